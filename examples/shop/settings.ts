@@ -1,0 +1,65 @@
+/** Reads the shop's settings from the environment; whatever is wrong becomes one clear line. */
+
+/** Where links, outcomes and orders are kept. */
+export type StoreSetting =
+  | { readonly kind: 'memory' }
+  | { readonly kind: 'sqlite'; readonly file: string }
+
+/** What the shop is started with. */
+export interface Settings {
+  /** 0 for any free port. */
+  readonly port: number
+  readonly store: StoreSetting
+  readonly faults: boolean
+}
+
+/** A setting that cannot be used; its message is meant for whoever typed it. */
+export class SettingError extends Error {
+  override readonly name = 'SettingError'
+}
+
+const DEFAULT_PORT = '3000'
+const DEFAULT_STORE = 'sqlite:shop.db'
+
+/**
+ * Reads `PORT`, `POE_STORE` and `DEMO_FAULTS`; one that is empty is as if absent.
+ *
+ * @param env - as `process.env`
+ * @throws {SettingError} when one cannot be used
+ */
+export function readSettings(env: Readonly<Record<string, string | undefined>>): Settings {
+  return {
+    port: readPort(env.PORT || DEFAULT_PORT),
+    store: readStore(env.POE_STORE || DEFAULT_STORE),
+    faults: env.DEMO_FAULTS === '1',
+  }
+}
+
+function readPort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN
+  if (!(port <= 65_535)) {
+    throw new SettingError(`PORT=${text} is no port: give a number from 0 to 65535 (0: any free).`)
+  }
+  return port
+}
+
+function readStore(text: string): StoreSetting {
+  const scheme = text.slice(0, text.indexOf(':') + 1)
+  const rest = text.slice(scheme.length)
+  switch (scheme) {
+    case 'memory:':
+      if (rest === '') return { kind: 'memory' }
+      throw new SettingError(`POE_STORE=${text}: nothing may follow "memory:".`)
+    case 'sqlite:':
+      if (rest !== '') return { kind: 'sqlite', file: rest }
+      throw new SettingError('POE_STORE=sqlite: lacks its file, as in sqlite:shop.db.')
+    case 'redis:':
+    case 'rediss:':
+      throw new SettingError(`POE_STORE=${scheme}//... : Redis comes with the stores release.`)
+    case 'postgres:':
+    case 'postgresql:':
+      throw new SettingError(`POE_STORE=${scheme}//... : PostgreSQL comes with the stores release.`)
+    default:
+      throw new SettingError(`POE_STORE=${text} is no store: give sqlite:<file> or memory:.`)
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * Carries a streamed body to the client and keeps a copy for the record.
+ *
+ * The copy does not wait for a slow client as long as it is within the limit, and it goes on when
+ * the client has left: the POST counts all the same.
+ */
+import type { Writable } from 'node:stream'
+
+/** One streamed body on its way. */
+export class BodyPump {
+  readonly #chunks: AsyncIterator<unknown>
+  readonly #limitBytes: number
+  #kept: Uint8Array[] | null = []
+  #keptBytes = 0
+  #first: IteratorResult<unknown> | null = null
+
+  /**
+   * @param source - where the body comes from
+   * @param limitBytes - the largest body that is kept; a larger one still reaches the client
+   */
+  constructor(source: AsyncIterable<unknown>, limitBytes: number) {
+    this.#chunks = source[Symbol.asyncIterator]()
+    this.#limitBytes = limitBytes
+  }
+
+  /**
+   * Waits for the first chunk, or the end.
+   *
+   * @throws what the source fails with before its first chunk
+   */
+  async start(): Promise<void> {
+    this.#first = await this.#chunks.next()
+  }
+
+  /**
+   * Carries everything to the client.
+   *
+   * @param client - where the body goes; it is ended, or destroyed if the source breaks
+   * @param keep - told the whole body, or `null` when it was too large to keep, before the client
+   *   is told that the body is complete
+   * @throws what the source fails with on its way
+   */
+  async flow(client: Writable, keep: (bytes: Uint8Array | null) => Promise<void>): Promise<void> {
+    try {
+      let next = this.#first ?? (await this.#chunks.next())
+      while (next.done !== true) {
+        const chunk = asBytes(next.value)
+        this.#keep(chunk)
+        if (!client.destroyed) await this.#send(client, chunk)
+        if (client.destroyed && this.#kept === null) {
+          await this.#chunks.return?.()
+          break
+        }
+        next = await this.#chunks.next()
+      }
+      await keep(this.#kept === null ? null : Buffer.concat(this.#kept))
+      client.end()
+    } catch (cause) {
+      client.destroy(cause instanceof Error ? cause : new Error('the body broke off', { cause }))
+      throw cause
+    }
+  }
+
+  #keep(chunk: Uint8Array): void {
+    this.#keptBytes += chunk.byteLength
+    if (this.#keptBytes > this.#limitBytes) this.#kept = null
+    this.#kept?.push(chunk)
+  }
+
+  async #send(client: Writable, chunk: Uint8Array): Promise<void> {
+    const mayGoOn = client.write(chunk)
+    if (mayGoOn || this.#kept !== null) return
+    await drained(client)
+  }
+}
+
+function drained(client: Writable): Promise<void> {
+  return new Promise(resolve => {
+    const done = () => {
+      client.off('drain', done)
+      client.off('close', done)
+      resolve()
+    }
+    client.on('drain', done)
+    client.on('close', done)
+  })
+}
+
+function asBytes(chunk: unknown): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk
+  if (typeof chunk === 'string') return Buffer.from(chunk)
+  throw new TypeError(`a body stream gave a ${typeof chunk}; chunks are strings or bytes`)
+}

@@ -1,0 +1,67 @@
+/**
+ * Turns what a handler gave as its body into bytes that can be recorded, without changing what the
+ * client receives.
+ */
+import { Readable } from 'node:stream'
+
+/**
+ * A body in a form that can be recorded. `unreadable`: it could not be turned into bytes.
+ * `elsewhere`: the handler wrote the response itself.
+ */
+export type Produced =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  | { readonly kind: 'stream'; readonly source: AsyncIterable<unknown> }
+  | { readonly kind: 'unreadable'; readonly cause: unknown }
+  | { readonly kind: 'elsewhere' }
+
+/**
+ * Whether a body comes in pieces, and so must be watched while it flows.
+ *
+ * @param body - as given by the handler
+ */
+export function isStreaming(body: unknown): body is Readable | ReadableStream | Blob | Response {
+  return (
+    isNodeStream(body) ||
+    body instanceof ReadableStream ||
+    body instanceof Blob ||
+    body instanceof Response
+  )
+}
+
+/**
+ * Turns a whole body into bytes, or names its source if it comes in pieces.
+ *
+ * Strings are UTF-8; Buffers and other views keep their bytes, uncopied; everything else is JSON.
+ *
+ * @param body - as given by the handler; `null` and `undefined` are no body
+ */
+export function produce(body: unknown): Produced {
+  if (body === null || body === undefined) return { kind: 'none' }
+  if (typeof body === 'string') return { kind: 'bytes', bytes: Buffer.from(body) }
+  if (body instanceof Uint8Array) return { kind: 'bytes', bytes: body }
+  if (isStreaming(body)) return { kind: 'stream', source: sourceOf(body) }
+  try {
+    const text = JSON.stringify(body)
+    if (text === undefined) throw new TypeError(`a ${typeof body} has no JSON form`)
+    return { kind: 'bytes', bytes: Buffer.from(text) }
+  } catch (cause) {
+    return { kind: 'unreadable', cause }
+  }
+}
+
+function isNodeStream(body: unknown): body is Readable {
+  return typeof body === 'object' && body !== null && 'pipe' in body && typeof body.pipe === 'function'
+}
+
+function sourceOf(body: Readable | ReadableStream | Blob | Response): AsyncIterable<unknown> {
+  if (body instanceof Response) return body.body === null ? Readable.from([]) : webSource(body.body)
+  if (body instanceof Blob) return webSource(body.stream())
+  if (body instanceof ReadableStream) return webSource(body)
+  // Old-style streams have no async iterator of their own.
+  return Symbol.asyncIterator in body ? body : new Readable().wrap(body)
+}
+
+function webSource(stream: ReadableStream): AsyncIterable<unknown> {
+  return Readable.fromWeb(stream as Parameters<typeof Readable.fromWeb>[0])
+}

@@ -1,0 +1,90 @@
+/**
+ * Minting links and judging them: everything about a token that needs to know the store's memory,
+ * and nothing that touches a record.
+ *
+ * @see POE draft 8, appendix A
+ */
+import {
+  makeNonce,
+  mintToken,
+  readToken,
+  recordKey,
+  type TokenScope,
+  verifyToken,
+} from '../protocols/poe/index.js'
+import type { StoreGuard } from './store-guard.js'
+import type { Vault } from './vault.js'
+
+/** A minted token. */
+export interface Minted {
+  readonly token: string
+  /** Store time, milliseconds. */
+  readonly expiresAtMs: number
+}
+
+/** What a token turned out to be. Only `genuine` ones may reach the store. */
+export type Judged =
+  | {
+      readonly kind: 'genuine'
+      readonly key: string
+      readonly epoch: string
+      readonly expiresAtMs: number
+      /** Which of the principals it was minted for. */
+      readonly principal: string
+    }
+  /** It is older than anything that is remembered. */
+  | { readonly kind: 'past-horizon' }
+  | { readonly kind: 'unverifiable' }
+  /** No secret is known: the store could not be asked yet. */
+  | { readonly kind: 'store-down' }
+
+/**
+ * Mints a token for a route, without touching the store.
+ *
+ * @param vault - knows epoch and secret
+ * @param guard - knows the store's time
+ * @param scope - what the token is bound to
+ * @param lifetimeMs - how long a POST may be begun with it
+ * @returns the token, or `null` while the store's memory is not known
+ */
+export function mint(
+  vault: Vault,
+  guard: StoreGuard,
+  scope: TokenScope,
+  lifetimeMs: number,
+): Minted | null {
+  const nonce = makeNonce()
+  const epoch = vault.epochOf(recordKey(scope.route, nonce))
+  const secret = vault.signing
+  if (epoch === null || secret === null) return null
+  const expiresAtMs = Math.floor(guard.now() + lifetimeMs)
+  return { token: mintToken({ secret, epoch, expiresAtMs, nonce, scope }), expiresAtMs }
+}
+
+/**
+ * Judges a token that came with a request.
+ *
+ * @param token - the path segment, of token shape
+ * @param scope - route and parameters where it was presented
+ * @param principals - who presents it; any of them may be the one it was minted for
+ * @param horizonMs - how long after its expiry a token is still looked up
+ */
+export async function judge(
+  vault: Vault,
+  guard: StoreGuard,
+  token: string,
+  scope: Omit<TokenScope, 'principal'>,
+  principals: readonly string[],
+  horizonMs: number,
+): Promise<Judged> {
+  const parsed = readToken(token)
+  if (parsed === null) return { kind: 'unverifiable' }
+  const secret = await vault.find(parsed.keyId)
+  if (secret === 'unknown') return { kind: 'store-down' }
+  if (secret === null) return { kind: 'unverifiable' }
+  const principal = principals.find(each => verifyToken(parsed, secret, { ...scope, principal: each }))
+  if (principal === undefined) return { kind: 'unverifiable' }
+  if (guard.now() > parsed.expiresAtMs + horizonMs) return { kind: 'past-horizon' }
+  const { epoch, expiresAtMs, nonce } = parsed
+  return { kind: 'genuine', key: recordKey(scope.route, nonce), epoch, expiresAtMs, principal }
+}

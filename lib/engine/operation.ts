@@ -1,0 +1,118 @@
+/**
+ * What the engine is told about one POST, and the rules of the resource that it goes to.
+ */
+import type { Writable } from 'node:stream'
+import type { Produced } from './capture.js'
+import type { Outcome, RecordedField } from './outcome.js'
+
+/** The identity of one POST, fixed before the handler runs; nothing the handler does changes it. */
+export interface Operation {
+  /** The record's key. */
+  readonly key: string
+  /** The epoch of the token; `null` where the app names the key. */
+  readonly epoch: string | null
+  /** Store time, milliseconds; `null` where the link has no end. */
+  readonly expiresAtMs: number | null
+  /** Store time, milliseconds, until which the record answers retries; `null` for ever. */
+  readonly keepUntilMs: number | null
+  /** Digests that name the caller; the first one claims. At least one. */
+  readonly principals: readonly [string, ...string[]]
+  /** Whether an existing record must be one of `principals`' (a token has proved it already). */
+  readonly comparePrincipal: boolean
+  /** The content's fingerprint, or `null` where it is not known yet. */
+  readonly fingerprint: string | null
+}
+
+/** What an application answers when it is asked about an undecided key. */
+export type Reconciled =
+  | { readonly verdict: 'happened'; readonly outcome: ReconciledOutcome }
+  | { readonly verdict: 'did-not-happen' }
+  | { readonly verdict: 'unknown' }
+
+/** The outcome that an application knows of an undecided key. */
+export interface ReconciledOutcome {
+  /** Status code; 201 by default with a `location`, else 200. */
+  readonly status?: number
+  /** Where the result is: a URI-reference. */
+  readonly location?: string
+  readonly contentType?: string
+  readonly body?: string | Uint8Array
+}
+
+/** The rules of one resource, complete. Times are milliseconds. */
+export interface ResourceRules {
+  /** The whole effect is in the store's transaction. */
+  readonly transactional: boolean
+  /** The handler calls `pointOfNoReturn()`; silence before it frees the key. */
+  readonly marks: boolean
+  /** Any throw means that nothing happened. */
+  readonly releaseOnThrow: boolean
+  readonly waitMs: number
+  readonly maxRunMs: number
+  readonly success: SuccessRule
+  readonly reconcile: ((key: string) => Reconciled | Promise<Reconciled>) | null
+}
+
+/** Tells whether an answer means that the POST took effect. */
+export type SuccessRule = (answer: {
+  readonly status: number
+  readonly hasLocation: boolean
+}) => boolean
+
+/** What the handler did, told by the layer that ran it. */
+export interface Report {
+  readonly status: number
+  /** The representation fields that may be recorded. */
+  readonly fields: readonly RecordedField[]
+  readonly hasLocation: boolean
+  readonly body: Produced
+  /** Where a streamed body goes. */
+  readonly client: Writable | null
+}
+
+/** What the engine gives to the work that it runs. */
+export interface Run {
+  /** Aborts when the lease is lost or `maxRunMs` is over. */
+  readonly signal: AbortSignal
+  /** The store's transaction; `null` where the resource is not transactional. */
+  readonly tx: unknown
+  /** Durably notes that silence from here on means doubt. */
+  pointOfNoReturn(): Promise<void>
+}
+
+/**
+ * The work of one POST. It throws what the handler throws.
+ *
+ * `isReported` tells whether such an error is a failure that the handler reports.
+ */
+export interface Work {
+  perform(run: Run): Promise<Report>
+  isReported(error: unknown): boolean
+}
+
+/** What became of a POST, or what a GET finds. Times are milliseconds. */
+export type Verdict =
+  /** This attempt took effect; its answer is to be sent. */
+  | { readonly kind: 'done' }
+  /** The handler reported a failure by its answer; the link can be used again. */
+  | { readonly kind: 'refused' }
+  /** The handler threw; `free`: the link can be used again. */
+  | { readonly kind: 'threw'; readonly error: unknown; readonly free: boolean }
+  | Finding
+
+/** What is found at a key when nothing was run. */
+export type Finding =
+  | { readonly kind: 'unspent' }
+  | { readonly kind: 'running'; readonly retryAfterMs: number }
+  | {
+      readonly kind: 'spent'
+      readonly outcome: Outcome
+      /** Whether the repeat has the same content; `null` where that cannot be told. */
+      readonly payloadMatches: boolean | null
+    }
+  | { readonly kind: 'undecided'; readonly sinceMs: number }
+  | { readonly kind: 'expired' | 'forgotten' | 'foreign' }
+  /** The store cannot be reached or is full; nothing was run. */
+  | { readonly kind: 'store-down' | 'store-full'; readonly retryAfterMs: number }
+  /** The client left while it waited; there is nobody to answer. */
+  | { readonly kind: 'gone' }

@@ -1,0 +1,83 @@
+/**
+ * What the engine takes from outside, so that time and chance are inputs: a clock, random ids and
+ * a listener for events.
+ */
+import type { PoeError } from '../errors.js'
+
+/** Time as an input. All values are milliseconds. */
+export interface Clock {
+  /** Milliseconds since the Unix epoch, by this process. */
+  now(): number
+  /**
+   * Waits, without keeping the process alive.
+   *
+   * @throws the signal's reason, as soon as it aborts
+   */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+/** Gives a new random id of at least 122 bits. */
+export type MakeId = () => string
+
+/**
+ * What happened, for logs and metrics. `key` names the record: the route and the link's nonce,
+ * from which no link can be made. No event carries a token, a secret, a field or a body.
+ */
+export type PoeEvent =
+  /** The handler is about to run. */
+  | { readonly type: 'claimed'; readonly key: string }
+  /** The outcome is recorded. `late`: after the lease had lapsed, or after the answer was sent. */
+  | { readonly type: 'spent'; readonly key: string; readonly late: boolean }
+  /** The handler reported a failure; the link can be used again. */
+  | { readonly type: 'released'; readonly key: string }
+  /** The owner fell silent; see `reconcile` and `settle` for the ways out. */
+  | { readonly type: 'undecided'; readonly key: string; readonly cause?: unknown }
+  /** The lease could not be kept, or `maxRunMs` is over; `ctx.poe.signal` has aborted. */
+  | { readonly type: 'lease-lost'; readonly key: string; readonly cause: PoeError }
+  /** A completion came from an owner that is not the owner any more: perhaps a second effect. */
+  | { readonly type: 'stale-completion'; readonly key: string }
+  /** A success could not be recorded for `recordForMs`; its answer was sent all the same. */
+  | { readonly type: 'unrecorded'; readonly key: string; readonly cause: unknown }
+  /** The answer's body could not be turned into bytes; the success stands without it. */
+  | { readonly type: 'body-unreadable'; readonly key: string; readonly cause: unknown }
+  /** The answer's body was too large, or its stream broke; the success stands without it. */
+  | { readonly type: 'body-not-kept'; readonly key: string; readonly cause?: unknown }
+  /** `reconcile` was asked about an undecided link. */
+  | {
+      readonly type: 'reconciled'
+      readonly key: string
+      readonly verdict: 'happened' | 'did-not-happen' | 'unknown'
+      readonly cause?: unknown
+    }
+  /** The store stopped answering; POSTs are refused until it is back. */
+  | { readonly type: 'store-down'; readonly cause: unknown }
+  /** The store answers again. */
+  | { readonly type: 'store-back' }
+  /** The store's memory is another one than before: links that were handed out are void. */
+  | { readonly type: 'epoch-changed' }
+  /** `dangerouslyRunUnprotected`: the handler runs although the store is down. */
+  | { readonly type: 'unprotected'; readonly key: string; readonly cause: unknown }
+  /** `dangerouslyRetryUndecided`: an undecided link is freed without knowing. */
+  | { readonly type: 'undecided-retried'; readonly key: string }
+  /** A write that is owed to the store was given up: there were too many, or for too long. */
+  | { readonly type: 'owed-write-dropped'; readonly key: string }
+
+/** Receives events; what it throws is ignored. */
+export type OnEvent = (event: PoeEvent) => void
+
+/**
+ * Calls a listener so that its failure is its own.
+ *
+ * @param onEvent - the listener, if there is one
+ * @returns a function that never throws
+ */
+export function safeEmitter(onEvent: OnEvent | undefined): OnEvent {
+  if (onEvent === undefined) return () => {}
+  return event => {
+    try {
+      onEvent(event)
+    } catch {
+      // A broken log must not decide what becomes of a POST.
+    }
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * Every call to a store goes through here: bounded in time, its clock noted, its health known.
+ */
+import { PoeError } from '../errors.js'
+import type { Alarms } from './alarms.js'
+import type { Clock, OnEvent } from './ports.js'
+import type { StoreTime } from './store.js'
+
+const PROBE_FIRST_MS = 250
+const PROBE_MAX_MS = 2_000
+
+/** Options of a {@link StoreGuard}. */
+export interface StoreGuardOptions {
+  readonly clock: Clock
+  readonly alarms: Alarms
+  readonly emit: OnEvent
+  /** The longest wait for one call, in milliseconds. */
+  readonly timeoutMs: number
+  /** A cheap call that tells whether the store is back. */
+  readonly probe: () => Promise<StoreTime>
+}
+
+/** Bounds calls, keeps the offset to the store's clock, and tells whether the store is up. */
+export class StoreGuard {
+  readonly timeoutMs: number
+  readonly #clock: Clock
+  readonly #alarms: Alarms
+  readonly #emit: OnEvent
+  readonly #probe: () => Promise<StoreTime>
+  readonly #closing = new AbortController()
+  #offsetMs = 0
+  #down = false
+
+  constructor(options: StoreGuardOptions) {
+    this.timeoutMs = options.timeoutMs
+    this.#clock = options.clock
+    this.#alarms = options.alarms
+    this.#emit = options.emit
+    this.#probe = options.probe
+  }
+
+  /** Whether the last call failed and no probe has succeeded since. */
+  get down(): boolean {
+    return this.#down
+  }
+
+  /** The store's time now, as well as this process can tell, in milliseconds. */
+  now(): number {
+    return this.#clock.now() + this.#offsetMs
+  }
+
+  /**
+   * Runs one call.
+   *
+   * @returns its reply
+   * @throws PoeError `ERR_POE_STORE_DOWN` when it rejects or gives no answer in time; whether it
+   *   took place is then unknown
+   */
+  async call<Reply>(send: () => Promise<Reply>): Promise<Reply> {
+    const sentMs = this.#clock.now()
+    try {
+      const reply = await this.#bounded(send)
+      this.#noteTime(reply, sentMs)
+      this.#up()
+      return reply
+    } catch (cause) {
+      this.#noteDown(cause)
+      throw asStoreDown(cause)
+    }
+  }
+
+  /** Stops probing. */
+  close(): void {
+    this.#closing.abort()
+  }
+
+  #bounded<Reply>(send: () => Promise<Reply>): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      const alarm = this.#alarms.set(this.timeoutMs, () => {
+        const text = `The store gave no answer in ${this.timeoutMs} ms.`
+        reject(new PoeError('ERR_POE_STORE_DOWN', text))
+      })
+      send()
+        .finally(() => this.#alarms.clear(alarm))
+        .then(resolve, reject)
+    })
+  }
+
+  #noteTime(reply: unknown, sentMs: number): void {
+    if (typeof reply !== 'object' || reply === null || !('nowMs' in reply)) return
+    if (typeof reply.nowMs !== 'number') return
+    const receivedMs = this.#clock.now()
+    const offsetMs = reply.nowMs - (sentMs + receivedMs) / 2
+    // A reply says nothing finer than its own round trip.
+    if (Math.abs(offsetMs - this.#offsetMs) > (receivedMs - sentMs) / 2) this.#offsetMs = offsetMs
+  }
+
+  #up(): void {
+    if (!this.#down) return
+    this.#down = false
+    this.#emit({ type: 'store-back' })
+  }
+
+  #noteDown(cause: unknown): void {
+    if (this.#down) return
+    this.#down = true
+    this.#emit({ type: 'store-down', cause })
+    this.#probeUntilUp().catch(() => {})
+  }
+
+  async #probeUntilUp(): Promise<void> {
+    let pauseMs = PROBE_FIRST_MS
+    while (this.#down) {
+      await this.#clock.sleep(pauseMs, this.#closing.signal)
+      pauseMs = Math.min(pauseMs * 2, PROBE_MAX_MS)
+      // A failed probe leaves it down; call() has noted both.
+      await this.call(this.#probe).catch(() => {})
+    }
+  }
+}
+
+function asStoreDown(cause: unknown): PoeError {
+  if (cause instanceof PoeError) return cause
+  return new PoeError('ERR_POE_STORE_DOWN', undefined, { cause })
+}

@@ -1,0 +1,211 @@
+/**
+ * The store contract: what a memory of claims and outcomes must do, and nothing about how.
+ *
+ * One record per key. A record is *running* (an owner holds a lease), *spent* (it has an outcome)
+ * or *undecided* (its owner fell silent after work that may have had an effect). No record, or a
+ * running one whose lease lapsed and whose `onSilence` is `free`, is *free*.
+ *
+ * Every method is one atomic step of the store. Any of them may reject: the engine then assumes
+ * neither that it happened nor that it did not. All times are milliseconds since the Unix epoch by
+ * the **store's** clock, which each reply carries as `nowMs`.
+ *
+ * @see POE draft, appendix A (what enacts the effect and the state change together, durably)
+ */
+
+/** What a store can promise, as data; the contract suite proves each one, also when `false`. */
+export interface StoreCapabilities {
+  /** Survives the death of every process that uses it. */
+  readonly durable: boolean
+  /** Several processes may share it. */
+  readonly crossProcess: boolean
+  /** Offers {@link Store.transaction}. */
+  readonly transactional: boolean
+  /** Removes expired records by itself; `purge` has nothing to do. */
+  readonly nativeExpiry: boolean
+}
+
+/** What a key becomes when its owner's lease lapses. */
+export type OnSilence = 'free' | 'undecided'
+
+/** A request for the exclusive right to run the POST at a key. */
+export interface Claim {
+  /** Random id of this attempt; a claim that is sent twice recognises itself by it. */
+  readonly owner: string
+  /** The epoch that the token was minted in; `null` for a key that belongs to none. */
+  readonly epoch: string | null
+  /** How long the claim lives without a renewal. */
+  readonly leaseMs: number
+  /** Store time after which the store must refuse this claim: it was stuck on the way. */
+  readonly claimByMs: number
+  /** Store time after which no new record is made; `null` for never. */
+  readonly tokenExpiresMs: number | null
+  /** Store time after which the record may be purged; `null` for never. */
+  readonly keepUntilMs: number | null
+  /** What a lapsed lease means. */
+  readonly onSilence: OnSilence
+  /** SHA-256 of the content, or `null` where the content is not known at claim time. */
+  readonly fingerprint: string | null
+  /** A digest that names who claims; also the unit of a store's quota. */
+  readonly principal: string
+}
+
+/**
+ * An outcome as the store keeps it. The store looks into neither part. `head` is short JSON text;
+ * `body` is the answer's bytes, `null` where none are kept.
+ */
+export interface StoredOutcome {
+  readonly head: string
+  readonly body: Uint8Array | null
+}
+
+/** What every record tells about the claim that made it. */
+export interface ClaimedBy {
+  readonly fingerprint: string | null
+  readonly principal: string
+}
+
+/** The key's owner is at work. */
+export interface RunningRecord extends ClaimedBy {
+  readonly state: 'running'
+  /** What is left of the lease, more than 0. */
+  readonly leaseLeftMs: number
+}
+
+/** The key has its outcome, for good. */
+export interface SpentRecord extends ClaimedBy {
+  readonly state: 'spent'
+  readonly outcome: StoredOutcome
+}
+
+/** The owner fell silent; the effect may or may not have happened. */
+export interface UndecidedRecord extends ClaimedBy {
+  readonly state: 'undecided'
+  readonly owner: string
+  /** When the lease lapsed. */
+  readonly sinceMs: number
+}
+
+/** The time by the store's clock, on every reply. */
+export interface StoreTime {
+  readonly nowMs: number
+}
+
+/**
+ * The answer to a claim. `late`: it came after `claimByMs`. `expired`: no record, and the token's
+ * life is over. `wrong-epoch`: no record, and the store's memory is not the one that the token was
+ * minted in. `full`: no record could be made without forgetting another.
+ */
+export type ClaimReply = StoreTime &
+  (
+    | { readonly state: 'claimed' }
+    | RunningRecord
+    | SpentRecord
+    | UndecidedRecord
+    | { readonly state: 'wrong-epoch' | 'expired' | 'late' | 'full' }
+  )
+
+/** The answer to a read. `none` covers free keys; `wrong-epoch` as for a claim. */
+export type ReadReply = StoreTime &
+  (RunningRecord | SpentRecord | UndecidedRecord | { readonly state: 'none' | 'wrong-epoch' })
+
+/** The answer to a write by an owner: `stale` when the record is not that owner's any more. */
+export type OwnerReply = StoreTime & { readonly state: 'ok' | 'stale' }
+
+/** A signing secret as the store keeps it. */
+export interface StoredSecret {
+  /** Short public name, part of every token. */
+  readonly id: string
+  /** 256 random bits in base64url. */
+  readonly key: string
+}
+
+/** A database transaction in which a handler writes and its key becomes spent. */
+export interface StoreTransaction<Tx> {
+  /** What the handler works with (`ctx.poe.tx`); the transaction begins at its first use. */
+  readonly handle: Tx
+  /**
+   * Makes the key spent and commits both, or nothing. Valid also when `handle` was never used.
+   * `stale`: the owner lost the key; everything was rolled back.
+   *
+   * @throws when it cannot be told whether the commit took place
+   */
+  commit(outcome: StoredOutcome): Promise<OwnerReply>
+  /** Undoes everything; harmless to repeat; `handle` throws from then on. */
+  rollback(): Promise<void>
+}
+
+/**
+ * A store. Implementations: `post-once-exactly/stores/*`; the suite that judges one is
+ * `storeContract` in `post-once-exactly/testing`.
+ *
+ * @typeParam Tx - the type of `ctx.poe.tx`; `never` for a store without transactions
+ */
+export interface Store<Tx = never> {
+  readonly capabilities: StoreCapabilities
+  /**
+   * How long the engine waits for one call, in milliseconds, where the engine's `storeTimeoutMs`
+   * is too short for the store's way of working (sqlite waits for its file lock).
+   */
+  readonly timeoutMs?: number
+
+  /**
+   * Takes the key if it is free. The order of checks: a record that is not free answers as it is,
+   * whatever the epoch or the time; a claim by the recorded running owner is `claimed` again; then
+   * `late`, `wrong-epoch`, `expired`, `full`.
+   */
+  claim(key: string, claim: Claim): Promise<ClaimReply>
+  /** Sets the owner's lease to `leaseMs` from now, also a lapsed one; 0 ends it at once. */
+  renew(key: string, owner: string, leaseMs: number): Promise<OwnerReply>
+  /** Durably turns the owner's `onSilence` to `undecided`: from here on silence means doubt. */
+  mark(key: string, owner: string): Promise<OwnerReply>
+  /** Makes the owner's running or undecided key spent. Repeating it as that owner is `ok`. */
+  complete(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply>
+  /** Replaces the outcome of a key that this owner made spent (a stream's body came to its end). */
+  attachBody(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply>
+  /** Frees the owner's running or undecided key; never a spent one. */
+  release(key: string, owner: string): Promise<OwnerReply>
+  /** Looks without touching. */
+  read(key: string, epoch: string | null): Promise<ReadReply>
+  /**
+   * Decides an undecided key from outside: an outcome, or `free`. Only while it is undecided and
+   * still `expectedOwner`'s; else `stale`.
+   */
+  settle(
+    key: string,
+    expectedOwner: string,
+    verdict: StoredOutcome | 'free',
+  ): Promise<OwnerReply>
+
+  /**
+   * The names of the store's unbroken memory: one, or one per bucket, in a fixed order (see
+   * {@link bucketOf}). A missing one is made from fresh randomness, never from what a process
+   * remembers. At most 12 characters of base64url each.
+   */
+  epoch(): Promise<StoreTime & { readonly epochs: readonly string[] }>
+  /** Replaces every epoch: all unspent tokens are void. For an operator who restored a backup. */
+  rotateEpoch(): Promise<void>
+  /** Keeps `proposed` if the store has no secrets yet, and gives those that it has. */
+  secrets(proposed: readonly StoredSecret[]): Promise<readonly StoredSecret[]>
+  /** Removes up to `limit` records that are past their `keepUntilMs`; never blocks claims long. */
+  purge(limit: number): Promise<{ readonly removed: number; readonly more: boolean }>
+  /** Lets go of what the store opened itself. Calls after it reject. */
+  close(): Promise<void>
+
+  /** Opens a transaction for a running claim. Only where `capabilities.transactional`. */
+  transaction?(key: string, owner: string): StoreTransaction<Tx>
+}
+
+/**
+ * Tells which of `count` buckets a key belongs to; minting and stores must agree on it.
+ *
+ * @param key - a record's key
+ * @param count - the number of epochs that the store keeps, at least 1
+ * @returns an index from 0 to `count - 1`
+ */
+export function bucketOf(key: string, count: number): number {
+  let hash = 0x811c9dc5
+  for (let index = 0; index < key.length; index += 1) {
+    hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193)
+  }
+  return (hash >>> 0) % count
+}

@@ -1,0 +1,135 @@
+/**
+ * What a process knows of its store's memory: the epochs and the signing secrets.
+ *
+ * Read before the first link is minted, and again whenever a reply shows that the memory is not
+ * the one that is known here. A cached epoch only ever *names* tokens; whether it still holds is
+ * decided by the store inside each claim.
+ */
+import {
+  importSecret,
+  type Keyring,
+  keyring,
+  makeSecret,
+  type PortableSecret,
+  type Secret,
+  secretFromText,
+} from '../protocols/poe/index.js'
+import type { Clock, OnEvent } from './ports.js'
+import { bucketOf, type Store } from './store.js'
+import type { StoreGuard } from './store-guard.js'
+
+const SECRETS_AGAIN_MS = 1_000
+const EPOCHS_AGAIN_MS = 200
+
+/** Options of a {@link Vault}. */
+export interface VaultOptions {
+  readonly store: Store<unknown>
+  readonly guard: StoreGuard
+  readonly clock: Clock
+  readonly emit: OnEvent
+  /** The application's own secrets; left out, the store keeps one that is made once. */
+  readonly secrets: readonly string[] | undefined
+}
+
+/** Holds epochs and secrets, and reads them again when they have changed. */
+export class Vault {
+  readonly #options: VaultOptions
+  readonly #own: Keyring | null
+  #epochs: readonly string[] | null = null
+  #ring: Keyring | null = null
+  #kept: readonly PortableSecret[] = []
+  #reading: Promise<void> | null = null
+  #readMs = Number.NEGATIVE_INFINITY
+  #outdated = false
+
+  constructor(options: VaultOptions) {
+    this.#options = options
+    this.#own = options.secrets === undefined ? null : keyring(options.secrets.map(secretFromText))
+    this.#ring = this.#own
+  }
+
+  /** Whether links can be minted now. */
+  get ready(): boolean {
+    return this.#epochs !== null && this.#ring !== null && !this.#outdated
+  }
+
+  /** The secret that signs, or `null` before the store has answered. */
+  get signing(): Secret | null {
+    return this.#ring?.signing ?? null
+  }
+
+  /**
+   * Names the memory that a key belongs to.
+   *
+   * @param key - a record's key
+   * @returns its epoch, or `null` while it is not known
+   */
+  epochOf(key: string): string | null {
+    if (this.#epochs === null || this.#outdated) return null
+    return this.#epochs[bucketOf(key, this.#epochs.length)] ?? null
+  }
+
+  /** Reads epochs and secrets if they are not known; one reading at a time. Never rejects. */
+  async prepare(): Promise<void> {
+    if (this.ready) return
+    await this.#read()
+  }
+
+  /**
+   * Finds the secret that a token names. An unknown one makes the store be asked again, at most
+   * once a second: another process may have put it there.
+   *
+   * @returns the secret, or `null` when nobody knows it; `unknown` while no secret is known at all
+   */
+  async find(keyId: string): Promise<Secret | null | 'unknown'> {
+    const known = this.#ring?.find(keyId)
+    if (known !== undefined) return known
+    if (this.#ring === null || this.#mayReadSecrets()) await this.#read()
+    return this.#ring === null ? 'unknown' : (this.#ring.find(keyId) ?? null)
+  }
+
+  /**
+   * Takes note that the store called a token's epoch wrong. If it is the one that is known here,
+   * everything is read again before the next link is minted.
+   */
+  async meetWrongEpoch(key: string, epoch: string): Promise<void> {
+    if (this.epochOf(key) !== epoch) return
+    this.#outdated = true
+    this.#options.emit({ type: 'epoch-changed' })
+    await this.#read()
+  }
+
+  #mayReadSecrets(): boolean {
+    if (this.#own !== null) return false
+    return this.#options.clock.now() >= this.#readMs + SECRETS_AGAIN_MS
+  }
+
+  #read(): Promise<void> {
+    // A store that is down must not be asked by every request that comes.
+    const again = this.#options.clock.now() < this.#readMs + EPOCHS_AGAIN_MS
+    if (again && this.#options.guard.down) return Promise.resolve()
+    this.#reading ??= this.#readAll()
+      .catch(() => {})
+      .finally(() => {
+        this.#reading = null
+        this.#readMs = this.#options.clock.now()
+      })
+    return this.#reading
+  }
+
+  async #readAll(): Promise<void> {
+    const { store, guard } = this.#options
+    // Secrets first: a memory that was lost gets the old ones back, so that its tokens verify.
+    if (this.#own === null) await this.#readSecrets()
+    const { epochs } = await guard.call(() => store.epoch())
+    this.#epochs = epochs
+    this.#outdated = false
+  }
+
+  async #readSecrets(): Promise<void> {
+    const { store, guard } = this.#options
+    const proposed = this.#kept.length > 0 ? this.#kept : [makeSecret()]
+    this.#kept = await guard.call(() => store.secrets(proposed))
+    this.#ring = keyring(this.#kept.map(importSecret))
+  }
+}

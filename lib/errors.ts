@@ -1,0 +1,46 @@
+/**
+ * The one table of error codes, and the class that carries them.
+ *
+ * Expected results are values (discriminated unions); a `PoeError` is for what an operator or a
+ * developer has to act on. `docs/errors.md` repeats this table, and a test holds them equal.
+ */
+
+/** Every stable code, with what it means and what to do. */
+export const ERROR_CODES = {
+  ERR_POE_STORE_DOWN: 'The store did not answer in time or refused. Check that it runs; retry.',
+  ERR_POE_STORE_FULL: 'The store is at its capacity. Raise the limit or shorten the horizon.',
+  ERR_POE_STORE_SCHEMA: 'The store holds a schema that this version cannot use. Migrate it.',
+  ERR_POE_STORE_CLOSED: 'The store was closed. Create a new one.',
+  ERR_POE_LEASE_LOST: 'The claim is no longer ours: its lease ran out or an operator settled it.',
+  ERR_POE_RUN_TOO_LONG: 'The handler ran longer than maxRunMs. Raise it, or make the work shorter.',
+  ERR_POE_TX_OVER: 'The transaction is over. Use ctx.poe.tx only before the handler returns.',
+  ERR_POE_TX_TIMEOUT: 'The transaction was open longer than txMaxMs and was rolled back.',
+  ERR_POE_TX_STOLEN: 'The handler ended the transaction itself. Leave COMMIT and ROLLBACK to us.',
+  ERR_POE_BODY_UNREADABLE: 'The answer could not be turned into bytes. The POST did succeed.',
+  ERR_POE_PRINCIPAL: 'principal(ctx) gave something that names nobody and no one.',
+  ERR_POE_NO_LINK: 'A link was asked for that cannot be minted. The message says why.',
+} as const
+
+/** A stable error code. */
+export type PoeErrorCode = keyof typeof ERROR_CODES
+
+/**
+ * An operational failure with a stable code.
+ *
+ * @see ERROR_CODES
+ */
+export class PoeError extends Error {
+  override readonly name = 'PoeError'
+  /** The stable code; messages may change, codes do not. */
+  readonly code: PoeErrorCode
+
+  /**
+   * @param code - one of {@link ERROR_CODES}
+   * @param message - what happened here; the table's text when left out
+   * @param options - `cause`, as for `Error`
+   */
+  constructor(code: PoeErrorCode, message?: string, options?: ErrorOptions) {
+    super(message ?? ERROR_CODES[code], options)
+    this.code = code
+  }
+}

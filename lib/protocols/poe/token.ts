@@ -1,0 +1,196 @@
+/**
+ * Link tokens: the one path segment that makes a POE URI single-use and impossible to guess.
+ *
+ * Layout, fixed widths without separators, 69 characters:
+ *
+ * | part    | width | what                                                                  |
+ * | ------- | ----- | --------------------------------------------------------------------- |
+ * | version | 1     | `1`                                                                   |
+ * | key id  | 4     | which secret signed                                                   |
+ * | epoch   | 12    | the store's memory that the token belongs to, filled up with `.`      |
+ * | expiry  | 8     | milliseconds since the Unix epoch, 48 bits                            |
+ * | nonce   | 22    | 132 random bits                                                       |
+ * | tag     | 22    | HMAC-SHA-256, first 128 bits, over all of the above and the scope     |
+ *
+ * All but the epoch's filling is base64url. A token is opaque to everybody else.
+ *
+ * @see POE draft 8 (links that cannot be guessed), appendix A (URIs are never reused)
+ */
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import { nanoid } from 'nanoid'
+import type { Secret } from './secret.js'
+
+/** The length of every token, in characters. */
+export const TOKEN_LENGTH = 69
+
+/** The longest epoch that fits a token, in characters. */
+export const EPOCH_MAX_LENGTH = 12
+
+const NONCE_LENGTH = 22
+const EXPIRY_LIMIT_MS = 2 ** 48
+const EPOCH = /^[\w-]{1,12}$/
+const NONCE = /^[\w-]{22}$/
+const SHAPE =
+  /^1([\w-]{4})(?=[\w.-]{12}[\w-]{52}$)([\w-]{1,12})\.*([\w-]{8})([\w-]{22})([\w-]{22})$/
+
+/** What a token is bound to without naming it. */
+export interface TokenScope {
+  /** The name of the route. */
+  readonly route: string
+  /** Every route parameter but the token itself, in any order. */
+  readonly params: readonly (readonly [name: string, value: string])[]
+  /** Whom the link is for, as a digest; any fixed string where links are not bound. */
+  readonly principal: string
+}
+
+/** What a token says. Not to be trusted before {@link verifyToken}. */
+export interface ParsedToken {
+  readonly keyId: string
+  readonly epoch: string
+  /** When the link's life ends, in milliseconds since the Unix epoch. */
+  readonly expiresAtMs: number
+  readonly nonce: string
+  readonly tag: string
+}
+
+/** What {@link mintToken} makes a token of. */
+export interface TokenParts {
+  readonly secret: Secret
+  /** 1 to 12 characters of base64url. */
+  readonly epoch: string
+  /** Whole milliseconds since the Unix epoch, below 2^48. */
+  readonly expiresAtMs: number
+  /** From {@link makeNonce}: never used before. */
+  readonly nonce: string
+  readonly scope: TokenScope
+}
+
+/**
+ * Makes the random part of a token: 132 bits, 22 characters of base64url.
+ *
+ * @returns a nonce that was never made before
+ */
+export function makeNonce(): string {
+  return nanoid(NONCE_LENGTH)
+}
+
+/**
+ * Makes a token, without touching any store; minting is harmless to repeat.
+ *
+ * @param parts - see {@link TokenParts}
+ * @returns one path segment of {@link TOKEN_LENGTH} characters that need no encoding
+ * @throws RangeError where the epoch, the expiry or the nonce does not fit its place
+ */
+export function mintToken(parts: TokenParts): string {
+  const { secret, epoch, expiresAtMs, nonce, scope } = parts
+  if (!EPOCH.test(epoch)) throw new RangeError('An epoch is 1 to 12 characters of base64url')
+  if (!NONCE.test(nonce)) throw new RangeError('A nonce is 22 characters of base64url')
+  if (!Number.isInteger(expiresAtMs) || expiresAtMs < 0 || expiresAtMs >= EXPIRY_LIMIT_MS) {
+    throw new RangeError('expiresAtMs must be whole milliseconds from 0 to below 2^48')
+  }
+  const fields = { keyId: secret.id, epoch, expiresAtMs, nonce }
+  const filled = epoch.padEnd(EPOCH_MAX_LENGTH, '.')
+  const tag = tagOf(fields, secret, scope)
+  return `1${secret.id}${filled}${formatExpiry(expiresAtMs)}${nonce}${tag}`
+}
+
+/**
+ * Tells cheaply whether a path segment may be a token of ours: length, alphabet and version.
+ *
+ * @param segment - the segment as it stands in the URL; percent-encoded spellings are none of ours
+ * @returns whether {@link readToken} can read it
+ */
+export function isTokenShaped(segment: string): boolean {
+  return segment.length === TOKEN_LENGTH && SHAPE.test(segment)
+}
+
+/**
+ * Takes a token apart without believing it.
+ *
+ * @param segment - the segment as it stands in the URL
+ * @returns its parts, or `null` for what is not of token shape
+ */
+export function readToken(segment: string): ParsedToken | null {
+  const match = segment.length === TOKEN_LENGTH ? SHAPE.exec(segment) : null
+  if (match === null) return null
+  const [, keyId = '', epoch = '', expiry = '', nonce = '', tag = ''] = match
+  const expiresAtMs = Buffer.from(expiry, 'base64url').readUIntBE(0, 6)
+  return { keyId, epoch, expiresAtMs, nonce, tag }
+}
+
+/**
+ * Tells whether a token was minted with this secret for this scope. Says nothing about expiry.
+ *
+ * The tag is compared in constant time and as text, against our own encoding of it: base64url has
+ * several spellings of the same 128 bits, and only one of them may open the door.
+ *
+ * @param token - what {@link readToken} gave
+ * @param secret - the secret that `token.keyId` names
+ * @param scope - where the token was presented, and by whom
+ * @returns whether it is genuine
+ */
+export function verifyToken(token: ParsedToken, secret: Secret, scope: TokenScope): boolean {
+  if (token.keyId !== secret.id) return false
+  const expected = Buffer.from(tagOf(token, secret, scope))
+  const given = Buffer.from(token.tag)
+  return given.length === expected.length && timingSafeEqual(given, expected)
+}
+
+/**
+ * Names the record of a token in a store. It follows from route and nonce alone, so no other
+ * spelling or signature of a token has a record of its own.
+ *
+ * @param route - the name of the route
+ * @param nonce - the token's nonce
+ * @returns the key: printable ASCII, the route percent-encoded, a colon, the nonce
+ * @throws URIError where the route's name has a lone surrogate
+ */
+export function recordKey(route: string, nonce: string): string {
+  return `${encodeURIComponent(route)}:${nonce}`
+}
+
+/**
+ * Writes what a tag is computed over, so that two different tokens or scopes never read the same:
+ * every field comes with its length, and parameters with their number.
+ *
+ * @param fields - the token's own parts
+ * @param scope - what it is bound to; the order of parameters does not count
+ * @returns the text to be signed
+ */
+export function signedText(fields: Omit<ParsedToken, 'tag'>, scope: TokenScope): string {
+  const params = scope.params.toSorted(byNameThenValue)
+  return [
+    'post-once-exactly link token 1',
+    fields.keyId,
+    fields.epoch,
+    String(fields.expiresAtMs),
+    fields.nonce,
+    scope.route,
+    String(params.length),
+    ...params.flat(),
+    scope.principal,
+  ]
+    .map(field => `${field.length}:${field}`)
+    .join('')
+}
+
+function tagOf(fields: Omit<ParsedToken, 'tag'>, secret: Secret, scope: TokenScope): string {
+  // UTF-16, because UTF-8 would make one character of all lone surrogates.
+  const text = Buffer.from(signedText(fields, scope), 'utf16le')
+  const digest = createHmac('sha256', secret.key).update(text).digest()
+  return digest.subarray(0, 16).toString('base64url')
+}
+
+function formatExpiry(expiresAtMs: number): string {
+  const bytes = Buffer.alloc(6)
+  bytes.writeUIntBE(expiresAtMs, 0, 6)
+  return bytes.toString('base64url')
+}
+
+type Param = TokenScope['params'][number]
+
+function byNameThenValue([name, value]: Param, [otherName, otherValue]: Param): number {
+  if (name !== otherName) return name < otherName ? -1 : 1
+  if (value !== otherValue) return value < otherValue ? -1 : 1
+  return 0
+}

@@ -1,0 +1,101 @@
+/**
+ * Where the memory store keeps answer bodies: bounded in bytes, the longest unread dropped first.
+ *
+ * Small bodies share a segment of memory, and whole segments are dropped; a buffer for each body
+ * would cost more than the body. A dropped body never takes its record with it.
+ */
+import { LRUCache } from 'lru-cache'
+
+const LARGEST_SEGMENT_BYTES = 64 * 1_024
+const SEGMENTS_AT_LEAST = 64
+
+/** A stretch of memory that several bodies share. */
+interface Segment {
+  readonly id: number
+  readonly bytes: Uint8Array
+  /** How much of it has been given out. */
+  used: number
+  /** How many bodies in it are still wanted. */
+  wanted: number
+}
+
+/** Where a body lies. */
+export interface Place {
+  readonly segment: number
+  readonly start: number
+  readonly length: number
+}
+
+/** Keeps bodies up to a total size. */
+export class BodyShelf {
+  readonly #maxBytes: number
+  readonly #segmentBytes: number
+  readonly #segments: LRUCache<number, Segment>
+  #open: Segment | null = null
+  #nextId = 0
+
+  /** @param maxBytes - all bodies together, at least 1 */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes
+    const share = Math.ceil(maxBytes / SEGMENTS_AT_LEAST)
+    this.#segmentBytes = Math.min(LARGEST_SEGMENT_BYTES, share)
+    this.#segments = new LRUCache({
+      maxSize: maxBytes,
+      sizeCalculation: segment => segment.bytes.byteLength,
+    })
+  }
+
+  /**
+   * Copies a body onto the shelf.
+   *
+   * @param body - at least one byte
+   * @returns its place, or `null` when it is larger than the whole shelf
+   */
+  put(body: Uint8Array): Place | null {
+    if (body.byteLength > this.#maxBytes) return null
+    const segment = this.#segmentFor(body.byteLength)
+    const start = segment.used
+    segment.bytes.set(body, start)
+    segment.used += body.byteLength
+    segment.wanted += 1
+    return { segment: segment.id, start, length: body.byteLength }
+  }
+
+  /**
+   * Reads a body, which counts as a use.
+   *
+   * @returns a copy, or `null` when it was dropped
+   */
+  get(place: Place): Uint8Array | null {
+    const segment = this.#segments.get(place.segment)
+    if (segment === undefined) return null
+    return segment.bytes.slice(place.start, place.start + place.length)
+  }
+
+  /** Tells that nobody will ask for a body again. */
+  forget(place: Place): void {
+    const segment = this.#segments.peek(place.segment)
+    if (segment === undefined) return
+    segment.wanted -= 1
+    if (segment.wanted > 0) return
+    this.#segments.delete(segment.id)
+    if (this.#open === segment) this.#open = null
+  }
+
+  #segmentFor(length: number): Segment {
+    if (length * 4 > this.#segmentBytes) return this.#add(length)
+    const open = this.#open
+    const fits = open !== null && open.used + length <= open.bytes.byteLength
+    // An open segment that the cache has dropped is full for good: nothing in it can be found.
+    if (fits && this.#segments.has(open.id)) return open
+    this.#open = this.#add(this.#segmentBytes)
+    return this.#open
+  }
+
+  #add(length: number): Segment {
+    const segment = { id: this.#nextId, bytes: new Uint8Array(length), used: 0, wanted: 0 }
+    this.#nextId += 1
+    this.#segments.set(segment.id, segment)
+    return segment
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * `npm run check`: everything that is not a test. Each step says why it is here; all of them run,
+ * also after a failure, and a table closes the output. `--only <name>` runs one (or several, joined
+ * by commas); `--list` names them.
+ */
+import { rmSync } from 'node:fs'
+import { fail, prepare, ROOT, run } from './prepare.mjs'
+
+const bin = path => `node_modules/${path}`
+
+/** Name, reason, and the script that Node runs with its arguments. */
+const STEPS = [
+  ['types', 'sources, tests and examples agree with their types', bin('typescript/bin/tsc'), '-p', 'tsconfig.json'],
+  ['lint', 'format, and no promise is forgotten', bin('@biomejs/biome/bin/biome'), 'check', '--error-on-warnings'],
+  ['unused', 'no dead file, export or dependency', bin('knip/bin/knip.js'), '--no-progress'],
+  ['build', 'what is published compiles by itself', bin('typescript/bin/tsc'), '-p', 'tsconfig.build.json'],
+  ['publint', 'the package says the truth about its files', bin('publint/src/cli.js'), '--strict'],
+  ['attw', 'its types resolve for those who install it', bin('@arethetypeswrong/cli/dist/index.js'), '--pack', '.', '--profile', 'esm-only'],
+  ['docs', 'every public name is documented', bin('typedoc/bin/typedoc'), '--options', 'typedoc.json'],
+]
+
+await prepare()
+const chosen = choose(process.argv.slice(2))
+const results = []
+for (const [name, reason, script, ...args] of chosen) {
+  console.log(`\n=== ${name}: ${reason}`)
+  console.log(`> node ${script} ${args.join(' ')}`)
+  // What an earlier build left behind would be published too.
+  if (name === 'build') rmSync(`${ROOT}dist`, { recursive: true, force: true })
+  const startedMs = performance.now()
+  const code = await run(process.execPath, [script, ...args])
+  results.push([name, code, performance.now() - startedMs])
+}
+
+console.log('\n=== result')
+for (const [name, code, tookMs] of results) {
+  const verdict = code === 0 ? 'ok' : `failed (exit ${code})`
+  console.log(`${name.padEnd(10)}${verdict.padEnd(20)}${(tookMs / 1000).toFixed(1).padStart(6)} s`)
+}
+process.exitCode = results.some(([, code]) => code !== 0) ? 1 : 0
+
+function choose(args) {
+  const names = STEPS.map(([name]) => name)
+  if (args.length === 1 && args[0] === '--list') {
+    console.log(names.join('\n'))
+    process.exit(0)
+  }
+  if (args.length === 0) return STEPS
+  const asked = args.length === 2 && args[0] === '--only' ? (args[1] ?? '').split(',') : []
+  const unknown = asked.filter(name => !names.includes(name))
+  if (asked.length === 0 || unknown.length > 0) {
+    fail(`usage: npm run check -- [--list | --only <names>]; names: ${names.join(', ')}`, 2)
+  }
+  return STEPS.filter(([name]) => asked.includes(name))
+}

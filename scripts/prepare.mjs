@@ -1,0 +1,105 @@
+/**
+ * What `start`, `test` and `check` share: a Node that is new enough, packages that match the
+ * lockfile, and children whose exit we pass on. Runs before anything is installed, so it uses
+ * nothing but Node itself, and syntax that an old Node can still read.
+ */
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { constants } from 'node:os'
+import { fileURLToPath } from 'node:url'
+
+/** The project's folder. */
+export const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+const OLDEST = [20, 19]
+const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP']
+
+/** Gets the project ready to run, or ends this process with one line that says why not. */
+export async function prepare() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
+    fail(`Node ${OLDEST.join('.')} or later is needed; this is ${process.versions.node}.`)
+  }
+  if (installed()) return
+  console.log('Installing packages: npm ci')
+  const code = await runNpm(['ci', '--include=dev'])
+  if (code !== 0) fail('The packages could not be installed; see above.', code)
+}
+
+/**
+ * Runs a program in the project's folder with our own terminal, passing signals on.
+ *
+ * @param {string} program
+ * @param {readonly string[]} args
+ * @param {Record<string, string>} [env] - added to ours
+ * @returns {Promise<number>} its exit code; 128 + number where a signal ended it, as shells say
+ */
+export function run(program, args, env = {}) {
+  return new Promise(resolve => {
+    const child = spawn(program, args, {
+      cwd: ROOT,
+      stdio: 'inherit',
+      env: { ...process.env, ...env },
+      shell: program.endsWith('.cmd'),
+    })
+    // A terminal sends its interrupt to the child as well; this process only has to outlive it.
+    const listeners = PASSED_ON.map(signal => [signal, () => child.kill(signal)])
+    for (const [signal, listener] of listeners) process.on(signal, listener)
+    const settle = code => {
+      for (const [signal, listener] of listeners) process.off(signal, listener)
+      resolve(code)
+    }
+    child.on('error', error => {
+      console.error(`${program} cannot be run: ${error.message}`)
+      settle(127)
+    })
+    child.on('exit', (code, signal) => {
+      settle(code === null ? 128 + (constants.signals[signal ?? 'SIGKILL'] ?? 0) : code)
+    })
+  })
+}
+
+/**
+ * Runs npm, the one that started us where there is one.
+ *
+ * @param {readonly string[]} args
+ * @returns {Promise<number>} its exit code
+ */
+export function runNpm(args) {
+  const npm = process.env.npm_execpath
+  if (npm?.endsWith('.js')) return run(process.execPath, [npm, ...args])
+  return run(process.platform === 'win32' ? 'npm.cmd' : 'npm', args)
+}
+
+/**
+ * Ends this process with one line on stderr.
+ *
+ * @param {string} line
+ * @param {number} [code]
+ * @returns {never}
+ */
+export function fail(line, code = 1) {
+  console.error(line)
+  process.exit(code)
+}
+
+/**
+ * Compares what npm says that it installed with the lockfile. File times alone would reinstall
+ * after every fresh checkout, also where there is no network.
+ */
+function installed() {
+  const record = `${ROOT}node_modules/.package-lock.json`
+  if (!existsSync(record)) return false
+  const present = readPackages(record)
+  const wanted = readPackages(`${ROOT}package-lock.json`)
+  for (const [path, entry] of Object.entries(wanted)) {
+    const there = present[path]
+    if (path === '') continue
+    if (there === undefined ? !entry.optional : there.version !== entry.version) return false
+  }
+  return true
+}
+
+function readPackages(file) {
+  return JSON.parse(readFileSync(file, 'utf8')).packages ?? {}
+}

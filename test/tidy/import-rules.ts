@@ -1,0 +1,125 @@
+/**
+ * House rules about imports: which room may use which, and where Koa, drivers and Node belong.
+ */
+import { isBuiltin } from 'node:module'
+import { posix } from 'node:path'
+import ts from 'typescript'
+import { CODE, type File, LIB, lineOf, type Rule, treeOf } from './rule.js'
+
+const BELOW_KOA = ['protocols', 'engine']
+const BELOW_TOOLS = [...BELOW_KOA, 'stores', 'koa', 'client']
+
+/** Which rooms of lib a room may import from, besides itself and `errors.ts`. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  protocols: [],
+  engine: ['protocols'],
+  stores: BELOW_KOA,
+  koa: BELOW_KOA,
+  client: ['protocols'],
+  testing: BELOW_TOOLS,
+  conformance: [...BELOW_TOOLS, 'testing'],
+  cli: [...BELOW_TOOLS, 'testing', 'conformance'],
+  'errors.ts': [],
+  'index.ts': [...BELOW_TOOLS, 'testing', 'conformance', 'cli'],
+}
+
+/** Packages that belong to one place. */
+const PACKAGE_HOMES: readonly (readonly [RegExp, RegExp])[] = [
+  [/^(?:koa$|koa\/|koa-|@koa\/)/, /^lib\/koa\//],
+  [/^better-sqlite3/, /^lib\/stores\/sqlite/],
+  [/^(?:redis|ioredis|@redis)(?:$|\/)/, /^lib\/stores\/redis/],
+  [/^pg(?:$|\/|-)/, /^lib\/stores\/postgres/],
+]
+
+/** What runs in a browser too. */
+const BROWSER = /^lib\/(?:protocols\/poe\/(?:field|links)\.ts$|client\/browser(?:\.ts$|\/))/
+
+/** A module that a file imports, re-exports from, or names in `import()`. */
+interface Import {
+  readonly specifier: string
+  readonly line: number
+}
+
+function importsOf(source: File): Import[] {
+  const file = treeOf(source)
+  const found: Import[] = []
+  const add = (node: ts.Node): void => {
+    if (!ts.isStringLiteralLike(node)) return
+    found.push({ specifier: node.text, line: lineOf(node, file) })
+  }
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) {
+      if (node.moduleSpecifier) add(node.moduleSpecifier)
+    } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
+      add(node.argument.literal)
+    } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+      for (const argument of node.arguments) add(argument)
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(file)
+  return found
+}
+
+function eachImport(complaint: (path: string, specifier: string) => string | null) {
+  return (file: File): string[] =>
+    importsOf(file).flatMap(({ specifier, line }) => {
+      const fault = complaint(file.path, specifier)
+      return fault === null ? [] : [`line ${line}: ${fault}`]
+    })
+}
+
+function roomOf(path: string): string {
+  return path.split('/')[1] ?? ''
+}
+
+function wrongRoom(path: string, specifier: string): string | null {
+  if (!specifier.startsWith('.')) {
+    return specifier.startsWith('post-once-exactly') ? `${specifier}: use a relative path` : null
+  }
+  const target = posix.join(posix.dirname(path), specifier)
+  if (!target.startsWith('lib/')) return `${specifier} leads out of lib`
+  const from = roomOf(path)
+  const to = roomOf(target.replace(/\.js$/, '.ts'))
+  if (to === from || to === 'errors.ts') return null
+  const allowed = MAY_IMPORT[from]
+  if (allowed === undefined) return `the room '${from}' is new: say here what it may import`
+  return allowed.includes(to) ? null : `${from} may not import ${to} (${specifier})`
+}
+
+function strayPackage(path: string, specifier: string): string | null {
+  for (const [name, home] of PACKAGE_HOMES) {
+    if (name.test(specifier) && !home.test(path)) return `${specifier} does not belong here`
+  }
+  return null
+}
+
+/** All rules about imports. */
+export const IMPORT_RULES: readonly Rule[] = [
+  {
+    title: 'imports point one way: protocols <- engine <- stores, koa <- the tools',
+    appliesTo: path => LIB.test(path),
+    faults: eachImport(wrongRoom),
+  },
+  {
+    title: 'Koa stays in lib/koa, and each driver in its own store',
+    appliesTo: path => LIB.test(path),
+    faults: eachImport(strayPackage),
+  },
+  {
+    title: 'what runs in a browser imports nothing of Node',
+    appliesTo: path => BROWSER.test(path),
+    faults: eachImport((_path, specifier) =>
+      isBuiltin(specifier) ? `${specifier} is not in a browser` : null,
+    ),
+  },
+  {
+    title: 'relative imports end in .js',
+    appliesTo: path => CODE.test(path),
+    faults: eachImport((_path, specifier) =>
+      /^\.{1,2}(?:\/|$)/.test(specifier) && !/\.(?:js|mjs|json)$/.test(specifier)
+        ? `${specifier} does not end in .js`
+        : null,
+    ),
+  },
+]
