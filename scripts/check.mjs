@@ -10,13 +10,45 @@ const bin = path => `node_modules/${path}`
 
 /** Name, reason, and the script that Node runs with its arguments. */
 const STEPS = [
-  ['types', 'sources, tests and examples agree with their types', bin('typescript/bin/tsc'), '-p', 'tsconfig.json'],
-  ['lint', 'format, and no promise is forgotten', bin('@biomejs/biome/bin/biome'), 'check', '--error-on-warnings'],
+  [
+    'types',
+    'sources, tests and examples agree with their types',
+    bin('typescript/bin/tsc'),
+    '-p',
+    'tsconfig.json',
+  ],
+  [
+    'lint',
+    'format, and no promise is forgotten',
+    bin('@biomejs/biome/bin/biome'),
+    'check',
+    '--error-on-warnings',
+  ],
   ['unused', 'no dead file, export or dependency', bin('knip/bin/knip.js'), '--no-progress'],
-  ['build', 'what is published compiles by itself', bin('typescript/bin/tsc'), '-p', 'tsconfig.build.json'],
+  [
+    'build',
+    'what is published compiles by itself',
+    bin('typescript/bin/tsc'),
+    '-p',
+    'tsconfig.build.json',
+  ],
   ['publint', 'the package says the truth about its files', bin('publint/src/cli.js'), '--strict'],
-  ['attw', 'its types resolve for those who install it', bin('@arethetypeswrong/cli/dist/index.js'), '--pack', '.', '--profile', 'esm-only'],
-  ['docs', 'every public name is documented', bin('typedoc/bin/typedoc'), '--options', 'typedoc.json'],
+  [
+    'attw',
+    'its types resolve for those who install it',
+    bin('@arethetypeswrong/cli/dist/index.js'),
+    '--pack',
+    '.',
+    '--profile',
+    'esm-only',
+  ],
+  [
+    'docs',
+    'every public name is documented',
+    bin('typedoc/bin/typedoc'),
+    '--options',
+    'typedoc.json',
+  ],
 ]
 
 await prepare()

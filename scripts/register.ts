@@ -13,13 +13,13 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import ts from 'typescript'
 
 /** The registers, relative to the root of the project. */
-export const REGISTERS: readonly string[] = ['spec-notes/requirements.md', 'spec-notes/cases.md']
+const REGISTERS: readonly string[] = ['spec-notes/requirements.md', 'spec-notes/cases.md']
 
 /** Parts of the work, in the order in which they are done; only `server` is demanded today. */
-export const SLICES: readonly string[] = ['server', 'client', 'stores', 'doors', 'conformance']
+const SLICES: readonly string[] = ['server', 'client', 'stores', 'doors', 'conformance']
 
 /** The slices whose demanded rows must have a test now. */
-export const DEMANDED_SLICES: readonly string[] = ['server']
+const DEMANDED_SLICES: readonly string[] = ['server']
 
 const LEVELS: readonly string[] = [
   'MUST',
@@ -42,14 +42,14 @@ const TEST_ROOTS: readonly string[] = ['test', 'examples', 'lib/testing']
 const LAST_COLUMN = 'proven by'
 
 /** A file as the register sees it. */
-export interface Source {
+interface Source {
   /** Relative to the root, with forward slashes. */
   readonly path: string
   readonly text: string
 }
 
 /** One row of a register. `level` is `null` for a failure case: those are all demanded. */
-export interface Row {
+interface Row {
   readonly id: string
   readonly register: string
   readonly level: string | null
@@ -59,7 +59,7 @@ export interface Row {
 }
 
 /** One test title that begins with ids. `ids` is `null` when the bracket cannot be read. */
-export interface Title {
+interface Title {
   readonly path: string
   readonly line: number
   readonly text: string
@@ -67,36 +67,39 @@ export interface Title {
 }
 
 /** What {@link judge} found; every text says what to do. */
-export interface Verdict {
+interface Verdict {
   readonly problems: readonly string[]
   /** Untested rows that nobody demands: worth a look, no reason to fail. */
   readonly remarks: readonly string[]
 }
 
 /**
- * Collects the titles in a test's source that begin with `[ID]` or `[ID1, ID2]`: any string or
- * template literal counts, so that tables of tests and helpers with titles are seen too.
+ * Collects the titles in a test's source that begin with `[ID]`, `[ID1, ID2]` or `[ID1] [ID2]`: any
+ * string or template literal counts, so that tables of tests and helpers with titles are seen too.
+ * In a file with titles of the form `[${id}] ...` a literal that is nothing but ids counts as well.
  *
  * @param source - a TypeScript file
  * @returns its titles, from top to bottom
  */
 export function titlesIn(source: Source): Title[] {
   const file = ts.createSourceFile(source.path, source.text, ts.ScriptTarget.Latest, true)
-  const titles: Title[] = []
+  const literals: (ts.StringLiteralLike | ts.TemplateHead)[] = []
+  let idsAreInserted = false
   const visit = (node: ts.Node): void => {
-    if (ts.isStringLiteralLike(node) || ts.isTemplateHead(node)) {
-      const bracket = LOOKS_LIKE_IDS.exec(node.text)
-      if (bracket) {
-        const ids = (bracket[1] ?? '').split(',').map(id => id.trim())
-        const line = file.getLineAndCharacterOfPosition(node.getStart(file)).line + 1
-        const readable = ids.every(id => ID.test(id))
-        titles.push({ path: source.path, line, text: node.text, ids: readable ? ids : null })
-      }
+    if (ts.isStringLiteralLike(node) || ts.isTemplateHead(node)) literals.push(node)
+    if (ts.isTemplateExpression(node) && node.head.text === '[') {
+      idsAreInserted ||= node.templateSpans[0]?.literal.text.startsWith(']') === true
     }
     ts.forEachChild(node, visit)
   }
   visit(file)
-  return titles
+  return literals.flatMap(literal => {
+    const ids = idsOf(literal.text, idsAreInserted)
+    if (ids.length === 0) return []
+    const line = file.getLineAndCharacterOfPosition(literal.getStart(file)).line + 1
+    const readable = ids.every(id => ID.test(id))
+    return [{ path: source.path, line, text: literal.text, ids: readable ? ids : null }]
+  })
 }
 
 /**
@@ -194,6 +197,20 @@ export function readProject(root: string): { registers: Source[]; titles: Title[
   }
 }
 
+/** The ids that a literal names; none where it is no title. */
+function idsOf(text: string, bare: boolean): string[] {
+  const split = (list: string): string[] => list.split(',').map(id => id.trim())
+  if (bare && split(text).every(id => ID.test(id))) return split(text)
+  const ids: string[] = []
+  let rest = text
+  for (;;) {
+    const bracket = LOOKS_LIKE_IDS.exec(rest)
+    if (bracket === null) return ids
+    ids.push(...split(bracket[1] ?? ''))
+    rest = rest.slice(bracket[0].length).trimStart()
+  }
+}
+
 function rowProblems(rows: readonly Row[]): string[] {
   const problems: string[] = []
   const seen = new Set<string>()
@@ -214,11 +231,15 @@ function rowProblems(rows: readonly Row[]): string[] {
 }
 
 function titleProblems(titles: readonly Title[], known: ReadonlySet<string>): string[] {
+  const prefixOf = (id: string): string => id.split('-')[0] ?? ''
+  const prefixes = new Set([...known].map(prefixOf))
   return titles.flatMap(title => {
     const where = `${title.path}:${title.line} '${title.text}'`
     if (title.ids === null) return [`${where}: ids are written [ID] or [ID1, ID2]`]
+    // A bare literal such as SHA-256 looks like an id; a register's own prefix tells it from one.
+    const isTitle = title.text.startsWith('[')
     return title.ids
-      .filter(id => !known.has(id))
+      .filter(id => !known.has(id) && (isTitle || prefixes.has(prefixOf(id))))
       .map(id => `${where}: no register has ${id}; correct it or append a row`)
   })
 }

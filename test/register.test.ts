@@ -104,12 +104,34 @@ describe('scripts/register', () => {
   it('reads ids from plain titles, lists, templates and tables, and from nothing else', () => {
     const text = [
       "it('[POE-2-1, POE-A-1] two', () => {})",
+      "it('[POE-2-4] [H-405-1] [not an id] two more', () => {})",
       'it(`[IK-2.1-1] $' + '{name}`, () => {})',
-      "const rows = [['[RACE-01] in a list', 1]]",
+      "const rows = [['[RACE-01] in a list', 1], ['POE-2-5', 'no title uses it']]",
       "// it('[POE-2-2] in a comment')",
       "const pattern = '[A-Z]-[0-9]'; const json = '[1]'; expect('x [POE-2-3]')",
     ].join('\n')
-    const ids = titlesIn({ path: 'test/x.test.ts', text }).flatMap(title => title.ids ?? [])
-    expect(ids).to.deep.equal(['POE-2-1', 'POE-A-1', 'IK-2.1-1', 'RACE-01'])
+    expect(idsIn(text)).to.deep.equal([
+      'POE-2-1',
+      'POE-A-1',
+      'POE-2-4',
+      'H-405-1',
+      'IK-2.1-1',
+      'RACE-01',
+    ])
+  })
+
+  it('reads ids that a table gives to its titles', () => {
+    const table = "const rows = [['POE-3-4', ','], ['POE-3-6, CL-15', 'x'], ['POE-3', 'UTF-8 x']]"
+    const inserted = 'it(`[$' + '{id}] reads`, () => {})'
+    expect(idsIn(`${table}\n${inserted}`)).to.deep.equal(['POE-3-4', 'POE-3-6', 'CL-15', 'POE-3'])
+    expect(idsIn(table)).to.deep.equal([])
+    const odd = { path: 'test/c.test.ts', text: `f('SHA-256', 'POE-99-1')\n${inserted}` }
+    const problems = problemsOf(requirements, a, b, odd)
+    expect(problems).to.have.lengthOf(1)
+    expect(problems[0]).to.include('POE-99-1')
   })
 })
+
+function idsIn(text: string): string[] {
+  return titlesIn({ path: 'test/x.test.ts', text }).flatMap(title => title.ids ?? [])
+}

@@ -6,12 +6,13 @@ import Router from '@koa/router'
 import Koa, { type Context, type Next } from 'koa'
 import { poe } from 'post-once-exactly/koa'
 import { readBody } from './body.js'
-import { beforeCommit, beforeWriting, failStatusOf, faultInjection } from './faults.js'
+import { faultInjection } from './faults.js'
+import { openCounter, redrawForm, sendForm } from './ordering.js'
 import type { Ledger } from './orders.js'
 import * as pages from './pages.js'
 import { problems, sendProblem, wantsHtml } from './problems.js'
 import type { Storage } from './storage.js'
-import { checkOrder, fieldsOf, type OrderInput, type Violation } from './validate.js'
+import { fieldsOf } from './validate.js'
 
 /** What a shop is made of. */
 export interface ShopOptions {
@@ -19,6 +20,8 @@ export interface ShopOptions {
   readonly storage: Storage
   /** Obey the request field `Demo-Fault`; default `false`. */
   readonly faults?: boolean
+  /** How long a claim lives without renewal, in milliseconds; default: the library's. */
+  readonly leaseMs?: number | undefined
 }
 
 /** A shop ready to be listened to. */
@@ -28,10 +31,6 @@ export interface Shop {
   close(): Promise<void>
 }
 
-const USED_BEFORE =
-  'This form was sent before, with something else in it. That order stands as it was placed; ' +
-  'nothing was changed. If you want what stands here as well, place it as a new order.'
-
 /**
  * Makes a shop.
  *
@@ -39,9 +38,9 @@ const USED_BEFORE =
  */
 export function createShop(options: ShopOptions): Shop {
   const { store, book } = options.storage
-  const once = poe({ store, principal: ctx => ctx.state.user })
+  const once = poe({ store, principal: ctx => ctx.state.user, leaseMs: options.leaseMs })
   const router = new Router()
-  let runs = 0
+  const counter = openCounter(book)
 
   router.get('/', ctx => pages.sendPage(ctx, pages.homePage()))
   router.get('/style.css', sendStyle)
@@ -54,10 +53,10 @@ export function createShop(options: ShopOptions): Shop {
       path: '/orders/once/:token',
       transactional: book.transactional,
       createForm: '/basket',
-      rerender: (ctx, fields) => sendForm(ctx, { fields, notice: USED_BEFORE }),
+      rerender: redrawForm,
     },
     readBody,
-    placeOrder,
+    counter.placeOrder,
   )
   router.get('/orders', async ctx => {
     const orders = await reading(ctx, book.list(userOf(ctx)))
@@ -71,31 +70,9 @@ export function createShop(options: ShopOptions): Shop {
   router.get('/ledger', async ctx => {
     const orders = await reading(ctx, book.count())
     // Payments and messages have no routes yet, so there are none.
-    const ledger: Ledger = { orders, payments: 0, messages: 0, runs }
+    const ledger: Ledger = { orders, payments: 0, messages: 0, runs: counter.runs() }
     send(ctx, ledger, () => pages.ledgerPage(ledger))
   })
-
-  async function placeOrder(ctx: Context): Promise<void> {
-    runs += 1
-    await beforeWriting(ctx)
-    if (ctx.state.bodyProblem !== undefined) throw ctx.state.bodyProblem
-    const checked = checkOrder(ctx.request.body, ctx.is('urlencoded') !== false)
-    if (!checked.ok) return refuseOrder(ctx, checked.violations)
-    const failStatus = failStatusOf(ctx)
-    // A book that cannot take an order back must say no before it writes; the other rolls back.
-    if (failStatus !== null && !book.transactional) return reportFault(ctx, failStatus)
-    const order = await addOrder(ctx, checked.input)
-    if (failStatus !== null) return reportFault(ctx, failStatus)
-    await beforeCommit(ctx)
-    ctx.status = wantsHtml(ctx) ? 303 : 201
-    ctx.set('Location', `/orders/${order.id}`)
-    if (ctx.status === 201) ctx.body = order
-  }
-
-  function addOrder(ctx: Context, input: OrderInput) {
-    const placedAt = new Date().toISOString()
-    return book.add({ ...input, user: userOf(ctx), placedAt }, () => ctx.poe.tx)
-  }
 
   const app = new Koa()
   app.use(problems)
@@ -123,29 +100,15 @@ async function visitor(ctx: Context, next: Next): Promise<void> {
 
 function showBasket(ctx: Context): void {
   if (wantsHtml(ctx)) {
-    const { sku = '', qty = '1' } = fieldsOf(ctx.query)
-    return sendForm(ctx, { fields: { sku, qty } })
+    const { sku, qty } = fieldsOf(ctx.query)
+    sendForm(ctx, { fields: { sku, qty: qty || '1' } })
+    return
   }
-  const minted = ctx.poe.mint('order')
+  const { link, expiresAtMs } = ctx.poe.mint('order') ?? { link: null, expiresAtMs: null }
   ctx.body =
-    minted === null
+    expiresAtMs === null
       ? { link: null, expires: null, detail: 'Orders cannot be taken right now.' }
-      : { link: minted.link, expires: new Date(minted.expiresAtMs).toISOString() }
-}
-
-/** The form again, or everything that is wrong: the link stays open either way. */
-function refuseOrder(ctx: Context, violations: readonly Violation[]): void {
-  ctx.status = 422
-  if (wantsHtml(ctx)) return sendForm(ctx, { fields: fieldsOf(ctx.request.body), violations })
-  sendProblem(ctx, 422, { title: 'The order cannot be placed as it is', errors: violations })
-}
-
-function reportFault(ctx: Context, status: number): void {
-  sendProblem(ctx, status, { detail: 'Asked for by Demo-Fault; nothing was ordered.' })
-}
-
-function sendForm(ctx: Context, view: Omit<pages.BasketView, 'link'>): void {
-  pages.sendPage(ctx, pages.basketPage({ ...view, link: ctx.poe.link('order') }))
+      : { link, expires: new Date(expiresAtMs).toISOString() }
 }
 
 function send(ctx: Context, value: unknown, page: () => pages.Page): void {

@@ -19,7 +19,8 @@ const parse = bodyParser({
 
 /** Middleware that sets `ctx.request.body`, or `ctx.state.bodyProblem`. */
 export async function readBody(ctx: Context, next: Next): Promise<void> {
-  if (ctx.is('json', 'urlencoded') === false) {
+  // Without content there is no type to complain about; the handler misses the members then.
+  if (ctx.request.length !== 0 && ctx.is('json', 'urlencoded') === false) {
     ctx.state.bodyProblem = problem(415, 'An order is application/json or a form.')
   }
   await parse(ctx, next)

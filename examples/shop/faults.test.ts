@@ -77,7 +77,11 @@ describe('shop: what each fault does', () => {
   ] as const) {
     it(`${fault}: after a restart the order exists exactly if the link is spent`, () =>
       withFolder(async folder => {
-        const env = { POE_STORE: `sqlite:${folder}/shop.db`, DEMO_FAULTS: '1' }
+        const env = {
+          POE_STORE: `sqlite:${folder}/shop.db`,
+          DEMO_FAULTS: '1',
+          DEMO_LEASE_MS: '1000',
+        }
         const first = await startShop(env)
         const link = await takeLink(first.agent)
         const died = new Promise(resolve => first.child.on('exit', (_, signal) => resolve(signal)))
@@ -101,7 +105,7 @@ describe('shop: what each fault does', () => {
         } finally {
           await end(second.child, 'SIGKILL')
         }
-      })).timeout(40_000)
+      }))
   }
 })
 

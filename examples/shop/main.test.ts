@@ -1,7 +1,7 @@
 /** The shop as a process: what it says when it cannot start, how it ends, what a restart keeps. */
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 import { expect } from 'chai'
 import { end, runShop, startShop, takeLink, withFolder } from './support.js'
 

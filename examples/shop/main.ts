@@ -17,7 +17,7 @@ await main()
 async function main(): Promise<void> {
   const settings = orExit(() => readSettings(process.env))
   const storage = orExit(() => openStorage(settings.store))
-  const shop = createShop({ storage, faults: settings.faults })
+  const shop = createShop({ storage, faults: settings.faults, leaseMs: settings.leaseMs })
   shop.app.on('error', logError)
   const server = createServer(shop.app.callback())
   await listen(server, settings.port)

@@ -37,8 +37,13 @@ class Markup {
 /** The style sheet's text, served at `/style.css`. */
 export const STYLE: string = readFileSync(new URL('./style.css', import.meta.url), 'utf8')
 
-const POLICY =
-  "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+const POLICY = [
+  "default-src 'none'",
+  "style-src 'self'",
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
 
 const SHELF = [
   { sku: 'tea-assam', name: 'Assam tea', text: 'Malty, for the first cup of the day.' },
@@ -170,7 +175,8 @@ autocomplete="off" list="shelf"${marks('sku', wrong)}>${complaint('sku', wrong)}
 <input id="qty" name="qty" type="number" value="${fields.qty}" required min="1" max="99"
 step="1" inputmode="numeric"${marks('qty', wrong)}>${complaint('qty', wrong)}</div>
 <button type="submit">Place the order</button>
-<p class="hint">This form has an address of its own that takes one order:<br><code>${link}</code></p>
+<p class="hint">This form has an address of its own that takes one order:<br>
+<code>${link}</code></p>
 </form>`
 }
 
@@ -186,9 +192,7 @@ function noticeBox(text: string, result: string | null): Markup {
 }
 
 function marks(name: 'sku' | 'qty', wrong: ReadonlyMap<string, string>): Markup | string {
-  return wrong.has(`#/${name}`)
-    ? html` aria-invalid="true" aria-describedby="${name}-wrong"`
-    : ''
+  return wrong.has(`#/${name}`) ? html` aria-invalid="true" aria-describedby="${name}-wrong"` : ''
 }
 
 function complaint(name: 'sku' | 'qty', wrong: ReadonlyMap<string, string>): Markup | string {

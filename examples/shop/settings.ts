@@ -11,6 +11,8 @@ export interface Settings {
   readonly port: number
   readonly store: StoreSetting
   readonly faults: boolean
+  /** Milliseconds; `undefined` for the library's default. */
+  readonly leaseMs: number | undefined
 }
 
 /** A setting that cannot be used; its message is meant for whoever typed it. */
@@ -22,7 +24,7 @@ const DEFAULT_PORT = '3000'
 const DEFAULT_STORE = 'sqlite:shop.db'
 
 /**
- * Reads `PORT`, `POE_STORE` and `DEMO_FAULTS`; one that is empty is as if absent.
+ * Reads `PORT`, `POE_STORE`, `DEMO_FAULTS` and `DEMO_LEASE_MS`; one that is empty is as if absent.
  *
  * @param env - as `process.env`
  * @throws {SettingError} when one cannot be used
@@ -32,6 +34,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     port: readPort(env.PORT || DEFAULT_PORT),
     store: readStore(env.POE_STORE || DEFAULT_STORE),
     faults: env.DEMO_FAULTS === '1',
+    leaseMs: env.DEMO_LEASE_MS ? readLease(env.DEMO_LEASE_MS) : undefined,
   }
 }
 
@@ -62,4 +65,10 @@ function readStore(text: string): StoreSetting {
     default:
       throw new SettingError(`POE_STORE=${text} is no store: give sqlite:<file> or memory:.`)
   }
+}
+
+function readLease(text: string): number {
+  const leaseMs = /^\d{1,8}$/.test(text) ? Number(text) : 0
+  if (leaseMs >= 100) return leaseMs
+  throw new SettingError(`DEMO_LEASE_MS=${text} cannot be used: give milliseconds, at least 100.`)
 }

@@ -1,4 +1,4 @@
-/** What the tests of the shop share: a shop in this process, and shops as processes of their own. */
+/** What the tests of the shop share: shops in this process, and shops as processes. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -27,7 +27,9 @@ export async function withFolder<T>(use: (folder: string) => Promise<T>): Promis
 }
 
 /** Serves a shop from this process, on a sqlite file of its own. */
-export async function withShop(use: (agent: Agent, server: Server) => Promise<void>): Promise<void> {
+export async function withShop(
+  use: (agent: Agent, server: Server) => Promise<void>,
+): Promise<void> {
   await withFolder(async folder => {
     const storage = openStorage({ kind: 'sqlite', file: join(folder, 'shop.db') })
     await serve(storage, use)

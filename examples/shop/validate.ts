@@ -1,4 +1,4 @@
-/** What an order may say: reads the fields of a JSON document or of a form, and names what is wrong. */
+/** What an order may say: reads JSON or a form, and names everything that is wrong. */
 
 /** An order as asked for. */
 export interface OrderInput {
@@ -69,7 +69,8 @@ function readSku(value: unknown): string | null {
 }
 
 function readQty(value: unknown, isForm: boolean): number | null {
-  const number = isForm && typeof value === 'string' && /^\d{1,2}$/.test(value) ? Number(value) : value
+  const number =
+    isForm && typeof value === 'string' && /^\d{1,2}$/.test(value) ? Number(value) : value
   if (typeof number !== 'number' || !Number.isInteger(number)) return null
   return number >= 1 && number <= 99 ? number : null
 }

@@ -80,8 +80,10 @@ function encode(text: string): string {
 /** Only the host goes through the URL parser: that would drop a port which it takes as default. */
 function asciiAuthority(authority: string): string {
   const hostAt = authority.lastIndexOf('@') + 1
-  const [, host = '', port = ''] = /^(.*?)((?::[0-9]*)?)$/s.exec(authority.slice(hostAt)) ?? []
-  return encode(authority.slice(0, hostAt)) + (NON_ASCII.test(host) ? aLabels(host) : host) + port
+  const portAt = authority.search(/(?::[0-9]*)?$/)
+  const host = authority.slice(hostAt, portAt)
+  const asciiHost = NON_ASCII.test(host) ? aLabels(host) : host
+  return encode(authority.slice(0, hostAt)) + asciiHost + authority.slice(portAt)
 }
 
 /** The URL parser skips or decodes some ASCII characters; a host that has those is no host. */

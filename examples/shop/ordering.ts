@@ -1,0 +1,83 @@
+/** What is done once: an order is checked, written and answered; and the form that comes back. */
+import type { Context } from 'koa'
+import type { RerenderReason } from 'post-once-exactly/koa'
+import { beforeCommit, beforeWriting, failStatusOf } from './faults.js'
+import type { Order, OrderBook } from './orders.js'
+import { type BasketView, basketPage, sendPage } from './pages.js'
+import { sendProblem, wantsHtml } from './problems.js'
+import { checkOrder, fieldsOf, type OrderInput, type Violation } from './validate.js'
+
+/** The order handler, and how often it was entered. */
+export interface Counter {
+  readonly placeOrder: (ctx: Context) => Promise<void>
+  readonly runs: () => number
+}
+
+/** What a browser is told when its form came too late; the form follows, with the fields kept. */
+const TOO_LATE: Readonly<Record<RerenderReason['state'], string>> = {
+  spent:
+    'This form was used before. That order stands as it was placed, and nothing was changed now. ' +
+    'Send the form below only if you want what it says as a further order.',
+  expired: 'This form was open for too long, and nothing was ordered. Here it is again.',
+  forgotten:
+    'This form is so old that nobody can tell any more whether it was used. Look at your orders ' +
+    'before you send it again.',
+}
+
+/**
+ * Makes the order handler.
+ *
+ * @param book - where orders are written
+ */
+export function openCounter(book: OrderBook): Counter {
+  let runs = 0
+
+  async function placeOrder(ctx: Context): Promise<void> {
+    runs += 1
+    await beforeWriting(ctx)
+    if (ctx.state.bodyProblem !== undefined) throw ctx.state.bodyProblem
+    const checked = checkOrder(ctx.request.body, ctx.is('urlencoded') !== false)
+    if (!checked.ok) return refuseOrder(ctx, checked.violations)
+    const failStatus = failStatusOf(ctx)
+    // A book that cannot take an order back must say no before it writes; the other rolls back.
+    if (failStatus !== null && !book.transactional) return reportFault(ctx, failStatus)
+    const order = await writeOrder(ctx, book, checked.input)
+    if (failStatus !== null) return reportFault(ctx, failStatus)
+    await beforeCommit(ctx)
+    ctx.status = wantsHtml(ctx) ? 303 : 201
+    ctx.set('Location', `/orders/${order.id}`)
+    if (ctx.status === 201) ctx.body = order
+  }
+
+  return { placeOrder, runs: () => runs }
+}
+
+/** Draws the form again for a browser that came too late. */
+export function redrawForm(
+  ctx: Context,
+  fields: Readonly<Record<string, unknown>>,
+  { state, result }: RerenderReason,
+): void {
+  sendForm(ctx, { fields: fieldsOf(fields), notice: TOO_LATE[state], result })
+}
+
+/** Sends the form with a fresh link; without one, it says that the shop is closed. */
+export function sendForm(ctx: Context, view: Omit<BasketView, 'link'>): void {
+  sendPage(ctx, basketPage({ ...view, link: ctx.poe.link('order') }))
+}
+
+/** The form again, or everything that is wrong: the link stays open either way. */
+function refuseOrder(ctx: Context, violations: readonly Violation[]): void {
+  ctx.status = 422
+  if (wantsHtml(ctx)) sendForm(ctx, { fields: fieldsOf(ctx.request.body), violations })
+  else sendProblem(ctx, 422, { title: 'The order cannot be placed as it is', errors: violations })
+}
+
+function reportFault(ctx: Context, status: number): void {
+  sendProblem(ctx, status, { detail: 'Asked for by Demo-Fault; nothing was ordered.' })
+}
+
+function writeOrder(ctx: Context, book: OrderBook, input: OrderInput): Promise<Order> {
+  const order = { ...input, user: String(ctx.state.user), placedAt: new Date().toISOString() }
+  return book.add(order, () => ctx.poe.tx)
+}

@@ -1,0 +1,70 @@
+/**
+ * A response that carries links: the `POE-Links` field, and the protection from caches without
+ * which one link would be handed to two people.
+ *
+ * @see POE draft 3, 4; RFC 9111 3, 5.2
+ */
+import type { ServerResponse } from 'node:http'
+import onHeaders from 'on-headers'
+import { formatPoeLinks, parsePoe } from '../protocols/poe/index.js'
+import { addToField } from './fields.js'
+
+/** The most that is advertised in one field; links beyond it are in the body only. Characters. */
+export const ADVERTISED_LIMIT = 4_096
+
+/** Options of an {@link Advertisement}. */
+export interface AdvertisementOptions {
+  readonly advertise: 'always' | 'when-asked'
+  readonly linkField: boolean
+  readonly uriBase: string
+  /** The request's `POE` field as received. */
+  readonly poeField: string | undefined
+}
+
+/** The links of one response. */
+export class Advertisement {
+  readonly #response: ServerResponse
+  readonly #options: AdvertisementOptions
+  readonly #links: string[] = []
+  #size = 0
+
+  constructor(response: ServerResponse, options: AdvertisementOptions) {
+    this.#response = response
+    this.#options = options
+  }
+
+  /** Adds a link to what the response carries. */
+  add(link: string): void {
+    if (this.#links.length === 0) onHeaders(this.#response, () => this.#write())
+    this.#size += link.length + 4
+    // The first is always advertised, so that the response is never without protection.
+    if (this.#links.length === 0 || this.#size <= ADVERTISED_LIMIT) this.#links.push(link)
+  }
+
+  #write(): void {
+    const response = this.#response
+    const { advertise, linkField, uriBase, poeField } = this.#options
+    protect(response)
+    if (advertise === 'when-asked') addToField(response, 'Vary', 'POE')
+    // A 304 would renew an old page with links that are not in it.
+    if (response.statusCode === 304) return
+    if (advertise === 'when-asked' && parsePoe(poeField) === null) return
+    const value = formatPoeLinks(this.#links)
+    if (value !== null) response.setHeader('POE-Links', value)
+    if (!linkField) return
+    for (const link of this.#links) {
+      addToField(response, 'Link', `<${link}>; rel="${uriBase}rel:poe"`)
+    }
+  }
+}
+
+/**
+ * Not `no-store`: Back would then fetch a fresh link, and so arm the double order again.
+ */
+function protect(response: ServerResponse): void {
+  const given = String(response.getHeader('Cache-Control') ?? '')
+  if (!/\bno-store\b/i.test(given)) response.setHeader('Cache-Control', 'private, no-cache')
+  for (const name of ['Expires', 'CDN-Cache-Control', 'Surrogate-Control', 'ETag', 'Last-Modified']) {
+    response.removeHeader(name)
+  }
+}

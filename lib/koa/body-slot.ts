@@ -1,0 +1,78 @@
+/**
+ * Watches what a handler sets as its body.
+ *
+ * A body that comes in pieces is kept from Koa, which would tie it to the connection; Koa gets an
+ * empty stream in its place, and the engine carries the pieces there. So the handler's source
+ * outlives a client that leaves, its error can still become an answer, and Koa 2 sends a Blob or a
+ * Response as Koa 3 does.
+ */
+import { PassThrough } from 'node:stream'
+import type { Context, Response as KoaResponse } from 'koa'
+import { isStreaming, produce, type Produced } from '../engine/capture.js'
+
+/** What stands between the handler and Koa's `body`. */
+export interface BodySlot {
+  /** Where a streamed body goes; `null` when the body is whole. */
+  readonly client: PassThrough | null
+  /** What the handler gave, ready to be recorded. */
+  produced(): Produced
+  /** Gives Koa its own `body` back. */
+  close(): void
+}
+
+/** Puts the slot in place, until it is closed. */
+export function openBodySlot(ctx: Context): BodySlot {
+  const { response } = ctx
+  const body = accessorOf(response)
+  let source: unknown = null
+  let client: PassThrough | null = null
+  Object.defineProperty(response, 'body', {
+    configurable: true,
+    enumerable: true,
+    get: () => source ?? body.get.call(response),
+    set: (value: unknown) => {
+      source = isStreaming(value) ? value : null
+      client = source === null ? null : new PassThrough()
+      if (client === null) return body.set.call(response, value)
+      describe(response, value)
+      const { length } = response
+      const sized = response.res.hasHeader('Content-Length')
+      body.set.call(response, client)
+      if (sized && length !== undefined) response.length = length
+    },
+  })
+  return {
+    get client() {
+      return client
+    },
+    produced: () => produce(source ?? body.get.call(response)),
+    close: () => {
+      Reflect.deleteProperty(response, 'body')
+    },
+  }
+}
+
+/** Sets what Koa 3 would set from a Blob or a Response. */
+function describe(response: KoaResponse, body: unknown): void {
+  if (body instanceof Blob) {
+    if (!response.res.hasHeader('Content-Type') && body.type !== '') response.type = body.type
+    response.length = body.size
+  }
+  if (body instanceof Response) {
+    response.status = body.status
+    for (const [name, value] of body.headers) response.set(name, value)
+  }
+}
+
+function accessorOf(response: KoaResponse): {
+  get: () => unknown
+  set: (value: unknown) => void
+} {
+  let holder: object | null = response
+  while (holder !== null) {
+    const found = Object.getOwnPropertyDescriptor(holder, 'body')
+    if (found?.get !== undefined && found.set !== undefined) return { get: found.get, set: found.set }
+    holder = Object.getPrototypeOf(holder)
+  }
+  throw new TypeError('This Koa keeps its response body in an unknown way')
+}

@@ -1,0 +1,91 @@
+/**
+ * What one `poe()` consists of: its options, its engine, what it knows of the store, and the
+ * resources that were registered.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Context } from 'koa'
+import { nanoid } from 'nanoid'
+import { Engine } from '../engine/engine.js'
+import { mint } from '../engine/links.js'
+import type { ResourceRules } from '../engine/operation.js'
+import type { Clock } from '../engine/ports.js'
+import { Vault } from '../engine/vault.js'
+import { type LinkTarget, linkTo } from './link-paths.js'
+import type { ResolvedOptions, ResourceOptions } from './options.js'
+
+/** A link as it is handed out. */
+export interface OfferedLink {
+  /** URI-reference: path-absolute unless `absoluteLinks` is on. */
+  readonly link: string
+  /** When its life ends, in milliseconds since the Unix epoch; `null` for never. */
+  readonly expiresAtMs: number | null
+}
+
+/** A registered resource. */
+export interface Resource extends LinkTarget {
+  readonly name: string
+  readonly options: ResourceOptions
+  readonly rules: ResourceRules
+  readonly lifetimeMs: number
+}
+
+/** The name of the path parameter that carries the token. */
+export const TOKEN_PARAM = 'token'
+
+const systemClock: Clock = {
+  now: () => Date.now(),
+  sleep: (ms, signal) => sleep(ms, undefined, { ref: false, ...(signal && { signal }) }),
+}
+
+/** The parts of one `poe()`. */
+export class Core {
+  readonly options: ResolvedOptions
+  readonly engine: Engine
+  readonly vault: Vault
+  readonly resources: Map<string, Resource> = new Map()
+
+  constructor(options: ResolvedOptions) {
+    const clock = options.clock ?? systemClock
+    this.options = options
+    this.engine = new Engine({ ...options, clock, makeId: () => nanoid(22) })
+    const { store, guard, emit } = this.engine
+    this.vault = new Vault({ store, guard, clock, emit, secrets: options.secrets })
+  }
+
+  /** Gives a registered resource. @throws TypeError for a name that nobody registered */
+  resource(name: string): Resource {
+    const resource = this.resources.get(name)
+    if (resource !== undefined) return resource
+    const known = [...this.resources.keys()].join(', ') || 'none yet'
+    throw new TypeError(`There is no resource named ${JSON.stringify(name)}; known: ${known}`)
+  }
+
+  /**
+   * Mints a link, without touching the store.
+   *
+   * @returns `null` while the store is known to be down
+   * @throws TypeError for an unknown resource or a missing parameter
+   */
+  offer(
+    ctx: Context,
+    principal: string,
+    name: string,
+    params: Readonly<Record<string, string | number>>,
+  ): OfferedLink | null {
+    const resource = this.resource(name)
+    if (this.engine.guard.down || !this.vault.ready) return null
+    const given = Object.entries(params).map(([key, value]) => [key, String(value)] as const)
+    const { publicPrefix, absoluteLinks } = this.options
+    if (resource.options.key !== undefined) {
+      const all = Object.fromEntries(given)
+      const link = linkTo(ctx, resource, all, publicPrefix, absoluteLinks)
+      return { link, expiresAtMs: null }
+    }
+    const scope = { route: name, params: given, principal }
+    const minted = mint(this.vault, this.engine.guard, scope, resource.lifetimeMs)
+    if (minted === null) return null
+    const all = Object.fromEntries([...given, [TOKEN_PARAM, minted.token]])
+    const link = linkTo(ctx, resource, all, publicPrefix, absoluteLinks)
+    return { link, expiresAtMs: minted.expiresAtMs }
+  }
+}

@@ -1,0 +1,31 @@
+/** Small work on response fields. */
+import type { ServerResponse } from 'node:http'
+
+/**
+ * Adds a member to a list field, in one line; `Vary` members are not repeated, and `*` is left
+ * alone.
+ *
+ * @param name - of the field
+ * @param member - to add
+ */
+export function addToField(response: ServerResponse, name: string, member: string): void {
+  const given = response.getHeader(name)
+  const present = Array.isArray(given) ? given.join(', ') : String(given ?? '')
+  if (present === '') {
+    response.setHeader(name, member)
+    return
+  }
+  const members = present.split(',').map(each => each.trim().toLowerCase())
+  if (members.includes('*') || members.includes(member.toLowerCase())) return
+  response.setHeader(name, `${present}, ${member}`)
+}
+
+/**
+ * Gives `Retry-After` in whole seconds, at least 1.
+ *
+ * @param ms - milliseconds
+ * @see RFC 9110 10.2.3
+ */
+export function retryAfter(ms: number): string {
+  return String(Math.max(1, Math.ceil(ms / 1_000)))
+}

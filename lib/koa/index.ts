@@ -1,0 +1,23 @@
+/**
+ * post-once-exactly for Koa.
+ *
+ * @packageDocumentation
+ */
+import type { RequestPoe } from './request-poe.js'
+
+export type { Reconciled, ReconciledOutcome, SuccessRule } from '../engine/operation.js'
+export type { Clock, OnEvent, PoeEvent } from '../engine/ports.js'
+export { corsFields } from './cors.js'
+export type { OfferedLink } from './core.js'
+export { answerExpectations } from './expectations.js'
+export type { AppKey, PoeOptions, RerenderReason, ResourceOptions } from './options.js'
+export { type Poe, poe, type ResourceMiddleware, type RouterPort } from './poe.js'
+export { type Anyone, anyone, type Principal, type PrincipalOf } from './principal.js'
+export type { LinkParams, RequestPoe } from './request-poe.js'
+
+declare module 'koa' {
+  interface ExtendableContext {
+    /** Set by `once.middleware()`. */
+    poe: RequestPoe
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * Where a resource is found from outside: router prefixes, mounts and proxies included.
+ *
+ * Links are path-absolute by default, so that no forged `Host` can get into them.
+ */
+import type { Context } from 'koa'
+
+/** What is needed of a router's layer. */
+interface Layer {
+  readonly path: string | RegExp
+  readonly stack: readonly unknown[]
+  url(params: Readonly<Record<string, string>>): string
+}
+
+/** What is needed of a router; `@koa/router` has it. */
+export interface RouterLike {
+  readonly stack: readonly Layer[]
+}
+
+/** What a resource's link is made of. */
+export interface LinkTarget {
+  /** The router that the resource was registered on. */
+  readonly router: RouterLike
+  /** The middleware that serves it, by which its layer is found also in an outer router. */
+  readonly gate: unknown
+}
+
+/**
+ * Gives the public URI-reference of a resource.
+ *
+ * @param ctx - the request that the link is for
+ * @param target - the resource
+ * @param params - every parameter of its path
+ * @param publicPrefix - what a proxy in front strips
+ * @param absolute - with scheme and host of the request; stays a path where the host is not valid
+ * @throws TypeError when a parameter is missing
+ */
+export function linkTo(
+  ctx: Context,
+  target: LinkTarget,
+  params: Readonly<Record<string, string>>,
+  publicPrefix: string,
+  absolute: boolean,
+): string {
+  const path = publicPrefix + mountPrefix(ctx) + layerOf(ctx, target).url(params)
+  if (!absolute) return path
+  const url = `${ctx.protocol}://${ctx.host}`
+  // A host with spaces, a path or credentials in it is somebody's forgery or mistake.
+  if (!/^[\w.-]+(:\d+)?$|^\[[\da-f:.]+\](:\d+)?$/i.test(ctx.host) || !URL.canParse(url)) return path
+  return url + path
+}
+
+function layerOf(ctx: Context, target: LinkTarget): Layer {
+  const serving = (ctx as { router?: RouterLike }).router
+  const layer = find(serving, target) ?? find(target.router, target)
+  if (layer === undefined) throw new TypeError('The resource is on no router that is in use')
+  return layer
+}
+
+function find(router: RouterLike | undefined, target: LinkTarget): Layer | undefined {
+  return router?.stack?.find(layer => layer.stack.includes(target.gate))
+}
+
+/**
+ * Gives the path of a request as the client sent it, mounts included, without its query.
+ *
+ * @param ctx - the request
+ */
+export function publicPath(ctx: Context): string {
+  const { originalUrl } = ctx.req as { originalUrl?: unknown }
+  return pathOf(typeof originalUrl === 'string' ? originalUrl : ctx.originalUrl)
+}
+
+/** What koa-mount, or another framework, has taken off the front of the path. */
+function mountPrefix(ctx: Context): string {
+  const prefix = prefixOf(publicPath(ctx), ctx.path)
+  return prefix.replace(/^\/{2,}/, '/')
+}
+
+function prefixOf(whole: string, local: string): string {
+  if (whole === local) return ''
+  if (local === '/') return whole.replace(/\/$/, '')
+  return whole.endsWith(local) ? whole.slice(0, -local.length) : ''
+}
+
+function pathOf(target: string): string {
+  if (!target.startsWith('/') && URL.canParse(target)) return new URL(target).pathname
+  return target.replace(/[?#].*$/s, '')
+}

@@ -1,0 +1,277 @@
+/**
+ * The options of `poe()` and of a resource: what they mean, their defaults, and their checks.
+ */
+import type { Context } from 'koa'
+import { isSuccess } from '../engine/outcome.js'
+import type { Reconciled, ResourceRules, SuccessRule } from '../engine/operation.js'
+import type { Clock, OnEvent } from '../engine/ports.js'
+import type { Store } from '../engine/store.js'
+import type { Anyone, PrincipalOf } from './principal.js'
+
+/** Options of `poe()`. Times are milliseconds, sizes bytes. */
+export interface PoeOptions<Tx = never> {
+  /** Where claims and outcomes are kept. Share one store object within a process. */
+  readonly store: Store<Tx>
+  /** Who sends a request; links work for that principal only. `anyone` binds them to nobody. */
+  readonly principal: PrincipalOf | Anyone
+  /** At least 32 bytes each: the first signs, all verify. Default: made once, kept in the store. */
+  readonly secrets?: readonly string[] | undefined
+  /** How long a POST may be begun with a link. Default 3,600,000 (1 h). */
+  readonly lifetimeMs?: number | undefined
+  /** How long after its expiry a link still tells what became of it. Default 86,400,000 (24 h). */
+  readonly horizonMs?: number | undefined
+  /** How long a claim lives without renewal; renewed at a third. Default 15,000. */
+  readonly leaseMs?: number | undefined
+  /** How long a second POST waits for the first. Default 5,000. */
+  readonly waitMs?: number | undefined
+  /** How long a handler may run before it loses its claim. Default 300,000 (5 min). */
+  readonly maxRunMs?: number | undefined
+  /** How long one call to the store may take. Default 900; a store may ask for more. */
+  readonly storeTimeoutMs?: number | undefined
+  /** How long a success waits to be recorded before its answer is sent. Default 5,000. */
+  readonly recordForMs?: number | undefined
+  /** The largest answer body that is kept. Default 262,144 (256 KiB). */
+  readonly bodyLimitBytes?: number | undefined
+  /** Response fields to record besides the representation fields. Never `Set-Cookie`. */
+  readonly recordedFields?: readonly string[] | undefined
+  /** Base of problem types and relation URIs. Default `urn:post-once-exactly:`. */
+  readonly uriBase?: string | undefined
+  /** `when-asked` sends `POE-Links` only to requests with a valid `POE` field. Default `always`. */
+  readonly advertise?: 'always' | 'when-asked' | undefined
+  /** Also send `Link` with the relation `<uriBase>rel:poe`. Default false. */
+  readonly linkField?: boolean | undefined
+  /** Path that a proxy in front strips from every request, put before each link. Default ''. */
+  readonly publicPrefix?: string | undefined
+  /** Make links absolute with the request's scheme and host. Default false. */
+  readonly absoluteLinks?: boolean | undefined
+  /** Told what happens; see `PoeEvent`. What it throws is ignored. */
+  readonly onEvent?: OnEvent | undefined
+  /** The process clock, for tests. */
+  readonly clock?: Clock | undefined
+  /** Runs handlers while the store is down: duplicates pass. Default false. */
+  readonly dangerouslyRunUnprotected?: boolean | undefined
+  /** Frees undecided links on the next POST: an effect may happen twice. Default false. */
+  readonly dangerouslyRetryUndecided?: boolean | undefined
+}
+
+/** What `key(ctx)` of an app-named resource gives: the key, and when the app stops taking it. */
+export type AppKey = string | { readonly key: string; readonly expiresAt: Date } | null
+
+/** What a form is drawn again for. */
+export interface RerenderReason {
+  readonly state: 'spent' | 'expired' | 'forgotten'
+  /** The result of the first POST, where there is one. */
+  readonly result: string | null
+}
+
+/** Options of `resource()`. Times are milliseconds; those left out are taken from `poe()`. */
+export interface ResourceOptions {
+  /** Names the resource for `ctx.poe.link(name)`, in every process alike. */
+  readonly name: string
+  /** The router path; one segment must be `:token`, unless `key` is given. */
+  readonly path: string
+  readonly lifetimeMs?: number | undefined
+  readonly waitMs?: number | undefined
+  readonly maxRunMs?: number | undefined
+  /** The handler's whole effect is in `ctx.poe.tx`. Needs a transactional store. */
+  readonly transactional?: boolean | undefined
+  /** The handler calls `ctx.poe.pointOfNoReturn()` before its effect. */
+  readonly marks?: boolean | undefined
+  /** Any throw of the handler means that nothing happened. */
+  readonly releaseOnThrow?: boolean | undefined
+  /** Finds out about an undecided link; asked on POST, waited for at most 5 s. */
+  readonly reconcile?: ((key: string) => Reconciled | Promise<Reconciled>) | undefined
+  /** Replaces the rule for what is a success (2xx, or 301, 302, 303 with `Location`). */
+  readonly success?: SuccessRule | undefined
+  /** Answers a GET of an unspent link. Without it such a GET gets 405. */
+  readonly page?: ((ctx: Context) => unknown) | undefined
+  /** Draws the form again with `fields` kept and a fresh link, for a browser that came too late. */
+  readonly rerender?:
+    | ((ctx: Context, fields: Readonly<Record<string, unknown>>, why: RerenderReason) => unknown)
+    | undefined
+  /** A page that gives a fresh link, named on 410. */
+  readonly createForm?: string | undefined
+  /** Names the POE resource of a request instead of a token; `null` is 404. */
+  readonly key?: ((ctx: Context) => AppKey) | undefined
+  /** Allows `key` on a store that forgets at a restart: effects may then happen twice. */
+  readonly dangerouslyNotDurable?: boolean | undefined
+}
+
+/** `PoeOptions` complete. */
+export type ResolvedOptions = Readonly<{
+  store: Store<unknown>
+  principal: PrincipalOf | Anyone
+  secrets: readonly string[] | undefined
+  lifetimeMs: number
+  horizonMs: number
+  leaseMs: number
+  waitMs: number
+  maxRunMs: number
+  storeTimeoutMs: number
+  recordForMs: number
+  bodyLimitBytes: number
+  recordedFields: readonly string[]
+  uriBase: string
+  advertise: 'always' | 'when-asked'
+  linkField: boolean
+  publicPrefix: string
+  absoluteLinks: boolean
+  onEvent: OnEvent | undefined
+  clock: Clock | undefined
+  dangerouslyRunUnprotected: boolean
+  dangerouslyRetryUndecided: boolean
+}>
+
+const DEFAULTS = {
+  secrets: undefined,
+  lifetimeMs: 3_600_000,
+  horizonMs: 86_400_000,
+  leaseMs: 15_000,
+  waitMs: 5_000,
+  maxRunMs: 300_000,
+  storeTimeoutMs: 900,
+  recordForMs: 5_000,
+  bodyLimitBytes: 262_144,
+  recordedFields: [] as readonly string[],
+  uriBase: 'urn:post-once-exactly:',
+  advertise: 'always',
+  linkField: false,
+  publicPrefix: '',
+  absoluteLinks: false,
+  onEvent: undefined,
+  clock: undefined,
+  dangerouslyRunUnprotected: false,
+  dangerouslyRetryUndecided: false,
+} as const
+
+/** The representation fields that are recorded with every outcome. */
+const ALWAYS_RECORDED = [
+  'content-type',
+  'content-language',
+  'content-encoding',
+  'content-disposition',
+  'content-location',
+  'etag',
+  'last-modified',
+  'link',
+  'location',
+]
+
+/** Fields that belong to one exchange or one person: never recorded. */
+const NEVER_RECORDED = /^(set-cookie2?|www-authenticate|proxy-.*|connection|keep-alive|te|trailer|transfer-encoding|upgrade|date|content-length|authentication-info|poe-links|allow|cache-control|vary|age)$/
+
+const RESOURCE_OPTIONS = [
+  'name', 'path', 'lifetimeMs', 'waitMs', 'maxRunMs', 'transactional', 'marks', 'releaseOnThrow',
+  'reconcile', 'success', 'page', 'rerender', 'createForm', 'key', 'dangerouslyNotDurable',
+]
+
+/**
+ * Checks the options of `poe()` and fills in the defaults.
+ *
+ * @throws TypeError or RangeError that says what to do
+ */
+export function resolveOptions<Tx>(options: PoeOptions<Tx>): ResolvedOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError('poe() needs options: { store, principal }')
+  }
+  refuseUnknown(options, ['store', 'principal', ...Object.keys(DEFAULTS)], 'poe()')
+  const given = Object.entries(options).filter(([, value]) => value !== undefined)
+  const resolved = { ...DEFAULTS, ...Object.fromEntries(given) } as unknown as ResolvedOptions
+  if (typeof resolved.store?.claim !== 'function') {
+    throw new TypeError('poe() needs a store, for example memoryStore() or sqliteStore(file)')
+  }
+  checkPrincipal(resolved.principal)
+  checkNumbers(resolved)
+  checkFields(resolved)
+  const recordedFields = resolved.recordedFields.map(name => name.toLowerCase())
+  return Object.freeze({ ...resolved, recordedFields: [...ALWAYS_RECORDED, ...recordedFields] })
+}
+
+/**
+ * Checks the options of `resource()` and makes its rules.
+ *
+ * @throws TypeError or RangeError that says what to do
+ */
+export function resolveRules(options: ResourceOptions, defaults: ResolvedOptions): ResourceRules {
+  refuseUnknown(options, RESOURCE_OPTIONS, 'resource()')
+  const where = `resource ${JSON.stringify(options.name)}`
+  if (typeof options.name !== 'string' || options.name === '') {
+    throw new TypeError('resource() needs a name')
+  }
+  const { capabilities } = defaults.store
+  if (options.transactional === true && !capabilities.transactional) {
+    throw new TypeError(`${where} is transactional, but its store has no transactions`)
+  }
+  if (options.transactional === true && options.marks === true) {
+    throw new TypeError(`${where}: marks are for external effects, not for a transactional one`)
+  }
+  if (options.key !== undefined && !capabilities.durable && options.dangerouslyNotDurable !== true) {
+    throw new TypeError(
+      `${where} has a key, but its store forgets at a restart and would run it again. ` +
+        'Use a durable store, or set dangerouslyNotDurable: true.',
+    )
+  }
+  const waitMs = options.waitMs ?? defaults.waitMs
+  const maxRunMs = options.maxRunMs ?? defaults.maxRunMs
+  checkNumber(where, 'waitMs', waitMs, 0, 60_000)
+  checkNumber(where, 'maxRunMs', maxRunMs, 1, DAY_MS)
+  checkNumber(where, 'lifetimeMs', options.lifetimeMs ?? defaults.lifetimeMs, 1, YEAR_MS)
+  return Object.freeze({
+    transactional: options.transactional ?? false,
+    marks: options.marks ?? false,
+    releaseOnThrow: options.releaseOnThrow ?? false,
+    waitMs,
+    maxRunMs,
+    success: options.success ?? isSuccess,
+    reconcile: options.reconcile ?? null,
+  })
+}
+
+const DAY_MS = 86_400_000
+const YEAR_MS = 366 * DAY_MS
+
+function checkPrincipal(principal: unknown): void {
+  if (typeof principal === 'function' || typeof principal === 'symbol') return
+  throw new TypeError(
+    'poe() needs principal: a function that names who sends a request, for example ' +
+      'ctx => ctx.state.user?.id; or anyone, if links may be used by whoever has them',
+  )
+}
+
+function checkNumbers(options: ResolvedOptions): void {
+  checkNumber('poe()', 'lifetimeMs', options.lifetimeMs, 1, YEAR_MS)
+  checkNumber('poe()', 'horizonMs', options.horizonMs, 0, 10 * YEAR_MS)
+  checkNumber('poe()', 'leaseMs', options.leaseMs, 100, DAY_MS)
+  checkNumber('poe()', 'waitMs', options.waitMs, 0, 60_000)
+  checkNumber('poe()', 'maxRunMs', options.maxRunMs, 1, DAY_MS)
+  checkNumber('poe()', 'storeTimeoutMs', options.storeTimeoutMs, 1, 60_000)
+  checkNumber('poe()', 'recordForMs', options.recordForMs, 0, 60_000)
+  checkNumber('poe()', 'bodyLimitBytes', options.bodyLimitBytes, 0, 64 * 1024 * 1024)
+}
+
+function checkNumber(where: string, name: string, value: unknown, least: number, most: number) {
+  if (typeof value === 'number' && value >= least && value <= most) return
+  throw new RangeError(`${where}: ${name} must be a number from ${least} to ${most}`)
+}
+
+function checkFields(options: ResolvedOptions): void {
+  for (const name of options.recordedFields) {
+    if (!NEVER_RECORDED.test(name.toLowerCase())) continue
+    throw new TypeError(`poe(): ${name} belongs to one exchange and cannot be recorded`)
+  }
+  if (!/^[a-z][a-z0-9+.-]*:[!#-;=?-~]*$/i.test(options.uriBase)) {
+    throw new TypeError('poe(): uriBase must be an absolute URI to which names are appended')
+  }
+  if (!/^(\/[^/?#\s][^?#\s]*[^/?#\s]|\/[^/?#\s])?$/.test(options.publicPrefix)) {
+    throw new TypeError("poe(): publicPrefix must be '' or a path such as '/shop', no '/' at its end")
+  }
+  if (options.advertise !== 'always' && options.advertise !== 'when-asked') {
+    throw new TypeError("poe(): advertise must be 'always' or 'when-asked'")
+  }
+}
+
+function refuseUnknown(options: object, known: readonly string[], where: string): void {
+  const unknown = Object.keys(options).find(name => !known.includes(name))
+  if (unknown === undefined) return
+  throw new TypeError(`${where} has no option ${unknown}; known are ${known.join(', ')}`)
+}

@@ -1,0 +1,136 @@
+/**
+ * `poe()`: exactly-once POST for a Koa application.
+ *
+ * @see POE draft 2, 3, 4
+ */
+import type { RouterContext } from '@koa/router'
+import type { Context, Middleware, Next } from 'koa'
+import type { Reconciled } from '../engine/operation.js'
+import { encodeOutcome } from '../engine/outcome.js'
+import { outcomeOf } from '../engine/reconciler.js'
+import type { ReadReply } from '../engine/store.js'
+import { Core, type Resource, TOKEN_PARAM } from './core.js'
+import { mintLink, sendOn } from './endpoints.js'
+import { makeGate } from './gate.js'
+import type { RouterLike } from './link-paths.js'
+import { type PoeOptions, type ResourceOptions, resolveOptions, resolveRules } from './options.js'
+import { RequestPoe } from './request-poe.js'
+
+/** The handler of a resource, or middleware that runs before its claim. */
+export type ResourceMiddleware<Tx> = (
+  ctx: RouterContext & { readonly poe: RequestPoe<Tx> },
+  next: Next,
+) => unknown
+
+/** What is needed of `@koa/router`. */
+export interface RouterPort extends RouterLike {
+  all(path: string, middleware: Middleware): unknown
+  post(path: string, middleware: Middleware): unknown
+}
+
+/** What `poe()` gives. */
+export interface Poe<Tx = never> {
+  /**
+   * Gives every request its `ctx.poe`. Use it once, before the router. It lets the first request
+   * through when the store has answered or is known to be down.
+   */
+  middleware(): Middleware
+  /**
+   * Makes a path a POE resource: a POST to it succeeds once, and GET, HEAD and OPTIONS follow.
+   *
+   * @param router - `@koa/router`, also one that is nested in another
+   * @param options - see {@link ResourceOptions}
+   * @param middleware - what runs outside the claim, then the handler, which runs inside
+   * @throws TypeError or RangeError that says what to do
+   */
+  resource(
+    router: RouterPort,
+    options: ResourceOptions,
+    ...middleware: readonly ResourceMiddleware<Tx>[]
+  ): void
+  /** Makes a path answer an empty POST with a fresh link: 201, `Location`, JSON. */
+  mintEndpoint(router: RouterPort, options: { readonly path: string; readonly resource: string }): void
+  /** Makes a path answer a POST with 307 to a fresh link. */
+  entryPoint(router: RouterPort, options: { readonly path: string; readonly resource: string }): void
+  /** Tells what the store holds at a record's key; for operators. */
+  inspect(key: string): Promise<ReadReply>
+  /**
+   * Decides an undecided key from outside; for operators. Takes effect only while the key is
+   * undecided and still `expectedOwner`'s.
+   *
+   * @returns whether it took effect
+   */
+  settle(key: string, expectedOwner: string, verdict: Reconciled): Promise<boolean>
+  /** Stops background work. The store stays open: whoever made it closes it. */
+  close(): Promise<void>
+}
+
+/**
+ * Makes an application's POSTs take effect exactly once.
+ *
+ * @param options - see {@link PoeOptions}; `store` and `principal` must be given
+ * @throws TypeError or RangeError that says what to do
+ * @example
+ * const once = poe({ store: sqliteStore('shop.db'), principal: ctx => ctx.state.user?.id })
+ * app.use(once.middleware())
+ * once.resource(router, { name: 'order', path: '/orders/once/:token' }, placeOrder)
+ */
+export function poe<Tx = never>(options: PoeOptions<Tx>): Poe<Tx> {
+  const core = new Core(resolveOptions(options))
+  const { store, guard } = core.engine
+  return {
+    middleware: () => contextMiddleware(core),
+    resource: (router, given, ...middleware) => {
+      register(core, router, given, middleware as unknown as readonly Middleware[])
+    },
+    mintEndpoint: (router, { path, resource }) => {
+      router.post(path, ctx => mintLink(core, resource, ctx as Context))
+    },
+    entryPoint: (router, { path, resource }) => {
+      router.post(path, ctx => sendOn(core, resource, ctx as Context))
+    },
+    inspect: key => guard.call(() => store.read(key, null)),
+    settle: async (key, expectedOwner, verdict) => {
+      if (verdict.verdict === 'unknown') return false
+      const decided =
+        verdict.verdict === 'happened' ? encodeOutcome(outcomeOf(verdict.outcome)) : 'free'
+      const reply = await guard.call(() => store.settle(key, expectedOwner, decided))
+      return reply.state === 'ok'
+    },
+    close: async () => core.engine.close(),
+  }
+}
+
+function contextMiddleware(core: Core): Middleware {
+  return async function poeContext(ctx, next) {
+    if (!core.vault.ready && !core.engine.guard.down) await core.vault.prepare()
+    const poeOfRequest = new RequestPoe(core, ctx as Context)
+    ctx.poe = poeOfRequest
+    await next()
+    poeOfRequest.reassert()
+  }
+}
+
+function register(
+  core: Core,
+  router: RouterPort,
+  options: ResourceOptions,
+  middleware: readonly Middleware[],
+): void {
+  const rules = resolveRules(options, core.options)
+  const { name, path, key } = options
+  const handler = middleware.at(-1)
+  if (typeof handler !== 'function') throw new TypeError(`resource ${name} needs a handler`)
+  if (core.resources.has(name)) throw new TypeError(`There is a resource named ${name} already`)
+  const hasToken = new RegExp(`:${TOKEN_PARAM}(?![A-Za-z0-9_])`).test(path)
+  if (hasToken === (key !== undefined)) {
+    throw new TypeError(
+      `resource ${name}: its path must have the segment :${TOKEN_PARAM}, unless it has a key`,
+    )
+  }
+  const gate = makeGate(core, () => core.resource(name), middleware.slice(0, -1), handler)
+  router.all(path, gate)
+  const lifetimeMs = options.lifetimeMs ?? core.options.lifetimeMs
+  const resource: Resource = { name, options, rules, lifetimeMs, router, gate }
+  core.resources.set(name, resource)
+}

@@ -1,0 +1,62 @@
+/**
+ * Who sends a request. Links are bound to it, so that one person's link is of no use to another.
+ *
+ * @see POE draft 8
+ */
+import type { Context } from 'koa'
+import { PoeError } from '../errors.js'
+import { principalDigest } from '../protocols/poe/index.js'
+
+/** One identity: a non-empty string or a finite number. `null`, `undefined` and `''` are nobody. */
+export type Principal = string | number | null | undefined
+
+/** Names who sends a request: one identity or several; the first mints, any of them verifies. */
+export type PrincipalOf = (ctx: Context) => Principal | readonly Principal[]
+
+/** The type of {@link anyone}. */
+export type Anyone = typeof anyone
+
+/**
+ * Says that links are bound to nobody: whoever has a link can use it, and can read the stored
+ * answer.
+ */
+export const anyone: unique symbol = Symbol('post-once-exactly anyone')
+
+const ANYONE_DIGEST = '*'
+const MOST = 16
+
+/**
+ * Resolves the principals of a request.
+ *
+ * @returns their digests; none when nobody is there
+ * @throws TypeError with code `ERR_POE_PRINCIPAL` as cause when `principal` gives anything else;
+ *   what `principal` throws
+ */
+export function principalsOf(ctx: Context, principal: PrincipalOf | Anyone): readonly string[] {
+  if (typeof principal !== 'function') return [ANYONE_DIGEST]
+  const given = principal(ctx)
+  const all: readonly unknown[] = Array.isArray(given) ? given : [given]
+  if (all.length > MOST) throw refusal(`${all.length} identities; at most ${MOST} are allowed`)
+  return all.filter(isSomebody).map(digest)
+}
+
+function isSomebody(value: unknown): boolean {
+  return value !== null && value !== undefined && value !== ''
+}
+
+function digest(value: unknown): string {
+  const named = typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))
+  if (!named) throw refusal(value instanceof Promise ? 'a promise; it must be synchronous' : kind(value))
+  return principalDigest(value)
+}
+
+function kind(value: unknown): string {
+  return typeof value === 'number' ? String(value) : `a value of type ${typeof value}`
+}
+
+function refusal(what: string): TypeError {
+  return new TypeError(
+    `principal(ctx) gave ${what}. Give a non-empty string or a finite number, or null for nobody.`,
+    { cause: new PoeError('ERR_POE_PRINCIPAL') },
+  )
+}

@@ -1,0 +1,132 @@
+/**
+ * `ctx.poe`: what an application has at hand in every request, and inside a resource's handler.
+ */
+import type { Context } from 'koa'
+import { PoeError } from '../errors.js'
+import type { Run } from '../engine/operation.js'
+import { Advertisement } from './advertisement.js'
+import type { Core, OfferedLink } from './core.js'
+import { principalsOf } from './principal.js'
+import type { ResourceState } from './resource-state.js'
+
+/** Values for the other parameters of a resource's path. */
+export type LinkParams = Readonly<Record<string, string | number>>
+
+/** What the resource's middleware gives to its handler. */
+export interface HandlerRun {
+  readonly key: string
+  readonly run: Run
+}
+
+/** `ctx.poe`. */
+export class RequestPoe<Tx = unknown> {
+  readonly #core: Core
+  readonly #ctx: Context
+  #advertisement: Advertisement | null = null
+  #handler: HandlerRun | null = null
+  /** @internal The fields of an answer at a POE resource. */
+  state: ResourceState | null = null
+  /** @internal An answer of ours, which no router may replace. */
+  decision: { readonly status: number; readonly body: unknown } | null = null
+
+  constructor(core: Core, ctx: Context) {
+    this.#core = core
+    this.#ctx = ctx
+  }
+
+  /**
+   * Mints a link to a resource and advertises it in `POE-Links`. Touches no store.
+   *
+   * @param name - of the resource
+   * @param params - values for the other parameters of its path
+   * @returns the URI-reference to put in the page; `null` while the store is known to be down, or
+   *   when the request has no principal
+   * @throws TypeError for an unknown resource, a missing parameter, or a bad principal
+   * @see POE draft 3
+   */
+  link(name: string, params: LinkParams = {}): string | null {
+    return this.mint(name, params)?.link ?? null
+  }
+
+  /**
+   * As {@link RequestPoe.link}, with the link's expiry.
+   *
+   * @returns link and expiry in milliseconds since the Unix epoch, or `null`
+   * @throws as {@link RequestPoe.link}
+   */
+  mint(name: string, params: LinkParams = {}): OfferedLink | null {
+    const { options } = this.#core
+    const [principal] = principalsOf(this.#ctx, options.principal)
+    if (principal === undefined) {
+      this.#core.resource(name)
+      return null
+    }
+    const offered = this.#core.offer(this.#ctx, principal, name, params)
+    if (offered === null) return null
+    this.#advertisement ??= new Advertisement(this.#ctx.res, {
+      advertise: options.advertise,
+      linkField: options.linkField,
+      uriBase: options.uriBase,
+      poeField: this.#ctx.get('POE') || undefined,
+    })
+    this.#advertisement.add(offered.link)
+    return offered
+  }
+
+  /** The record's key, inside a resource's handler; use it to name the effect elsewhere. */
+  get key(): string {
+    return this.#inside('key').key
+  }
+
+  /** Aborts when the claim is lost or `maxRunMs` is over; inside a resource's handler. */
+  get signal(): AbortSignal {
+    return this.#inside('signal').run.signal
+  }
+
+  /**
+   * The transaction in which the handler writes and in which the link becomes spent; inside the
+   * handler of a resource with `transactional: true`.
+   */
+  get tx(): Tx {
+    const { run } = this.#inside('tx')
+    if (run.tx === null) {
+      throw new TypeError('ctx.poe.tx needs a resource with transactional: true')
+    }
+    return run.tx as Tx
+  }
+
+  /**
+   * Durably notes that the effect is about to begin: silence before it frees the link, after it
+   * leaves the link undecided. Inside the handler of a resource with `marks: true`.
+   *
+   * @throws PoeError `ERR_POE_LEASE_LOST` when the claim is another's by now; let it pass
+   * @throws PoeError `ERR_POE_STORE_DOWN` when the store does not answer; let it pass
+   */
+  async pointOfNoReturn(): Promise<void> {
+    await this.#inside('pointOfNoReturn').run.pointOfNoReturn()
+  }
+
+  /** @internal Opens the handler's part. */
+  enter(handler: HandlerRun): void {
+    this.#handler = handler
+  }
+
+  /** @internal Puts an answer of ours back where something outside replaced it. */
+  reassert(): void {
+    const ctx = this.#ctx
+    if (this.decision === null || ctx.status === this.decision.status || ctx.headerSent) return
+    ctx.body = this.decision.body
+    ctx.status = this.decision.status
+  }
+
+  #inside(member: string): HandlerRun {
+    if (this.#handler !== null) return this.#handler
+    throw new TypeError(`ctx.poe.${member} is there only inside the handler of a resource`)
+  }
+}
+
+/** Makes the error for a `ctx.poe` that was never set up. */
+export function missingMiddleware(): PoeError {
+  const text = 'ctx.poe is missing: app.use(once.middleware()) must come before the router'
+  return new PoeError('ERR_POE_NO_LINK', text)
+}

@@ -1,0 +1,38 @@
+/**
+ * What every answer at a POE resource carries: `Allow` for the state that was found, and the
+ * fields that keep the answer and its address to the person who asked.
+ *
+ * @see RFC 9110 10.2.1, 15.5.6; RFC 9111 5.2.2.5
+ */
+import type { ServerResponse } from 'node:http'
+import onHeaders from 'on-headers'
+
+/** The states whose `Allow` differs. */
+export type AllowState = 'unspent' | 'unspent-with-page' | 'busy' | 'spent' | 'over'
+
+const ALLOW: Readonly<Record<AllowState, string>> = {
+  unspent: 'POST, OPTIONS',
+  'unspent-with-page': 'GET, HEAD, POST, OPTIONS',
+  busy: 'OPTIONS',
+  spent: 'GET, HEAD, OPTIONS',
+  over: 'OPTIONS',
+}
+
+/** Writes the fields at the last moment, so that neither a router nor an error page wins. */
+export class ResourceState {
+  #state: AllowState | null = null
+
+  constructor(response: ServerResponse) {
+    onHeaders(response, () => {
+      response.setHeader('Cache-Control', 'no-store')
+      response.setHeader('Referrer-Policy', 'no-referrer')
+      if (this.#state === null) response.removeHeader('Allow')
+      else response.setHeader('Allow', ALLOW[this.#state])
+    })
+  }
+
+  /** Notes the state that the answer tells; `null` where none is known. */
+  set(state: AllowState | null): void {
+    this.#state = state
+  }
+}

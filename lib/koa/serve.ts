@@ -1,0 +1,282 @@
+/**
+ * One request at a POE resource whose token has been judged: the method decides what happens, and
+ * what was found decides the answer.
+ *
+ * @see POE draft 2; RFC 9110 9.3
+ */
+import type { Context } from 'koa'
+import { fingerprint } from '../engine/fingerprint.js'
+import type { Judged } from '../engine/links.js'
+import type { Finding, Operation, Verdict } from '../engine/operation.js'
+import type { Core, Resource } from './core.js'
+import { drainAfterAnswer } from './drain.js'
+import { publicPath } from './link-paths.js'
+import { retryAfter } from './fields.js'
+import { HandlerWork, settleBody } from './handler-work.js'
+import type { RerenderReason } from './options.js'
+import { answerProblem, wantsHtml } from './problem.js'
+import { type Refused, refusal } from './refusals.js'
+import { answerOutcome, linkResult, resultOf } from './replay.js'
+import type { AllowState } from './resource-state.js'
+
+/** One request and what it is about. */
+export interface Exchange {
+  readonly core: Core
+  readonly resource: Resource
+  readonly ctx: Context
+  /** The resource's other path parameters. */
+  readonly params: Readonly<Record<string, string>>
+}
+
+type Identity = Operation | Exclude<Judged['kind'], 'genuine'>
+
+/**
+ * Serves a request.
+ *
+ * @param exchange - the request
+ * @param identity - the judged operation, or why there is none
+ * @param handler - what a first POST runs
+ * @throws what the handler throws
+ */
+export async function serve(
+  exchange: Exchange,
+  identity: Identity,
+  handler: () => Promise<unknown>,
+): Promise<void> {
+  if (typeof identity === 'string') return await refuse(exchange, withoutOperation(identity))
+  switch (exchange.ctx.method) {
+    case 'POST':
+      return await post(exchange, identity, handler)
+    case 'GET':
+    case 'HEAD':
+      return await look(exchange, await find(exchange, identity))
+    case 'OPTIONS':
+      return await describe(exchange, await find(exchange, identity))
+    default:
+      return await notOffered(exchange, await find(exchange, identity))
+  }
+}
+
+function withoutOperation(kind: Exclude<Judged['kind'], 'genuine'>): Refused {
+  if (kind === 'past-horizon') return { kind: 'forgotten' }
+  if (kind === 'store-down') return { kind: 'store-down', retryAfterMs: 1_000 }
+  return { kind: 'unverifiable' }
+}
+
+async function find(exchange: Exchange, operation: Operation): Promise<Finding> {
+  const { engine, vault } = exchange.core
+  const finding = await engine.look(operation)
+  if (finding.kind === 'forgotten' && operation.epoch !== null) {
+    await vault.meetWrongEpoch(operation.key, operation.epoch)
+  }
+  return finding
+}
+
+async function post(
+  exchange: Exchange,
+  identity: Operation,
+  handler: () => Promise<unknown>,
+): Promise<void> {
+  const { core, resource, ctx } = exchange
+  const operation = { ...identity, fingerprint: contentFingerprint(ctx) }
+  const work = new HandlerWork({
+    ctx,
+    poe: ctx.poe,
+    key: operation.key,
+    handler,
+    recordedFields: core.options.recordedFields,
+  })
+  ctx.poe.state?.set('busy')
+  const gone = goneSignal(ctx)
+  const verdict = await core.engine.post(operation, resource.rules, work, gone)
+  await conclude(exchange, operation, work, verdict)
+}
+
+async function conclude(
+  exchange: Exchange,
+  operation: Operation,
+  work: HandlerWork,
+  verdict: Verdict,
+): Promise<void> {
+  const { core, ctx } = exchange
+  const { state } = ctx.poe
+  switch (verdict.kind) {
+    case 'done':
+      state?.set('spent')
+      return settleBody(ctx, work.bodyLost)
+    case 'refused':
+      return state?.set(unspentState(exchange))
+    case 'threw':
+      state?.set(verdict.free ? unspentState(exchange) : 'busy')
+      throw verdict.error
+    case 'gone':
+      // There is nobody left to answer.
+      ctx.status = 503
+      return
+    case 'forgotten':
+      if (operation.epoch !== null) {
+        await core.vault.meetWrongEpoch(operation.key, operation.epoch)
+      }
+      return await refuse(exchange, verdict)
+    default:
+      return await refuse(exchange, verdict)
+  }
+}
+
+async function look(exchange: Exchange, finding: Finding): Promise<void> {
+  const { core, resource, ctx } = exchange
+  if (finding.kind === 'spent') {
+    decide(exchange, 'spent', () => {
+      answerOutcome(ctx, finding.outcome, selfOf(ctx), core.options.uriBase)
+    })
+    return
+  }
+  if (finding.kind === 'unspent' && resource.options.page !== undefined) {
+    ctx.poe.state?.set('unspent-with-page')
+    await resource.options.page(ctx)
+    return
+  }
+  await refuse(exchange, finding)
+}
+
+async function describe(exchange: Exchange, finding: Finding): Promise<void> {
+  if (stateOf(exchange, finding) === null) return await refuse(exchange, finding)
+  const { ctx } = exchange
+  decide(exchange, stateOf(exchange, finding), () => {
+    ctx.body = null
+    ctx.status = 204
+  })
+}
+
+/** PUT, PATCH, DELETE and the like: never an effect, in any state. */
+async function notOffered(exchange: Exchange, finding: Finding): Promise<void> {
+  const state = stateOf(exchange, finding)
+  if (state === null) return await refuse(exchange, finding)
+  const { core, ctx } = exchange
+  decide(exchange, state, () => {
+    answerProblem(
+      ctx,
+      {
+        type: 'method-not-allowed',
+        status: 405,
+        title: 'Not with this method',
+        detail: 'This address takes one POST. The Allow field tells what it takes now.',
+      },
+      core.options.uriBase,
+    )
+  })
+  drainAfterAnswer(ctx)
+}
+
+/** Answers with a refusal, and with what helps to go on. */
+async function refuse(exchange: Exchange, finding: Refused): Promise<void> {
+  const { core, resource, ctx, params } = exchange
+  const { uriBase } = core.options
+  const self = selfOf(ctx)
+  const result = finding.kind === 'spent' ? resultOf(finding.outcome, self) : null
+  const createForm = resource.options.createForm ?? null
+  const differs = finding.kind === 'spent' && finding.payloadMatches === false
+  drainAfterAnswer(ctx)
+  if (await rerender(exchange, finding, result)) return
+  const link = differs ? ctx.poe.link(resource.name, params) : null
+  const { problem, retryAfterMs } = refusal(finding, { method: ctx.method, result, link, createForm })
+  decide(exchange, stateOf(exchange, finding), () => {
+    if (retryAfterMs !== null) ctx.set('Retry-After', retryAfter(retryAfterMs))
+    if (result !== null) linkResult(ctx, result, self, uriBase)
+    if (problem.status === 410 && createForm !== null) {
+      ctx.append('Link', `<${createForm}>; rel="create-form"`)
+    }
+    answerProblem(ctx, problem, uriBase)
+  })
+}
+
+/** Gives a browser that came too late its form again; tells whether it did. */
+async function rerender(
+  exchange: Exchange,
+  finding: Refused,
+  result: string | null,
+): Promise<boolean> {
+  const { core, resource, ctx } = exchange
+  const { rerender: draw } = resource.options
+  const fields = (ctx.request as { body?: unknown }).body
+  if (draw === undefined || ctx.method !== 'POST' || !wantsHtml(ctx) || !isFields(fields)) {
+    return false
+  }
+  const why = reasonOf(finding, result)
+  if (why === null) return false
+  await draw(ctx, fields, why)
+  const { status } = refusal(finding, { method: 'POST', result, link: null, createForm: null }).problem
+  const { body } = ctx
+  decide(exchange, stateOf(exchange, finding), () => {
+    ctx.status = status
+    ctx.body = body
+    if (result !== null) linkResult(ctx, result, selfOf(ctx), core.options.uriBase)
+  })
+  return true
+}
+
+function reasonOf(finding: Refused, result: string | null): RerenderReason | null {
+  if (finding.kind === 'spent') {
+    return finding.payloadMatches === false ? { state: 'spent', result } : null
+  }
+  if (finding.kind === 'expired' || finding.kind === 'forgotten') {
+    return { state: finding.kind, result }
+  }
+  return null
+}
+
+function isFields(body: unknown): body is Readonly<Record<string, unknown>> {
+  return typeof body === 'object' && body !== null && !Array.isArray(body)
+}
+
+/** Sets an answer of ours, and holds it against routers that answer in our place. */
+function decide(exchange: Exchange, state: AllowState | null, answer: () => void): void {
+  const { ctx } = exchange
+  ctx.poe.state?.set(state)
+  answer()
+  ctx.poe.decision = { status: ctx.status, body: ctx.body }
+}
+
+function stateOf(exchange: Exchange, finding: Refused): AllowState | null {
+  switch (finding.kind) {
+    case 'unspent':
+      return unspentState(exchange)
+    case 'running':
+    case 'undecided':
+      return 'busy'
+    case 'spent':
+      return 'spent'
+    case 'expired':
+    case 'forgotten':
+      return 'over'
+    default:
+      return null
+  }
+}
+
+function unspentState({ resource }: Exchange): AllowState {
+  return resource.options.page === undefined ? 'unspent' : 'unspent-with-page'
+}
+
+/** The POE resource as the client named it, without its query, safe to be quoted in a field. */
+function selfOf(ctx: Context): string {
+  return publicPath(ctx).replace(/[^!#-;=?-[\]^-~]/g, encodeURIComponent)
+}
+
+function goneSignal(ctx: Context): AbortSignal {
+  const controller = new AbortController()
+  ctx.res.once('close', () => {
+    if (!ctx.res.writableFinished) controller.abort()
+  })
+  return controller.signal
+}
+
+/** A fingerprint of what a body parser in front has read; `null` where nobody has read it. */
+function contentFingerprint(ctx: Context): string | null {
+  const { rawBody } = ctx.request as { rawBody?: unknown }
+  const type = ctx.get('Content-Type')
+  if (typeof rawBody === 'string' || rawBody instanceof Uint8Array) {
+    return fingerprint(type, rawBody)
+  }
+  return ctx.get('Content-Length') === '0' ? fingerprint(type, '') : null
+}

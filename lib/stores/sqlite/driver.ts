@@ -1,0 +1,90 @@
+/**
+ * The driver: loads better-sqlite3, opens connections, and tells its errors apart.
+ */
+import { createRequire } from 'node:module'
+import type BetterSqlite3 from 'better-sqlite3'
+import { PoeError, type PoeErrorCode } from '../../errors.js'
+
+/** A connection of better-sqlite3. */
+export type SqliteDatabase = BetterSqlite3.Database
+
+type Constructor = new (file: string, options: BetterSqlite3.Options) => SqliteDatabase
+
+/**
+ * Opens a connection that never waits for a lock inside sqlite: waiting there would stop the whole
+ * process. Every commit is synced to the disk.
+ *
+ * @param file - path of the database
+ * @throws PoeError `ERR_POE_STORE_DOWN` when it cannot be opened
+ * @throws Error when better-sqlite3 is not installed
+ */
+export function openConnection(file: string): SqliteDatabase {
+  const Database = loadDriver()
+  let db: SqliteDatabase
+  try {
+    db = new Database(file, { timeout: 0 })
+  } catch (cause) {
+    throw storeError(`The database file ${file} cannot be opened`, cause)
+  }
+  try {
+    db.pragma('synchronous = FULL')
+    db.pragma('foreign_keys = ON')
+    return db
+  } catch (cause) {
+    db.close()
+    throw storeError(`The database file ${file} cannot be used`, cause)
+  }
+}
+
+/** Whether an error says that another connection holds the lock. */
+export function isBusy(error: unknown): boolean {
+  return /^SQLITE_(?:BUSY|LOCKED|PROTOCOL)/.test(sqliteCode(error))
+}
+
+/**
+ * Turns what the driver threw into an operational failure.
+ *
+ * @param what - what was tried, without a full stop
+ * @param cause - what was thrown; a `PoeError` is given back as it is
+ */
+export function storeError(what: string, cause: unknown): PoeError {
+  if (cause instanceof PoeError) return cause
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new PoeError(codeFor(sqliteCode(cause)), `${what}: ${reason}.${advice(cause)}`, { cause })
+}
+
+/** sqlite's own code of an error, or `''`. */
+export function sqliteCode(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return ''
+  return typeof error.code === 'string' ? error.code : ''
+}
+
+function codeFor(code: string): PoeErrorCode {
+  return code.startsWith('SQLITE_FULL') ? 'ERR_POE_STORE_FULL' : 'ERR_POE_STORE_DOWN'
+}
+
+function advice(cause: unknown): string {
+  const code = sqliteCode(cause)
+  if (code.startsWith('SQLITE_FULL')) return ' Make room on the disk.'
+  if (code.startsWith('SQLITE_NOTADB')) return ' Name another file, or restore this one.'
+  if (code.startsWith('SQLITE_CORRUPT')) return ' Restore it from a backup and rotate the epoch.'
+  if (code.startsWith('SQLITE_READONLY')) {
+    return ' The file, its -wal and -shm and their directory must be writable.'
+  }
+  if (cause instanceof TypeError) return ' Create the directory first.'
+  if (code.startsWith('SQLITE_CANTOPEN')) return ' Check the path and its permissions.'
+  return ''
+}
+
+let loaded: Constructor | undefined
+
+function loadDriver(): Constructor {
+  if (loaded !== undefined) return loaded
+  try {
+    loaded = createRequire(import.meta.url)('better-sqlite3') as Constructor
+    return loaded
+  } catch (cause) {
+    const text = 'sqliteStore needs better-sqlite3 12: run `npm install better-sqlite3@12`.'
+    throw new Error(text, { cause })
+  }
+}

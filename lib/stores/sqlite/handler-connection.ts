@@ -1,0 +1,131 @@
+/**
+ * The connection on which handlers work.
+ *
+ * It is not the one of the write queue: what a handler leaves behind (temporary tables, pragmas,
+ * functions, an error that sticks) then never touches a claim, and a connection that cannot be
+ * brought back is thrown away. Only one transaction at a time is open on it, by the queue's turns.
+ */
+import type BetterSqlite3 from 'better-sqlite3'
+import { LRUCache } from 'lru-cache'
+import { PoeError } from '../../errors.js'
+import { openConnection, type SqliteDatabase } from './driver.js'
+import { Records } from './records.js'
+import type { StoreFile } from './store-file.js'
+import { rollBack } from './write-queue.js'
+
+/**
+ * A row that points nowhere while the transaction is open: whoever commits without taking it away
+ * fails, because the check is deferred to the commit. It is temporary, so it costs no disk.
+ */
+const GUARD = `
+  PRAGMA temp_store = MEMORY;
+  CREATE TEMP TABLE poe_guard (
+    id INTEGER PRIMARY KEY,
+    held INTEGER NOT NULL REFERENCES poe_guard (id) DEFERRABLE INITIALLY DEFERRED
+  );`
+
+/** A prepared statement. */
+export type Statement = BetterSqlite3.Statement<unknown[]>
+
+const STATEMENTS_KEPT = 100
+
+interface Opened {
+  readonly db: SqliteDatabase
+  readonly records: Records
+  /** Statements that have been looked at and prepared. */
+  readonly statements: LRUCache<string, Statement>
+}
+
+/** Opens lazily, begins, commits and rolls back. */
+export class HandlerConnection {
+  readonly #file: StoreFile
+  readonly #now: () => number
+  #opened: Opened | null = null
+
+  constructor(file: StoreFile, now: () => number) {
+    this.#file = file
+    this.#now = now
+  }
+
+  /** The connection itself. */
+  get db(): SqliteDatabase {
+    return this.#open().db
+  }
+
+  /** The store's records as seen from inside the transaction. */
+  get records(): Records {
+    return this.#open().records
+  }
+
+  /**
+   * Prepares a statement, or gives the one that was prepared before.
+   *
+   * @param check - asked about SQL that is new here; throws to refuse it
+   */
+  prepare(sql: string, check: (sql: string) => void): Statement {
+    const { db, statements } = this.#open()
+    const known = statements.get(sql)
+    if (known !== undefined) return known
+    check(sql)
+    const statement = db.prepare<unknown[]>(sql)
+    statements.set(sql, statement)
+    return statement
+  }
+
+  /** Takes the write lock; throws `SQLITE_BUSY` when it is another's. */
+  begin(): void {
+    this.#file.prepare()
+    const { db } = this.#open()
+    db.exec('BEGIN IMMEDIATE')
+    try {
+      db.exec('INSERT INTO temp.poe_guard (id, held) VALUES (1, 0)')
+    } catch (error) {
+      this.rollBack()
+      throw error
+    }
+  }
+
+  /**
+   * Commits what was begun here, and nothing else.
+   *
+   * @throws PoeError `ERR_POE_TX_STOLEN` when it is not the transaction that was begun
+   */
+  commit(): void {
+    const { db } = this.#open()
+    if (!this.isHeld()) throw new PoeError('ERR_POE_TX_STOLEN')
+    db.exec('DELETE FROM temp.poe_guard')
+    db.exec('COMMIT')
+  }
+
+  /** Whether the transaction that was begun here is still open. */
+  isHeld(): boolean {
+    const { db } = this.#open()
+    return db.inTransaction && db.prepare('SELECT 1 FROM temp.poe_guard').get() !== undefined
+  }
+
+  /** Undoes everything; never throws. */
+  rollBack(): void {
+    if (this.#opened !== null && !rollBack(this.#opened.db)) this.close()
+  }
+
+  /** Closes the connection; a later use opens another. */
+  close(): void {
+    const opened = this.#opened
+    this.#opened = null
+    try {
+      opened?.db.close()
+    } catch {
+      // It is given up either way, and the process's end closes it.
+    }
+  }
+
+  #open(): Opened {
+    if (this.#opened === null) {
+      const db = openConnection(this.#file.path)
+      db.exec(GUARD)
+      const statements = new LRUCache<string, Statement>({ max: STATEMENTS_KEPT })
+      this.#opened = { db, records: new Records(db, this.#now), statements }
+    }
+    return this.#opened
+  }
+}

@@ -1,0 +1,247 @@
+/**
+ * What the store contract's writes and reads are in SQL, on one connection.
+ *
+ * Every method is synchronous. Those that write must run inside a transaction that holds the write
+ * lock (`BEGIN IMMEDIATE`), so that nothing changes between their look and their write, here or in
+ * another process.
+ */
+import type BetterSqlite3 from 'better-sqlite3'
+import type {
+  Claim,
+  ClaimReply,
+  OnSilence,
+  OwnerReply,
+  ReadReply,
+  StoredOutcome,
+  StoredSecret,
+} from '../../engine/store.js'
+import type { SqliteDatabase } from './driver.js'
+import { hashKey, hashOwner, packText, unpackText } from './packing.js'
+import * as sql from './statements.js'
+
+type Packed = Buffer | string
+
+/** The look-up's one row: the parts of a spent record, of a running one, and the epoch. */
+type FoundRow = readonly [
+  head: string | null,
+  body: Buffer | null,
+  spentFingerprint: Packed | null,
+  spentPrincipal: Packed,
+  owner: string | null,
+  leaseUntilMs: number,
+  onSilence: OnSilence,
+  fingerprint: Packed | null,
+  principal: Packed,
+  epoch: string | null,
+]
+
+/** A record that is not free, as replies tell it. */
+type Found = Extract<ReadReply, { readonly state: 'running' | 'spent' | 'undecided' }>
+
+type Statement = BetterSqlite3.Statement<unknown[]>
+
+/** The records of one file, seen through one connection. */
+export class Records {
+  readonly #db: SqliteDatabase
+  readonly #now: () => number
+  readonly #statements = new Map<string, Statement>()
+
+  /**
+   * @param db - the connection; its file must have been prepared
+   * @param now - the store's clock
+   */
+  constructor(db: SqliteDatabase, now: () => number) {
+    this.#db = db
+    this.#now = now
+  }
+
+  /** The store's time, in whole milliseconds. */
+  nowMs(): number {
+    return Math.floor(this.#now())
+  }
+
+  /**
+   * Takes a key if it is free.
+   *
+   * @param epoch - as read inside this same transaction
+   */
+  claim(key: string, claim: Claim, epoch: string): ClaimReply {
+    const nowMs = this.nowMs()
+    const obstacle = obstacleTo(claim, epoch, nowMs)
+    if (obstacle === null && this.#take(key, claim, nowMs)) return { nowMs, state: 'claimed' }
+    const row = this.#find(key)
+    const found = toFound(row, nowMs)
+    if (found === null) return { nowMs, state: obstacle ?? 'late' }
+    if (found.state !== 'running' || row[4] !== claim.owner) return found
+    // Sent twice: its lease counts anew, but not from later than the claim may come.
+    const untilMs = Math.min(nowMs, claim.claimByMs) + claim.leaseMs
+    this.#run(sql.PROLONG, untilMs, key, claim.owner)
+    return { nowMs, state: 'claimed' }
+  }
+
+  /** Sets the owner's lease. */
+  renew(key: string, owner: string, leaseMs: number): OwnerReply {
+    const nowMs = this.nowMs()
+    return this.#reply(nowMs, this.#run(sql.RENEW, nowMs + leaseMs, key, owner))
+  }
+
+  /** From here on the owner's silence means doubt. */
+  mark(key: string, owner: string): OwnerReply {
+    return this.#reply(this.nowMs(), this.#run(sql.MARK, key, owner))
+  }
+
+  /** Makes the owner's key spent. */
+  complete(key: string, owner: string, outcome: StoredOutcome): OwnerReply {
+    const nowMs = this.nowMs()
+    const { find, prove } = hashKey(key)
+    const by = hashOwner(owner)
+    const { head, body } = outcome
+    const moved = this.#run(sql.SPEND, find, prove, by, head, body, key, owner)
+    if (moved) this.#run(sql.DROP_CLAIM, key)
+    const isRepeat = () => this.#get(sql.WAS_SPENT_BY, find, prove, by) !== undefined
+    return this.#reply(nowMs, moved || isRepeat())
+  }
+
+  /** Replaces the outcome of a key that this owner made spent. */
+  attachBody(key: string, owner: string, outcome: StoredOutcome): OwnerReply {
+    const { find, prove } = hashKey(key)
+    const { head, body } = outcome
+    return this.#reply(
+      this.nowMs(),
+      this.#run(sql.REPLACE_OUTCOME, head, body, find, prove, hashOwner(owner)),
+    )
+  }
+
+  /** Frees the owner's running or undecided key. */
+  release(key: string, owner: string): OwnerReply {
+    return this.#reply(this.nowMs(), this.#run(sql.RELEASE, key, owner))
+  }
+
+  /** Decides an undecided key from outside. */
+  settle(key: string, owner: string, verdict: StoredOutcome | 'free'): OwnerReply {
+    const nowMs = this.nowMs()
+    if (verdict === 'free') {
+      return this.#reply(nowMs, this.#run(sql.RELEASE_UNDECIDED, key, owner, nowMs))
+    }
+    const { find, prove } = hashKey(key)
+    const { head, body } = verdict
+    const moved = this.#run(sql.SETTLE, find, prove, head, body, key, owner, nowMs)
+    if (moved) this.#run(sql.DROP_CLAIM, key)
+    return this.#reply(nowMs, moved)
+  }
+
+  /** Looks without touching; needs no transaction, being one statement. */
+  read(key: string, epoch: string | null): ReadReply {
+    const nowMs = this.nowMs()
+    const row = this.#find(key)
+    const found = toFound(row, nowMs)
+    if (found !== null) return found
+    return { nowMs, state: epoch === null || epoch === row[9] ? 'none' : 'wrong-epoch' }
+  }
+
+  /** Whether the key is running, in its lease, and this owner's. */
+  isRunning(key: string, owner: string): boolean {
+    return this.#get(sql.IS_RUNNING, key, owner, this.nowMs()) !== undefined
+  }
+
+  /** Keeps `proposed` if there are no secrets yet, and gives those that there are. */
+  secrets(proposed: readonly StoredSecret[]): readonly StoredSecret[] {
+    const known = this.#all(sql.SECRETS) as [id: string, key: string][]
+    if (known.length > 0) return known.map(([id, key]) => ({ id, key }))
+    proposed.forEach(({ id, key }, position) => {
+      this.#run(sql.ADD_SECRET, position, id, key)
+    })
+    return proposed.map(({ id, key }) => ({ id, key }))
+  }
+
+  /**
+   * Removes up to `limit` records that are past their time. A claim that somebody is at work on
+   * stays.
+   *
+   * @returns how many went, and whether more could
+   */
+  purge(limit: number): { readonly removed: number; readonly more: boolean } {
+    const nowMs = this.nowMs()
+    const spent = this.#statement(sql.PURGE_SPENT).run(nowMs, limit).changes
+    const room = limit - spent
+    const claims = this.#statement(sql.PURGE_CLAIMS).run(nowMs, nowMs, room).changes
+    const more = this.#get(sql.HAS_EXPIRED, nowMs, nowMs, nowMs) !== undefined
+    return { removed: spent + claims, more }
+  }
+
+  #take(key: string, claim: Claim, nowMs: number): boolean {
+    const { owner, leaseMs, onSilence, keepUntilMs, fingerprint, principal } = claim
+    const { find, prove } = hashKey(key)
+    const print = fingerprint === null ? null : packText(fingerprint)
+    return this.#run(
+      sql.TAKE,
+      ...[key, owner, nowMs + leaseMs, onSilence, keepUntilMs, print, packText(principal)],
+      ...[find, prove, nowMs],
+    )
+  }
+
+  #find(key: string): FoundRow {
+    const { find, prove } = hashKey(key)
+    return this.#get(sql.FIND, find, prove, key) as FoundRow
+  }
+
+  #reply(nowMs: number, isDone: boolean): OwnerReply {
+    return { nowMs, state: isDone ? 'ok' : 'stale' }
+  }
+
+  #run(text: string, ...values: unknown[]): boolean {
+    return this.#statement(text).run(...values).changes > 0
+  }
+
+  #get(text: string, ...values: unknown[]): unknown {
+    return this.#statement(text).get(...values)
+  }
+
+  #all(text: string): unknown[] {
+    return this.#statement(text).all()
+  }
+
+  #statement(text: string): Statement {
+    let statement = this.#statements.get(text)
+    if (statement === undefined) {
+      statement = this.#db.prepare<unknown[]>(text)
+      if (statement.reader) statement.raw(true)
+      this.#statements.set(text, statement)
+    }
+    return statement
+  }
+}
+
+function obstacleTo(
+  claim: Claim,
+  epoch: string,
+  nowMs: number,
+): 'late' | 'wrong-epoch' | 'expired' | null {
+  if (nowMs > claim.claimByMs) return 'late'
+  if (claim.epoch !== null && claim.epoch !== epoch) return 'wrong-epoch'
+  if (claim.tokenExpiresMs !== null && nowMs > claim.tokenExpiresMs) return 'expired'
+  return null
+}
+
+/** What a row says now; `null` for a key that is free. */
+function toFound(row: FoundRow, nowMs: number): Found | null {
+  const [head, body, spentFingerprint, spentPrincipal] = row
+  if (head !== null) {
+    const by = claimedBy(spentFingerprint, spentPrincipal)
+    return { nowMs, state: 'spent', outcome: { head, body }, ...by }
+  }
+  const [, , , , owner, leaseUntilMs, onSilence, fingerprint, principal] = row
+  if (owner === null) return null
+  const leaseLeftMs = leaseUntilMs - nowMs
+  const by = claimedBy(fingerprint, principal)
+  if (leaseLeftMs > 0) return { nowMs, state: 'running', leaseLeftMs, ...by }
+  if (onSilence === 'free') return null
+  return { nowMs, state: 'undecided', owner, sinceMs: leaseUntilMs, ...by }
+}
+
+function claimedBy(fingerprint: Packed | null, principal: Packed) {
+  return {
+    fingerprint: fingerprint === null ? null : unpackText(fingerprint),
+    principal: unpackText(principal),
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * The SQL of the sqlite store. Each statement is a constant, so that it is prepared once.
+ */
+
+/** Inserts a running record, or takes over a lapsed free one; not where the key is spent. */
+export const TAKE = `
+  INSERT INTO poe_claim
+    (key, owner, lease_until_ms, on_silence, keep_until_ms, fingerprint, principal)
+  SELECT ?, ?, ?, ?, ?, ?, ?
+  WHERE NOT EXISTS (SELECT 1 FROM poe_spent WHERE key_find = ? AND key_prove = ?)
+  ON CONFLICT (key) DO UPDATE SET
+    owner = excluded.owner,
+    lease_until_ms = excluded.lease_until_ms,
+    on_silence = excluded.on_silence,
+    keep_until_ms = excluded.keep_until_ms,
+    fingerprint = excluded.fingerprint,
+    principal = excluded.principal
+  WHERE on_silence = 'free' AND lease_until_ms <= ?`
+
+/** Everything about a key and the epoch, in one statement and so of one moment. */
+export const FIND = `
+  SELECT s.head, s.body, s.fingerprint, s.principal,
+    c.owner, c.lease_until_ms, c.on_silence, c.fingerprint, c.principal,
+    (SELECT value FROM poe_meta WHERE name = 'epoch')
+  FROM (SELECT 1)
+  LEFT JOIN poe_spent AS s ON s.key_find = ? AND s.key_prove = ?
+  LEFT JOIN poe_claim AS c ON c.key = ?`
+
+/** Lengthens a lease, never shortens it. */
+export const PROLONG = `
+  UPDATE poe_claim SET lease_until_ms = max(lease_until_ms, ?) WHERE key = ? AND owner = ?`
+
+/** Sets a lease. */
+export const RENEW = 'UPDATE poe_claim SET lease_until_ms = ? WHERE key = ? AND owner = ?'
+
+/** Turns silence into doubt. */
+export const MARK = "UPDATE poe_claim SET on_silence = 'undecided' WHERE key = ? AND owner = ?"
+
+/** Copies an owner's record to the spent ones. */
+export const SPEND = `
+  INSERT INTO poe_spent
+    (key_find, key_prove, owner, head, body, keep_until_ms, fingerprint, principal)
+  SELECT ?, ?, ?, ?, ?, keep_until_ms, fingerprint, principal
+  FROM poe_claim WHERE key = ? AND owner = ?`
+
+/** Copies an undecided record to the spent ones, as nobody's. */
+export const SETTLE = `
+  INSERT INTO poe_spent
+    (key_find, key_prove, head, body, keep_until_ms, fingerprint, principal)
+  SELECT ?, ?, ?, ?, keep_until_ms, fingerprint, principal
+  FROM poe_claim
+  WHERE key = ? AND owner = ? AND on_silence = 'undecided' AND lease_until_ms <= ?`
+
+/** Removes a record that has been copied to the spent ones. */
+export const DROP_CLAIM = 'DELETE FROM poe_claim WHERE key = ?'
+
+/** Whether an owner made a key spent. */
+export const WAS_SPENT_BY = `
+  SELECT 1 FROM poe_spent WHERE key_find = ? AND key_prove = ? AND owner = ?`
+
+/** Replaces what an owner recorded. */
+export const REPLACE_OUTCOME = `
+  UPDATE poe_spent SET head = ?, body = ? WHERE key_find = ? AND key_prove = ? AND owner = ?`
+
+/** Frees an owner's key. */
+export const RELEASE = 'DELETE FROM poe_claim WHERE key = ? AND owner = ?'
+
+/** Frees an undecided key. */
+export const RELEASE_UNDECIDED = `
+  DELETE FROM poe_claim
+  WHERE key = ? AND owner = ? AND on_silence = 'undecided' AND lease_until_ms <= ?`
+
+/** Whether a key is running and an owner's. */
+export const IS_RUNNING = `
+  SELECT 1 FROM poe_claim WHERE key = ? AND owner = ? AND lease_until_ms > ?`
+
+/** The secrets in their order. */
+export const SECRETS = 'SELECT id, secret FROM poe_secret ORDER BY position'
+
+/** Adds a secret. */
+export const ADD_SECRET = 'INSERT INTO poe_secret (position, id, secret) VALUES (?, ?, ?)'
+
+/** Removes some spent records that are past their time. */
+export const PURGE_SPENT = `
+  DELETE FROM poe_spent WHERE id IN (
+    SELECT id FROM poe_spent WHERE keep_until_ms < ? ORDER BY keep_until_ms LIMIT ?)`
+
+/** Removes some claims that are past their time and that nobody is at work on. */
+export const PURGE_CLAIMS = `
+  DELETE FROM poe_claim WHERE key IN (
+    SELECT key FROM poe_claim WHERE keep_until_ms < ? AND lease_until_ms <= ? LIMIT ?)`
+
+/** Whether anything could be purged. */
+export const HAS_EXPIRED = `
+  SELECT 1 WHERE EXISTS (SELECT 1 FROM poe_spent WHERE keep_until_ms < ?)
+    OR EXISTS (SELECT 1 FROM poe_claim WHERE keep_until_ms < ? AND lease_until_ms <= ?)`

@@ -1,0 +1,95 @@
+/**
+ * The file and its connections: one that the queue writes with, one that the store reads with, one
+ * that the app may read with. Handlers have another of their own.
+ */
+import { setTimeout as pause } from 'node:timers/promises'
+import { isBusy, openConnection, type SqliteDatabase, storeError } from './driver.js'
+import { prepareFile } from './schema.js'
+
+const LONGEST_PAUSE_MS = 20
+
+/** An open database file. */
+export class StoreFile {
+  readonly path: string
+  /** For the write queue only. */
+  readonly writer: SqliteDatabase
+  /** For the store's reads only: what a loop of the app's holds open would make them stale. */
+  readonly reader: SqliteDatabase
+  #appReader: SqliteDatabase | null = null
+  #isPrepared = false
+
+  /**
+   * @param path - of the database file
+   * @throws PoeError when it cannot be opened or used
+   */
+  constructor(path: string) {
+    this.path = path
+    this.writer = openConnection(path)
+    try {
+      this.reader = openConnection(path)
+      this.reader.pragma('query_only = ON')
+      this.prepare()
+    } catch (error) {
+      // Another process is making the tables right now: the first call will wait for it.
+      if (isBusy(error) && this.reader !== undefined) return
+      this.close()
+      throw storeError(`The database file ${path} cannot be used`, error)
+    }
+  }
+
+  /** A connection for the app's reads, opened at first use. */
+  get appReader(): SqliteDatabase {
+    if (this.#appReader === null) {
+      const db = openConnection(this.path)
+      db.pragma('query_only = ON')
+      this.#appReader = db
+    }
+    return this.#appReader
+  }
+
+  /** Makes the tables if they are not known to be there; throws `SQLITE_BUSY` as sqlite does. */
+  prepare(): void {
+    if (this.#isPrepared) return
+    prepareFile(this.writer)
+    this.#isPrepared = true
+  }
+
+  /** Takes the write lock for the queue, or throws `SQLITE_BUSY`. */
+  begin(): void {
+    this.prepare()
+    this.writer.exec('BEGIN IMMEDIATE')
+  }
+
+  /**
+   * Reads, and waits where sqlite is busy even for readers (recovery after a crash).
+   *
+   * @param read - synchronous
+   * @param waitMs - for how long, in milliseconds
+   * @throws PoeError `ERR_POE_STORE_DOWN`
+   */
+  async retrying<Result>(read: () => Result, waitMs: number): Promise<Result> {
+    const giveUpMs = performance.now() + waitMs
+    for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+      try {
+        this.prepare()
+        return read()
+      } catch (error) {
+        if (!isBusy(error) || performance.now() >= giveUpMs) {
+          throw storeError('The database cannot be read', error)
+        }
+      }
+      await pause(pauseMs)
+    }
+  }
+
+  /** Closes every connection; the writer last, so that it may fold the WAL into the file. */
+  close(): void {
+    for (const db of [this.#appReader, this.reader, this.writer]) {
+      try {
+        db?.close()
+      } catch {
+        // A loop that the app has left open keeps its connection; the process's end closes it.
+      }
+    }
+  }
+}

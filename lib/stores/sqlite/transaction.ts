@@ -1,0 +1,220 @@
+/**
+ * A transaction in which a handler writes and its key becomes spent, both or neither.
+ *
+ * It begins at its first use, in a turn of the write queue, and lasts at most `txMaxMs`: another
+ * request's statements never run inside it, and a slow handler holds nobody up for longer. The
+ * handle is asynchronous because that turn, and another process's lock, have to be waited for
+ * without stopping the process.
+ *
+ * @see POE draft, appendix A
+ */
+import type { OwnerReply, StoredOutcome, StoreTransaction } from '../../engine/store.js'
+import { PoeError } from '../../errors.js'
+import { type SqliteDatabase, sqliteCode, storeError } from './driver.js'
+import type { DatabaseGuard } from './guarded-database.js'
+import type { HandlerConnection, Statement } from './handler-connection.js'
+import type { Records } from './records.js'
+import { giveConnection, refuseAsync, runGuarded } from './section.js'
+import type { Turn, WriteQueue } from './write-queue.js'
+
+/** What a statement changed. */
+export interface SqliteRunResult {
+  readonly changes: number
+  readonly lastInsertRowid: number | bigint
+}
+
+/**
+ * What a handler works with (`ctx.poe.tx`) on a sqlite store.
+ *
+ * Every method begins the transaction if it has not begun, and rejects with `ERR_POE_TX_OVER` once
+ * it is over, `ERR_POE_TX_TIMEOUT` once it lasted longer than `txMaxMs`, `ERR_POE_TX_STOLEN` once
+ * the handler ended it itself, `ERR_POE_LEASE_LOST` when the key is not its own any more.
+ */
+export interface SqliteTransaction {
+  /** Runs one statement that gives no rows. */
+  run(sql: string, ...params: unknown[]): Promise<SqliteRunResult>
+  /** Runs one statement and gives its first row. */
+  get<Row>(sql: string, ...params: unknown[]): Promise<Row | undefined>
+  /** Runs one statement and gives its rows. */
+  all<Row>(sql: string, ...params: unknown[]): Promise<Row[]>
+  /** Runs several statements without parameters. */
+  exec(sql: string): Promise<void>
+  /**
+   * Gives the driver's connection to a synchronous function; `db.transaction` nests inside.
+   *
+   * @throws TypeError when the function gives a promise; everything is rolled back then
+   */
+  use<Result>(section: (db: SqliteDatabase) => Result): Promise<Result>
+}
+
+/** What a transaction needs of its store. */
+export interface TransactionTools {
+  readonly queue: WriteQueue
+  readonly connection: HandlerConnection
+  /** The records on the queue's own connection, for a commit without a transaction. */
+  readonly records: Records
+  readonly txMaxMs: number
+}
+
+/** The transaction of one claim. */
+export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, SqliteTransaction {
+  readonly handle: SqliteTransaction = this
+  readonly #tools: TransactionTools
+  readonly #key: string
+  readonly #owner: string
+  #phase: 'unused' | 'waiting' | 'open' | 'over' = 'unused'
+  #begun: Promise<void> | null = null
+  #giveUpWaiting: (reason: Error) => void = () => {}
+  #endTurn: () => void = () => {}
+  #timer: NodeJS.Timeout | undefined
+  /** Why it is over. */
+  #reason: Error | null = null
+
+  constructor(tools: TransactionTools, key: string, owner: string) {
+    this.#tools = tools
+    this.#key = key
+    this.#owner = owner
+  }
+
+  async run(sql: string, ...params: unknown[]): Promise<SqliteRunResult> {
+    return this.#section(guard => this.#prepare(sql, guard).run(...params))
+  }
+
+  async get<Row>(sql: string, ...params: unknown[]): Promise<Row | undefined> {
+    return this.#section(guard => this.#prepare(sql, guard).get(...params) as Row | undefined)
+  }
+
+  async all<Row>(sql: string, ...params: unknown[]): Promise<Row[]> {
+    return this.#section(guard => this.#prepare(sql, guard).all(...params) as Row[])
+  }
+
+  async exec(sql: string): Promise<void> {
+    return this.#section(guard => {
+      guard.checkSql(sql)
+      this.#tools.connection.db.exec(sql)
+    })
+  }
+
+  async use<Result>(section: (db: SqliteDatabase) => Result): Promise<Result> {
+    refuseAsync(section)
+    return this.#section(guard => giveConnection(this.#tools.connection.db, section, guard))
+  }
+
+  async commit(outcome: StoredOutcome): Promise<OwnerReply> {
+    if (this.#phase === 'unused') {
+      this.#end(new PoeError('ERR_POE_TX_OVER'))
+      const { queue, records } = this.#tools
+      return queue.submit(() => records.complete(this.#key, this.#owner, outcome))
+    }
+    if (this.#phase === 'waiting') await this.#begun?.catch(() => {})
+    if (isLeaseLost(this.#reason)) return this.#stale()
+    this.#refuseWhenOver()
+    return this.#commitOpen(outcome)
+  }
+
+  async rollback(): Promise<void> {
+    this.#end(new PoeError('ERR_POE_TX_OVER'))
+  }
+
+  async #section<Result>(work: (guard: DatabaseGuard) => Result): Promise<Result> {
+    // Where it is open already nothing is awaited: a statement that the handler forgot to await
+    // has then been run before the commit.
+    if (this.#phase !== 'open') await this.#begin()
+    this.#refuseWhenOver()
+    return runGuarded(this.#tools.connection.db, work, reason => this.#end(reason))
+  }
+
+  #prepare(sql: string, guard: DatabaseGuard): Statement {
+    return this.#tools.connection.prepare(sql, guard.checkSql)
+  }
+
+  #commitOpen(outcome: StoredOutcome): OwnerReply {
+    const { connection } = this.#tools
+    try {
+      const reply = connection.records.complete(this.#key, this.#owner, outcome)
+      if (reply.state === 'stale') {
+        this.#end(new PoeError('ERR_POE_LEASE_LOST'))
+        return reply
+      }
+      connection.commit()
+      this.#end(new PoeError('ERR_POE_TX_OVER'))
+      return reply
+    } catch (error) {
+      this.#end(error instanceof PoeError ? error : new PoeError('ERR_POE_TX_OVER'))
+      // A constraint that the handler left broken is for the handler's author to read as it is.
+      if (sqliteCode(error).startsWith('SQLITE_CONSTRAINT')) throw error
+      throw storeError('The transaction could not be committed', error)
+    }
+  }
+
+  #begin(): Promise<void> {
+    if (this.#phase === 'over') return Promise.reject(this.#reason)
+    this.#begun ??= new Promise((resolve, reject) => {
+      this.#phase = 'waiting'
+      const { queue, connection } = this.#tools
+      const turn: Turn = {
+        begin: () => connection.begin(),
+        hold: () => this.#open(resolve, reject),
+        refuse: reason =>
+          this.#giveUpWaiting(storeError('The transaction could not begin', reason)),
+      }
+      this.#giveUpWaiting = reason => {
+        queue.leave(turn)
+        this.#over(reason)
+        reject(reason)
+      }
+      queue.takeTurn(turn)
+    })
+    return this.#begun
+  }
+
+  /** Has the write lock now; fences before the handler's first statement. */
+  #open(resolve: () => void, reject: (reason: unknown) => void): Promise<void> {
+    const { connection, txMaxMs } = this.#tools
+    try {
+      if (!connection.records.isRunning(this.#key, this.#owner)) {
+        throw new PoeError('ERR_POE_LEASE_LOST')
+      }
+    } catch (error) {
+      connection.rollBack()
+      const reason = storeError('The transaction could not begin', error)
+      this.#over(reason)
+      reject(reason)
+      return Promise.resolve()
+    }
+    this.#phase = 'open'
+    this.#timer = setTimeout(() => this.#end(new PoeError('ERR_POE_TX_TIMEOUT')), txMaxMs)
+    resolve()
+    return new Promise(endTurn => {
+      this.#endTurn = endTurn
+    })
+  }
+
+  /** Ends it, whatever its phase; what was not committed is undone. */
+  #end(reason: Error): void {
+    if (this.#phase === 'waiting') this.#giveUpWaiting(reason)
+    else if (this.#phase === 'open') {
+      clearTimeout(this.#timer)
+      this.#tools.connection.rollBack()
+      this.#over(reason)
+      this.#endTurn()
+    } else this.#over(reason)
+  }
+
+  #over(reason: Error): void {
+    this.#phase = 'over'
+    this.#reason ??= reason
+  }
+
+  #refuseWhenOver(): void {
+    if (this.#phase !== 'open') throw this.#reason ?? new PoeError('ERR_POE_TX_OVER')
+  }
+
+  #stale(): OwnerReply {
+    return { nowMs: this.#tools.records.nowMs(), state: 'stale' }
+  }
+}
+
+function isLeaseLost(reason: Error | null): boolean {
+  return reason instanceof PoeError && reason.code === 'ERR_POE_LEASE_LOST'
+}

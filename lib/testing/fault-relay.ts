@@ -1,0 +1,267 @@
+/**
+ * One connection of a fault proxy: two sockets, and what the fault of the moment does to the bytes
+ * between them.
+ */
+import { connect, type Socket } from 'node:net'
+import type { Fault, FaultCounts } from './fault-proxy.js'
+
+/** The counts of a proxy, as its connections add to them. */
+export type Tally = { -readonly [Name in Exclude<keyof FaultCounts, 'open'>]: number }
+
+/** What a {@link Relay} is made of. */
+export interface RelayOptions {
+  readonly client: Socket
+  readonly target: { readonly host?: string; readonly port: number }
+  readonly tally: Tally
+  /** The fault of the moment; asked at every event. */
+  readonly fault: () => Fault
+}
+
+/** Relays the bytes of one accepted connection, as well as its fault allows. */
+export class Relay {
+  /** Resolves when both sockets are closed. */
+  readonly closed: Promise<void>
+  readonly #options: RelayOptions
+  readonly #client: Socket
+  readonly #toServer = new Lane()
+  readonly #toClient = new Lane()
+  readonly #seen = { request: 0, reply: 0 }
+  #server: Socket | null = null
+  #quiet: NodeJS.Timeout | undefined
+  #counted: Fault | null = null
+  /** Nothing is passed any more: the client is cut off, or about to be. */
+  #deaf = false
+  #open = 1
+  #settle: () => void = () => {}
+
+  /** @param options - see {@link RelayOptions} */
+  constructor(options: RelayOptions) {
+    this.#options = options
+    this.#client = options.client
+    this.closed = new Promise(resolve => {
+      this.#settle = resolve
+    })
+    this.#client.on('data', chunk => this.#onData('request', chunk))
+    this.#client.on('end', () => this.#onEnd('request'))
+    this.#client.on('error', () => {})
+    this.#client.once('close', hadError => this.#onClose('request', hadError))
+    const fate = fateOf(options.fault(), 'request')
+    if (fate.pass) this.#connect()
+    else if (fate.then === 'reset') this.cut(true)
+  }
+
+  /**
+   * Cuts off both sides.
+   *
+   * @param reset - by RST instead of FIN
+   */
+  cut(reset: boolean): void {
+    this.#cutClient(reset)
+    if (this.#server !== null) hangUp(this.#server, reset)
+  }
+
+  /** Closes both sockets without counting it as a fault. */
+  destroy(): void {
+    this.#deaf = true
+    this.#client.destroy()
+    this.#server?.destroy()
+  }
+
+  #connect(): Socket {
+    if (this.#server !== null) return this.#server
+    const { host = '127.0.0.1', port } = this.#options.target
+    const server = connect({ host, port, allowHalfOpen: true, noDelay: true })
+    this.#server = server
+    this.#open += 1
+    server.on('data', chunk => this.#onData('reply', chunk))
+    server.on('end', () => this.#onEnd('reply'))
+    server.on('error', error => {
+      if ('syscall' in error && error.syscall === 'connect') this.#options.tally.serverErrors += 1
+    })
+    server.once('close', hadError => this.#onClose('reply', hadError))
+    return server
+  }
+
+  #onData(way: Way, chunk: Buffer): void {
+    const fault = this.#currentFault()
+    const fate = fateOf(fault, way)
+    const before = this.#seen[way]
+    this.#seen[way] += chunk.length
+    if (this.#deaf || !fate.pass) {
+      this.#lose(way, chunk)
+      if (!this.#deaf && !fate.pass) this.#then(fate, fault)
+    } else if (this.#seen[way] < fate.limit) {
+      this.#pass(way, chunk, fate.delayMs)
+    } else {
+      this.#lose(way, chunk.subarray(fate.limit - before))
+      this.#passLast(way, chunk.subarray(0, fate.limit - before), isReset(fault))
+    }
+  }
+
+  #onEnd(way: Way): void {
+    const fault = this.#currentFault()
+    const fate = fateOf(fault, way)
+    if (this.#deaf) return
+    if (!fate.pass) this.#then(fate, fault)
+    else this.#lane(way).push(fate.delayMs, () => this.#to(way).end())
+  }
+
+  /** One side is gone: so is the other, after what is still on its way to it. */
+  #onClose(way: Way, hadError: boolean): void {
+    clearTimeout(this.#quiet)
+    this.#open -= 1
+    if (this.#open === 0) {
+      this.#toServer.clear()
+      this.#toClient.clear()
+      this.#settle()
+      return
+    }
+    const fate = fateOf(this.#options.fault(), way)
+    const other = this.#to(way)
+    other.resume()
+    // Without an error it is enough to say that no more comes: after a dropped reply, the server
+    // is not to notice more than that.
+    this.#lane(way).push(fate.pass ? fate.delayMs : 0, () => {
+      if (hadError) other.resetAndDestroy()
+      else other.end()
+    })
+  }
+
+  #then({ then }: Loss, fault: Fault): void {
+    clearTimeout(this.#quiet)
+    if (then === 'cut-client') this.#cutClient(isReset(fault))
+    else if (then === 'reset') this.cut(true)
+    else if (then !== 'nothing') {
+      this.#quiet = setTimeout(() => this.cut(isReset(fault)), then.quietMs)
+    }
+  }
+
+  #pass(way: Way, chunk: Buffer, delayMs: number): void {
+    const [from, to] = [this.#from(way), this.#to(way)]
+    this.#options.tally[`${way}Bytes`] += chunk.length
+    this.#lane(way).push(delayMs, () => {
+      if (!to.writable || to.write(chunk)) return
+      from.pause()
+      to.once('drain', () => from.resume())
+    })
+  }
+
+  /** The bytes that were promised must be on their way before the connection is cut. */
+  #passLast(way: Way, chunk: Buffer, reset: boolean): void {
+    this.#options.tally[`${way}Bytes`] += chunk.length
+    this.#deaf = true
+    if (chunk.length === 0) this.cut(reset)
+    else this.#to(way).write(chunk, () => this.cut(reset))
+  }
+
+  #lose(way: Way, chunk: Buffer): void {
+    this.#options.tally[way === 'request' ? 'lostRequestBytes' : 'lostReplyBytes'] += chunk.length
+  }
+
+  #cutClient(reset: boolean): void {
+    this.#deaf = true
+    if (this.#client.destroyed) return
+    this.#options.tally.cut += 1
+    this.#toClient.clear()
+    hangUp(this.#client, reset)
+  }
+
+  #from(way: Way): Socket {
+    return way === 'request' ? this.#client : this.#connect()
+  }
+
+  #to(way: Way): Socket {
+    return way === 'request' ? this.#connect() : this.#client
+  }
+
+  #lane(way: Way): Lane {
+    return way === 'request' ? this.#toServer : this.#toClient
+  }
+
+  #currentFault(): Fault {
+    const fault = this.#options.fault()
+    if (fault !== this.#counted) {
+      this.#counted = fault
+      this.#seen.request = 0
+      this.#seen.reply = 0
+    }
+    return fault
+  }
+}
+
+/** Which way bytes go: to the server, or to the client. */
+type Way = 'request' | 'reply'
+
+/** Bytes are passed on, after a delay, and up to a number of them. */
+interface Passage {
+  readonly pass: true
+  readonly delayMs: number
+  readonly limit: number
+}
+
+/** Bytes are lost, and something follows from it. */
+interface Loss {
+  readonly pass: false
+  readonly then: 'nothing' | 'cut-client' | 'reset' | { readonly quietMs: number }
+}
+
+function fateOf(fault: Fault, way: Way): Passage | Loss {
+  const free: Passage = { pass: true, delayMs: 0, limit: Number.POSITIVE_INFINITY }
+  switch (fault.kind) {
+    case 'pass':
+    case 'refuse':
+      return free
+    case 'delay':
+      return { ...free, delayMs: (way === 'request' ? fault.requestMs : fault.replyMs) ?? 0 }
+    case 'cut':
+      return { ...free, limit: fault[`${way}Bytes`] ?? free.limit }
+    case 'drop-reply':
+      return way === 'request' ? free : { pass: false, then: 'cut-client' }
+    case 'drop-request':
+      return { pass: false, then: way === 'reply' ? 'nothing' : { quietMs: fault.quietMs ?? 20 } }
+    case 'half-open':
+      return { pass: false, then: 'nothing' }
+    case 'reset':
+      return { pass: false, then: 'reset' }
+  }
+}
+
+/** Things to do one after the other, each not before its time. */
+class Lane {
+  readonly #due: { readonly atMs: number; readonly action: () => void }[] = []
+  #timer: NodeJS.Timeout | undefined
+
+  push(delayMs: number, action: () => void): void {
+    if (delayMs <= 0 && this.#due.length === 0) {
+      action()
+      return
+    }
+    this.#due.push({ atMs: performance.now() + delayMs, action })
+    if (this.#due.length === 1) this.#arm()
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer)
+    this.#due.length = 0
+  }
+
+  #arm(): void {
+    const [first] = this.#due
+    if (first === undefined) return
+    const waitMs = Math.max(Math.ceil(first.atMs - performance.now()), 0)
+    this.#timer = setTimeout(() => {
+      this.#due.shift()
+      first.action()
+      this.#arm()
+    }, waitMs)
+  }
+}
+
+function isReset(fault: Fault): boolean {
+  return 'reset' in fault && fault.reset === true
+}
+
+function hangUp(socket: Socket, reset: boolean): void {
+  if (reset) socket.resetAndDestroy()
+  else socket.destroy()
+}

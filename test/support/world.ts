@@ -1,0 +1,195 @@
+/**
+ * A running application with one POE resource, on a chosen Koa, store and mount, for tests that
+ * speak to it over real sockets.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { bodyParser } from '@koa/bodyparser'
+import Router from '@koa/router'
+import Koa, { type Context } from 'koa'
+import Koa2 from 'koa2'
+import mount from 'koa-mount'
+import {
+  type Poe,
+  type PoeEvent,
+  type PoeOptions,
+  poe,
+  type ResourceMiddleware,
+  type ResourceOptions,
+} from 'post-once-exactly/koa'
+import { memoryStore } from 'post-once-exactly/stores/memory'
+import { sqliteStore } from 'post-once-exactly/stores/sqlite'
+import type { Store } from '../../lib/engine/store.js'
+
+/** Which kind of application. */
+export interface WorldKind {
+  readonly store: 'memory' | 'sqlite'
+  readonly koa: 2 | 3
+  /** `prefix`: a router prefix inside a mount, so that links must carry both. */
+  readonly at: 'root' | 'prefix'
+}
+
+/** What differs from a plain application. */
+export interface WorldOptions {
+  readonly poe?: Partial<PoeOptions<unknown>>
+  readonly resource?: Partial<ResourceOptions>
+  /** The wrapped handler; by default it answers 201 with a Location and JSON. */
+  readonly handler?: (ctx: Context, world: World) => unknown
+  /** Middleware outside the claim. */
+  readonly outside?: readonly ResourceMiddleware<unknown>[]
+  /** Wraps the store, to slow it down or break it. */
+  readonly wrapStore?: (store: Store<unknown>) => Store<unknown>
+  /** Body parser in front; default true. */
+  readonly parse?: boolean
+  /** Adds to the application before it starts. */
+  readonly extend?: (app: Koa, router: Router, once: Poe<unknown>) => void
+}
+
+/** A running application. */
+export interface World {
+  readonly kind: WorldKind
+  readonly base: string
+  readonly port: number
+  readonly server: Server
+  readonly once: Poe<unknown>
+  readonly store: Store<unknown>
+  readonly events: PoeEvent[]
+  /** What the handler did; outside the store. */
+  readonly effects: string[]
+  /** Entries into the handler. */
+  runs: number
+  /** Gets a fresh link. */
+  link(init?: RequestInit): Promise<string>
+  /** Sends a request; redirects are not followed. */
+  send(method: string, path: string, init?: RequestInit & { json?: unknown }): Promise<Response>
+  close(): Promise<void>
+}
+
+/** Every combination of stores, Koa versions and mounts. */
+export const ALL_WORLDS: readonly WorldKind[] = (['memory', 'sqlite'] as const).flatMap(store =>
+  ([3, 2] as const).flatMap(koa =>
+    (['root', 'prefix'] as const).map(at => ({ store, koa, at }) satisfies WorldKind),
+  ),
+)
+
+/** Both stores, on Koa 3 at the root. */
+export const BOTH_STORES: readonly WorldKind[] = [
+  { store: 'memory', koa: 3, at: 'root' },
+  { store: 'sqlite', koa: 3, at: 'root' },
+]
+
+/** Names a kind in a test title. */
+export function nameOf(kind: WorldKind): string {
+  return `${kind.store}, Koa ${kind.koa}, at ${kind.at === 'root' ? 'the root' : 'a prefix'}`
+}
+
+/** Starts an application. */
+export async function startWorld(kind: WorldKind, options: WorldOptions = {}): Promise<World> {
+  const { store, discard } = await openStore(kind.store)
+  const events: PoeEvent[] = []
+  const once = poe<unknown>({
+    store: options.wrapStore?.(store) ?? store,
+    principal: ctx => ctx.get('X-User') || 'guest',
+    onEvent: event => events.push(event),
+    ...options.poe,
+  })
+  const app = kind.koa === 3 ? new Koa() : (new Koa2())
+  app.silent = true
+  const router = new Router(kind.at === 'prefix' ? { prefix: '/v1' } : {})
+  if (options.parse !== false) app.use(bodyParser())
+  app.use(once.middleware())
+  let world: World | null = null
+  router.get('/page', ctx => {
+    ctx.body = { link: ctx.poe.link('order') }
+  })
+  once.resource(
+    router,
+    { name: 'order', path: '/orders/once/:token', ...options.resource },
+    ...(options.outside ?? []),
+    async ctx => {
+      if (world === null) throw new Error('the world is not made yet')
+      world.runs += 1
+      await (options.handler ?? placeOrder)(ctx, world)
+    },
+  )
+  options.extend?.(app, router, once)
+  app.use(router.routes()).use(router.allowedMethods())
+  const outer = kind.at === 'root' ? app : mounted(app, kind)
+  const server = createServer(outer.callback())
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const base = `http://127.0.0.1:${port}`
+  const prefix = kind.at === 'root' ? '' : '/shop/v1'
+  world = {
+    kind,
+    base: base + prefix,
+    port,
+    server,
+    once,
+    store,
+    events,
+    effects: [],
+    runs: 0,
+    async link(init) {
+      const response = await fetch(`${base}${prefix}/page`, init)
+      const { link } = (await response.json()) as { link: string }
+      return link
+    },
+    send: (method, path, { json, ...init } = {}) => {
+      const headers = new Headers(init.headers)
+      if (json !== undefined) headers.set('Content-Type', 'application/json')
+      const body = json === undefined ? init.body : JSON.stringify(json)
+      return fetch(new URL(path, base), {
+        redirect: 'manual',
+        ...init,
+        method,
+        headers,
+        ...(body != null && { body, duplex: 'half' }),
+      } as RequestInit)
+    },
+    async close() {
+      server.closeAllConnections()
+      await new Promise(resolve => server.close(resolve))
+      await once.close()
+      await discard()
+    },
+  }
+  return world
+}
+
+/** The handler by default: one effect, 201, `Location`, JSON. */
+export function placeOrder(ctx: Context, world: World): void {
+  world.effects.push(ctx.poe.key)
+  const id = world.effects.length
+  ctx.status = 201
+  ctx.set('Location', `/orders/${id}`)
+  ctx.body = { id }
+}
+
+/** Opens a store of its own for one test. */
+export async function openStore(
+  kind: 'memory' | 'sqlite',
+): Promise<{ store: Store<unknown>; file: string | null; discard(): Promise<void> }> {
+  if (kind === 'memory') {
+    const store = memoryStore() as Store<unknown>
+    return { store, file: null, discard: () => store.close() }
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'poe-test-'))
+  const file = join(folder, 'store.db')
+  const store = sqliteStore(file) as Store<unknown>
+  const discard = async () => {
+    await store.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+  return { store, file, discard }
+}
+
+function mounted(app: Koa, kind: WorldKind): Koa {
+  const outer = kind.koa === 3 ? new Koa() : (new Koa2())
+  outer.silent = true
+  outer.use(mount('/shop', app))
+  return outer
+}
