@@ -43,6 +43,11 @@ const STEPS = [
     'esm-only',
   ],
   [
+    'tarball',
+    'the suites pass against what is published',
+    'scripts/test-package.mjs',
+  ],
+  [
     'docs',
     'every public name is documented',
     bin('typedoc/bin/typedoc'),

@@ -32,12 +32,13 @@ export async function prepare() {
  * @param {string} program
  * @param {readonly string[]} args
  * @param {Record<string, string>} [env] - added to ours
+ * @param {string} [cwd] - another folder than the project's
  * @returns {Promise<number>} its exit code; 128 + number where a signal ended it, as shells say
  */
-export function run(program, args, env = {}) {
+export function run(program, args, env = {}, cwd = ROOT) {
   return new Promise(resolve => {
     const child = spawn(program, args, {
-      cwd: ROOT,
+      cwd,
       stdio: 'inherit',
       env: { ...process.env, ...env },
       shell: program.endsWith('.cmd'),

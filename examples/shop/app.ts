@@ -63,7 +63,7 @@ export function createShop(options: ShopOptions): Shop {
     send(ctx, orders, () => pages.ordersPage(orders))
   })
   router.get('/orders/:id', async ctx => {
-    const order = await reading(ctx, book.find(Number(ctx.params.id), userOf(ctx)))
+    const order = await reading(ctx, book.find(numberOf(ctx.params.id), userOf(ctx)))
     if (order === null) return sendProblem(ctx, 404, { detail: 'You have no such order.' })
     send(ctx, order, () => pages.orderPage(order))
   })
@@ -131,6 +131,11 @@ async function reading<T>(ctx: Context, answer: Promise<T>): Promise<T> {
     const headers = { 'Retry-After': '5' }
     return ctx.throw(503, 'The order book cannot be reached right now.', { headers, expose: true })
   }
+}
+
+/** An order's number as it is written in its path; 0, which no order has, for anything else. */
+function numberOf(text = ''): number {
+  return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : 0
 }
 
 function userOf(ctx: Context): string {

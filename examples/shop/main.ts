@@ -15,8 +15,7 @@ const GRACE_MS = 5_000
 await main()
 
 async function main(): Promise<void> {
-  const settings = orExit(() => readSettings(process.env))
-  const storage = orExit(() => openStorage(settings.store))
+  const { settings, storage } = await prepare()
   const shop = createShop({ storage, faults: settings.faults, leaseMs: settings.leaseMs })
   shop.app.on('error', logError)
   const server = createServer(shop.app.callback())
@@ -25,9 +24,10 @@ async function main(): Promise<void> {
   endOnSignal(server, shop, storage)
 }
 
-function orExit<T>(open: () => T): T {
+async function prepare(): Promise<{ settings: Settings; storage: Storage }> {
   try {
-    return open()
+    const settings = readSettings(process.env)
+    return { settings, storage: await openStorage(settings.store) }
   } catch (error) {
     // What is not about a setting is a bug and shall show where it is.
     if (!(error instanceof SettingError)) throw error

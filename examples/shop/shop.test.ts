@@ -147,8 +147,8 @@ describe('shop: ordering as a program', () => {
 })
 
 describe('shop: storage', () => {
-  it('memory: the same shapes', () =>
-    serve(openStorage({ kind: 'memory' }), async agent => {
+  it('memory: the same shapes', async () =>
+    serve(await openStorage({ kind: 'memory' }), async agent => {
       const link = await takeLink(agent)
       expect((await agent.post(link).send({ sku: 'tea', qty: 0 })).status).to.equal(422)
       expect((await agent.post(link).send(ORDER)).body).to.include({ id: 1, ...ORDER })
@@ -157,9 +157,19 @@ describe('shop: storage', () => {
       expect((await agent.get('/ledger')).body).to.include({ orders: 1, runs: 2 })
     }))
 
+  it('[POE-2-20] memory: an unexpected throw after the write leaves it undecided', async () =>
+    serve(await openStorage({ kind: 'memory' }), async agent => {
+      const link = await takeLink(agent)
+      const thrown = await agent.post(link).set('Demo-Fault', 'throw').send(ORDER)
+      expect(thrown.status).to.equal(500)
+      const repeat = await agent.post(link).send(ORDER)
+      expect([repeat.status, repeat.headers['retry-after']]).to.deep.equal([409, '30'])
+      expect((await agent.get('/ledger')).body).to.include({ orders: 1, runs: 1 })
+    }))
+
   it('[FAIL-07] while the store is down pages are served without a link and say so', () =>
     withFolder(async folder => {
-      const storage = openStorage({ kind: 'sqlite', file: join(folder, 'shop.db') })
+      const storage = await openStorage({ kind: 'sqlite', file: join(folder, 'shop.db') })
       // A store that was closed refuses every call, as one whose disk is gone.
       await storage.close()
       await serve(storage, async agent => {

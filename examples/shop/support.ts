@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import supertest from 'supertest'
 import { createShop } from './app.js'
-import { openStorage } from './storage.js'
+import { openStorage, type Storage } from './storage.js'
 
 /** What a browser sends when a form is submitted. */
 export const BROWSER = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
@@ -31,14 +31,14 @@ export async function withShop(
   use: (agent: Agent, server: Server) => Promise<void>,
 ): Promise<void> {
   await withFolder(async folder => {
-    const storage = openStorage({ kind: 'sqlite', file: join(folder, 'shop.db') })
+    const storage = await openStorage({ kind: 'sqlite', file: join(folder, 'shop.db') })
     await serve(storage, use)
   })
 }
 
 /** Serves a shop from this process, on whatever storage is given, and closes both. */
 export async function serve(
-  storage: ReturnType<typeof openStorage>,
+  storage: Storage,
   use: (agent: Agent, server: Server) => Promise<void>,
 ): Promise<void> {
   const shop = createShop({ storage, faults: true })

@@ -47,7 +47,7 @@ export class Relay {
     this.#client.once('close', hadError => this.#onClose('request', hadError))
     const fate = fateOf(options.fault(), 'request')
     if (fate.pass) this.#connect()
-    else if (fate.then === 'reset') this.cut(true)
+    else if (fate.next === 'reset') this.cut(true)
   }
 
   /**
@@ -89,7 +89,7 @@ export class Relay {
     this.#seen[way] += chunk.length
     if (this.#deaf || !fate.pass) {
       this.#lose(way, chunk)
-      if (!this.#deaf && !fate.pass) this.#then(fate, fault)
+      if (!this.#deaf && !fate.pass) this.#follow(fate, fault)
     } else if (this.#seen[way] < fate.limit) {
       this.#pass(way, chunk, fate.delayMs)
     } else {
@@ -102,7 +102,7 @@ export class Relay {
     const fault = this.#currentFault()
     const fate = fateOf(fault, way)
     if (this.#deaf) return
-    if (!fate.pass) this.#then(fate, fault)
+    if (!fate.pass) this.#follow(fate, fault)
     else this.#lane(way).push(fate.delayMs, () => this.#to(way).end())
   }
 
@@ -127,12 +127,12 @@ export class Relay {
     })
   }
 
-  #then({ then }: Loss, fault: Fault): void {
+  #follow({ next }: Loss, fault: Fault): void {
     clearTimeout(this.#quiet)
-    if (then === 'cut-client') this.#cutClient(isReset(fault))
-    else if (then === 'reset') this.cut(true)
-    else if (then !== 'nothing') {
-      this.#quiet = setTimeout(() => this.cut(isReset(fault)), then.quietMs)
+    if (next === 'cut-client') this.#cutClient(isReset(fault))
+    else if (next === 'reset') this.cut(true)
+    else if (next !== 'nothing') {
+      this.#quiet = setTimeout(() => this.cut(isReset(fault)), next.quietMs)
     }
   }
 
@@ -202,7 +202,7 @@ interface Passage {
 /** Bytes are lost, and something follows from it. */
 interface Loss {
   readonly pass: false
-  readonly then: 'nothing' | 'cut-client' | 'reset' | { readonly quietMs: number }
+  readonly next: 'nothing' | 'cut-client' | 'reset' | { readonly quietMs: number }
 }
 
 function fateOf(fault: Fault, way: Way): Passage | Loss {
@@ -216,13 +216,13 @@ function fateOf(fault: Fault, way: Way): Passage | Loss {
     case 'cut':
       return { ...free, limit: fault[`${way}Bytes`] ?? free.limit }
     case 'drop-reply':
-      return way === 'request' ? free : { pass: false, then: 'cut-client' }
+      return way === 'request' ? free : { pass: false, next: 'cut-client' }
     case 'drop-request':
-      return { pass: false, then: way === 'reply' ? 'nothing' : { quietMs: fault.quietMs ?? 20 } }
+      return { pass: false, next: way === 'reply' ? 'nothing' : { quietMs: fault.quietMs ?? 20 } }
     case 'half-open':
-      return { pass: false, then: 'nothing' }
+      return { pass: false, next: 'nothing' }
     case 'reset':
-      return { pass: false, then: 'reset' }
+      return { pass: false, next: 'reset' }
   }
 }
 

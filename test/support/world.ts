@@ -42,6 +42,8 @@ export interface WorldOptions {
   readonly outside?: readonly ResourceMiddleware<unknown>[]
   /** Wraps the store, to slow it down or break it. */
   readonly wrapStore?: (store: Store<unknown>) => Store<unknown>
+  /** The store's clock, in milliseconds since the Unix epoch. */
+  readonly now?: () => number
   /** Body parser in front; default true. */
   readonly parse?: boolean
   /** Adds to the application before it starts. */
@@ -88,7 +90,7 @@ export function nameOf(kind: WorldKind): string {
 
 /** Starts an application. */
 export async function startWorld(kind: WorldKind, options: WorldOptions = {}): Promise<World> {
-  const { store, discard } = await openStore(kind.store)
+  const { store, discard } = await openStore(kind.store, options.now)
   const events: PoeEvent[] = []
   const once = poe<unknown>({
     store: options.wrapStore?.(store) ?? store,
@@ -172,14 +174,15 @@ export function placeOrder(ctx: Context, world: World): void {
 /** Opens a store of its own for one test. */
 export async function openStore(
   kind: 'memory' | 'sqlite',
+  now: () => number = Date.now,
 ): Promise<{ store: Store<unknown>; file: string | null; discard(): Promise<void> }> {
   if (kind === 'memory') {
-    const store = memoryStore() as Store<unknown>
+    const store = memoryStore({ now }) as Store<unknown>
     return { store, file: null, discard: () => store.close() }
   }
   const folder = await mkdtemp(join(tmpdir(), 'poe-test-'))
   const file = join(folder, 'store.db')
-  const store = sqliteStore(file) as Store<unknown>
+  const store = sqliteStore({ file, now }) as Store<unknown>
   const discard = async () => {
     await store.close()
     await rm(folder, { recursive: true, force: true })

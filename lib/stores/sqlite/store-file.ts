@@ -27,11 +27,16 @@ export class StoreFile {
     this.writer = openConnection(path)
     try {
       this.reader = openConnection(path)
+    } catch (error) {
+      this.writer.close()
+      throw error
+    }
+    try {
       this.reader.pragma('query_only = ON')
       this.prepare()
     } catch (error) {
       // Another process is making the tables right now: the first call will wait for it.
-      if (isBusy(error) && this.reader !== undefined) return
+      if (isBusy(error)) return
       this.close()
       throw storeError(`The database file ${path} cannot be used`, error)
     }

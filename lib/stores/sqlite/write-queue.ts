@@ -56,7 +56,8 @@ export class WriteQueue {
   readonly #lockWaitMs: number
   #jobs: Job[] = []
   #turns: WaitingTurn[] = []
-  #draining: Promise<void> | null = null
+  #isDraining = false
+  #drained: Promise<void> = Promise.resolve()
   #closed = false
   #commits = 0
 
@@ -116,14 +117,13 @@ export class WriteQueue {
   async close(): Promise<void> {
     this.#closed = true
     for (const { turn } of this.#turns.splice(0)) turn.refuse(new PoeError('ERR_POE_STORE_CLOSED'))
-    await this.#draining
+    await this.#drained
   }
 
   #wake(): void {
-    if (this.#draining !== null) return
-    this.#draining = this.#drain().finally(() => {
-      this.#draining = null
-    })
+    if (this.#isDraining) return
+    this.#isDraining = true
+    this.#drained = this.#drain()
   }
 
   async #drain(): Promise<void> {
@@ -140,6 +140,8 @@ export class WriteQueue {
       await pause(pauseMs * (0.5 + Math.random() / 2))
       pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
     }
+    // In the same step as the look at the queue: what comes next has to wake it again.
+    this.#isDraining = false
   }
 
   /** @returns `false` when another process holds the lock */

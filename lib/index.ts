@@ -1,0 +1,40 @@
+/**
+ * The public face: what is common to servers, stores and clients. Frameworks, stores, the client
+ * and the testing tools have entry points of their own.
+ *
+ * @packageDocumentation
+ */
+export type {
+  Operation,
+  Reconciled,
+  ReconciledOutcome,
+  SuccessRule,
+} from './engine/operation.js'
+export type { Outcome, OutcomeBody, RecordedField } from './engine/outcome.js'
+export type { Clock, OnEvent, PoeEvent } from './engine/ports.js'
+export {
+  bucketOf,
+  type Claim,
+  type ClaimReply,
+  type ClaimedBy,
+  type OnSilence,
+  type OwnerReply,
+  type ReadReply,
+  type RunningRecord,
+  type SpentRecord,
+  type Store,
+  type StoreCapabilities,
+  type StoredOutcome,
+  type StoredSecret,
+  type StoreTime,
+  type StoreTransaction,
+  type UndecidedRecord,
+} from './engine/store.js'
+export { ERROR_CODES, PoeError, type PoeErrorCode } from './errors.js'
+export {
+  formatPoe,
+  formatPoeLinks,
+  parsePoe,
+  parsePoeLinks,
+  resolvePoeLinks,
+} from './protocols/poe/index.js'

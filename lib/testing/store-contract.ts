@@ -1,0 +1,49 @@
+/**
+ * The suite that judges a store: every sentence of the store contract as a case that any test
+ * runner can run.
+ *
+ * ```ts
+ * for (const { title, run } of storeContract(options)) it(title, run)
+ * ```
+ */
+import { capabilityCases } from './store-contract/capabilities.js'
+import { claimCases } from './store-contract/claims.js'
+import { epochCases } from './store-contract/epochs.js'
+import { keepingCases } from './store-contract/keeping.js'
+import { leaseCases } from './store-contract/leases.js'
+import { outcomeCases } from './store-contract/outcomes.js'
+import { ownerCases } from './store-contract/owners.js'
+import { raceCases } from './store-contract/races.js'
+import { settleCases } from './store-contract/settle.js'
+import { transactionCases } from './store-contract/transactions.js'
+import type { StoreCase, StoreContractOptions } from './store-contract/trial.js'
+
+export type {
+  ContractTransactions,
+  StoreCase,
+  StoreContractOptions,
+} from './store-contract/trial.js'
+
+/**
+ * Lists the cases that a store has to pass. Which ones there are depends on the capabilities and
+ * on what the options can do: without `advance` real time passes, a few tenths of a second a case.
+ *
+ * @param options - how to open a store, and what it promises
+ * @returns the cases; each opens and closes its own stores, and throws an AssertionError that says
+ *   what was expected
+ * @see Store
+ */
+export function storeContract<Tx>(options: StoreContractOptions<Tx>): readonly StoreCase[] {
+  return [
+    ...claimCases(options),
+    ...leaseCases(options),
+    ...ownerCases(options),
+    ...settleCases(options),
+    ...outcomeCases(options),
+    ...epochCases(options),
+    ...keepingCases(options),
+    ...raceCases(options),
+    ...capabilityCases(options),
+    ...transactionCases(options),
+  ]
+}
