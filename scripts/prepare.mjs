@@ -46,7 +46,9 @@ export function run(program, args, env = {}, cwd = ROOT) {
     // A terminal sends its interrupt to the child as well; this process only has to outlive it.
     const listeners = PASSED_ON.map(signal => [signal, () => child.kill(signal)])
     for (const [signal, listener] of listeners) process.on(signal, listener)
+    const stopWatching = onOrphaned(() => child.kill('SIGTERM'))
     const settle = code => {
+      stopWatching()
       for (const [signal, listener] of listeners) process.off(signal, listener)
       resolve(code)
     }
@@ -58,6 +60,21 @@ export function run(program, args, env = {}, cwd = ROOT) {
       settle(code === null ? 128 + (constants.signals[signal ?? 'SIGKILL'] ?? 0) : code)
     })
   })
+}
+
+/**
+ * Tells when npm's shell is gone. npm ends that shell on SIGTERM, and the shell does not pass the
+ * signal on: what it ran would stay behind, and keep its port.
+ */
+function onOrphaned(listener) {
+  if (process.env.npm_lifecycle_event === undefined) return () => {}
+  const parent = process.ppid
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(timer)
+    listener()
+  }, 200)
+  return () => clearInterval(timer)
 }
 
 /**

@@ -9,22 +9,26 @@ import type { Writable } from 'node:stream'
 /** One streamed body on its way. */
 export class BodyPump {
   readonly #chunks: AsyncIterator<unknown>
+  readonly #client: Writable | null
   readonly #limitBytes: number
   #kept: Uint8Array[] | null = []
   #keptBytes = 0
-  #first: IteratorResult<unknown> | null = null
+  #first: IteratorResult<unknown> = { done: true, value: undefined }
 
   /**
    * @param source - where the body comes from
+   * @param client - where it goes; it is ended, or destroyed if the source breaks; `null` where
+   *   nobody takes it
    * @param limitBytes - the largest body that is kept; a larger one still reaches the client
    */
-  constructor(source: AsyncIterable<unknown>, limitBytes: number) {
+  constructor(source: AsyncIterable<unknown>, client: Writable | null, limitBytes: number) {
     this.#chunks = source[Symbol.asyncIterator]()
+    this.#client = client
     this.#limitBytes = limitBytes
   }
 
   /**
-   * Waits for the first chunk, or the end.
+   * Waits for the first chunk, or the end; comes before {@link BodyPump.flow}.
    *
    * @throws what the source fails with before its first chunk
    */
@@ -32,33 +36,46 @@ export class BodyPump {
     this.#first = await this.#chunks.next()
   }
 
+  /** Closes the source: its body is not wanted. */
+  drop(): void {
+    // A source that fails to close has nobody left to tell.
+    Promise.resolve(this.#chunks.return?.()).catch(() => {})
+  }
+
   /**
    * Carries everything to the client.
    *
-   * @param client - where the body goes; it is ended, or destroyed if the source breaks
    * @param keep - told the whole body, or `null` when it was too large to keep, before the client
    *   is told that the body is complete
    * @throws what the source fails with on its way
    */
-  async flow(client: Writable, keep: (bytes: Uint8Array | null) => Promise<void>): Promise<void> {
+  async flow(keep: (bytes: Uint8Array | null) => Promise<void>): Promise<void> {
     try {
-      let next = this.#first ?? (await this.#chunks.next())
-      while (next.done !== true) {
-        const chunk = asBytes(next.value)
-        this.#keep(chunk)
-        if (!client.destroyed) await this.#send(client, chunk)
-        if (client.destroyed && this.#kept === null) {
-          await this.#chunks.return?.()
-          break
-        }
-        next = await this.#chunks.next()
-      }
+      await this.#carry()
       await keep(this.#kept === null ? null : Buffer.concat(this.#kept))
-      client.end()
+      this.#client?.end()
     } catch (cause) {
-      client.destroy(cause instanceof Error ? cause : new Error('the body broke off', { cause }))
+      this.drop()
+      this.#client?.destroy(
+        cause instanceof Error ? cause : new Error('the body broke off', { cause }),
+      )
       throw cause
     }
+  }
+
+  async #carry(): Promise<void> {
+    let next = this.#first
+    while (next.done !== true) {
+      const chunk = asBytes(next.value)
+      this.#keep(chunk)
+      await this.#send(chunk)
+      if (this.#isGone && this.#kept === null) return this.drop()
+      next = await this.#chunks.next()
+    }
+  }
+
+  get #isGone(): boolean {
+    return this.#client === null || this.#client.destroyed
   }
 
   #keep(chunk: Uint8Array): void {
@@ -67,7 +84,9 @@ export class BodyPump {
     this.#kept?.push(chunk)
   }
 
-  async #send(client: Writable, chunk: Uint8Array): Promise<void> {
+  async #send(chunk: Uint8Array): Promise<void> {
+    const client = this.#client
+    if (client === null || client.destroyed) return
     const mayGoOn = client.write(chunk)
     if (mayGoOn || this.#kept !== null) return
     await drained(client)

@@ -32,16 +32,16 @@ export function isStreaming(body: unknown): body is Readable | ReadableStream | 
 /**
  * Turns a whole body into bytes, or names its source if it comes in pieces.
  *
- * Strings are UTF-8; Buffers and other views keep their bytes, uncopied; everything else is JSON.
+ * Strings are UTF-8; Buffers keep their bytes, uncopied; everything else is JSON, as Koa sends it.
  *
  * @param body - as given by the handler; `null` and `undefined` are no body
  */
 export function produce(body: unknown): Produced {
   if (body === null || body === undefined) return { kind: 'none' }
   if (typeof body === 'string') return { kind: 'bytes', bytes: Buffer.from(body) }
-  if (body instanceof Uint8Array) return { kind: 'bytes', bytes: body }
-  if (isStreaming(body)) return { kind: 'stream', source: sourceOf(body) }
+  if (Buffer.isBuffer(body)) return { kind: 'bytes', bytes: body }
   try {
+    if (isStreaming(body)) return { kind: 'stream', source: sourceOf(body) }
     const text = JSON.stringify(body)
     if (text === undefined) throw new TypeError(`a ${typeof body} has no JSON form`)
     return { kind: 'bytes', bytes: Buffer.from(text) }
@@ -51,7 +51,9 @@ export function produce(body: unknown): Produced {
 }
 
 function isNodeStream(body: unknown): body is Readable {
-  return typeof body === 'object' && body !== null && 'pipe' in body && typeof body.pipe === 'function'
+  return (
+    typeof body === 'object' && body !== null && 'pipe' in body && typeof body.pipe === 'function'
+  )
 }
 
 function sourceOf(body: Readable | ReadableStream | Blob | Response): AsyncIterable<unknown> {

@@ -8,17 +8,22 @@
  * @see POE draft 2, appendix A
  */
 import { Alarms } from './alarms.js'
+import { Attempt, type AttemptTools } from './attempt.js'
+import { type ClaimRecord, NO_RECORD, OwnedRecord, type RecordTools } from './claim-record.js'
 import { findingOf } from './finding.js'
+import { Lease } from './lease.js'
 import type { Finding, Operation, ResourceRules, Verdict, Work } from './operation.js'
 import { OwedWrites } from './owed-writes.js'
 import { type Clock, type MakeId, type OnEvent, safeEmitter } from './ports.js'
 import { Reconciler } from './reconciler.js'
-import { Attempt, type AttemptTools } from './attempt.js'
 import type { Claim, ClaimReply, Store, UndecidedRecord } from './store.js'
 import { StoreGuard } from './store-guard.js'
 import { Waiters } from './waiters.js'
 
 const STORE_RETRY_AFTER_MS = 1_000
+
+/** What is found where there is no record. */
+const NO_TRACE: ReadonlySet<Finding['kind']> = new Set(['unspent', 'expired', 'forgotten'])
 
 /** Options of an {@link Engine}, complete. Times are milliseconds, sizes bytes. */
 export interface EngineOptions {
@@ -42,9 +47,11 @@ export class Engine {
   readonly #options: EngineOptions
   readonly #alarms: Alarms
   readonly #owed: OwedWrites
+  /** Apart from the others, so that an outage full of requests leaves room for outcomes. */
+  readonly #disowned: OwedWrites
   readonly #waiters: Waiters
   readonly #reconciler: Reconciler
-  readonly #tools: AttemptTools
+  readonly #tools: AttemptTools & RecordTools
 
   constructor(options: EngineOptions) {
     const { store, clock } = options
@@ -60,6 +67,7 @@ export class Engine {
       probe: () => store.epoch(),
     })
     this.#owed = new OwedWrites(clock, this.emit)
+    this.#disowned = new OwedWrites(clock, this.emit)
     this.#waiters = new Waiters(clock)
     this.#reconciler = new Reconciler({ store, guard: this.guard, clock, emit: this.emit })
     this.#tools = {
@@ -73,7 +81,7 @@ export class Engine {
 
   /** How many writes are still owed to the store. */
   get owedWrites(): number {
-    return this.#owed.count
+    return this.#owed.count + this.#disowned.count
   }
 
   /**
@@ -95,7 +103,11 @@ export class Engine {
       const sentMs = this.#options.clock.now()
       const reply = await this.#claim(operation, rules, owner)
       if (reply.state === 'failed') return this.#withoutStore(operation, rules, work, reply.cause)
-      if (reply.state === 'claimed') return this.#run(operation, rules, work, owner, sentMs)
+      if (reply.state === 'claimed') {
+        const record = new OwnedRecord(this.#tools, operation.key, owner, rules.transactional)
+        const lease = this.#takeLease(operation.key, owner, rules.maxRunMs, sentMs)
+        return this.#run(operation, rules, work, record, lease)
+      }
       const finding = findingOf(reply, operation)
       if (reply.state === 'running' && finding.kind === 'running') {
         const waited = await this.#waiters.wait(operation.key, place, gone)
@@ -124,6 +136,7 @@ export class Engine {
   close(): void {
     this.guard.close()
     this.#owed.close()
+    this.#disowned.close()
     this.#alarms.close()
   }
 
@@ -133,22 +146,22 @@ export class Engine {
     owner: string,
   ): Promise<ClaimReply | { readonly state: 'failed'; readonly cause: unknown }> {
     const { key } = operation
-    let reply: ClaimReply
+    let claim = this.#claimOf(operation, rules, owner)
+    const send = () => this.guard.call(() => this.store.claim(key, claim))
     try {
-      const claim = this.#claimOf(operation, rules, owner)
-      reply = await this.guard.call(() => this.store.claim(key, claim))
+      let reply = await send()
       // Our idea of the store's time was off; the reply has put it right.
       if (reply.state === 'late') {
-        const again = this.#claimOf(operation, rules, owner)
-        reply = await this.guard.call(() => this.store.claim(key, again))
+        claim = this.#claimOf(operation, rules, owner)
+        reply = await send()
       }
+      if (reply.state === 'late') return { state: 'failed', cause: new Error('claim came late') }
+      if (reply.state === 'claimed') this.emit({ type: 'claimed', key })
+      return reply
     } catch (cause) {
-      this.#disown(key, owner)
+      this.#disown(key, claim)
       return { state: 'failed', cause }
     }
-    if (reply.state === 'late') return { state: 'failed', cause: new Error('claim came late') }
-    if (reply.state === 'claimed') this.emit({ type: 'claimed', key })
-    return reply
   }
 
   #claimOf(operation: Operation, rules: ResourceRules, owner: string): Claim {
@@ -169,9 +182,8 @@ export class Engine {
    * Takes back a claim that was given up. It may still be on its way to the store, so a release
    * counts only when it was answered after the time at which the store refuses the claim.
    */
-  #disown(key: string, owner: string): void {
-    const claimByMs = this.guard.now() + this.guard.timeoutMs
-    this.#owed.owe(key, async () => {
+  #disown(key: string, { owner, claimByMs }: Claim): void {
+    this.#disowned.owe(key, async () => {
       const reply = await this.guard.call(() => this.store.release(key, owner))
       return reply.nowMs > claimByMs
     })
@@ -181,23 +193,39 @@ export class Engine {
     operation: Operation,
     rules: ResourceRules,
     work: Work,
-    owner: string,
-    sentMs: number,
+    record: ClaimRecord,
+    lease: Lease | null,
   ): Promise<Verdict> {
-    const attempt = new Attempt(this.#tools, { operation, rules, work, owner, sentMs })
-    const wake = () => this.#waiters.wake(operation.key)
-    try {
-      return (await attempt.run(wake)) ?? (await this.#fromRecord(operation, rules))
-    } finally {
-      wake()
-    }
+    const { key } = operation
+    const attempt = new Attempt(this.#tools, { key, rules, work, record, lease })
+    const verdict = await attempt.run(() => this.#waiters.wake(key))
+    return verdict ?? (await this.#fromRecord(operation, rules))
   }
 
-  /** What to tell the owner of a claim that was lost: what the record says, but no go-ahead. */
+  #takeLease(key: string, owner: string, maxRunMs: number, sentMs: number): Lease {
+    const { clock, leaseMs } = this.#options
+    return new Lease({
+      clock,
+      alarms: this.#alarms,
+      leaseMs,
+      maxRunMs,
+      sentMs,
+      renew: () => this.guard.call(() => this.store.renew(key, owner, leaseMs)),
+      onLost: cause => this.emit({ type: 'lease-lost', key, cause }),
+    })
+  }
+
+  /**
+   * What to tell the owner of a claim that was lost: what the record says, but no go-ahead, and no
+   * "it did not happen" after a handler that may have done it.
+   */
   async #fromRecord(operation: Operation, rules: ResourceRules): Promise<Finding> {
     const finding = await this.look(operation)
-    if (finding.kind !== 'unspent') return finding
-    if (rules.transactional) return { kind: 'running', retryAfterMs: STORE_RETRY_AFTER_MS }
+    if (rules.transactional) {
+      if (finding.kind !== 'unspent') return finding
+      return { kind: 'running', retryAfterMs: STORE_RETRY_AFTER_MS }
+    }
+    if (!NO_TRACE.has(finding.kind)) return finding
     return { kind: 'undecided', sinceMs: this.guard.now() }
   }
 
@@ -229,13 +257,6 @@ export class Engine {
       return { kind: 'store-down', retryAfterMs: STORE_RETRY_AFTER_MS }
     }
     this.emit({ type: 'unprotected', key: operation.key, cause })
-    const attempt = new Attempt(this.#tools, {
-      operation,
-      rules,
-      work,
-      owner: null,
-      sentMs: this.#options.clock.now(),
-    })
-    return (await attempt.run(() => {})) ?? { kind: 'done' }
+    return this.#run(operation, rules, work, NO_RECORD, null)
   }
 }

@@ -6,13 +6,12 @@ import { decodeOutcome } from './outcome.js'
 import type { ClaimedBy, ClaimReply, ReadReply } from './store.js'
 
 /**
- * @param reply - of a claim that was not granted, or of a read
+ * Tells what a reply says. A claim that was granted or came late tells nothing of the key.
+ *
+ * @param reply - of a claim or of a read
  * @param operation - what was asked for
  */
-export function findingOf(
-  reply: Exclude<ClaimReply, { state: 'claimed' | 'late' }> | ReadReply | ClaimReply,
-  operation: Operation,
-): Finding {
+export function findingOf(reply: ClaimReply | ReadReply, operation: Operation): Finding {
   switch (reply.state) {
     case 'running':
       if (isForeign(reply, operation)) return { kind: 'foreign' }

@@ -1,8 +1,8 @@
 /**
  * A claim's lease: renewed while the handler runs, and a signal for when it is lost.
  *
- * The local end is counted from the moment the claim or renewal was *sent*, so this process never
- * believes in a lease longer than the store does.
+ * The local end is counted from the moment the claim or renewal was *sent*, so this process does
+ * not believe in a lease longer than the store does, but for the time that its last renewal takes.
  */
 import { PoeError } from '../errors.js'
 import type { Alarm, Alarms } from './alarms.js'
@@ -31,6 +31,7 @@ export class Lease {
   #untilMs: number
   #alarm: Alarm | null = null
   #ended = false
+  #settling = false
   #cause: PoeError | null = null
   #controller: AbortController | null = null
 
@@ -52,6 +53,11 @@ export class Lease {
       if (this.#cause !== null) this.#controller.abort(this.#cause)
     }
     return this.#controller.signal
+  }
+
+  /** The outcome is on its way: renewals go on, but one that is stale only says that it arrived. */
+  settle(): void {
+    this.#settling = true
   }
 
   /** Stops renewing; the lease is left to run out or to be ended by a write. */
@@ -78,7 +84,9 @@ export class Lease {
     const reply = await this.#options.renew().catch(() => null)
     if (this.#ended) return
     if (reply?.state === 'ok') this.#untilMs = renewedMs + leaseMs
-    if (reply?.state === 'stale') return this.#lose(new PoeError('ERR_POE_LEASE_LOST'))
+    if (reply?.state === 'stale') {
+      return this.#settling ? this.end() : this.#lose(new PoeError('ERR_POE_LEASE_LOST'))
+    }
     if (reply === null && clock.now() >= this.#untilMs) {
       return this.#lose(new PoeError('ERR_POE_LEASE_LOST', 'The lease could not be renewed.'))
     }

@@ -82,7 +82,9 @@ export async function judge(
   const secret = await vault.find(parsed.keyId)
   if (secret === 'unknown') return { kind: 'store-down' }
   if (secret === null) return { kind: 'unverifiable' }
-  const principal = principals.find(each => verifyToken(parsed, secret, { ...scope, principal: each }))
+  const principal = principals.find(each =>
+    verifyToken(parsed, secret, { ...scope, principal: each }),
+  )
   if (principal === undefined) return { kind: 'unverifiable' }
   if (guard.now() > parsed.expiresAtMs + horizonMs) return { kind: 'past-horizon' }
   const { epoch, expiresAtMs, nonce } = parsed

@@ -94,7 +94,10 @@ function decodeBody(
  *
  * @see POE draft 2 ("successfully" is not defined there); RFC 9110 15.3, 15.4.4
  */
-export function isSuccess(answer: { readonly status: number; readonly hasLocation: boolean }): boolean {
+export function isSuccess(answer: {
+  readonly status: number
+  readonly hasLocation: boolean
+}): boolean {
   const { status, hasLocation } = answer
   if (status >= 200 && status <= 299) return true
   return hasLocation && (status === 301 || status === 302 || status === 303)

@@ -4,6 +4,7 @@
  * A success that could not be recorded, or a claim that was given up, must reach the store as soon
  * as it is back. Bounded in number and in time, so that a long outage does not fill the memory.
  */
+import { setMaxListeners } from 'node:events'
 import type { Clock, OnEvent } from './ports.js'
 
 const FIRST_PAUSE_MS = 100
@@ -21,6 +22,8 @@ export class OwedWrites {
   constructor(clock: Clock, emit: OnEvent) {
     this.#clock = clock
     this.#emit = emit
+    // Each write listens while it pauses; that many are no leak.
+    setMaxListeners(0, this.#closing.signal)
   }
 
   /** How many writes are owed now. */

@@ -30,6 +30,7 @@ export class StoreGuard {
   readonly #closing = new AbortController()
   #offsetMs = 0
   #down = false
+  #probing = false
 
   constructor(options: StoreGuardOptions) {
     this.timeoutMs = options.timeoutMs
@@ -105,17 +106,20 @@ export class StoreGuard {
     if (this.#down) return
     this.#down = true
     this.#emit({ type: 'store-down', cause })
-    this.#probeUntilUp().catch(() => {})
+    if (!this.#probing) this.#probeUntilUp().catch(() => {})
   }
 
   async #probeUntilUp(): Promise<void> {
+    // A store that flaps is probed by one loop, however often it goes down.
+    this.#probing = true
     let pauseMs = PROBE_FIRST_MS
     while (this.#down) {
       await this.#clock.sleep(pauseMs, this.#closing.signal)
       pauseMs = Math.min(pauseMs * 2, PROBE_MAX_MS)
       // A failed probe leaves it down; call() has noted both.
-      await this.call(this.#probe).catch(() => {})
+      if (this.#down) await this.call(this.#probe).catch(() => {})
     }
+    this.#probing = false
   }
 }
 

@@ -170,11 +170,7 @@ export interface Store<Tx = never> {
    * Decides an undecided key from outside: an outcome, or `free`. Only while it is undecided and
    * still `expectedOwner`'s; else `stale`.
    */
-  settle(
-    key: string,
-    expectedOwner: string,
-    verdict: StoredOutcome | 'free',
-  ): Promise<OwnerReply>
+  settle(key: string, expectedOwner: string, verdict: StoredOutcome | 'free'): Promise<OwnerReply>
 
   /**
    * The names of the store's unbroken memory: one, or one per bucket, in a fixed order (see

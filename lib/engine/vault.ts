@@ -93,9 +93,10 @@ export class Vault {
    * everything is read again before the next link is minted.
    */
   async meetWrongEpoch(key: string, epoch: string): Promise<void> {
+    // A reading that began before may bring either.
+    await this.#reading
     if (this.epochOf(key) !== epoch) return
     this.#outdated = true
-    this.#options.emit({ type: 'epoch-changed' })
     await this.#read()
   }
 
@@ -118,12 +119,14 @@ export class Vault {
   }
 
   async #readAll(): Promise<void> {
-    const { store, guard } = this.#options
+    const { store, guard, emit } = this.#options
     // Secrets first: a memory that was lost gets the old ones back, so that its tokens verify.
     if (this.#own === null) await this.#readSecrets()
     const { epochs } = await guard.call(() => store.epoch())
+    const before = this.#epochs?.join()
     this.#epochs = epochs
     this.#outdated = false
+    if (before !== undefined && before !== epochs.join()) emit({ type: 'epoch-changed' })
   }
 
   async #readSecrets(): Promise<void> {

@@ -20,7 +20,7 @@ import { writeAlone } from './sqlite/app-writes.js'
 import type { SqliteDatabase } from './sqlite/driver.js'
 import { HandlerConnection } from './sqlite/handler-connection.js'
 import { Records } from './sqlite/records.js'
-import { replaceEpoch } from './sqlite/schema.js'
+import { readEpoch, replaceEpoch } from './sqlite/schema.js'
 import { StoreFile } from './sqlite/store-file.js'
 import { ClaimTransaction, type SqliteTransaction } from './sqlite/transaction.js'
 import { WriteQueue } from './sqlite/write-queue.js'
@@ -192,14 +192,15 @@ class FileStore implements SqliteStore {
     return this.#queue.submit(() => this.#records.settle(key, owner, verdict))
   }
 
-  async read(key: string, epoch: string | null): Promise<ReadReply> {
-    if (this.#closing !== null) throw new PoeError('ERR_POE_STORE_CLOSED')
-    return this.#file.retrying(() => this.#reads.read(key, epoch), this.#settings.lockWaitMs)
+  read(key: string, epoch: string | null): Promise<ReadReply> {
+    return this.#read(() => this.#reads.read(key, epoch))
   }
 
-  epoch(): Promise<StoreTime & { readonly epochs: readonly string[] }> {
-    const records = this.#records
-    return this.#queue.submit(epoch => ({ nowMs: records.nowMs(), epochs: [epoch()] }))
+  async epoch(): Promise<StoreTime & { readonly epochs: readonly string[] }> {
+    // A look first, which waits for nobody's transaction.
+    const known = await this.#read(() => readEpoch(this.#file.reader))
+    const epoch = known ?? (await this.#queue.submit(inQueue => inQueue()))
+    return { nowMs: this.#records.nowMs(), epochs: [epoch] }
   }
 
   async rotateEpoch(): Promise<void> {
@@ -227,5 +228,10 @@ class FileStore implements SqliteStore {
       this.#file.close()
     })
     return this.#closing
+  }
+
+  async #read<Result>(read: () => Result): Promise<Result> {
+    if (this.#closing !== null) throw new PoeError('ERR_POE_STORE_CLOSED')
+    return this.#file.retrying(read, this.#settings.lockWaitMs)
   }
 }

@@ -17,6 +17,12 @@ export interface RelayOptions {
   readonly fault: () => Fault
 }
 
+/**
+ * How long a reset waits for the bytes before it, in milliseconds: a receiver that meets both at
+ * once takes the reset for an orderly end.
+ */
+const BEFORE_RESET_MS = 10
+
 /** Relays the bytes of one accepted connection, as well as its fault allows. */
 export class Relay {
   /** Resolves when both sockets are closed. */
@@ -27,7 +33,7 @@ export class Relay {
   readonly #toClient = new Lane()
   readonly #seen = { request: 0, reply: 0 }
   #server: Socket | null = null
-  #quiet: NodeJS.Timeout | undefined
+  #cutting: NodeJS.Timeout | undefined
   #counted: Fault | null = null
   /** Nothing is passed any more: the client is cut off, or about to be. */
   #deaf = false
@@ -108,7 +114,7 @@ export class Relay {
 
   /** One side is gone: so is the other, after what is still on its way to it. */
   #onClose(way: Way, hadError: boolean): void {
-    clearTimeout(this.#quiet)
+    clearTimeout(this.#cutting)
     this.#open -= 1
     if (this.#open === 0) {
       this.#toServer.clear()
@@ -116,6 +122,7 @@ export class Relay {
       this.#settle()
       return
     }
+    if (way === 'reply' && this.#deaf) return
     const fate = fateOf(this.#options.fault(), way)
     const other = this.#to(way)
     other.resume()
@@ -128,11 +135,11 @@ export class Relay {
   }
 
   #follow({ next }: Loss, fault: Fault): void {
-    clearTimeout(this.#quiet)
+    clearTimeout(this.#cutting)
     if (next === 'cut-client') this.#cutClient(isReset(fault))
     else if (next === 'reset') this.cut(true)
     else if (next !== 'nothing') {
-      this.#quiet = setTimeout(() => this.cut(isReset(fault)), next.quietMs)
+      this.#cutting = setTimeout(() => this.cut(isReset(fault)), next.quietMs)
     }
   }
 
@@ -151,7 +158,11 @@ export class Relay {
     this.#options.tally[`${way}Bytes`] += chunk.length
     this.#deaf = true
     if (chunk.length === 0) this.cut(reset)
-    else this.#to(way).write(chunk, () => this.cut(reset))
+    else {
+      this.#to(way).write(chunk, () => {
+        this.#cutting = setTimeout(() => this.cut(reset), reset ? BEFORE_RESET_MS : 0)
+      })
+    }
   }
 
   #lose(way: Way, chunk: Buffer): void {

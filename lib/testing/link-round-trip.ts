@@ -88,9 +88,8 @@ async function tryLink(url: string, page: URL, fetchLike: typeof fetch): Promise
     .toUpperCase()
     .split(/[\s,]+/)
     .filter(Boolean)
-  const problem =
-    status < 300 && allow.includes('POST')
-      ? null
-      : `answers OPTIONS with ${status} and ${allow.length === 0 ? 'no Allow' : `Allow: ${allow.join(', ')}`}; is a mount prefix missing from the link?`
+  if (status < 300 && allow.includes('POST')) return { url, status, allow, problem: null }
+  const told = allow.length === 0 ? 'no Allow' : `Allow: ${allow.join(', ')}`
+  const problem = `answers OPTIONS with ${status} and ${told}; does the link lack a mount prefix?`
   return { url, status, allow, problem }
 }

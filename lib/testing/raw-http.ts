@@ -155,7 +155,8 @@ export function halfSent(
   sentBytes: number,
   leave: 'end' | 'destroy' | 'reset' = 'destroy',
 ): RawStep[] {
-  return [bytes.subarray(0, sentBytes), { leave }]
+  // A receiver that meets bytes and a reset at once takes the reset for an orderly end.
+  return [bytes.subarray(0, sentBytes), { pauseMs: leave === 'reset' ? 10 : 0 }, { leave }]
 }
 
 /**
@@ -272,7 +273,8 @@ class Exchange {
   }
 
   #fail(error: NodeJS.ErrnoException): void {
-    const refused = this.#socket.bytesRead === 0 && error.syscall === 'connect'
+    // A reset can come so soon after the accept that it meets us in the middle of connecting.
+    const refused = error.syscall === 'connect' && error.code !== 'ECONNRESET'
     this.#end(refused ? 'refused' : 'reset')
   }
 

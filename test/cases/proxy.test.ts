@@ -19,9 +19,15 @@ describe('a proxy that re-sends, over two processes and one sqlite file', () => 
   describe('while the first server works', () => {
     let first: ServerProcess
     let second: ServerProcess
-    before(async () => {
-      first = await site.serve(OPTIONS)
-      second = await site.serve(OPTIONS)
+    let patient: ServerProcess
+    before(async function () {
+      this.timeout(30_000)
+      const all = [OPTIONS, OPTIONS, { ...OPTIONS, waitMs: 5_000 }]
+      ;[first, second, patient] = (await Promise.all(all.map(one => site.serve(one)))) as [
+        ServerProcess,
+        ServerProcess,
+        ServerProcess,
+      ]
     })
 
     it('[PX-01] the second is busy, not 405, before the first is done; one effect', async () => {
@@ -40,7 +46,6 @@ describe('a proxy that re-sends, over two processes and one sqlite file', () => 
     })
 
     it('[PX-01] the second, held, is told 405 once the first is done', async () => {
-      const patient = await site.serve({ ...OPTIONS, waitMs: 5_000 })
       const link = await first.link()
       const working = first.send('POST', link, { 'X-Before': '300' })
       await until(async () => (await second.send('GET', link)).status === 409, 'the claim is seen')
@@ -53,8 +58,7 @@ describe('a proxy that re-sends, over two processes and one sqlite file', () => 
 
   describe('after the first server was killed', () => {
     it('[PX-03] external: busy while the lease lasts, then undecided, one effect', async () => {
-      const first = await site.serve(OPTIONS)
-      const second = await site.serve(OPTIONS)
+      const [first, second] = await Promise.all([site.serve(OPTIONS), site.serve(OPTIONS)])
       const link = await first.link()
       const working = first.send('POST', link, { 'X-After': '10000' }).catch(() => null)
       await until(() => site.effectsOf(link) === 1, 'the effect')
@@ -76,8 +80,11 @@ describe('a proxy that re-sends, over two processes and one sqlite file', () => 
     })
 
     it('[PX-03] transactional: free after the lease, 201, one effect', async () => {
-      const first = await site.serve({ ...OPTIONS, transactional: true })
-      const second = await site.serve({ ...OPTIONS, transactional: true, waitMs: 5_000 })
+      const options = { ...OPTIONS, transactional: true }
+      const [first, second] = await Promise.all([
+        site.serve(options),
+        site.serve({ ...options, waitMs: 5_000 }),
+      ])
       const link = await first.link()
       const working = first.send('POST', link, { 'X-After': '900' }).catch(() => null)
       await until(async () => (await second.send('GET', link)).status === 409, 'the claim is seen')

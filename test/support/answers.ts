@@ -3,7 +3,10 @@ import { expect } from 'chai'
 
 /** The members of an `Allow` field. */
 export function allowed(response: Response): string[] {
-  return (response.headers.get('Allow') ?? '').split(',').map(method => method.trim()).sort()
+  return (response.headers.get('Allow') ?? '')
+    .split(',')
+    .map(method => method.trim())
+    .sort()
 }
 
 /** 409 (503 allowed) with `Retry-After`: not decided yet; never 2xx, and never 405. */

@@ -5,12 +5,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type Database from 'better-sqlite3'
 import type { ProgramOptions } from './server-program.js'
+import { strippedModule } from './stripped-tree.js'
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const PROGRAM = fileURLToPath(new URL('server-program.ts', import.meta.url))
 /** A server that does not come up in this time is broken, also on a busy machine. */
 const START_MS = 20_000
 
@@ -83,9 +81,8 @@ function nonceOf(key: string): string {
 }
 
 async function startServer(options: ProgramOptions): Promise<ServerProcess> {
-  const flags = ['--import', 'ts-blank-space/register', '-C', '@post-once-exactly/source']
-  const child = spawn(process.execPath, [...flags, PROGRAM, JSON.stringify(options)], {
-    cwd: ROOT,
+  const program = strippedModule('test/support/server-program.ts')
+  const child = spawn(process.execPath, [program, JSON.stringify(options)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const port = await portOf(child)

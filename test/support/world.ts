@@ -10,8 +10,8 @@ import { join } from 'node:path'
 import { bodyParser } from '@koa/bodyparser'
 import Router from '@koa/router'
 import Koa, { type Context } from 'koa'
-import Koa2 from 'koa2'
 import mount from 'koa-mount'
+import Koa2 from 'koa2'
 import {
   type Poe,
   type PoeEvent,
@@ -98,7 +98,7 @@ export async function startWorld(kind: WorldKind, options: WorldOptions = {}): P
     onEvent: event => events.push(event),
     ...options.poe,
   })
-  const app = kind.koa === 3 ? new Koa() : (new Koa2())
+  const app = kind.koa === 3 ? new Koa() : new Koa2()
   app.silent = true
   const router = new Router(kind.at === 'prefix' ? { prefix: '/v1' } : {})
   if (options.parse !== false) app.use(bodyParser())
@@ -191,7 +191,7 @@ export async function openStore(
 }
 
 function mounted(app: Koa, kind: WorldKind): Koa {
-  const outer = kind.koa === 3 ? new Koa() : (new Koa2())
+  const outer = kind.koa === 3 ? new Koa() : new Koa2()
   outer.silent = true
   outer.use(mount('/shop', app))
   return outer

@@ -86,8 +86,11 @@ describe('the fake clock', () => {
     const sleep = clock.sleep(1, controller.signal)
     await clock.advance(1)
     await sleep
+    const other = clock.sleep(1)
     controller.abort('too late')
-    expect(clock.sleeping).to.equal(0)
+    expect(clock.sleeping).to.equal(1)
+    await clock.advance(1)
+    await other
     expect(await clock.sleep(1, controller.signal).catch(reason => reason)).to.equal('too late')
     expect(clock.sleeping).to.equal(0)
   })

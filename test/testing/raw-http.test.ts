@@ -60,13 +60,14 @@ describe('the raw HTTP client', () => {
   })
 
   it('decodes chunks and knows that HEAD has no content', async () => {
-    const port = await http((_request, response) => {
+    const port = await http((request, response) => {
+      if (request.method === 'HEAD') response.setHeader('Content-Length', 9)
       response.write('one,')
       setImmediate(() => response.end('two'))
     })
     expect(bodyOf(await rawRequest({ port }))).to.equal('one,two')
     const head = responseOf(await rawRequest({ port, method: 'HEAD' }))
-    expect(fieldValues(head, 'transfer-encoding')).to.deep.equal(['chunked'])
+    expect(fieldValues(head, 'content-length')).to.deep.equal(['9'])
     expect(head.body).to.have.length(0)
   })
 
@@ -159,7 +160,7 @@ describe('the raw HTTP client', () => {
       const result = await rawRequest({ port, steps: halfSent(bytes, bytes.length - 5, leave) })
       await left
       expect(result.ended).to.equal(leave === 'end' ? 'closed' : 'left')
-      expect(received).to.equal(leave === 'reset' ? received : bytes.subarray(0, -5).toString())
+      expect(received).to.equal(bytes.subarray(0, -5).toString())
       expect(error).to.equal(leave === 'reset' ? 'ECONNRESET' : '')
     })
   }
@@ -187,7 +188,7 @@ describe('the raw HTTP client', () => {
         socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n')
       })
     })
-    const steps = slowly(Buffer.alloc(1_000, 'x'), 10, 15)
+    const steps = slowly(Buffer.alloc(1_000, 'x'), 1, 15)
     expect(responseOf(await rawRequest({ port, steps })).status).to.equal(413)
     expect(received).to.be.below(1_000)
   })

@@ -16,7 +16,8 @@ const OK = 'HTTP/1.1 200 OK\r\n'
 describe('reading raw responses', () => {
   it('keeps status, reason, and field lines as they came', () => {
     const { version, status, reason, fields, body, complete } = response(
-      'HTTP/1.1 405 Not Allowed\r\nALLOW:GET\r\nallow: \t HEAD \t\r\nX-Empty:\r\nContent-Length: 2\r\n\r\nhi',
+      'HTTP/1.1 405 Not Allowed\r\nALLOW:GET\r\nallow: \t HEAD \t\r\nX-Empty:\r\n' +
+        'Content-Length: 2\r\n\r\nhi',
     )
     expect({ version, status, reason }).to.deep.equal({
       version: '1.1',

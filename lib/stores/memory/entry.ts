@@ -1,7 +1,9 @@
 /**
  * One record of the memory store, kept small: there may be hundreds of thousands.
  */
+
 import type { ClaimedBy, OnSilence } from '../../engine/store.js'
+import { restoreHead, shortenHead } from '../head-text.js'
 
 /** A principal that has records, shared by all of them. */
 export interface Holder {
@@ -65,7 +67,7 @@ export class Entry {
 export function packSpent({ owner, fingerprint, head }: SpentPart): string {
   const print =
     fingerprint === null ? '\0' : String.fromCharCode(fingerprint.length + 1) + fingerprint
-  const text = String.fromCharCode(owner.length) + owner + print + head
+  const text = String.fromCharCode(owner.length) + owner + print + shortenHead(head)
   // A string that was put together is a tree of its parts until somebody reads from it.
   text.charCodeAt(1)
   return text
@@ -79,7 +81,7 @@ export function unpackSpent(text: string): SpentPart {
   return {
     owner: text.slice(1, ownerEnd),
     fingerprint: printLength === 0 ? null : text.slice(ownerEnd + 1, printEnd),
-    head: text.slice(printEnd),
+    head: restoreHead(text.slice(printEnd)),
   }
 }
 

@@ -5,19 +5,16 @@ import { hash } from 'node:crypto'
 
 const SHORTEST_DIGEST = 16
 
-/**
- * A key's hash in two parts: one in the index, where 48 bits find the row, and one in the row,
- * which makes it certain (128 bits together).
- */
+/** A key's hash: 128 bits that stand for the key, and the first 48 of them, which are indexed. */
 export interface KeyHash {
-  readonly find: number
-  readonly prove: Buffer
+  readonly start: Buffer
+  readonly whole: Buffer
 }
 
 /** Hashes a key. */
 export function hashKey(key: string): KeyHash {
-  const digest = hash('sha256', key, 'buffer')
-  return { find: digest.readUIntBE(0, 6), prove: digest.subarray(6, 16) }
+  const whole = hash('sha256', key, 'buffer').subarray(0, 16)
+  return { start: whole.subarray(0, 6), whole }
 }
 
 /** Hashes an owner, an unguessable id of its own, to 64 bits. */

@@ -15,9 +15,13 @@ import type {
   StoredOutcome,
   StoredSecret,
 } from '../../engine/store.js'
+import { restoreHead, shortenHead } from '../head-text.js'
 import type { SqliteDatabase } from './driver.js'
 import { hashKey, hashOwner, packText, unpackText } from './packing.js'
 import * as sql from './statements.js'
+
+/** How many records of the current time slice a purge looks at; the rest goes with the slice. */
+const LOOKED_AT = 1_000
 
 type Packed = Buffer | string
 
@@ -93,22 +97,22 @@ export class Records {
   /** Makes the owner's key spent. */
   complete(key: string, owner: string, outcome: StoredOutcome): OwnerReply {
     const nowMs = this.nowMs()
-    const { find, prove } = hashKey(key)
+    const { start, whole } = hashKey(key)
     const by = hashOwner(owner)
     const { head, body } = outcome
-    const moved = this.#run(sql.SPEND, find, prove, by, head, body, key, owner)
+    const moved = this.#run(sql.SPEND, whole, by, shortenHead(head), body, key, owner)
     if (moved) this.#run(sql.DROP_CLAIM, key)
-    const isRepeat = () => this.#get(sql.WAS_SPENT_BY, find, prove, by) !== undefined
+    const isRepeat = () => this.#get(sql.WAS_SPENT_BY, start, whole, by) !== undefined
     return this.#reply(nowMs, moved || isRepeat())
   }
 
   /** Replaces the outcome of a key that this owner made spent. */
   attachBody(key: string, owner: string, outcome: StoredOutcome): OwnerReply {
-    const { find, prove } = hashKey(key)
+    const { start, whole } = hashKey(key)
     const { head, body } = outcome
     return this.#reply(
       this.nowMs(),
-      this.#run(sql.REPLACE_OUTCOME, head, body, find, prove, hashOwner(owner)),
+      this.#run(sql.REPLACE_OUTCOME, shortenHead(head), body, start, whole, hashOwner(owner)),
     )
   }
 
@@ -123,9 +127,9 @@ export class Records {
     if (verdict === 'free') {
       return this.#reply(nowMs, this.#run(sql.RELEASE_UNDECIDED, key, owner, nowMs))
     }
-    const { find, prove } = hashKey(key)
+    const { whole } = hashKey(key)
     const { head, body } = verdict
-    const moved = this.#run(sql.SETTLE, find, prove, head, body, key, owner, nowMs)
+    const moved = this.#run(sql.SETTLE, whole, shortenHead(head), body, key, owner, nowMs)
     if (moved) this.#run(sql.DROP_CLAIM, key)
     return this.#reply(nowMs, moved)
   }
@@ -162,27 +166,28 @@ export class Records {
    */
   purge(limit: number): { readonly removed: number; readonly more: boolean } {
     const nowMs = this.nowMs()
-    const spent = this.#statement(sql.PURGE_SPENT).run(nowMs, limit).changes
-    const room = limit - spent
-    const claims = this.#statement(sql.PURGE_CLAIMS).run(nowMs, nowMs, room).changes
-    const more = this.#get(sql.HAS_EXPIRED, nowMs, nowMs, nowMs) !== undefined
-    return { removed: spent + claims, more }
+    const slice = Math.floor(nowMs / sql.SLICE_MS)
+    let removed = this.#change(sql.PURGE_PAST_SLICES, slice, limit)
+    removed += this.#change(sql.PURGE_SLICE, slice, LOOKED_AT, nowMs, limit - removed)
+    removed += this.#change(sql.PURGE_CLAIMS, nowMs, nowMs, limit - removed)
+    const more = this.#get(sql.HAS_EXPIRED, slice, slice, LOOKED_AT, nowMs, nowMs, nowMs)
+    return { removed, more: more !== undefined }
   }
 
   #take(key: string, claim: Claim, nowMs: number): boolean {
     const { owner, leaseMs, onSilence, keepUntilMs, fingerprint, principal } = claim
-    const { find, prove } = hashKey(key)
+    const { start, whole } = hashKey(key)
     const print = fingerprint === null ? null : packText(fingerprint)
     return this.#run(
       sql.TAKE,
       ...[key, owner, nowMs + leaseMs, onSilence, keepUntilMs, print, packText(principal)],
-      ...[find, prove, nowMs],
+      ...[start, whole, nowMs],
     )
   }
 
   #find(key: string): FoundRow {
-    const { find, prove } = hashKey(key)
-    return this.#get(sql.FIND, find, prove, key) as FoundRow
+    const { start, whole } = hashKey(key)
+    return this.#get(sql.FIND, start, whole, key) as FoundRow
   }
 
   #reply(nowMs: number, isDone: boolean): OwnerReply {
@@ -190,7 +195,11 @@ export class Records {
   }
 
   #run(text: string, ...values: unknown[]): boolean {
-    return this.#statement(text).run(...values).changes > 0
+    return this.#change(text, ...values) > 0
+  }
+
+  #change(text: string, ...values: unknown[]): number {
+    return this.#statement(text).run(...values).changes
   }
 
   #get(text: string, ...values: unknown[]): unknown {
@@ -228,7 +237,7 @@ function toFound(row: FoundRow, nowMs: number): Found | null {
   const [head, body, spentFingerprint, spentPrincipal] = row
   if (head !== null) {
     const by = claimedBy(spentFingerprint, spentPrincipal)
-    return { nowMs, state: 'spent', outcome: { head, body }, ...by }
+    return { nowMs, state: 'spent', outcome: { head: restoreHead(head), body }, ...by }
   }
   const [, , , , owner, leaseUntilMs, onSilence, fingerprint, principal] = row
   if (owner === null) return null

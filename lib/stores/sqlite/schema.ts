@@ -8,6 +8,7 @@
 import { randomBytes } from 'node:crypto'
 import { PoeError } from '../../errors.js'
 import type { SqliteDatabase } from './driver.js'
+import { SLICE_MS } from './statements.js'
 
 const VERSION = '1'
 const EPOCH_BYTES = 9
@@ -33,8 +34,7 @@ const TABLES = `
   ) WITHOUT ROWID;
   CREATE TABLE poe_spent (
     id INTEGER PRIMARY KEY,
-    key_find INTEGER NOT NULL,
-    key_prove BLOB NOT NULL,
+    key_hash BLOB NOT NULL,
     owner BLOB,
     keep_until_ms INTEGER,
     fingerprint,
@@ -42,8 +42,9 @@ const TABLES = `
     head TEXT NOT NULL,
     body BLOB
   );
-  CREATE INDEX poe_spent_key ON poe_spent (key_find);
-  CREATE INDEX poe_spent_keep ON poe_spent (keep_until_ms) WHERE keep_until_ms IS NOT NULL;
+  CREATE INDEX poe_spent_key ON poe_spent (substr(key_hash, 1, 6));
+  CREATE INDEX poe_spent_slice ON poe_spent (keep_until_ms / ${SLICE_MS})
+    WHERE keep_until_ms IS NOT NULL;
 `
 
 /**
@@ -64,7 +65,7 @@ export function prepareFile(db: SqliteDatabase): void {
   // The usual case, which needs no lock: another process may be writing while this one starts.
   if (hasTables(db)) {
     checkVersion(db)
-    if (readMeta(db, 'epoch') !== undefined) return
+    if (readEpoch(db) !== undefined) return
   }
   db.exec('BEGIN IMMEDIATE')
   try {
@@ -77,15 +78,18 @@ export function prepareFile(db: SqliteDatabase): void {
   }
 }
 
+/** The epoch of this memory, or `undefined` where it is missing. */
+export function readEpoch(db: SqliteDatabase): string | undefined {
+  return readMeta(db, 'epoch')
+}
+
 /**
  * The epoch of this memory, fresh where it is missing. Call it in a transaction.
  *
  * @returns the epoch, 12 characters
  */
 export function ensureEpoch(db: SqliteDatabase): string {
-  const known = readMeta(db, 'epoch')
-  if (known !== undefined) return known
-  return replaceEpoch(db)
+  return readEpoch(db) ?? replaceEpoch(db)
 }
 
 /** Writes a fresh random epoch. */

@@ -7,7 +7,7 @@ export const TAKE = `
   INSERT INTO poe_claim
     (key, owner, lease_until_ms, on_silence, keep_until_ms, fingerprint, principal)
   SELECT ?, ?, ?, ?, ?, ?, ?
-  WHERE NOT EXISTS (SELECT 1 FROM poe_spent WHERE key_find = ? AND key_prove = ?)
+  WHERE NOT EXISTS (SELECT 1 FROM poe_spent WHERE substr(key_hash, 1, 6) = ? AND key_hash = ?)
   ON CONFLICT (key) DO UPDATE SET
     owner = excluded.owner,
     lease_until_ms = excluded.lease_until_ms,
@@ -23,7 +23,7 @@ export const FIND = `
     c.owner, c.lease_until_ms, c.on_silence, c.fingerprint, c.principal,
     (SELECT value FROM poe_meta WHERE name = 'epoch')
   FROM (SELECT 1)
-  LEFT JOIN poe_spent AS s ON s.key_find = ? AND s.key_prove = ?
+  LEFT JOIN poe_spent AS s ON substr(s.key_hash, 1, 6) = ? AND s.key_hash = ?
   LEFT JOIN poe_claim AS c ON c.key = ?`
 
 /** Lengthens a lease, never shortens it. */
@@ -39,15 +39,15 @@ export const MARK = "UPDATE poe_claim SET on_silence = 'undecided' WHERE key = ?
 /** Copies an owner's record to the spent ones. */
 export const SPEND = `
   INSERT INTO poe_spent
-    (key_find, key_prove, owner, head, body, keep_until_ms, fingerprint, principal)
-  SELECT ?, ?, ?, ?, ?, keep_until_ms, fingerprint, principal
+    (key_hash, owner, head, body, keep_until_ms, fingerprint, principal)
+  SELECT ?, ?, ?, ?, keep_until_ms, fingerprint, principal
   FROM poe_claim WHERE key = ? AND owner = ?`
 
 /** Copies an undecided record to the spent ones, as nobody's. */
 export const SETTLE = `
   INSERT INTO poe_spent
-    (key_find, key_prove, head, body, keep_until_ms, fingerprint, principal)
-  SELECT ?, ?, ?, ?, keep_until_ms, fingerprint, principal
+    (key_hash, head, body, keep_until_ms, fingerprint, principal)
+  SELECT ?, ?, ?, keep_until_ms, fingerprint, principal
   FROM poe_claim
   WHERE key = ? AND owner = ? AND on_silence = 'undecided' AND lease_until_ms <= ?`
 
@@ -56,11 +56,11 @@ export const DROP_CLAIM = 'DELETE FROM poe_claim WHERE key = ?'
 
 /** Whether an owner made a key spent. */
 export const WAS_SPENT_BY = `
-  SELECT 1 FROM poe_spent WHERE key_find = ? AND key_prove = ? AND owner = ?`
+  SELECT 1 FROM poe_spent WHERE substr(key_hash, 1, 6) = ? AND key_hash = ? AND owner = ?`
 
 /** Replaces what an owner recorded. */
 export const REPLACE_OUTCOME = `
-  UPDATE poe_spent SET head = ?, body = ? WHERE key_find = ? AND key_prove = ? AND owner = ?`
+  UPDATE poe_spent SET head = ?, body = ? WHERE substr(key_hash, 1, 6) = ? AND key_hash = ? AND owner = ?`
 
 /** Frees an owner's key. */
 export const RELEASE = 'DELETE FROM poe_claim WHERE key = ? AND owner = ?'
@@ -80,10 +80,24 @@ export const SECRETS = 'SELECT id, secret FROM poe_secret ORDER BY position'
 /** Adds a secret. */
 export const ADD_SECRET = 'INSERT INTO poe_secret (position, id, secret) VALUES (?, ?, ?)'
 
-/** Removes some spent records that are past their time. */
-export const PURGE_SPENT = `
+/**
+ * How long a time slice is, in milliseconds. Spent records are indexed by the slice in which their
+ * time ends: those of one slice lie together in the order in which they came, so the index grows
+ * at a few places instead of everywhere.
+ */
+export const SLICE_MS = 600_000
+
+/** Removes some spent records of slices that are over. */
+export const PURGE_PAST_SLICES = `
   DELETE FROM poe_spent WHERE id IN (
-    SELECT id FROM poe_spent WHERE keep_until_ms < ? ORDER BY keep_until_ms LIMIT ?)`
+    SELECT id FROM poe_spent WHERE keep_until_ms / ${SLICE_MS} < ? LIMIT ?)`
+
+/** Removes some spent records of the slice that is on; looks at its first ones only. */
+export const PURGE_SLICE = `
+  DELETE FROM poe_spent WHERE id IN (
+    SELECT id FROM (
+      SELECT id, keep_until_ms FROM poe_spent WHERE keep_until_ms / ${SLICE_MS} = ? LIMIT ?)
+    WHERE keep_until_ms < ? LIMIT ?)`
 
 /** Removes some claims that are past their time and that nobody is at work on. */
 export const PURGE_CLAIMS = `
@@ -92,5 +106,9 @@ export const PURGE_CLAIMS = `
 
 /** Whether anything could be purged. */
 export const HAS_EXPIRED = `
-  SELECT 1 WHERE EXISTS (SELECT 1 FROM poe_spent WHERE keep_until_ms < ?)
+  SELECT 1 WHERE EXISTS (SELECT 1 FROM poe_spent WHERE keep_until_ms / ${SLICE_MS} < ?)
+    OR EXISTS (
+      SELECT 1 FROM (
+        SELECT keep_until_ms FROM poe_spent WHERE keep_until_ms / ${SLICE_MS} = ? LIMIT ?)
+      WHERE keep_until_ms < ?)
     OR EXISTS (SELECT 1 FROM poe_claim WHERE keep_until_ms < ? AND lease_until_ms <= ?)`

@@ -148,7 +148,7 @@ describe('reading POE-Links', () => {
     )
   })
 
-  it('[CL-15] a broken member costs no valid one before it, nor any after the next `, "`', () => {
+  it('[CL-15] a broken member costs none before it, and none after the next `, "`', () => {
     const junk = fc.string({ unit: fc.constantFrom(...'",\\/a# ') })
     fc.assert(
       fc.property(junk, middle => {
@@ -175,7 +175,7 @@ describe('limits in reading POE-Links', () => {
     expect(more).to.deep.include({ truncated: true, conforms: false })
   })
 
-  it('[POE-3-15] reads so many characters, and makes no link of a member that is cut in two', () => {
+  it('[POE-3-15] reads so many characters, and makes no link of a member cut in two', () => {
     const room = POE_LINKS_LIMIT_CHARS - '"/a", '.length
     for (const last of [`/${'b'.repeat(room)}`, `"/${'b'.repeat(room - 3)}"c`]) {
       const reading = parsePoeLinks(`"/a", ${last}`)

@@ -1,0 +1,88 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import {
+  type SqliteStore,
+  type SqliteTransaction,
+  sqliteStore,
+} from 'post-once-exactly/stores/sqlite'
+import type { Run } from '../../lib/engine/operation.js'
+import { fakeClock } from '../../lib/testing/fake-clock.js'
+import { type EngineBench, engineBench } from '../support/engine-bench.js'
+
+describe('a transactional resource on a real sqlite file', () => {
+  let folder: string
+  let store: SqliteStore
+  let bench: EngineBench
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'poe-engine-'))
+    store = sqliteStore({ file: join(folder, 'store.db'), txMaxMs: 20 })
+    await store.write(db => {
+      db.exec('CREATE TABLE customers (id INTEGER PRIMARY KEY)')
+      db.exec(
+        'CREATE TABLE orders (customer INTEGER REFERENCES customers DEFERRABLE INITIALLY DEFERRED)',
+      )
+      db.exec('INSERT INTO customers VALUES (1)')
+    })
+    bench = engineBench({ real: store, fakeClock: fakeClock(Date.now()) })
+  })
+
+  afterEach(async () => {
+    await store.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  const orders = () => store.database.prepare('SELECT customer FROM orders').all()
+
+  const insert = (customer: number) => ({
+    rules: { transactional: true },
+    handler: async (run: Run) => {
+      const tx = run.tx as SqliteTransaction
+      await tx.run('INSERT INTO orders VALUES (?)', customer)
+      return {}
+    },
+  })
+
+  it('[POE-A-1] the order is there exactly when its link is spent', async () => {
+    expect((await bench.post(insert(1))).kind).to.equal('done')
+    expect((await bench.post(insert(1))).kind).to.equal('spent')
+    expect(orders()).to.deep.equal([{ customer: 1 }])
+  })
+
+  it("[FAIL-09] a constraint that breaks at the commit is the handler's error", async () => {
+    const verdict = await bench.post(insert(7))
+    expect(verdict).to.include({ kind: 'threw', free: true })
+    expect(verdict).to.have.nested.property('error.code', 'SQLITE_CONSTRAINT_FOREIGNKEY')
+    expect([orders(), await bench.stateOf(), bench.engine.guard.down]).to.deep.equal([
+      [],
+      'none',
+      false,
+    ])
+    expect((await bench.post(insert(1))).kind).to.equal('done')
+  })
+
+  it('a transaction that was open for too long is no outage either', async () => {
+    const verdict = await bench.post({
+      rules: { transactional: true },
+      handler: async run => {
+        const tx = run.tx as SqliteTransaction
+        await tx.run('INSERT INTO orders VALUES (1)')
+        const isOver = async () =>
+          tx.get('SELECT 1').then(
+            () => false,
+            () => true,
+          )
+        while (!(await isOver())) await new Promise(resolve => setImmediate(resolve))
+        return {}
+      },
+    })
+    expect(verdict).to.have.nested.property('error.code', 'ERR_POE_TX_TIMEOUT')
+    expect([orders(), await bench.stateOf(), bench.heard()]).to.deep.equal([
+      [],
+      'none',
+      ['claimed', 'released'],
+    ])
+  })
+})

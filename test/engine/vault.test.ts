@@ -1,0 +1,207 @@
+import { expect } from 'chai'
+import { memoryStore } from 'post-once-exactly/stores/memory'
+import { Alarms } from '../../lib/engine/alarms.js'
+import type { PoeEvent } from '../../lib/engine/ports.js'
+import type { Store } from '../../lib/engine/store.js'
+import { StoreGuard } from '../../lib/engine/store-guard.js'
+import { Vault } from '../../lib/engine/vault.js'
+import { makeSecret, secretFromText } from '../../lib/protocols/poe/index.js'
+import { type FakeClock, fakeClock } from '../../lib/testing/fake-clock.js'
+import { faultyStore, gate, only, pass, refuse, settle } from '../support/engine-bench.js'
+
+interface Setting {
+  readonly clock?: FakeClock
+  readonly real?: Store<unknown>
+  readonly secrets?: readonly string[]
+}
+
+function setUp({ clock = fakeClock(), real = memoryStore(), secrets }: Setting = {}) {
+  const faulty = faultyStore(real)
+  const events: PoeEvent[] = []
+  const emit = (event: PoeEvent) => events.push(event)
+  const { store } = faulty
+  const alarms = new Alarms(clock)
+  const guard = new StoreGuard({ clock, alarms, emit, timeoutMs: 900, probe: () => store.epoch() })
+  const vault = new Vault({ store, guard, clock, emit, secrets })
+  return { clock, real, faulty, guard, vault, events }
+}
+
+async function epochOf(store: Store<unknown>): Promise<string> {
+  return (await store.epoch()).epochs[0] ?? ''
+}
+
+describe('the vault', () => {
+  it('knows nothing before the first reading, and the store says it all', async () => {
+    const { real, vault, faulty } = setUp()
+    expect([vault.ready, vault.signing, vault.epochOf('k')]).to.deep.equal([false, null, null])
+    await vault.prepare()
+    expect(vault.ready).to.equal(true)
+    expect(vault.epochOf('k')).to.equal(await epochOf(real))
+    const [kept] = await real.secrets([])
+    expect(vault.signing?.id).to.equal(kept?.id)
+    await vault.prepare()
+    expect(faulty.calls).to.deep.equal(['secrets', 'epoch'])
+  })
+
+  it('many requests share the first reading', async () => {
+    const { vault, faulty } = setUp()
+    await Promise.all([vault.prepare(), vault.prepare(), vault.find('AAAA')])
+    expect(faulty.calls).to.deep.equal(['secrets', 'epoch'])
+  })
+
+  it('two processes that start together use the same secret', async () => {
+    const first = setUp()
+    const second = setUp({ real: first.real })
+    await Promise.all([first.vault.prepare(), second.vault.prepare()])
+    expect(first.vault.signing?.id).to.equal(second.vault.signing?.id)
+  })
+
+  it("the application's own secrets are used, and never given to the store", async () => {
+    const texts = ['first secret of more than 32 bytes!', 'second secret of more than 32 bytes']
+    const { vault, faulty } = setUp({ secrets: texts })
+    await vault.prepare()
+    const [first, second] = texts.map(text => secretFromText(text).id)
+    expect(vault.signing?.id).to.equal(first)
+    expect(await vault.find(second ?? '')).to.have.property('id', second)
+    expect(await vault.find('AAAA')).to.equal(null)
+    expect(faulty.calls).to.deep.equal(['epoch'])
+  })
+
+  it('own secrets are enough to judge by, before the store has answered', async () => {
+    const text = 'a secret that is longer than 32 bytes'
+    const { vault, faulty } = setUp({ secrets: [text] })
+    faulty.fault = refuse
+    expect(await vault.find(secretFromText(text).id)).to.have.property('id')
+    expect(vault.ready).to.equal(false)
+  })
+
+  it('bad own secrets are refused at once', () => {
+    expect(() => setUp({ secrets: ['too short'] })).to.throw(RangeError)
+    expect(() => setUp({ secrets: [] })).to.throw(RangeError)
+  })
+
+  it('with an unknown secret, reads again at most once a second', async () => {
+    const { clock, vault, faulty } = setUp()
+    await vault.prepare()
+    faulty.calls.length = 0
+    expect(await vault.find('AAAA')).to.equal(null)
+    await clock.advance(999)
+    expect(await vault.find('AAAA')).to.equal(null)
+    expect(faulty.calls).to.deep.equal([])
+    await clock.advance(1)
+    expect(await vault.find('AAAA')).to.equal(null)
+    expect(await vault.find('BBBB')).to.equal(null)
+    expect(faulty.calls).to.deep.equal(['secrets', 'epoch'])
+  })
+
+  it('finds a secret that another process has put there meanwhile', async () => {
+    const { clock, vault, faulty } = setUp()
+    await vault.prepare()
+    const replaced = memoryStore()
+    const other = makeSecret()
+    await replaced.secrets([other])
+    faulty.fault = only(['secrets'], () => replaced.secrets([]))
+    await clock.advance(1_000)
+    expect(await vault.find(other.id)).to.have.property('id', other.id)
+  })
+
+  it('says that nothing is known while the store has never answered', async () => {
+    const { clock, vault, faulty, guard } = setUp()
+    faulty.fault = refuse
+    await vault.prepare()
+    expect([vault.ready, guard.down]).to.deep.equal([false, true])
+    expect(await vault.find('AAAA')).to.equal('unknown')
+    expect(faulty.calls).to.deep.equal(['secrets'])
+    await clock.advance(200)
+    expect(await vault.find('AAAA')).to.equal('unknown')
+    expect(faulty.calls).to.deep.equal(['secrets', 'secrets'])
+    faulty.fault = pass
+    await clock.advance(200)
+    await vault.prepare()
+    expect(vault.ready).to.equal(true)
+  })
+
+  it('a store without any secret to give leaves it unready', async () => {
+    const { vault, faulty } = setUp()
+    faulty.fault = only(['secrets'], async () => [])
+    await vault.prepare()
+    expect(vault.ready).to.equal(false)
+  })
+})
+
+describe("the vault and a memory that is not the store's any more", () => {
+  it('a wrong epoch that is ours: nothing is minted until everything was read again', async () => {
+    const { clock, real, vault, events, faulty } = setUp()
+    await vault.prepare()
+    const before = await epochOf(real)
+    await real.rotateEpoch()
+    faulty.fault = refuse
+    await vault.meetWrongEpoch('k', before)
+    expect([vault.ready, vault.epochOf('k')]).to.deep.equal([false, null])
+    await vault.meetWrongEpoch('k', before)
+    faulty.fault = pass
+    await clock.advance(250)
+    await vault.prepare()
+    expect(vault.epochOf('k'))
+      .to.equal(await epochOf(real))
+      .and.not.equal(before)
+    const changes = events.filter(event => event.type === 'epoch-changed')
+    expect(changes).to.have.lengthOf(1)
+  })
+
+  it('a wrong epoch that is not ours is an old link, and no reason to read', async () => {
+    const { vault, events, faulty } = setUp()
+    await vault.prepare()
+    faulty.calls.length = 0
+    await vault.meetWrongEpoch('k', 'long-ago')
+    expect([faulty.calls, events, vault.ready]).to.deep.equal([[], [], true])
+  })
+
+  it('puts its secrets back where they were lost, before it mints again', async () => {
+    const { vault, faulty, real } = setUp()
+    await vault.prepare()
+    const emptied = memoryStore()
+    const before = await epochOf(real)
+    const signing = vault.signing?.id
+    faulty.fault = call => {
+      const method = Reflect.get(emptied, call.method)
+      return method.apply(emptied, call.args)
+    }
+    await vault.meetWrongEpoch('k', before)
+    const [kept] = await emptied.secrets([])
+    expect([kept?.id, vault.signing?.id]).to.deep.equal([signing, signing])
+    expect(vault.epochOf('k')).to.equal(await epochOf(emptied))
+  })
+
+  it('a reading that began before the change is not taken for one after it', async () => {
+    const { clock, vault, faulty, real } = setUp()
+    await vault.prepare()
+    const before = await epochOf(real)
+    const reply = gate<unknown>()
+    faulty.fault = only(['epoch'], () => reply.promise)
+    await clock.advance(1_000)
+    const finding = vault.find('AAAA')
+    await settle()
+    const old = await real.epoch()
+    await real.rotateEpoch()
+    const met = vault.meetWrongEpoch('k', before)
+    faulty.fault = pass
+    reply.open(old)
+    await Promise.all([finding, met])
+    expect(vault.epochOf('k'))
+      .to.equal(await epochOf(real))
+      .and.not.equal(before)
+  })
+
+  it('[STORE-01] names the bucket that a key belongs to', async () => {
+    const { vault, faulty } = setUp()
+    const epochs = ['e0', 'e1', 'e2', 'e3']
+    faulty.fault = only(['epoch'], async () => ({ nowMs: Date.now(), epochs }))
+    await vault.prepare()
+    const named = new Set(Array.from({ length: 64 }, (_, index) => vault.epochOf(`k${index}`)))
+    expect([...named].sort()).to.deep.equal(epochs)
+    faulty.fault = only(['epoch'], async () => ({ nowMs: Date.now(), epochs: [] }))
+    await vault.meetWrongEpoch('k', vault.epochOf('k') ?? '')
+    expect(vault.epochOf('k')).to.equal(null)
+  })
+})

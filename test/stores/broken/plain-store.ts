@@ -1,0 +1,245 @@
+/**
+ * A store that is right and does no more than it must, so that each planted fault is one override.
+ *
+ * Its memory is an object of its own: two stores on one memory stand for two processes.
+ */
+import { randomBytes } from 'node:crypto'
+import type {
+  Claim,
+  ClaimReply,
+  OwnerReply,
+  ReadReply,
+  Store,
+  StoreCapabilities,
+  StoredOutcome,
+  StoredSecret,
+} from '../../../lib/engine/store.js'
+
+/** A record as a plain store keeps it. */
+export interface PlainRecord {
+  claim: Claim
+  /** `null` once an operator decided. */
+  owner: string | null
+  leaseUntilMs: number
+  onSilence: Claim['onSilence']
+  outcome: StoredOutcome | null
+}
+
+/** What several plain stores may share. */
+export class PlainMemory {
+  readonly records = new Map<string, PlainRecord>()
+  epoch: string | null = null
+  secrets: readonly StoredSecret[] = []
+
+  /** Forgets everything, as an operator's wipe would. */
+  wipe(): void {
+    this.records.clear()
+    this.epoch = null
+    this.secrets = []
+  }
+}
+
+/** What a plain store is made with. */
+export interface PlainOptions {
+  readonly memory: PlainMemory
+  readonly now: () => number
+  readonly maxRecords: number
+}
+
+/** A correct store, open to faults. */
+export class PlainStore implements Store {
+  readonly capabilities: StoreCapabilities = {
+    durable: true,
+    crossProcess: true,
+    transactional: false,
+    nativeExpiry: false,
+  }
+  protected readonly memory: PlainMemory
+  protected readonly maxRecords: number
+  readonly #now: () => number
+  #closed = false
+
+  constructor({ memory, now, maxRecords }: PlainOptions) {
+    this.memory = memory
+    this.maxRecords = maxRecords
+    this.#now = now
+  }
+
+  async claim(key: string, claim: Claim): Promise<ClaimReply> {
+    const nowMs = this.now()
+    const found = this.look(key, nowMs)
+    if (found !== null) {
+      const isOwn = found.state === 'running' && this.memory.records.get(key)?.owner === claim.owner
+      return isOwn ? this.again(key, claim, nowMs) : found
+    }
+    const obstacle = this.obstacle(key, claim, nowMs)
+    if (obstacle !== null) return { nowMs, state: obstacle }
+    this.put(key, claim, nowMs)
+    return { nowMs, state: 'claimed' }
+  }
+
+  async renew(key: string, owner: string, leaseMs: number): Promise<OwnerReply> {
+    const nowMs = this.now()
+    const record = this.unspent(key, owner)
+    if (record !== null) record.leaseUntilMs = nowMs + leaseMs
+    return { nowMs, state: record === null ? 'stale' : 'ok' }
+  }
+
+  async mark(key: string, owner: string): Promise<OwnerReply> {
+    const record = this.unspent(key, owner)
+    if (record !== null) record.onSilence = 'undecided'
+    return { nowMs: this.now(), state: record === null ? 'stale' : 'ok' }
+  }
+
+  async complete(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
+    const nowMs = this.now()
+    const record = this.memory.records.get(key)
+    if (record === undefined || record.owner !== owner) return { nowMs, state: 'stale' }
+    record.outcome ??= this.copy(outcome)
+    return { nowMs, state: 'ok' }
+  }
+
+  async attachBody(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
+    const nowMs = this.now()
+    const record = this.memory.records.get(key)
+    if (!record?.outcome || record.owner !== owner) return { nowMs, state: 'stale' }
+    record.outcome = this.copy(outcome)
+    return { nowMs, state: 'ok' }
+  }
+
+  async release(key: string, owner: string): Promise<OwnerReply> {
+    const isOwn = this.unspent(key, owner) !== null
+    if (isOwn) this.memory.records.delete(key)
+    return { nowMs: this.now(), state: isOwn ? 'ok' : 'stale' }
+  }
+
+  async read(key: string, epoch: string | null): Promise<ReadReply> {
+    const nowMs = this.now()
+    const found = this.look(key, nowMs)
+    if (found !== null) return found
+    return { nowMs, state: epoch === null || epoch === this.memory.epoch ? 'none' : 'wrong-epoch' }
+  }
+
+  async settle(
+    key: string,
+    expectedOwner: string,
+    verdict: StoredOutcome | 'free',
+  ): Promise<OwnerReply> {
+    const nowMs = this.now()
+    const record = this.unspent(key, expectedOwner)
+    if (record === null || this.look(key, nowMs)?.state !== 'undecided') {
+      return { nowMs, state: 'stale' }
+    }
+    this.decide(key, record, verdict)
+    return { nowMs, state: 'ok' }
+  }
+
+  async epoch(): Promise<{ nowMs: number; epochs: readonly string[] }> {
+    const nowMs = this.now()
+    this.memory.epoch ??= this.freshEpoch()
+    return { nowMs, epochs: [this.memory.epoch] }
+  }
+
+  async rotateEpoch(): Promise<void> {
+    this.now()
+    this.memory.epoch = this.freshEpoch()
+  }
+
+  async secrets(proposed: readonly StoredSecret[]): Promise<readonly StoredSecret[]> {
+    this.now()
+    if (this.memory.secrets.length === 0) this.memory.secrets = proposed
+    return this.memory.secrets
+  }
+
+  async purge(limit: number): Promise<{ removed: number; more: boolean }> {
+    const nowMs = this.now()
+    const keys = [...this.memory.records.keys()].filter(key => this.mayGo(key, nowMs))
+    for (const key of keys.slice(0, limit)) this.memory.records.delete(key)
+    return { removed: Math.min(keys.length, limit), more: keys.length > limit }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+  }
+
+  protected now(): number {
+    if (this.#closed) throw new Error('closed')
+    return this.#now()
+  }
+
+  protected leaseUntil(claim: Claim, nowMs: number): number {
+    return nowMs + claim.leaseMs
+  }
+
+  protected freshEpoch(): string {
+    return randomBytes(9).toString('base64url')
+  }
+
+  protected copy({ head, body }: StoredOutcome): StoredOutcome {
+    return { head, body: body && Uint8Array.from(body) }
+  }
+
+  protected put(key: string, claim: Claim, nowMs: number): void {
+    const { owner, onSilence } = claim
+    const leaseUntilMs = this.leaseUntil(claim, nowMs)
+    this.memory.records.set(key, { claim, owner, leaseUntilMs, onSilence, outcome: null })
+  }
+
+  /** A running claim that came again. */
+  protected again(key: string, claim: Claim, nowMs: number): ClaimReply {
+    const record = this.memory.records.get(key)
+    if (record) record.leaseUntilMs = Math.max(record.leaseUntilMs, this.leaseUntil(claim, nowMs))
+    return { nowMs, state: 'claimed' }
+  }
+
+  protected decide(key: string, record: PlainRecord, verdict: StoredOutcome | 'free'): void {
+    if (verdict === 'free') {
+      this.memory.records.delete(key)
+      return
+    }
+    record.outcome = this.copy(verdict)
+    record.owner = null
+  }
+
+  protected obstacle(
+    key: string,
+    claim: Claim,
+    nowMs: number,
+  ): 'late' | 'wrong-epoch' | 'expired' | 'full' | null {
+    if (nowMs > claim.claimByMs) return 'late'
+    if (claim.epoch !== null && claim.epoch !== this.memory.epoch) return 'wrong-epoch'
+    if (nowMs > (claim.tokenExpiresMs ?? nowMs)) return 'expired'
+    return this.memory.records.has(key) || this.hasRoom(nowMs) ? null : 'full'
+  }
+
+  protected hasRoom(nowMs: number): boolean {
+    const { records } = this.memory
+    if (records.size < this.maxRecords) return true
+    for (const key of records.keys()) if (this.mayGo(key, nowMs)) records.delete(key)
+    return records.size < this.maxRecords
+  }
+
+  protected mayGo(key: string, nowMs: number): boolean {
+    const record = this.memory.records.get(key)
+    if (record === undefined || this.look(key, nowMs)?.state === 'running') return false
+    return nowMs > (record.claim.keepUntilMs ?? nowMs)
+  }
+
+  protected unspent(key: string, owner: string): PlainRecord | null {
+    const record = this.memory.records.get(key)
+    return record === undefined || record.outcome !== null || record.owner !== owner ? null : record
+  }
+
+  protected look(key: string, nowMs: number) {
+    const record = this.memory.records.get(key)
+    if (record === undefined) return null
+    const { fingerprint, principal } = record.claim
+    const by = { nowMs, fingerprint, principal }
+    const { outcome, owner, leaseUntilMs, onSilence } = record
+    if (outcome !== null) return { ...by, state: 'spent', outcome: this.copy(outcome) } as const
+    const leaseLeftMs = leaseUntilMs - nowMs
+    if (leaseLeftMs > 0) return { ...by, state: 'running', leaseLeftMs } as const
+    if (onSilence === 'free') return null
+    return { ...by, state: 'undecided', owner: owner ?? '', sinceMs: leaseUntilMs } as const
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * The contract suite is tested itself: each of these stores has one fault, and the suite must fail
+ * on it where it says so.
+ */
+import { expect } from 'chai'
+import type { Store } from '../../lib/engine/store.js'
+import { storeContract } from '../../lib/testing/store-contract.js'
+import * as claims from './broken/claim-faults.js'
+import { type PlainOptions, PlainStore } from './broken/plain-store.js'
+import * as records from './broken/record-faults.js'
+import { failuresOf, plainContract } from './helpers/plain-options.js'
+
+type MakeStore = new (options: PlainOptions) => Store
+
+/** Each fault, and the beginnings of titles that must fail on it. */
+const FAULTS: readonly (readonly [Broken: MakeStore, titles: readonly string[]])[] = [
+  [
+    claims.LooksThenWrites,
+    ['[RACE-01] [RACE-03] 50 claims', '50 claims at once on a lapsed', '[RACE-07]'],
+  ],
+  [claims.ForgetsItsOwnClaim, ['[STORE-05] claim: sent twice']],
+  [claims.ClaimsAfresh, ['claim: sent twice, it shortens no lease and takes no mark back']],
+  [claims.IgnoresClaimBy, ['claim: a late one is refused', 'claim: late comes before']],
+  [claims.IgnoresTokenExpiry, ['claim: no record is made after', '[EXP-05] purge']],
+  [claims.ChecksEpochFirst, ['claim: a record answers as it is', 'rotateEpoch:']],
+  [claims.CountsSeconds, ['lease: it ends by itself', 'lease: lapsed in doubt']],
+  [claims.EndsLeasesLate, ['[LOCK-09] lease']],
+  [claims.FreesInDoubt, ['lease: it ends by itself', '[LOCK-09] lease', 'settle: with an outcome']],
+  [claims.RenewTakesOver, ['renew: it never takes a key', 'renew: a stranger is stale']],
+  [claims.RefusesLateRenewal, ['renew: a lapsed lease comes back']],
+  [records.CompletesForAnybody, ['[LOCK-01] complete: after a take-over', 'complete: a stranger']],
+  [records.CompletesAgain, ['complete: sent twice', 'attachBody: a complete that comes again']],
+  [records.RefusesLateOwners, ['[LOCK-01] complete: the late owner', '[LOCK-05] settle']],
+  [records.AttachesForAnybody, ['attachBody: nobody else may', 'attachBody: a stranger']],
+  [records.ReleasesForAnybody, ['[LOCK-01] release: sent again late', 'release: a stranger']],
+  [records.ReleasesSpentKeys, ['[LOCK-05] release: a spent key']],
+  [records.SettlesWithoutCompare, ['settle: only while', '[LOCK-05] settle: what the owner did']],
+  [records.SettlesForTheOwner, ['settle: afterwards the silent owner is stale']],
+  [
+    records.KeepsText,
+    ['outcome: a body of all 256 byte values', 'outcome: a body that is no UTF-8'],
+  ],
+  [records.KeepsTheBuffer, ["outcome: the caller's buffers"]],
+  [records.DropsEmptyBodies, ['outcome: an empty body', 'attachBody: the owner that spent']],
+  [records.EvictsTheOldest, ['[EXP-01] full: at its limit', 'full: room comes from']],
+  [records.PurgesLiveClaims, ['purge: a claim that somebody is at work on']],
+  [records.PurgesEarly, ['purge: nothing goes before', '[EXP-01] full: at its limit']],
+  [records.ForgetsAtRestart, ['durable: reopened', 'epoch: two memories never share one']],
+  [records.CachesTheEpoch, ['epoch: a rotation elsewhere', 'epoch: emptied under a running']],
+  [records.RestoresTheEpoch, ['epoch: emptied under a running', 'rotateEpoch:']],
+  [records.TakesTheLastSecrets, ['secrets: the first proposal', 'secrets: of many proposals']],
+  [records.StaysOpen, ['close: it may be repeated']],
+]
+
+describe('the store contract suite', () => {
+  it('passes a plain store without a fault', async () => {
+    expect(await failuresOf(storeContract(plainContract(PlainStore)))).to.deep.equal([])
+  })
+
+  for (const [Broken, titles] of FAULTS) {
+    it(`catches a store that ${Broken.name.replace(/\B[A-Z]/g, ' $&').toLowerCase()}`, async () => {
+      const failed = await failuresOf(storeContract(plainContract(Broken)))
+      for (const title of titles) {
+        const hit = failed.some(failure => failure.title.startsWith(title))
+        expect(
+          hit,
+          `'${title}' among ${failed.map(failure => failure.title).join(' | ')}`,
+        ).to.equal(true)
+      }
+      for (const failure of failed) {
+        expect(failure.message, `the message of '${failure.title}'`).to.have.length.above(10)
+      }
+    })
+  }
+
+  it('catches promises that are not kept', async () => {
+    for (const promise of ['durable', 'crossProcess', 'transactional', 'nativeExpiry'] as const) {
+      const options = plainContract(PlainStore)
+      const isKept = options.capabilities[promise]
+      const capabilities = { ...options.capabilities, [promise]: !isKept }
+      const transactions = { prepare: async () => {}, insert: async () => {}, list: async () => [] }
+      const cases = storeContract({ ...options, capabilities, transactions })
+      const failed = (await failuresOf(cases)).map(failure => failure.title)
+      expect(failed, promise).to.include('capabilities: they are the promised ones')
+      expect(failed.length, `${promise}: ${failed.join(' | ')}`).to.be.above(1)
+    }
+  })
+})

@@ -1,0 +1,64 @@
+/**
+ * The tree without its types, as plain JavaScript in a temporary folder: a process that starts
+ * from it need not load a compiler first, and tests that start dozens take a third of the time.
+ */
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import blankSpace from 'ts-blank-space'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const PARTS = ['lib', 'test/support']
+const SOURCE = '@post-once-exactly/source'
+
+let folder: string | null = null
+
+/**
+ * Gives the path of a module's JavaScript. The first call makes the copy; it is removed when this
+ * process ends.
+ *
+ * @param path - of a TypeScript module below `lib` or `test/support`, relative to the root
+ */
+export function strippedModule(path: string): string {
+  folder ??= strip()
+  return join(folder, path.replace(/\.ts$/, '.js'))
+}
+
+function strip(): string {
+  const target = mkdtempSync(join(tmpdir(), 'poe-stripped-'))
+  process.once('exit', () => rmSync(target, { recursive: true, force: true }))
+  symlinkSync(join(ROOT, 'node_modules'), join(target, 'node_modules'))
+  writeFileSync(join(target, 'package.json'), JSON.stringify(packageFile()))
+  for (const part of PARTS) {
+    for (const name of readdirSync(join(ROOT, part), { recursive: true, encoding: 'utf8' })) {
+      if (!name.endsWith('.ts') || name.endsWith('.d.ts')) continue
+      const path = join(part, name)
+      const copy = join(target, path.replace(/\.ts$/, '.js'))
+      mkdirSync(dirname(copy), { recursive: true })
+      writeFileSync(copy, blankSpace(readFileSync(join(ROOT, path), 'utf8')))
+    }
+  }
+  return target
+}
+
+/** The package as it is, its entry points being the copies. */
+function packageFile(): object {
+  const { name, type, exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    name: string
+    type: string
+    exports: Record<string, Record<string, string>>
+  }
+  const entries = Object.entries(exports).map(([entry, targets]) => {
+    return [entry, targets[SOURCE]?.replace(/\.ts$/, '.js') ?? null]
+  })
+  return { name, type, exports: Object.fromEntries(entries) }
+}
