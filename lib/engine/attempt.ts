@@ -2,6 +2,7 @@
  * One granted claim, from the moment the handler may run until its outcome is recorded, or it is
  * released, or it has to be left undecided.
  */
+import { PoeError } from '../errors.js'
 import type { Alarms } from './alarms.js'
 import { BodyPump } from './body-pump.js'
 import type { ClaimRecord } from './claim-record.js'
@@ -11,7 +12,7 @@ import type { Outcome, OutcomeBody } from './outcome.js'
 import type { OnEvent } from './ports.js'
 import type { StoreGuard } from './store-guard.js'
 
-const ABANDONED_RETRY_AFTER_MS = 100
+const SOON_MS = 1_000
 
 /** What attempts of one engine share. */
 export interface AttemptTools {
@@ -72,7 +73,7 @@ export class Attempt {
       return { kind: 'undecided', sinceMs: this.#tools.guard.now() }
     }
     await this.#release()
-    return { kind: 'running', retryAfterMs: ABANDONED_RETRY_AFTER_MS }
+    return { kind: 'running', retryAfterMs: SOON_MS }
   }
 
   async #perform(): Promise<Verdict | null> {
@@ -129,16 +130,22 @@ export class Attempt {
     return { kind: 'refused' }
   }
 
-  async #threw(error: unknown): Promise<Verdict> {
+  async #threw(error: unknown): Promise<Verdict | null> {
     const { rules, work, record } = this.#subject
     const free =
       record.tx !== null ||
       rules.releaseOnThrow ||
       (rules.marks && (!this.#marked || error === this.#markFailure)) ||
       work.isReported(error)
-    if (free) await this.#release()
-    else await this.#fallSilent(error)
-    return { kind: 'threw', error, free }
+    if (!free) {
+      await this.#fallSilent(error)
+      return { kind: 'threw', error, free }
+    }
+    await this.#release()
+    // The key is another's by now: the record tells what to answer.
+    if (error instanceof PoeError && error.code === 'ERR_POE_LEASE_LOST') return null
+    if (record.tx === null && error !== this.#markFailure) return { kind: 'threw', error, free }
+    return storeVerdict(error) ?? { kind: 'threw', error, free }
   }
 
   async #release(): Promise<void> {
@@ -198,5 +205,23 @@ export class Attempt {
       await record.attach({ ...outcome, body })
     }
     pump.flow(bytes => keep(bytes)).catch(cause => keep(null, cause))
+  }
+}
+
+/**
+ * What to answer when the handler let an error of the store pass, after its effect was undone or
+ * before it was begun: the store's outage is not the handler's failure.
+ *
+ * @returns `null` when the error says nothing of the kind
+ */
+function storeVerdict(error: unknown): Verdict | null {
+  if (!(error instanceof PoeError)) return null
+  switch (error.code) {
+    case 'ERR_POE_STORE_DOWN':
+      return { kind: 'store-down', retryAfterMs: SOON_MS }
+    case 'ERR_POE_STORE_FULL':
+      return { kind: 'store-full', retryAfterMs: SOON_MS }
+    default:
+      return null
   }
 }

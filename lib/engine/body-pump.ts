@@ -4,7 +4,7 @@
  * The copy does not wait for a slow client as long as it is within the limit, and it goes on when
  * the client has left: the POST counts all the same.
  */
-import type { Writable } from 'node:stream'
+import type { Duplex, Writable } from 'node:stream'
 
 /** One streamed body on its way. */
 export class BodyPump {
@@ -56,9 +56,7 @@ export class BodyPump {
       this.#client?.end()
     } catch (cause) {
       this.drop()
-      this.#client?.destroy(
-        cause instanceof Error ? cause : new Error('the body broke off', { cause }),
-      )
+      if (this.#client !== null) breakOff(this.#client, cause)
       throw cause
     }
   }
@@ -91,6 +89,17 @@ export class BodyPump {
     if (mayGoOn || this.#kept !== null) return
     await drained(client)
   }
+}
+
+/**
+ * Ends a body in the middle. Where nobody has begun to read it, that waits: what came before the
+ * break makes the difference between a broken answer and none at all.
+ */
+function breakOff(client: Writable, cause: unknown): void {
+  const error = cause instanceof Error ? cause : new Error('the body broke off', { cause })
+  const { readableFlowing } = client as Partial<Duplex>
+  if (readableFlowing !== null) client.destroy(error)
+  else client.once('resume', () => setImmediate(() => client.destroy(error)))
 }
 
 function drained(client: Writable): Promise<void> {

@@ -113,7 +113,7 @@ export type OwnerReply = StoreTime & { readonly state: 'ok' | 'stale' }
 
 /** A signing secret as the store keeps it. */
 export interface StoredSecret {
-  /** Short public name, part of every token. */
+  /** Public name, 4 characters of base64url; part of every token. */
   readonly id: string
   /** 256 random bits in base64url. */
   readonly key: string
@@ -127,7 +127,9 @@ export interface StoreTransaction<Tx> {
    * Makes the key spent and commits both, or nothing. Valid also when `handle` was never used.
    * `stale`: the owner lost the key; everything was rolled back.
    *
-   * @throws when it cannot be told whether the commit took place
+   * @throws PoeError `ERR_POE_STORE_DOWN`, `_FULL` or `_CLOSED` when it cannot be told whether the
+   *   commit took place; anything else means that it was refused, and all is rolled back. After
+   *   `rollback` it always throws.
    */
   commit(outcome: StoredOutcome): Promise<OwnerReply>
   /** Undoes everything; harmless to repeat; `handle` throws from then on. */

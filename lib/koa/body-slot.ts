@@ -34,6 +34,10 @@ export function openBodySlot(ctx: Context): BodySlot {
       source = isStreaming(value) ? value : null
       client = source === null ? null : new PassThrough()
       if (client === null) return body.set.call(response, value)
+      // Koa 2 would leave a broken answer open for ever.
+      client.once('error', () => {
+        if (ctx.res.headersSent) ctx.res.destroy()
+      })
       describe(response, value)
       const { length } = response
       const sized = response.res.hasHeader('Content-Length')

@@ -32,8 +32,9 @@ export interface Resource extends LinkTarget {
 /** The name of the path parameter that carries the token. */
 export const TOKEN_PARAM = 'token'
 
+/** A clock that is never set back: a step of the system's clock must not stop every deadline. */
 const systemClock: Clock = {
-  now: () => Date.now(),
+  now: () => Math.floor(performance.timeOrigin + performance.now()),
   sleep: (ms, signal) => sleep(ms, undefined, { ref: false, ...(signal && { signal }) }),
 }
 

@@ -64,6 +64,8 @@ export function settleBody(ctx: Context, bodyLost: boolean): void {
   if (ctx.respond === false || ctx.res.headersSent) return
   if (!bodyLost && ctx.body !== null && ctx.body !== undefined) return
   const { status } = ctx
+  // Koa 3 would send the text `null` for JSON.
+  ctx.remove('Content-Type')
   ctx.body = null
   ctx.status = status
 }

@@ -8,6 +8,7 @@ import type { Context } from 'koa'
 import { fingerprint } from '../engine/fingerprint.js'
 import type { Judged } from '../engine/links.js'
 import type { Finding, Operation, Verdict } from '../engine/operation.js'
+import { PoeError } from '../errors.js'
 import type { Core, Resource } from './core.js'
 import { drainAfterAnswer } from './drain.js'
 import { publicPath } from './link-paths.js'
@@ -108,7 +109,10 @@ async function conclude(
       return state?.set(unspentState(exchange))
     case 'threw':
       state?.set(verdict.free ? unspentState(exchange) : 'busy')
-      throw verdict.error
+      if (!verdict.free || !isOverdue(verdict.error)) throw verdict.error
+      // Rolled back: worth a line in the log, and for the client another try.
+      ctx.app.emit('error', verdict.error, ctx)
+      return await refuse(exchange, { kind: 'store-down', retryAfterMs: 1_000 })
     case 'gone':
       // There is nobody left to answer.
       ctx.status = 503
@@ -261,6 +265,10 @@ function unspentState({ resource }: Exchange): AllowState {
 /** The POE resource as the client named it, without its query, safe to be quoted in a field. */
 function selfOf(ctx: Context): string {
   return publicPath(ctx).replace(/[^!#-;=?-[\]^-~]/g, encodeURIComponent)
+}
+
+function isOverdue(error: unknown): boolean {
+  return error instanceof PoeError && error.code === 'ERR_POE_TX_TIMEOUT'
 }
 
 function goneSignal(ctx: Context): AbortSignal {

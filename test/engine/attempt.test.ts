@@ -142,8 +142,7 @@ describe('pointOfNoReturn()', () => {
           return {}
         },
       })
-      expect(verdict).to.include({ kind: 'threw', free: true })
-      expect(verdict).to.have.nested.property('error.code', 'ERR_POE_STORE_DOWN')
+      expect(verdict).to.include({ kind: 'store-down' })
       expect(await bench.stateOf()).to.equal('none')
     }
   })

@@ -117,8 +117,26 @@ describe('a streamed body on its way', () => {
     const pump = new BodyPump(broken(), client, 100)
     await pump.start()
     expect(await pump.flow(async () => {}).catch(error => error)).to.equal('a string')
+    client.resume()
     await settle()
     expect(reasons.map(error => error.cause)).to.deep.equal(['a string'])
+  })
+
+  it('[REPLAY-09] what came before the break is read first, also by who begins late', async () => {
+    async function* broken() {
+      yield 'a'
+      throw new Error('cut')
+    }
+    const client = new PassThrough()
+    const seen: string[] = []
+    const pump = new BodyPump(broken(), client, 100)
+    await pump.start()
+    await pump.flow(async () => {}).catch(() => {})
+    expect(client.destroyed).to.equal(false)
+    client.on('error', error => seen.push(error.message))
+    client.on('data', chunk => seen.push(String(chunk)))
+    await settle()
+    expect(seen).to.deep.equal(['a', 'cut'])
   })
 
   it('a chunk that is neither text nor bytes breaks it off, and closes the source', async () => {

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import * as fc from 'fast-check'
-import { KINDS, type Kind, type Scenario, type Step, simulate } from '../support/simulation.js'
+import { KINDS, type Kind, type Scenario, type Step } from '../support/scenario.js'
+import { simulate } from '../support/simulation.js'
 import * as spoilt from '../support/spoilt-stores.js'
 
 const RUNS = 150

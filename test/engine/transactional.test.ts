@@ -191,7 +191,7 @@ describe('a transactional resource', () => {
       },
     })
     await clock.advance(16_000)
-    expect(await post).to.deep.equal({ kind: 'running', retryAfterMs: 100 })
+    expect(await post).to.deep.equal({ kind: 'running', retryAfterMs: 1_000 })
     expect(await bench.stateOf()).to.equal('none')
     end.open()
     await settle()
