@@ -15,8 +15,8 @@ export type { Clock, OnEvent, PoeEvent } from './engine/ports.js'
 export {
   bucketOf,
   type Claim,
-  type ClaimReply,
   type ClaimedBy,
+  type ClaimReply,
   type OnSilence,
   type OwnerReply,
   type ReadReply,

@@ -42,11 +42,7 @@ const STEPS = [
     '--profile',
     'esm-only',
   ],
-  [
-    'tarball',
-    'the suites pass against what is published',
-    'scripts/test-package.mjs',
-  ],
+  ['tarball', 'the suites pass against what is published', 'scripts/test-package.mjs'],
   [
     'docs',
     'every public name is documented',

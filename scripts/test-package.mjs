@@ -3,7 +3,15 @@
  * of a project of its own, and runs the tests there. A file that is missing from the package, or
  * an entry point that leads nowhere, shows here and nowhere else.
  */
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fail, prepare, ROOT, run, runNpm } from './prepare.mjs'
@@ -28,7 +36,13 @@ async function test(folder) {
   if (tarball === undefined) fail('npm pack made no tarball')
   const home = join(folder, 'node_modules', NAME)
   mkdirSync(home, { recursive: true })
-  const unpacked = await run('tar', ['-xzf', join(folder, tarball), '-C', home, '--strip-components=1'])
+  const unpacked = await run('tar', [
+    '-xzf',
+    join(folder, tarball),
+    '-C',
+    home,
+    '--strip-components=1',
+  ])
   if (unpacked !== 0) return unpacked
   linkDependencies(join(folder, 'node_modules'))
   cpSync(`${ROOT}test`, join(folder, 'test'), { recursive: true })
@@ -38,7 +52,12 @@ async function test(folder) {
   const mocha = join(folder, 'node_modules/mocha/bin/mocha.js')
   const options = ['--no-config', '--require', 'test/support/setup.ts', '--timeout', '20000']
   const node = ['--import', 'ts-blank-space/register']
-  return await run(process.execPath, [...node, mocha, ...options, '--reporter', 'dot', ...SUITES], {}, folder)
+  return await run(
+    process.execPath,
+    [...node, mocha, ...options, '--reporter', 'dot', ...SUITES],
+    {},
+    folder,
+  )
 }
 
 /** The project's own packages, by links: nothing is fetched or compiled again. */

@@ -99,7 +99,7 @@ function breakOff(client: Writable, cause: unknown): void {
   const error = cause instanceof Error ? cause : new Error('the body broke off', { cause })
   const { readableFlowing } = client as Partial<Duplex>
   if (readableFlowing !== null) client.destroy(error)
-  else client.once('resume', () => setImmediate(() => client.destroy(error)))
+  else client.once('resume', () => queueMicrotask(() => client.destroy(error)))
 }
 
 function drained(client: Writable): Promise<void> {

@@ -64,7 +64,13 @@ export class Advertisement {
 function protect(response: ServerResponse): void {
   const given = String(response.getHeader('Cache-Control') ?? '')
   if (!/\bno-store\b/i.test(given)) response.setHeader('Cache-Control', 'private, no-cache')
-  for (const name of ['Expires', 'CDN-Cache-Control', 'Surrogate-Control', 'ETag', 'Last-Modified']) {
+  for (const name of [
+    'Expires',
+    'CDN-Cache-Control',
+    'Surrogate-Control',
+    'ETag',
+    'Last-Modified',
+  ]) {
     response.removeHeader(name)
   }
 }

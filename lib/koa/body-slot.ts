@@ -8,7 +8,7 @@
  */
 import { PassThrough } from 'node:stream'
 import type { Context, Response as KoaResponse } from 'koa'
-import { isStreaming, produce, type Produced } from '../engine/capture.js'
+import { isStreaming, type Produced, produce } from '../engine/capture.js'
 
 /** What stands between the handler and Koa's `body`. */
 export interface BodySlot {
@@ -75,7 +75,8 @@ function accessorOf(response: KoaResponse): {
   let holder: object | null = response
   while (holder !== null) {
     const found = Object.getOwnPropertyDescriptor(holder, 'body')
-    if (found?.get !== undefined && found.set !== undefined) return { get: found.get, set: found.set }
+    if (found?.get !== undefined && found.set !== undefined)
+      return { get: found.get, set: found.set }
     holder = Object.getPrototypeOf(holder)
   }
   throw new TypeError('This Koa keeps its response body in an unknown way')

@@ -2,9 +2,10 @@
  * The middleware of one resource, step by step: recognise the segment, run what stands outside,
  * find out who asks, judge the token, and serve the method.
  */
-import compose from 'koa-compose'
+
 import type { Context, Middleware, Next } from 'koa'
-import { judge, type Judged } from '../engine/links.js'
+import compose from 'koa-compose'
+import { type Judged, judge } from '../engine/links.js'
 import type { Operation } from '../engine/operation.js'
 import { isTokenShaped } from '../protocols/poe/index.js'
 import { type Core, type Resource, TOKEN_PARAM } from './core.js'

@@ -43,9 +43,7 @@ export class HandlerWork implements Work {
     } finally {
       slot.close()
     }
-    const report = isBypassed(ctx)
-      ? await bypassed(this.#options)
-      : reported(this.#options, slot)
+    const report = isBypassed(ctx) ? await bypassed(this.#options) : reported(this.#options, slot)
     this.#bodyLost = report.body.kind === 'unreadable'
     return report
   }

@@ -49,9 +49,15 @@ export interface Poe<Tx = never> {
     ...middleware: readonly ResourceMiddleware<Tx>[]
   ): void
   /** Makes a path answer an empty POST with a fresh link: 201, `Location`, JSON. */
-  mintEndpoint(router: RouterPort, options: { readonly path: string; readonly resource: string }): void
+  mintEndpoint(
+    router: RouterPort,
+    options: { readonly path: string; readonly resource: string },
+  ): void
   /** Makes a path answer a POST with 307 to a fresh link. */
-  entryPoint(router: RouterPort, options: { readonly path: string; readonly resource: string }): void
+  entryPoint(
+    router: RouterPort,
+    options: { readonly path: string; readonly resource: string },
+  ): void
   /** Tells what the store holds at a record's key; for operators. */
   inspect(key: string): Promise<ReadReply>
   /**

@@ -46,7 +46,8 @@ function isSomebody(value: unknown): boolean {
 
 function digest(value: unknown): string {
   const named = typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))
-  if (!named) throw refusal(value instanceof Promise ? 'a promise; it must be synchronous' : kind(value))
+  if (!named)
+    throw refusal(value instanceof Promise ? 'a promise; it must be synchronous' : kind(value))
   return principalDigest(value)
 }
 

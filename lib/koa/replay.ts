@@ -49,7 +49,10 @@ export function answerOutcome(ctx: Context, outcome: Outcome, self: string, uriB
   const { status, body } = outcome
   const result = resultOf(outcome, self)
   const located = recordedField(outcome, 'location') !== null
-  if (status >= 300 || (located && body.kind !== 'kept')) return seeOther(ctx, result)
+  if (status >= 300 || (located && body.kind !== 'kept')) {
+    seeOther(ctx, result)
+    return
+  }
   switch (body.kind) {
     case 'kept':
       giveBack(ctx, outcome, body.bytes)
@@ -61,9 +64,10 @@ export function answerOutcome(ctx: Context, outcome: Outcome, self: string, uriB
       ctx.status = status === 204 || status === 205 ? status : 200
       return
     case 'pending':
-      return problem(ctx, BODY_PENDING, uriBase)
+      problem(ctx, BODY_PENDING, uriBase)
+      return
     case 'not-kept':
-      return problem(ctx, BODY_NOT_KEPT, uriBase)
+      problem(ctx, BODY_NOT_KEPT, uriBase)
   }
 }
 

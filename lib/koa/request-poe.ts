@@ -2,8 +2,8 @@
  * `ctx.poe`: what an application has at hand in every request, and inside a resource's handler.
  */
 import type { Context } from 'koa'
-import { PoeError } from '../errors.js'
 import type { Run } from '../engine/operation.js'
+import { PoeError } from '../errors.js'
 import { Advertisement } from './advertisement.js'
 import type { Core, OfferedLink } from './core.js'
 import { principalsOf } from './principal.js'

@@ -11,9 +11,9 @@ import type { Finding, Operation, Verdict } from '../engine/operation.js'
 import { PoeError } from '../errors.js'
 import type { Core, Resource } from './core.js'
 import { drainAfterAnswer } from './drain.js'
-import { publicPath } from './link-paths.js'
 import { retryAfter } from './fields.js'
 import { HandlerWork, settleBody } from './handler-work.js'
+import { publicPath } from './link-paths.js'
 import type { RerenderReason } from './options.js'
 import { answerProblem, wantsHtml } from './problem.js'
 import { type Refused, refusal } from './refusals.js'
@@ -183,7 +183,12 @@ async function refuse(exchange: Exchange, finding: Refused): Promise<void> {
   drainAfterAnswer(ctx)
   if (await rerender(exchange, finding, result)) return
   const link = differs ? ctx.poe.link(resource.name, params) : null
-  const { problem, retryAfterMs } = refusal(finding, { method: ctx.method, result, link, createForm })
+  const { problem, retryAfterMs } = refusal(finding, {
+    method: ctx.method,
+    result,
+    link,
+    createForm,
+  })
   decide(exchange, stateOf(exchange, finding), () => {
     if (retryAfterMs !== null) ctx.set('Retry-After', retryAfter(retryAfterMs))
     if (result !== null) linkResult(ctx, result, self, uriBase)
@@ -209,7 +214,12 @@ async function rerender(
   const why = reasonOf(finding, result)
   if (why === null) return false
   await draw(ctx, fields, why)
-  const { status } = refusal(finding, { method: 'POST', result, link: null, createForm: null }).problem
+  const { status } = refusal(finding, {
+    method: 'POST',
+    result,
+    link: null,
+    createForm: null,
+  }).problem
   const { body } = ctx
   decide(exchange, stateOf(exchange, finding), () => {
     ctx.status = status

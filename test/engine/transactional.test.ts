@@ -53,6 +53,39 @@ describe('a transactional resource', () => {
     }
   })
 
+  it('an error of the store that it lets pass is no failure of its own', async () => {
+    const answers = {
+      ERR_POE_STORE_DOWN: { kind: 'store-down', retryAfterMs: 1_000 },
+      ERR_POE_STORE_FULL: { kind: 'store-full', retryAfterMs: 1_000 },
+      ERR_POE_LEASE_LOST: { kind: 'running', retryAfterMs: 1_000 },
+    } as const
+    for (const [code, answer] of Object.entries(answers)) {
+      const { bench, database } = setUp()
+      const verdict = await bench.post({
+        rules,
+        handler: run => {
+          write(run, 'order')
+          throw new PoeError(code as keyof typeof answers)
+        },
+      })
+      expect(verdict, code).to.deep.equal(answer)
+      expect(database.rows, code).to.deep.equal([])
+      expect((await bench.post(order)).kind, code).to.equal('done')
+    }
+  })
+
+  it('any other error of ours is for the author to read', async () => {
+    const { bench } = setUp()
+    const error = new PoeError('ERR_POE_TX_OVER')
+    const verdict = await bench.post({
+      rules,
+      handler: () => {
+        throw error
+      },
+    })
+    expect(verdict).to.deep.equal({ kind: 'threw', error, free: true })
+  })
+
   it('[FAIL-01] a failure that it reports is rolled back too', async () => {
     const { bench, database } = setUp()
     const verdict = await bench.post({
