@@ -32,9 +32,19 @@ export {
 } from './engine/store.js'
 export { ERROR_CODES, PoeError, type PoeErrorCode } from './errors.js'
 export {
+  type DroppedPoeLink,
   formatPoe,
   formatPoeLinks,
+  type ParsePoeLinksOptions,
+  type ParsePoeOptions,
+  POE_LINKS_LIMIT_CHARS,
+  POE_LINKS_LIMIT_MEMBERS,
+  type PoeLink,
+  type PoeLinkDeviation,
+  type PoeLinkDropReason,
+  type PoeLinksReading,
   parsePoe,
   parsePoeLinks,
+  type ResolvePoeLinksOptions,
   resolvePoeLinks,
 } from './protocols/poe/index.js'

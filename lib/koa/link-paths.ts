@@ -6,15 +6,16 @@
 import type { Context } from 'koa'
 
 /** What is needed of a router's layer. */
-interface Layer {
+export interface RouterLayer {
   readonly path: string | RegExp
   readonly stack: readonly unknown[]
+  /** Fills in the path. @throws TypeError when a parameter is missing */
   url(params: Readonly<Record<string, string>>): string
 }
 
 /** What is needed of a router; `@koa/router` has it. */
 export interface RouterLike {
-  readonly stack: readonly Layer[]
+  readonly stack: readonly RouterLayer[]
 }
 
 /** What a resource's link is made of. */
@@ -50,14 +51,14 @@ export function linkTo(
   return url + path
 }
 
-function layerOf(ctx: Context, target: LinkTarget): Layer {
+function layerOf(ctx: Context, target: LinkTarget): RouterLayer {
   const serving = (ctx as { router?: RouterLike }).router
   const layer = find(serving, target) ?? find(target.router, target)
   if (layer === undefined) throw new TypeError('The resource is on no router that is in use')
   return layer
 }
 
-function find(router: RouterLike | undefined, target: LinkTarget): Layer | undefined {
+function find(router: RouterLike | undefined, target: LinkTarget): RouterLayer | undefined {
   return router?.stack?.find(layer => layer.stack.includes(target.gate))
 }
 

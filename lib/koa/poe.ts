@@ -24,7 +24,9 @@ export type ResourceMiddleware<Tx> = (
 
 /** What is needed of `@koa/router`. */
 export interface RouterPort extends RouterLike {
+  /** Registers middleware for every method. */
   all(path: string, middleware: Middleware): unknown
+  /** Registers middleware for POST. */
   post(path: string, middleware: Middleware): unknown
 }
 

@@ -19,7 +19,7 @@ for (const kind of BOTH_STORES) {
 
     describe('[FAIL-01, POE-2-3] a refused body', () => {
       const refusals: readonly [number, (ctx: Context) => unknown][] = [
-        [422, ctx => ctx.throw(422, 'qty')],
+        [422, (ctx: Context) => ctx.throw(422, 'qty')],
         ...[400, 401, 403, 413, 415, 429].map(
           status =>
             [

@@ -182,7 +182,7 @@ const explode: StateRow['handler'] = () => {
   throw new Error('the power failed')
 }
 
-function openStream(located: boolean): StateRow['handler'] {
+function openStream(located: boolean): NonNullable<StateRow['handler']> {
   return (ctx, _world, { streams }) => {
     const stream = new PassThrough()
     streams.push(stream)

@@ -32,15 +32,11 @@ export {
   secretFromText,
 } from './secret.js'
 export {
-  EPOCH_MAX_LENGTH,
   isTokenShaped,
   makeNonce,
   mintToken,
-  type ParsedToken,
   readToken,
   recordKey,
-  TOKEN_LENGTH,
-  type TokenParts,
   type TokenScope,
   verifyToken,
 } from './token.js'

@@ -3,7 +3,7 @@
  */
 
 /** Inserts a running record, or takes over a lapsed free one; not where the key is spent. */
-export const TAKE = `
+export const TAKE: string = `
   INSERT INTO poe_claim
     (key, owner, lease_until_ms, on_silence, keep_until_ms, fingerprint, principal)
   SELECT ?, ?, ?, ?, ?, ?, ?
@@ -18,7 +18,7 @@ export const TAKE = `
   WHERE on_silence = 'free' AND lease_until_ms <= ?`
 
 /** Everything about a key and the epoch, in one statement and so of one moment. */
-export const FIND = `
+export const FIND: string = `
   SELECT s.head, s.body, s.fingerprint, s.principal,
     c.owner, c.lease_until_ms, c.on_silence, c.fingerprint, c.principal,
     (SELECT value FROM poe_meta WHERE name = 'epoch')
@@ -27,7 +27,7 @@ export const FIND = `
   LEFT JOIN poe_claim AS c ON c.key = ?`
 
 /** Lengthens a lease, never shortens it. */
-export const PROLONG = `
+export const PROLONG: string = `
   UPDATE poe_claim SET lease_until_ms = max(lease_until_ms, ?) WHERE key = ? AND owner = ?`
 
 /** Sets a lease. */
@@ -37,14 +37,14 @@ export const RENEW = 'UPDATE poe_claim SET lease_until_ms = ? WHERE key = ? AND 
 export const MARK = "UPDATE poe_claim SET on_silence = 'undecided' WHERE key = ? AND owner = ?"
 
 /** Copies an owner's record to the spent ones. */
-export const SPEND = `
+export const SPEND: string = `
   INSERT INTO poe_spent
     (key_hash, owner, head, body, keep_until_ms, fingerprint, principal)
   SELECT ?, ?, ?, ?, keep_until_ms, fingerprint, principal
   FROM poe_claim WHERE key = ? AND owner = ?`
 
 /** Copies an undecided record to the spent ones, as nobody's. */
-export const SETTLE = `
+export const SETTLE: string = `
   INSERT INTO poe_spent
     (key_hash, head, body, keep_until_ms, fingerprint, principal)
   SELECT ?, ?, ?, keep_until_ms, fingerprint, principal
@@ -55,23 +55,23 @@ export const SETTLE = `
 export const DROP_CLAIM = 'DELETE FROM poe_claim WHERE key = ?'
 
 /** Whether an owner made a key spent. */
-export const WAS_SPENT_BY = `
+export const WAS_SPENT_BY: string = `
   SELECT 1 FROM poe_spent WHERE substr(key_hash, 1, 6) = ? AND key_hash = ? AND owner = ?`
 
 /** Replaces what an owner recorded. */
-export const REPLACE_OUTCOME = `
+export const REPLACE_OUTCOME: string = `
   UPDATE poe_spent SET head = ?, body = ? WHERE substr(key_hash, 1, 6) = ? AND key_hash = ? AND owner = ?`
 
 /** Frees an owner's key. */
 export const RELEASE = 'DELETE FROM poe_claim WHERE key = ? AND owner = ?'
 
 /** Frees an undecided key. */
-export const RELEASE_UNDECIDED = `
+export const RELEASE_UNDECIDED: string = `
   DELETE FROM poe_claim
   WHERE key = ? AND owner = ? AND on_silence = 'undecided' AND lease_until_ms <= ?`
 
 /** Whether a key is running and an owner's. */
-export const IS_RUNNING = `
+export const IS_RUNNING: string = `
   SELECT 1 FROM poe_claim WHERE key = ? AND owner = ? AND lease_until_ms > ?`
 
 /** The secrets in their order. */
@@ -88,24 +88,24 @@ export const ADD_SECRET = 'INSERT INTO poe_secret (position, id, secret) VALUES 
 export const SLICE_MS = 600_000
 
 /** Removes some spent records of slices that are over. */
-export const PURGE_PAST_SLICES = `
+export const PURGE_PAST_SLICES: string = `
   DELETE FROM poe_spent WHERE id IN (
     SELECT id FROM poe_spent WHERE keep_until_ms / ${SLICE_MS} < ? LIMIT ?)`
 
 /** Removes some spent records of the slice that is on; looks at its first ones only. */
-export const PURGE_SLICE = `
+export const PURGE_SLICE: string = `
   DELETE FROM poe_spent WHERE id IN (
     SELECT id FROM (
       SELECT id, keep_until_ms FROM poe_spent WHERE keep_until_ms / ${SLICE_MS} = ? LIMIT ?)
     WHERE keep_until_ms < ? LIMIT ?)`
 
 /** Removes some claims that are past their time and that nobody is at work on. */
-export const PURGE_CLAIMS = `
+export const PURGE_CLAIMS: string = `
   DELETE FROM poe_claim WHERE key IN (
     SELECT key FROM poe_claim WHERE keep_until_ms < ? AND lease_until_ms <= ? LIMIT ?)`
 
 /** Whether anything could be purged. */
-export const HAS_EXPIRED = `
+export const HAS_EXPIRED: string = `
   SELECT 1 WHERE EXISTS (SELECT 1 FROM poe_spent WHERE keep_until_ms / ${SLICE_MS} < ?)
     OR EXISTS (
       SELECT 1 FROM (

@@ -149,7 +149,7 @@ export class Trial<Tx> {
     key: string,
     owner: string,
     wishes: ClaimWishes = {},
-    what = answer(),
+    what: StoredOutcome = answer(),
   ): Promise<void> {
     await this.take(key, owner, wishes)
     const reply = await this.store.complete(key, owner, what)
