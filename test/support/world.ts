@@ -101,7 +101,7 @@ export async function startWorld(kind: WorldKind, options: WorldOptions = {}): P
   const app = kind.koa === 3 ? new Koa() : new Koa2()
   app.silent = true
   const router = new Router(kind.at === 'prefix' ? { prefix: '/v1' } : {})
-  if (options.parse !== false) app.use(bodyParser())
+  if (options.parse !== false) app.use(bodyParser({ onError: refuseBody }))
   app.use(once.middleware())
   let world: World | null = null
   router.get('/page', ctx => {
@@ -160,6 +160,11 @@ export async function startWorld(kind: WorldKind, options: WorldOptions = {}): P
     },
   }
   return world
+}
+
+/** What cannot be decoded is the client's mistake, also where the parser names no status. */
+function refuseBody(error: Error & { status?: number }, ctx: Context): void {
+  ctx.throw(error.status ?? 400, 'the body cannot be read')
 }
 
 /** The handler by default: one effect, 201, `Location`, JSON. */

@@ -27,7 +27,7 @@ export async function writeAlone<Result>(
         try {
           const { db } = connection
           const end = () => connection.rollBack()
-          const result = runGuarded(db, guard => giveConnection(db, section, guard), end)
+          const result = runGuarded(connection, guard => giveConnection(db, section, guard), end)
           connection.commit()
           resolve(result)
         } catch (error) {

@@ -12,7 +12,7 @@ type Constructor = new (file: string, options: BetterSqlite3.Options) => SqliteD
 
 /**
  * Opens a connection that never waits for a lock inside sqlite: waiting there would stop the whole
- * process. Every commit is synced to the disk.
+ * process. The file is not touched yet.
  *
  * @param file - path of the database
  * @throws PoeError `ERR_POE_STORE_DOWN` when it cannot be opened
@@ -20,20 +20,22 @@ type Constructor = new (file: string, options: BetterSqlite3.Options) => SqliteD
  */
 export function openConnection(file: string): SqliteDatabase {
   const Database = loadDriver()
-  let db: SqliteDatabase
   try {
-    db = new Database(file, { timeout: 0 })
+    return new Database(file, { timeout: 0 })
   } catch (cause) {
     throw storeError(`The database file ${file} cannot be opened`, cause)
   }
-  try {
-    db.pragma('synchronous = FULL')
-    db.pragma('foreign_keys = ON')
-    return db
-  } catch (cause) {
-    db.close()
-    throw storeError(`The database file ${file} cannot be used`, cause)
-  }
+}
+
+/**
+ * Sets a connection up: every commit is synced to the disk, foreign keys count. These settings are
+ * the connection's, not the file's, but sqlite reads the file for them.
+ *
+ * @throws what the driver throws, `SQLITE_BUSY` among it
+ */
+export function configure(db: SqliteDatabase): void {
+  db.pragma('synchronous = FULL')
+  db.pragma('foreign_keys = ON')
 }
 
 /** Whether an error says that another connection holds the lock. */

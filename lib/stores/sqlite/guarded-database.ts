@@ -9,11 +9,14 @@ export interface DatabaseGuard {
   readonly check: () => void
   /** Throws on statements that would end the transaction. */
   readonly checkSql: (sql: string) => void
+  /** Told when the connection itself may have been changed. */
+  readonly noteTraces: () => void
 }
 
 type Callable = (this: unknown, ...values: unknown[]) => unknown
 
 const FORBIDDEN: readonly PropertyKey[] = ['close', 'unsafeMode', 'loadExtension']
+const LEAVES_NO_TRACE: readonly PropertyKey[] = ['prepare', 'exec', 'transaction']
 const RUNS: readonly PropertyKey[] = ['run', 'get', 'all']
 
 /**
@@ -35,6 +38,7 @@ export function guardDatabase(db: SqliteDatabase, guard: DatabaseGuard): SqliteD
       return (...values: unknown[]) => {
         guard.check()
         const [first] = values
+        if (!LEAVES_NO_TRACE.includes(name)) guard.noteTraces()
         if ((name === 'exec' || name === 'prepare') && typeof first === 'string') {
           guard.checkSql(first)
         }

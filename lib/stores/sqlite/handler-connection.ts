@@ -3,12 +3,12 @@
  *
  * It is not the one of the write queue: what a handler leaves behind (temporary tables, pragmas,
  * functions, an error that sticks) then never touches a claim, and a connection that cannot be
- * brought back is thrown away. Only one transaction at a time is open on it, by the queue's turns.
+ * brought back, or that a handler has changed for the next one, is thrown away. Only one transaction at a time is open on it, by the queue's turns.
  */
 import type BetterSqlite3 from 'better-sqlite3'
 import { LRUCache } from 'lru-cache'
 import { PoeError } from '../../errors.js'
-import { openConnection, type SqliteDatabase } from './driver.js'
+import { configure, openConnection, type SqliteDatabase } from './driver.js'
 import { Records } from './records.js'
 import type { StoreFile } from './store-file.js'
 import { rollBack } from './write-queue.js'
@@ -41,6 +41,7 @@ export class HandlerConnection {
   readonly #file: StoreFile
   readonly #now: () => number
   #opened: Opened | null = null
+  #isWorn = false
 
   constructor(file: StoreFile, now: () => number) {
     this.#file = file
@@ -80,6 +81,7 @@ export class HandlerConnection {
     try {
       db.exec('INSERT INTO temp.poe_guard (id, held) VALUES (1, 0)')
     } catch (error) {
+      this.discardLater()
       this.rollBack()
       throw error
     }
@@ -95,6 +97,7 @@ export class HandlerConnection {
     if (!this.isHeld()) throw new PoeError('ERR_POE_TX_STOLEN')
     db.exec('DELETE FROM temp.poe_guard')
     db.exec('COMMIT')
+    if (this.#isWorn) this.close()
   }
 
   /** Whether the transaction that was begun here is still open. */
@@ -103,15 +106,22 @@ export class HandlerConnection {
     return db.inTransaction && db.prepare('SELECT 1 FROM temp.poe_guard').get() !== undefined
   }
 
+  /** Tells that the connection is not to be used again after this transaction. */
+  discardLater(): void {
+    this.#isWorn = true
+  }
+
   /** Undoes everything; never throws. */
   rollBack(): void {
-    if (this.#opened !== null && !rollBack(this.#opened.db)) this.close()
+    if (this.#opened === null) return
+    if (!rollBack(this.#opened.db) || this.#isWorn) this.close()
   }
 
   /** Closes the connection; a later use opens another. */
   close(): void {
     const opened = this.#opened
     this.#opened = null
+    this.#isWorn = false
     try {
       opened?.db.close()
     } catch {
@@ -122,7 +132,13 @@ export class HandlerConnection {
   #open(): Opened {
     if (this.#opened === null) {
       const db = openConnection(this.#file.path)
-      db.exec(GUARD)
+      try {
+        configure(db)
+        db.exec(GUARD)
+      } catch (error) {
+        db.close()
+        throw error
+      }
       const statements = new LRUCache<string, Statement>({ max: STATEMENTS_KEPT })
       this.#opened = { db, records: new Records(db, this.#now), statements }
     }

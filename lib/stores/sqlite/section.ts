@@ -5,7 +5,8 @@
 import { PoeError } from '../../errors.js'
 import { type SqliteDatabase, sqliteCode, storeError } from './driver.js'
 import { type DatabaseGuard, guardDatabase } from './guarded-database.js'
-import { findTransactionControl } from './statement-check.js'
+import type { HandlerConnection } from './handler-connection.js'
+import { findTransactionControl, leavesTraces } from './statement-check.js'
 
 /** What an app does with the connection, without awaiting anything. */
 export type Section<Result> = (db: SqliteDatabase) => Result
@@ -13,7 +14,7 @@ export type Section<Result> = (db: SqliteDatabase) => Result
 /**
  * Runs statements in the open transaction.
  *
- * @param db - in the transaction
+ * @param connection - in the transaction that it has begun
  * @param work - asks the guard before it runs SQL that the guard has not seen
  * @param end - called, before this throws, when the transaction cannot go on
  * @returns what `work` gave
@@ -21,10 +22,12 @@ export type Section<Result> = (db: SqliteDatabase) => Result
  *   threw otherwise
  */
 export function runGuarded<Result>(
-  db: SqliteDatabase,
+  connection: HandlerConnection,
   work: (guard: DatabaseGuard) => Result,
   end: (reason: Error) => void,
 ): Result {
+  const { db } = connection
+  const noteTraces = (): void => connection.discardLater()
   let isOver = false
   let control: string | null = null
   const check = (): void => {
@@ -34,9 +37,10 @@ export function runGuarded<Result>(
   const checkSql = (sql: string): void => {
     control ??= findTransactionControl(sql)
     check()
+    if (leavesTraces(sql)) noteTraces()
   }
   try {
-    const result = work({ check, checkSql })
+    const result = work({ check, checkSql, noteTraces })
     check()
     return result
   } catch (error) {

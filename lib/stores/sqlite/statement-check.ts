@@ -30,6 +30,19 @@ export function findTransactionControl(sql: string): string | null {
   return null
 }
 
+/**
+ * Whether SQL may change the connection itself, beyond the transaction: settings, attached files,
+ * temporary tables that hide the app's own.
+ *
+ * @param sql - one or several statements
+ */
+export function leavesTraces(sql: string): boolean {
+  return splitStatements(sql).some(([first, second]) => {
+    if (first === 'CREATE') return /^TEMP(?:ORARY)?$/.test(second ?? '')
+    return first === 'PRAGMA' || first === 'ATTACH' || first === 'DETACH'
+  })
+}
+
 function splitStatements(sql: string): string[][] {
   const statements: string[][] = [[]]
   for (const [token] of sql.matchAll(TOKEN)) {

@@ -3,7 +3,7 @@
  * that the app may read with. Handlers have another of their own.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { isBusy, openConnection, type SqliteDatabase, storeError } from './driver.js'
+import { configure, isBusy, openConnection, type SqliteDatabase, storeError } from './driver.js'
 import { prepareFile } from './schema.js'
 
 const LONGEST_PAUSE_MS = 20
@@ -32,7 +32,6 @@ export class StoreFile {
       throw error
     }
     try {
-      this.reader.pragma('query_only = ON')
       this.prepare()
     } catch (error) {
       // Another process is making the tables right now: the first call will wait for it.
@@ -46,8 +45,8 @@ export class StoreFile {
   get appReader(): SqliteDatabase {
     if (this.#appReader === null) {
       const db = openConnection(this.path)
-      db.pragma('query_only = ON')
       this.#appReader = db
+      db.pragma('query_only = ON')
     }
     return this.#appReader
   }
@@ -55,7 +54,10 @@ export class StoreFile {
   /** Makes the tables if they are not known to be there; throws `SQLITE_BUSY` as sqlite does. */
   prepare(): void {
     if (this.#isPrepared) return
+    configure(this.writer)
     prepareFile(this.writer)
+    configure(this.reader)
+    this.reader.pragma('query_only = ON')
     this.#isPrepared = true
   }
 

@@ -121,7 +121,7 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
     // has then been run before the commit.
     if (this.#phase !== 'open') await this.#begin()
     this.#refuseWhenOver()
-    return runGuarded(this.#tools.connection.db, work, reason => this.#end(reason))
+    return runGuarded(this.#tools.connection, work, reason => this.#end(reason))
   }
 
   #prepare(sql: string, guard: DatabaseGuard): Statement {
