@@ -34,10 +34,7 @@ export function openBodySlot(ctx: Context): BodySlot {
       source = isStreaming(value) ? value : null
       client = source === null ? null : new PassThrough()
       if (client === null) return body.set.call(response, value)
-      // Koa 2 would leave a broken answer open for ever.
-      client.once('error', () => {
-        if (ctx.res.headersSent) ctx.res.destroy()
-      })
+      client.once('error', error => breakAnswer(ctx, error))
       describe(response, value)
       const { length } = response
       const sized = response.res.hasHeader('Content-Length')
@@ -54,6 +51,16 @@ export function openBodySlot(ctx: Context): BodySlot {
       Reflect.deleteProperty(response, 'body')
     },
   }
+}
+
+/**
+ * Lets the client see that its answer is broken: Koa 2 would leave it open for ever, and HTTP/2
+ * would call a stream that is closed without an error complete.
+ */
+function breakAnswer(ctx: Context, error: Error): void {
+  if (!ctx.res.headersSent) return
+  if (ctx.req.httpVersionMajor >= 2) ctx.res.destroy(error)
+  else ctx.res.destroy()
 }
 
 /** Sets what Koa 3 would set from a Blob or a Response. */

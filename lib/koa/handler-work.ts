@@ -74,7 +74,7 @@ function reported(options: HandlerWorkOptions, slot: BodySlot): Report {
   return {
     status: ctx.status,
     fields: fieldsOf(options),
-    hasLocation: ctx.response.get('Location') !== '',
+    hasLocation: ctx.res.hasHeader('Location'),
     body: empty ? { kind: 'none' } : slot.produced(),
     client: slot.client,
   }

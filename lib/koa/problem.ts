@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto'
 import escapeHtml from 'escape-html'
 import type { Context } from 'koa'
+import { publicPath } from './link-paths.js'
 
 /** A refusal before it is rendered. */
 export interface Problem {
@@ -15,6 +16,8 @@ export interface Problem {
   readonly title: string
   readonly status: number
   readonly detail: string
+  /** URI-reference of what was asked for; the path of the request by default. */
+  readonly instance?: string
   /** URI-reference of the result, where there is one. */
   readonly result?: string | null
   /** URI-reference of a fresh link. */
@@ -66,13 +69,14 @@ export function answerProblem(ctx: Context, problem: Problem, uriBase: string): 
 }
 
 function documentOf(ctx: Context, problem: Problem, uriBase: string): Record<string, unknown> {
-  const { type, title, status, detail, result, link, createForm, payloadMatches } = problem
+  const { type, title, status, detail, instance, result, link, createForm, payloadMatches } =
+    problem
   return {
     type: `${uriBase}problem:${type}`,
     title,
     status,
     detail,
-    instance: ctx.originalUrl.replace(/[?#].*$/s, ''),
+    instance: instance ?? publicPath(ctx),
     ...(result != null && { result }),
     ...(payloadMatches != null && { payloadMatches }),
     ...(link != null && { link }),

@@ -131,7 +131,7 @@ async function look(exchange: Exchange, finding: Finding): Promise<void> {
   const { core, resource, ctx } = exchange
   if (finding.kind === 'spent') {
     decide(exchange, 'spent', () => {
-      answerOutcome(ctx, finding.outcome, selfOf(ctx), core.options.uriBase)
+      answerOutcome(ctx, finding.outcome, selfOf(exchange), core.options.uriBase)
     })
     return
   }
@@ -176,7 +176,7 @@ async function notOffered(exchange: Exchange, finding: Finding): Promise<void> {
 async function refuse(exchange: Exchange, finding: Refused): Promise<void> {
   const { core, resource, ctx, params } = exchange
   const { uriBase } = core.options
-  const self = selfOf(ctx)
+  const self = selfOf(exchange)
   const result = finding.kind === 'spent' ? resultOf(finding.outcome, self) : null
   const createForm = resource.options.createForm ?? null
   const differs = finding.kind === 'spent' && finding.payloadMatches === false
@@ -195,7 +195,7 @@ async function refuse(exchange: Exchange, finding: Refused): Promise<void> {
     if (problem.status === 410 && createForm !== null) {
       ctx.append('Link', `<${createForm}>; rel="create-form"`)
     }
-    answerProblem(ctx, problem, uriBase)
+    answerProblem(ctx, { ...problem, instance: self }, uriBase)
   })
 }
 
@@ -224,7 +224,7 @@ async function rerender(
   decide(exchange, stateOf(exchange, finding), () => {
     ctx.status = status
     ctx.body = body
-    if (result !== null) linkResult(ctx, result, selfOf(ctx), core.options.uriBase)
+    if (result !== null) linkResult(ctx, result, selfOf(exchange), core.options.uriBase)
   })
   return true
 }
@@ -273,8 +273,9 @@ function unspentState({ resource }: Exchange): AllowState {
 }
 
 /** The POE resource as the client named it, without its query, safe to be quoted in a field. */
-function selfOf(ctx: Context): string {
-  return publicPath(ctx).replace(/[^!#-;=?-[\]^-~]/g, encodeURIComponent)
+function selfOf({ core, ctx }: Exchange): string {
+  const path = core.options.publicPrefix + publicPath(ctx)
+  return path.replace(/[^!#-;=?-[\]^-~]/g, encodeURIComponent)
 }
 
 function isOverdue(error: unknown): boolean {

@@ -88,7 +88,10 @@ for (const kind of BOTH_STORES) {
       world = await startWorld(kind)
       for (const key of ['"k"', 'k', '', 'x'.repeat(300)]) {
         const link = await world.link()
-        const sent = await world.send('POST', link, { json: {}, headers: { 'Idempotency-Key': key } })
+        const sent = await world.send('POST', link, {
+          json: {},
+          headers: { 'Idempotency-Key': key },
+        })
         expect(sent.status, key).to.equal(201)
       }
       expect(world.effects).to.have.length(4)

@@ -73,7 +73,16 @@ for (const kind of BOTH_STORES) {
       const folder = link.slice(0, link.lastIndexOf('/'))
       const token = link.slice(folder.length + 1)
       const forged = token.slice(0, -1) + (token.endsWith('A') ? 'B' : 'A')
-      const bad = ['%', '%AF', '%E0%A4', '%00', '..%2f..%2fadmin', `${token}%00`, forged, `${token}x`]
+      const bad = [
+        '%',
+        '%AF',
+        '%E0%A4',
+        '%00',
+        '..%2f..%2fadmin',
+        `${token}%00`,
+        forged,
+        `${token}x`,
+      ]
       for (const segment of [...bad, 'x'.repeat(6_000), token.slice(0, -1)]) {
         for (const method of ['GET', 'POST']) {
           const path = `${folder}/${segment}`
@@ -98,7 +107,10 @@ for (const kind of BOTH_STORES) {
       ]
       for (const [coding, body, statuses] of odd) {
         const headers = { ...JSON_TYPE, 'Content-Encoding': coding }
-        const refused = await world.send('POST', link, { body: new Uint8Array(Buffer.from(body)), headers })
+        const refused = await world.send('POST', link, {
+          body: new Uint8Array(Buffer.from(body)),
+          headers,
+        })
         expect(refused.status, coding).to.be.oneOf(statuses)
         expect(await refused.text(), 'no body of theirs in ours').to.not.contain('plain')
       }
@@ -112,7 +124,12 @@ for (const kind of BOTH_STORES) {
       const link = await world.link()
       expect((await world.send('POST', link)).status).to.equal(201)
       const path = new URL(link, world.base).pathname
-      const whole = requestBytes({ method: 'POST', path, headers: JSON_TYPE, body: 'x'.repeat(50_000) })
+      const whole = requestBytes({
+        method: 'POST',
+        path,
+        headers: JSON_TYPE,
+        body: 'x'.repeat(50_000),
+      })
       const slow = await Promise.all(
         Array.from({ length: 100 }, () =>
           rawRequest({ port: world.port, steps: slowly(whole, 2_000, 200), timeoutMs: 8_000 }),
@@ -135,7 +152,10 @@ for (const kind of BOTH_STORES) {
       const type = { 'Content-Type': 'application/octet-stream' }
       const whole = requestBytes({ method: 'POST', path, headers: type, body: 'x'.repeat(1_000) })
       const cut = [...halfSent(whole, whole.length - 600)]
-      await rawRequest({ port: world.port, steps: [...cut.slice(0, 1), { pauseMs: 50 }, ...cut.slice(1)] })
+      await rawRequest({
+        port: world.port,
+        steps: [...cut.slice(0, 1), { pauseMs: 50 }, ...cut.slice(1)],
+      })
       await until(() => world.events.some(({ type: name }) => name === 'released'), 'released')
       expect((await world.send('POST', link, { body: 'y'.repeat(1_000) })).status).to.equal(201)
       expect(world.effects).to.have.length(1)
@@ -165,7 +185,12 @@ for (const kind of BOTH_STORES) {
 
     it('[ACT-03] an empty or blank last segment is no link', async () => {
       world = await startWorld(kind)
-      for (const path of ['/orders/once/', '/orders/once', '/orders/once/%20', '/orders/once/%2F']) {
+      for (const path of [
+        '/orders/once/',
+        '/orders/once',
+        '/orders/once/%20',
+        '/orders/once/%2F',
+      ]) {
         for (const method of ['GET', 'POST']) {
           expect((await world.send(method, path)).status, `${method} ${path}`).to.equal(404)
         }

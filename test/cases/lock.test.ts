@@ -124,7 +124,11 @@ for (const kind of BOTH_STORES) {
         principal: 'p',
       } as const
       expect((await store.claim('order:k', claim)).state).to.equal('claimed')
-      for (const [ms, state] of [[1_000, 'running'], [4_999, 'running'], [5_001, 'undecided']]) {
+      for (const [ms, state] of [
+        [1_000, 'running'],
+        [4_999, 'running'],
+        [5_001, 'undecided'],
+      ]) {
         aheadMs = Number(ms)
         expect((await store.read('order:k', null)).state, `after ${ms} ms`).to.equal(state)
         const second = await store.claim('order:k', { ...claim, owner: 'b' })

@@ -118,7 +118,8 @@ for (const kind of BOTH_STORES) {
       expect(again.headers.get('ETag')).to.equal('"v1"')
       expect(again.headers.get('X-Kept')).to.equal('yes')
       const personal = ['Set-Cookie', 'WWW-Authenticate', 'X-Request-Id', 'RateLimit-Remaining']
-      for (const name of [...personal, 'X-Foo']) expect(again.headers.get(name), name).to.equal(null)
+      for (const name of [...personal, 'X-Foo'])
+        expect(again.headers.get(name), name).to.equal(null)
     })
 
     const streams: Readonly<Record<string, () => unknown>> = {
@@ -135,7 +136,9 @@ for (const kind of BOTH_STORES) {
           },
         })
         const link = await world.link()
-        expect(await (await world.send('POST', link, { json: {} })).text()).to.equal('one,two,three')
+        expect(await (await world.send('POST', link, { json: {} })).text()).to.equal(
+          'one,two,three',
+        )
         expect(await (await world.send('GET', link)).text()).to.equal('one,two,three')
         expect((await world.send('POST', link, { json: {} })).status).to.equal(405)
         expect(world.runs).to.equal(1)

@@ -1,7 +1,7 @@
 /** Cases of the kind URI: links that lead where they say. */
 import { expect } from 'chai'
-import { rawRequest, responseOf } from 'post-once-exactly/testing'
 import { parsePoeLinks } from 'post-once-exactly'
+import { rawRequest, responseOf } from 'post-once-exactly/testing'
 import { expectSpent } from '../support/answers.js'
 import { ALL_WORLDS, nameOf, placeOrder, startWorld, type World } from '../support/world.js'
 

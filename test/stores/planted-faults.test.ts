@@ -4,11 +4,14 @@
  */
 import { expect } from 'chai'
 import type { Store } from '../../lib/engine/store.js'
+import type { SqliteStore } from '../../lib/stores/sqlite.js'
 import { storeContract } from '../../lib/testing/store-contract.js'
 import * as claims from './broken/claim-faults.js'
+import * as loose from './broken/loose-transactions.js'
 import { type PlainOptions, PlainStore } from './broken/plain-store.js'
 import * as records from './broken/record-faults.js'
 import { failuresOf, plainContract } from './helpers/plain-options.js'
+import { Files, sqliteContract } from './helpers/sqlite-files.js'
 
 type MakeStore = new (options: PlainOptions) => Store
 
@@ -52,6 +55,14 @@ const FAULTS: readonly (readonly [Broken: MakeStore, titles: readonly string[]])
   [records.StaysOpen, ['close: it may be repeated']],
 ]
 
+/** The same for transactions. */
+const LOOSE: readonly (readonly [spoil: (store: SqliteStore) => SqliteStore, titles: string[]])[] =
+  [
+    [loose.writesAtOnce, ['transaction: commit makes', 'transaction: rollback undoes']],
+    [loose.commitsBeforeItLooks, ['transaction: an owner that lost', 'transaction: a key that is']],
+    [loose.neverOver, ['transaction: once over', 'transaction: rolled back before it was used']],
+  ]
+
 describe('the store contract suite', () => {
   it('passes a plain store without a fault', async () => {
     expect(await failuresOf(storeContract(plainContract(PlainStore)))).to.deep.equal([])
@@ -69,6 +80,20 @@ describe('the store contract suite', () => {
       }
       for (const failure of failed) {
         expect(failure.message, `the message of '${failure.title}'`).to.have.length.above(10)
+      }
+    })
+  }
+
+  for (const [spoil, titles] of LOOSE) {
+    it(`catches transactions of the kind ${spoil.name}`, async () => {
+      const files = new Files()
+      const cases = storeContract(sqliteContract(files, spoil))
+      const transactional = cases.filter(each => each.title.startsWith('transaction:'))
+      const failed = (await failuresOf(transactional)).map(failure => failure.title)
+      files.remove()
+      for (const title of titles) {
+        const hit = failed.some(each => each.startsWith(title))
+        expect(hit, `'${title}' among ${failed.join(' | ')}`).to.equal(true)
       }
     })
   }

@@ -7,6 +7,10 @@
 import { LRUCache } from 'lru-cache'
 
 const LARGEST_SEGMENT_BYTES = 64 * 1_024
+/** In a shared segment: 16 bits for where a body starts and 14 for its length. */
+const LENGTH_BITS = 14
+/** The body has a segment to itself. */
+const WHOLE = -1
 const SEGMENTS_AT_LEAST = 64
 
 /** A stretch of memory that several bodies share. */
@@ -19,11 +23,10 @@ interface Segment {
   wanted: number
 }
 
-/** Where a body lies. */
+/** Where a body lies: two small integers, for the shelf alone to read. */
 export interface Place {
   readonly segment: number
-  readonly start: number
-  readonly length: number
+  readonly place: number
 }
 
 /** Keeps bodies up to a total size. */
@@ -53,12 +56,14 @@ export class BodyShelf {
    */
   put(body: Uint8Array): Place | null {
     if (body.byteLength > this.#maxBytes) return null
-    const segment = this.#segmentFor(body.byteLength)
+    const isWhole = body.byteLength * 4 >= this.#segmentBytes
+    const segment = isWhole ? this.#add(body.byteLength) : this.#segmentFor(body.byteLength)
     const start = segment.used
     segment.bytes.set(body, start)
     segment.used += body.byteLength
     segment.wanted += 1
-    return { segment: segment.id, start, length: body.byteLength }
+    const place = isWhole ? WHOLE : (start << LENGTH_BITS) | body.byteLength
+    return { segment: segment.id, place }
   }
 
   /**
@@ -66,15 +71,17 @@ export class BodyShelf {
    *
    * @returns a copy, or `null` when it was dropped
    */
-  get(place: Place): Uint8Array | null {
-    const segment = this.#segments.get(place.segment)
+  get({ segment: id, place }: Place): Uint8Array | null {
+    const segment = this.#segments.get(id)
     if (segment === undefined) return null
-    return segment.bytes.slice(place.start, place.start + place.length)
+    if (place === WHOLE) return segment.bytes.slice()
+    const start = place >> LENGTH_BITS
+    return segment.bytes.slice(start, start + (place & ((1 << LENGTH_BITS) - 1)))
   }
 
   /** Tells that nobody will ask for a body again. */
-  forget(place: Place): void {
-    const segment = this.#segments.peek(place.segment)
+  forget({ segment: id }: Place): void {
+    const segment = this.#segments.peek(id)
     if (segment === undefined) return
     segment.wanted -= 1
     if (segment.wanted > 0) return
@@ -83,7 +90,6 @@ export class BodyShelf {
   }
 
   #segmentFor(length: number): Segment {
-    if (length * 4 > this.#segmentBytes) return this.#add(length)
     const open = this.#open
     const fits = open !== null && open.used + length <= open.bytes.byteLength
     // An open segment that the cache has dropped is full for good: nothing in it can be found.

@@ -27,7 +27,7 @@ export interface SpentPart {
   readonly head: string
 }
 
-/** Where the body is: these two, or a place on the shelf. */
+/** Where the body is, in the place of a segment: nowhere. */
 export const NO_BODY = -1
 /** A body of no bytes, which is kept without a shelf. */
 export const EMPTY_BODY = -2
@@ -43,8 +43,7 @@ export class Entry {
   /** `null` when the store has let go of it. */
   content: RunningPart | string | null
   segment: number = NO_BODY
-  start = 0
-  length = 0
+  place = 0
 
   constructor(key: string, holder: Holder, keepUntilMs: number, content: RunningPart) {
     this.key = key

@@ -35,13 +35,17 @@ export class Files {
  * Options of the contract suite for sqlite stores, with a clock that the suite moves.
  *
  * @param files - where the files are made
+ * @param spoil - plants a fault in each store
  */
-export function sqliteContract(files: Files): StoreContractOptions<SqliteTransaction> {
+export function sqliteContract(
+  files: Files,
+  spoil: (store: SqliteStore) => SqliteStore = store => store,
+): StoreContractOptions<SqliteTransaction> {
   let nowMs = 1_800_000_000_000
   const now = () => nowMs
   const paths = new WeakMap<Store<SqliteTransaction>, string>()
   const open = (file: string): SqliteStore => {
-    const store = sqliteStore({ file, now })
+    const store = spoil(sqliteStore({ file, now }))
     paths.set(store, file)
     return store
   }

@@ -1,0 +1,334 @@
+/**
+ * The records of a memory store: claims, leases, outcomes, and what may go when.
+ *
+ * Every call is one synchronous step, so nothing of this process runs between its look and its
+ * write.
+ */
+import { randomBytes } from 'node:crypto'
+import type {
+  Claim,
+  ClaimReply,
+  OwnerReply,
+  ReadReply,
+  Store,
+  StoreCapabilities,
+  StoredOutcome,
+  StoredSecret,
+  StoreTime,
+} from '../../engine/store.js'
+import { PoeError } from '../../errors.js'
+import { BodyShelf } from './body-shelf.js'
+import {
+  claimedBy,
+  EMPTY_BODY,
+  Entry,
+  type Holder,
+  NEVER,
+  NO_BODY,
+  packSpent,
+  type RunningPart,
+  unpackSpent,
+  wasSpentBy,
+} from './entry.js'
+import { ExpiryHeap } from './expiry-heap.js'
+
+/** What claims under links that are bound to nobody have as their principal. */
+const EVERYBODY = '*'
+const EPOCH_BYTES = 9
+const EMPTY = new Uint8Array(0)
+
+/** What bounds a memory store. */
+export interface MemoryLimits {
+  readonly maxRecords: number
+  readonly maxPerPrincipal: number
+  readonly maxBodyBytes: number
+  readonly now: () => number
+}
+
+/** A store in this process's memory. */
+export class MemoryStore implements Store {
+  readonly capabilities: StoreCapabilities = Object.freeze({
+    durable: false,
+    crossProcess: false,
+    transactional: false,
+    nativeExpiry: false,
+  })
+  readonly #limits: MemoryLimits
+  readonly #startMs: number
+  readonly #entries = new Map<string, Entry>()
+  readonly #expiry = new ExpiryHeap<Entry>()
+  readonly #holders = new Map<string, Holder>()
+  readonly #shelf: BodyShelf
+  #epoch = freshEpoch()
+  #secrets: readonly StoredSecret[] | null = null
+  #closed = false
+
+  constructor(limits: MemoryLimits) {
+    this.#limits = limits
+    this.#startMs = Math.floor(limits.now())
+    this.#shelf = new BodyShelf(limits.maxBodyBytes)
+  }
+
+  async claim(key: string, claim: Claim): Promise<ClaimReply> {
+    const nowMs = this.#open()
+    const entry = this.#entries.get(key)
+    if (entry !== undefined) {
+      const found = this.#look(entry, nowMs)
+      if (found !== null) return this.#isOwn(entry, found.state, claim, nowMs) ?? found
+    }
+    if (nowMs > claim.claimByMs) return { nowMs, state: 'late' }
+    if (claim.epoch !== null && claim.epoch !== this.#epoch) return { nowMs, state: 'wrong-epoch' }
+    if (claim.tokenExpiresMs !== null && nowMs > claim.tokenExpiresMs) {
+      return { nowMs, state: 'expired' }
+    }
+    return { nowMs, state: this.#take(key, entry, claim, nowMs) ? 'claimed' : 'full' }
+  }
+
+  async renew(key: string, owner: string, leaseMs: number): Promise<OwnerReply> {
+    const nowMs = this.#open()
+    const running = this.#runningOf(key, owner)
+    if (running !== null) running.leaseUntilMs = nowMs + leaseMs
+    return { nowMs, state: running === null ? 'stale' : 'ok' }
+  }
+
+  async mark(key: string, owner: string): Promise<OwnerReply> {
+    const nowMs = this.#open()
+    const running = this.#runningOf(key, owner)
+    if (running !== null) running.onSilence = 'undecided'
+    return { nowMs, state: running === null ? 'stale' : 'ok' }
+  }
+
+  async complete(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
+    const nowMs = this.#open()
+    const entry = this.#entries.get(key)
+    if (entry === undefined || entry.content === null) return { nowMs, state: 'stale' }
+    if (typeof entry.content === 'string') {
+      return { nowMs, state: wasSpentBy(entry.content, owner) ? 'ok' : 'stale' }
+    }
+    if (entry.content.owner !== owner) return { nowMs, state: 'stale' }
+    this.#spend(entry, entry.content.fingerprint, owner, outcome)
+    return { nowMs, state: 'ok' }
+  }
+
+  async attachBody(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
+    const nowMs = this.#open()
+    const entry = this.#entries.get(key)
+    if (typeof entry?.content !== 'string' || !wasSpentBy(entry.content, owner)) {
+      return { nowMs, state: 'stale' }
+    }
+    this.#forgetBody(entry)
+    this.#spend(entry, unpackSpent(entry.content).fingerprint, owner, outcome)
+    return { nowMs, state: 'ok' }
+  }
+
+  async release(key: string, owner: string): Promise<OwnerReply> {
+    const nowMs = this.#open()
+    const entry = this.#entries.get(key)
+    if (entry === undefined || this.#runningOf(key, owner) === null)
+      return { nowMs, state: 'stale' }
+    this.#remove(entry)
+    return { nowMs, state: 'ok' }
+  }
+
+  async read(key: string, epoch: string | null): Promise<ReadReply> {
+    const nowMs = this.#open()
+    const entry = this.#entries.get(key)
+    const found = entry === undefined ? null : this.#look(entry, nowMs)
+    if (found !== null) return found
+    return { nowMs, state: epoch === null || epoch === this.#epoch ? 'none' : 'wrong-epoch' }
+  }
+
+  async settle(
+    key: string,
+    expectedOwner: string,
+    verdict: StoredOutcome | 'free',
+  ): Promise<OwnerReply> {
+    const nowMs = this.#open()
+    const entry = this.#entries.get(key)
+    const running = this.#runningOf(key, expectedOwner)
+    const isLapsed = running !== null && running.leaseUntilMs <= nowMs
+    if (entry === undefined || !isLapsed || running.onSilence !== 'undecided') {
+      return { nowMs, state: 'stale' }
+    }
+    if (verdict === 'free') this.#remove(entry)
+    else this.#spend(entry, running.fingerprint, '', verdict)
+    return { nowMs, state: 'ok' }
+  }
+
+  async epoch(): Promise<StoreTime & { readonly epochs: readonly string[] }> {
+    return { nowMs: this.#open(), epochs: [this.#epoch] }
+  }
+
+  async rotateEpoch(): Promise<void> {
+    this.#open()
+    this.#epoch = freshEpoch()
+  }
+
+  async secrets(proposed: readonly StoredSecret[]): Promise<readonly StoredSecret[]> {
+    this.#open()
+    if (this.#secrets === null && proposed.length > 0) {
+      this.#secrets = proposed.map(({ id, key }) => Object.freeze({ id, key }))
+    }
+    return this.#secrets ?? []
+  }
+
+  async purge(limit: number): Promise<{ readonly removed: number; readonly more: boolean }> {
+    const nowMs = this.#open()
+    let removed = 0
+    while (removed < limit && this.#removeExpired(nowMs)) removed += 1
+    return { removed, more: this.#mayGo(nowMs) !== null }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#entries.clear()
+    this.#holders.clear()
+  }
+
+  /** Gives the time, and refuses to work after `close`. */
+  #open(): number {
+    if (this.#closed) throw new PoeError('ERR_POE_STORE_CLOSED')
+    return Math.floor(this.#limits.now())
+  }
+
+  /** What a record says now; `null` for one that is free. */
+  #look(entry: Entry, nowMs: number) {
+    const { content, holder } = entry
+    if (content === null) return null
+    if (typeof content === 'string') {
+      const spent = unpackSpent(content)
+      const outcome = { head: spent.head, body: this.#bodyOf(entry) }
+      return { nowMs, state: 'spent', outcome, ...claimedBy(holder, spent) } as const
+    }
+    const leaseLeftMs = content.leaseUntilMs - nowMs
+    const by = claimedBy(holder, content)
+    if (leaseLeftMs > 0) return { nowMs, state: 'running', leaseLeftMs, ...by } as const
+    if (content.onSilence === 'free') return null
+    const { owner, leaseUntilMs: sinceMs } = content
+    return { nowMs, state: 'undecided', owner, sinceMs, ...by } as const
+  }
+
+  /** A claim that was sent twice: its lease counts anew, but not from later than it could have. */
+  #isOwn(entry: Entry, state: string, claim: Claim, nowMs: number): ClaimReply | null {
+    const { content } = entry
+    if (state !== 'running' || content === null || typeof content === 'string') return null
+    if (content.owner !== claim.owner) return null
+    const untilMs = Math.min(nowMs, claim.claimByMs) + claim.leaseMs
+    content.leaseUntilMs = Math.max(content.leaseUntilMs, untilMs)
+    return { nowMs, state: 'claimed' }
+  }
+
+  /** The record's running part while it is this owner's, lapsed or not. */
+  #runningOf(key: string, owner: string): RunningPart | null {
+    const content = this.#entries.get(key)?.content
+    if (content === undefined || content === null || typeof content === 'string') return null
+    return content.owner === owner ? content : null
+  }
+
+  #take(key: string, free: Entry | undefined, claim: Claim, nowMs: number): boolean {
+    if (free !== undefined && free.holder.principal === claim.principal) {
+      // The free record's place is taken over, so that taking it never counts twice.
+      this.#remove(free)
+    } else {
+      if (!this.#hasRoomFor(claim.principal, nowMs)) return false
+      if (free !== undefined) this.#remove(free)
+      else if (!this.#makeRoom(nowMs)) return false
+    }
+    this.#add(key, claim, nowMs)
+    return true
+  }
+
+  #hasRoomFor(principal: string, nowMs: number): boolean {
+    const { maxPerPrincipal } = this.#limits
+    const isFull = () => (this.#holders.get(principal)?.records ?? 0) >= maxPerPrincipal
+    if (principal === EVERYBODY || !isFull()) return true
+    // Whose records have had their time is only known at the heap's top, so take all that have.
+    while (isFull() && this.#removeExpired(nowMs));
+    return !isFull()
+  }
+
+  #makeRoom(nowMs: number): boolean {
+    if (this.#entries.size < this.#limits.maxRecords) return true
+    return this.#removeExpired(nowMs)
+  }
+
+  #add(key: string, claim: Claim, nowMs: number): void {
+    const { owner, fingerprint, principal, onSilence } = claim
+    const holder = this.#holders.get(principal) ?? { principal, records: 0 }
+    if (holder.records === 0) this.#holders.set(principal, holder)
+    holder.records += 1
+    const keepUntilMs =
+      claim.keepUntilMs === null
+        ? NEVER
+        : Math.max(0, Math.floor(claim.keepUntilMs - this.#startMs))
+    const leaseUntilMs = nowMs + claim.leaseMs
+    const part: RunningPart = { owner, fingerprint, leaseUntilMs, onSilence }
+    const entry = new Entry(key, holder, keepUntilMs, part)
+    this.#entries.set(key, entry)
+    if (keepUntilMs !== NEVER) this.#expiry.push(entry)
+  }
+
+  #remove(entry: Entry): void {
+    this.#entries.delete(entry.key)
+    this.#forgetBody(entry)
+    entry.content = null
+    entry.holder.records -= 1
+    if (entry.holder.records === 0) this.#holders.delete(entry.holder.principal)
+    if (entry.keepUntilMs !== NEVER) this.#expiry.noteGone()
+  }
+
+  /** The record that is longest past its time, unless somebody is at work on it. */
+  #mayGo(nowMs: number): Entry | null {
+    while (true) {
+      const entry = this.#expiry.peek()
+      if (entry === undefined || nowMs <= entry.keepUntilMs + this.#startMs) return null
+      const { content } = entry
+      if (content === null || typeof content === 'string') return entry
+      if (content.leaseUntilMs <= nowMs) return entry
+      this.#expiry.pop()
+      entry.keepUntilMs = content.leaseUntilMs - this.#startMs
+      this.#expiry.push(entry)
+    }
+  }
+
+  #removeExpired(nowMs: number): boolean {
+    const entry = this.#mayGo(nowMs)
+    if (entry === null) return false
+    this.#expiry.pop()
+    entry.keepUntilMs = NEVER
+    this.#remove(entry)
+    return true
+  }
+
+  #spend(
+    entry: Entry,
+    fingerprint: string | null,
+    owner: string,
+    { head, body }: StoredOutcome,
+  ): void {
+    entry.content = packSpent({ owner, fingerprint, head })
+    if (body === null) return
+    if (body.byteLength === 0) {
+      entry.segment = EMPTY_BODY
+      return
+    }
+    const place = this.#shelf.put(body)
+    if (place === null) return
+    entry.segment = place.segment
+    entry.place = place.place
+  }
+
+  #bodyOf(entry: Entry): Uint8Array | null {
+    if (entry.segment === NO_BODY) return null
+    return entry.segment === EMPTY_BODY ? EMPTY : this.#shelf.get(entry)
+  }
+
+  #forgetBody(entry: Entry): void {
+    if (entry.segment >= 0) this.#shelf.forget(entry)
+    entry.segment = NO_BODY
+  }
+}
+
+function freshEpoch(): string {
+  return randomBytes(EPOCH_BYTES).toString('base64url')
+}
