@@ -2,13 +2,14 @@
  * Opens what a shop keeps: links, outcomes and orders, in one place. With sqlite an order is
  * written in the transaction that also makes its link spent, so both are there or neither.
  */
+
+import type { Store } from 'post-once-exactly'
 import { memoryStore } from 'post-once-exactly/stores/memory'
 import {
   type SqliteStore,
   type SqliteTransaction,
   sqliteStore,
 } from 'post-once-exactly/stores/sqlite'
-import type { Store } from '../../lib/engine/store.js'
 import { LIST_LIMIT, memoryBook, type Order, type OrderBook } from './orders.js'
 import { SettingError, type StoreSetting } from './settings.js'
 

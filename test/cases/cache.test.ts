@@ -121,7 +121,7 @@ for (const kind of BOTH_STORES) {
       }
     })
 
-    it('[CACHE-03, POE-3-19] preflights pass in every state, and scripts may see the fields', async () => {
+    it('[CACHE-03, POE-3-19] preflights pass in every state; scripts see the fields', async () => {
       world = await startWorld(kind, {
         extend: app => {
           const layer = cors({ ...corsFields, origin: 'https://shop.example' })

@@ -76,7 +76,7 @@ for (const kind of BOTH_STORES) {
       expect(world.events).to.deep.include({ type: 'spent', key: world.effects[0], late: true })
     })
 
-    it('[LOCK-05] who looked before the end finds the end: spent for it and all after', async () => {
+    it('[LOCK-05] who looked before the end finds the end: spent, also for all after', async () => {
       const paused = latch()
       let snapshots = 0
       const { clock, door, link } = await start({
@@ -145,12 +145,12 @@ for (const kind of BOTH_STORES) {
       const title = fails ? 'a reported failure frees the link' : 'the link is spent all the same'
       it(`[LOCK-03] after edits to body, user and path, ${title}`, async () => {
         world = await startWorld(kind, {
-          poe: { principal: ctx => ctx.state['user'] ?? ctx.get('X-User') },
+          poe: { principal: ctx => ctx.state.user ?? ctx.get('X-User') },
           handler: (ctx, here) => {
             const body = ctx.request.body as Record<string, unknown>
-            body['processed'] = true
-            delete body['sku']
-            ctx.state['user'] = 'somebody else'
+            body.processed = true
+            delete body.sku
+            ctx.state.user = 'somebody else'
             ctx.path = '/elsewhere'
             ctx.params = { token: 'x' }
             ctx.method = 'PUT'
@@ -167,7 +167,7 @@ for (const kind of BOTH_STORES) {
         } else expect(first.status).to.equal(201)
         const repeat = await world.send('POST', link, { ...JSON_BODY, headers })
         const document = await expectSpent(repeat, '/orders/1', link)
-        expect(document['payloadMatches'], 'the bytes as sent').to.equal(true)
+        expect(document.payloadMatches, 'the bytes as sent').to.equal(true)
         expect(world.effects).to.have.lengthOf(1)
       })
     }

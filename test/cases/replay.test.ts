@@ -175,7 +175,7 @@ for (const kind of BOTH_STORES) {
       expect(world.runs).to.equal(1)
     })
 
-    it('[REPLAY-09] a stream that breaks: the client sees it break, nothing runs again', async () => {
+    it('[REPLAY-09] a stream that breaks is seen to break, and nothing runs again', async () => {
       world = await startWorld(kind, {
         handler: ctx => {
           ctx.status = 201

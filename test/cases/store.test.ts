@@ -66,7 +66,7 @@ describe('transactional resources on sqlite', () => {
     expect((await world.send('POST', slow, { headers: { 'X-Sku': 'again' } })).status).to.equal(201)
   })
 
-  it('[STORE-09] a handler that commits by itself is stopped, and nothing is half done', async () => {
+  it('[STORE-09] a handler that commits by itself is stopped; nothing is half done', async () => {
     await start({
       handler: async (ctx, here) => {
         const tx = txOf(ctx.poe)
@@ -83,7 +83,7 @@ describe('transactional resources on sqlite', () => {
     expect(rowsOf(world)).to.deep.equal([{ sku: 'tea' }])
   })
 
-  it('[POE-A-1] a transaction that is open for too long is a 503, and nothing happened', async () => {
+  it('[POE-A-1] a transaction open for too long is a 503, and nothing happened', async () => {
     const door = latch()
     await start({
       handler: async (ctx, here) => {

@@ -2,8 +2,9 @@
  * `kill -9`, the failure that gives no warning: what a client that asks again is told, and how
  * often the effect took place.
  */
-import { expect } from 'chai'
+
 import { setTimeout as pause } from 'node:timers/promises'
+import { expect } from 'chai'
 import { expectProblem } from '../support/answers.js'
 import { seededRandom, until } from '../support/meeting.js'
 import { makeSite, type ServerProcess, type Site } from '../support/server-process.js'
@@ -21,7 +22,7 @@ describe('kill -9 of a server on a sqlite file', function () {
   })
   afterEach(() => site.close())
 
-  it('[POE-2-4, POE-2-7] between POST and retry: 405 with the result, GET the first bytes', async () => {
+  it('[POE-2-4, POE-2-7] between POST and retry: 405, and GET gives the first bytes', async () => {
     const [first, second] = await Promise.all([site.serve(), site.serve()])
     const link = await first.link()
     const answer = await first.send('POST', link)
@@ -39,7 +40,7 @@ describe('kill -9 of a server on a sqlite file', function () {
     expect(site.effectsOf(link)).to.equal(1)
   })
 
-  it('[POE-2-20] in mid-handler, external: undecided after the lease, never a second effect', async () => {
+  it('[POE-2-20] in mid-handler, external: undecided, never a second effect', async () => {
     const options = { leaseMs: 300, waitMs: 0 }
     const [first, second] = await Promise.all([site.serve(options), site.serve(options)])
     const [before = '', after = ''] = await first.links(2)
@@ -59,7 +60,7 @@ describe('kill -9 of a server on a sqlite file', function () {
     expect([site.effectsOf(before), site.effectsOf(after)]).to.deep.equal([0, 1])
   })
 
-  it('[POE-2-20, POE-A-1] in mid-handler, transactional: the retry runs, and there is one row', async () => {
+  it('[POE-2-20, POE-A-1] in mid-handler, transactional: the retry runs, one row', async () => {
     const options = { leaseMs: 300, waitMs: 5_000, transactional: true }
     const [first, second] = await Promise.all([site.serve(options), site.serve(options)])
     const link = await first.link()

@@ -2,12 +2,18 @@
  * Twenty requests at one link, their last bytes released at once, over many rounds: exactly one
  * success and one effect in each.
  */
+
+import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
-import { type RawResult, releaseTogether, requestBytes, responseOf } from '../../lib/testing/raw-http.js'
+import {
+  type RawResult,
+  releaseTogether,
+  requestBytes,
+  responseOf,
+} from '../../lib/testing/raw-http.js'
 import { aroundStore } from '../support/around-store.js'
 import { makeSite, type ServerProcess, type Site } from '../support/server-process.js'
 import { startWorld, type World } from '../support/world.js'
-import { setTimeout as pause } from 'node:timers/promises'
 
 const ROUNDS = 200
 const SOCKETS = 20
@@ -33,7 +39,12 @@ describe('twenty sockets released at once', function () {
       const links = (await servers[0]?.links(ROUNDS)) ?? []
       expect(links).to.have.lengthOf(ROUNDS)
       for (const link of links) {
-        expectOneWinner(await releaseAt(servers.map(server => server.port), link))
+        expectOneWinner(
+          await releaseAt(
+            servers.map(server => server.port),
+            link,
+          ),
+        )
       }
       const effects = site.effects()
       expect(effects).to.have.lengthOf(ROUNDS)
@@ -43,7 +54,10 @@ describe('twenty sockets released at once', function () {
     it('catches a planted store that looks first and takes afterwards', async () => {
       const servers = await serveTwo({ looksThenTakes: true })
       const link = (await servers[0]?.link()) ?? ''
-      await releaseAt(servers.map(server => server.port), link)
+      await releaseAt(
+        servers.map(server => server.port),
+        link,
+      )
       expect(site.effectsOf(link)).to.be.above(1)
     })
   })
@@ -88,7 +102,13 @@ async function releaseAt(ports: readonly number[], link: string): Promise<number
 /** The others are told 405 or, where they did not wait for the end, 409. */
 function expectOneWinner(statuses: readonly number[]): void {
   const told = `statuses ${statuses.join(' ')}`
-  expect(statuses.filter(status => status === 201), `one success; ${told}`).to.have.lengthOf(1)
+  expect(
+    statuses.filter(status => status === 201),
+    `one success; ${told}`,
+  ).to.have.lengthOf(1)
   const others = statuses.filter(status => status !== 201)
-  expect(others.every(status => status === 405 || status === 409), told).to.equal(true)
+  expect(
+    others.every(status => status === 405 || status === 409),
+    told,
+  ).to.equal(true)
 }

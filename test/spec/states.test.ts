@@ -20,7 +20,7 @@ import { ALL_WORLDS, nameOf } from '../support/world.js'
 const SPEAKS_POE = [{}, { POE: '1' }] as const
 
 for (const kind of ALL_WORLDS) {
-  describe(`a POE resource (${nameOf(kind)})`, () => {
+  describe(`[POE-1-3, POE-2-17, H-LINK-1, H-LOC-1, H-RA-1] ${nameOf(kind)}`, () => {
     for (const row of STATES) {
       if (row.store !== undefined && row.store !== kind.store) continue
       it(`${row.title}: each method is answered as the table says`, async () => {

@@ -74,7 +74,7 @@ describe('sqliteStore between processes', () => {
     expect(ticks, `of ${tookMs / 10} ticks`).to.be.above(tookMs / 20)
   })
 
-  it('gives up after lockWaitMs, for writes and transactions alike, and works again later', async () => {
+  it('gives up after lockWaitMs, for writes and transactions, and works again', async () => {
     const store = open({ lockWaitMs: 200 })
     expect(await claimState(store, 'mine')).to.equal('claimed')
     const holder = fork()

@@ -131,8 +131,9 @@ describe('sqliteStore', () => {
     })
 
     it('a driver that is not installed', async () => {
+      const module = JSON.stringify(helper('../../../lib/stores/sqlite.ts'))
       const code = `
-        const { sqliteStore } = await import(${JSON.stringify(helper('../../../lib/stores/sqlite.ts'))})
+        const { sqliteStore } = await import(${module})
         try { sqliteStore('x.db') } catch (error) { console.log(error.message) }`
       const flags = [...process.execArgv, '--import', helper('no-driver.mjs')]
       const script = ['--input-type=module', '--eval', code]
@@ -163,8 +164,8 @@ describe('sqliteStore', () => {
     const store = sqliteStore(files.fresh())
     const records = 4_000
     const digest = (index: number) => Buffer.from(`${index}`.padStart(16)).toString('base64url')
-    const head = (index: number) =>
-      `[201,[["content-type","application/json; charset=utf-8"],["location","/orders/${index}"]],"k"]`
+    const type = '["content-type","application/json; charset=utf-8"]'
+    const head = (index: number) => `[201,[${type},["location","/orders/${index}"]],"k"]`
     const spend = async (index: number) => {
       const key = `order\n${digest(index)}`
       const owner = `owner-${index}`.padEnd(21, '-')

@@ -79,7 +79,7 @@ async function start(): Promise<void> {
     ctx.body = { link: ctx.poe.link('order') }
   })
   router.get('/links', ctx => {
-    const count = Number(ctx.query['count'] ?? 1)
+    const count = Number(ctx.query.count ?? 1)
     ctx.body = Array.from({ length: count }, () => ctx.poe.link('order'))
   })
   const resource = { name: 'order', path: '/orders/once/:token', transactional }

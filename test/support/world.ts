@@ -140,18 +140,7 @@ export async function startWorld(kind: WorldKind, options: WorldOptions = {}): P
       const { link } = (await response.json()) as { link: string }
       return link
     },
-    send: (method, path, { json, ...init } = {}) => {
-      const headers = new Headers(init.headers)
-      if (json !== undefined) headers.set('Content-Type', 'application/json')
-      const body = json === undefined ? init.body : JSON.stringify(json)
-      return fetch(new URL(path, base), {
-        redirect: 'manual',
-        ...init,
-        method,
-        headers,
-        ...(body != null && { body, duplex: 'half' }),
-      } as RequestInit)
-    },
+    send: (method, path, init) => send(new URL(path, base), method, init),
     async close() {
       server.closeAllConnections()
       await new Promise(resolve => server.close(resolve))
@@ -160,6 +149,24 @@ export async function startWorld(kind: WorldKind, options: WorldOptions = {}): P
     },
   }
   return world
+}
+
+/** Sends a request as it is; redirects are not followed. */
+function send(
+  url: URL,
+  method: string,
+  { json, ...init }: RequestInit & { json?: unknown } = {},
+): Promise<Response> {
+  const headers = new Headers(init.headers)
+  if (json !== undefined) headers.set('Content-Type', 'application/json')
+  const body = json === undefined ? init.body : JSON.stringify(json)
+  return fetch(url, {
+    redirect: 'manual',
+    ...init,
+    method,
+    headers,
+    ...(body != null && { body, duplex: 'half' }),
+  } as RequestInit)
 }
 
 /** What cannot be decoded is the client's mistake, also where the parser names no status. */

@@ -3,7 +3,8 @@
  *
  * It is not the one of the write queue: what a handler leaves behind (temporary tables, pragmas,
  * functions, an error that sticks) then never touches a claim, and a connection that cannot be
- * brought back, or that a handler has changed for the next one, is thrown away. Only one transaction at a time is open on it, by the queue's turns.
+ * brought back, or that a handler has changed for the next one, is thrown away. Only one
+ * transaction at a time is open on it, by the queue's turns.
  */
 import type BetterSqlite3 from 'better-sqlite3'
 import { LRUCache } from 'lru-cache'

@@ -60,7 +60,8 @@ export const WAS_SPENT_BY: string = `
 
 /** Replaces what an owner recorded. */
 export const REPLACE_OUTCOME: string = `
-  UPDATE poe_spent SET head = ?, body = ? WHERE substr(key_hash, 1, 6) = ? AND key_hash = ? AND owner = ?`
+  UPDATE poe_spent SET head = ?, body = ?
+  WHERE substr(key_hash, 1, 6) = ? AND key_hash = ? AND owner = ?`
 
 /** Frees an owner's key. */
 export const RELEASE = 'DELETE FROM poe_claim WHERE key = ? AND owner = ?'

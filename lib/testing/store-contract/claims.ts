@@ -13,7 +13,12 @@ import {
 
 /** Cases about `claim`. */
 export function claimCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
-  return [...whoGetsIt(options), ...orderOfChecks(options), ...edges(options)]
+  return [
+    ...whoGetsIt(options),
+    ...whoseItStays(options),
+    ...orderOfChecks(options),
+    ...edges(options),
+  ]
 }
 
 function whoGetsIt<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
@@ -68,6 +73,11 @@ function whoGetsIt<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
         assert.equal(late.state, 'late', 'a free key that its last owner claims late')
       },
     ),
+  ]
+}
+
+function whoseItStays<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
+  return [
     storeCase(
       options,
       'claim: a spent key stays spent, also for the owner that spent it',

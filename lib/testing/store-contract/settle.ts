@@ -6,6 +6,10 @@ import { answer, type StoreCase, type StoreContractOptions, storeCase } from './
 
 /** Cases about `settle`. */
 export function settleCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
+  return [...settleEachWay(options), ...settleOnce(options)]
+}
+
+function settleEachWay<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
   return [
     storeCase(options, 'settle: with an outcome the undecided key is spent', async trial => {
       await trial.fallSilent('key', 'a', { fingerprint: 'print', principal: 'ann' })
@@ -48,6 +52,11 @@ export function settleCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] 
         await trial.expectState('none', 'none', 'settle makes no record')
       },
     ),
+  ]
+}
+
+function settleOnce<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
+  return [
     storeCase(
       options,
       '[LOCK-05] settle: what the owner did meanwhile is not undone',

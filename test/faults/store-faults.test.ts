@@ -1,0 +1,120 @@
+/** The store goes away, comes back, is slow or silent: refused in time, and nothing runs late. */
+
+import { setTimeout as pause } from 'node:timers/promises'
+import { expect } from 'chai'
+import { expectProblem } from '../support/answers.js'
+import { aroundStore, storeSwitch } from '../support/around-store.js'
+import { until } from '../support/meeting.js'
+import { BOTH_STORES, nameOf, startWorld, type World } from '../support/world.js'
+
+for (const kind of BOTH_STORES) {
+  describe(`the store fails, ${nameOf(kind)}`, function () {
+    this.timeout(20_000)
+    let world: World
+    afterEach(() => world.close())
+
+    for (const mode of ['down', 'silent'] as const) {
+      it(`[FAIL-07] ${mode}: 503 in time, nothing runs, and back without a restart`, async () => {
+        const lever = storeSwitch()
+        // A sqlite store asks for longer than the second that others get: it waits for file locks.
+        const boundMs = kind.store === 'sqlite' ? 4_500 : 1_000
+        world = await startWorld(kind, { wrapStore: lever.wrap })
+        const link = await world.link()
+        lever.mode = mode
+        for (const method of ['POST', 'GET', 'OPTIONS', 'PUT']) {
+          const startedMs = performance.now()
+          const refused = await world.send(method, link, method === 'POST' ? { json: {} } : {})
+          expect(performance.now() - startedMs, method).to.be.below(boundMs)
+          expect(refused.headers.get('Retry-After'), method).to.equal('1')
+          expect(refused.headers.get('Allow'), method).to.equal(null)
+          await (method === 'OPTIONS' ? refused.text() : expectProblem(refused, 503, 'store-down'))
+        }
+        const page = await world.send('GET', '/page')
+        expect(await page.json()).to.deep.equal({ link: null })
+        lever.mode = 'up'
+        await until(async () => (await world.link()) !== null, 'links are back', 6_000)
+        expect(world.runs, 'nothing ran meanwhile, or late').to.equal(0)
+        expect((await world.send('POST', link, { json: {} })).status).to.equal(201)
+        const types = world.events.map(({ type }) => type)
+        expect(types.filter(type => type === 'store-down' || type === 'store-back')).to.deep.equal([
+          'store-down',
+          'store-back',
+        ])
+      })
+    }
+
+    it('[STORE-05] a claim whose reply is lost is taken back; the link works again', async () => {
+      let lost = 0
+      world = await startWorld(kind, {
+        wrapStore: store =>
+          aroundStore(store, async (method, _key, call) => {
+            const reply = await call()
+            if (method === 'claim' && lost++ === 0) throw new Error('the reply is lost')
+            return reply
+          }),
+      })
+      const link = await world.link()
+      expect((await world.send('POST', link, { json: {} })).status).to.equal(503)
+      await until(
+        async () => (await world.send('POST', link, { json: {} })).status !== 503,
+        'it is back',
+      )
+      await until(async () => (await world.send('GET', link)).status === 200, 'it is spent', 8_000)
+      expect(world.effects).to.have.length(1)
+    })
+
+    it('lost after the success: the answer is sent, and recorded when possible', async () => {
+      const lever = storeSwitch()
+      world = await startWorld(kind, {
+        poe: { recordForMs: 200 },
+        wrapStore: lever.wrap,
+        handler: (ctx, here) => {
+          here.effects.push('order')
+          lever.mode = 'down'
+          ctx.status = 201
+          ctx.body = 'done'
+        },
+      })
+      const link = await world.link()
+      const first = await world.send('POST', link, { json: {} })
+      expect([first.status, await first.text()]).to.deep.equal([201, 'done'])
+      expect(world.events.map(({ type }) => type)).to.include('unrecorded')
+      lever.mode = 'up'
+      await until(async () => (await world.send('GET', link)).status === 200, 'recorded', 8_000)
+      expect((await world.send('POST', link, { json: {} })).status).to.equal(405)
+      expect(world.effects).to.have.length(1)
+    })
+
+    it('a slow store only makes it slow', async () => {
+      world = await startWorld(kind, {
+        wrapStore: store =>
+          aroundStore(store, async (_method, _key, call) => {
+            await pause(50)
+            return call()
+          }),
+      })
+      const link = await world.link()
+      const answers = await Promise.all(
+        Array.from({ length: 4 }, () => world.send('POST', link, { json: {} })),
+      )
+      const statuses = answers.map(({ status }) => status).toSorted((a, b) => a - b)
+      expect(statuses).to.deep.equal([201, 405, 405, 405])
+      expect(world.effects).to.have.length(1)
+    })
+
+    it('`dangerouslyRunUnprotected` runs, loudly', async () => {
+      const lever = storeSwitch()
+      world = await startWorld(kind, {
+        poe: { dangerouslyRunUnprotected: true },
+        wrapStore: lever.wrap,
+      })
+      const link = await world.link()
+      lever.mode = 'down'
+      for (let time = 0; time < 2; time += 1) {
+        expect((await world.send('POST', link, { json: {} })).status).to.equal(201)
+      }
+      expect(world.events.filter(({ type }) => type === 'unprotected')).to.have.length(2)
+      lever.mode = 'up'
+    })
+  })
+}
