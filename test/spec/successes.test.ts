@@ -60,6 +60,42 @@ for (const kind of BOTH_STORES) {
       }
     })
 
+    it('[FAIL-11, POE-2-19] what middleware outside said is not what the handler says', async () => {
+      world = await startWorld(kind, {
+        outside: [
+          async (ctx, next) => {
+            ctx.status = 202
+            await next()
+          },
+        ],
+        handler: (ctx, here) => {
+          if (here.runs > 1) ctx.body = 'done'
+        },
+      })
+      const link = await world.link()
+      const nothing = await world.send('POST', link, { json: {} })
+      expect([nothing.status, allowed(nothing)]).to.deep.equal([404, ['OPTIONS', 'POST']])
+      expect((await world.send('POST', link, { json: {} })).status).to.equal(200)
+      expect((await world.send('POST', link, { json: {} })).status).to.equal(405)
+    })
+
+    it('[FAIL-11] a login page in front of the claim uses nothing up', async () => {
+      world = await startWorld(kind, {
+        outside: [
+          async (ctx, next) => {
+            if (ctx.get('X-User') !== '') return await next()
+            ctx.redirect('/login')
+          },
+        ],
+      })
+      const headers = { 'X-User': 'ann' }
+      const link = await world.link({ headers })
+      const bounced = await world.send('POST', link, { json: {} })
+      expect([bounced.status, bounced.headers.get('Allow')]).to.deep.equal([302, null])
+      expect((await world.send('POST', link, { json: {}, headers })).status).to.equal(201)
+      expect(world.runs).to.equal(1)
+    })
+
     it('[POE-2-9, H-303-1, FAIL-05] after a 303 a GET leads to the same place', async () => {
       await start(() => 303)
       const link = await world.link()

@@ -145,6 +145,28 @@ describe('memoryStore', () => {
       }
     })
 
+    it('a new one is kept also after the segment that was being filled has gone', async () => {
+      const store = memoryStore({ maxBodyBytes: 64_000 })
+      await spend(store, 'small', {}, outcome('x'.repeat(100)))
+      for (let index = 0; index < 64; index += 1) {
+        await spend(store, `large-${index}`, {}, outcome('x'.repeat(1_000)))
+      }
+      expect(await hasBody(store, 'small'), 'the longest unread').to.equal(false)
+      await spend(store, 'new', {}, outcome('new'))
+      expect(await hasBody(store, 'new')).to.equal(true)
+    })
+
+    it('one that goes takes none of its segment along', async () => {
+      const store = memoryStore()
+      await spend(store, 'one', {}, outcome('one'))
+      await spend(store, 'two', {}, outcome('two'))
+      await store.attachBody('one', 'x', { head: '[]', body: null })
+      expect([await hasBody(store, 'one'), await hasBody(store, 'two')]).to.deep.equal([
+        false,
+        true,
+      ])
+    })
+
     it('they stay bounded when records come and go', async () => {
       let nowMs = 1_000
       const store = memoryStore({ maxRecords: 10, maxBodyBytes: 200_000, now: () => nowMs })
@@ -184,6 +206,18 @@ describe('memoryStore', () => {
 })
 
 describe('the heap of what may go', () => {
+  it('gives entries in their order', () => {
+    const heap = new ExpiryHeap<{ keepUntilMs: number; gone: boolean }>()
+    const times = Array.from({ length: 500 }, (_, index) => (index * 7_919) % 1_009)
+    for (const keepUntilMs of times) heap.push({ keepUntilMs, gone: false })
+    const order: number[] = []
+    for (let entry = heap.peek(); entry !== undefined; entry = heap.peek()) {
+      order.push(entry.keepUntilMs)
+      heap.pop()
+    }
+    expect(order).to.deep.equal(times.sort((one, other) => one - other))
+  })
+
   it('gives entries in their order, with dead ones in between', () => {
     const heap = new ExpiryHeap<{ keepUntilMs: number; gone: boolean }>()
     const entries = Array.from({ length: 1_000 }, (_, index) => {

@@ -23,6 +23,7 @@ const FAULTS: readonly (readonly [Broken: MakeStore, titles: readonly string[]])
   ],
   [claims.ForgetsItsOwnClaim, ['[STORE-05] claim: sent twice']],
   [claims.ClaimsAfresh, ['claim: sent twice, it shortens no lease and takes no mark back']],
+  [claims.CountsFromTheFirst, ['claim: sent twice, its lease counts from']],
   [claims.IgnoresClaimBy, ['claim: a late one is refused', 'claim: late comes before']],
   [claims.IgnoresTokenExpiry, ['claim: no record is made after', '[EXP-05] purge']],
   [claims.ChecksEpochFirst, ['claim: a record answers as it is', 'rotateEpoch:']],

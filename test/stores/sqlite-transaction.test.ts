@@ -147,6 +147,15 @@ describe('transactions of sqliteStore', () => {
     expect(effects()).to.deep.equal([])
   })
 
+  it('keeps nothing when the key is no longer its own at the commit', async () => {
+    const { handle, commit } = bound(await begin())
+    await handle.run(insert('one'))
+    await handle.run('DELETE FROM poe_claim')
+    expect((await commit(outcome())).state).to.equal('stale')
+    expect(effects()).to.deep.equal([])
+    expect((await store.read('key', null)).state).to.equal('running')
+  })
+
   it('gives no handler a connection that another has changed', async () => {
     const changes: Record<string, (tx: SqliteTransaction) => Promise<unknown>> = {
       'a temporary table': tx => tx.exec('CREATE TEMP TABLE effect (text TEXT)'),
@@ -219,11 +228,9 @@ describe('transactions of sqliteStore', () => {
     it('survives a loop that was left early', async () => {
       const { handle, commit } = bound(await begin())
       await handle.exec(`${insert('one')}; ${insert('two')}`)
-      const first = await handle.use(db => {
-        for (const row of db.prepare('SELECT text FROM effect').iterate()) return row
-        return null
-      })
-      expect(first).to.deep.equal({ text: 'one' })
+      const loop = await handle.use(db => db.prepare('SELECT text FROM effect').iterate())
+      expect(loop.next().value).to.deep.equal({ text: 'one' })
+      expect((await handle.run(insert('three'))).changes).to.equal(1)
       expect((await commit(outcome())).state).to.equal('ok')
     })
 

@@ -61,6 +61,14 @@ function whoGetsIt<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
         )
       },
     ),
+    storeCase(options, 'claim: sent twice, its lease counts from the second time', async trial => {
+      await trial.take('key', 'a', { leaseMs: 10_000 })
+      await trial.pass(300)
+      await trial.take('key', 'a', { leaseMs: 10_000 })
+      const reply = await trial.read('key')
+      assert.ok(reply.state === 'running', `the key is ${reply.state}, not running`)
+      assert.ok(reply.leaseLeftMs > 9_800, `only ${reply.leaseLeftMs} of 10,000 ms are left`)
+    }),
     storeCase(
       options,
       'claim: after its own lease lapsed, it is judged like any other',
@@ -190,6 +198,21 @@ async function expectOrder<Tx>(trial: Trial<Tx>, key: string, past: number): Pro
 function edges<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
   if (options.advance === undefined) return []
   return [
+    storeCase(
+      options,
+      'claim: sent again late, its lease counts from its claimByMs at most',
+      async trial => {
+        const nowMs = await trial.now()
+        const claim = await trial.makeClaim('key', { owner: 'a', leaseMs: 1_000 })
+        const wishes = { ...claim, claimByMs: nowMs + 100 }
+        assert.equal((await trial.store.claim('key', wishes)).state, 'claimed')
+        await trial.pass(900)
+        assert.equal((await trial.store.claim('key', wishes)).state, 'claimed', 'its own, again')
+        const reply = await trial.read('key')
+        assert.ok(reply.state === 'running', `the key is ${reply.state}, not running`)
+        assert.equal(reply.leaseLeftMs, 200, 'what a claim in time could have left')
+      },
+    ),
     storeCase(
       options,
       'claim: claimByMs and tokenExpiresMs are in time to the millisecond',

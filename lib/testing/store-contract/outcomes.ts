@@ -20,6 +20,7 @@ const BODIES: Readonly<Record<string, Uint8Array | null>> = {
 const HEADS: Readonly<Record<string, string>> = {
   'a head with quotes and backslashes': '[201,[["etag","\\"a\\\\b\\""]],"k"]',
   'a head beyond Latin-1': '[201,[["x","\u00e9 \u6f22 \u{1f600} \u2028"]],"k"]',
+  'a head with control characters': '[201,[["x","\u0001\u0005\u0008"]],"k"]',
   'a head of 8 KiB': JSON.stringify([201, [['link', 'x'.repeat(8_192)]], 'k']),
 }
 

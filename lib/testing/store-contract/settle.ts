@@ -2,7 +2,13 @@
  * Settling: an undecided key is decided from outside, by compare-and-set on its silent owner.
  */
 import assert from 'node:assert/strict'
-import { answer, type StoreCase, type StoreContractOptions, storeCase } from './trial.js'
+import {
+  answer,
+  type StoreCase,
+  type StoreContractOptions,
+  storeCase,
+  type Trial,
+} from './trial.js'
 
 /** Cases about `settle`. */
 export function settleCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
@@ -94,20 +100,24 @@ function settleOnce<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
       ] as const) {
         await trial.fallSilent(key, 'a')
         await trial.store.settle(key, 'a', verdict)
-        const { store } = trial
-        const replies = {
-          renew: await store.renew(key, 'a', 1_000),
-          mark: await store.mark(key, 'a'),
-          attachBody: await store.attachBody(key, 'a', answer('late')),
-          release: await store.release(key, 'a'),
-          complete: await store.complete(key, 'a', answer('late')),
-        }
-        for (const [name, reply] of Object.entries(replies)) {
-          assert.equal(reply.state, 'stale', `${name} by the owner after settle as ${key}`)
-        }
+        for (const owner of ['a', '']) await expectStale(trial, key, owner)
       }
       await trial.expectOutcome('spent', answer('settled'), 'after the silent owner came back')
       await trial.expectState('freed', 'none', 'after the silent owner came back')
     }),
   ]
+}
+
+async function expectStale<Tx>(trial: Trial<Tx>, key: string, owner: string): Promise<void> {
+  const { store } = trial
+  const replies = {
+    renew: await store.renew(key, owner, 1_000),
+    mark: await store.mark(key, owner),
+    attachBody: await store.attachBody(key, owner, answer('late')),
+    release: await store.release(key, owner),
+    complete: await store.complete(key, owner, answer('late')),
+  }
+  for (const [name, reply] of Object.entries(replies)) {
+    assert.equal(reply.state, 'stale', `${name} by '${owner}' after settle as ${key}`)
+  }
 }

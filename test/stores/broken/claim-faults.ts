@@ -33,6 +33,13 @@ export class ClaimsAfresh extends PlainStore {
   }
 }
 
+/** Leaves the lease of a claim that comes twice as the first one set it. */
+export class CountsFromTheFirst extends PlainStore {
+  protected override again(_key: string, _claim: Claim, nowMs: number): ClaimReply {
+    return { nowMs, state: 'claimed' }
+  }
+}
+
 /** Lets a claim run that was stuck on its way. */
 export class IgnoresClaimBy extends PlainStore {
   override claim(key: string, claim: Claim): Promise<ClaimReply> {

@@ -188,7 +188,8 @@ export class PlainStore implements Store {
   /** A running claim that came again. */
   protected again(key: string, claim: Claim, nowMs: number): ClaimReply {
     const record = this.memory.records.get(key)
-    if (record) record.leaseUntilMs = Math.max(record.leaseUntilMs, this.leaseUntil(claim, nowMs))
+    const untilMs = this.leaseUntil(claim, Math.min(nowMs, claim.claimByMs))
+    if (record) record.leaseUntilMs = Math.max(record.leaseUntilMs, untilMs)
     return { nowMs, state: 'claimed' }
   }
 
