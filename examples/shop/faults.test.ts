@@ -1,7 +1,7 @@
 /** `Demo-Fault`: how its value is read, and what each fault does to an order and its link. */
 import { expect } from 'chai'
 import { parseFaults } from './faults.js'
-import { end, startShop, takeLink, withFolder, withShop } from './support.js'
+import { end, endLeftovers, startShop, takeLink, withFolder, withShop } from './support.js'
 
 const ORDER = { sku: 'tea', qty: 2 }
 
@@ -22,6 +22,8 @@ describe('shop: reading Demo-Fault', () => {
 })
 
 describe('shop: what each fault does', () => {
+  afterEach(endLeftovers)
+
   it('answers 400 to a value that it cannot read', () =>
     withShop(async agent => {
       const link = await takeLink(agent)

@@ -3,11 +3,13 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { expect } from 'chai'
-import { end, runShop, startShop, takeLink, withFolder } from './support.js'
+import { end, endLeftovers, runShop, startShop, takeLink, withFolder } from './support.js'
 
 const ORDER = { sku: 'tea', qty: 2 }
 
 describe('shop: a configuration that cannot be used', () => {
+  afterEach(endLeftovers)
+
   for (const [name, env, line] of [
     ['a PORT that is no port', { PORT: '70000' }, /^PORT=70000 is no port/],
     ['a PORT that is no number', { PORT: 'http' }, /^PORT=http is no port/],
@@ -44,6 +46,8 @@ describe('shop: a configuration that cannot be used', () => {
 })
 
 describe('shop: start, end and restart', () => {
+  afterEach(endLeftovers)
+
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     it(`${signal}: finishes the answer that is under way, then exits 0`, async () => {
       const shop = await startShop({ POE_STORE: 'memory:', DEMO_FAULTS: '1' })

@@ -114,13 +114,23 @@ export async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<
   return { code: child.exitCode, signal: child.signalCode, stderr: '' }
 }
 
+const running = new Set<ChildProcess>()
+
+/** Ends what a failed test has left behind; for `afterEach` wherever shops are started. */
+export async function endLeftovers(): Promise<void> {
+  for (const child of running) await end(child, 'SIGKILL')
+}
+
 function spawnShop(env: Record<string, string>): ChildProcess {
   const main = fileURLToPath(new URL('./main.ts', import.meta.url))
   const flags = ['--import', 'ts-blank-space/register', '-C', '@post-once-exactly/source']
   const root = fileURLToPath(new URL('../..', import.meta.url))
-  return spawn(process.execPath, [...flags, main], {
+  const child = spawn(process.execPath, [...flags, main], {
     cwd: root,
     env: { PATH: process.env.PATH ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+  return child
 }

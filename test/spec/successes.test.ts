@@ -185,6 +185,29 @@ for (const kind of BOTH_STORES) {
       await expectSpent(await world.send('POST', link, { json: {} }), '/orders/1', link)
     })
 
+    it('[POE-2-22] a waiting twin whose client has left never runs', async () => {
+      const door = latch()
+      world = await startWorld(kind, {
+        handler: async ctx => {
+          await door.opened
+          ctx.throw(422, 'no')
+        },
+      })
+      const link = await world.link()
+      const first = world.send('POST', link, { json: {} })
+      await until(() => world.runs === 1, 'the first runs')
+      const leaving = new AbortController()
+      const twin = world.send('POST', link, { json: {}, signal: leaving.signal }).catch(() => {})
+      await connected(world, 2)
+      leaving.abort()
+      await twin
+      await connected(world, 1)
+      door.open()
+      expect((await first).status).to.equal(422)
+      expect((await world.send('GET', link)).headers.get('Allow')).to.equal('POST, OPTIONS')
+      expect(world.runs).to.equal(1)
+    })
+
     it('[POE-2-23] one link in several spellings is one link', async () => {
       world = await startWorld(kind)
       const link = await world.link()
@@ -223,4 +246,15 @@ for (const kind of BOTH_STORES) {
       expect(document.headers.get('Vary')).to.contain('Accept')
     })
   })
+}
+
+/** Waits until so many requests are under way. */
+async function connected(world: World, count: number): Promise<void> {
+  let seen = 0
+  await until(async () => {
+    seen = await new Promise<number>((resolve, reject) => {
+      world.server.getConnections((error, open) => (error ? reject(error) : resolve(open)))
+    })
+    return seen === count
+  }, `${count} connections`)
 }

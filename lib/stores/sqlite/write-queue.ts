@@ -59,7 +59,6 @@ export class WriteQueue {
   #isDraining = false
   #drained: Promise<void> = Promise.resolve()
   #closed = false
-  #commits = 0
 
   /**
    * @param file - whose writer connection is the queue's alone
@@ -68,11 +67,6 @@ export class WriteQueue {
   constructor(file: StoreFile, lockWaitMs: number) {
     this.#file = file
     this.#lockWaitMs = lockWaitMs
-  }
-
-  /** How many batches have been committed; each cost one sync of the disk. */
-  get commits(): number {
-    return this.#commits
   }
 
   /**
@@ -207,7 +201,6 @@ export class WriteQueue {
       for (const job of batch) job.reject(reason)
       return
     }
-    this.#commits += 1
     for (const job of batch) job.resolve(job.result)
   }
 
