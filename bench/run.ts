@@ -112,9 +112,9 @@ async function compare(row: Row, pairs: number, seconds: number): Promise<Result
 async function measure(side: Side, seconds: number): Promise<Sample> {
   const subject = await start(side.variant)
   try {
-    const warmUp = await prepare(subject, side, 2_000)
+    const warmUp = await prepare(subject, side, 30_000)
     const load = loadOf(subject, side)
-    await run({ ...load, paths: warmUp, forMs: 300 })
+    await run({ ...load, paths: warmUp, forMs: 1_500 })
     const paths = await prepare(subject, side, Math.ceil(seconds * 40_000))
     const before = await subject.cpuUs()
     const measured = await run({ ...load, paths, forMs: seconds * 1_000 })

@@ -152,25 +152,35 @@ export interface Store<Tx = never> {
 
   /**
    * Takes the key if it is free. The order of checks: a record that is not free answers as it is,
-   * whatever the epoch or the time; a claim by the recorded running owner is `claimed` again; then
-   * `late`, `wrong-epoch`, `expired`, `full`.
+   * whatever the epoch or the time; a claim by the recorded running owner is `claimed` again (its
+   * lease counts anew, but from `claimByMs` at most, and a mark stays); then `late`,
+   * `wrong-epoch`, `expired`, `full`.
    */
   claim(key: string, claim: Claim): Promise<ClaimReply>
-  /** Sets the owner's lease to `leaseMs` from now, also a lapsed one; 0 ends it at once. */
+  /**
+   * Sets the owner's lease to `leaseMs` from now, also a lapsed one that nobody has taken; 0 ends
+   * it at once.
+   */
   renew(key: string, owner: string, leaseMs: number): Promise<OwnerReply>
-  /** Durably turns the owner's `onSilence` to `undecided`: from here on silence means doubt. */
+  /**
+   * Durably turns the owner's `onSilence` to `undecided`: from here on silence means doubt. Also
+   * after the lease has lapsed, while nobody has taken the key.
+   */
   mark(key: string, owner: string): Promise<OwnerReply>
-  /** Makes the owner's running or undecided key spent. Repeating it as that owner is `ok`. */
+  /**
+   * Makes the owner's key spent, also after its lease has lapsed, while nobody has taken it.
+   * Repeating it as that owner is `ok`, and keeps the first outcome.
+   */
   complete(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply>
   /** Replaces the outcome of a key that this owner made spent (a stream's body came to its end). */
   attachBody(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply>
-  /** Frees the owner's running or undecided key; never a spent one. */
+  /** Frees the owner's running or undecided key; never a spent one. No record is `stale`. */
   release(key: string, owner: string): Promise<OwnerReply>
   /** Looks without touching. */
   read(key: string, epoch: string | null): Promise<ReadReply>
   /**
    * Decides an undecided key from outside: an outcome, or `free`. Only while it is undecided and
-   * still `expectedOwner`'s; else `stale`.
+   * still `expectedOwner`'s; else `stale`. Afterwards every write of that owner is `stale`.
    */
   settle(key: string, expectedOwner: string, verdict: StoredOutcome | 'free'): Promise<OwnerReply>
 
@@ -184,7 +194,10 @@ export interface Store<Tx = never> {
   rotateEpoch(): Promise<void>
   /** Keeps `proposed` if the store has no secrets yet, and gives those that it has. */
   secrets(proposed: readonly StoredSecret[]): Promise<readonly StoredSecret[]>
-  /** Removes up to `limit` records that are past their `keepUntilMs`; never blocks claims long. */
+  /**
+   * Removes up to `limit` records that are past their `keepUntilMs`, but none that is running in
+   * its lease; never blocks claims long.
+   */
   purge(limit: number): Promise<{ readonly removed: number; readonly more: boolean }>
   /** Lets go of what the store opened itself. Calls after it reject. */
   close(): Promise<void>

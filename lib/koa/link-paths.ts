@@ -43,12 +43,35 @@ export function linkTo(
   publicPrefix: string,
   absolute: boolean,
 ): string {
-  const path = publicPrefix + mountPrefix(ctx) + layerOf(ctx, target).url(params)
+  const path = publicPrefix + mountPrefix(ctx) + fillIn(layerOf(ctx, target), params)
   if (!absolute) return path
   const url = `${ctx.protocol}://${ctx.host}`
   // A host with spaces, a path or credentials in it is somebody's forgery or mistake.
   if (!/^[\w.-]+(:\d+)?$|^\[[\da-f:.]+\](:\d+)?$/i.test(ctx.host) || !URL.canParse(url)) return path
   return url + path
+}
+
+/** A path whose only parameter is the token, split where that stands. */
+interface Split {
+  readonly path: string | RegExp
+  readonly before: string
+  readonly after: string
+}
+
+/** A router takes its path apart for every link; one that has not changed need not be. */
+const splits = new WeakMap<RouterLayer, Split>()
+const PLACE = 'poe-token-here'
+
+function fillIn(layer: RouterLayer, params: Readonly<Record<string, string>>): string {
+  const { token, ...others } = params
+  if (token === undefined || Object.keys(others).length > 0) return layer.url(params)
+  let split = splits.get(layer)
+  if (split?.path !== layer.path) {
+    const [before = '', after = ''] = layer.url({ token: PLACE }).split(PLACE)
+    split = { path: layer.path, before, after }
+    splits.set(layer, split)
+  }
+  return split.before + token + split.after
 }
 
 function layerOf(ctx: Context, target: LinkTarget): RouterLayer {

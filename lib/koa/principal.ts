@@ -4,6 +4,7 @@
  * @see POE draft 8
  */
 import type { Context } from 'koa'
+import { LRUCache } from 'lru-cache'
 import { PoeError } from '../errors.js'
 import { principalDigest } from '../protocols/poe/index.js'
 
@@ -25,6 +26,9 @@ export const anyone: unique symbol = Symbol('post-once-exactly anyone')
 const ANYONE_DIGEST = '*'
 const MOST = 16
 
+/** Digests of those who came lately: a hash for each link would be the dearest part of it. */
+const known = new LRUCache<string | number, string>({ max: 10_000 })
+
 /**
  * Resolves the principals of a request.
  *
@@ -45,10 +49,18 @@ function isSomebody(value: unknown): boolean {
 }
 
 function digest(value: unknown): string {
-  const named = typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))
-  if (!named)
+  if (!isName(value)) {
     throw refusal(value instanceof Promise ? 'a promise; it must be synchronous' : kind(value))
-  return principalDigest(value)
+  }
+  const found = known.get(value)
+  if (found !== undefined) return found
+  const made = principalDigest(value)
+  known.set(value, made)
+  return made
+}
+
+function isName(value: unknown): value is string | number {
+  return typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))
 }
 
 function kind(value: unknown): string {

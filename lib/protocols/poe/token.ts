@@ -158,20 +158,18 @@ export function recordKey(route: string, nonce: string): string {
  * @returns the text to be signed
  */
 export function signedText(fields: Omit<ParsedToken, 'tag'>, scope: TokenScope): string {
-  const params = scope.params.toSorted(byNameThenValue)
-  return [
-    'post-once-exactly link token 1',
-    fields.keyId,
-    fields.epoch,
-    String(fields.expiresAtMs),
-    fields.nonce,
-    scope.route,
-    String(params.length),
-    ...params.flat(),
-    scope.principal,
-  ]
-    .map(field => `${field.length}:${field}`)
-    .join('')
+  let text = lengthFirst('post-once-exactly link token 1')
+  text += lengthFirst(fields.keyId) + lengthFirst(fields.epoch)
+  text += lengthFirst(String(fields.expiresAtMs)) + lengthFirst(fields.nonce)
+  text += lengthFirst(scope.route) + lengthFirst(String(scope.params.length))
+  for (const [name, value] of scope.params.toSorted(byNameThenValue)) {
+    text += lengthFirst(name) + lengthFirst(value)
+  }
+  return text + lengthFirst(scope.principal)
+}
+
+function lengthFirst(field: string): string {
+  return `${field.length}:${field}`
 }
 
 function tagOf(fields: Omit<ParsedToken, 'tag'>, secret: Secret, scope: TokenScope): string {
