@@ -60,7 +60,7 @@ for (const kind of BOTH_STORES) {
       }
     })
 
-    it('[FAIL-11, POE-2-19] what middleware outside said is not what the handler says', async () => {
+    it('[FAIL-11, POE-2-19] what middleware outside said does not count', async () => {
       world = await startWorld(kind, {
         outside: [
           async (ctx, next) => {

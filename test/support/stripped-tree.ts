@@ -18,6 +18,8 @@ import blankSpace from 'ts-blank-space'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const PARTS = ['lib', 'test/support']
+const INSTALLED = 'node_modules/post-once-exactly/package.json'
+const NONE = { name: '', type: 'module', exports: {} }
 const SOURCE = '@post-once-exactly/source'
 
 let folder: string | null = null
@@ -50,15 +52,22 @@ function strip(): string {
   return target
 }
 
-/** The package as it is, its entry points being the copies. */
+/** The package as it is, here or installed, its entry points being the copies. */
 function packageFile(): object {
-  const { name, type, exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
-    name: string
-    type: string
-    exports: Record<string, Record<string, string>>
-  }
+  const { name, type, exports } = readPackage('package.json') ?? readPackage(INSTALLED) ?? NONE
   const entries = Object.entries(exports).map(([entry, targets]) => {
     return [entry, targets[SOURCE]?.replace(/\.ts$/, '.js') ?? null]
   })
   return { name, type, exports: Object.fromEntries(entries) }
+}
+
+interface PackageFile {
+  readonly name: string
+  readonly type: string
+  readonly exports: Readonly<Record<string, Readonly<Record<string, string>>>>
+}
+
+function readPackage(path: string): PackageFile | null {
+  const file = JSON.parse(readFileSync(join(ROOT, path), 'utf8')) as Partial<PackageFile>
+  return file.exports === undefined ? null : (file as PackageFile)
 }

@@ -240,7 +240,7 @@ describe('releasing requests together', () => {
         socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${path.length}\r\n\r\n${path}`)
       })
     })
-    const results = await releaseTogether({ port, requests })
+    const results = await releaseTogether({ port, requests, holdMs: 500 })
     expect({ almost, done, early }).to.deep.equal({ almost: 20, done: 20, early: 0 })
     expect(results.map(bodyOf)).to.deep.equal(requests.map((_, index) => String(index)))
   })

@@ -25,12 +25,7 @@ export class StoreFile {
   constructor(path: string) {
     this.path = path
     this.writer = openConnection(path)
-    try {
-      this.reader = openConnection(path)
-    } catch (error) {
-      this.writer.close()
-      throw error
-    }
+    this.reader = openConnection(path)
     try {
       this.prepare()
     } catch (error) {
