@@ -5,6 +5,7 @@
  * bench/memory.ts [--live <n>]`. Prints bytes a spent record, and the ratio of a claim's time among
  * many records to that among ten thousand.
  */
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,6 +22,9 @@ const HOUR_MS = 3_600_000
 const HEAD =
   '[201,[["content-type","application/json; charset=utf-8"],["location","/orders/1"]],"k"]'
 const BODY = Buffer.from(JSON.stringify({ id: 1, sku: 'tea', note: 'x'.repeat(118) }))
+
+/** Digests, as the Koa layer gives them. */
+const PRINCIPALS = Array.from({ length: 1_000 }, () => randomBytes(12).toString('base64url'))
 
 const { values } = parseArgs({ options: { live: { type: 'string', default: '1000000' } } })
 const live = Number(values.live)
@@ -85,8 +89,8 @@ async function spendOne(store: Store<unknown>): Promise<void> {
     tokenExpiresMs: nowMs + HOUR_MS,
     keepUntilMs: nowMs + 25 * HOUR_MS,
     onSilence: 'undecided',
-    fingerprint: nanoid(43),
-    principal: `principal ${String(Math.floor(Math.random() * 1_000)).padStart(6)}`,
+    fingerprint: randomBytes(32).toString('base64url'),
+    principal: PRINCIPALS[Math.floor(Math.random() * PRINCIPALS.length)] ?? '',
   })
   if (claimed.state !== 'claimed') throw new Error(`the claim is ${claimed.state}`)
   await store.complete(key, owner, { head: HEAD, body: Buffer.from(BODY) })
