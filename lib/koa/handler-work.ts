@@ -1,12 +1,21 @@
 /**
  * Runs a resource's handler for the engine, and tells what it did.
  */
+import type { ServerResponse } from 'node:http'
 import { finished } from 'node:stream/promises'
 import type { Context } from 'koa'
 import type { Report, Run, Work } from '../engine/operation.js'
 import type { RecordedField } from '../engine/outcome.js'
 import { type BodySlot, openBodySlot } from './body-slot.js'
+import {
+  type Fields,
+  type Overtaking,
+  partFromClient,
+  putFields,
+  watchOvertaking,
+} from './late-handler.js'
 import type { RequestPoe } from './request-poe.js'
+import { isReportedFailure } from './thrown.js'
 
 /** What is needed to run a handler. */
 export interface HandlerWorkOptions {
@@ -21,6 +30,8 @@ export interface HandlerWorkOptions {
 /** A handler as the engine's work. */
 export class HandlerWork implements Work {
   readonly #options: HandlerWorkOptions
+  #fieldsBefore: Fields | null = null
+  #running: Promise<Report> | null = null
   #bodyLost = false
 
   constructor(options: HandlerWorkOptions) {
@@ -32,25 +43,62 @@ export class HandlerWork implements Work {
     return this.#bodyLost
   }
 
+  /** The handler's end, where it is still at work; else `null`. */
+  get running(): Promise<unknown> | null {
+    return this.#running
+  }
+
   /** Runs the handler. @throws what the handler throws */
   async perform(run: Run): Promise<Report> {
+    this.#running = this.#perform(run)
+    try {
+      return await this.#running
+    } finally {
+      this.#running = null
+    }
+  }
+
+  /** Takes back the fields that a handler has set, once it is at its end: the answer is another. */
+  takeBack(): void {
+    const { res } = this.#options.ctx
+    if (this.#fieldsBefore === null || this.#running !== null || res.headersSent) return
+    putFields(res, this.#fieldsBefore)
+  }
+
+  /** As {@link partFromClient}, for a handler that is still at work. */
+  partFromClient(): Context | null {
+    return partFromClient(this.#options.ctx, this.#fieldsBefore ?? {})
+  }
+
+  async #perform(run: Run): Promise<Report> {
     const { ctx, poe, key, handler } = this.#options
     forgetEarlierStatus(ctx)
+    this.#fieldsBefore = { ...ctx.res.getHeaders() }
     poe.enter({ key, run })
+    const overtaking = watchOvertaking(ctx)
     const slot = openBodySlot(ctx)
     try {
       await handler()
+      const report = await this.#report(slot, overtaking)
+      this.#bodyLost = report.body.kind === 'unreadable'
+      return report
     } finally {
       slot.close()
+      overtaking.close()
     }
-    const report = isBypassed(ctx) ? await bypassed(this.#options) : reported(this.#options, slot)
-    this.#bodyLost = report.body.kind === 'unreadable'
-    return report
+  }
+
+  async #report(slot: BodySlot, overtaking: Overtaking): Promise<Report> {
+    const { happened } = overtaking
+    if (!happened && isBypassed(this.#options.ctx)) return await bypassed(this.#options)
+    // Nobody takes the pieces of its body any more.
+    if (happened) slot.client?.resume()
+    return reported(this.#options, slot)
   }
 
   /** Whether an error is an answer that the handler chose, or an upload that was cut off. */
   isReported(error: unknown): boolean {
-    return hasStatus(error) || isUploadCut(this.#options.ctx)
+    return isReportedFailure(error) || isUploadCut(this.#options.ctx)
   }
 }
 
@@ -68,27 +116,29 @@ export function settleBody(ctx: Context, bodyLost: boolean): void {
   ctx.status = status
 }
 
-function reported(options: HandlerWorkOptions, slot: BodySlot): Report {
-  const { ctx } = options
+function reported({ ctx, recordedFields }: HandlerWorkOptions, slot: BodySlot): Report {
+  const { res } = ctx.response
   const empty = [204, 205, 304].includes(ctx.status)
   return {
     status: ctx.status,
-    fields: fieldsOf(options),
-    hasLocation: ctx.res.hasHeader('Location'),
+    fields: fieldsOf(res, recordedFields),
+    hasLocation: res.hasHeader('Location'),
     body: empty ? { kind: 'none' } : slot.produced(),
     client: slot.client,
   }
 }
 
 /** The handler writes the response itself: its end is the answer. */
-async function bypassed(options: HandlerWorkOptions): Promise<Report> {
-  const { res } = options.ctx
+async function bypassed({ ctx, recordedFields }: HandlerWorkOptions): Promise<Report> {
+  const { res } = ctx
   // A client that left does not undo what the handler said.
   await finished(res).catch(() => {})
-  if (!res.headersSent) throw new Error('The handler took over the response and gave no answer.')
+  // Another response stands in the context where we have answered in its place.
+  const isOwn = res.headersSent && res === ctx.res
+  if (!isOwn) throw new Error('The handler took over the response and gave no answer.')
   return {
     status: res.statusCode,
-    fields: fieldsOf(options),
+    fields: fieldsOf(res, recordedFields),
     hasLocation: res.hasHeader('Location'),
     body: { kind: 'elsewhere' },
     client: null,
@@ -106,21 +156,14 @@ function forgetEarlierStatus(ctx: Context): void {
   Reflect.set(ctx.response, '_explicitStatus', false)
 }
 
-function fieldsOf({ ctx, recordedFields }: HandlerWorkOptions): RecordedField[] {
+function fieldsOf(res: ServerResponse, names: readonly string[]): RecordedField[] {
   const fields: RecordedField[] = []
-  for (const name of recordedFields) {
-    const value = ctx.res.getHeader(name)
+  for (const name of names) {
+    const value = res.getHeader(name)
     if (value === undefined) continue
     fields.push([name, Array.isArray(value) ? value.join(', ') : String(value)])
   }
   return fields
-}
-
-/** An error that names its status is an answer that the handler chose. */
-function hasStatus(error: unknown): boolean {
-  if (typeof error !== 'object' || error === null) return false
-  const { status, statusCode } = error as { status?: unknown; statusCode?: unknown }
-  return typeof status === 'number' || typeof statusCode === 'number'
 }
 
 /** The body never arrived as a whole: whoever was reading it could not have acted on it. */

@@ -19,6 +19,7 @@ import { answerProblem, wantsHtml } from './problem.js'
 import { type Refused, refusal } from './refusals.js'
 import { answerOutcome, linkResult, resultOf } from './replay.js'
 import type { AllowState } from './resource-state.js'
+import { answerable } from './thrown.js'
 
 /** One request and what it is about. */
 export interface Exchange {
@@ -90,7 +91,17 @@ async function post(
   ctx.poe.state?.set('busy')
   const gone = goneSignal(ctx)
   const verdict = await core.engine.post(operation, resource.rules, work, gone)
-  await conclude(exchange, operation, work, verdict)
+  const { running } = work
+  if (running === null) return await conclude(exchange, operation, work, verdict)
+  // Its time has long been over: the client is answered without it.
+  const apart = work.partFromClient()
+  if (apart !== null) {
+    await conclude({ ...exchange, ctx: apart }, operation, work, verdict)
+    apart.poe.decision = null
+    apart.res.end(apart.body)
+  }
+  // Middleware around the handler goes on when that does, and sees what it has said.
+  await running
 }
 
 async function conclude(
@@ -109,9 +120,10 @@ async function conclude(
       return state?.set(unspentState(exchange))
     case 'threw':
       state?.set(verdict.free ? unspentState(exchange) : 'busy')
-      if (!verdict.free || !isOverdue(verdict.error)) throw verdict.error
+      if (!verdict.free || !isOverdue(verdict.error)) throw answerable(verdict.error)
       // Rolled back: worth a line in the log, and for the client another try.
       ctx.app.emit('error', verdict.error, ctx)
+      work.takeBack()
       return await refuse(exchange, { kind: 'store-down', retryAfterMs: 1_000 })
     case 'gone':
       // There is nobody left to answer.
@@ -123,6 +135,7 @@ async function conclude(
       }
       return await refuse(exchange, verdict)
     default:
+      work.takeBack()
       return await refuse(exchange, verdict)
   }
 }

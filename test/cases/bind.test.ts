@@ -1,6 +1,7 @@
 /** Cases of the kind BIND: what a link is bound to. */
 import { expect } from 'chai'
 import { expectProblem, expectSpent } from '../support/answers.js'
+import { storeSwitch } from '../support/around-store.js'
 import { BOTH_STORES, nameOf, placeOrder, startWorld, type World } from '../support/world.js'
 
 for (const kind of BOTH_STORES) {
@@ -8,9 +9,13 @@ for (const kind of BOTH_STORES) {
     let world: World
     afterEach(() => world.close())
 
-    it('[BIND-05] nobody gets no link, and burns none', async () => {
+    it('[BIND-05] nobody gets no link, burns none, and never reaches the store', async () => {
+      const lever = storeSwitch()
       let who: unknown = 'ann'
-      world = await startWorld(kind, { poe: { principal: () => who as string } })
+      world = await startWorld(kind, {
+        wrapStore: lever.wrap,
+        poe: { principal: () => who as string },
+      })
       const link = await world.link()
       for (const nobody of [null, undefined, '', [], [null, undefined], ['']]) {
         who = nobody
@@ -18,6 +23,7 @@ for (const kind of BOTH_STORES) {
         await expectProblem(await world.send('POST', link, { json: {} }), 404, 'unverifiable')
         await expectProblem(await world.send('GET', link), 404, 'unverifiable')
       }
+      expect(lever.calls.filter(({ key }) => key !== null)).to.deep.equal([])
       who = [null, 'ann']
       expect((await world.send('POST', link, { json: {} })).status).to.equal(201)
       expect(world.runs).to.equal(1)
@@ -59,7 +65,9 @@ for (const kind of BOTH_STORES) {
     })
 
     it('[BIND-09] a link opens its own route only, and with its own parameters', async () => {
+      const lever = storeSwitch()
       world = await startWorld(kind, {
+        wrapStore: lever.wrap,
         extend: (_app, router, once) => {
           const path = '/keywords/:word/once/:token'
           once.resource(router, { name: 'keyword', path }, ctx => placeOrder(ctx, world))
@@ -71,18 +79,18 @@ for (const kind of BOTH_STORES) {
       const link = await world.link()
       const token = link.split('/').at(-1) ?? ''
       const keyword = await (await world.send('GET', '/keywords')).json()
-      const elsewhere = [
-        `/keywords/red/once/${token}`,
-        (keyword as { link: string }).link.replace('red', 'blue'),
-      ]
+      const { link: red } = keyword as { link: string }
+      const elsewhere = [`/keywords/red/once/${token}`, red.replace('red', 'blue')]
       for (const path of elsewhere) {
         await expectProblem(await world.send('POST', path, { json: {} }), 404, 'unverifiable')
       }
       expect((await world.send('POST', `${link}/extra`, { json: {} })).status).to.equal(404)
+      expect(lever.calls.filter(({ key }) => key !== null)).to.deep.equal([])
       const withQuery = await world.send('POST', `${link}?x=1`, { json: {} })
       expect(withQuery.status, 'the query is no part of the identity').to.equal(201)
       await expectSpent(await world.send('POST', link, { json: {} }), '/orders/1', link)
-      expect(world.effects).to.have.length(1)
+      expect((await world.send('POST', red, { json: {} })).status, 'at its own place').to.equal(201)
+      expect(world.effects).to.have.length(2)
     })
   })
 }

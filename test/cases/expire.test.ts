@@ -5,7 +5,8 @@ import type { Store } from '../../lib/engine/store.js'
 import { fakeClock } from '../../lib/testing/fake-clock.js'
 import { expectBusy, expectProblem, expectSpent } from '../support/answers.js'
 import { latch, until } from '../support/meeting.js'
-import { startWorld, type World } from '../support/world.js'
+import { makeSite } from '../support/server-process.js'
+import { BOTH_STORES, startWorld, type World } from '../support/world.js'
 
 const MEMORY = { store: 'memory', koa: 3, at: 'root' } as const
 const HOUR_MS = 3_600_000
@@ -99,29 +100,59 @@ describe('lifetimes', () => {
     }
   })
 
-  it('[EXP-05, POE-2-18] a spent link is told so past its life, and never runs after', async () => {
-    const clock = fakeClock()
-    world = await startWorld(MEMORY, {
-      wrapStore: () => memoryStore({ now: clock.now }) as Store<unknown>,
-      poe: { clock },
-      resource: { createForm: '/page' },
-    })
-    const link = await world.link()
-    const unused = await world.link()
-    await clock.advance(HOUR_MS - 1_000)
-    expect((await world.send('POST', link, { json: {} })).status).to.equal(201)
-    await clock.advance(2_000)
-    await expectSpent(await world.send('POST', link, { json: {} }), '/orders/1', link)
-    const expired = await world.send('POST', unused, { json: {} })
-    expect(expired.headers.get('Link')).to.equal('</page>; rel="create-form"')
-    await expectProblem(expired, 410, 'expired')
-    await clock.advance(DAY_MS)
-    for (const each of [link, unused]) {
-      await expectProblem(await world.send('POST', each, { json: {} }), 410, 'forgotten')
-      await expectProblem(await world.send('GET', each), 410, 'forgotten')
+  it('[EXP-03] two processes, minutes apart, on one sqlite file', async function () {
+    this.timeout(20_000)
+    const site = makeSite()
+    try {
+      const shared = { leaseMs: 10_000, waitMs: 0, lifetimeMs: 60_000 }
+      const [ahead, behind] = await Promise.all([
+        site.serve({ ...shared, clockAheadMs: 90_000 }),
+        site.serve({ ...shared, clockAheadMs: -90_000 }),
+      ])
+      const links = [await ahead.link(), await behind.link()]
+      for (const [at, link] of links.entries()) {
+        const [one, other] = at === 0 ? [ahead, behind] : [behind, ahead]
+        const running = one.send('POST', link, { 'X-Before': '300' })
+        await until(async () => (await one.send('GET', link)).status === 409, 'it runs')
+        const twin = await other.send('POST', link)
+        expectBusy(twin)
+        expect(Number(twin.headers.get('Retry-After'))).to.be.within(1, 10)
+        expect((await running).status, 'minted by one, accepted by it').to.equal(201)
+        expect((await other.send('POST', link)).status).to.equal(405)
+        const fresh = await one.link()
+        expect((await other.send('POST', fresh)).status, 'accepted by the other').to.equal(201)
+      }
+      expect(site.effects()).to.have.length(4)
+    } finally {
+      await site.close()
     }
-    expect(world.runs).to.equal(1)
   })
+
+  for (const kind of BOTH_STORES) {
+    it(`[EXP-05, POE-2-18] ${kind.store}: spent past its life, never run after it`, async () => {
+      const clock = fakeClock()
+      world = await startWorld(kind, {
+        now: clock.now,
+        poe: { clock },
+        resource: { createForm: '/page' },
+      })
+      const link = await world.link()
+      const unused = await world.link()
+      await clock.advance(HOUR_MS - 1_000)
+      expect((await world.send('POST', link, { json: {} })).status).to.equal(201)
+      await clock.advance(2_000)
+      await expectSpent(await world.send('POST', link, { json: {} }), '/orders/1', link)
+      const expired = await world.send('POST', unused, { json: {} })
+      expect(expired.headers.get('Link')).to.equal('</page>; rel="create-form"')
+      await expectProblem(expired, 410, 'expired')
+      await clock.advance(DAY_MS)
+      for (const each of [link, unused]) {
+        await expectProblem(await world.send('POST', each, { json: {} }), 410, 'forgotten')
+        await expectProblem(await world.send('GET', each), 410, 'forgotten')
+      }
+      expect(world.runs).to.equal(1)
+    })
+  }
 
   it('[POE-A-2] a store that was emptied under a running process runs nothing again', async () => {
     let store = memoryStore() as Store<unknown>

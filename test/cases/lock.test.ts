@@ -49,11 +49,15 @@ for (const kind of BOTH_STORES) {
         await clock.advance(100)
         await world.store.read('nothing', null)
       }
-      expectBusy(await world.send('POST', link, JSON_BODY))
+      const b = await world.send('POST', link, JSON_BODY)
+      expectBusy(b)
+      await expectProblem(b, 409, 'running')
       door.open()
       expect((await a).status).to.equal(201)
       await expectSpent(await world.send('POST', link, JSON_BODY), '/orders/1', link)
       expect([world.runs, world.effects.length]).to.deep.equal([1, 1])
+      expect(world.events.map(({ type }) => type)).to.not.include('lease-lost')
+      expect(world.events).to.deep.include({ type: 'spent', key: world.effects[0], late: false })
     })
 
     it('[LOCK-01] unrenewed: nobody takes over, and the late completion counts', async () => {

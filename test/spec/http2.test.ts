@@ -8,6 +8,7 @@ import Koa from 'koa'
 import Koa2 from 'koa2'
 import { poe } from 'post-once-exactly/koa'
 import { memoryStore } from 'post-once-exactly/stores/memory'
+import { latch, until } from '../support/meeting.js'
 
 interface Answer {
   readonly status: number
@@ -24,9 +25,10 @@ for (const [name, App] of [
     let server: Http2Server
     let origin: string
     let runs = 0
+    const late = latch()
 
     before(async () => {
-      const once = poe({ store: memoryStore(), principal: () => 'guest' })
+      const once = poe({ store: memoryStore(), principal: () => 'guest', leaseMs: 100 })
       const app = new App()
       app.silent = true
       const router = new Router()
@@ -39,6 +41,15 @@ for (const [name, App] of [
         ctx.set('Location', '/orders/1')
         const kind = ctx.get('X-Kind')
         ctx.body = kind === '' ? { id: 1 } : Readable.from(pieces(kind === 'broken'))
+      })
+      const slow = { name: 'slow', path: '/slow/:token', maxRunMs: 1 }
+      router.get('/slow', ctx => {
+        ctx.body = ctx.poe.link('slow')
+      })
+      once.resource(router, slow, async ctx => {
+        await late.opened
+        ctx.status = 201
+        ctx.body = 'late'
       })
       app.use(once.middleware()).use(router.routes())
       server = createServer(app.callback())
@@ -116,6 +127,16 @@ for (const [name, App] of [
       expect([broken.status, broken.broken]).to.deep.equal([201, true])
       expect((await ask('POST', link)).status).to.equal(405)
       expect((await ask('GET', link)).status).to.equal(303)
+    })
+
+    it('[POE-2-20] a handler that is late is answered for, and counts all the same', async () => {
+      const { body: link } = await ask('GET', '/slow')
+      const told = await ask('POST', link)
+      expect([told.status, told.headers['retry-after']]).to.deep.equal([409, '30'])
+      expect(told.body).to.contain('problem:undecided')
+      late.open()
+      await until(async () => (await ask('GET', link)).body === 'late', 'its answer is recorded')
+      expect((await ask('POST', link)).status).to.equal(405)
     })
 
     it('[H-100-1] a refusal does not wait for a body that never ends', async () => {

@@ -1,0 +1,94 @@
+/**
+ * A handler that is still at work when its client has been answered: by us, because its time was
+ * over, or by middleware around it, which had its own idea of time. What the handler says then is
+ * still heard as it is meant, and not mistaken for the answer that the client got.
+ */
+import { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { Writable } from 'node:stream'
+import type { Context } from 'koa'
+import onHeaders from 'on-headers'
+
+/** Response fields by name, as Node gives them. */
+export type Fields = ReturnType<ServerResponse['getHeaders']>
+
+/**
+ * Parts a context from its client.
+ *
+ * @param ctx - what the handler holds; from now on its response leads nowhere
+ * @param fieldsBefore - the response fields as they were before the handler ran
+ * @returns a context of its own for the client, without anything of the handler's; `null` where
+ *   the handler has begun to answer, which then breaks off: nobody may take it for whole
+ */
+export function partFromClient(ctx: Context, fieldsBefore: Fields): Context | null {
+  const { res } = ctx
+  // A handler that has kept the response for itself may write to it when it is over.
+  res.on('error', () => {})
+  if (res.headersSent) {
+    if (!res.writableEnded) res.destroy()
+    return null
+  }
+  const apart = responseToNowhere(ctx)
+  apart.statusCode = res.statusCode
+  putFields(apart, res.getHeaders())
+  ctx.res = apart
+  ctx.response.res = apart
+  putFields(res, fieldsBefore)
+  const forClient = ctx.app.createContext(ctx.req, res)
+  forClient.originalUrl = ctx.originalUrl
+  forClient.poe = ctx.poe
+  return forClient
+}
+
+/** Makes these the fields of a response, and removes all others. */
+export function putFields(res: ServerResponse, fields: Fields): void {
+  for (const name of res.getHeaderNames()) res.removeHeader(name)
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== undefined) res.setHeader(name, value)
+  }
+}
+
+/** What tells whether a handler was overtaken. */
+export interface Overtaking {
+  /** Whether the response was sent before the handler said what it says. */
+  readonly happened: boolean
+  /** Gives the context its response back. */
+  close(): void
+}
+
+/**
+ * Watches for an answer that is sent while the handler is at work, and hears what the handler says
+ * afterwards: Koa would ignore it, and the status that was sent would count for the handler's.
+ */
+export function watchOvertaking(ctx: Context): Overtaking {
+  const { res, response } = ctx
+  let apart: ServerResponse | null = null
+  let closed = false
+  onHeaders(res, () => {
+    if (closed || ctx.respond === false || response.res !== res) return
+    apart = responseToNowhere(ctx)
+    apart.statusCode = 404
+    response.res = apart
+    Reflect.set(response, '_explicitStatus', false)
+    Reflect.set(response, '_body', undefined)
+  })
+  return {
+    get happened() {
+      if (apart === null) return false
+      return Reflect.get(response, '_explicitStatus') === true || response.body !== undefined
+    },
+    close() {
+      closed = true
+      if (apart !== null && response.res === apart) response.res = res
+    },
+  }
+}
+
+function responseToNowhere({ req }: Context): ServerResponse {
+  const response = new ServerResponse(req)
+  // Nobody tells a response without a server that its socket has drained, so that is never full.
+  const highWaterMark = Number.MAX_SAFE_INTEGER
+  const nowhere = new Writable({ highWaterMark, write: (_chunk, _coding, done) => done() })
+  response.assignSocket(nowhere as Socket)
+  return response
+}
