@@ -1,0 +1,153 @@
+/**
+ * The server programs that tests start: where they are, on which port, and what happens where one
+ * is missing. Every server is private: a folder of its own, a free port of 127.0.0.1, and it dies
+ * with the test run.
+ */
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { accessSync, constants, readdirSync } from 'node:fs'
+import { createConnection, createServer } from 'node:net'
+import { delimiter, join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+
+/** A server that does not come up in this time is broken, also on a busy machine. */
+const START_MS = 20_000
+
+/** Where Debian puts what is not on the PATH of every user; `*` is any version. */
+const MORE_FOLDERS = ['/usr/sbin', '/usr/lib/postgresql/*/bin']
+
+/**
+ * Finds a program.
+ *
+ * @returns its path; `null` where it is not installed
+ */
+export function findProgram(name: string): string | null {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), ...MORE_FOLDERS.flatMap(expand)]
+  return folders.map(folder => join(folder, name)).find(isExecutable) ?? null
+}
+
+/**
+ * Declares tests that need programs. Where one is missing a line says so and the tests are left
+ * out; with `POE_TEST_ALL=1`, as in CI, that is a failure.
+ *
+ * @param programs - their names
+ * @param title - of the suite
+ * @param body - declares its tests
+ */
+export function describeWith(
+  programs: readonly string[],
+  title: string,
+  body: (this: Mocha.Suite) => void,
+): void {
+  const missing = programs.filter(name => findProgram(name) === null)
+  if (missing.length === 0) {
+    describe(title, body)
+    return
+  }
+  const told = `${missing.join(' and ')} not found: '${title}' is not tested`
+  if (process.env.POE_TEST_ALL !== '1') {
+    process.stderr.write(`    ${told}\n`)
+    return
+  }
+  it(title, () => {
+    throw new Error(told)
+  })
+}
+
+/** Finds a port of 127.0.0.1 that nobody uses. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  await new Promise(resolve => server.close(resolve))
+  if (address === null || typeof address === 'string') throw new Error('there is no port')
+  return address.port
+}
+
+/** Waits until something listens at a port of 127.0.0.1. */
+export async function listens(port: number, withinMs = START_MS): Promise<void> {
+  const untilMs = performance.now() + withinMs
+  while (!(await accepts(port))) {
+    if (performance.now() > untilMs) throw new Error(`nothing listens at port ${port}`)
+    await pause(20)
+  }
+}
+
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+/**
+ * Starts a program that ends with this process at the latest. Its output is kept, and shown by
+ * {@link ServerChild.log}.
+ */
+export function startProgram(
+  program: string,
+  args: readonly string[],
+  options: SpawnOptions = {},
+): ServerChild {
+  const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+  running.add(child)
+  let log = ''
+  const keep = (chunk: Buffer): void => {
+    log = (log + chunk.toString()).slice(-20_000)
+  }
+  child.stdout?.on('data', keep)
+  child.stderr?.on('data', keep)
+  child.once('exit', () => running.delete(child))
+  child.once('error', error => {
+    running.delete(child)
+    log += String(error)
+  })
+  return {
+    child,
+    log: () => log,
+    async end(signal = 'SIGKILL') {
+      if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
+      const gone = once(child, 'exit')
+      child.kill(signal)
+      await gone
+    },
+  }
+}
+
+/** A program that runs. */
+export interface ServerChild {
+  readonly child: ChildProcess
+  /** The end of what it printed. */
+  log(): string
+  /** Ends it, by SIGKILL if nothing else is asked for, and waits until it is gone. */
+  end(signal?: NodeJS.Signals): Promise<void>
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = createConnection({ port, host: '127.0.0.1' })
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}
+
+function expand(folder: string): string[] {
+  const [before = '', after = ''] = folder.split('*')
+  if (before === folder) return [folder]
+  try {
+    return readdirSync(before).map(version => before + version + after)
+  } catch {
+    return []
+  }
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
