@@ -9,12 +9,15 @@
 export const ERROR_CODES = {
   ERR_POE_STORE_DOWN: 'The store did not answer in time or refused. Check that it runs; retry.',
   ERR_POE_STORE_FULL: 'The store is at its capacity. Raise the limit or shorten the horizon.',
+  ERR_POE_STORE_CONFIG:
+    'The store cannot be relied on as its server is set up. The message names the setting.',
   ERR_POE_STORE_SCHEMA: 'The store holds a schema that this version cannot use. Migrate it.',
   ERR_POE_STORE_CLOSED: 'The store was closed. Create a new one.',
   ERR_POE_LEASE_LOST: 'The claim is no longer ours: its lease ran out or an operator settled it.',
   ERR_POE_RUN_TOO_LONG: 'The handler ran longer than maxRunMs. Raise it, or make the work shorter.',
   ERR_POE_TX_OVER: 'The transaction is over. Use ctx.poe.tx only before the handler returns.',
   ERR_POE_TX_TIMEOUT: 'The transaction was open longer than txMaxMs and was rolled back.',
+  ERR_POE_TX_CONFLICT: 'The database undid the transaction for the sake of another one. Retry.',
   ERR_POE_TX_STOLEN: 'The handler ended the transaction itself. Leave COMMIT and ROLLBACK to us.',
   ERR_POE_BODY_UNREADABLE: 'The answer could not be turned into bytes. The POST did succeed.',
   ERR_POE_PRINCIPAL: 'principal(ctx) gave something that names nobody and no one.',

@@ -20,6 +20,7 @@ const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
   ],
   './koa': ['answerExpectations', 'anyone', 'corsFields', 'poe'],
   './stores/memory': ['memoryStore'],
+  './stores/postgres': ['postgresMigrationSql', 'postgresStore'],
   './stores/sqlite': ['sqliteStore'],
   './testing': [
     'checkLinkRoundTrip',

@@ -218,6 +218,7 @@ function storeVerdict(error: unknown): Verdict | null {
   if (!(error instanceof PoeError)) return null
   switch (error.code) {
     case 'ERR_POE_STORE_DOWN':
+    case 'ERR_POE_TX_CONFLICT':
       return { kind: 'store-down', retryAfterMs: SOON_MS }
     case 'ERR_POE_STORE_FULL':
       return { kind: 'store-full', retryAfterMs: SOON_MS }

@@ -113,6 +113,18 @@ export function startProgram(
   }
 }
 
+const endings: (() => Promise<void>)[] = []
+
+/** Has something ended when all tests are over; for servers that tests share. */
+export function atTheEnd(end: () => Promise<void>): void {
+  endings.push(end)
+}
+
+/** Ends what tests shared; the test runner calls it. */
+export async function endAll(): Promise<void> {
+  await Promise.all(endings.splice(0).map(end => end()))
+}
+
 /** A program that runs. */
 export interface ServerChild {
   readonly child: ChildProcess

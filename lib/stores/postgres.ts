@@ -1,0 +1,262 @@
+/**
+ * The PostgreSQL store: for those who run more than one process and keep their data in PostgreSQL.
+ * A handler's writes and the mark of its key are one transaction.
+ */
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import type {
+  Claim,
+  ClaimReply,
+  OwnerReply,
+  ReadReply,
+  Store,
+  StoreCapabilities,
+  StoredOutcome,
+  StoredSecret,
+  StoreTime,
+  StoreTransaction,
+} from '../engine/store.js'
+import { PoeError } from '../errors.js'
+import { checkKeys, describe, wholeNumber } from './options.js'
+import { Connections } from './postgres/connections.js'
+import type { PostgresPool } from './postgres/driver.js'
+import { checkVersion, type Migration, migrate, migrationSql } from './postgres/migrate.js'
+import { Records } from './postgres/records.js'
+import {
+  ClaimTransaction,
+  type Isolation,
+  type PostgresTransaction,
+} from './postgres/transaction.js'
+
+export type { PostgresPool } from './postgres/driver.js'
+export type { Migration } from './postgres/migrate.js'
+export type { Isolation, PostgresTransaction } from './postgres/transaction.js'
+
+const WHERE = 'postgresStore'
+const DEFAULT_SCHEMA = 'poe'
+/** One purge statement removes this many at most, so that it never holds many rows at once. */
+const PURGE_BATCH = 1_000
+const EPOCH_BYTES = 9
+const ISOLATIONS: readonly Isolation[] = ['read committed', 'repeatable read', 'serializable']
+
+/** Options of {@link postgresStore}. */
+export interface PostgresStoreOptions {
+  /**
+   * The app's pool of `pg` 8. Handlers' transactions run on its connections; for its own calls the
+   * store opens some of its own with the same settings.
+   */
+  readonly pool: PostgresPool
+  /** The schema that holds the store's tables. Default `poe`. */
+  readonly schema?: string | undefined
+  /** How many connections the store opens for its own calls. Default 4. */
+  readonly connections?: number | undefined
+  /**
+   * How long a handler's transaction may be open, in milliseconds. Default 30,000. Its connection
+   * is its alone meanwhile, and whoever wants its rows waits.
+   */
+  readonly txMaxMs?: number | undefined
+  /** The isolation level of handlers' transactions. Default `read committed`. */
+  readonly isolation?: Isolation | undefined
+  /**
+   * How long the server may wait for a lock on a record, in milliseconds. Default 400, well below
+   * the engine's `storeTimeoutMs`.
+   */
+  readonly lockWaitMs?: number | undefined
+  /**
+   * Says that no pooler in transaction mode stands between, so that statements may be prepared by
+   * name. Default `false`: every statement is parsed anew.
+   */
+  readonly direct?: boolean | undefined
+}
+
+/** A PostgreSQL store. */
+export interface PostgresStore extends Store<PostgresTransaction> {
+  /**
+   * Makes the schema, or brings it to this version. Harmless to repeat. The pool's role must be
+   * allowed to make a schema; where it is not, run `npx poe migrate` as one that is.
+   *
+   * @throws PoeError `ERR_POE_STORE_SCHEMA` when a newer release made it, `_DOWN` or `_CONFIG` when
+   *   the server refuses
+   */
+  migrate(): Promise<Migration>
+  /** Opens a transaction for a running claim. */
+  transaction(key: string, owner: string): StoreTransaction<PostgresTransaction>
+}
+
+/**
+ * Opens a store in PostgreSQL 13 or later, through `pg` 8.
+ *
+ * A claim is one statement at READ COMMITTED and is on the disk before the handler runs, whatever
+ * the database's defaults. Leases go by the server's clock. Works through PgBouncer in transaction
+ * mode. No call waits longer than 850 ms; a pool that has no connection free counts as a store
+ * that is down.
+ *
+ * @param options - the pool, and what differs from the defaults
+ * @returns a store; its first call checks the schema
+ * @throws TypeError or RangeError on malformed options
+ */
+export function postgresStore(options: PostgresStoreOptions): PostgresStore {
+  return new ServerStore(resolveOptions(options))
+}
+
+/**
+ * The migration as SQL, for those who run such things themselves.
+ *
+ * @param schema - the schema's name. Default `poe`
+ */
+export function postgresMigrationSql(schema: string = DEFAULT_SCHEMA): string {
+  return migrationSql(schemaOption(schema))
+}
+
+type Settings = Required<{
+  [Name in keyof PostgresStoreOptions]: NonNullable<PostgresStoreOptions[Name]>
+}>
+
+function resolveOptions(options: PostgresStoreOptions): Settings {
+  const known = ['pool', 'schema', 'connections', 'txMaxMs', 'isolation', 'lockWaitMs', 'direct']
+  checkKeys(WHERE, options, known)
+  return Object.freeze({
+    pool: poolOption(options.pool),
+    schema: schemaOption(options.schema),
+    connections: wholeNumber(WHERE, 'connections', options.connections, 4, 1),
+    txMaxMs: wholeNumber(WHERE, 'txMaxMs', options.txMaxMs, 30_000, 1),
+    isolation: isolationOption(options.isolation),
+    lockWaitMs: wholeNumber(WHERE, 'lockWaitMs', options.lockWaitMs, 400, 1),
+    direct: flagOption('direct', options.direct),
+  })
+}
+
+function poolOption(pool: unknown): PostgresPool {
+  const isPool =
+    typeof pool === 'object' && pool !== null && 'connect' in pool && 'totalCount' in pool
+  if (isPool) return pool as PostgresPool
+  throw new TypeError(`${WHERE}: give a Pool of pg as pool, got ${describe(pool)}.`)
+}
+
+function schemaOption(schema: unknown): string {
+  if (schema === undefined) return DEFAULT_SCHEMA
+  if (typeof schema === 'string' && /^[a-z_][a-z0-9_]{0,62}$/.test(schema)) return schema
+  const rule = 'must be 1 to 63 small letters, digits and underscores, and begin with no digit'
+  throw new TypeError(`${WHERE}: schema ${rule}, got ${describe(schema)}.`)
+}
+
+function isolationOption(isolation: unknown): Isolation {
+  const found = ISOLATIONS.find(level => level === (isolation ?? 'read committed'))
+  if (found !== undefined) return found
+  const list = ISOLATIONS.map(level => `'${level}'`).join(', ')
+  throw new TypeError(`${WHERE}: isolation must be one of ${list}, got ${describe(isolation)}.`)
+}
+
+function flagOption(name: string, value: unknown): boolean {
+  if (value === undefined || typeof value === 'boolean') return value ?? false
+  throw new TypeError(`${WHERE}: ${name} must be true or false, got ${describe(value)}.`)
+}
+
+/** The longest wait for one call, in milliseconds; the engine gives up 50 ms later. */
+const CALL_MS = 850
+
+class ServerStore implements PostgresStore {
+  readonly capabilities: StoreCapabilities = Object.freeze({
+    durable: true,
+    crossProcess: true,
+    transactional: true,
+    nativeExpiry: false,
+  })
+  readonly #settings: Settings
+  readonly #connections: Connections
+  readonly #records: Records
+  #closed = false
+
+  constructor(settings: Settings) {
+    const { pool, connections, direct, schema, lockWaitMs } = settings
+    this.#settings = settings
+    this.#connections = new Connections({ pool, connections, direct, callMs: CALL_MS })
+    this.#records = new Records(this.#connections, pg.escapeIdentifier(schema), lockWaitMs)
+    // A server that restarts ends idle connections, too: that shall not end the app's process.
+    pool.on('error', ignore)
+  }
+
+  migrate(): Promise<Migration> {
+    return migrate(this.#settings.pool, this.#settings.schema)
+  }
+
+  transaction(key: string, owner: string): StoreTransaction<PostgresTransaction> {
+    const { pool, isolation, txMaxMs } = this.#settings
+    const tools = { pool, isolation, txMaxMs, records: this.#records, callMs: CALL_MS }
+    return new ClaimTransaction(tools, key, owner)
+  }
+
+  claim(key: string, claim: Claim): Promise<ClaimReply> {
+    return this.#records.claim(key, claim)
+  }
+
+  renew(key: string, owner: string, leaseMs: number): Promise<OwnerReply> {
+    return this.#records.renew(key, owner, leaseMs)
+  }
+
+  mark(key: string, owner: string): Promise<OwnerReply> {
+    return this.#records.mark(key, owner)
+  }
+
+  complete(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
+    return this.#records.complete(key, owner, outcome)
+  }
+
+  attachBody(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
+    return this.#records.attachBody(key, owner, outcome)
+  }
+
+  release(key: string, owner: string): Promise<OwnerReply> {
+    return this.#records.release(key, owner)
+  }
+
+  settle(key: string, owner: string, verdict: StoredOutcome | 'free'): Promise<OwnerReply> {
+    return this.#records.settle(key, owner, verdict)
+  }
+
+  read(key: string, epoch: string | null): Promise<ReadReply> {
+    return this.#records.read(key, epoch)
+  }
+
+  async epoch(): Promise<StoreTime & { readonly epochs: readonly string[] }> {
+    const { schema } = this.#settings
+    const { nowMs, version, epoch, isLogged } = await this.#records.epoch(freshEpoch())
+    checkVersion(version, schema)
+    if (!isLogged) {
+      const text = `A table of the schema ${schema} is UNLOGGED: a crash would empty it.`
+      throw new PoeError('ERR_POE_STORE_CONFIG', `${text} ALTER TABLE ... SET LOGGED.`)
+    }
+    return { nowMs, epochs: [epoch] }
+  }
+
+  rotateEpoch(): Promise<void> {
+    return this.#records.rotateEpoch(freshEpoch())
+  }
+
+  secrets(proposed: readonly StoredSecret[]): Promise<readonly StoredSecret[]> {
+    return this.#records.secrets(proposed)
+  }
+
+  async purge(limit: number): Promise<{ readonly removed: number; readonly more: boolean }> {
+    let removed = 0
+    while (removed < limit) {
+      const room = Math.min(PURGE_BATCH, limit - removed)
+      const count = await this.#records.purge(room)
+      removed += count
+      if (count < room) return { removed, more: false }
+    }
+    return { removed, more: true }
+  }
+
+  async close(): Promise<void> {
+    if (!this.#closed) this.#settings.pool.off('error', ignore)
+    this.#closed = true
+    await this.#connections.close()
+  }
+}
+
+function freshEpoch(): string {
+  return randomBytes(EPOCH_BYTES).toString('base64url')
+}
+
+function ignore(): void {}

@@ -1,0 +1,200 @@
+/**
+ * The store's own connections, apart from those that handlers use: a renewal never waits for a
+ * handler. Every call is one exchange, bounded in time; a connection that gave no answer in time
+ * is thrown away, and whatever was under way on it is known to nobody.
+ */
+import pg from 'pg'
+import { PoeError } from '../../errors.js'
+import {
+  isConflict,
+  needsOwnTransaction,
+  type PostgresClient,
+  type PostgresPool,
+  storeError,
+  TYPES,
+} from './driver.js'
+
+const CONFLICT_TRIES = 4
+
+/** How a store reaches its server. Times are milliseconds. */
+export interface ConnectionSettings {
+  /** The app's pool; its settings are taken over, its connections are not. */
+  readonly pool: PostgresPool
+  readonly connections: number
+  /** The longest wait for one call, a connection included. */
+  readonly callMs: number
+  /** Whether the server keeps what a connection prepares (no pooler in transaction mode). */
+  readonly direct: boolean
+}
+
+/** A call of a server-side function that gives one row. */
+export interface Call {
+  /** Names it among the prepared statements. */
+  readonly name: string
+  readonly text: string
+  readonly values: readonly unknown[]
+}
+
+/** The store's own connections. */
+export class Connections {
+  readonly callMs: number
+  readonly #pool: PostgresPool
+  readonly #direct: boolean
+  /** The database's defaults are such that each statement needs a transaction of its own. */
+  #isWrapped = false
+  #closing: Promise<void> | null = null
+
+  constructor({ pool, connections, callMs, direct }: ConnectionSettings) {
+    this.callMs = callMs
+    this.#direct = direct
+    const { options } = pool
+    this.#pool = new pg.Pool({
+      ...options,
+      // pg hides it from those who copy the rest.
+      ...(options.password !== undefined && { password: options.password }),
+      max: connections,
+      min: 0,
+      connectionTimeoutMillis: callMs,
+      allowExitOnIdle: true,
+    })
+    this.#pool.on('error', ignore)
+  }
+
+  /**
+   * Calls a function.
+   *
+   * @param what - what is tried, for the message
+   * @returns its one row
+   * @throws PoeError when it fails, or gives no answer in time
+   */
+  async call<Row extends readonly unknown[]>(what: string, call: Call): Promise<Row> {
+    if (this.#closing !== null) throw new PoeError('ERR_POE_STORE_CLOSED')
+    const untilMs = performance.now() + this.callMs
+    for (let tries = 1; ; tries += 1) {
+      const isWrapped = this.#isWrapped
+      try {
+        return await this.#once<Row>(call, isWrapped, untilMs - performance.now())
+      } catch (error) {
+        const isOver = performance.now() >= untilMs
+        if (needsOwnTransaction(error) && !isWrapped) this.#isWrapped = true
+        else if (isOver || !isConflict(error) || tries >= CONFLICT_TRIES) {
+          throw storeError(what, error)
+        }
+      }
+    }
+  }
+
+  /** Runs statements that give nothing; for a migration. */
+  async run(what: string, text: string): Promise<void> {
+    if (this.#closing !== null) throw new PoeError('ERR_POE_STORE_CLOSED')
+    try {
+      await this.#pool.query(text)
+    } catch (error) {
+      throw storeError(what, error)
+    }
+  }
+
+  /** Lets go of every connection, once what is under way has been answered. */
+  close(): Promise<void> {
+    this.#closing ??= this.#pool.end()
+    return this.#closing
+  }
+
+  async #once<Row extends readonly unknown[]>(
+    call: Call,
+    isWrapped: boolean,
+    withinMs: number,
+  ): Promise<Row> {
+    const client = await checkOut(this.#pool, withinMs)
+    const deadline = performance.now() + withinMs
+    try {
+      const row = await within(
+        deadline - performance.now(),
+        this.#send<Row>(client, call, isWrapped),
+      )
+      giveBack(client)
+      return row
+    } catch (error) {
+      // In a transaction, late, or cut off: whatever it is in, it is not used again.
+      giveBack(client, isWrapped || !(error instanceof pg.DatabaseError))
+      throw error
+    }
+  }
+
+  async #send<Row extends readonly unknown[]>(
+    client: PostgresClient,
+    call: Call,
+    isWrapped: boolean,
+  ): Promise<Row> {
+    const { name, text, values } = call
+    const query = {
+      text,
+      values: [...values],
+      rowMode: 'array' as const,
+      types: TYPES,
+      ...(this.#direct && { name: `poe ${name}` }),
+    }
+    if (!isWrapped) return rowOf<Row>(await client.query(query))
+    await client.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
+    const row = rowOf<Row>(await client.query(query))
+    await client.query('COMMIT')
+    return row
+  }
+}
+
+/**
+ * Takes a connection out of a pool.
+ *
+ * @param withinMs - how long it may take, in milliseconds; one that comes later goes back at once
+ * @throws PoeError `ERR_POE_STORE_DOWN` when there is none in time; what the driver throws
+ */
+export async function checkOut(pool: PostgresPool, withinMs: number): Promise<PostgresClient> {
+  const coming = pool.connect()
+  let isLate = false
+  coming.then(
+    client => {
+      client.on('error', ignore)
+      if (isLate) giveBack(client)
+    },
+    () => {},
+  )
+  try {
+    return await within(withinMs, coming)
+  } catch (error) {
+    isLate = true
+    throw error
+  }
+}
+
+/** Gives a connection back to its pool, or throws it away. */
+export function giveBack(client: PostgresClient, isSpoilt = false): void {
+  // Without a listener an error of the connection would end the process, so it stays to the end.
+  if (!isSpoilt) client.off('error', ignore)
+  client.release(isSpoilt)
+}
+
+/**
+ * Waits for a promise, but not for ever.
+ *
+ * @throws PoeError `ERR_POE_STORE_DOWN` when the time is over; what the promise rejects with
+ */
+export function within<Result>(ms: number, promise: Promise<Result>): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => {
+        const text = 'PostgreSQL gave no answer, or no connection was free, in time.'
+        reject(new PoeError('ERR_POE_STORE_DOWN', text))
+      },
+      Math.max(ms, 1),
+    )
+    promise.finally(() => clearTimeout(timer)).then(resolve, reject)
+  })
+}
+
+function rowOf<Row extends readonly unknown[]>(result: { readonly rows: unknown[] }): Row {
+  const [row] = result.rows
+  return row as Row
+}
+
+/** An error of a connection shows in its next call, too; nobody has to hear it twice. */
+function ignore(): void {}

@@ -1,0 +1,101 @@
+/**
+ * What the store uses of `pg`, and how it tells the server's errors apart.
+ */
+import type { Pool, PoolClient } from 'pg'
+import pg from 'pg'
+import { PoeError, type PoeErrorCode } from '../../errors.js'
+import { IS_STANDBY, IS_TOO_ISOLATED } from './states.js'
+
+/** A pool of `pg`. */
+export type PostgresPool = Pool
+/** A connection of a pool. */
+export type PostgresClient = PoolClient
+
+/** The oids of the types that replies have. */
+const BIGINT = 20
+const BYTEA = 17
+
+/**
+ * How values are read, whatever an app has told `pg` for itself: numbers as numbers, bytes as
+ * bytes, all else as `pg` does.
+ */
+export const TYPES: pg.CustomTypesConfig = {
+  getTypeParser(oid: number, format?: 'text' | 'binary') {
+    if (oid === BIGINT) return Number
+    if (oid === BYTEA) return readBytes
+    return pg.types.getTypeParser(oid, format as 'text')
+  },
+}
+
+function readBytes(text: string): Buffer {
+  if (text.startsWith('\\x')) return Buffer.from(text.slice(2), 'hex')
+  // The database has bytea_output = escape.
+  return pg.types.getTypeParser(BYTEA, 'text')(text) as Buffer
+}
+
+/** The server's SQLSTATE of an error, or Node's code, or `''`. */
+export function sqlState(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return ''
+  return typeof error.code === 'string' ? error.code : ''
+}
+
+/** Whether the server answered, so that what failed is known to be undone. */
+export function isServersWord(error: unknown): boolean {
+  return error instanceof Error && 'severity' in error && !endsConnection(error)
+}
+
+/** Whether an error says that the connection is gone: the server ends it, or the network did. */
+function endsConnection(error: unknown): boolean {
+  return /^(?:57P0|08)/.test(sqlState(error))
+}
+
+/** Whether the database undid a transaction because of another one. */
+export function isConflict(error: unknown): boolean {
+  return /^(?:40001|40P01)$/.test(sqlState(error))
+}
+
+/** Whether the database's defaults keep a statement from working by itself. */
+export function needsOwnTransaction(error: unknown): boolean {
+  return sqlState(error) === IS_TOO_ISOLATED || sqlState(error) === '25006'
+}
+
+/**
+ * Turns what the driver threw into an operational failure.
+ *
+ * @param what - what was tried, without a full stop
+ * @param cause - what was thrown; a `PoeError` is given back as it is
+ */
+export function storeError(what: string, cause: unknown): PoeError {
+  if (cause instanceof PoeError) return cause
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  const [code, advice] = judge(sqlState(cause))
+  return new PoeError(code, `${what}: ${reason}.${advice}`, { cause })
+}
+
+function judge(state: string): [PoeErrorCode, string] {
+  switch (state) {
+    case IS_STANDBY:
+    case '25006':
+      return ['ERR_POE_STORE_CONFIG', ' Connect to the primary: a standby may be behind.']
+    case '3F000':
+    case '42P01':
+    case '42883':
+    case '42703':
+      return ['ERR_POE_STORE_SCHEMA', ' Run `npx poe migrate <url>` once.']
+    case '42501':
+      return ['ERR_POE_STORE_CONFIG', ' Grant this role the rights of the migration guide.']
+    case '53100':
+    case '53200':
+      return ['ERR_POE_STORE_FULL', ' Make room on the server.']
+    case '53300':
+      return ['ERR_POE_STORE_DOWN', ' Raise max_connections, or lower the pools.']
+    case '55P03':
+      return ['ERR_POE_STORE_DOWN', ' Another transaction holds the record.']
+    case '28P01':
+    case '28000':
+    case '3D000':
+      return ['ERR_POE_STORE_CONFIG', " Check the pool's user, password and database."]
+    default:
+      return ['ERR_POE_STORE_DOWN', '']
+  }
+}

@@ -1,0 +1,312 @@
+/**
+ * The server-side functions of the PostgreSQL store: each is one atomic step, and one statement of
+ * its client, so nothing is held between two messages and a pooler in transaction mode may stand
+ * between.
+ *
+ * Nothing depends on the database's defaults: a write turns `synchronous_commit` on for its own
+ * transaction, and bounds its waits for locks.
+ */
+import { IS_STALE, IS_STOLEN, IS_TOO_ISOLATED, SLICE_MS } from './states.js'
+
+/** Takes a key if it is free. */
+export const claimSql = (poe: string): string => `
+  CREATE OR REPLACE FUNCTION ${poe}.claim(
+    the_key uuid, the_owner bytea, the_epoch text, lease_ms bigint, claim_by_ms bigint,
+    expires_ms bigint, the_keep_until_ms bigint, the_doubt boolean, the_told bytea, lock_ms integer,
+    OUT now_ms bigint, OUT state text, OUT until_ms bigint, OUT owner bytea, OUT told bytea,
+    OUT head bytea, OUT body bytea
+  ) LANGUAGE plpgsql AS $$
+  DECLARE
+    r ${poe}.record;
+    is_in_line boolean := false;
+  BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+      RAISE EXCEPTION 'claim it in a transaction that is READ COMMITTED'
+        USING ERRCODE = '${IS_TOO_ISOLATED}';
+    END IF;
+    PERFORM ${poe}.be_strict(lock_ms);
+    FOR round IN 1..20 LOOP
+      now_ms := ${poe}.now_ms();
+      SELECT * INTO r FROM ${poe}.record WHERE record.key = the_key;
+      SELECT * INTO state, until_ms, owner, told, head, body FROM ${poe}.tell(r, now_ms);
+      IF state = 'running' AND r.owner = the_owner THEN
+        -- Sent twice: its lease counts anew, but not from later than the claim may come.
+        PERFORM ${poe}.prolong(the_key, the_owner, least(now_ms, claim_by_ms) + lease_ms);
+        state := 'claimed';
+      END IF;
+      IF state <> 'none' THEN RETURN; END IF;
+
+      state := CASE
+        WHEN now_ms > claim_by_ms THEN 'late'
+        WHEN the_epoch IS NOT NULL AND the_epoch IS DISTINCT FROM ${poe}.valid_epoch()
+          THEN 'wrong-epoch'
+        WHEN now_ms > expires_ms THEN 'expired' END;
+      IF state IS NOT NULL THEN RETURN; END IF;
+      IF NOT is_in_line THEN
+        -- Whoever is ahead may just be committing: look again after that.
+        PERFORM ${poe}.line_up(the_key);
+        is_in_line := true;
+        CONTINUE;
+      END IF;
+
+      IF r.key IS NULL THEN
+        INSERT INTO ${poe}.record (key, keep_until_ms, lease_until_ms, means_doubt, owner, told)
+          VALUES (the_key, the_keep_until_ms, now_ms + lease_ms, the_doubt, the_owner, the_told)
+          ON CONFLICT DO NOTHING;
+      ELSE
+        -- Lapsed and free, unless its owner is in the act of completing it.
+        UPDATE ${poe}.record SET (keep_until_ms, lease_until_ms, means_doubt, owner, told)
+          = (the_keep_until_ms, now_ms + lease_ms, the_doubt, the_owner, the_told)
+          WHERE record.key = (SELECT free.key FROM ${poe}.record AS free
+            WHERE free.key = the_key AND free.owner = r.owner AND free.head IS NULL
+              AND NOT free.means_doubt AND free.lease_until_ms <= now_ms
+            FOR UPDATE SKIP LOCKED);
+      END IF;
+      IF FOUND THEN
+        state := 'claimed';
+        RETURN;
+      END IF;
+      PERFORM 1 FROM ${poe}.record WHERE record.key = the_key AND record.owner = r.owner
+        AND record.head IS NULL AND record.lease_until_ms <= now_ms;
+      IF FOUND THEN
+        SELECT 'running', now_ms + 1000, r.told INTO state, until_ms, told;
+        RETURN;
+      END IF;
+    END LOOP;
+    RAISE EXCEPTION 'the record never held still' USING ERRCODE = 'serialization_failure';
+  END $$;`
+
+/** Tells what a record says, and looks without touching. */
+export const readSql = (poe: string): string => `
+  CREATE OR REPLACE FUNCTION ${poe}.tell(
+    r ${poe}.record, now_ms bigint,
+    OUT state text, OUT until_ms bigint, OUT owner bytea, OUT told bytea, OUT head bytea,
+    OUT body bytea
+  ) LANGUAGE plpgsql IMMUTABLE AS $$
+  BEGIN
+    state := CASE
+      WHEN r.head IS NOT NULL THEN 'spent'
+      WHEN r.lease_until_ms > now_ms THEN 'running'
+      WHEN r.means_doubt THEN 'undecided'
+      ELSE 'none' END;
+    IF state = 'none' THEN RETURN; END IF;
+    SELECT r.lease_until_ms, r.told, r.head, r.body INTO until_ms, told, head, body;
+    IF state = 'undecided' THEN owner := r.owner; END IF;
+  END $$;
+
+  -- Lengthens a lease, never shortens it.
+  CREATE OR REPLACE FUNCTION ${poe}.prolong(the_key uuid, the_owner bytea, to_ms bigint)
+  RETURNS void LANGUAGE sql AS '
+    UPDATE ${poe}.record SET lease_until_ms = greatest(lease_until_ms, to_ms)
+      WHERE key = the_key AND owner = the_owner AND head IS NULL';
+
+  CREATE OR REPLACE FUNCTION ${poe}.read(
+    the_key uuid, the_epoch text,
+    OUT now_ms bigint, OUT state text, OUT until_ms bigint, OUT owner bytea, OUT told bytea,
+    OUT head bytea, OUT body bytea
+  ) LANGUAGE plpgsql AS $$
+  DECLARE
+    r ${poe}.record;
+  BEGIN
+    -- Fails on a standby, which may be behind.
+    PERFORM ${poe}.timeline();
+    now_ms := ${poe}.now_ms();
+    SELECT * INTO r FROM ${poe}.record WHERE record.key = the_key;
+    SELECT * INTO state, until_ms, owner, told, head, body FROM ${poe}.tell(r, now_ms);
+    IF state = 'none' AND the_epoch IS NOT NULL
+      AND the_epoch IS DISTINCT FROM ${poe}.valid_epoch() THEN
+      state := 'wrong-epoch';
+    END IF;
+  END $$;`
+
+/** What an owner writes. */
+export const writesSql = (poe: string): string => `
+  CREATE OR REPLACE FUNCTION ${poe}.renew(
+    the_key uuid, the_owner bytea, lease_ms bigint, lock_ms integer,
+    OUT now_ms bigint, OUT is_done boolean
+  ) LANGUAGE plpgsql AS $$
+  BEGIN
+    PERFORM ${poe}.be_strict(lock_ms);
+    UPDATE ${poe}.record SET lease_until_ms = ${poe}.now_ms() + lease_ms
+      WHERE record.key = the_key AND record.owner = the_owner AND record.head IS NULL;
+    is_done := FOUND;
+    now_ms := ${poe}.now_ms();
+  END $$;
+
+  CREATE OR REPLACE FUNCTION ${poe}.mark(
+    the_key uuid, the_owner bytea, lock_ms integer, OUT now_ms bigint, OUT is_done boolean
+  ) LANGUAGE plpgsql AS $$
+  BEGIN
+    PERFORM ${poe}.be_strict(lock_ms);
+    UPDATE ${poe}.record SET means_doubt = true
+      WHERE record.key = the_key AND record.owner = the_owner AND record.head IS NULL;
+    is_done := FOUND;
+    now_ms := ${poe}.now_ms();
+  END $$;
+
+  CREATE OR REPLACE FUNCTION ${poe}.complete(
+    the_key uuid, the_owner bytea, the_mark bytea, the_head bytea, the_body bytea, lock_ms integer,
+    OUT now_ms bigint, OUT is_done boolean
+  ) LANGUAGE plpgsql AS $$
+  BEGIN
+    PERFORM ${poe}.be_strict(lock_ms);
+    UPDATE ${poe}.record SET (head, body, owner, lease_until_ms, means_doubt)
+      = (the_head, the_body, the_mark, NULL, NULL)
+      WHERE record.key = the_key AND record.owner = the_owner AND record.head IS NULL;
+    is_done := FOUND OR EXISTS (SELECT 1 FROM ${poe}.record
+      WHERE record.key = the_key AND record.owner = the_mark AND record.head IS NOT NULL);
+    now_ms := ${poe}.now_ms();
+  END $$;
+
+  CREATE OR REPLACE FUNCTION ${poe}.attach_body(
+    the_key uuid, the_mark bytea, the_head bytea, the_body bytea, lock_ms integer,
+    OUT now_ms bigint, OUT is_done boolean
+  ) LANGUAGE plpgsql AS $$
+  BEGIN
+    PERFORM ${poe}.be_strict(lock_ms);
+    UPDATE ${poe}.record SET (head, body) = (the_head, the_body)
+      WHERE record.key = the_key AND record.owner = the_mark AND record.head IS NOT NULL;
+    is_done := FOUND;
+    now_ms := ${poe}.now_ms();
+  END $$;`
+
+/** How a handler's transaction ends, and how one learns of it afterwards. */
+export const finishSql = (poe: string): string => `
+  -- The end of a handler's transaction: fails, and so undoes it, unless all is as it was begun.
+  CREATE OR REPLACE FUNCTION ${poe}.finish(
+    the_transaction text, the_key uuid, the_owner bytea, the_mark bytea, the_head bytea,
+    the_body bytea, lock_ms integer
+  ) RETURNS bigint LANGUAGE plpgsql AS $$
+  DECLARE
+    told record;
+  BEGIN
+    IF current_setting('poe.transaction', true) IS DISTINCT FROM the_transaction THEN
+      RAISE EXCEPTION 'this is not the transaction that was begun' USING ERRCODE = '${IS_STOLEN}';
+    END IF;
+    SELECT * INTO told
+      FROM ${poe}.complete(the_key, the_owner, the_mark, the_head, the_body, lock_ms);
+    IF NOT told.is_done THEN
+      RAISE EXCEPTION 'the claim is lost' USING ERRCODE = '${IS_STALE}';
+    END IF;
+    RETURN told.now_ms;
+  END $$;
+
+  -- After a lost reply: waits until the transaction is over, and tells whether it was committed.
+  CREATE OR REPLACE FUNCTION ${poe}.was_committed(
+    the_key uuid, the_mark bytea, lock_ms integer, OUT now_ms bigint, OUT is_done boolean
+  ) LANGUAGE plpgsql AS $$
+  BEGIN
+    PERFORM ${poe}.be_strict(lock_ms);
+    PERFORM 1 FROM ${poe}.record WHERE record.key = the_key FOR UPDATE;
+    is_done := EXISTS (SELECT 1 FROM ${poe}.record
+      WHERE record.key = the_key AND record.owner = the_mark AND record.head IS NOT NULL);
+    now_ms := ${poe}.now_ms();
+  END $$;`
+
+/** How a key comes free, or is decided from outside. */
+export const settleSql = (poe: string): string => `
+  CREATE OR REPLACE FUNCTION ${poe}.release(
+    the_key uuid, the_owner bytea, lock_ms integer, OUT now_ms bigint, OUT is_done boolean
+  ) LANGUAGE plpgsql AS $$
+  BEGIN
+    PERFORM ${poe}.be_strict(lock_ms);
+    PERFORM ${poe}.line_up(the_key);
+    -- Read before the look: whatever claim comes after it is later than this.
+    now_ms := ${poe}.now_ms();
+    DELETE FROM ${poe}.record
+      WHERE record.key = the_key AND record.owner = the_owner AND record.head IS NULL;
+    is_done := FOUND;
+  END $$;
+
+  CREATE OR REPLACE FUNCTION ${poe}.settle(
+    the_key uuid, the_owner bytea, the_head bytea, the_body bytea, lock_ms integer,
+    OUT now_ms bigint, OUT is_done boolean
+  ) LANGUAGE plpgsql AS $$
+  BEGIN
+    PERFORM ${poe}.be_strict(lock_ms);
+    now_ms := ${poe}.now_ms();
+    PERFORM 1 FROM ${poe}.record WHERE record.key = the_key AND record.owner = the_owner
+      AND record.head IS NULL AND record.means_doubt AND record.lease_until_ms <= now_ms
+      FOR UPDATE;
+    is_done := FOUND;
+    IF NOT is_done THEN RETURN; END IF;
+    IF the_head IS NULL THEN
+      DELETE FROM ${poe}.record WHERE record.key = the_key;
+    ELSE
+      UPDATE ${poe}.record SET (head, body, owner, lease_until_ms, means_doubt)
+        = (the_head, the_body, NULL, NULL, NULL) WHERE record.key = the_key;
+    END IF;
+  END $$;`
+
+/** Epoch, secrets and the purge. */
+export const upkeepSql = (poe: string): string => `
+  CREATE OR REPLACE FUNCTION ${poe}.epoch(
+    fresh text, lock_ms integer, OUT now_ms bigint, OUT version integer, OUT epoch text,
+    OUT is_logged boolean
+  ) LANGUAGE plpgsql AS $$
+  BEGIN
+    version := ${poe}.version();
+    epoch := ${poe}.valid_epoch();
+    IF epoch IS NULL THEN
+      PERFORM ${poe}.be_strict(lock_ms);
+      INSERT INTO ${poe}.memory (epoch, timeline, table_oid)
+        VALUES (fresh, ${poe}.timeline(), '${poe}.memory'::regclass)
+        ON CONFLICT (only_row) DO UPDATE SET epoch = excluded.epoch,
+          timeline = excluded.timeline, table_oid = memory.tableoid
+        WHERE memory.timeline <> excluded.timeline OR memory.table_oid <> memory.tableoid;
+      epoch := ${poe}.valid_epoch();
+    END IF;
+    is_logged := NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class WHERE relpersistence <> 'p'
+      AND oid IN ('${poe}.record'::regclass, '${poe}.memory'::regclass));
+    now_ms := ${poe}.now_ms();
+  END $$;
+${keepSql(poe)}
+  CREATE OR REPLACE FUNCTION ${poe}.purge(most integer, lock_ms integer, OUT removed integer)
+  LANGUAGE plpgsql AS $$
+  DECLARE
+    at_ms bigint := ${poe}.now_ms();
+    slice bigint := at_ms / ${SLICE_MS};
+    last integer;
+  BEGIN
+    PERFORM set_config('lock_timeout', lock_ms::text, true);
+    -- Whoever works on a record holds it: it is passed over, and its claim waits for nothing.
+    DELETE FROM ${poe}.record WHERE ctid = ANY (ARRAY(
+      SELECT ctid FROM ${poe}.record WHERE keep_until_ms / ${SLICE_MS} < slice
+        AND keep_until_ms IS NOT NULL AND coalesce(lease_until_ms, 0) <= at_ms
+      LIMIT most FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    IF removed >= most THEN RETURN; END IF;
+    -- Of the slice that is on, some: the rest goes when it is over.
+    DELETE FROM ${poe}.record WHERE ctid = ANY (ARRAY(
+      SELECT ctid FROM (
+        SELECT ctid, keep_until_ms AS until_ms, lease_until_ms AS lease_ms FROM ${poe}.record
+          WHERE keep_until_ms / ${SLICE_MS} = slice AND keep_until_ms IS NOT NULL LIMIT 1000
+          FOR UPDATE SKIP LOCKED) AS looked_at
+      WHERE until_ms < at_ms AND coalesce(lease_ms, 0) <= at_ms LIMIT most - removed));
+    GET DIAGNOSTICS last = ROW_COUNT;
+    removed := removed + last;
+  END $$;`
+
+const keepSql = (poe: string): string => `
+  CREATE OR REPLACE FUNCTION ${poe}.rotate_epoch(fresh text, lock_ms integer)
+  RETURNS void LANGUAGE plpgsql AS $$
+  BEGIN
+    PERFORM ${poe}.be_strict(lock_ms);
+    DELETE FROM ${poe}.memory;
+    INSERT INTO ${poe}.memory (epoch, timeline, table_oid)
+      VALUES (fresh, ${poe}.timeline(), '${poe}.memory'::regclass)
+      ON CONFLICT (only_row) DO UPDATE SET epoch = excluded.epoch;
+  END $$;
+
+  CREATE OR REPLACE FUNCTION ${poe}.secrets(proposed jsonb, lock_ms integer, OUT list jsonb)
+  LANGUAGE plpgsql AS $$
+  BEGIN
+    PERFORM ${poe}.timeline();
+    SELECT secret.list INTO list FROM ${poe}.secret;
+    IF list IS NOT NULL THEN RETURN; END IF;
+    list := '[]';
+    IF jsonb_array_length(proposed) = 0 THEN RETURN; END IF;
+    PERFORM ${poe}.be_strict(lock_ms);
+    INSERT INTO ${poe}.secret (list) VALUES (proposed) ON CONFLICT DO NOTHING;
+    SELECT secret.list INTO list FROM ${poe}.secret;
+  END $$;`

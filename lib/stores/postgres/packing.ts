@@ -1,0 +1,55 @@
+/**
+ * How values are written so that a spent record is small: digests as bytes, keys as their hash.
+ */
+import { hash } from 'node:crypto'
+import type { ClaimedBy } from '../../engine/store.js'
+
+const SHORTEST_DIGEST = 16
+
+/** Hashes a key: 128 bits that stand for it, spelled as PostgreSQL spells them. */
+export function hashKey(key: string): string {
+  return hash('sha256', key, 'hex').slice(0, 32)
+}
+
+/** Hashes an owner, an unguessable id of its own, to 64 bits. */
+export function hashOwner(owner: string): Buffer {
+  return hash('sha256', owner, 'buffer').subarray(0, 8)
+}
+
+/**
+ * Writes fingerprint and principal as one: for each a byte with its kind and length in two, and
+ * then its bytes.
+ */
+export function packTold({ fingerprint, principal }: ClaimedBy): Buffer {
+  return Buffer.concat([...packText(fingerprint), ...packText(principal)])
+}
+
+/** Reads what {@link packTold} wrote. */
+export function unpackTold(told: Buffer): ClaimedBy {
+  const [fingerprint, end] = unpackText(told, 0)
+  const [principal] = unpackText(told, end)
+  return { fingerprint, principal: principal ?? '' }
+}
+
+const ABSENT = 0
+const AS_TEXT = 1
+const AS_DIGEST = 2
+const HEAD_BYTES = 3
+
+function packText(text: string | null): [Buffer] | [Buffer, Buffer] {
+  if (text === null) return [Buffer.from([ABSENT])]
+  const digest = text.length < SHORTEST_DIGEST ? null : Buffer.from(text, 'base64url')
+  const isDigest = digest !== null && digest.toString('base64url') === text
+  const bytes = isDigest ? digest : Buffer.from(text)
+  const head = Buffer.from([isDigest ? AS_DIGEST : AS_TEXT, 0, 0])
+  head.writeUInt16BE(bytes.length, 1)
+  return [head, bytes]
+}
+
+function unpackText(told: Buffer, at: number): [text: string | null, end: number] {
+  const kind = told[at]
+  if (kind === ABSENT) return [null, at + 1]
+  const end = at + HEAD_BYTES + told.readUInt16BE(at + 1)
+  const bytes = told.subarray(at + HEAD_BYTES, end)
+  return [bytes.toString(kind === AS_DIGEST ? 'base64url' : 'utf8'), end]
+}

@@ -1,0 +1,241 @@
+/**
+ * A transaction in which a handler writes and its key becomes spent, both or neither.
+ *
+ * It begins at its first use, on a connection of the app's pool, and ends in one message: the
+ * completion, fenced by owner, and `COMMIT`. When that message's answer is lost, a locking read on
+ * another connection tells what became of it; it is never sent again.
+ *
+ * @see POE draft, appendix A
+ */
+import { randomBytes } from 'node:crypto'
+import pg, { type QueryConfig, type QueryResult, type QueryResultRow } from 'pg'
+import type { OwnerReply, StoredOutcome, StoreTransaction } from '../../engine/store.js'
+import { PoeError } from '../../errors.js'
+import { checkOut, giveBack, within } from './connections.js'
+import {
+  isConflict,
+  isServersWord,
+  type PostgresClient,
+  type PostgresPool,
+  sqlState,
+  storeError,
+} from './driver.js'
+import type { Records } from './records.js'
+import { findTransactionControl } from './statement-check.js'
+import { IS_STALE, IS_STOLEN } from './states.js'
+
+/** How strictly a handler's transaction is kept apart from others. */
+export type Isolation = 'read committed' | 'repeatable read' | 'serializable'
+
+/** A callback as `pg` calls it. */
+type Callback = (error: Error | null, result?: QueryResult) => void
+
+/**
+ * What a handler works with (`ctx.poe.tx`) on a PostgreSQL store: `query` as a connection of `pg`
+ * has it, so that query builders take it for one.
+ *
+ * The first query begins the transaction. It rejects with `ERR_POE_STORE_DOWN` where no connection
+ * was to be had, `ERR_POE_TX_OVER` once the transaction is over, `ERR_POE_TX_TIMEOUT` once it
+ * lasted longer than `txMaxMs`, `ERR_POE_TX_STOLEN` for `COMMIT` and its like, and
+ * `ERR_POE_TX_CONFLICT` (its `cause` is the server's error) where the database undid it for the
+ * sake of another; all else is the server's own error.
+ */
+export interface PostgresTransaction {
+  /** Runs a query. */
+  query<Row extends QueryResultRow = QueryResultRow>(
+    text: string,
+    values?: readonly unknown[],
+  ): Promise<QueryResult<Row>>
+  query<Row extends QueryResultRow = QueryResultRow>(
+    query: QueryConfig,
+    values?: readonly unknown[],
+  ): Promise<QueryResult<Row>>
+  /** Runs a query, for what knows callbacks only. */
+  query(text: string | QueryConfig, values: readonly unknown[], callback: Callback): void
+  query(text: string | QueryConfig, callback: Callback): void
+}
+
+/** What a transaction needs of its store. Times are milliseconds. */
+export interface TransactionTools {
+  readonly pool: PostgresPool
+  readonly records: Records
+  readonly isolation: Isolation
+  readonly txMaxMs: number
+  readonly callMs: number
+}
+
+/** The transaction of one claim. */
+export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
+  readonly handle: PostgresTransaction
+  readonly #tools: TransactionTools
+  readonly #key: string
+  readonly #owner: string
+  readonly #name = randomBytes(9).toString('base64url')
+  #client: PostgresClient | null = null
+  #begun: Promise<PostgresClient> | null = null
+  #timer: NodeJS.Timeout | undefined
+  /** Why it is over; `null` while it is not. */
+  #over: Error | null = null
+
+  constructor(tools: TransactionTools, key: string, owner: string) {
+    this.#tools = tools
+    this.#key = key
+    this.#owner = owner
+    this.handle = { query: (...args: unknown[]) => this.#takeQuery(args) } as PostgresTransaction
+  }
+
+  async commit(outcome: StoredOutcome): Promise<OwnerReply> {
+    const { records } = this.#tools
+    if (this.#begun === null && this.#over === null) {
+      this.#over = new PoeError('ERR_POE_TX_OVER')
+      return records.complete(this.#key, this.#owner, outcome)
+    }
+    await this.#begun?.catch(() => {})
+    const client = this.#client
+    if (client === null || this.#over !== null) throw this.#over ?? new PoeError('ERR_POE_TX_OVER')
+    return await this.#finish(client, outcome)
+  }
+
+  async rollback(): Promise<void> {
+    const client = this.#end(new PoeError('ERR_POE_TX_OVER'))
+    if (client === null) return
+    try {
+      await within(this.#tools.callMs, client.query('ROLLBACK'))
+      giveBack(client)
+    } catch {
+      // Closing the connection undoes it just as well.
+      giveBack(client, true)
+    }
+  }
+
+  async #finish(client: PostgresClient, outcome: StoredOutcome): Promise<OwnerReply> {
+    const { records, callMs } = this.#tools
+    const quote = (text: string): string => pg.escapeLiteral(text)
+    const sql = records.finishing(this.#name, this.#key, this.#owner, outcome, quote)
+    // From here on only what the server says counts.
+    this.#end(new PoeError('ERR_POE_TX_OVER'))
+    try {
+      const results = (await within(callMs, client.query(sql))) as unknown
+      giveBack(client)
+      return { nowMs: nowIn(results), state: 'ok' }
+    } catch (error) {
+      giveBack(client, true)
+      if (!isServersWord(error)) return await this.#resolve(error)
+      if (sqlState(error) === IS_STALE) return { nowMs: Date.now(), state: 'stale' }
+      throw this.#judge(error)
+    }
+  }
+
+  /** The answer to the end is lost: the record tells, once nobody holds it any more. */
+  async #resolve(cause: unknown): Promise<OwnerReply> {
+    const { records } = this.#tools
+    const reply = await records.wasCommitted(this.#key, this.#owner).catch(() => null)
+    if (reply?.state === 'ok') return reply
+    throw storeError('The answer to COMMIT was lost', cause)
+  }
+
+  #takeQuery(args: unknown[]): Promise<QueryResult> | undefined {
+    const last = args.at(-1)
+    if (typeof last !== 'function') return this.#query(args)
+    const callback = last as Callback
+    this.#query(args.slice(0, -1)).then(
+      result => callback(null, result),
+      (error: Error) => callback(error),
+    )
+    return undefined
+  }
+
+  async #query(args: unknown[]): Promise<QueryResult> {
+    const control = findTransactionControl(textOf(args[0]))
+    if (control !== null) throw this.#stop(stolen(control))
+    // Where it is open already nothing is awaited: a query that the handler forgot to await is
+    // then sent before the commit.
+    const client = this.#client ?? (await this.#begin())
+    if (this.#over !== null) throw this.#over
+    try {
+      return await (client.query as (...all: unknown[]) => Promise<QueryResult>)(...args)
+    } catch (error) {
+      throw this.#over ?? this.#judge(error)
+    }
+  }
+
+  #begin(): Promise<PostgresClient> {
+    if (this.#over !== null) return Promise.reject(this.#over)
+    this.#begun ??= this.#open().catch((error: unknown) => {
+      const reason = storeError('The transaction could not begin', error)
+      this.#over ??= reason
+      throw this.#over
+    })
+    return this.#begun
+  }
+
+  async #open(): Promise<PostgresClient> {
+    const { pool, isolation, txMaxMs, callMs } = this.#tools
+    const untilMs = performance.now() + callMs
+    const client = await checkOut(pool, callMs)
+    if (this.#over !== null) {
+      giveBack(client)
+      throw this.#over
+    }
+    // A process that freezes in here would otherwise hold its rows as long as it is frozen.
+    const begin = `BEGIN ISOLATION LEVEL ${isolation} READ WRITE;
+      SET LOCAL idle_in_transaction_session_timeout = ${txMaxMs};
+      SET LOCAL poe.transaction = '${this.#name}'`
+    try {
+      await within(untilMs - performance.now(), client.query(begin))
+    } catch (error) {
+      giveBack(client, true)
+      throw error
+    }
+    if (this.#over !== null) {
+      giveBack(client, true)
+      throw this.#over
+    }
+    this.#client = client
+    this.#timer = setTimeout(() => this.#stop(new PoeError('ERR_POE_TX_TIMEOUT')), txMaxMs)
+    return client
+  }
+
+  /** Ends it at once, whatever is under way; gives the reason. */
+  #stop(reason: Error): Error {
+    const client = this.#end(reason)
+    if (client !== null) giveBack(client, true)
+    return this.#over ?? reason
+  }
+
+  /** Takes the connection out of the handler's hands. */
+  #end(reason: Error): PostgresClient | null {
+    clearTimeout(this.#timer)
+    this.#over ??= reason
+    const client = this.#client
+    this.#client = null
+    return client
+  }
+
+  #judge(error: unknown): unknown {
+    if (isConflict(error)) {
+      const reason = error instanceof Error ? error.message : String(error)
+      return new PoeError('ERR_POE_TX_CONFLICT', `The database says: ${reason}.`, { cause: error })
+    }
+    if (sqlState(error) === IS_STOLEN) return new PoeError('ERR_POE_TX_STOLEN')
+    if (isServersWord(error)) return error
+    return storeError('The connection was lost', error)
+  }
+}
+
+function textOf(query: unknown): string {
+  if (typeof query === 'string') return query
+  if (typeof query === 'object' && query !== null && 'text' in query) return String(query.text)
+  throw new TypeError('ctx.poe.tx.query() takes SQL, or an object with text and values.')
+}
+
+function stolen(control: string): PoeError {
+  const text = `${control} inside a transaction of ours: leave it out; a savepoint is fine.`
+  return new PoeError('ERR_POE_TX_STOLEN', text)
+}
+
+/** The time in the first result of the last message. */
+function nowIn(results: unknown): number {
+  const [first] = results as [{ readonly rows: readonly { readonly finish: unknown }[] }]
+  return Number(first.rows[0]?.finish)
+}

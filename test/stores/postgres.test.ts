@@ -1,0 +1,86 @@
+/**
+ * The PostgreSQL store: the contract, on each version that is supported, at each of the database's
+ * possible defaults, and through PgBouncer.
+ */
+
+import { storeContract } from '../../lib/testing/store-contract.js'
+import {
+  type Bouncer,
+  type PostgresServer,
+  type PostgresVersion,
+  sharedPostgres,
+  startBouncer,
+  startPostgres,
+} from '../support/servers/postgres-server.js'
+import { describeWith } from '../support/servers/programs.js'
+import { PostgresStores, postgresContract } from './helpers/postgres-stores.js'
+
+describeWith(['postgres', 'initdb'], 'the store contract on PostgreSQL', function () {
+  this.timeout(30_000)
+  let stores: PostgresStores
+  before(async () => {
+    stores = new PostgresStores((await sharedPostgres()).url)
+  })
+  after(() => stores.end())
+
+  for (const { title, run } of storeContract(postgresContract(() => stores))) it(title, run)
+})
+
+for (const version of [13, 18] satisfies PostgresVersion[]) {
+  describeWith([], `the store contract on PostgreSQL ${version}`, function () {
+    this.timeout(30_000)
+    let server: PostgresServer
+    let stores: PostgresStores
+    before(async () => {
+      server = await startPostgres({ version })
+      stores = new PostgresStores(server.url, { direct: true })
+    })
+    after(async () => {
+      await stores?.end()
+      await server?.remove()
+    })
+
+    for (const { title, run } of storeContract(postgresContract(() => stores))) it(title, run)
+  })
+}
+
+describeWith(
+  ['postgres', 'initdb', 'pgbouncer'],
+  'the store contract through PgBouncer',
+  function () {
+    this.timeout(30_000)
+    let bouncer: Bouncer
+    let stores: PostgresStores
+    before(async () => {
+      bouncer = await startBouncer(await sharedPostgres())
+      stores = new PostgresStores(bouncer.url)
+    })
+    after(async () => {
+      await stores?.end()
+      await bouncer?.remove()
+    })
+
+    for (const { title, run } of storeContract(postgresContract(() => stores))) it(title, run)
+  },
+)
+
+for (const [name, value] of [
+  ['default_transaction_isolation', 'serializable'],
+  ['default_transaction_isolation', 'repeatable read'],
+  ['default_transaction_read_only', 'on'],
+  ['synchronous_commit', 'off'],
+  ['bytea_output', 'escape'],
+] as const) {
+  describeWith(['postgres', 'initdb'], `the store contract with ${name} = ${value}`, function () {
+    this.timeout(30_000)
+    let stores: PostgresStores
+    before(async () => {
+      const url = new URL((await sharedPostgres()).url)
+      url.searchParams.set('options', `-c ${name}=${value.replace(' ', '\\ ')}`)
+      stores = new PostgresStores(url.href)
+    })
+    after(() => stores.end())
+
+    for (const { title, run } of storeContract(postgresContract(() => stores))) it(title, run)
+  })
+}

