@@ -17,8 +17,13 @@ describe('shop: a configuration that cannot be used', () => {
     ['a store without a scheme', { POE_STORE: 'shop.db' }, /^POE_STORE=shop\.db is no store/],
     ['sqlite without a file', { POE_STORE: 'sqlite:' }, /lacks its file/],
     ['a sqlite file that cannot be', { POE_STORE: 'sqlite:/no/such/folder/a.db' }, /a\.db/],
-    ['Redis', { POE_STORE: 'redis://:secret@h' }, /^POE_STORE=redis:.*stores release/],
-    ['PostgreSQL', { POE_STORE: 'postgres://u:secret@h' }, /^POE_STORE=postgres:.*stores release/],
+    ['Redis that is not there', { POE_STORE: 'redis://:secret@127.0.0.1:1' }, /^POE_STORE=redis:/],
+    [
+      'PostgreSQL that is not there',
+      { POE_STORE: 'postgres://u:secret@127.0.0.1:1/x' },
+      /:1\/x can/,
+    ],
+    ['a URL that is none', { POE_STORE: 'postgres:secret' }, /^POE_STORE=postgres: is no URL/],
   ] as const) {
     it(`${name}: one line, exit code 1`, async () => {
       const { code, stderr } = await runShop({ PORT: '0', ...env })

@@ -6,8 +6,8 @@ import { once as emitted } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createShop, type Shop } from './app.js'
-import { readSettings, SettingError, type Settings, type StoreSetting } from './settings.js'
-import { openStorage, type Storage } from './storage.js'
+import { readSettings, SettingError, type Settings } from './settings.js'
+import { nameOf, openStorage, type Storage } from './storage.js'
 
 /** How long answers that are under way may take once the end was asked for, in milliseconds. */
 const GRACE_MS = 5_000
@@ -55,10 +55,6 @@ function greet(port: number, { store, faults }: Settings): void {
     `The shop is open at ${origin} (${notes.join(', ')}): order at /basket, press the button ` +
       'twice, go back and send it again; /ledger counts one.',
   )
-}
-
-function nameOf(store: StoreSetting): string {
-  return store.kind === 'memory' ? 'memory only' : store.file
 }
 
 function endOnSignal(server: Server, shop: Shop, storage: Storage): void {

@@ -4,6 +4,7 @@
 export type StoreSetting =
   | { readonly kind: 'memory' }
   | { readonly kind: 'sqlite'; readonly file: string }
+  | { readonly kind: 'redis' | 'postgres'; readonly url: string }
 
 /** What the shop is started with. */
 export interface Settings {
@@ -58,13 +59,22 @@ function readStore(text: string): StoreSetting {
       throw new SettingError('POE_STORE=sqlite: lacks its file, as in sqlite:shop.db.')
     case 'redis:':
     case 'rediss:':
-      throw new SettingError(`POE_STORE=${scheme}//... : Redis comes with the stores release.`)
+      return { kind: 'redis', url: serverUrl(text) }
     case 'postgres:':
     case 'postgresql:':
-      throw new SettingError(`POE_STORE=${scheme}//... : PostgreSQL comes with the stores release.`)
+      return { kind: 'postgres', url: serverUrl(text) }
     default:
-      throw new SettingError(`POE_STORE=${text} is no store: give sqlite:<file> or memory:.`)
+      throw new SettingError(
+        `POE_STORE=${text} is no store: give sqlite:<file>, postgres://..., redis://... or memory:.`,
+      )
   }
+}
+
+/** What is wrong is not repeated: a password may be in it. */
+function serverUrl(text: string): string {
+  if (URL.canParse(text) && new URL(text).host !== '') return text
+  const scheme = text.slice(0, text.indexOf(':'))
+  throw new SettingError(`POE_STORE=${scheme}: is no URL: as in ${scheme}://user@127.0.0.1/name.`)
 }
 
 function readLease(text: string): number {

@@ -1,19 +1,15 @@
 /**
- * Opens what a shop keeps: links, outcomes and orders, in one place. With sqlite an order is
- * written in the transaction that also makes its link spent, so both are there or neither.
+ * Opens what a shop keeps: links, outcomes and orders, in one place.
  */
-
 import type { Store } from 'post-once-exactly'
 import { memoryStore } from 'post-once-exactly/stores/memory'
-import {
-  type SqliteStore,
-  type SqliteTransaction,
-  sqliteStore,
-} from 'post-once-exactly/stores/sqlite'
-import { LIST_LIMIT, memoryBook, type Order, type OrderBook } from './orders.js'
+import { memoryBook, type OrderBook } from './orders.js'
+import { openPostgres } from './postgres-storage.js'
+import { openRedis } from './redis-storage.js'
 import { SettingError, type StoreSetting } from './settings.js'
+import { openSqlite } from './sqlite-storage.js'
 
-/** Links and outcomes in `store`, orders in `book`; one file where there is one. */
+/** Links and outcomes in `store`, orders in `book`; one database where there is one. */
 export interface Storage {
   readonly store: Store<unknown>
   readonly book: OrderBook
@@ -23,61 +19,46 @@ export interface Storage {
 /** In a demo nearly everybody is `guest`: no quota for one user, only the limit for all. */
 const MEMORY_RECORDS = 100_000
 
-/** Numbers are never given twice, not even after an order was deleted. */
-const TABLE = `
-  CREATE TABLE IF NOT EXISTS shop_order (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    sku TEXT NOT NULL,
-    qty INTEGER NOT NULL CHECK (qty BETWEEN 1 AND 99),
-    user TEXT NOT NULL,
-    placed_at TEXT NOT NULL
-  ) STRICT;
-  CREATE INDEX IF NOT EXISTS shop_order_user ON shop_order (user, id);
-`
-const INSERT = 'INSERT INTO shop_order (sku, qty, user, placed_at) VALUES (?, ?, ?, ?)'
-const SELECT = 'SELECT id, sku, qty, user, placed_at AS placedAt FROM shop_order WHERE user = ?'
-
 /**
  * Opens a storage, and makes its tables where they are absent.
  *
  * @throws {SettingError} when it cannot be opened
  */
 export async function openStorage(setting: StoreSetting): Promise<Storage> {
-  if (setting.kind === 'sqlite') return await openFile(setting.file)
-  const store = memoryStore({ maxRecords: MEMORY_RECORDS, maxPerPrincipal: MEMORY_RECORDS })
-  return { store, book: memoryBook(), close: () => store.close() }
-}
-
-async function openFile(file: string): Promise<Storage> {
   try {
-    const store = sqliteStore(file)
-    await store.write(db => db.exec(TABLE))
-    return { store, book: fileBook(store), close: () => store.close() }
+    return await open(setting)
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new SettingError(`POE_STORE=sqlite:${file} cannot be used. ${reason}`, { cause })
+    const reason = cause instanceof Error ? cause.message || String(cause) : String(cause)
+    throw new SettingError(`POE_STORE=${nameOf(setting)} cannot be used. ${reason}`, { cause })
   }
 }
 
-function fileBook(store: SqliteStore): OrderBook {
-  return {
-    transactional: true,
-    async add(order, tx) {
-      const { sku, qty, user, placedAt } = order
-      const transaction = tx() as SqliteTransaction
-      const { lastInsertRowid } = await transaction.run(INSERT, sku, qty, user, placedAt)
-      return { id: Number(lastInsertRowid), ...order }
-    },
-    async list(user) {
-      const newest = store.database.prepare(`${SELECT} ORDER BY id DESC LIMIT ${LIST_LIMIT}`)
-      return newest.all(user) as Order[]
-    },
-    async find(id, user) {
-      const one = store.database.prepare(`${SELECT} AND id = ?`)
-      return (one.get(user, id) as Order | undefined) ?? null
-    },
-    async count() {
-      return Number(store.database.prepare('SELECT count(*) FROM shop_order').pluck().get())
-    },
+/** Names a store without its password. */
+export function nameOf(setting: StoreSetting): string {
+  switch (setting.kind) {
+    case 'memory':
+      return 'memory:'
+    case 'sqlite':
+      return `sqlite:${setting.file}`
+    case 'redis':
+    case 'postgres': {
+      const { protocol, host, pathname } = new URL(setting.url)
+      return `${protocol}//${host}${pathname}`
+    }
+  }
+}
+
+async function open(setting: StoreSetting): Promise<Storage> {
+  switch (setting.kind) {
+    case 'memory': {
+      const store = memoryStore({ maxRecords: MEMORY_RECORDS, maxPerPrincipal: MEMORY_RECORDS })
+      return { store, book: memoryBook(), close: () => store.close() }
+    }
+    case 'sqlite':
+      return await openSqlite(setting.file)
+    case 'redis':
+      return await openRedis(setting.url)
+    case 'postgres':
+      return await openPostgres(setting.url)
   }
 }

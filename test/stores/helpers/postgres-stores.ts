@@ -29,6 +29,7 @@ export class PostgresStores {
     const plain = new URL(url)
     plain.search = ''
     this.admin = new pg.Pool({ connectionString: plain.href, max: 1 })
+    this.admin.on('error', () => {})
     this.#pools.push(this.admin)
     this.#wishes = wishes
   }

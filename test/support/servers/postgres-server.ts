@@ -113,6 +113,16 @@ export async function startPostgres(options: PostgresServerOptions = {}): Promis
   return server
 }
 
+/** Starts a standby that follows a server. */
+export function startStandby(server: PostgresServer): Promise<PostgresServer> {
+  const copy = (data: string): void => {
+    const from = ['-h', '127.0.0.1', '-p', String(server.port), '-U', 'postgres']
+    const args = ['-D', data, '-R', '-X', 'stream', '-c', 'fast', ...from]
+    execFileSync(installed('pg_basebackup'), args, { ...asOwner(), stdio: 'pipe' })
+  }
+  return startPostgres({ from: copy })
+}
+
 /** A PgBouncer in transaction mode before a server. */
 export interface Bouncer {
   readonly port: number

@@ -1,0 +1,339 @@
+/**
+ * What PostgreSQL can do to the store: locks that are held, servers that die, hang, recover, are
+ * behind or have another history, and schemas that are not ours.
+ */
+import { execFileSync } from 'node:child_process'
+import { expect } from 'chai'
+import type pg from 'pg'
+import type { PostgresStore } from '../../lib/stores/postgres.js'
+import { postgresMigrationSql, postgresStore } from '../../lib/stores/postgres.js'
+import { until } from '../support/meeting.js'
+import {
+  type PostgresServer,
+  sharedPostgres,
+  startPostgres,
+  startStandby,
+} from '../support/servers/postgres-server.js'
+import { describeWith, findProgram } from '../support/servers/programs.js'
+import { claimState, makeClaim, outcome } from './helpers/claims.js'
+import { PostgresStores } from './helpers/postgres-stores.js'
+
+/** Longer than a call may take, shorter than a user would call hanging; milliseconds. */
+const A_SECOND = 1_000
+
+async function codeOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise
+    return 'none'
+  } catch (error) {
+    return String((error as { code?: unknown }).code)
+  }
+}
+
+async function messageOf(promise: Promise<unknown>): Promise<string> {
+  return promise.then(
+    () => 'none',
+    error => String(error.message),
+  )
+}
+
+describeWith(['postgres', 'initdb'], 'PostgreSQL and its locks', function () {
+  this.timeout(20_000)
+  let stores: PostgresStores
+  let store: PostgresStore
+  let poe: string
+  let other: pg.PoolClient
+  before(async () => {
+    stores = new PostgresStores((await sharedPostgres()).url)
+  })
+  beforeEach(async () => {
+    store = await stores.fresh()
+    poe = stores.schemaOf(store)
+    other = await stores.admin.connect()
+  })
+  afterEach(async () => {
+    other.release(true)
+    await store.close()
+  })
+  after(() => stores.end())
+
+  /** Claims a key in a transaction that somebody else holds open. */
+  const claimHeld = async (key: string): Promise<void> => {
+    const { hashKey, packTold } = await import('../../lib/stores/postgres/packing.js')
+    const { nowMs } = await store.epoch()
+    const told = packTold({ fingerprint: null, principal: 'somebody' })
+    await other.query('BEGIN')
+    await other.query(
+      `SELECT * FROM ${poe}.claim($1, $2, NULL, 30000, $3, NULL, NULL, true, $4, 400)`,
+      [hashKey(key), Buffer.from('held'), nowMs + 60_000, told],
+    )
+  }
+
+  it('[STORE-11] a rival’s claim is being committed: running, after that', async () => {
+    await claimHeld('key')
+    const state = claimState(store, 'key', { owner: 'b' })
+    setTimeout(() => void other.query('COMMIT'), 150)
+    expect(await state).to.equal('running')
+  })
+
+  it('[STORE-11] a rival’s claim is rolled back: the other one wins', async () => {
+    await claimHeld('key')
+    const state = claimState(store, 'key', { owner: 'b' })
+    setTimeout(() => void other.query('ROLLBACK'), 150)
+    expect(await state).to.equal('claimed')
+  })
+
+  it('[STORE-11] a rival’s claim hangs: an outage within a second, and no claim', async () => {
+    await claimHeld('key')
+    const startedMs = performance.now()
+    expect(await codeOf(claimState(store, 'key', { owner: 'b' }))).to.equal('ERR_POE_STORE_DOWN')
+    expect(performance.now() - startedMs).to.be.below(A_SECOND)
+    await other.query('ROLLBACK')
+    expect((await store.read('key', null)).state).to.equal('none')
+  })
+
+  it('[STORE-11] records that vanish between two looks: claimed or running, never an error', async () => {
+    let stop = false
+    const sweeping = (async () => {
+      while (!stop) await other.query(`DELETE FROM ${poe}.record`)
+    })()
+    const told = new Set<string>()
+    for (let round = 0; round < 60; round += 1) {
+      const owners = ['a', 'b', 'c', 'd']
+      const states = owners.map(owner =>
+        claimState(store, 'key', { owner, onSilence: 'free', leaseMs: 1 }),
+      )
+      for (const state of await Promise.all(states)) told.add(state)
+    }
+    stop = true
+    await sweeping
+    expect([...told].filter(state => state !== 'claimed' && state !== 'running')).to.deep.equal([])
+  })
+
+  it('a lapsed claim whose owner is just completing it is running, and is waited for by none', async () => {
+    await claimState(store, 'key', { owner: 'a', onSilence: 'free', leaseMs: 1 })
+    await other.query('BEGIN')
+    await other.query(`SELECT 1 FROM ${poe}.record FOR UPDATE`)
+    const startedMs = performance.now()
+    expect(await claimState(store, 'key', { owner: 'b' })).to.equal('running')
+    expect(performance.now() - startedMs).to.be.below(300)
+    await other.query('ROLLBACK')
+    expect(await claimState(store, 'key', { owner: 'b' })).to.equal('claimed')
+  })
+
+  it('a release waits for a claim of its own that is under way', async () => {
+    await claimHeld('key')
+    const released = store.release('key', 'held')
+    setTimeout(() => void other.query('COMMIT'), 150)
+    expect((await released).state).to.equal('ok')
+    expect((await store.read('key', null)).state).to.equal('none')
+  })
+
+  it('a purge passes over what somebody holds, and no claim waits for it', async () => {
+    const { nowMs } = await store.epoch()
+    for (const key of ['held', 'gone']) {
+      await claimState(store, key, { owner: 'a', leaseMs: 1, keepUntilMs: nowMs + 1 })
+    }
+    await new Promise(resolve => setTimeout(resolve, 20))
+    const { hashKey } = await import('../../lib/stores/postgres/packing.js')
+    await other.query('BEGIN')
+    const held = `SELECT 1 FROM ${poe}.record WHERE key = $1 FOR UPDATE`
+    await other.query(held, [hashKey('held')])
+    expect(await store.purge(10)).to.deep.equal({ removed: 1, more: false })
+    expect(await claimState(store, 'another')).to.equal('claimed')
+    await other.query('ROLLBACK')
+    expect(await store.purge(10)).to.deep.equal({ removed: 1, more: false })
+  })
+
+  it('[STORE-11] a table that was emptied and made anew by a dump voids every link', async () => {
+    const [epoch = ''] = (await store.epoch()).epochs
+    await claimState(store, 'spent', { owner: 'a', epoch })
+    await store.complete('spent', 'a', outcome())
+    const { url } = await sharedPostgres()
+    const [dump, load] = [findProgram('pg_dump') ?? '', findProgram('psql') ?? '']
+    const sql = execFileSync(dump, ['-n', poe, url])
+    await claimState(store, 'lost', { owner: 'b', epoch })
+    await store.complete('lost', 'b', outcome())
+    await other.query(`DROP SCHEMA ${poe} CASCADE`)
+    execFileSync(load, ['-q', '-v', 'ON_ERROR_STOP=1', url], { input: sql })
+    // What the dump had is still told; what it had not must not run again.
+    expect((await store.read('spent', epoch)).state).to.equal('spent')
+    expect(await claimState(store, 'lost', { owner: 'c', epoch })).to.equal('wrong-epoch')
+    const [fresh = ''] = (await store.epoch()).epochs
+    expect(fresh).not.to.equal(epoch)
+    expect(await claimState(store, 'new', { epoch: fresh })).to.equal('claimed')
+  })
+})
+
+describeWith(['postgres', 'initdb'], 'a schema that cannot be used', function () {
+  this.timeout(20_000)
+  let stores: PostgresStores
+  before(async () => {
+    stores = new PostgresStores((await sharedPostgres()).url)
+  })
+  after(() => stores.end())
+
+  it('is absent: the error names the command', async () => {
+    const store = stores.open('not_there')
+    expect(await codeOf(store.epoch())).to.equal('ERR_POE_STORE_SCHEMA')
+    expect(await messageOf(store.epoch())).to.include('npx poe migrate')
+    await store.close()
+  })
+
+  for (const [version, advice] of [
+    [0, 'npx poe migrate'],
+    [99, 'Update post-once-exactly'],
+  ] as const) {
+    it(`has version ${version}: the error says what to do`, async () => {
+      const store = await stores.fresh()
+      const poe = stores.schemaOf(store)
+      const made = `CREATE OR REPLACE FUNCTION ${poe}.version() RETURNS int LANGUAGE sql`
+      await stores.admin.query(`${made} IMMUTABLE AS 'SELECT ${version}'`)
+      expect(await codeOf(store.epoch())).to.equal('ERR_POE_STORE_SCHEMA')
+      expect(await messageOf(store.epoch())).to.include(advice)
+      const migrated = store.migrate()
+      if (version === 99) expect(await codeOf(migrated)).to.equal('ERR_POE_STORE_SCHEMA')
+      else {
+        expect(await migrated).to.deep.equal({ from: 0, to: 1 })
+        expect((await store.epoch()).epochs).to.have.lengthOf(1)
+      }
+      await store.close()
+    })
+  }
+
+  it('is UNLOGGED: refused, since a crash would empty it', async () => {
+    const store = await stores.fresh()
+    await stores.admin.query(`ALTER TABLE ${stores.schemaOf(store)}.record SET UNLOGGED`)
+    expect(await codeOf(store.epoch())).to.equal('ERR_POE_STORE_CONFIG')
+    expect(await messageOf(store.epoch())).to.include('SET LOGGED')
+    await store.close()
+  })
+
+  it('is made by several at once, and again, and by hand', async () => {
+    const all = [1, 2, 3, 4].map(() => stores.open('made_at_once'))
+    const from = (await Promise.all(all.map(store => store.migrate()))).map(done => done.from)
+    expect(from.filter(version => version === null)).to.have.lengthOf(1)
+    await Promise.all(all.map(store => store.close()))
+    await stores.admin.query(postgresMigrationSql('by_hand'))
+    const store = stores.open('by_hand')
+    expect(await store.migrate()).to.deep.equal({ from: 1, to: 1 })
+    expect(await claimState(store, 'key')).to.equal('claimed')
+    await store.close()
+  })
+
+  it('is out of bounds for the role: the error says so', async () => {
+    const store = await stores.fresh()
+    await stores.admin.query('CREATE ROLE visitor LOGIN')
+    const url = new URL((await sharedPostgres()).url)
+    url.username = 'visitor'
+    const visitors = new PostgresStores(url.href)
+    const visitor = visitors.open(stores.schemaOf(store))
+    expect(await codeOf(visitor.epoch())).to.equal('ERR_POE_STORE_CONFIG')
+    await visitor.close()
+    await visitors.end()
+    await store.close()
+  })
+
+  for (const [options, message] of [
+    [undefined, /options must be an object/],
+    [{}, /give a Pool of pg/],
+    [{ pool: 'postgres://' }, /give a Pool of pg/],
+    [{ schema: 'Robert"; DROP' }, /schema must be/],
+    [{ isolation: 'read uncommitted' }, /isolation must be one of/],
+    [{ direct: 1 }, /direct must be true or false/],
+    [{ connections: 0 }, /connections must be at least 1/],
+    [{ txMaxMs: 1.5 }, /txMaxMs must be a whole number/],
+    [{ retries: 3 }, /no option 'retries'/],
+  ] as const) {
+    it(`options ${JSON.stringify(options)} are refused`, () => {
+      const pool = options !== undefined && !('pool' in options) && Object.keys(options).length > 0
+      const given = pool ? { ...options, pool: stores.admin } : options
+      expect(() => postgresStore(given as never)).to.throw(message)
+    })
+  }
+})
+
+describeWith(['postgres', 'initdb'], 'a PostgreSQL server that goes away', function () {
+  this.timeout(30_000)
+  let server: PostgresServer
+  let stores: PostgresStores
+  let store: PostgresStore
+  beforeEach(async () => {
+    server = await startPostgres({ settings: { fsync: 'on' } })
+    stores = new PostgresStores(server.url)
+    store = await stores.fresh()
+  })
+  afterEach(async () => {
+    await store.close()
+    await stores.end()
+    await server.remove()
+  })
+
+  for (const how of ['SIGKILL', 'SIGSTOP'] as const) {
+    it(`by ${how}: refused within a second; back, it works, and nothing was lost`, async () => {
+      const [epoch = ''] = (await store.epoch()).epochs
+      await claimState(store, 'spent', { owner: 'a', epoch })
+      await store.complete('spent', 'a', outcome())
+      await claimState(store, 'running', { owner: 'a', epoch })
+      const { nowMs } = await store.epoch()
+      if (how === 'SIGKILL') await server.kill()
+      else server.freeze()
+      const startedMs = performance.now()
+      const claim = makeClaim(nowMs, { claimByMs: nowMs + 900, epoch, owner: 'late' })
+      const calls = [store.claim('queued', claim), store.read('spent', epoch), store.epoch()]
+      const codes = await Promise.all(calls.map(codeOf))
+      expect(codes).to.deep.equal(calls.map(() => 'ERR_POE_STORE_DOWN'))
+      expect(performance.now() - startedMs).to.be.below(A_SECOND)
+      await new Promise(resolve => setTimeout(resolve, 300))
+      if (how === 'SIGKILL') await server.start()
+      else server.thaw()
+      await until(async () => (await codeOf(store.epoch())) === 'none', 'it is back')
+      expect((await store.epoch()).epochs).to.deep.equal([epoch])
+      expect((await store.read('spent', epoch)).state).to.equal('spent')
+      expect((await store.complete('running', 'a', outcome())).state).to.equal('ok')
+      expect((await store.read('queued', epoch)).state).to.equal('none')
+    })
+  }
+
+  it('with a transaction open: the process lives, nothing of it is kept', async () => {
+    await stores.admin.query('CREATE TABLE effect (text text)')
+    await claimState(store, 'key', { owner: 'a', onSilence: 'free' })
+    const transaction = store.transaction('key', 'a')
+    await transaction.handle.query("INSERT INTO effect VALUES ('one')")
+    await server.kill()
+    expect(await codeOf(transaction.handle.query('SELECT 1'))).to.equal('ERR_POE_STORE_DOWN')
+    expect(await codeOf(transaction.commit(outcome()))).to.equal('ERR_POE_STORE_DOWN')
+    await server.start()
+    await until(async () => (await codeOf(store.epoch())) === 'none', 'it is back')
+    expect((await stores.poolOf(store).query('SELECT * FROM effect')).rows).to.deep.equal([])
+    expect((await store.release('key', 'a')).state).to.equal('ok')
+  })
+
+  it('a standby is refused, and one that is promoted voids the links of before', async () => {
+    const [epoch = ''] = (await store.epoch()).epochs
+    await claimState(store, 'known', { owner: 'a', epoch })
+    await store.complete('known', 'a', outcome())
+    const standby = await startStandby(server)
+    const there = new PostgresStores(standby.url)
+    const replica = there.open(stores.schemaOf(store))
+    try {
+      await until(async () => (await standby.query('SELECT 1')).rowCount === 1, 'it answers')
+      for (const call of [() => replica.epoch(), () => replica.read('known', epoch)]) {
+        expect(await codeOf(call())).to.equal('ERR_POE_STORE_CONFIG')
+        expect(await messageOf(call())).to.include('primary')
+      }
+      expect(await codeOf(claimState(replica, 'key', { epoch }))).to.equal('ERR_POE_STORE_CONFIG')
+      await server.kill()
+      await standby.query('SELECT pg_promote()')
+      await until(async () => (await codeOf(replica.epoch())) === 'none', 'it is promoted')
+      expect((await replica.read('known', epoch)).state).to.equal('spent')
+      expect(await claimState(replica, 'lost', { epoch })).to.equal('wrong-epoch')
+      const [fresh = ''] = (await replica.epoch()).epochs
+      expect(fresh).not.to.equal(epoch)
+    } finally {
+      await replica.close()
+      await there.end()
+      await standby.remove()
+    }
+  })
+})

@@ -1,0 +1,299 @@
+/**
+ * Handlers' transactions on PostgreSQL: how they begin and end, what the database may do to them,
+ * and that a lost answer to `COMMIT` is resolved, not repeated.
+ */
+import { expect } from 'chai'
+import knex from 'knex'
+import pg from 'pg'
+import type { StoreTransaction } from '../../lib/engine/store.js'
+import {
+  type PostgresStore,
+  type PostgresTransaction,
+  postgresStore,
+} from '../../lib/stores/postgres.js'
+import { type FaultProxy, faultProxy } from '../../lib/testing/fault-proxy.js'
+import { sharedPostgres } from '../support/servers/postgres-server.js'
+import { describeWith } from '../support/servers/programs.js'
+import { claimState, outcome } from './helpers/claims.js'
+import { PostgresStores } from './helpers/postgres-stores.js'
+
+describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', function () {
+  this.timeout(20_000)
+  let stores: PostgresStores
+  let store: PostgresStore
+  let poe: string
+  before(async () => {
+    stores = new PostgresStores((await sharedPostgres()).url)
+  })
+  beforeEach(async () => {
+    store = await stores.fresh()
+    poe = stores.schemaOf(store)
+    await stores.admin.query(`CREATE TABLE ${poe}.effect (text text PRIMARY KEY)`)
+  })
+  afterEach(() => store.close())
+  after(() => stores.end())
+
+  const begin = async (key: string): Promise<StoreTransaction<PostgresTransaction>> => {
+    expect(await claimState(store, key, { owner: key, onSilence: 'free' })).to.equal('claimed')
+    return store.transaction(key, key)
+  }
+  const insert = (tx: PostgresTransaction, text: string) =>
+    tx.query(`INSERT INTO ${poe}.effect (text) VALUES ($1)`, [text])
+  const effects = async (): Promise<string[]> => {
+    const { rows } = await stores.admin.query(`SELECT text FROM ${poe}.effect ORDER BY text`)
+    return rows.map(row => String(row.text))
+  }
+  const codeOf = async (promise: Promise<unknown>): Promise<string> => {
+    try {
+      await promise
+      return 'none'
+    } catch (error) {
+      return String((error as { code?: unknown }).code)
+    }
+  }
+  const stateOf = async (key: string) => (await store.read(key, null)).state
+
+  for (const sql of ['COMMIT', 'rollback', 'select 1; /* x */ end', 'START TRANSACTION', 'begin']) {
+    it(`refuses ${JSON.stringify(sql)}, and keeps nothing`, async () => {
+      const transaction = await begin('key')
+      await insert(transaction.handle, 'one')
+      expect(await codeOf(transaction.handle.query(sql))).to.equal('ERR_POE_TX_STOLEN')
+      expect(await codeOf(transaction.commit(outcome()))).to.equal('ERR_POE_TX_STOLEN')
+      expect(await effects()).to.deep.equal([])
+      expect(await stateOf('key')).to.equal('running')
+    })
+  }
+
+  it('lets savepoints, functions and quoted words pass', async () => {
+    const transaction = await begin('key')
+    const { handle } = transaction
+    await handle.query('SAVEPOINT a')
+    await insert(handle, 'undone')
+    await handle.query('ROLLBACK TO SAVEPOINT a')
+    await handle.query(`DO $body$ BEGIN PERFORM 1; END $body$`)
+    await handle.query(`SELECT 'it''s; COMMIT', E'\\'; COMMIT', "text" FROM ${poe}.effect -- ; END`)
+    await insert(handle, 'kept')
+    expect((await transaction.commit(outcome())).state).to.equal('ok')
+    expect(await effects()).to.deep.equal(['kept'])
+  })
+
+  it('notices that its transaction was ended by a connection that it did not guard', async () => {
+    const transaction = await begin('key')
+    await insert(transaction.handle, 'one')
+    // A function cannot end it, but settings that were local to it are gone with it.
+    await transaction.handle.query("SELECT set_config('poe.transaction', 'another', true)")
+    expect(await codeOf(transaction.commit(outcome()))).to.equal('ERR_POE_TX_STOLEN')
+    expect(await effects()).to.deep.equal([])
+  })
+
+  it('gives a broken constraint to the handler as it is, and keeps nothing', async () => {
+    const transaction = await begin('key')
+    await insert(transaction.handle, 'one')
+    expect(await codeOf(insert(transaction.handle, 'one'))).to.equal('23505')
+    expect(await codeOf(transaction.commit(outcome()))).to.equal('25P02')
+    await transaction.rollback()
+    expect(await effects()).to.deep.equal([])
+    expect((await store.release('key', 'key')).state).to.equal('ok')
+  })
+
+  it('a constraint that is checked at the commit undoes effect and mark', async () => {
+    await stores.admin.query(
+      `CREATE TABLE ${poe}.child (text text REFERENCES ${poe}.effect DEFERRABLE INITIALLY DEFERRED)`,
+    )
+    const transaction = await begin('key')
+    await transaction.handle.query(`INSERT INTO ${poe}.child VALUES ('nobody')`)
+    expect(await codeOf(transaction.commit(outcome()))).to.equal('23503')
+    expect(await stateOf('key')).to.equal('running')
+  })
+
+  it('a serialization failure is a conflict: undone, and the key is still its owner’s', async () => {
+    const strict = stores.open(poe, { isolation: 'serializable' })
+    await stores.admin.query(`INSERT INTO ${poe}.effect VALUES ('a'), ('b')`)
+    expect(await claimState(store, 'key', { owner: 'key' })).to.equal('claimed')
+    const transaction = strict.transaction('key', 'key')
+    await transaction.handle.query(`SELECT * FROM ${poe}.effect`)
+    await stores.admin.query(`UPDATE ${poe}.effect SET text = 'c' WHERE text = 'a'`)
+    const update = transaction.handle.query(`UPDATE ${poe}.effect SET text = 'd' WHERE text = 'a'`)
+    expect(await codeOf(update)).to.equal('ERR_POE_TX_CONFLICT')
+    await transaction.rollback()
+    expect(await effects()).to.deep.equal(['b', 'c'])
+    expect(await stateOf('key')).to.equal('running')
+    await strict.close()
+  })
+
+  it('a deadlock is a conflict for one of the two', async () => {
+    await stores.admin.query(`INSERT INTO ${poe}.effect VALUES ('a'), ('b')`)
+    const [one, two] = [await begin('one'), await begin('two')]
+    const lock = (tx: PostgresTransaction, text: string) =>
+      tx.query(`SELECT 1 FROM ${poe}.effect WHERE text = $1 FOR UPDATE`, [text])
+    await Promise.all([lock(one.handle, 'a'), lock(two.handle, 'b')])
+    const ends = await Promise.all([codeOf(lock(one.handle, 'b')), codeOf(lock(two.handle, 'a'))])
+    expect(ends.toSorted()).to.deep.equal(['ERR_POE_TX_CONFLICT', 'none'])
+    await Promise.all([one.rollback(), two.rollback()])
+  })
+
+  it('is over after txMaxMs, and gives the connection back', async () => {
+    const short = stores.open(poe, { txMaxMs: 100 })
+    expect(await claimState(store, 'key', { owner: 'key' })).to.equal('claimed')
+    const transaction = short.transaction('key', 'key')
+    await insert(transaction.handle, 'one')
+    expect(await codeOf(transaction.handle.query('SELECT pg_sleep(5)'))).to.equal(
+      'ERR_POE_TX_TIMEOUT',
+    )
+    expect(await codeOf(transaction.commit(outcome()))).to.equal('ERR_POE_TX_TIMEOUT')
+    expect(await effects()).to.deep.equal([])
+    expect(stores.poolOf(short).waitingCount).to.equal(0)
+    await short.close()
+  })
+
+  it('has no connection: an outage in a second, and its renewal does not wait for the pool', async () => {
+    const pool = stores.poolOf(store)
+    const taken = await Promise.all(Array.from({ length: 8 }, () => pool.connect()))
+    const transaction = await begin('key')
+    const startedMs = performance.now()
+    expect(await codeOf(insert(transaction.handle, 'one'))).to.equal('ERR_POE_STORE_DOWN')
+    expect(performance.now() - startedMs).to.be.below(1_000)
+    expect((await store.renew('key', 'key', 30_000)).state).to.equal('ok')
+    await transaction.rollback()
+    for (const client of taken) client.release()
+    // The one that came too late went back at once.
+    expect((await pool.query('SELECT 1 AS one')).rows).to.deep.equal([{ one: 1 }])
+    expect(pool.idleCount).to.equal(pool.totalCount)
+  })
+
+  it('takes a callback, a configuration, and a query that nobody awaited', async () => {
+    const transaction = await begin('key')
+    const { handle } = transaction
+    const rows = await new Promise((resolve, reject) => {
+      handle.query('SELECT $1::int AS n', [7], (error, result) =>
+        error ? reject(error) : resolve(result?.rows),
+      )
+    })
+    expect(rows).to.deep.equal([{ n: 7 }])
+    const failed = await new Promise(resolve => {
+      void handle.query('SELECT 1; COMMIT', error => resolve(error))
+    })
+    expect(failed).to.have.property('code', 'ERR_POE_TX_STOLEN')
+    const second = await begin('second')
+    await second.handle.query({ text: 'SELECT 1', values: [] })
+    insert(second.handle, 'not awaited').catch(() => {})
+    expect((await second.commit(outcome())).state).to.equal('ok')
+    expect(await effects()).to.deep.equal(['not awaited'])
+  })
+
+  it('a value that is no query is the caller’s mistake', async () => {
+    const transaction = await begin('key')
+    const query = transaction.handle.query as (value: unknown) => Promise<unknown>
+    expect(String(await query(7).catch(error => error))).to.include('takes SQL')
+    expect((await transaction.commit(outcome())).state).to.equal('ok')
+  })
+
+  it('Drizzle and Knex take it for a connection', async () => {
+    const transaction = await begin('key')
+    const { drizzle, sql } = await loadDrizzle()
+    const db = drizzle(transaction.handle)
+    await db.execute(sql`INSERT INTO ${sql.identifier(poe)}.effect VALUES (${'drizzle'})`)
+    const builder = knex({ client: 'pg' })
+    await builder
+      .withSchema(poe)
+      .insert({ text: 'knex' })
+      .into('effect')
+      .connection(transaction.handle)
+    expect(await effects()).to.deep.equal([])
+    expect((await transaction.commit(outcome())).state).to.equal('ok')
+    expect(await effects()).to.deep.equal(['drizzle', 'knex'])
+    await builder.destroy()
+  })
+
+  describe('whose COMMIT is lost', () => {
+    let proxy: FaultProxy
+    let pool: pg.Pool
+    let far: PostgresStore
+    beforeEach(async () => {
+      const { port } = await sharedPostgres()
+      proxy = await faultProxy({ target: { port } })
+      // Handlers' connections go through the proxy; the store's own do not.
+      pool = new pg.Pool({ host: '127.0.0.1', port, user: 'postgres', database: 'postgres' })
+      far = postgresStore({ pool, schema: poe })
+      pool.options.port = proxy.port
+    })
+    afterEach(async () => {
+      await far.close()
+      await pool.end()
+      await proxy.close()
+    })
+    const beginFar = async () => {
+      expect(await claimState(store, 'key', { owner: 'key', onSilence: 'free' })).to.equal(
+        'claimed',
+      )
+      const transaction = far.transaction('key', 'key')
+      await insert(transaction.handle, 'one')
+      return transaction
+    }
+
+    it('[STORE-13] on its way back: it is resolved, and the effect is one', async () => {
+      const transaction = await beginFar()
+      await proxy.set('drop-reply')
+      expect((await transaction.commit(outcome('told'))).state).to.equal('ok')
+      expect(await effects()).to.deep.equal(['one'])
+      expect(await stateOf('key')).to.equal('spent')
+      expect(await codeOf(transaction.handle.query('SELECT 1'))).to.equal('ERR_POE_TX_OVER')
+    })
+
+    it('[STORE-13] on its way there: nothing happened, and the key can be freed', async () => {
+      const transaction = await beginFar()
+      await proxy.set({ kind: 'drop-request', reset: true })
+      expect(await codeOf(transaction.commit(outcome()))).to.equal('ERR_POE_STORE_DOWN')
+      await transaction.rollback()
+      expect((await store.release('key', 'key')).state).to.equal('ok')
+      expect(await effects()).to.deep.equal([])
+      expect(await claimState(store, 'key')).to.equal('claimed')
+    })
+
+    it('[STORE-13] on a connection that says nothing: in doubt, and nothing is repeated', async () => {
+      const transaction = await beginFar()
+      await proxy.set('half-open')
+      const startedMs = performance.now()
+      expect(await codeOf(transaction.commit(outcome()))).to.equal('ERR_POE_STORE_DOWN')
+      expect(performance.now() - startedMs).to.be.below(2_000)
+      expect(await effects()).to.deep.equal([])
+    })
+
+    it('[STORE-13] before it: no connection is had, and the key stays unspent', async () => {
+      expect(await claimState(store, 'key', { owner: 'key', onSilence: 'free' })).to.equal(
+        'claimed',
+      )
+      await proxy.set('refuse')
+      const transaction = far.transaction('key', 'key')
+      expect(await codeOf(insert(transaction.handle, 'one'))).to.equal('ERR_POE_STORE_DOWN')
+      await transaction.rollback()
+      expect((await store.release('key', 'key')).state).to.equal('ok')
+    })
+
+    it('while it is still under way: the resolution waits for it, whoever asks', async () => {
+      const transaction = await beginFar()
+      // The commit arrives 300 ms late; its answer never does.
+      await proxy.set({ kind: 'delay', requestMs: 300, replyMs: 60_000 })
+      const ended = transaction.commit(outcome()).then(
+        reply => reply.state,
+        error => String(error.code),
+      )
+      expect(await ended).to.equal('ok')
+      expect(await effects()).to.deep.equal(['one'])
+    })
+  })
+})
+
+/** Loaded without its types: they need other packages, and looser rules than ours. */
+async function loadDrizzle(): Promise<Drizzle> {
+  const names: readonly string[] = ['drizzle-orm', 'drizzle-orm/node-postgres']
+  const modules = await Promise.all(names.map(name => import(name) as Promise<object>))
+  return Object.assign({}, ...modules) as Drizzle
+}
+
+interface Drizzle {
+  drizzle(client: unknown): { execute(query: unknown): Promise<unknown> }
+  readonly sql: ((text: TemplateStringsArray, ...values: unknown[]) => unknown) & {
+    identifier(name: string): unknown
+  }
+}
