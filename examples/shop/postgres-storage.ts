@@ -25,8 +25,9 @@ const TABLE = `
   COMMIT`
 const INSERT =
   'INSERT INTO shop_order (sku, qty, "user", placed_at) VALUES ($1, $2, $3, $4) RETURNING id'
-const SELECT =
-  'SELECT id::float8 AS id, sku, qty, "user", placed_at AS "placedAt" FROM shop_order WHERE "user" = $1'
+const SELECT = `
+  SELECT id::float8 AS id, sku, qty, "user", placed_at AS "placedAt"
+  FROM shop_order WHERE "user" = $1`
 
 /** Connects, and makes schema and table where they are absent. */
 export async function openPostgres(url: string): Promise<Storage> {

@@ -65,7 +65,7 @@ function readStore(text: string): StoreSetting {
       return { kind: 'postgres', url: serverUrl(text) }
     default:
       throw new SettingError(
-        `POE_STORE=${text} is no store: give sqlite:<file>, postgres://..., redis://... or memory:.`,
+        `POE_STORE=${text} is no store: give sqlite:<file>, postgres://, redis:// or memory:.`,
       )
   }
 }

@@ -92,7 +92,7 @@ describeWith(['postgres', 'initdb'], 'PostgreSQL and its locks', function () {
     expect((await store.read('key', null)).state).to.equal('none')
   })
 
-  it('[STORE-11] records that vanish between two looks: claimed or running, never an error', async () => {
+  it('[STORE-11] records that vanish between two looks: claimed or running, no error', async () => {
     let stop = false
     const sweeping = (async () => {
       while (!stop) await other.query(`DELETE FROM ${poe}.record`)
@@ -110,7 +110,7 @@ describeWith(['postgres', 'initdb'], 'PostgreSQL and its locks', function () {
     expect([...told].filter(state => state !== 'claimed' && state !== 'running')).to.deep.equal([])
   })
 
-  it('a lapsed claim whose owner is just completing it is running, and is waited for by none', async () => {
+  it('a lapsed claim whose owner is just completing it is running, at once', async () => {
     await claimState(store, 'key', { owner: 'a', onSilence: 'free', leaseMs: 1 })
     await other.query('BEGIN')
     await other.query(`SELECT 1 FROM ${poe}.record FOR UPDATE`)

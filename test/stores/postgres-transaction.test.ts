@@ -106,14 +106,15 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', function () {
     expect(await stateOf('key')).to.equal('running')
   })
 
-  it('a serialization failure is a conflict: undone, and the key is still its owner’s', async () => {
+  it('a serialization failure is a conflict: undone, and the claim stays', async () => {
     const strict = stores.open(poe, { isolation: 'serializable' })
     await stores.admin.query(`INSERT INTO ${poe}.effect VALUES ('a'), ('b')`)
     expect(await claimState(store, 'key', { owner: 'key' })).to.equal('claimed')
     const transaction = strict.transaction('key', 'key')
     await transaction.handle.query(`SELECT * FROM ${poe}.effect`)
     await stores.admin.query(`UPDATE ${poe}.effect SET text = 'c' WHERE text = 'a'`)
-    const update = transaction.handle.query(`UPDATE ${poe}.effect SET text = 'd' WHERE text = 'a'`)
+    const sql = `UPDATE ${poe}.effect SET text = 'd' WHERE text = 'a'`
+    const update = transaction.handle.query(sql)
     expect(await codeOf(update)).to.equal('ERR_POE_TX_CONFLICT')
     await transaction.rollback()
     expect(await effects()).to.deep.equal(['b', 'c'])
@@ -146,7 +147,7 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', function () {
     await short.close()
   })
 
-  it('has no connection: an outage in a second, and its renewal does not wait for the pool', async () => {
+  it('has no connection: an outage in a second, and its renewal does not wait', async () => {
     const pool = stores.poolOf(store)
     const taken = await Promise.all(Array.from({ length: 8 }, () => pool.connect()))
     const transaction = await begin('key')
@@ -250,7 +251,7 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', function () {
       expect(await claimState(store, 'key')).to.equal('claimed')
     })
 
-    it('[STORE-13] on a connection that says nothing: in doubt, and nothing is repeated', async () => {
+    it('[STORE-13] on a connection that says nothing: in doubt, nothing is repeated', async () => {
       const transaction = await beginFar()
       await proxy.set('half-open')
       const startedMs = performance.now()

@@ -7,7 +7,7 @@ import { CODE, type File, LIB, lineOf, type Rule, treeOf } from './rule.js'
 /** The most lines that a function may have. */
 export const FUNCTION_LINES = 70
 
-const SUITES: readonly string[] = ['describe', 'context', 'suite']
+const SUITES: readonly string[] = ['describe', 'describeWith', 'context', 'suite']
 const TESTS: readonly string[] = [...SUITES, 'it', 'specify', 'test']
 const TIMERS: readonly string[] = ['setTimeout', 'setInterval', 'setImmediate']
 const CLOCKS: Readonly<Record<string, readonly string[]>> = {

@@ -11,6 +11,11 @@ export type PostgresPool = Pool
 /** A connection of a pool. */
 export type PostgresClient = PoolClient
 
+/** Opens a pool for one piece of work. */
+export function connectionPool(url: string): PostgresPool {
+  return new pg.Pool({ connectionString: url, max: 2, connectionTimeoutMillis: 5_000 })
+}
+
 /** The oids of the types that replies have. */
 const BIGINT = 20
 const BYTEA = 17

@@ -1,0 +1,90 @@
+/**
+ * `poe migrate`: makes the tables of the PostgreSQL store, or brings them to this version.
+ */
+import { parseArgs } from 'node:util'
+import type { Migration, PostgresPool } from '../stores/postgres.js'
+import { type Command, Misuse, type Terminal } from './command.js'
+
+const HELP = `Usage: poe migrate [<url>] [--schema <name>] [--print]
+
+Makes the tables of the PostgreSQL store, or brings them to this version. Harmless to repeat.
+
+  <url>             postgres://user@host/database; by default what DATABASE_URL says
+  --schema <name>   the schema that holds them. Default: poe
+  --print           print the SQL of a new schema instead of running it
+
+The role needs the right to create a schema. The role of the application then needs
+  GRANT USAGE ON SCHEMA poe TO app;
+  GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA poe TO app;
+
+Exit codes: 0 done, 1 the server refused, 2 misuse.`
+
+/** The command. */
+export const MIGRATE: Command = {
+  name: 'migrate',
+  summary: 'make the tables of the PostgreSQL store, or update them',
+  help: HELP,
+  run: migrateCommand,
+}
+
+async function migrateCommand(args: string[], terminal: Terminal): Promise<number> {
+  const { url, schema, isPrinted } = read(args, terminal.env)
+  const { postgresMigrationSql, postgresStore } = await import('../stores/postgres.js')
+  try {
+    if (isPrinted) {
+      terminal.out(postgresMigrationSql(schema))
+      return 0
+    }
+    const pool = await openPool(url)
+    try {
+      const store = postgresStore({ pool, schema })
+      terminal.out(told(await store.migrate(), schema))
+      await store.close()
+    } finally {
+      await pool.end()
+    }
+    return 0
+  } catch (error) {
+    if (error instanceof TypeError) throw new Misuse(error.message)
+    terminal.err(error instanceof Error ? error.message : String(error))
+    return 1
+  }
+}
+
+interface Arguments {
+  readonly url: string
+  readonly schema: string
+  readonly isPrinted: boolean
+}
+
+function read(args: string[], env: Terminal['env']): Arguments {
+  const { values, positionals } = parse(args)
+  const [given, ...more] = positionals
+  if (more.length > 0) throw new Misuse('Give one URL.')
+  const url = given ?? env.DATABASE_URL ?? ''
+  const isPrinted = values.print ?? false
+  if (!isPrinted && !/^postgres(?:ql)?:\/\//.test(url)) {
+    throw new Misuse('Give a URL that begins with postgres://, or set DATABASE_URL.')
+  }
+  return { url, schema: values.schema ?? 'poe', isPrinted }
+}
+
+function parse(args: string[]) {
+  try {
+    const options = { schema: { type: 'string' }, print: { type: 'boolean' } } as const
+    return parseArgs({ args, options, allowPositionals: true })
+  } catch (error) {
+    throw new Misuse(error instanceof Error ? error.message : String(error))
+  }
+}
+
+async function openPool(url: string): Promise<PostgresPool> {
+  const { connectionPool } = await import('../stores/postgres/driver.js')
+  return connectionPool(url)
+}
+
+function told({ from, to }: Migration, schema: string): string {
+  if (from === null) return `Made the schema ${schema}, version ${to}.`
+  if (from === to) return `The schema ${schema} has version ${to} already.`
+  return `Brought the schema ${schema} from version ${from} to ${to}.`
+}
