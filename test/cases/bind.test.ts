@@ -2,9 +2,9 @@
 import { expect } from 'chai'
 import { expectProblem, expectSpent } from '../support/answers.js'
 import { storeSwitch } from '../support/around-store.js'
-import { BOTH_STORES, nameOf, placeOrder, startWorld, type World } from '../support/world.js'
+import { EVERY_STORE, nameOf, placeOrder, startWorld, type World } from '../support/world.js'
 
-for (const kind of BOTH_STORES) {
+for (const kind of EVERY_STORE) {
   describe(`bindings, ${nameOf(kind)}`, () => {
     let world: World
     afterEach(() => world.close())

@@ -2,11 +2,11 @@
 import { expect } from 'chai'
 import { expectSpent } from '../support/answers.js'
 import { latch, until } from '../support/meeting.js'
-import { BOTH_STORES, nameOf, startWorld, type World } from '../support/world.js'
+import { EVERY_STORE, nameOf, startWorld, type World } from '../support/world.js'
 
 const FORM = { 'Content-Type': 'application/x-www-form-urlencoded', Accept: 'text/html' }
 
-for (const kind of BOTH_STORES) {
+for (const kind of EVERY_STORE) {
   describe(`browsers, ${nameOf(kind)}`, () => {
     let world: World
     afterEach(() => world.close())

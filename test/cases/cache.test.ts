@@ -3,7 +3,7 @@ import cors from '@koa/cors'
 import { expect } from 'chai'
 import { corsFields } from 'post-once-exactly/koa'
 import { allowed } from '../support/answers.js'
-import { BOTH_STORES, nameOf, startWorld, type World } from '../support/world.js'
+import { EVERY_STORE, nameOf, startWorld, type World } from '../support/world.js'
 
 /** A shared cache that does what the fields say, and no more. */
 function sharedCache() {
@@ -25,7 +25,7 @@ function sharedCache() {
   }
 }
 
-for (const kind of BOTH_STORES) {
+for (const kind of EVERY_STORE) {
   describe(`caches, ${nameOf(kind)}`, () => {
     let world: World
     afterEach(() => world.close())

@@ -6,7 +6,7 @@ import { fakeClock } from '../../lib/testing/fake-clock.js'
 import { expectBusy, expectProblem, expectSpent } from '../support/answers.js'
 import { latch, until } from '../support/meeting.js'
 import { makeSite } from '../support/server-process.js'
-import { BOTH_STORES, startWorld, type World } from '../support/world.js'
+import { LOCAL_STORES, startWorld, type World } from '../support/world.js'
 
 const MEMORY = { store: 'memory', koa: 3, at: 'root' } as const
 const HOUR_MS = 3_600_000
@@ -128,7 +128,7 @@ describe('lifetimes', () => {
     }
   })
 
-  for (const kind of BOTH_STORES) {
+  for (const kind of LOCAL_STORES) {
     it(`[EXP-05, POE-2-18] ${kind.store}: spent past its life, never run after it`, async () => {
       const clock = fakeClock()
       world = await startWorld(kind, {

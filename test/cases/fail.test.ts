@@ -8,11 +8,11 @@ import type { Context } from 'koa'
 import { expectProblem, expectSpent, expectUnspent } from '../support/answers.js'
 import { storeSwitch } from '../support/around-store.js'
 import { until } from '../support/meeting.js'
-import { BOTH_STORES, nameOf, placeOrder, startWorld, type World } from '../support/world.js'
+import { EVERY_STORE, nameOf, placeOrder, startWorld, type World } from '../support/world.js'
 
 const GOOD = { json: { qty: 1 } }
 
-for (const kind of BOTH_STORES) {
+for (const kind of EVERY_STORE) {
   describe(`failures, ${nameOf(kind)}`, () => {
     let world: World
     afterEach(() => world.close())

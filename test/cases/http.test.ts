@@ -6,12 +6,12 @@ import { fieldValues, halfSent, rawRequest, requestBytes } from 'post-once-exact
 import { allowed, expectProblem, expectSpent } from '../support/answers.js'
 import { aroundStore } from '../support/around-store.js'
 import { until } from '../support/meeting.js'
-import { BOTH_STORES, nameOf, placeOrder, startWorld, type World } from '../support/world.js'
+import { EVERY_STORE, nameOf, placeOrder, startWorld, type World } from '../support/world.js'
 
 const SPENT = ['GET', 'HEAD', 'OPTIONS']
 const JSON_TYPE = { 'Content-Type': 'application/json' }
 
-for (const kind of BOTH_STORES) {
+for (const kind of EVERY_STORE) {
   describe(`HTTP, ${nameOf(kind)}`, () => {
     let world: World
     afterEach(() => world.close())

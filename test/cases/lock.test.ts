@@ -8,7 +8,7 @@ import { expectBusy, expectProblem, expectSpent, expectUnspent } from '../suppor
 import { aroundStore } from '../support/around-store.js'
 import { latch, until } from '../support/meeting.js'
 import {
-  BOTH_STORES,
+  LOCAL_STORES,
   nameOf,
   placeOrder,
   startWorld,
@@ -19,7 +19,7 @@ import {
 const LEASE_MS = 1_000
 const JSON_BODY = { json: { sku: 'a' } }
 
-for (const kind of BOTH_STORES) {
+for (const kind of LOCAL_STORES) {
   describe(`a lease, ${nameOf(kind)}`, () => {
     let world: World
     afterEach(() => world.close())

@@ -8,11 +8,11 @@ import { expectBusy, expectProblem, expectSpent } from '../support/answers.js'
 import { aroundStore } from '../support/around-store.js'
 import { type Latch, latch, until } from '../support/meeting.js'
 import { makeSite, type Site } from '../support/server-process.js'
-import { BOTH_STORES, nameOf, placeOrder, startWorld, type World } from '../support/world.js'
+import { EVERY_STORE, nameOf, placeOrder, startWorld, type World } from '../support/world.js'
 
 const ROUNDS = 200
 
-for (const kind of BOTH_STORES) {
+for (const kind of EVERY_STORE) {
   describe(`a claim, ${nameOf(kind)}`, () => {
     let world: World
     afterEach(() => world.close())

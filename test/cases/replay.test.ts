@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { expect } from 'chai'
 import type { Context } from 'koa'
 import { expectProblem, expectSpent } from '../support/answers.js'
-import { BOTH_STORES, nameOf, startWorld, type World } from '../support/world.js'
+import { EVERY_STORE, nameOf, startWorld, type World } from '../support/world.js'
 
 const BIG_BYTES = 5 * 1024 * 1024
 
@@ -88,7 +88,7 @@ const SAMPLES: readonly Sample[] = [
   },
 ]
 
-for (const kind of BOTH_STORES) {
+for (const kind of EVERY_STORE) {
   describe(`replays, ${nameOf(kind)}`, () => {
     let world: World
     afterEach(() => world.close())

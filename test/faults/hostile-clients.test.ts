@@ -16,7 +16,7 @@ import {
 } from 'post-once-exactly/testing'
 import { expectSpent } from '../support/answers.js'
 import { latch, until } from '../support/meeting.js'
-import { BOTH_STORES, nameOf, placeOrder, startWorld, type World } from '../support/world.js'
+import { EVERY_STORE, nameOf, placeOrder, startWorld, type World } from '../support/world.js'
 
 const JSON_TYPE = { 'Content-Type': 'application/json' }
 const BODY = { json: { sku: 'a' } }
@@ -24,7 +24,7 @@ const CHUNKED_JSON = ['Content-Type: application/json', 'Transfer-Encoding: chun
 const PIECES = 10
 const PIECE_BYTES = 10_000
 
-for (const kind of BOTH_STORES) {
+for (const kind of EVERY_STORE) {
   describe(`hostile clients, ${nameOf(kind)}`, () => {
     let world: World
     afterEach(() => world.close())

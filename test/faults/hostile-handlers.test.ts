@@ -9,7 +9,8 @@ import { fakeClock } from '../../lib/testing/fake-clock.js'
 import { expectBusy, expectProblem, expectSpent, expectUnspent } from '../support/answers.js'
 import { latch, until } from '../support/meeting.js'
 import {
-  BOTH_STORES,
+  EVERY_STORE,
+  LOCAL_STORES,
   nameOf,
   placeOrder,
   startWorld,
@@ -24,7 +25,7 @@ const MAX_RUN_MS = 2_000
 const LEASE_MS = 1_000
 const BODY = { json: { sku: 'a' } }
 
-for (const kind of BOTH_STORES) {
+for (const kind of EVERY_STORE) {
   describe(`hostile handlers, ${nameOf(kind)}`, () => {
     let world: World
     afterEach(() => world.close())
@@ -157,6 +158,8 @@ for (const kind of BOTH_STORES) {
       await expectSpent(await world.send('POST', link, BODY), '/orders/1', link)
     })
 
+    // They are waited for on a clock that is turned, and leases of a server go by its own.
+    if (!LOCAL_STORES.includes(kind)) return
     describe('that hang', () => {
       const hangs: Readonly<Record<string, Handler>> = {
         'for ever': () => new Promise(() => {}),

@@ -5,9 +5,9 @@ import { expect } from 'chai'
 import { expectProblem } from '../support/answers.js'
 import { aroundStore, storeSwitch } from '../support/around-store.js'
 import { until } from '../support/meeting.js'
-import { BOTH_STORES, nameOf, startWorld, type World } from '../support/world.js'
+import { EVERY_STORE, nameOf, startWorld, type World } from '../support/world.js'
 
-for (const kind of BOTH_STORES) {
+for (const kind of EVERY_STORE) {
   describe(`the store fails, ${nameOf(kind)}`, function () {
     this.timeout(20_000)
     let world: World

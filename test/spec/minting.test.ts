@@ -9,14 +9,14 @@ import { anyone } from 'post-once-exactly/koa'
 import { expectProblem } from '../support/answers.js'
 import { storeSwitch } from '../support/around-store.js'
 import { until } from '../support/meeting.js'
-import { BOTH_STORES, nameOf, placeOrder, startWorld, type World } from '../support/world.js'
+import { EVERY_STORE, nameOf, placeOrder, startWorld, type World } from '../support/world.js'
 
 const linksIn = (response: Response) =>
   parsePoeLinks(response.headers.get('POE-Links'), { strict: true }).links.map(
     ({ reference }) => reference,
   )
 
-for (const kind of BOTH_STORES) {
+for (const kind of EVERY_STORE) {
   describe(`links are handed out, ${nameOf(kind)}`, () => {
     let world: World
     afterEach(() => world.close())

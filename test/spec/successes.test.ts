@@ -6,12 +6,12 @@
 import { expect } from 'chai'
 import { allowed, expectSpent } from '../support/answers.js'
 import { latch, until } from '../support/meeting.js'
-import { BOTH_STORES, nameOf, placeOrder, startWorld, type World } from '../support/world.js'
+import { EVERY_STORE, nameOf, placeOrder, startWorld, type World } from '../support/world.js'
 
 const SUCCESSES = [200, 201, 202, 203, 204, 205, 206, 207, 208, 226, 301, 302, 303]
 const FAILURES = [300, 304, 305, 307, 308, 400, 401, 403, 404, 409, 410, 422, 429, 500, 502, 503]
 
-for (const kind of BOTH_STORES) {
+for (const kind of EVERY_STORE) {
   describe(`success, ${nameOf(kind)}`, () => {
     let world: World
     afterEach(() => world.close())

@@ -98,7 +98,8 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', function () {
 
   it('a constraint that is checked at the commit undoes effect and mark', async () => {
     await stores.admin.query(
-      `CREATE TABLE ${poe}.child (text text REFERENCES ${poe}.effect DEFERRABLE INITIALLY DEFERRED)`,
+      `CREATE TABLE ${poe}.child (
+        text text REFERENCES ${poe}.effect DEFERRABLE INITIALLY DEFERRED)`,
     )
     const transaction = await begin('key')
     await transaction.handle.query(`INSERT INTO ${poe}.child VALUES ('nobody')`)

@@ -2,11 +2,8 @@
  * A running application with one POE resource, on a chosen Koa, store and mount, for tests that
  * speak to it over real sockets.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { bodyParser } from '@koa/bodyparser'
 import Router from '@koa/router'
 import Koa, { type Context } from 'koa'
@@ -20,13 +17,12 @@ import {
   type ResourceMiddleware,
   type ResourceOptions,
 } from 'post-once-exactly/koa'
-import { memoryStore } from 'post-once-exactly/stores/memory'
-import { sqliteStore } from 'post-once-exactly/stores/sqlite'
 import type { Store } from '../../lib/engine/store.js'
+import { INSTALLED_STORES, openStore, type StoreKind } from './stores.js'
 
 /** Which kind of application. */
 export interface WorldKind {
-  readonly store: 'memory' | 'sqlite'
+  readonly store: StoreKind
   readonly koa: 2 | 3
   /** `prefix`: a router prefix inside a mount, so that links must carry both. */
   readonly at: 'root' | 'prefix'
@@ -70,18 +66,24 @@ export interface World {
   close(): Promise<void>
 }
 
-/** Every combination of stores, Koa versions and mounts. */
-export const ALL_WORLDS: readonly WorldKind[] = (['memory', 'sqlite'] as const).flatMap(store =>
-  ([3, 2] as const).flatMap(koa =>
-    (['root', 'prefix'] as const).map(at => ({ store, koa, at }) satisfies WorldKind),
-  ),
+/** Every store that is installed, on Koa 3 at the root. */
+export const EVERY_STORE: readonly WorldKind[] = INSTALLED_STORES.map(
+  store => ({ store, koa: 3, at: 'root' }) satisfies WorldKind,
 )
 
-/** Both stores, on Koa 3 at the root. */
-export const BOTH_STORES: readonly WorldKind[] = [
-  { store: 'memory', koa: 3, at: 'root' },
-  { store: 'sqlite', koa: 3, at: 'root' },
-]
+/** The stores whose clock is this process's, which a test can turn. */
+export const LOCAL_STORES: readonly WorldKind[] = EVERY_STORE.filter(
+  ({ store }) => store === 'memory' || store === 'sqlite',
+)
+
+/** Every combination of Koa versions and mounts; on servers, the plain one. */
+export const ALL_WORLDS: readonly WorldKind[] = EVERY_STORE.flatMap(kind =>
+  LOCAL_STORES.includes(kind)
+    ? ([3, 2] as const).flatMap(koa =>
+        (['root', 'prefix'] as const).map(at => ({ store: kind.store, koa, at })),
+      )
+    : [kind],
+)
 
 /** Names a kind in a test title. */
 export function nameOf(kind: WorldKind): string {
@@ -181,25 +183,6 @@ export function placeOrder(ctx: Context, world: World): void {
   ctx.status = 201
   ctx.set('Location', `/orders/${id}`)
   ctx.body = { id }
-}
-
-/** Opens a store of its own for one test. */
-export async function openStore(
-  kind: 'memory' | 'sqlite',
-  now: () => number = Date.now,
-): Promise<{ store: Store<unknown>; file: string | null; discard(): Promise<void> }> {
-  if (kind === 'memory') {
-    const store = memoryStore({ now }) as Store<unknown>
-    return { store, file: null, discard: () => store.close() }
-  }
-  const folder = await mkdtemp(join(tmpdir(), 'poe-test-'))
-  const file = join(folder, 'store.db')
-  const store = sqliteStore({ file, now }) as Store<unknown>
-  const discard = async () => {
-    await store.close()
-    await rm(folder, { recursive: true, force: true })
-  }
-  return { store, file, discard }
 }
 
 function mounted(app: Koa, kind: WorldKind): Koa {

@@ -27,31 +27,35 @@ export function findProgram(name: string): string | null {
 }
 
 /**
- * Declares tests that need programs. Where one is missing a line says so and the tests are left
- * out; with `POE_TEST_ALL=1`, as in CI, that is a failure.
+ * Tells whether programs are installed. Where one is missing a line says so; with `POE_TEST_ALL=1`,
+ * as in CI, that is a failure.
  *
- * @param programs - their names
+ * @param names - the programs
+ * @param what - is not tested without them
+ * @throws Error in CI
+ */
+export function areInstalled(names: readonly string[], what: string): boolean {
+  const missing = names.filter(name => findProgram(name) === null)
+  if (missing.length === 0) return true
+  const told = `${missing.join(' and ')} not found: ${what} is not tested`
+  if (process.env.POE_TEST_ALL === '1') throw new Error(told)
+  process.stderr.write(`    ${told}\n`)
+  return false
+}
+
+/**
+ * Declares tests that need programs, if they are installed (see {@link areInstalled}).
+ *
+ * @param names - the programs
  * @param title - of the suite
  * @param body - declares its tests
  */
 export function describeWith(
-  programs: readonly string[],
+  names: readonly string[],
   title: string,
   body: (this: Mocha.Suite) => void,
 ): void {
-  const missing = programs.filter(name => findProgram(name) === null)
-  if (missing.length === 0) {
-    describe(title, body)
-    return
-  }
-  const told = `${missing.join(' and ')} not found: '${title}' is not tested`
-  if (process.env.POE_TEST_ALL !== '1') {
-    process.stderr.write(`    ${told}\n`)
-    return
-  }
-  it(title, () => {
-    throw new Error(told)
-  })
+  if (areInstalled(names, `'${title}'`)) describe(title, body)
 }
 
 /** Finds a port of 127.0.0.1 that nobody uses. */

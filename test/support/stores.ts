@@ -1,0 +1,92 @@
+/**
+ * A store of its own for each test, of every kind that this machine can run.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { memoryStore } from 'post-once-exactly/stores/memory'
+import { postgresStore } from 'post-once-exactly/stores/postgres'
+import { sqliteStore } from 'post-once-exactly/stores/sqlite'
+import type { Store } from '../../lib/engine/store.js'
+import { sharedPostgres } from './servers/postgres-server.js'
+import { areInstalled } from './servers/programs.js'
+import { shiftedClock } from './shifted-clock.js'
+
+/** Which store. */
+export type StoreKind = 'memory' | 'sqlite' | 'postgres'
+
+/** What each kind needs. */
+const PROGRAMS: Readonly<Record<StoreKind, readonly string[]>> = {
+  memory: [],
+  sqlite: [],
+  postgres: ['postgres', 'initdb'],
+}
+
+/** The kinds that can be tried here; a line tells which ones cannot. */
+export const INSTALLED_STORES: readonly StoreKind[] = (Object.keys(PROGRAMS) as StoreKind[]).filter(
+  kind => areInstalled(PROGRAMS[kind], `the ${kind} store`),
+)
+
+/** A store that is open for one test. */
+export interface OpenStore {
+  readonly store: Store<unknown>
+  /** The sqlite file; `null` for other stores. */
+  readonly file: string | null
+  /** Closes it and removes what it kept. */
+  discard(): Promise<void>
+}
+
+/**
+ * Opens a store.
+ *
+ * @param now - the clock; on a server all but leases goes by it
+ */
+export async function openStore(kind: StoreKind, now: () => number = Date.now): Promise<OpenStore> {
+  switch (kind) {
+    case 'memory':
+      return await openMemory(now)
+    case 'sqlite':
+      return await openSqlite(now)
+    case 'postgres':
+      return shifted(await openPostgres(), now)
+  }
+}
+
+async function openMemory(now: () => number): Promise<OpenStore> {
+  const store = memoryStore({ now }) as Store<unknown>
+  return { store, file: null, discard: () => store.close() }
+}
+
+async function openSqlite(now: () => number): Promise<OpenStore> {
+  const folder = await mkdtemp(join(tmpdir(), 'poe-test-'))
+  const file = join(folder, 'store.db')
+  const store = sqliteStore({ file, now }) as Store<unknown>
+  const discard = async () => {
+    await store.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+  return { store, file, discard }
+}
+
+function shifted(opened: OpenStore, now: () => number): OpenStore {
+  if (now === Date.now) return opened
+  return { ...opened, store: shiftedClock(opened.store, () => now() - Date.now()) }
+}
+
+let schemas = 0
+
+async function openPostgres(): Promise<OpenStore> {
+  const { url } = await sharedPostgres()
+  schemas += 1
+  const schema = `w${process.pid}_${schemas}`
+  const pool = new pg.Pool({ connectionString: url })
+  const store = postgresStore({ pool, schema })
+  await store.migrate()
+  const discard = async () => {
+    await store.close()
+    await pool.query(`DROP SCHEMA ${schema} CASCADE`)
+    await pool.end()
+  }
+  return { store: store as Store<unknown>, file: null, discard }
+}
