@@ -25,6 +25,7 @@ const STEPS = [
     '--error-on-warnings',
   ],
   ['unused', 'no dead file, export or dependency', bin('knip/bin/knip.js'), '--no-progress'],
+  ['model', 'the claim protocol holds, and needs each of its rules', 'scripts/check-model.mjs'],
   [
     'build',
     'what is published compiles by itself',

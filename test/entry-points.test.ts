@@ -21,6 +21,7 @@ const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
   './koa': ['answerExpectations', 'anyone', 'corsFields', 'poe'],
   './stores/memory': ['memoryStore'],
   './stores/postgres': ['postgresMigrationSql', 'postgresStore'],
+  './stores/redis': ['redisStore'],
   './stores/sqlite': ['sqliteStore'],
   './testing': [
     'checkLinkRoundTrip',

@@ -5,7 +5,7 @@
 import { PoeError } from '../errors.js'
 import type { Alarms } from './alarms.js'
 import { BodyPump } from './body-pump.js'
-import type { ClaimRecord } from './claim-record.js'
+import type { ClaimRecord, Released } from './claim-record.js'
 import type { Lease } from './lease.js'
 import type { Report, ResourceRules, Run, Verdict, Work } from './operation.js'
 import type { Outcome, OutcomeBody } from './outcome.js'
@@ -124,8 +124,12 @@ export class Attempt {
     return new BodyPump(body.source, client, this.#tools.bodyLimitBytes)
   }
 
-  async #refused(pump: BodyPump | null): Promise<Verdict> {
-    await this.#release()
+  async #refused(pump: BodyPump | null): Promise<Verdict | null> {
+    // The key was another's: "it did not happen" may be wrong by now, and the record knows.
+    if ((await this.#release()) === 'stale') {
+      pump?.drop()
+      return null
+    }
     pump?.flow(async () => {}).catch(() => {})
     return { kind: 'refused' }
   }
@@ -141,16 +145,17 @@ export class Attempt {
       await this.#fallSilent(error)
       return { kind: 'threw', error, free }
     }
-    await this.#release()
+    const released = await this.#release()
     // The key is another's by now: the record tells what to answer.
+    if (released === 'stale' && work.isReported(error)) return null
     if (error instanceof PoeError && error.code === 'ERR_POE_LEASE_LOST') return null
     if (record.tx === null && error !== this.#markFailure) return { kind: 'threw', error, free }
     return storeVerdict(error) ?? { kind: 'threw', error, free }
   }
 
-  async #release(): Promise<void> {
+  async #release(): Promise<Released> {
     this.#subject.lease?.end()
-    await this.#subject.record.release()
+    return await this.#subject.record.release()
   }
 
   async #fallSilent(cause: unknown): Promise<void> {

@@ -14,6 +14,9 @@ const RECORD_PAUSE_MS = 100
 /** What became of an outcome. `stale`: the key is not this owner's any more. */
 export type Recorded = 'ok' | 'stale' | 'unrecorded'
 
+/** What became of a release. `stale`: the key was not this owner's any more. */
+export type Released = 'freed' | 'stale' | 'unknown'
+
 /** The owner's side of a record. No method rejects because the store failed, but for `mark`. */
 export interface ClaimRecord {
   /** The store's transaction, or `null`. */
@@ -29,8 +32,8 @@ export interface ClaimRecord {
   complete(outcome: Outcome, late: boolean): Promise<Recorded>
   /** Replaces the outcome by one that has its body. */
   attach(outcome: Outcome): Promise<void>
-  /** Undoes the transaction and frees the key; tells whether that is certain. */
-  release(): Promise<boolean>
+  /** Undoes the transaction and frees the key. */
+  release(): Promise<Released>
   /**
    * Ends the lease, so that nobody waits for an owner who will not come back.
    *
@@ -46,7 +49,7 @@ export const NO_RECORD: ClaimRecord = {
   mark: async () => {},
   complete: async () => 'ok',
   attach: async () => {},
-  release: async () => false,
+  release: async () => 'unknown',
   fallSilent: async () => {},
 }
 
@@ -101,15 +104,16 @@ export class OwnedRecord implements ClaimRecord {
     })
   }
 
-  async release(): Promise<boolean> {
+  async release(): Promise<Released> {
     const { store, guard, emit } = this.#tools
     const transaction = this.#transaction
     // The store forgets an open transaction by itself; the release is what counts.
     if (transaction !== null) await guard.call(() => transaction.rollback()).catch(() => {})
     const reply = await this.#nowOrOwed(() => store.release(this.#key, this.#owner))
-    if (reply?.state !== 'ok') return false
+    if (reply === null) return 'unknown'
+    if (reply.state === 'stale') return 'stale'
     emit({ type: 'released', key: this.#key })
-    return true
+    return 'freed'
   }
 
   async fallSilent(mark: boolean, cause: unknown): Promise<void> {
@@ -171,8 +175,8 @@ export class OwnedRecord implements ClaimRecord {
     if (reply?.state === 'ok') emit({ type: 'spent', key: this.#key, late })
     if (reply !== null) return reply.state
     // Whether it was committed is what the record says: spent, or free once this has arrived.
-    const free = await this.release()
-    if (free && failure !== null) throw failure
+    const released = await this.release()
+    if (released === 'freed' && failure !== null) throw failure
     return 'stale'
   }
 

@@ -4,23 +4,27 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Redis } from 'ioredis'
 import pg from 'pg'
 import { memoryStore } from 'post-once-exactly/stores/memory'
 import { postgresStore } from 'post-once-exactly/stores/postgres'
+import { redisStore } from 'post-once-exactly/stores/redis'
 import { sqliteStore } from 'post-once-exactly/stores/sqlite'
 import type { Store } from '../../lib/engine/store.js'
 import { sharedPostgres } from './servers/postgres-server.js'
 import { areInstalled } from './servers/programs.js'
+import { sharedRedis } from './servers/redis-server.js'
 import { shiftedClock } from './shifted-clock.js'
 
 /** Which store. */
-export type StoreKind = 'memory' | 'sqlite' | 'postgres'
+export type StoreKind = 'memory' | 'sqlite' | 'postgres' | 'redis'
 
 /** What each kind needs. */
 const PROGRAMS: Readonly<Record<StoreKind, readonly string[]>> = {
   memory: [],
   sqlite: [],
   postgres: ['postgres', 'initdb'],
+  redis: ['redis-server'],
 }
 
 /** The kinds that can be tried here; a line tells which ones cannot. */
@@ -50,6 +54,8 @@ export async function openStore(kind: StoreKind, now: () => number = Date.now): 
       return await openSqlite(now)
     case 'postgres':
       return shifted(await openPostgres(), now)
+    case 'redis':
+      return shifted(await openRedis(), now)
   }
 }
 
@@ -74,12 +80,12 @@ function shifted(opened: OpenStore, now: () => number): OpenStore {
   return { ...opened, store: shiftedClock(opened.store, () => now() - Date.now()) }
 }
 
-let schemas = 0
+let memories = 0
 
 async function openPostgres(): Promise<OpenStore> {
   const { url } = await sharedPostgres()
-  schemas += 1
-  const schema = `w${process.pid}_${schemas}`
+  memories += 1
+  const schema = `w${process.pid}_${memories}`
   const pool = new pg.Pool({ connectionString: url })
   const store = postgresStore({ pool, schema })
   await store.migrate()
@@ -87,6 +93,19 @@ async function openPostgres(): Promise<OpenStore> {
     await store.close()
     await pool.query(`DROP SCHEMA ${schema} CASCADE`)
     await pool.end()
+  }
+  return { store: store as Store<unknown>, file: null, discard }
+}
+
+async function openRedis(): Promise<OpenStore> {
+  const { url } = await sharedRedis()
+  memories += 1
+  const client = new Redis(url)
+  await client.ping()
+  const store = redisStore({ client, prefix: `w${memories}` })
+  const discard = async () => {
+    await store.close()
+    client.disconnect()
   }
   return { store: store as Store<unknown>, file: null, discard }
 }

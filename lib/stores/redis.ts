@@ -1,0 +1,250 @@
+/**
+ * The redis store: one server, Sentinel or Cluster, through a client of `redis` or of `ioredis`
+ * that the application has connected. One exchange for a claim, one for its completion.
+ *
+ * Redis is as durable as it is set up to be. Where it may have forgotten (a restart without
+ * `appendfsync always`, a failover) unspent links of before are void, and none runs twice. Only a
+ * backup that is put in place of the data of a server with `appendfsync always` goes unseen: call
+ * `rotateEpoch` after that.
+ */
+import {
+  bucketOf,
+  type Claim,
+  type ClaimReply,
+  type OwnerReply,
+  type ReadReply,
+  type Store,
+  type StoreCapabilities,
+  type StoredOutcome,
+  type StoredSecret,
+  type StoreTime,
+} from '../engine/store.js'
+import { PoeError } from '../errors.js'
+import { checkKeys, describe, wholeNumber } from './options.js'
+import { type Argument, type Driver, driverOf, type RedisClient } from './redis/driver.js'
+import { BUCKETS, Epochs } from './redis/epochs.js'
+import { Exchange, type Step } from './redis/exchange.js'
+import { hashOwner, packOutcome, packWho, recordName } from './redis/packing.js'
+import { claimReply, ownerReply, readReply, stateOf } from './redis/replies.js'
+import * as scripts from './redis/scripts.js'
+
+export type { Argument, IoredisClient, NodeRedisClient, RedisClient } from './redis/driver.js'
+
+const WHERE = 'redisStore'
+/** The engine waits a little longer than the store, so that the store can say what was wrong. */
+const MARGIN_MS = 50
+const USUAL_MS = 850
+/** A server that has restarted twice during one claim is not there yet. */
+const TRIES = 3
+
+/** Options of {@link redisStore}. */
+export interface RedisStoreOptions {
+  /**
+   * A connected client of `redis` (5 or newer: `createClient`, `createCluster`, `createSentinel`)
+   * or of `ioredis` (5 or newer: `Redis`, `Cluster`). It stays the application's: `close` leaves it
+   * open. While it is not connected, calls reject at once; nothing is queued.
+   */
+  readonly client: RedisClient
+  /** What the names of all keys begin with. Default `poe`. Short ones save memory. */
+  readonly prefix?: string | undefined
+  /**
+   * How many replicas must have a claim before its handler runs (`WAIT`). Default 0: a failover
+   * may lose claims and outcomes, whose links are then void, not free.
+   */
+  readonly replicas?: number | undefined
+  /**
+   * How long those replicas are waited for, in milliseconds. Default 100. Other calls on the same
+   * connection wait meanwhile.
+   */
+  readonly replicaWaitMs?: number | undefined
+}
+
+/**
+ * Makes a store of a Redis server, 7.0 or newer, with `maxmemory-policy noeviction`.
+ *
+ * Several processes may share it. Every key but the epochs and the secrets expires by itself. A
+ * call takes at most 850 ms (and `replicaWaitMs`) and then rejects; all times are the server's.
+ *
+ * @param options - the client, and what is to be otherwise
+ * @returns a store; its calls reject with PoeError `ERR_POE_STORE_DOWN`; `ERR_POE_STORE_CONFIG`
+ *   when the server is a replica, too old, or may evict keys; `ERR_POE_STORE_FULL` at `maxmemory`;
+ *   `ERR_POE_STORE_CLOSED`
+ * @throws TypeError or RangeError on malformed options
+ */
+export function redisStore(options: RedisStoreOptions): Store {
+  return new RedisStore(resolveOptions(options))
+}
+
+interface Settings {
+  readonly driver: Driver
+  readonly prefix: string
+  readonly replicas: number
+  readonly replicaWaitMs: number
+}
+
+function resolveOptions(options: RedisStoreOptions): Settings {
+  checkKeys(WHERE, options, ['client', 'prefix', 'replicas', 'replicaWaitMs'])
+  const settings = {
+    prefix: prefixOption(options.prefix),
+    replicas: wholeNumber(WHERE, 'replicas', options.replicas, 0, 0),
+    replicaWaitMs: wholeNumber(WHERE, 'replicaWaitMs', options.replicaWaitMs, 100, 1),
+  }
+  return Object.freeze({ ...settings, driver: driverOf(WHERE, options.client) })
+}
+
+function prefixOption(prefix: unknown): string {
+  if (prefix === undefined) return 'poe'
+  if (typeof prefix !== 'string' || prefix === '' || /[{}]/.test(prefix)) {
+    throw new TypeError(`${WHERE}: prefix must be text without braces, got ${describe(prefix)}.`)
+  }
+  return prefix
+}
+
+class RedisStore implements Store {
+  readonly capabilities: StoreCapabilities = Object.freeze({
+    durable: true,
+    crossProcess: true,
+    transactional: false,
+    nativeExpiry: true,
+  })
+  readonly timeoutMs: number
+  readonly #settings: Settings
+  readonly #exchange: Exchange
+  readonly #epochs: Epochs
+
+  constructor(settings: Settings) {
+    const extraMs = settings.replicas > 0 ? settings.replicaWaitMs : 0
+    this.timeoutMs = USUAL_MS + extraMs + MARGIN_MS
+    this.#settings = settings
+    this.#exchange = new Exchange(settings.driver, USUAL_MS + extraMs)
+    this.#epochs = new Epochs(this.#exchange, settings.prefix)
+  }
+
+  async claim(key: string, claim: Claim): Promise<ClaimReply> {
+    const step = this.#step(scripts.CLAIM, key, claimArguments(claim), true)
+    const reply = await this.#settled(key, () => this.#claim(key, claim.owner, step))
+    return claimReply(reply)
+  }
+
+  async renew(key: string, owner: string, leaseMs: number): Promise<OwnerReply> {
+    return this.#write(scripts.RENEW, key, [owner, wholeMs(leaseMs)])
+  }
+
+  async mark(key: string, owner: string): Promise<OwnerReply> {
+    return this.#write(scripts.MARK, key, [owner])
+  }
+
+  async complete(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
+    return this.#write(scripts.COMPLETE, key, [owner, hashOwner(owner), packOutcome(outcome)])
+  }
+
+  async attachBody(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
+    return this.#write(scripts.ATTACH, key, [hashOwner(owner), packOutcome(outcome)])
+  }
+
+  async release(key: string, owner: string): Promise<OwnerReply> {
+    return this.#write(scripts.RELEASE, key, [owner])
+  }
+
+  async settle(
+    key: string,
+    expectedOwner: string,
+    verdict: StoredOutcome | 'free',
+  ): Promise<OwnerReply> {
+    const outcome = verdict === 'free' ? '' : packOutcome(verdict)
+    return this.#write(scripts.SETTLE, key, [expectedOwner, outcome])
+  }
+
+  async read(key: string, epoch: string | null): Promise<ReadReply> {
+    const step = this.#step(scripts.READ, key, [epoch ?? ''], true)
+    return readReply(await this.#settled(key, () => this.#exchange.run(step)))
+  }
+
+  epoch(): Promise<StoreTime & { readonly epochs: readonly string[] }> {
+    return this.#epochs.all()
+  }
+
+  rotateEpoch(): Promise<void> {
+    return this.#epochs.rotate()
+  }
+
+  async secrets(proposed: readonly StoredSecret[]): Promise<readonly StoredSecret[]> {
+    const name = `${this.#settings.prefix}:secrets`
+    const own = proposed.map(({ id, key }): StoredSecret => ({ id, key }))
+    const command =
+      own.length === 0 ? ['get', name] : ['set', name, JSON.stringify(own), 'NX', 'GET']
+    const kept = await this.#exchange.command(name, command)
+    return kept === null ? own : (JSON.parse(String(kept)) as StoredSecret[])
+  }
+
+  async purge(): Promise<{ readonly removed: number; readonly more: boolean }> {
+    this.#exchange.open()
+    return { removed: 0, more: false }
+  }
+
+  async close(): Promise<void> {
+    this.#exchange.close()
+  }
+
+  async #write(
+    script: scripts.Script,
+    key: string,
+    args: readonly Argument[],
+  ): Promise<OwnerReply> {
+    return ownerReply(await this.#exchange.run(this.#step(script, key, args, false)))
+  }
+
+  #step(script: scripts.Script, key: string, args: readonly Argument[], withEpoch: boolean): Step {
+    const bucket = bucketOf(key, BUCKETS)
+    const slot = this.#epochs.name(bucket)
+    const name = recordName(this.#settings.prefix, bucket, key)
+    return { script, keys: withEpoch ? [name, slot] : [name], args, slot }
+  }
+
+  /** Asks again once the epoch's bond to the server's memory is settled, where it is not. */
+  async #settled(key: string, ask: () => Promise<unknown>): Promise<unknown> {
+    for (let tries = 0; tries < TRIES; tries += 1) {
+      const reply = await ask()
+      if (stateOf(reply) !== 'unsettled') return reply
+      await this.#epochs.settle(bucketOf(key, BUCKETS))
+    }
+    throw new PoeError('ERR_POE_STORE_DOWN', 'The Redis server changes faster than it answers.')
+  }
+
+  /** A claim that too few replicas have could be forgotten while its handler runs. */
+  async #claim(key: string, owner: string, step: Step): Promise<unknown> {
+    const { replicas, replicaWaitMs } = this.#settings
+    if (replicas === 0) return this.#exchange.run(step)
+    const wait = ['wait', String(replicas), String(replicaWaitMs)]
+    const [reply, waited] = await this.#exchange.runWith(step, wait)
+    if (stateOf(reply) !== 'claimed') {
+      // Asked again for its bytes: of two that went together replies may be text.
+      const again = await this.#exchange.run(step)
+      return stateOf(again) === 'claimed' ? this.#claim(key, owner, step) : again
+    }
+    const having = 'reply' in waited ? Number(waited.reply) : 0
+    if (having >= replicas) return reply
+    // The engine releases too; this one does not wait for it.
+    this.release(key, owner).catch(() => {})
+    const cause = 'error' in waited ? { cause: waited.error } : {}
+    const text = `${having} of ${replicas} replicas had the claim in ${replicaWaitMs} ms.`
+    throw new PoeError('ERR_POE_STORE_DOWN', text, cause)
+  }
+}
+
+function claimArguments(claim: Claim): Argument[] {
+  return [
+    claim.owner,
+    claim.epoch ?? '',
+    wholeMs(claim.leaseMs),
+    wholeMs(claim.claimByMs),
+    claim.tokenExpiresMs === null ? '' : wholeMs(claim.tokenExpiresMs),
+    claim.keepUntilMs === null ? '0' : wholeMs(Math.max(1, claim.keepUntilMs)),
+    claim.onSilence === 'free' ? 'F' : 'U',
+    packWho(claim),
+  ]
+}
+
+function wholeMs(ms: number): string {
+  return String(Math.floor(ms))
+}

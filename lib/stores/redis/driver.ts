@@ -1,0 +1,273 @@
+/**
+ * The two driver packages behind one face: `redis` (5 and newer) and `ioredis` (5 and newer), each
+ * as a single client, with Sentinel or with Cluster. Told apart by what they can do; neither is
+ * imported, so that nobody needs both.
+ */
+import { describe } from '../options.js'
+
+/** What goes to the server as one argument. */
+export type Argument = string | Buffer
+
+/** Hears of a connection's failure. */
+type OnError = (error: Error) => void
+
+/** What the store needs of an ioredis client: `Redis`, also with Sentinel, or `Cluster`. */
+export interface IoredisClient {
+  readonly status: string
+  callBuffer(command: string, ...args: Argument[]): Promise<unknown>
+  pipeline(): unknown
+  on(event: 'error', listener: OnError): unknown
+  off(event: 'error', listener: OnError): unknown
+}
+
+/** What the store needs of node-redis: `createClient`, `createSentinel`, `createCluster`. */
+export interface NodeRedisClient {
+  readonly isReady: boolean
+  withTypeMapping(mapping: object): unknown
+  sendCommand(...args: never[]): Promise<unknown>
+  on(event: 'error', listener: OnError): unknown
+  off(event: 'error', listener: OnError): unknown
+}
+
+/** A connected client of `redis` 5 or newer or of `ioredis` 5 or newer. */
+export type RedisClient = IoredisClient | NodeRedisClient
+
+/** The reply to one of two commands that were sent together. */
+export type Settled = { readonly reply: unknown } | { readonly error: unknown }
+
+/** Sends commands; strings in replies are Buffers. */
+export interface Driver {
+  /** Whether a command would be sent now, and not be queued. */
+  isReady(): boolean
+  /** Sends a command to the node that keeps `key`. */
+  send(key: string, command: readonly Argument[]): Promise<unknown>
+  /**
+   * Sends two commands together, on one connection to the node that keeps `key`. What neither is
+   * about that node's data goes there all the same. Strings in the replies may be text.
+   */
+  sendBoth(
+    key: string,
+    first: readonly Argument[],
+    second: readonly Argument[],
+  ): Promise<readonly [Settled, Settled]>
+  /** Listens to errors no more. */
+  close(): void
+}
+
+/**
+ * Finds out what a client is.
+ *
+ * @param where - the function's name, for the message
+ * @throws TypeError when it is none that the store knows
+ */
+export function driverOf(where: string, client: unknown): Driver {
+  if (!isObject(client)) throw notAClient(where, client)
+  if (can(client, 'callBuffer') && can(client, 'pipeline')) {
+    return new IoredisDriver(client as unknown as IoredisClient)
+  }
+  if (can(client, 'withTypeMapping') && can(client, 'sendCommand') && 'isReady' in client) {
+    const given = client as unknown as NodeRedisClient
+    if (can(client, 'getSlotRandomNode')) return new NodeRedisClusterDriver(given)
+    if (can(client, 'getMasterNode')) return new NodeRedisSentinelDriver(given)
+    return new NodeRedisDriver(given)
+  }
+  throw notAClient(where, client)
+}
+
+function notAClient(where: string, client: unknown): TypeError {
+  const wanted = "a client of 'redis' 5 or newer or of 'ioredis' 5 or newer"
+  return new TypeError(`${where}: client must be ${wanted}, got ${describe(client)}.`)
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+function can(client: Record<string, unknown>, method: string): boolean {
+  return typeof client[method] === 'function'
+}
+
+/** An `error` event that nobody hears would end the process. */
+function hear(client: RedisClient): () => void {
+  const quiet = (): void => {}
+  client.on('error', quiet)
+  return () => client.off('error', quiet)
+}
+
+type Send = (...args: readonly Argument[]) => Promise<unknown>
+
+interface IoredisPipeline {
+  callBuffer(...command: readonly Argument[]): IoredisPipeline
+  exec(): Promise<readonly (readonly [error: unknown, reply: unknown])[] | null>
+}
+
+class IoredisDriver implements Driver {
+  readonly #client: IoredisClient
+  readonly close: () => void
+
+  constructor(client: IoredisClient) {
+    this.#client = client
+    this.close = hear(client)
+  }
+
+  isReady(): boolean {
+    return this.#client.status === 'ready'
+  }
+
+  send(_key: string, [name = '', ...args]: readonly Argument[]): Promise<unknown> {
+    // By a method of its own: auto-pipelining loses the name of a `callBuffer`.
+    const methods = this.#client as unknown as Record<string, Send>
+    return (
+      methods[`${name}Buffer`]?.call(this.#client, ...args) ??
+      Promise.reject(new Error(`This ioredis knows no ${name}.`))
+    )
+  }
+
+  async sendBoth(
+    _key: string,
+    first: readonly Argument[],
+    second: readonly Argument[],
+  ): Promise<readonly [Settled, Settled]> {
+    const pipeline = this.#client.pipeline() as IoredisPipeline
+    const replies = await pipeline
+      .callBuffer(...first)
+      .callBuffer(...second)
+      .exec()
+    return [fromPair(replies?.[0]), fromPair(replies?.[1])]
+  }
+}
+
+function fromPair(pair: readonly [error: unknown, reply: unknown] | undefined): Settled {
+  if (pair === undefined) return { error: new Error('The pipeline gave no reply.') }
+  return pair[0] ? { error: pair[0] } : { reply: pair[1] }
+}
+
+/** `$`, the type of bulk strings in the protocol; the rest is numbers, arrays and null. */
+const BUFFERS = { 36: Buffer }
+
+interface Plain {
+  sendCommand(command: readonly Argument[]): Promise<unknown>
+}
+
+class NodeRedisDriver implements Driver {
+  readonly #given: NodeRedisClient
+  readonly #client: Plain
+  readonly close: () => void
+
+  constructor(client: NodeRedisClient) {
+    this.#given = client
+    this.#client = client.withTypeMapping(BUFFERS) as Plain
+    this.close = hear(client)
+  }
+
+  isReady(): boolean {
+    return this.#given.isReady
+  }
+
+  send(_key: string, command: readonly Argument[]): Promise<unknown> {
+    return this.#client.sendCommand(command)
+  }
+
+  sendBoth(
+    _key: string,
+    first: readonly Argument[],
+    second: readonly Argument[],
+  ): Promise<readonly [Settled, Settled]> {
+    return settleBoth(this.#client.sendCommand(first), this.#client.sendCommand(second))
+  }
+}
+
+interface Sentinel {
+  sendCommand(isReadonly: boolean, command: readonly Argument[]): Promise<unknown>
+  multi(): SentinelPipeline
+}
+
+interface SentinelPipeline {
+  addCommand(isReadonly: boolean, command: readonly Argument[]): SentinelPipeline
+  execAsPipeline(): Promise<readonly unknown[]>
+}
+
+class NodeRedisSentinelDriver implements Driver {
+  readonly #given: NodeRedisClient
+  readonly #client: Sentinel
+  readonly close: () => void
+
+  constructor(client: NodeRedisClient) {
+    this.#given = client
+    this.#client = client.withTypeMapping(BUFFERS) as Sentinel
+    this.close = hear(client)
+  }
+
+  isReady(): boolean {
+    return this.#given.isReady
+  }
+
+  send(_key: string, command: readonly Argument[]): Promise<unknown> {
+    return this.#client.sendCommand(false, command)
+  }
+
+  sendBoth(
+    key: string,
+    first: readonly Argument[],
+    second: readonly Argument[],
+  ): Promise<readonly [Settled, Settled]> {
+    // The only way that is quick and keeps to one connection; it fails as a whole.
+    const pipeline = this.#client.multi().addCommand(false, first).addCommand(false, second)
+    return pipeline.execAsPipeline().then(
+      ([one, two]) => [{ reply: one }, { reply: two }],
+      (error: unknown) => settleBoth(this.send(key, first), Promise.reject(error)),
+    )
+  }
+}
+
+interface Cluster {
+  sendCommand(key: string, isReadonly: boolean, command: readonly Argument[]): Promise<unknown>
+  /** There from `redis` 6 on. */
+  getNodeClientForKey?(key: string): Promise<NodeRedisClient>
+}
+
+class NodeRedisClusterDriver implements Driver {
+  readonly #given: NodeRedisClient
+  readonly #client: Cluster
+  readonly close: () => void
+
+  constructor(client: NodeRedisClient) {
+    this.#given = client
+    this.#client = client.withTypeMapping(BUFFERS) as Cluster
+    this.close = hear(client)
+  }
+
+  isReady(): boolean {
+    return this.#given.isReady
+  }
+
+  send(key: string, command: readonly Argument[]): Promise<unknown> {
+    return this.#client.sendCommand(key, false, command)
+  }
+
+  async sendBoth(
+    key: string,
+    first: readonly Argument[],
+    second: readonly Argument[],
+  ): Promise<readonly [Settled, Settled]> {
+    const given = await this.#client.getNodeClientForKey?.(key)
+    if (given === undefined) {
+      const error = new Error("Only 'redis' 6 or newer can address one node of a cluster.")
+      return settleBoth(this.send(key, first), Promise.reject(error))
+    }
+    const node = given.withTypeMapping(BUFFERS) as Plain
+    return settleBoth(node.sendCommand(first), node.sendCommand(second))
+  }
+}
+
+async function settleBoth(
+  first: Promise<unknown>,
+  second: Promise<unknown>,
+): Promise<readonly [Settled, Settled]> {
+  const [one, two] = await Promise.allSettled([first, second])
+  return [fromResult(one), fromResult(two)]
+}
+
+function fromResult(result: PromiseSettledResult<unknown>): Settled {
+  return result.status === 'fulfilled' ? { reply: result.value } : { error: result.reason }
+}

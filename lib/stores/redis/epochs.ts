@@ -1,0 +1,180 @@
+/**
+ * The epochs of a Redis server: one in each bucket, each bound to the server's unbroken memory.
+ *
+ * A server's *replication id* is fresh after each start and each promotion to master, so it names
+ * one stretch of memory. A bucket's value holds the epoch together with the id that it was made
+ * under. Where the server now has another id, it may have forgotten, and the epoch is replaced,
+ * unless it is known that nothing was lost: no replica has ever followed, so that this memory can
+ * be no other's older copy, and every write was on the disk before it was answered.
+ *
+ * The look, and what follows from it, are apart; that nothing changed in between is seen to by
+ * compare-and-set in the server.
+ */
+import { randomBytes } from 'node:crypto'
+import type { StoreTime } from '../../engine/store.js'
+import { PoeError } from '../../errors.js'
+import type { Settled } from './driver.js'
+import type { Exchange, Step } from './exchange.js'
+import { LOOK, REPLACE } from './scripts.js'
+
+/** How many buckets there are; part of what is in the server. */
+export const BUCKETS = 64
+
+const EPOCH_BYTES = 9
+const EPOCH_CHARS = 12
+const LEAST_VERSION = 7
+/** Others change an epoch at the same moment as a rule once. */
+const TRIES = 10
+const CONFIG = ['config', 'get', 'appendonly', 'appendfsync', 'no-appendfsync-on-rewrite']
+
+/** What a server says of itself and of one bucket. */
+interface Look {
+  readonly nowMs: number
+  readonly value: string
+  readonly id: string
+  readonly isPromoted: boolean
+  readonly hasBeenFollowed: boolean
+}
+
+/** The epochs of one prefix. */
+export class Epochs {
+  readonly #exchange: Exchange
+  readonly #prefix: string
+
+  constructor(exchange: Exchange, prefix: string) {
+    this.#exchange = exchange
+    this.#prefix = prefix
+  }
+
+  /** The key that keeps a bucket's epoch; also what names its slot. */
+  name(bucket: number): string {
+    return `${this.#prefix}{${bucket}}:e`
+  }
+
+  /** Reads all, and replaces those that are missing or may have been outlived. */
+  async all(): Promise<StoreTime & { readonly epochs: readonly string[] }> {
+    const found = await this.#each(bucket => this.settle(bucket))
+    return {
+      nowMs: Math.max(...found.map(({ nowMs }) => nowMs)),
+      epochs: found.map(({ epoch }) => epoch),
+    }
+  }
+
+  /** Replaces all. */
+  async rotate(): Promise<void> {
+    await this.#each(bucket => this.#replace(bucket, () => false))
+  }
+
+  /**
+   * Gives a bucket's epoch once it is the name of the memory that the server has now.
+   *
+   * @throws PoeError `ERR_POE_STORE_CONFIG` when the server must not be used
+   */
+  async settle(bucket: number): Promise<StoreTime & { readonly epoch: string }> {
+    const look = lookFrom(await this.#exchange.run(this.#look(bucket)))
+    if (look.value !== '' && idOf(look.value) === look.id) {
+      return { nowMs: look.nowMs, epoch: epochOf(look.value) }
+    }
+    return this.#replace(bucket, keepsAll)
+  }
+
+  async #replace(
+    bucket: number,
+    mayStay: (look: Look, isSynced: boolean) => boolean,
+  ): Promise<StoreTime & { readonly epoch: string }> {
+    for (let tries = 0; tries < TRIES; tries += 1) {
+      const [reply, config] = await this.#exchange.runWith(this.#look(bucket), CONFIG)
+      const look = lookFrom(reply)
+      const isSynced = syncsAlways(config)
+      const isSettled = look.value !== '' && idOf(look.value) === look.id && mayStay === keepsAll
+      if (isSettled) return { nowMs: look.nowMs, epoch: epochOf(look.value) }
+      const epoch = mayStay(look, isSynced) ? epochOf(look.value) : freshEpoch()
+      const value = `${epoch}${isSynced && !look.hasBeenFollowed ? '1' : '0'}${look.id}`
+      const args = [look.value, look.id, value]
+      const replaced = await this.#exchange.run({ ...this.#look(bucket), script: REPLACE, args })
+      if (replaced === 1) return { nowMs: look.nowMs, epoch }
+    }
+    throw new PoeError('ERR_POE_STORE_DOWN', 'The epoch of a bucket did not hold still.')
+  }
+
+  #look(bucket: number): Step {
+    const name = this.name(bucket)
+    return { script: LOOK, keys: [name], args: [], slot: name }
+  }
+
+  /** All in one turn of the event loop, so that they share few writes to the socket. */
+  #each<Result>(work: (bucket: number) => Promise<Result>): Promise<Result[]> {
+    return Promise.all(Array.from({ length: BUCKETS }, (_, bucket) => work(bucket)))
+  }
+}
+
+/** Whether the memory is the one that the value was made in, although the id is another. */
+function keepsAll({ value, isPromoted }: Look, isSynced: boolean): boolean {
+  const couldForgetNothing = value.charAt(EPOCH_CHARS) === '1'
+  return couldForgetNothing && isSynced && !isPromoted
+}
+
+function epochOf(value: string): string {
+  return value.slice(0, EPOCH_CHARS)
+}
+
+function idOf(value: string): string {
+  return value.slice(EPOCH_CHARS + 1)
+}
+
+function freshEpoch(): string {
+  return randomBytes(EPOCH_BYTES).toString('base64url')
+}
+
+function lookFrom(reply: unknown): Look {
+  const [nowMs, ...texts] = reply as [number, ...(Buffer | string)[]]
+  const [value = '', replication = '', policy = '', version = ''] = texts.map(String)
+  const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(replication)?.[1]
+  refuseOld(version)
+  refusePolicy(policy)
+  if (field('role') !== 'master') {
+    throw config('The Redis server is a replica, which may lag. Connect to its master.')
+  }
+  const id = field('master_replid') ?? ''
+  if (!/[1-9a-f]/.test(id)) {
+    throw config('INFO replication names no master_replid, so that a restart would go unseen.')
+  }
+  return {
+    nowMs,
+    value,
+    id,
+    isPromoted: /[1-9a-f]/.test(field('master_replid2') ?? 'unknown'),
+    hasBeenFollowed: field('connected_slaves') !== '0' || field('repl_backlog_active') !== '0',
+  }
+}
+
+function refuseOld(version: string): void {
+  if (Number.parseInt(version, 10) >= LEAST_VERSION) return
+  throw config(`Redis ${version} is too old. Use ${LEAST_VERSION}.0 or newer.`)
+}
+
+function refusePolicy(policy: string): void {
+  if (policy === 'noeviction') return
+  const found = `maxmemory-policy is '${policy}', so that Redis may drop records of spent links.`
+  throw config(`${found} Set it: CONFIG SET maxmemory-policy noeviction`)
+}
+
+/** Whether every write is on the disk before it is answered; what cannot be learnt counts as no. */
+function syncsAlways(answer: Settled): boolean {
+  if ('error' in answer) return false
+  const words = wordsOf(answer.reply).map(String)
+  const value = (name: string) => words[words.indexOf(name) + 1]
+  const isAlways = value('appendonly') === 'yes' && value('appendfsync') === 'always'
+  return isAlways && value('no-appendfsync-on-rewrite') === 'no'
+}
+
+/** A map is a list in the older protocol, an object or a Map in the newer. */
+function wordsOf(reply: unknown): readonly unknown[] {
+  if (Array.isArray(reply)) return reply
+  if (reply instanceof Map) return [...reply].flat()
+  return Object.entries(reply ?? {}).flat()
+}
+
+function config(text: string): PoeError {
+  return new PoeError('ERR_POE_STORE_CONFIG', text)
+}

@@ -1,0 +1,175 @@
+/**
+ * Every exchange with the server goes through here: refused at once where it could only be queued,
+ * bounded in time and number, patient with a cluster that is just moving, and with errors of ours.
+ */
+import { setTimeout as pause } from 'node:timers/promises'
+import { PoeError } from '../../errors.js'
+import type { Argument, Driver, Settled } from './driver.js'
+import type { Script } from './scripts.js'
+
+/** How long a server that is not ready is asked again, in milliseconds. */
+const PATIENCE_MS = 700
+const FIRST_PAUSE_MS = 10
+const MOST_UNANSWERED = 10_000
+/** The server did nothing, and says that it soon may. */
+const SOON = /^(?:LOADING|TRYAGAIN|CLUSTERDOWN|MASTERDOWN)\b/
+
+/** A script with what it works on; the first key says which node of a cluster runs it. */
+export interface Step {
+  readonly script: Script
+  readonly keys: readonly Argument[]
+  readonly args: readonly Argument[]
+  /** Text in the same slot as the keys. */
+  readonly slot: string
+}
+
+/** Sends steps and commands. */
+export class Exchange {
+  readonly #driver: Driver
+  readonly #callMs: number
+  #unanswered = 0
+  #closed = false
+
+  /** @param callMs - how long one call may take in all, in milliseconds */
+  constructor(driver: Driver, callMs: number) {
+    this.#driver = driver
+    this.#callMs = callMs
+  }
+
+  /** Does nothing while the store is open. */
+  open(): void {
+    if (this.#closed) throw new PoeError('ERR_POE_STORE_CLOSED')
+  }
+
+  /** Runs a script; sends its text only if the server does not know it. */
+  run(step: Step): Promise<unknown> {
+    return this.#bounded(() => this.#patiently(() => this.#run(step)))
+  }
+
+  /** Sends one command to the node of a slot. */
+  command(slot: string, command: readonly Argument[]): Promise<unknown> {
+    return this.#bounded(() => this.#patiently(() => this.#send(slot, command)))
+  }
+
+  /** Runs a script and then a command, on one connection to one node, in one exchange. */
+  runWith(step: Step, command: readonly Argument[]): Promise<readonly [unknown, Settled]> {
+    return this.#bounded(() => this.#patiently(() => this.#runWith(step, command)))
+  }
+
+  /** Calls after it reject; the client stays connected. */
+  close(): void {
+    if (!this.#closed) this.#driver.close()
+    this.#closed = true
+  }
+
+  async #run(step: Step): Promise<unknown> {
+    try {
+      return await this.#send(step.slot, bySha(step))
+    } catch (error) {
+      if (!says(error, 'NOSCRIPT')) throw error
+      return await this.#send(step.slot, byText(step))
+    }
+  }
+
+  async #runWith(step: Step, command: readonly Argument[]): Promise<readonly [unknown, Settled]> {
+    let both = await this.#sendBoth(step.slot, bySha(step), command)
+    if ('error' in both[0] && says(both[0].error, 'MOVED')) {
+      // Sent alone it is redirected, and the client knows the way from then on.
+      await this.#run(step)
+      both = await this.#sendBoth(step.slot, bySha(step), command)
+    }
+    if ('error' in both[0] && says(both[0].error, 'NOSCRIPT')) {
+      both = await this.#sendBoth(step.slot, byText(step), command)
+    }
+    if ('error' in both[0]) throw both[0].error
+    return [both[0].reply, both[1]]
+  }
+
+  #send(slot: string, command: readonly Argument[]): Promise<unknown> {
+    return this.#counted(() => this.#driver.send(slot, command))
+  }
+
+  #sendBoth(
+    slot: string,
+    first: readonly Argument[],
+    second: readonly Argument[],
+  ): Promise<readonly [Settled, Settled]> {
+    return this.#counted(() => this.#driver.sendBoth(slot, first, second))
+  }
+
+  /** A command that the caller gave up is still the driver's, and counts. */
+  async #counted<Reply>(send: () => Promise<Reply>): Promise<Reply> {
+    this.#refuse()
+    this.#unanswered += 1
+    try {
+      return await send()
+    } finally {
+      this.#unanswered -= 1
+    }
+  }
+
+  #refuse(): void {
+    this.open()
+    if (!this.#driver.isReady()) throw down('The Redis client is not connected.')
+    if (this.#unanswered >= MOST_UNANSWERED) {
+      throw down(`Redis owes ${MOST_UNANSWERED} answers; nothing more is sent.`)
+    }
+  }
+
+  async #patiently<Reply>(attempt: () => Promise<Reply>): Promise<Reply> {
+    const untilMs = performance.now() + PATIENCE_MS
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
+      try {
+        return await attempt()
+      } catch (error) {
+        if (!SOON.test(textOf(error)) || performance.now() + pauseMs > untilMs) throw error
+        await pause(pauseMs)
+      }
+    }
+  }
+
+  #bounded<Reply>(work: () => Promise<Reply>): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      const text = `Redis gave no answer in ${this.#callMs} ms.`
+      const timer = setTimeout(() => reject(down(text)), this.#callMs)
+      work()
+        .finally(() => clearTimeout(timer))
+        .then(resolve, (error: unknown) => reject(asPoeError(error)))
+    })
+  }
+}
+
+function bySha({ script, keys, args }: Step): Argument[] {
+  return ['evalsha', script.sha, String(keys.length), ...keys, ...args]
+}
+
+function byText({ script, keys, args }: Step): Argument[] {
+  return ['eval', script.text, String(keys.length), ...keys, ...args]
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function says(error: unknown, word: string): boolean {
+  return textOf(error).startsWith(word)
+}
+
+function down(text: string, options?: ErrorOptions): PoeError {
+  return new PoeError('ERR_POE_STORE_DOWN', text, options)
+}
+
+function asPoeError(cause: unknown): PoeError {
+  if (cause instanceof PoeError) return cause
+  hideCommand(cause)
+  if (says(cause, 'OOM')) {
+    const text = 'Redis is at its maxmemory. Raise it, or shorten the horizon.'
+    return new PoeError('ERR_POE_STORE_FULL', text, { cause })
+  }
+  return down('Redis refused, or the connection to it was lost.', { cause })
+}
+
+/** ioredis hangs the command on its errors; it has keys and secrets in it. */
+function hideCommand(error: unknown): void {
+  if (error instanceof Error && 'command' in error) delete error.command
+}

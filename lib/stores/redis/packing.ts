@@ -1,0 +1,102 @@
+/**
+ * How keys, digests and outcomes are written, so that a spent record is small: with the usual
+ * digests and an answer of 150 bytes it just fits an allocation of 224 bytes.
+ */
+import { hash } from 'node:crypto'
+import type { ClaimedBy, StoredOutcome } from '../../engine/store.js'
+import { restoreHead, shortenHead } from '../head-text.js'
+
+/** Bytes of a key's hash: 120 bits stand for the key. */
+const KEY_BYTES = 15
+const OWNER_BYTES = 6
+/** `who` begins with one of these; a running record begins with a letter. */
+const [AS_TEXT, AS_DIGESTS] = [0, 1]
+const [FINGERPRINT_BYTES, PRINCIPAL_BYTES] = [32, 16]
+const MOST_TEXT_BYTES = 0xffff
+const ONE_BYTE = 0x7f
+
+/** Names a record in its bucket; the braces put it into one slot of a cluster with its epoch. */
+export function recordName(prefix: string, bucket: number, key: string): Buffer {
+  const digest = hash('sha256', key, 'buffer').subarray(0, KEY_BYTES)
+  return Buffer.concat([Buffer.from(`${prefix}{${bucket}}`), digest])
+}
+
+/** Hashes an owner, an unguessable id of its own, to 48 bits. */
+export function hashOwner(owner: string): Buffer {
+  return hash('sha256', owner, 'buffer').subarray(0, OWNER_BYTES)
+}
+
+/**
+ * Writes who claimed: two digests as 49 bytes where they are the usual ones, else as text.
+ *
+ * @throws RangeError when they are longer than 64 KiB together
+ */
+export function packWho({ fingerprint, principal }: ClaimedBy): Buffer {
+  const [print, name] = [digestBytes(fingerprint), digestBytes(principal)]
+  if (print?.length === FINGERPRINT_BYTES && name?.length === PRINCIPAL_BYTES) {
+    return Buffer.concat([Buffer.of(AS_DIGESTS), print, name])
+  }
+  const text = Buffer.from(JSON.stringify([fingerprint, principal]))
+  if (text.length > MOST_TEXT_BYTES) throw new RangeError('principal and fingerprint are too long')
+  return Buffer.concat([Buffer.of(AS_TEXT, text.length >> 8, text.length & 0xff), text])
+}
+
+/** Reads what {@link packWho} wrote, at the beginning of these bytes. */
+export function unpackWho(bytes: Buffer): ClaimedBy {
+  const length = lengthOfWho(bytes)
+  if (bytes[0] === AS_DIGESTS) {
+    const fingerprint = bytes.toString('base64url', 1, 1 + FINGERPRINT_BYTES)
+    return { fingerprint, principal: bytes.toString('base64url', 1 + FINGERPRINT_BYTES, length) }
+  }
+  const [fingerprint, principal] = JSON.parse(bytes.toString('utf8', 3, length)) as [
+    string | null,
+    string,
+  ]
+  return { fingerprint, principal }
+}
+
+/** Writes an outcome: the head's length, the head, and a body if there is one. */
+export function packOutcome({ head, body }: StoredOutcome): Buffer {
+  const text = Buffer.from(shortenHead(head))
+  const lengths = packNumber(text.length * 2 + (body === null ? 0 : 1))
+  return Buffer.concat(body === null ? [lengths, text] : [lengths, text, body])
+}
+
+/** Reads a spent record. */
+export function unpackSpent(bytes: Buffer): ClaimedBy & { readonly outcome: StoredOutcome } {
+  const [lengths, from] = unpackNumber(bytes, lengthOfWho(bytes) + OWNER_BYTES)
+  const to = from + Math.floor(lengths / 2)
+  const head = restoreHead(bytes.toString('utf8', from, to))
+  const body = lengths % 2 === 0 ? null : bytes.subarray(to)
+  return { ...unpackWho(bytes), outcome: { head, body } }
+}
+
+function lengthOfWho(bytes: Buffer): number {
+  if (bytes[0] === AS_DIGESTS) return 1 + FINGERPRINT_BYTES + PRINCIPAL_BYTES
+  return 3 + bytes.readUInt16BE(1)
+}
+
+/** The bytes of base64url in its one canonical spelling; `null` for other text. */
+function digestBytes(text: string | null): Buffer | null {
+  if (text === null) return null
+  const bytes = Buffer.from(text, 'base64url')
+  return bytes.toString('base64url') === text ? bytes : null
+}
+
+/** Seven bits a byte, the lowest first; all but the last have the eighth set. */
+function packNumber(value: number): Buffer {
+  const bytes: number[] = []
+  let rest = value
+  while (rest > ONE_BYTE) {
+    bytes.push((rest % 128) + 128)
+    rest = Math.floor(rest / 128)
+  }
+  return Buffer.from([...bytes, rest])
+}
+
+function unpackNumber(bytes: Buffer, at: number): [value: number, end: number] {
+  const byte = bytes.readUInt8(at)
+  if (byte <= ONE_BYTE) return [byte, at + 1]
+  const [more, end] = unpackNumber(bytes, at + 1)
+  return [byte - 128 + more * 128, end]
+}

@@ -1,0 +1,195 @@
+/**
+ * Every step of the store as a Lua script: atomic, and by the server's own clock.
+ *
+ * A record is one string. While it runs: its tag (`F` or `U`, what silence makes of it: free or
+ * undecided), then as MessagePack the end of its lease, its `keepUntilMs` (0 for never), its owner,
+ * and who claimed it. Once it is spent: who claimed it, six bytes of the owner's hash, and the
+ * outcome. `packing.ts` writes who and outcome; here they are bytes, of which the first say how
+ * long the former is.
+ *
+ * An epoch's value: 12 characters of epoch, `1` or `0` for "what it was made on forgets nothing",
+ * and the server's replication id then (see `epochs.ts`).
+ */
+import { createHash } from 'node:crypto'
+
+/** A script, and the name by which the server knows it once it has it. */
+export interface Script {
+  readonly text: string
+  readonly sha: string
+}
+
+const TIME = `
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+`
+
+const RECORD = `
+  local STALE, OK = {'stale', now}, {'ok', now}
+  local key = KEYS[1]
+  local value = redis.call('GET', key)
+
+  local function running()
+    local tag = value and string.sub(value, 1, 1)
+    if tag ~= 'F' and tag ~= 'U' then return nil end
+    return tag, cmsgpack.unpack(string.sub(value, 2))
+  end
+
+  -- A claim in its lease stays, whatever keepUntilMs says.
+  local function keepRunning(tag, lease, keep, owner, who, write)
+    local packed = tag .. cmsgpack.pack(lease, keep, owner, who)
+    if keep == 0 then return write('SET', key, packed) end
+    return write('SET', key, packed, 'PXAT', math.max(keep, lease))
+  end
+
+  local function spend(who, by, outcome, keep)
+    local packed = who .. by .. outcome
+    if keep == 0 then return redis.call('SET', key, packed) end
+    return redis.call('SET', key, packed, 'PXAT', keep)
+  end
+
+  -- How much of a spent record tells who claimed it.
+  local function lengthOfWho()
+    local kind, high, low = string.byte(value, 1, 3)
+    if kind == 1 then return 49 end
+    return 3 + high * 256 + low
+  end
+`
+
+const MEMORY = `
+  -- Whether a token's epoch names the memory that this server has, unbroken, as a master.
+  local function disagrees(epoch)
+    local stored = redis.call('GET', KEYS[2])
+    if not stored or string.sub(stored, 1, 12) ~= epoch then return 'wrong-epoch' end
+    local info = redis.call('INFO', 'replication')
+    local isMaster = string.find(info, 'role:master', 1, true)
+    local id = string.match(info, 'master_replid:(%x+)')
+    if not isMaster or string.sub(stored, 14) ~= id then return 'unsettled' end
+    return nil
+  end
+`
+
+/** Writes that only make records smaller, shorter or final must work also in a full server. */
+const ALSO_WHEN_FULL = '#!lua flags=allow-oom\n'
+
+/**
+ * KEYS record, epoch; ARGV owner, epoch ('' for none), leaseMs, claimByMs, tokenExpiresMs ('' for
+ * never), keepUntilMs (0 for never), tag, who.
+ */
+export const CLAIM: Script = script(`${TIME}${RECORD}${MEMORY}
+  local owner, epoch, tag, who = ARGV[1], ARGV[2], ARGV[7], ARGV[8]
+  local leaseMs, claimBy, keep = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6])
+
+  if value then
+    local mark, lease, kept, holder, claimedBy = running()
+    if not mark then return {'spent', now, value} end
+    if lease > now then
+      if holder ~= owner then return {'running', now, lease - now, claimedBy} end
+      -- Sent twice: its lease counts anew, but not from later than the claim may come.
+      lease = math.max(lease, math.min(now, claimBy) + leaseMs)
+      keepRunning(mark, lease, kept, owner, claimedBy, redis.pcall)
+      return {'claimed', now}
+    end
+    if mark == 'U' then return {'undecided', now, lease, holder, claimedBy} end
+  end
+
+  if now > claimBy then return {'late', now} end
+  if epoch ~= '' then
+    local obstacle = disagrees(epoch)
+    if obstacle then return {obstacle, now} end
+  end
+  if ARGV[5] ~= '' and now > tonumber(ARGV[5]) then return {'expired', now} end
+  local written = keepRunning(tag, now + leaseMs, keep, owner, who, redis.pcall)
+  if written.err and string.find(written.err, 'OOM', 1, true) then return {'full', now} end
+  if written.err then return written end
+  return {'claimed', now}
+`)
+
+/** KEYS record, epoch; ARGV epoch ('' for none). */
+export const READ: Script = script(`${TIME}${RECORD}${MEMORY}
+  if value then
+    local mark, lease, kept, holder, claimedBy = running()
+    if not mark then return {'spent', now, value} end
+    if lease > now then return {'running', now, lease - now, claimedBy} end
+    if mark == 'U' then return {'undecided', now, lease, holder, claimedBy} end
+  end
+  return {ARGV[1] ~= '' and disagrees(ARGV[1]) or 'none', now}
+`)
+
+/** KEYS record; ARGV owner, leaseMs. */
+export const RENEW: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}
+  local mark, lease, keep, owner, who = running()
+  if not mark or owner ~= ARGV[1] then return STALE end
+  keepRunning(mark, now + tonumber(ARGV[2]), keep, owner, who, redis.call)
+  return OK
+`)
+
+/** KEYS record; ARGV owner. */
+export const MARK: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}
+  local mark, lease, keep, owner, who = running()
+  if not mark or owner ~= ARGV[1] then return STALE end
+  keepRunning('U', lease, keep, owner, who, redis.call)
+  return OK
+`)
+
+/** KEYS record; ARGV owner, its hash, outcome. */
+export const COMPLETE: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}
+  if not value then return STALE end
+  local mark, lease, keep, owner, who = running()
+  if mark then
+    if owner ~= ARGV[1] then return STALE end
+    spend(who, ARGV[2], ARGV[3], keep)
+    return OK
+  end
+  local from = lengthOfWho() + 1
+  if string.sub(value, from, from + 5) == ARGV[2] then return OK end
+  return STALE
+`)
+
+/** KEYS record; ARGV the owner's hash, outcome. */
+export const ATTACH: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}
+  if not value or running() then return STALE end
+  local from = lengthOfWho() + 1
+  if string.sub(value, from, from + 5) ~= ARGV[1] then return STALE end
+  redis.call('SET', key, string.sub(value, 1, from + 5) .. ARGV[2], 'KEEPTTL')
+  return OK
+`)
+
+/** KEYS record; ARGV owner. */
+export const RELEASE: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}
+  local mark, lease, keep, owner = running()
+  if not mark or owner ~= ARGV[1] then return STALE end
+  redis.call('DEL', key)
+  return OK
+`)
+
+/** KEYS record; ARGV owner, and an outcome or '' for free. Afterwards nobody's hash fits. */
+export const SETTLE: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}
+  local mark, lease, keep, owner, who = running()
+  if mark ~= 'U' or owner ~= ARGV[1] or lease > now then return STALE end
+  if ARGV[2] == '' then
+    redis.call('DEL', key)
+  else
+    spend(who, string.rep('\\0', 6), ARGV[2], keep)
+  end
+  return OK
+`)
+
+/** KEYS epoch. No flags: also a server that is too old must be able to say so. */
+export const LOOK: Script = script(`${TIME}
+  local policy = string.match(redis.call('INFO', 'memory'), 'maxmemory_policy:([%w-]+)')
+  local version = string.match(redis.call('INFO', 'server'), 'redis_version:([%w.]+)')
+  local stored = redis.call('GET', KEYS[1])
+  return {now, stored or '', redis.call('INFO', 'replication'), policy or '', version or ''}
+`)
+
+/** KEYS epoch; ARGV the value that was seen, the replication id that was seen, the new value. */
+export const REPLACE: Script = script(`${ALSO_WHEN_FULL}
+  local id = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+  if id ~= ARGV[2] or (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+  redis.call('SET', KEYS[1], ARGV[3])
+  return 1
+`)
+
+function script(text: string): Script {
+  return { text, sha: createHash('sha1').update(text).digest('hex') }
+}

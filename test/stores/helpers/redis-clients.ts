@@ -1,0 +1,133 @@
+/**
+ * Clients of each kind for the tests, and how the contract suite opens redis stores with them.
+ */
+import { Cluster, Redis } from 'ioredis'
+import { createClient, createCluster } from 'redis'
+import type { Store } from '../../../lib/engine/store.js'
+import { type RedisClient, type RedisStoreOptions, redisStore } from '../../../lib/stores/redis.js'
+import type { StoreContractOptions } from '../../../lib/testing/store-contract.js'
+import {
+  type RedisServer,
+  startRedis,
+  startRedisCluster,
+} from '../../support/servers/redis-server.js'
+
+/** A connected client, and how to part with it. */
+export interface Connected {
+  readonly client: RedisClient
+  end(): void
+}
+
+/** Servers with a client that is connected to them. */
+export interface Setup extends Connected {
+  readonly servers: readonly RedisServer[]
+  /** Removes servers too. */
+  remove(): Promise<void>
+}
+
+/** The kinds of client, each with the servers that it is for. */
+export const SETUPS: Readonly<Record<string, () => Promise<Setup>>> = {
+  'the redis client': async () => setUp([await startRedis()], byNodeRedis),
+  'the ioredis client': async () => setUp([await startRedis()], byIoredis),
+  'the ioredis client, auto-pipelined': async () =>
+    setUp([await startRedis()], port => byIoredis(port, { enableAutoPipelining: true })),
+  'the ioredis Cluster': async () => setUp(await startRedisCluster(), byIoredisCluster),
+  'the redis cluster client': async () => setUp(await startRedisCluster(), byNodeRedisCluster),
+}
+
+async function setUp(
+  servers: readonly RedisServer[],
+  connect: (port: number) => Promise<Connected>,
+): Promise<Setup> {
+  const connected = await connect(servers[0]?.port ?? 0)
+  return {
+    ...connected,
+    servers,
+    remove: async () => {
+      connected.end()
+      for (const server of servers) await server.remove()
+    },
+  }
+}
+
+/** Connects a client of `redis`. */
+export async function byNodeRedis(port: number): Promise<Connected> {
+  const client = createClient({
+    socket: { port, host: '127.0.0.1', reconnectStrategy: () => 50 },
+  })
+  client.on('error', () => {})
+  await client.connect()
+  return { client, end: () => client.destroy() }
+}
+
+/** Connects a client of `ioredis`. */
+export async function byIoredis(port: number, options: object = {}): Promise<Connected> {
+  const client = new Redis({
+    port,
+    host: '127.0.0.1',
+    lazyConnect: true,
+    retryStrategy: () => 50,
+    ...options,
+  })
+  client.on('error', () => {})
+  await client.connect()
+  return { client, end: () => client.disconnect() }
+}
+
+/** Connects a Cluster of `ioredis`. */
+export async function byIoredisCluster(port: number): Promise<Connected> {
+  const client = new Cluster([{ port, host: '127.0.0.1' }], { lazyConnect: true })
+  client.on('error', () => {})
+  await client.connect()
+  return { client, end: () => client.disconnect() }
+}
+
+/** Connects a cluster client of `redis`. */
+export async function byNodeRedisCluster(port: number): Promise<Connected> {
+  const client = createCluster({ rootNodes: [{ url: `redis://127.0.0.1:${port}` }] })
+  client.on('error', () => {})
+  await client.connect()
+  return { client, end: () => client.destroy() }
+}
+
+let prefixes = 0
+
+/** Makes a prefix that no other store of this test run has. */
+export function freshPrefix(): string {
+  prefixes += 1
+  return `t${prefixes}`
+}
+
+/**
+ * Options of the contract suite for stores on these servers.
+ *
+ * @param setup - asked when a case runs
+ * @param spoil - plants a fault in each store
+ */
+export function redisContract(
+  setup: () => Setup,
+  spoil: (store: Store, options: RedisStoreOptions) => Store = store => store,
+): StoreContractOptions<never> {
+  const prefixOf = new WeakMap<Store, string>()
+  const open = (prefix: string): Store => {
+    const options = { client: setup().client, prefix }
+    const store = spoil(redisStore(options), options)
+    prefixOf.set(store, prefix)
+    return store
+  }
+  return {
+    open: async () => open(freshPrefix()),
+    reopen: async store => open(prefixOf.get(store) ?? ''),
+    capabilities: { durable: true, crossProcess: true, transactional: false, nativeExpiry: true },
+    forget: async store => forget(setup().servers, prefixOf.get(store) ?? ''),
+  }
+}
+
+/** Deletes every key of a prefix. */
+export async function forget(servers: readonly RedisServer[], prefix: string): Promise<void> {
+  const client = `for _, key in ipairs(redis.call('KEYS', '*')) do
+    local begin = string.sub(key, 1, ${prefix.length + 1})
+    if begin == '${prefix}{' or begin == '${prefix}:' then redis.call('DEL', key) end
+  end`
+  for (const server of servers) await server.ask('EVAL', client, 0)
+}

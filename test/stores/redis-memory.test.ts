@@ -1,0 +1,237 @@
+/**
+ * A Redis server that forgets, or could have: emptied, restarted, restored, full, failed over, set
+ * up as a cache. What was spent never runs again, and what is claimed never by half.
+ */
+import { copyFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { bucketOf, type Claim, type Store } from '../../lib/engine/store.js'
+import { redisStore } from '../../lib/stores/redis.js'
+import { describeWith } from '../support/servers/programs.js'
+import {
+  type RedisServer,
+  type RedisServerOptions,
+  startRedis,
+  until,
+} from '../support/servers/redis-server.js'
+import { claimState, makeClaim, outcome } from './helpers/claims.js'
+import { byIoredis, byNodeRedis, type Connected } from './helpers/redis-clients.js'
+
+const CLIENTS = { redis: byNodeRedis, ioredis: byIoredis }
+
+describeWith(['redis-server'], 'redisStore on a server that forgets', function () {
+  this.timeout(30_000)
+  const servers: RedisServer[] = []
+  const clients: Connected[] = []
+  const serve = async (options?: RedisServerOptions): Promise<RedisServer> => {
+    const server = await startRedis(options)
+    servers.push(server)
+    return server
+  }
+  const open = async (server: RedisServer, connect = byNodeRedis): Promise<Store> => {
+    const connected = await connect(server.port)
+    clients.push(connected)
+    return redisStore({ client: connected.client })
+  }
+  afterEach(async () => {
+    for (const client of clients.splice(0)) client.end()
+    for (const server of servers.splice(0)) await server.remove()
+  })
+
+  for (const [name, connect] of Object.entries(CLIENTS)) {
+    it(`FLUSHALL under a running store: nothing of before runs (${name})`, async () => {
+      const server = await serve()
+      const store = await open(server, connect)
+      const spent = await spend(store, 'spent')
+      const unspent = await tokenFor(store, 'unspent')
+      await server.ask('FLUSHALL')
+      await expectVoid(store, { spent, unspent })
+      expect(await claimState(store, 'new')).to.equal('claimed')
+    })
+
+    it(`[STORE-03] SCRIPT FLUSH between all steps: one more exchange (${name})`, async () => {
+      const server = await serve()
+      const store = await open(server, connect)
+      const claim = await tokenFor(store, 'key')
+      const flush = () => server.ask('SCRIPT', 'FLUSH')
+      await flush()
+      const before = await scriptCalls(server)
+      expect((await store.claim('key', claim)).state).to.equal('claimed')
+      expect((await scriptCalls(server)) - before, 'EVALSHA and EVAL').to.equal(2)
+      for (const step of [
+        () => store.renew('key', claim.owner, 1_000),
+        () => store.mark('key', claim.owner),
+        () => store.complete('key', claim.owner, outcome()),
+        () => store.attachBody('key', claim.owner, outcome('more')),
+      ]) {
+        await flush()
+        expect((await step()).state).to.equal('ok')
+      }
+      await flush()
+      expect((await store.read('key', claim.epoch)).state).to.equal('spent')
+      await flush()
+      expect((await tokenFor(store, 'key')).epoch).to.equal(claim.epoch)
+    })
+
+    it(`a restart without persistence: nothing of before runs (${name})`, async () => {
+      const server = await serve()
+      const store = await open(server, connect)
+      const spent = await spend(store, 'spent')
+      const unspent = await tokenFor(store, 'unspent')
+      await server.kill()
+      await server.start()
+      await expectVoid(store, { spent, unspent })
+    })
+
+    it(`a restart with appendfsync everysec: the epochs are new (${name})`, async () => {
+      const server = await serve({ persistence: 'everysec' })
+      const store = await open(server, connect)
+      const spent = await spend(store, 'spent')
+      const unspent = await tokenFor(store, 'unspent')
+      await server.stop()
+      await server.start()
+      await expectVoid(store, { unspent })
+      expect((await store.claim('spent', { ...spent, owner: 'b' })).state).to.equal('spent')
+    })
+
+    it(`a restart with appendfsync always: all stays, kill -9 or not (${name})`, async () => {
+      const server = await serve({ persistence: 'always' })
+      const store = await open(server, connect)
+      const spent = await spend(store, 'spent')
+      const unspent = await tokenFor(store, 'unspent')
+      for (let restarts = 0; restarts < 2; restarts += 1) {
+        await server.kill()
+        await server.start()
+        await back(store)
+        expect((await store.claim('spent', { ...spent, owner: 'b' })).state).to.equal('spent')
+        expect((await tokenFor(store, 'unspent')).epoch).to.equal(unspent.epoch)
+      }
+      expect((await store.claim('unspent', unspent)).state).to.equal('claimed')
+    })
+  }
+
+  it('an old dump that was put back: what was spent since then never runs', async () => {
+    const server = await serve({ persistence: 'dump' })
+    const store = await open(server)
+    const before = await spend(store, 'before')
+    const since = await tokenFor(store, 'since')
+    await server.ask('SAVE')
+    const dump = join(server.folder, 'dump.rdb')
+    copyFileSync(dump, `${dump}.old`)
+    await store.claim('since', since)
+    await store.complete('since', since.owner, outcome())
+    await server.stop()
+    copyFileSync(`${dump}.old`, dump)
+    await server.start()
+    await expectVoid(store, { since })
+    expect((await store.claim('before', { ...before, owner: 'b' })).state).to.equal('spent')
+  })
+
+  it('[STORE-07] a server that may evict keys is refused, and the way out is named', async () => {
+    const server = await serve()
+    for (const policy of ['allkeys-lru', 'volatile-ttl', 'allkeys-random']) {
+      await server.ask('CONFIG', 'SET', 'maxmemory-policy', policy)
+      const error = await failure((await open(server)).epoch())
+      expect(error).to.have.property('code', 'ERR_POE_STORE_CONFIG')
+      expect(error.message).to.include(policy)
+      expect(error.message).to.include('CONFIG SET maxmemory-policy noeviction')
+    }
+    await server.ask('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
+    expect(await claimState(await open(server), 'key')).to.equal('claimed')
+  })
+
+  it('[STORE-07] at maxmemory claims are full, and nothing is forgotten', async () => {
+    const server = await serve()
+    const store = await open(server)
+    const spent = await spend(store, 'spent')
+    const running = await tokenFor(store, 'running')
+    await store.claim('running', running)
+    const more = await tokenFor(store, 'more')
+    await server.ask('CONFIG', 'SET', 'maxmemory', '1mb')
+    expect((await store.claim('more', more)).state).to.equal('full')
+    expect((await store.claim('spent', { ...spent, owner: 'b' })).state).to.equal('spent')
+    expect((await store.claim('running', running)).state, 'its own, again').to.equal('claimed')
+    expect((await store.renew('running', running.owner, 5_000)).state).to.equal('ok')
+    expect((await store.complete('running', running.owner, outcome())).state).to.equal('ok')
+    expect((await store.read('running', null)).state).to.equal('spent')
+    const error = await failure(store.secrets([{ id: 'abcd', key: 'k' }]))
+    expect(error).to.have.property('code', 'ERR_POE_STORE_FULL')
+    await server.ask('CONFIG', 'SET', 'maxmemory', '0')
+    expect((await store.claim('more', more)).state).to.equal('claimed')
+  })
+
+  it('a replica is refused', async () => {
+    const master = await serve()
+    const replica = await serve({ replicaOf: master.port })
+    const store = await open(replica)
+    const error = await failure(store.epoch())
+    expect(error).to.have.property('code', 'ERR_POE_STORE_CONFIG')
+    expect(error.message).to.include('replica')
+  })
+
+  it('also with appendfsync always: a copy that was a replica is not the memory', async () => {
+    const master = await serve({ persistence: 'always' })
+    const replica = await serve({ persistence: 'always', replicaOf: master.port })
+    const first = await open(master)
+    const unspent = await tokenFor(first, 'unspent')
+    await caughtUp(replica)
+    await master.kill()
+    await replica.ask('REPLICAOF', 'NO', 'ONE')
+    const second = await open(replica)
+    expect((await second.claim('unspent', unspent)).state).to.equal('wrong-epoch')
+  })
+})
+
+/** A claim as a token minted now would make it. */
+async function tokenFor(store: Store, key: string): Promise<Claim> {
+  const { nowMs, epochs } = await store.epoch()
+  const epoch = epochs[bucketOf(key, epochs.length)] ?? null
+  return makeClaim(nowMs, { epoch, owner: `owner of ${key}` })
+}
+
+async function spend(store: Store, key: string): Promise<Claim> {
+  const claim = await tokenFor(store, key)
+  expect((await store.claim(key, claim)).state).to.equal('claimed')
+  expect((await store.complete(key, claim.owner, outcome())).state).to.equal('ok')
+  return claim
+}
+
+/** None of these tokens runs: at the first try, and when the epochs have been read anew. */
+async function expectVoid(store: Store, claims: Readonly<Record<string, Claim>>): Promise<void> {
+  await until(async () => {
+    await store.secrets([])
+    return true
+  }, 'the connection')
+  for (let tries = 0; tries < 2; tries += 1) {
+    for (const [key, claim] of Object.entries(claims)) {
+      const reply = await store.claim(key, { ...claim, owner: 'somebody else' })
+      expect(reply.state, `a claim of '${key}'`).to.equal('wrong-epoch')
+      expect((await store.read(key, claim.epoch)).state, 'a read').to.equal('wrong-epoch')
+      expect((await tokenFor(store, key)).epoch).not.to.equal(claim.epoch)
+    }
+  }
+}
+
+async function back(store: Store): Promise<void> {
+  await until(async () => (await store.epoch()).epochs.length > 0, 'the store')
+}
+
+async function caughtUp(replica: RedisServer): Promise<void> {
+  await until(
+    async () => String(await replica.ask('INFO', 'replication')).includes('master_link_status:up'),
+    'the replica',
+  )
+}
+
+async function scriptCalls(server: RedisServer): Promise<number> {
+  const stats = String(await server.ask('INFO', 'commandstats'))
+  const calls = (name: string) =>
+    Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(stats)?.[1] ?? 0)
+  return calls('evalsha') + calls('eval')
+}
+
+async function failure(work: Promise<unknown>): Promise<Error> {
+  const error = await work.catch((reason: unknown) => reason)
+  if (error instanceof Error) return error
+  throw new Error('it did not fail')
+}
