@@ -12,7 +12,7 @@ import { prepare, ROOT, run } from './prepare.mjs'
 const FLOORS = [
   ['lib/protocols', 100, 100],
   ['lib/engine', 100, 100],
-  ['lib/stores', 100, 95],
+  ['lib/stores', 98, 94],
   ['lib', 95, 95],
 ]
 

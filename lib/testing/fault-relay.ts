@@ -50,7 +50,7 @@ export class Relay {
     this.#client.on('data', chunk => this.#onData('request', chunk))
     this.#client.on('end', () => this.#onEnd('request'))
     this.#client.on('error', () => {})
-    this.#client.once('close', hadError => this.#onClose('request', hadError))
+    onceGone(this.#client, hadError => this.#onClose('request', hadError))
     const fate = fateOf(options.fault(), 'request')
     if (fate.pass) this.#connect()
     else if (fate.next === 'reset') this.cut(true)
@@ -84,7 +84,7 @@ export class Relay {
     server.on('error', error => {
       if ('syscall' in error && error.syscall === 'connect') this.#options.tally.serverErrors += 1
     })
-    server.once('close', hadError => this.#onClose('reply', hadError))
+    onceGone(server, hadError => this.#onClose('reply', hadError))
     return server
   }
 
@@ -270,6 +270,22 @@ class Lane {
 
 function isReset(fault: Fault): boolean {
   return 'reset' in fault && fault.reset === true
+}
+
+/**
+ * Tells once that a socket is gone. A socket that is destroyed while its reset is still under way
+ * may say so by an error of `reset` alone: Node then emits no `close`.
+ */
+function onceGone(socket: Socket, gone: (hadError: boolean) => void): void {
+  let isGone = false
+  const tell = (hadError: boolean): void => {
+    if (!isGone) gone(hadError)
+    isGone = true
+  }
+  socket.once('close', tell)
+  socket.on('error', error => {
+    if ('syscall' in error && error.syscall === 'reset') tell(true)
+  })
 }
 
 function hangUp(socket: Socket, reset: boolean): void {

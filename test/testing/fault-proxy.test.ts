@@ -353,6 +353,18 @@ describe('the fault proxy', () => {
     })
   }
 
+  it('closes also while the resets of all connections are still under way', async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const hasty = await faultProxy({ target: { port: backend.port } })
+      const clients = Array.from({ length: 10 }, () => connect(hasty.port, '127.0.0.1'))
+      for (const client of clients) client.on('error', () => {}).write(REQUEST.subarray(0, 20))
+      await until(() => hasty.counts.open === 10 && hasty.counts.requestBytes >= 200)
+      hasty.cutAll('reset')
+      await hasty.close()
+      for (const client of clients) client.destroy()
+    }
+  })
+
   it('passes on that the server is not there, and that a side was reset', async () => {
     backend.stop()
     expect(await send()).to.include({ ended: 'reset' })
