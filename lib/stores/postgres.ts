@@ -30,7 +30,7 @@ import {
 
 export type { PostgresPool } from './postgres/driver.js'
 export type { Migration } from './postgres/migrate.js'
-export type { Isolation, PostgresTransaction } from './postgres/transaction.js'
+export type { Callback, Isolation, PostgresTransaction } from './postgres/transaction.js'
 
 const WHERE = 'postgresStore'
 const DEFAULT_SCHEMA = 'poe'

@@ -28,7 +28,13 @@ import { hashOwner, packOutcome, packWho, recordName } from './redis/packing.js'
 import { claimReply, ownerReply, readReply, stateOf } from './redis/replies.js'
 import * as scripts from './redis/scripts.js'
 
-export type { Argument, IoredisClient, NodeRedisClient, RedisClient } from './redis/driver.js'
+export type {
+  Argument,
+  IoredisClient,
+  NodeRedisClient,
+  OnError,
+  RedisClient,
+} from './redis/driver.js'
 
 const WHERE = 'redisStore'
 /** The engine waits a little longer than the store, so that the store can say what was wrong. */

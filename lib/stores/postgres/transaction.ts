@@ -28,7 +28,7 @@ import { IS_STALE, IS_STOLEN } from './states.js'
 export type Isolation = 'read committed' | 'repeatable read' | 'serializable'
 
 /** A callback as `pg` calls it. */
-type Callback = (error: Error | null, result?: QueryResult) => void
+export type Callback = (error: Error | null, result?: QueryResult) => void
 
 /**
  * What a handler works with (`ctx.poe.tx`) on a PostgreSQL store: `query` as a connection of `pg`
@@ -46,12 +46,14 @@ export interface PostgresTransaction {
     text: string,
     values?: readonly unknown[],
   ): Promise<QueryResult<Row>>
+  /** Runs a query that is described by an object. */
   query<Row extends QueryResultRow = QueryResultRow>(
     query: QueryConfig,
     values?: readonly unknown[],
   ): Promise<QueryResult<Row>>
   /** Runs a query, for what knows callbacks only. */
   query(text: string | QueryConfig, values: readonly unknown[], callback: Callback): void
+  /** Runs a query without values, for what knows callbacks only. */
   query(text: string | QueryConfig, callback: Callback): void
 }
 

@@ -9,23 +9,33 @@ import { describe } from '../options.js'
 export type Argument = string | Buffer
 
 /** Hears of a connection's failure. */
-type OnError = (error: Error) => void
+export type OnError = (error: Error) => void
 
 /** What the store needs of an ioredis client: `Redis`, also with Sentinel, or `Cluster`. */
 export interface IoredisClient {
+  /** `ready` while commands are sent at once. */
   readonly status: string
+  /** Sends a command; strings in its reply are Buffers. */
   callBuffer(command: string, ...args: Argument[]): Promise<unknown>
+  /** Collects commands that are sent together. */
   pipeline(): unknown
+  /** Listens for errors of the connection. */
   on(event: 'error', listener: OnError): unknown
+  /** Stops listening. */
   off(event: 'error', listener: OnError): unknown
 }
 
 /** What the store needs of node-redis: `createClient`, `createSentinel`, `createCluster`. */
 export interface NodeRedisClient {
+  /** Whether commands are sent at once. */
   readonly isReady: boolean
+  /** Gives the same client with other types in its replies. */
   withTypeMapping(mapping: object): unknown
+  /** Sends a command. */
   sendCommand(...args: never[]): Promise<unknown>
+  /** Listens for errors of the connection. */
   on(event: 'error', listener: OnError): unknown
+  /** Stops listening. */
   off(event: 'error', listener: OnError): unknown
 }
 
