@@ -5,6 +5,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
+import { postgresMigrationSql } from 'post-once-exactly/stores/postgres'
 import {
   type RawResult,
   releaseTogether,
@@ -13,14 +14,19 @@ import {
 } from '../../lib/testing/raw-http.js'
 import { aroundStore } from '../support/around-store.js'
 import { makeSite, type ServerProcess, type Site } from '../support/server-process.js'
+import type { ServerStore } from '../support/server-program.js'
+import { sharedPostgres } from '../support/servers/postgres-server.js'
+import { sharedRedis } from '../support/servers/redis-server.js'
+import { INSTALLED_STORES } from '../support/stores.js'
 import { startWorld, type World } from '../support/world.js'
 
 const ROUNDS = 200
 const SOCKETS = 20
 const STORE_DELAY_MS = 5
+const SERVERS = ['postgres', 'redis'] as const
 
 describe('twenty sockets released at once', function () {
-  this.timeout(60_000)
+  this.timeout(120_000)
 
   describe('at two processes on one sqlite file', () => {
     let site: Site
@@ -62,6 +68,34 @@ describe('twenty sockets released at once', function () {
     })
   })
 
+  for (const kind of SERVERS) {
+    if (!INSTALLED_STORES.includes(kind)) continue
+    describe(`at two processes on ${kind}`, () => {
+      let site: Site
+      let server: ServerStore
+      before(async () => {
+        server = await emptyServerStore(kind)
+        site = makeSite(server)
+      })
+      after(() => site.close())
+
+      for (const transactional of kind === 'postgres' ? [false, true] : [false]) {
+        const mode = transactional ? 'in its transaction' : 'outside'
+        it(`[RACE-01, POE-2-1] an effect ${mode}: one in each of 200 rounds`, async () => {
+          const options = { storeDelayMs: STORE_DELAY_MS, waitMs: 50, transactional }
+          const servers = await Promise.all([site.serve(options), site.serve(options)])
+          const ports = servers.map(({ port }) => port)
+          const links = (await servers[0]?.links(ROUNDS)) ?? []
+          expect(links).to.have.lengthOf(ROUNDS)
+          for (const link of links) expectOneWinner(await releaseAt(ports, link))
+          const effects = transactional ? await rowsIn(server) : site.effects()
+          expect(effects).to.have.lengthOf(ROUNDS)
+          expect(new Set(effects).size).to.equal(ROUNDS)
+        })
+      }
+    })
+  }
+
   describe('at one process on a memory store', () => {
     let world: World
     before(async () => {
@@ -84,6 +118,21 @@ describe('twenty sockets released at once', function () {
     })
   })
 })
+
+/** Makes a schema or a prefix of its own, with a table for effects where there are tables. */
+async function emptyServerStore(kind: 'postgres' | 'redis'): Promise<ServerStore> {
+  const name = `race${process.pid}`
+  if (kind === 'redis') return { kind, name, url: (await sharedRedis()).url }
+  const { url, query } = await sharedPostgres()
+  await query(postgresMigrationSql(name))
+  await query(`CREATE TABLE ${name}.effect (key text NOT NULL)`)
+  return { kind, name, url }
+}
+
+async function rowsIn({ name }: ServerStore): Promise<string[]> {
+  const { rows } = await (await sharedPostgres()).query(`SELECT key FROM ${name}.effect`)
+  return rows.map(row => String(row.key))
+}
 
 /** Releases the same POST twenty times, spread evenly over the servers. */
 async function releaseAt(ports: readonly number[], link: string): Promise<number[]> {

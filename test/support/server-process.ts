@@ -6,7 +6,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type Database from 'better-sqlite3'
-import type { ProgramOptions } from './server-program.js'
+import type { ProgramOptions, ServerStore } from './server-program.js'
 import { strippedModule } from './stripped-tree.js'
 
 /** A server that does not come up in this time is broken, also on a busy machine. */
@@ -38,8 +38,12 @@ export interface Site {
   close(): Promise<void>
 }
 
-/** Makes an empty site with a table for effects. */
-export function makeSite(): Site {
+/**
+ * Makes an empty site with a table for effects.
+ *
+ * @param server - a store on a server, for all of it; rows in its database are not counted
+ */
+export function makeSite(server?: ServerStore): Site {
   const folder = mkdtempSync(join(tmpdir(), 'poe-site-'))
   const file = join(folder, 'store.db')
   const ledger = join(folder, 'ledger.txt')
@@ -55,9 +59,9 @@ export function makeSite(): Site {
   return {
     file,
     async serve(options = {}) {
-      const server = await startServer({ file, ledger, ...options })
-      servers.push(server)
-      return server
+      const started = await startServer({ file, ledger, server, ...options })
+      servers.push(started)
+      return started
     },
     effects,
     effectsOf: link => effects().filter(key => link.includes(nonceOf(key))).length,

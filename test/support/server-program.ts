@@ -11,21 +11,34 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { bodyParser } from '@koa/bodyparser'
 import Router from '@koa/router'
+import { Redis } from 'ioredis'
 import Koa from 'koa'
+import pg from 'pg'
 import { poe } from 'post-once-exactly/koa'
 import { memoryStore } from 'post-once-exactly/stores/memory'
+import { type PostgresTransaction, postgresStore } from 'post-once-exactly/stores/postgres'
+import { redisStore } from 'post-once-exactly/stores/redis'
 import { type SqliteTransaction, sqliteStore } from 'post-once-exactly/stores/sqlite'
 import type { Clock } from '../../lib/engine/ports.js'
 import type { Store } from '../../lib/engine/store.js'
 import { aroundStore } from './around-store.js'
 
+/** A store on a server, instead of a file. */
+export interface ServerStore {
+  readonly kind: 'postgres' | 'redis'
+  readonly url: string
+  /** The schema, or the prefix of the keys. */
+  readonly name: string
+}
+
 /** What the program is told. Times are milliseconds. */
 export interface ProgramOptions {
   /** The sqlite file; `null` for a memory store. */
   readonly file: string | null
+  readonly server?: ServerStore | undefined
   /** Where external effects are noted, one line each. */
   readonly ledger: string
-  /** The effect is a row in the sqlite file, in the claim's transaction. */
+  /** The effect is a row in the store's database, in the claim's transaction. */
   readonly transactional?: boolean
   /** Pause before and after each call to the store together, half each. */
   readonly storeDelayMs?: number
@@ -41,8 +54,8 @@ export interface ProgramOptions {
 const options = JSON.parse(process.argv[2] ?? '{}') as ProgramOptions
 
 function openStore(): Store<unknown> {
-  const { file, storeDelayMs = 0, looksThenTakes = false } = options
-  const store = (file === null ? memoryStore() : sqliteStore(file)) as Store<unknown>
+  const { storeDelayMs = 0, looksThenTakes = false } = options
+  const store = openPlainStore()
   if (storeDelayMs === 0 && !looksThenTakes) return store
   return aroundStore(store, async (method, key, call) => {
     await pause(storeDelayMs / 2)
@@ -56,9 +69,28 @@ function openStore(): Store<unknown> {
   })
 }
 
-async function takeEffect(key: string, tx: SqliteTransaction | null): Promise<void> {
+function openPlainStore(): Store<unknown> {
+  const { file, server } = options
+  if (server?.kind === 'redis') {
+    const client = new Redis(server.url)
+    client.on('error', () => {})
+    return redisStore({ client, prefix: server.name })
+  }
+  if (server?.kind === 'postgres') {
+    const pool = new pg.Pool({ connectionString: server.url })
+    return postgresStore({ pool, schema: server.name }) as Store<unknown>
+  }
+  return (file === null ? memoryStore() : sqliteStore(file)) as Store<unknown>
+}
+
+async function takeEffect(key: string, tx: unknown): Promise<void> {
   if (tx === null) appendFileSync(options.ledger, `${key}\n`)
-  else await tx.run('INSERT INTO effect (key) VALUES (?)', key)
+  else if (options.server === undefined) {
+    await (tx as SqliteTransaction).run('INSERT INTO effect (key) VALUES (?)', key)
+  } else {
+    const sql = `INSERT INTO ${options.server.name}.effect (key) VALUES ($1)`
+    await (tx as PostgresTransaction).query(sql, [key])
+  }
 }
 
 async function start(): Promise<void> {
@@ -86,7 +118,7 @@ async function start(): Promise<void> {
   once.resource(router, resource, async ctx => {
     const { key } = ctx.poe
     await pause(Number(ctx.get('X-Before')))
-    await takeEffect(key, transactional ? (ctx.poe.tx as SqliteTransaction) : null)
+    await takeEffect(key, transactional ? ctx.poe.tx : null)
     await pause(Number(ctx.get('X-After')))
     ctx.status = 201
     ctx.set('Location', `/orders/${encodeURIComponent(key)}`)
