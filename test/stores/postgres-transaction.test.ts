@@ -148,6 +148,19 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', function () {
     await short.close()
   })
 
+  it('left open in a closed store: its end ends nothing else', async () => {
+    const short = stores.open(poe, { txMaxMs: 100 })
+    expect(await claimState(store, 'key', { owner: 'key' })).to.equal('claimed')
+    await insert(short.transaction('key', 'key').handle, 'one')
+    await short.close()
+    // An error that nobody hears would end the process, and this test with it.
+    await stores.admin.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction'`,
+    )
+    await new Promise(resolve => setTimeout(resolve, 300))
+    expect(await effects()).to.deep.equal([])
+  })
+
   it('has no connection: an outage in a second, and its renewal does not wait', async () => {
     const pool = stores.poolOf(store)
     const taken = await Promise.all(Array.from({ length: 8 }, () => pool.connect()))

@@ -24,6 +24,9 @@ import type { Records } from './records.js'
 import { findTransactionControl } from './statement-check.js'
 import { IS_STALE, IS_STOLEN } from './states.js'
 
+/** How much longer the server waits for a handler than we do, in milliseconds. */
+const AFTER_OURS_MS = 1_000
+
 /** How strictly a handler's transaction is kept apart from others. */
 export type Isolation = 'read committed' | 'repeatable read' | 'serializable'
 
@@ -179,9 +182,10 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
       giveBack(client)
       throw this.#over
     }
-    // A process that freezes in here would otherwise hold its rows as long as it is frozen.
+    // A process that freezes in here would otherwise hold its rows as long as it is frozen. Where
+    // it does not, our own timer comes first.
     const begin = `BEGIN ISOLATION LEVEL ${isolation} READ WRITE;
-      SET LOCAL idle_in_transaction_session_timeout = ${txMaxMs};
+      SET LOCAL idle_in_transaction_session_timeout = ${txMaxMs + AFTER_OURS_MS};
       SET LOCAL poe.transaction = '${this.#name}'`
     try {
       await within(untilMs - performance.now(), client.query(begin))

@@ -1,0 +1,149 @@
+/**
+ * The suites are shown to see on PostgreSQL too: each of these schemas has one function with a check
+ * taken out, and cases of the contract must fail on it.
+ */
+import { expect } from 'chai'
+import { postgresMigrationSql } from '../../lib/stores/postgres.js'
+import { storeContract } from '../../lib/testing/store-contract.js'
+import { sharedPostgres } from '../support/servers/postgres-server.js'
+import { describeWith } from '../support/servers/programs.js'
+import { failuresOf } from './helpers/plain-options.js'
+import { PostgresStores, postgresContract } from './helpers/postgres-stores.js'
+
+interface Fault {
+  /** The name of the function, and what is in it. */
+  readonly in: string
+  readonly check: string
+  readonly instead: string
+  /** Beginnings of the titles that must fail. */
+  readonly titles: readonly string[]
+}
+
+const FAULTS: Readonly<Record<string, Fault>> = {
+  'claims without the epoch': {
+    in: 'claim',
+    check: 'WHEN the_epoch IS NOT NULL AND',
+    instead: 'WHEN false AND',
+    titles: ['claim: a token of another epoch', 'epoch: emptied under', 'epoch: a rotation'],
+  },
+  'claims late': {
+    in: 'claim',
+    check: 'WHEN now_ms > claim_by_ms THEN',
+    instead: 'WHEN false THEN',
+    titles: ['claim: a late one is refused', 'claim: late comes before'],
+  },
+  'claims after the token’s life': {
+    in: 'claim',
+    check: 'WHEN now_ms > expires_ms THEN',
+    instead: 'WHEN false THEN',
+    titles: ['claim: no record is made after'],
+  },
+  'takes what is running for free': {
+    in: 'tell',
+    check: 'WHEN r.lease_until_ms > now_ms THEN',
+    instead: 'WHEN false THEN',
+    titles: ['claim: a free key is claimed, and running'],
+  },
+  'takes doubt for free': {
+    in: 'tell',
+    check: 'WHEN r.means_doubt THEN',
+    instead: 'WHEN false THEN',
+    titles: ['lease: lapsed in doubt', 'renew: 0 ends the lease'],
+  },
+  'does not know its own claim': {
+    in: 'claim',
+    check: "IF state = 'running' AND r.owner = the_owner THEN",
+    instead: 'IF false THEN',
+    titles: ['[STORE-05] claim: sent twice'],
+  },
+  'completes for anybody': {
+    in: 'complete',
+    check: 'record.owner = the_owner',
+    instead: 'true',
+    titles: ['complete: a stranger', '[LOCK-01] complete: after a take-over'],
+  },
+  'attaches for anybody': {
+    in: 'attach_body',
+    check: 'record.owner = the_mark',
+    instead: 'true',
+    titles: ['attachBody: a stranger'],
+  },
+  'renews for anybody': {
+    in: 'renew',
+    check: 'record.owner = the_owner',
+    instead: 'true',
+    titles: ['renew: a stranger'],
+  },
+  'marks for anybody': {
+    in: 'mark',
+    check: 'record.owner = the_owner',
+    instead: 'true',
+    titles: ['mark: a stranger'],
+  },
+  'releases for anybody': {
+    in: 'release',
+    check: 'record.owner = the_owner',
+    instead: 'true',
+    titles: ['release: a stranger', '[LOCK-01] release: sent again late'],
+  },
+  'settles what is running': {
+    in: 'settle',
+    check: 'record.lease_until_ms <= now_ms',
+    instead: 'true',
+    titles: ['settle: only while it is undecided'],
+  },
+  'finishes a transaction without its claim': {
+    in: 'finish',
+    check: 'IF NOT told.is_done THEN',
+    instead: 'IF false THEN',
+    titles: ['transaction: an owner that lost its key'],
+  },
+  'purges what somebody is at work on': {
+    in: 'purge',
+    check: 'coalesce(lease_ms, 0) <= at_ms',
+    instead: 'true',
+    titles: ['purge: a claim that somebody is at work on'],
+  },
+}
+
+/** The function alone, with the check taken out. */
+function broken(schema: string, { in: name, check, instead }: Fault): string {
+  const sql = postgresMigrationSql(schema)
+  const from = sql.indexOf(`CREATE OR REPLACE FUNCTION "${schema}".${name}(`)
+  const whole = sql.slice(from, sql.indexOf('END $$;', from) + 'END $$;'.length)
+  const spoilt = whole.replaceAll(check, instead)
+  if (from < 0 || spoilt === whole) throw new Error(`${name} has no '${check}'`)
+  return spoilt
+}
+
+describeWith(['postgres', 'initdb'], 'a PostgreSQL store with a fault', function () {
+  this.timeout(60_000)
+
+  for (const [name, fault] of Object.entries(FAULTS)) {
+    it(`that ${name} is caught`, async () => {
+      const stores = new PostgresStores((await sharedPostgres()).url)
+      try {
+        const options = postgresContract(
+          () => stores,
+          async (pool, schema) => {
+            await pool.query(broken(schema, fault))
+          },
+        )
+        // All cases would take minutes; those that are named must be there, and fail.
+        const cases = storeContract(options).filter(({ title }) =>
+          fault.titles.some(one => title.startsWith(one)),
+        )
+        expect(cases.length).to.be.at.least(fault.titles.length)
+        const failed = (await failuresOf(cases)).map(({ title }) => title)
+        for (const title of fault.titles) {
+          expect(
+            failed.some(one => one.startsWith(title)),
+            `'${title}' must fail`,
+          ).to.equal(true)
+        }
+      } finally {
+        await stores.end()
+      }
+    })
+  }
+})
