@@ -5,7 +5,9 @@ import type { Store } from '../../lib/engine/store.js'
 import { fakeClock } from '../../lib/testing/fake-clock.js'
 import { expectBusy, expectProblem, expectSpent } from '../support/answers.js'
 import { latch, until } from '../support/meeting.js'
-import { makeSite } from '../support/server-process.js'
+import { makeSite, type Site } from '../support/server-process.js'
+import { emptyServerStore } from '../support/server-stores.js'
+import { INSTALLED_STORES } from '../support/stores.js'
 import { LOCAL_STORES, startWorld, type World } from '../support/world.js'
 
 const MEMORY = { store: 'memory', koa: 3, at: 'root' } as const
@@ -100,9 +102,18 @@ describe('lifetimes', () => {
     }
   })
 
-  it('[EXP-03] two processes, minutes apart, on one sqlite file', async function () {
-    this.timeout(20_000)
-    const site = makeSite()
+  const shared = ['sqlite', 'postgres', 'redis'] as const
+  for (const kind of shared) {
+    if (!INSTALLED_STORES.includes(kind)) continue
+    it(`[EXP-03] two processes, minutes apart, on one ${kind} store`, async function () {
+      this.timeout(20_000)
+      await orderMinutesApart(
+        makeSite(kind === 'sqlite' ? undefined : await emptyServerStore(kind)),
+      )
+    })
+  }
+
+  async function orderMinutesApart(site: Site): Promise<void> {
     try {
       const shared = { leaseMs: 10_000, waitMs: 0, lifetimeMs: 60_000 }
       const [ahead, behind] = await Promise.all([
@@ -126,7 +137,7 @@ describe('lifetimes', () => {
     } finally {
       await site.close()
     }
-  })
+  }
 
   for (const kind of LOCAL_STORES) {
     it(`[EXP-05, POE-2-18] ${kind.store}: spent past its life, never run after it`, async () => {

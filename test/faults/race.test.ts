@@ -5,7 +5,6 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
-import { postgresMigrationSql } from 'post-once-exactly/stores/postgres'
 import {
   type RawResult,
   releaseTogether,
@@ -15,8 +14,8 @@ import {
 import { aroundStore } from '../support/around-store.js'
 import { makeSite, type ServerProcess, type Site } from '../support/server-process.js'
 import type { ServerStore } from '../support/server-program.js'
+import { emptyServerStore } from '../support/server-stores.js'
 import { sharedPostgres } from '../support/servers/postgres-server.js'
-import { sharedRedis } from '../support/servers/redis-server.js'
 import { INSTALLED_STORES } from '../support/stores.js'
 import { startWorld, type World } from '../support/world.js'
 
@@ -118,16 +117,6 @@ describe('twenty sockets released at once', function () {
     })
   })
 })
-
-/** Makes a schema or a prefix of its own, with a table for effects where there are tables. */
-async function emptyServerStore(kind: 'postgres' | 'redis'): Promise<ServerStore> {
-  const name = `race${process.pid}`
-  if (kind === 'redis') return { kind, name, url: (await sharedRedis()).url }
-  const { url, query } = await sharedPostgres()
-  await query(postgresMigrationSql(name))
-  await query(`CREATE TABLE ${name}.effect (key text NOT NULL)`)
-  return { kind, name, url }
-}
 
 async function rowsIn({ name }: ServerStore): Promise<string[]> {
   const { rows } = await (await sharedPostgres()).query(`SELECT key FROM ${name}.effect`)

@@ -53,9 +53,9 @@ export interface ProgramOptions {
 
 const options = JSON.parse(process.argv[2] ?? '{}') as ProgramOptions
 
-function openStore(): Store<unknown> {
+async function openStore(): Promise<Store<unknown>> {
   const { storeDelayMs = 0, looksThenTakes = false } = options
-  const store = openPlainStore()
+  const store = await openPlainStore()
   if (storeDelayMs === 0 && !looksThenTakes) return store
   return aroundStore(store, async (method, key, call) => {
     await pause(storeDelayMs / 2)
@@ -69,11 +69,12 @@ function openStore(): Store<unknown> {
   })
 }
 
-function openPlainStore(): Store<unknown> {
+async function openPlainStore(): Promise<Store<unknown>> {
   const { file, server } = options
   if (server?.kind === 'redis') {
     const client = new Redis(server.url)
     client.on('error', () => {})
+    await client.ping()
     return redisStore({ client, prefix: server.name })
   }
   if (server?.kind === 'postgres') {
@@ -94,7 +95,7 @@ async function takeEffect(key: string, tx: unknown): Promise<void> {
 }
 
 async function start(): Promise<void> {
-  const store = openStore()
+  const store = await openStore()
   const { leaseMs, waitMs, lifetimeMs, transactional = false, clockAheadMs = 0 } = options
   const clock: Clock = {
     now: () => Date.now() + clockAheadMs,
