@@ -1,6 +1,6 @@
 /**
- * The suites are shown to see on PostgreSQL too: each of these schemas has one function with a check
- * taken out, and cases of the contract must fail on it.
+ * The suites are shown to see on PostgreSQL too: each of these schemas has one function with a
+ * check taken out, and cases of the contract must fail on it.
  */
 import { expect } from 'chai'
 import { postgresMigrationSql } from '../../lib/stores/postgres.js'
