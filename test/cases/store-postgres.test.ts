@@ -1,0 +1,133 @@
+/** Transactional resources on PostgreSQL through HTTP: what the database undoes, and who is told. */
+import { expect } from 'chai'
+import type { RequestPoe } from 'post-once-exactly/koa'
+import type { PostgresTransaction } from 'post-once-exactly/stores/postgres'
+import { latch } from '../support/meeting.js'
+import { sharedPostgres } from '../support/servers/postgres-server.js'
+import { describeWith } from '../support/servers/programs.js'
+import { startWorld, type World } from '../support/world.js'
+
+const POSTGRES = { store: 'postgres', koa: 3, at: 'root' } as const
+const BODY = { json: { sku: 'a' } }
+
+const txOf = (poe: unknown) => (poe as RequestPoe<PostgresTransaction>).tx
+
+describeWith(['postgres', 'initdb'], 'transactional resources on PostgreSQL', function () {
+  this.timeout(20_000)
+  let world: World
+  before(async () => {
+    const { query } = await sharedPostgres()
+    await query('CREATE TABLE http_stock (sku text PRIMARY KEY, sold int NOT NULL DEFAULT 0)')
+  })
+  beforeEach(async () => {
+    const { query } = await sharedPostgres()
+    await query("TRUNCATE http_stock; INSERT INTO http_stock VALUES ('a'), ('b')")
+  })
+  afterEach(() => world.close())
+
+  const sold = async (): Promise<number> => {
+    const { rows } = await (await sharedPostgres()).query(
+      'SELECT sum(sold)::int AS n FROM http_stock',
+    )
+    return Number(rows[0]?.n)
+  }
+  const sell = (tx: PostgresTransaction, sku: string) =>
+    tx.query('UPDATE http_stock SET sold = sold + 1 WHERE sku = $1', [sku])
+
+  it('[POE-A-1] a deadlock: one is told 201, one 503 with Retry-After, and its retry works', async () => {
+    const both = latch()
+    let waiting = 0
+    world = await startWorld(POSTGRES, {
+      resource: { transactional: true },
+      handler: async ctx => {
+        const tx = txOf(ctx.poe)
+        const [first = 'a', second = 'b'] = ctx.get('X-Skus').split(',')
+        await sell(tx, first)
+        waiting += 1
+        if (waiting === 2) both.open()
+        await both.opened
+        await sell(tx, second)
+        ctx.status = 201
+        ctx.body = 'sold'
+      },
+    })
+    const links = [await world.link(), await world.link()]
+    const send = (at: number) =>
+      world.send('POST', links[at] ?? '', {
+        ...BODY,
+        headers: { 'X-Skus': at === 0 ? 'a,b' : 'b,a' },
+      })
+    const answers = await Promise.all([send(0), send(1)])
+    const statuses = answers.map(({ status }) => status)
+    expect(statuses.toSorted()).to.deep.equal([201, 503])
+    const loser = statuses.indexOf(503)
+    expect(answers[loser]?.headers.get('Retry-After')).to.match(/^\d+$/)
+    expect(await sold()).to.equal(2)
+    expect((await send(loser)).status).to.equal(201)
+    expect((await send(loser)).status).to.equal(405)
+    expect(await sold()).to.equal(4)
+  })
+
+  for (const [name, fail] of [
+    ['answers 409', 'status'],
+    ['throws', 'throw'],
+    ['leaves a constraint broken', 'constraint'],
+  ] as const) {
+    it(`[POE-A-1] a handler that ${name} after it wrote: undone, and the link is open`, async () => {
+      world = await startWorld(POSTGRES, {
+        resource: { transactional: true },
+        handler: async (ctx, here) => {
+          const tx = txOf(ctx.poe)
+          await sell(tx, 'a')
+          if (here.runs === 1 && fail === 'throw') throw new Error('broken')
+          if (here.runs === 1 && fail === 'constraint') {
+            await tx.query("INSERT INTO http_stock VALUES ('a')").catch(() => {})
+          }
+          ctx.status = here.runs === 1 && fail === 'status' ? 409 : 201
+          ctx.body = 'done'
+        },
+      })
+      const link = await world.link()
+      const first = await world.send('POST', link, BODY)
+      expect(first.status).to.equal(fail === 'status' ? 409 : 500)
+      expect(await sold()).to.equal(0)
+      expect((await world.send('POST', link, BODY)).status).to.equal(201)
+      expect(await sold()).to.equal(1)
+    })
+  }
+
+  it('[POE-A-1] a pool without a free connection: 503, not run again late', async () => {
+    const door = latch()
+    let begun = 0
+    world = await startWorld(POSTGRES, {
+      resource: { transactional: true },
+      handler: async ctx => {
+        await sell(txOf(ctx.poe), 'a')
+        begun += 1
+        if (ctx.get('X-Hold') !== '') await door.opened
+        ctx.status = 201
+        ctx.body = 'sold'
+      },
+    })
+    const links = await Promise.all(Array.from({ length: 11 }, () => world.link()))
+    const last = links.pop() ?? ''
+    // One holds the row, the others wait for it: each has a connection of the pool.
+    const held = links.map(link =>
+      world
+        .send('POST', link, { ...BODY, headers: { 'X-Hold': '1' } })
+        .then(({ status }) => status),
+    )
+    await new Promise(resolve => setTimeout(resolve, 300))
+    const startedMs = performance.now()
+    const refused = await world.send('POST', last, BODY)
+    expect(performance.now() - startedMs).to.be.below(1_500)
+    expect(refused.status).to.equal(503)
+    expect(refused.headers.get('Retry-After')).to.match(/^\d+$/)
+    door.open()
+    await Promise.all(held)
+    const before = await sold()
+    expect((await world.send('POST', last, BODY)).status).to.equal(201)
+    expect(await sold()).to.equal(before + 1)
+    expect(begun).to.be.at.least(2)
+  })
+})
