@@ -2,8 +2,8 @@
  * What a claim and its completion cost on PostgreSQL and Redis, against the same by hand; what a
  * record weighs; whether many slow a claim down; and whether a purge holds claims up.
  *
- * Run by `npm run bench:stores [-- --pairs 5 --seconds 1.5 --live 1000000]`. Both sides of a row run
- * in turn, 64 at a time, in this process and against one private server. Prints ratios.
+ * Run by `npm run bench:stores [-- --pairs 5 --seconds 1.5 --live 1000000]`. Both sides of a row
+ * run in turn, 64 at a time, in this process and against one private server. Prints ratios.
  */
 import { randomUUID } from 'node:crypto'
 import { parseArgs } from 'node:util'

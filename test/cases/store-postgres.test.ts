@@ -1,4 +1,4 @@
-/** Transactional resources on PostgreSQL through HTTP: what the database undoes, and who is told. */
+/** Transactional resources on PostgreSQL, through HTTP: what is undone, and who is told. */
 import { expect } from 'chai'
 import type { RequestPoe } from 'post-once-exactly/koa'
 import type { PostgresTransaction } from 'post-once-exactly/stores/postgres'
@@ -34,7 +34,7 @@ describeWith(['postgres', 'initdb'], 'transactional resources on PostgreSQL', fu
   const sell = (tx: PostgresTransaction, sku: string) =>
     tx.query('UPDATE http_stock SET sold = sold + 1 WHERE sku = $1', [sku])
 
-  it('[POE-A-1] a deadlock: one is told 201, one 503 with Retry-After, and its retry works', async () => {
+  it('[POE-A-1] a deadlock: one is told 201, one 503, and its retry works', async () => {
     const both = latch()
     let waiting = 0
     world = await startWorld(POSTGRES, {
