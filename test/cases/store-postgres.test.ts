@@ -73,7 +73,7 @@ describeWith(['postgres', 'initdb'], 'transactional resources on PostgreSQL', fu
     ['throws', 'throw'],
     ['leaves a constraint broken', 'constraint'],
   ] as const) {
-    it(`[POE-A-1] a handler that ${name} after it wrote: undone, and the link is open`, async () => {
+    it(`[POE-A-1] a handler that ${name} after it wrote: undone, link open`, async () => {
       world = await startWorld(POSTGRES, {
         resource: { transactional: true },
         handler: async (ctx, here) => {
