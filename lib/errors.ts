@@ -22,6 +22,15 @@ export const ERROR_CODES = {
   ERR_POE_BODY_UNREADABLE: 'The answer could not be turned into bytes. The POST did succeed.',
   ERR_POE_PRINCIPAL: 'principal(ctx) gave something that names nobody and no one.',
   ERR_POE_NO_LINK: 'A link was asked for that cannot be minted. The message says why.',
+  ERR_POE_NO_LINK_FOUND: 'The page announces no link that may be posted to. The message says more.',
+  ERR_POE_LINK_BUSY:
+    'Other content was sent to this link, and how that ended is not known. Settle it first.',
+  ERR_POE_BODY_ONCE: 'The body can be read only once, and it was. Give a function that makes it.',
+  ERR_POE_BODY_TOO_LARGE: 'The body is longer than bodyLimitBytes. Nothing was sent.',
+  ERR_POE_ABORTED: 'The caller ended the POST. Look at outcome before it is sent anew.',
+  ERR_POE_UNKNOWN_OUTCOME:
+    'It cannot be told whether the POST took effect. Do not send it anew through another link.',
+  ERR_POE_JOURNAL: 'The journal cannot be read or written; what is not in it was not sent.',
 } as const
 
 /** A stable error code. */

@@ -32,7 +32,7 @@ const PACKAGE_HOMES: readonly (readonly [RegExp, RegExp])[] = [
 ]
 
 /** What runs in a browser too. */
-const BROWSER = /^lib\/(?:protocols\/poe\/(?:field|links)\.ts$|client\/browser(?:\.ts$|\/))/
+const BROWSER = /^lib\/(?:protocols\/poe\/(?:field|links|uri)\.ts$|client\/(?!index\.ts$|node\/))/
 
 /** A module that a file imports, re-exports from, or names in `import()`. */
 interface Import {

@@ -1,0 +1,204 @@
+/**
+ * The content of a POST, fixed before the first try so that every try sends the same bytes.
+ *
+ * @see POE draft 5
+ */
+import { ClientError } from './errors.js'
+
+/**
+ * What can be sent: what `fetch` takes, a plain object or array (as JSON), something that yields
+ * bytes, a `Request` (its content), or a function that makes the content for each try.
+ */
+export type PostBody = Content | null | undefined | (() => Content | Promise<Content>)
+
+/** Content that is not made by a function. */
+export type Content =
+  | string
+  | ArrayBuffer
+  | ArrayBufferView
+  | Blob
+  | FormData
+  | URLSearchParams
+  | ReadableStream<Uint8Array>
+  | AsyncIterable<Uint8Array | string>
+  | Request
+  | JsonObject
+  | readonly unknown[]
+
+/** A plain object; it is sent as JSON. */
+export type JsonObject = { readonly [member: string]: unknown }
+
+/** Content that is ready to be sent any number of times. */
+export interface Payload {
+  /** The content, `null` for none; a function makes it anew for each try. */
+  readonly content: string | Uint8Array<ArrayBuffer> | (() => Promise<BodyInit>) | null
+  /** What `Content-Type` shall say; `null` where the content does not tell. */
+  readonly type: string | null
+}
+
+/**
+ * Fixes the content of a POST. What can be read only once is read now.
+ *
+ * @param body - the content
+ * @param limitBytes - how much is kept in memory
+ * @returns the payload
+ * @throws ClientError `ERR_POE_BODY_ONCE` for a stream that was read already,
+ *   `ERR_POE_BODY_TOO_LARGE` beyond `limitBytes`
+ * @throws TypeError for what is no content
+ */
+export async function preparePayload(body: PostBody, limitBytes: number): Promise<Payload> {
+  if (body === null || body === undefined) return { content: null, type: null }
+  if (typeof body === 'string') return text(body, 'text/plain;charset=UTF-8')
+  if (typeof body === 'function') {
+    return { content: async () => asBodyInit(await body()), type: null }
+  }
+  if (body instanceof URLSearchParams) {
+    return text(body.toString(), 'application/x-www-form-urlencoded;charset=UTF-8')
+  }
+  if (body instanceof Request) return await requestPayload(body, limitBytes)
+  if (isJson(body)) return text(jsonText(body), 'application/json')
+  const source = asSource(body)
+  return { content: await collect(source.stream, limitBytes), type: source.type }
+}
+
+/**
+ * The bytes of a payload, for where they must be kept.
+ *
+ * @param payload - what was prepared; a function is called once
+ * @param limitBytes - how much may be kept
+ * @returns bytes and type
+ * @throws ClientError `ERR_POE_BODY_TOO_LARGE`
+ */
+export async function payloadBytes(
+  payload: Payload,
+  limitBytes: number,
+): Promise<{ bytes: Uint8Array<ArrayBuffer>; type: string | null }> {
+  const { content, type } = payload
+  if (content === null) return { bytes: new Uint8Array(), type }
+  if (typeof content === 'string') return { bytes: new TextEncoder().encode(content), type }
+  if (typeof content !== 'function') return { bytes: content, type }
+  const source = asSource(new Response(await content()))
+  return { bytes: await collect(source.stream, limitBytes), type: source.type }
+}
+
+/**
+ * Whether two payloads are the same content.
+ *
+ * @returns `true` where that is certain
+ */
+export function isSamePayload(one: Payload, other: Payload): boolean {
+  const [a, b] = [one.content, other.content]
+  if (a === b) return one.type === other.type
+  if (!(a instanceof Uint8Array) || !(b instanceof Uint8Array)) return false
+  return a.length === b.length && a.every((byte, index) => byte === b[index])
+}
+
+/** Not every browser shows the content of a `Request` as a stream. */
+async function requestPayload(request: Request, limitBytes: number): Promise<Payload> {
+  if (request.bodyUsed) throw readAlready()
+  const bytes = new Uint8Array(await request.arrayBuffer())
+  if (bytes.length > limitBytes) throw tooLarge(limitBytes)
+  return { content: bytes.length === 0 ? null : bytes, type: request.headers.get('content-type') }
+}
+
+function text(content: string, type: string): Payload {
+  return { content, type }
+}
+
+function isJson(body: unknown): body is JsonObject | readonly unknown[] {
+  if (Array.isArray(body)) return true
+  if (typeof body !== 'object' || body === null) return false
+  const prototype: unknown = Object.getPrototypeOf(body)
+  const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null
+  return isPlain && !isIterable(body)
+}
+
+function jsonText(body: unknown): string {
+  const json = JSON.stringify(body)
+  if (json === undefined) throw new TypeError('The body cannot be written as JSON')
+  return json
+}
+
+function asBodyInit(content: unknown): BodyInit {
+  if (isJson(content)) {
+    return new Blob([jsonText(content)], { type: 'application/json' })
+  }
+  return content as BodyInit
+}
+
+/** `Response` knows the type that belongs to each kind of content, and the bytes of a form. */
+function asSource(body: unknown): { stream: Chunks | null; type: string | null } {
+  if (body instanceof Response) {
+    return { stream: body.body, type: body.headers.get('content-type') }
+  }
+  if (isIterable(body) && !(body instanceof ReadableStream)) return { stream: body, type: null }
+  const isKnown =
+    body instanceof ArrayBuffer ||
+    ArrayBuffer.isView(body) ||
+    body instanceof Blob ||
+    body instanceof FormData ||
+    body instanceof ReadableStream
+  if (!isKnown) throw new TypeError('The body is nothing that can be sent')
+  if (body instanceof ReadableStream && body.locked) throw readAlready()
+  try {
+    const response = new Response(body as BodyInit)
+    return { stream: response.body, type: response.headers.get('content-type') }
+  } catch (error) {
+    throw readAlready(error)
+  }
+}
+
+type Chunks = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array | string>
+
+function isIterable(body: unknown): body is AsyncIterable<Uint8Array | string> {
+  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body
+}
+
+function readAlready(cause?: unknown): ClientError {
+  const help = 'Give a stream that nobody has read, or a function that makes one for each try.'
+  return new ClientError('ERR_POE_BODY_ONCE', `The body was read already. ${help}`, { cause })
+}
+
+async function collect(source: Chunks | null, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  if (source !== null) {
+    for await (const piece of pieces(source)) {
+      const chunk = typeof piece === 'string' ? new TextEncoder().encode(piece) : piece
+      if (!(chunk instanceof Uint8Array)) throw new TypeError('The body must yield bytes or text')
+      length += chunk.length
+      if (length > limit) throw tooLarge(limit)
+      chunks.push(chunk)
+    }
+  }
+  const bytes = new Uint8Array(length)
+  let at = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, at)
+    at += chunk.length
+  }
+  return bytes
+}
+
+/** Not every browser can iterate over a stream. */
+async function* pieces(source: Chunks): AsyncGenerator<Uint8Array | string> {
+  if (!(source instanceof ReadableStream)) {
+    yield* source
+    return
+  }
+  const reader = source.getReader()
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return
+      yield value
+    }
+  } finally {
+    await reader.cancel().catch(() => {})
+  }
+}
+
+function tooLarge(limit: number): ClientError {
+  const help = 'Give a function that makes it for each try, or raise bodyLimitBytes.'
+  return new ClientError('ERR_POE_BODY_TOO_LARGE', `The body has over ${limit} bytes. ${help}`)
+}

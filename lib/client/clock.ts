@@ -1,0 +1,40 @@
+/**
+ * Time as the client's input, so that tests need not wait.
+ */
+
+/** A source of time; all values are milliseconds. The `Clock` of the engine is one too. */
+export interface ClientClock {
+  /** Milliseconds since the Unix epoch, never going back. */
+  now(): number
+  /**
+   * Waits.
+   *
+   * @throws the signal's reason, as soon as it aborts
+   */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+/** Timers fire at once beyond this, so that one waits no longer. */
+export const LONGEST_SLEEP_MS = 2_147_483_647
+
+/** The real time; a step of the system's clock does not move it. */
+export const systemClock: ClientClock = {
+  now: () => performance.timeOrigin + performance.now(),
+  sleep(ms, signal) {
+    if (signal?.aborted === true) return Promise.reject(signal.reason)
+    return new Promise((resolve, reject) => {
+      const stop = () => {
+        clearTimeout(timer)
+        reject(signal?.reason)
+      }
+      const timer = setTimeout(
+        () => {
+          signal?.removeEventListener('abort', stop)
+          resolve()
+        },
+        Math.min(ms, LONGEST_SLEEP_MS),
+      )
+      signal?.addEventListener('abort', stop, { once: true })
+    })
+  },
+}

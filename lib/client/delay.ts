@@ -1,0 +1,109 @@
+/**
+ * How long to wait before the next try.
+ *
+ * @see POE draft 8; RFC 9110 10.2.3, 5.6.7
+ */
+
+/** How {@link delayFor} reckons. All times are milliseconds. */
+export interface DelayOptions {
+  /**
+   * The first pause before jitter; each further one is twice as long.
+   *
+   * @defaultValue 300
+   */
+  readonly baseMs?: number
+  /**
+   * The longest pause that grows by itself; `Retry-After` may ask for more.
+   *
+   * @defaultValue 30_000
+   */
+  readonly capMs?: number
+  /**
+   * A number from 0 to below 1.
+   *
+   * @defaultValue Math.random
+   */
+  readonly random?: () => number
+  /**
+   * The present, in milliseconds since the Unix epoch; needed for a date in `Retry-After` where
+   * the answer has no `Date`.
+   *
+   * @defaultValue Date.now
+   */
+  readonly now?: () => number
+}
+
+/** What is read of an answer here: any `Response`, or only its fields. */
+export interface WithFields {
+  readonly headers: { get(name: string): string | null }
+}
+
+const DEFAULT_BASE_MS = 300
+const DEFAULT_CAP_MS = 30_000
+
+/** The three forms of an HTTP-date; everything else is no date. */
+const HTTP_DATE = [
+  /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/,
+  /^[A-Z][a-z]{5,8}, \d{2}-[A-Z][a-z]{2}-\d{2} \d{2}:\d{2}:\d{2} GMT$/,
+  /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/,
+]
+
+/**
+ * The pause after a try: exponential with jitter, between half of the step and all of it, and
+ * never below what `Retry-After` asks for.
+ *
+ * @param attempt - the try that was made, 1 for the first
+ * @param response - its answer, where there was one
+ * @param options - see {@link DelayOptions}
+ * @returns milliseconds; not bounded where `Retry-After` is long: compare with your own limit
+ * @throws RangeError where `attempt` is no whole number from 1
+ * @see POE draft 8
+ */
+export function delayFor(
+  attempt: number,
+  response?: WithFields | null,
+  options: DelayOptions = {},
+): number {
+  if (!Number.isInteger(attempt) || attempt < 1) {
+    throw new RangeError(`delayFor(${attempt}): tries are counted from 1`)
+  }
+  const { baseMs = DEFAULT_BASE_MS, capMs = DEFAULT_CAP_MS, random = Math.random } = options
+  const step = Math.min(capMs, baseMs * 2 ** (attempt - 1))
+  const pause = step / 2 + (random() * step) / 2
+  return Math.max(pause, retryAfterMs(response, options.now) ?? 0)
+}
+
+/**
+ * What `Retry-After` asks for. A date is taken relative to the answer's own `Date`, so that the
+ * clocks of both sides may differ.
+ *
+ * @param response - an answer, or `null`
+ * @param now - the present, where the answer has no `Date`; `Date.now` by default
+ * @returns milliseconds, 0 for a date in the past; `null` where the field is absent or garbage
+ * @see RFC 9110 10.2.3
+ */
+export function retryAfterMs(
+  response: WithFields | null | undefined,
+  now: () => number = Date.now,
+): number | null {
+  const value = response?.headers.get('retry-after')?.trim() ?? ''
+  if (/^\d+$/.test(value)) return Math.min(Number(value) * 1_000, Number.MAX_SAFE_INTEGER)
+  const dateMs = httpDateMs(value)
+  if (dateMs === null) return null
+  const sentMs = httpDateMs(response?.headers.get('date') ?? '') ?? now()
+  return Math.max(0, dateMs - sentMs)
+}
+
+/**
+ * Reads an HTTP-date in one of its three forms.
+ *
+ * @returns milliseconds since the Unix epoch, `null` for anything else
+ * @see RFC 9110 5.6.7
+ */
+export function httpDateMs(value: string): number | null {
+  const text = value.trim()
+  if (!HTTP_DATE.some(form => form.test(text))) return null
+  // The last form names no zone, and it would be read as local time.
+  const ms = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`)
+  return Number.isNaN(ms) ? null : ms
+}

@@ -1,0 +1,173 @@
+/**
+ * A journal in IndexedDB. Each entry is held by a lock of the Web Locks API, which ends with the
+ * tab, so that another tab can go on at once.
+ */
+import { ClientError } from './errors.js'
+import type { Journal, JournalEntry, JournalHold } from './journal.js'
+
+/** Options of {@link indexedDbJournal}. */
+export interface IndexedDbJournalOptions {
+  /**
+   * Name of the database; pages of one origin that give the same name share a journal.
+   *
+   * @defaultValue 'post-once-exactly'
+   */
+  readonly name?: string
+}
+
+const ENTRIES = 'entries'
+
+/**
+ * Opens a journal. Entries are written with strict durability.
+ *
+ * @param options - see {@link IndexedDbJournalOptions}
+ * @returns the journal
+ * @throws ClientError `ERR_POE_JOURNAL` where the browser keeps no data, or has no locks (pages
+ *   that did not come by https, or from this machine)
+ */
+export async function indexedDbJournal(options: IndexedDbJournalOptions = {}): Promise<Journal> {
+  const { name = 'post-once-exactly' } = options
+  const locks: LockManager | undefined = globalThis.navigator?.locks
+  if (locks === undefined) throw failure('this page may not use locks; serve it by https')
+  return new IndexedDbJournal(name, await open(name), locks)
+}
+
+class IndexedDbJournal implements Journal {
+  readonly #name: string
+  readonly #database: IDBDatabase
+  readonly #locks: LockManager
+  readonly #releases = new Set<() => void>()
+
+  constructor(name: string, database: IDBDatabase, locks: LockManager) {
+    this.#name = name
+    this.#database = database
+    this.#locks = locks
+    // A later version of the page shall not have to wait for this one.
+    database.onversionchange = () => database.close()
+  }
+
+  async begin(entry: JournalEntry): Promise<JournalHold> {
+    const release = await this.#lock(entry.id)
+    if (release === null) throw failure('an entry with this id exists')
+    try {
+      await this.#write(entries => entries.add(entry))
+    } catch (error) {
+      release()
+      throw error
+    }
+    return this.#hold(entry, release)
+  }
+
+  async list(): Promise<readonly JournalEntry[]> {
+    const all = await this.#read<JournalEntry[]>(entries => entries.getAll())
+    return all.toSorted((one, other) => one.createdAtMs - other.createdAtMs)
+  }
+
+  async take(id: string): Promise<JournalHold | null> {
+    const release = await this.#lock(id)
+    if (release === null) return null
+    try {
+      const entry = await this.#read<JournalEntry | undefined>(entries => entries.get(id))
+      if (entry !== undefined) return this.#hold(entry, release)
+    } catch (error) {
+      release()
+      throw error
+    }
+    release()
+    return null
+  }
+
+  async close(): Promise<void> {
+    for (const release of this.#releases) release()
+    this.#database.close()
+  }
+
+  #hold(entry: JournalEntry, release: () => void): JournalHold {
+    const hold = {
+      entry,
+      pin: async (link: string, isRepeatable: boolean) => {
+        hold.entry = { ...hold.entry, link, isRepeatable }
+        await this.#write(entries => entries.put(hold.entry))
+      },
+      done: async () => {
+        try {
+          await this.#write(entries => entries.delete(entry.id))
+        } finally {
+          release()
+        }
+      },
+      leave: async () => release(),
+    }
+    return hold
+  }
+
+  /** Gives what ends the lock, or `null` where somebody else has it. */
+  async #lock(id: string): Promise<(() => void) | null> {
+    return await new Promise((resolve, reject) => {
+      const held = (lock: Lock | null) => {
+        if (lock === null) {
+          resolve(null)
+          return
+        }
+        return new Promise<void>(over => {
+          const release = () => {
+            this.#releases.delete(release)
+            over()
+          }
+          this.#releases.add(release)
+          resolve(release)
+        })
+      }
+      const lockName = `${this.#name} ${id}`
+      this.#locks.request(lockName, { ifAvailable: true }, held).catch(reject)
+    })
+  }
+
+  async #read<T>(ask: (entries: IDBObjectStore) => IDBRequest): Promise<T> {
+    return await attempt(async () => {
+      const request = ask(this.#database.transaction(ENTRIES).objectStore(ENTRIES))
+      return (await settled(request)) as T
+    })
+  }
+
+  async #write(ask: (entries: IDBObjectStore) => IDBRequest): Promise<void> {
+    await attempt(async () => {
+      const options = { durability: 'strict' } as const
+      const transaction = this.#database.transaction(ENTRIES, 'readwrite', options)
+      ask(transaction.objectStore(ENTRIES))
+      await new Promise<void>((resolve, reject) => {
+        transaction.oncomplete = () => resolve()
+        transaction.onabort = () => reject(transaction.error)
+      })
+    })
+  }
+}
+
+async function open(name: string): Promise<IDBDatabase> {
+  return await attempt(async () => {
+    const request = indexedDB.open(name, 1)
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore(ENTRIES, { keyPath: 'id' })
+    }
+    return (await settled(request)) as IDBDatabase
+  })
+}
+
+function settled(request: IDBRequest): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result)
+    request.onerror = () => reject(request.error)
+  })
+}
+
+async function attempt<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    throw failure(cause instanceof Error ? cause.message : String(cause), cause)
+  }
+}
+
+function failure(why: string, cause?: unknown): ClientError {
+  return new ClientError('ERR_POE_JOURNAL', `The journal cannot be used: ${why}`, { cause })
+}

@@ -1,0 +1,86 @@
+/**
+ * The POSTs of this client that are under way or were left open: one send for each link at a time,
+ * and no other content before the first one is settled.
+ */
+import { isSamePayload, type Payload } from './body.js'
+import { ClientError, PostAborted } from './errors.js'
+import type { PostOutcome } from './outcome.js'
+
+/** How many open ends are remembered; the oldest go first. */
+const MOST_OPEN = 1_000
+
+interface Line {
+  readonly payload: Payload
+  /** `null`: it ended without being settled. */
+  readonly running: Promise<PostOutcome> | null
+}
+
+/** What the ledger knows of a link or key. */
+export interface Precedent {
+  /** The same POST, if it is under way. */
+  readonly running: Promise<PostOutcome> | null
+  /** An earlier call may have sent it. */
+  readonly isOpen: boolean
+}
+
+/** The ledger of a client. */
+export class Ledger {
+  readonly #lines = new Map<string, Line>()
+
+  /**
+   * Looks up what was sent to a link, or with a key, before.
+   *
+   * @throws ClientError `ERR_POE_LINK_BUSY` where that was other content and is not settled
+   */
+  precedent(name: string, payload: Payload): Precedent {
+    const line = this.#lines.get(name)
+    if (line === undefined) return { running: null, isOpen: false }
+    if (isSamePayload(line.payload, payload)) return { running: line.running, isOpen: true }
+    const state = line.running === null ? 'it is not known how that ended' : 'that is under way'
+    throw new ClientError(
+      'ERR_POE_LINK_BUSY',
+      `Other content was sent to the same link, and ${state}. Send the first content again to ` +
+        'settle it, or get another link.',
+    )
+  }
+
+  /** Notes that a POST is under way, until it is settled or left open. */
+  enter(name: string, payload: Payload, running: Promise<PostOutcome>): void {
+    const line = { payload, running }
+    this.#lines.set(name, line)
+    const leave = (isOpen: boolean) => {
+      if (this.#lines.get(name) !== line) return
+      this.#lines.delete(name)
+      if (isOpen) this.#leaveOpen(name, payload)
+    }
+    running.then(
+      outcome => leave(outcome.outcome === 'unknown' && !outcome.isFinal),
+      error => leave(!provesNothingSent(error)),
+    )
+  }
+
+  #leaveOpen(name: string, payload: Payload): void {
+    this.#lines.set(name, { payload, running: null })
+    if (this.#lines.size <= MOST_OPEN) return
+    for (const [oldest, { running }] of this.#lines) {
+      if (running !== null) continue
+      this.#lines.delete(oldest)
+      break
+    }
+  }
+}
+
+function provesNothingSent(error: unknown): boolean {
+  if (error instanceof PostAborted) return error.outcome === 'not-sent'
+  return error instanceof ClientError
+}
+
+/**
+ * Whether there is nothing more to do about a POST.
+ *
+ * @returns `false` where the same may be sent again to learn more, or for the first time
+ */
+export function isSettled(outcome: PostOutcome): boolean {
+  if (outcome.outcome === 'unknown') return outcome.isFinal
+  return outcome.outcome !== 'refused' || outcome.status !== null
+}

@@ -1,0 +1,318 @@
+/**
+ * A journal in a file that is only appended to. Several processes may share it, on one machine or
+ * on a file system that they share; whatever kills one of them, the others read what it finished.
+ */
+import { constants } from 'node:fs'
+import { type FileHandle, open, rename, stat, unlink, writeFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { ClientError } from '../errors.js'
+import type { Journal, JournalEntry, JournalHold } from '../journal.js'
+import { JournalOwners } from './journal-owners.js'
+import {
+  applyRecord,
+  formatRecord,
+  type JournalRecord,
+  type OpenEntry,
+  readRecords,
+  toWritten,
+} from './journal-records.js'
+
+/** Options of {@link fileJournal}. */
+export interface FileJournalOptions {
+  /**
+   * From which size on the file is written anew without what is settled, in bytes. That is done
+   * only while no other process uses it.
+   *
+   * @defaultValue 1 MiB
+   */
+  readonly compactBytes?: number
+}
+
+const MODE = 0o600
+
+/**
+ * Opens a journal file, or makes it, readable for its owner only: it holds links and content.
+ *
+ * What `begin` and `pin` write is on the disk (fdatasync) when they resolve; that an entry is
+ * settled is not waited for, since an entry that is resumed once more takes no effect twice.
+ * Beside the file a small one for each process shows that it lives.
+ *
+ * @param path - of the file; its folder must exist
+ * @param options - see {@link FileJournalOptions}
+ * @returns the journal; `close` it
+ * @throws ClientError `ERR_POE_JOURNAL`
+ */
+export async function fileJournal(
+  path: string,
+  options: FileJournalOptions = {},
+): Promise<Journal> {
+  const { compactBytes = 1024 * 1024 } = options
+  return await attempt(path, async () => {
+    const full = resolve(path)
+    const owners = await JournalOwners.enter(full)
+    try {
+      await waitForCompaction(full, owners)
+      const journal = new FileJournal(full, owners, compactBytes)
+      await journal.refresh()
+      return journal
+    } catch (error) {
+      await owners.leave()
+      throw error
+    }
+  })
+}
+
+interface Pending {
+  readonly bytes: Buffer
+  readonly isSynced: boolean
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+class FileJournal implements Journal {
+  readonly #path: string
+  readonly #owners: JournalOwners
+  readonly #compactBytes: number
+  readonly #open = new Map<string, OpenEntry>()
+  #pending: Pending[] = []
+  #turn: Promise<void> = Promise.resolve()
+  #file: FileHandle | null = null
+  #read = 0
+  #nextCompaction: number
+  #isClosed = false
+
+  constructor(path: string, owners: JournalOwners, compactBytes: number) {
+    this.#path = path
+    this.#owners = owners
+    this.#compactBytes = compactBytes
+    this.#nextCompaction = compactBytes
+  }
+
+  async begin(entry: JournalEntry): Promise<JournalHold> {
+    await this.#append({ kind: 'add', owner: this.#owners.id, entry: toWritten(entry) }, true)
+    return this.#hold(entry)
+  }
+
+  async list(): Promise<readonly JournalEntry[]> {
+    await this.refresh()
+    return [...this.#open.values()].map(({ entry }) => entry)
+  }
+
+  async take(id: string): Promise<JournalHold | null> {
+    await this.refresh()
+    const known = this.#open.get(id)
+    if (known === undefined || (await this.#isHeld(known))) return null
+    await this.#append({ kind: 'take', id, owner: this.#owners.id, from: known.owner }, true)
+    await this.refresh()
+    const taken = this.#open.get(id)
+    return taken?.owner === this.#owners.id ? this.#hold(taken.entry) : null
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    await this.#turn
+    await this.#file?.close()
+    await this.#owners.leave()
+  }
+
+  /** Reads what was appended since, by whomever. */
+  async refresh(): Promise<void> {
+    await this.#inTurn(() => this.#readOn())
+  }
+
+  async #isHeld({ owner }: OpenEntry): Promise<boolean> {
+    return owner !== null && (await this.#owners.isAlive(owner))
+  }
+
+  #hold(entry: JournalEntry): JournalHold {
+    const { id } = entry
+    const hold = {
+      entry,
+      pin: async (link: string, isRepeatable: boolean) => {
+        await this.#append({ kind: 'pin', id, link, isRepeatable }, true)
+        hold.entry = { ...hold.entry, link, isRepeatable }
+      },
+      done: () => this.#append({ kind: 'done', id }, false),
+      leave: () => this.#append({ kind: 'leave', id, owner: this.#owners.id }, false),
+    }
+    return hold
+  }
+
+  /** Records that come while others are written go to the disk together. */
+  async #append(record: JournalRecord, isSynced: boolean): Promise<void> {
+    if (this.#isClosed) throw failure(this.#path, 'it was closed')
+    const written = new Promise<void>((resolve, reject) => {
+      this.#pending.push({ bytes: formatRecord(record), isSynced, resolve, reject })
+    })
+    if (this.#pending.length === 1) void this.#inTurn(() => this.#flush()).catch(() => {})
+    await written
+  }
+
+  async #flush(): Promise<void> {
+    const batch = this.#pending
+    this.#pending = []
+    try {
+      await this.#write(Buffer.concat(batch.map(({ bytes }) => bytes)))
+      const { file } = await this.#current()
+      if (batch.some(({ isSynced }) => isSynced)) await file.datasync()
+    } catch (error) {
+      const told = failure(
+        this.#path,
+        error instanceof Error ? error.message : String(error),
+        error,
+      )
+      for (const { reject } of batch) reject(told)
+      return
+    }
+    for (const { resolve } of batch) resolve()
+    await this.#compactIfDue()
+  }
+
+  /** Writes, and again if the file was replaced meanwhile: records may stand there twice. */
+  async #write(bytes: Buffer): Promise<void> {
+    for (;;) {
+      const { file } = await this.#current()
+      for (let at = 0; at < bytes.length; ) {
+        at += (await file.write(bytes, at)).bytesWritten
+      }
+      if (await this.#isCurrent(file)) return
+    }
+  }
+
+  /** The file that the path names now. */
+  async #current(): Promise<{ file: FileHandle }> {
+    if (this.#file !== null && (await this.#isCurrent(this.#file))) return { file: this.#file }
+    await this.#file?.close()
+    const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT
+    this.#file = await open(this.#path, flags, MODE)
+    await syncFolder(this.#path)
+    this.#open.clear()
+    this.#read = 0
+    return { file: this.#file }
+  }
+
+  async #isCurrent(file: FileHandle): Promise<boolean> {
+    const [named, own] = await Promise.all([stat(this.#path).catch(() => null), file.stat()])
+    return named !== null && named.ino === own.ino && named.dev === own.dev
+  }
+
+  async #readOn(): Promise<void> {
+    const { file } = await this.#current()
+    const { size } = await file.stat()
+    if (size <= this.#read) return
+    const text = Buffer.alloc(size - this.#read)
+    const { bytesRead } = await file.read(text, 0, text.length, this.#read)
+    const { records, length } = readRecords(text.subarray(0, bytesRead))
+    for (const record of records) applyRecord(this.#open, record)
+    this.#read += length
+  }
+
+  async #compactIfDue(): Promise<void> {
+    const { file } = await this.#current()
+    const { size } = await file.stat()
+    if (size < this.#nextCompaction) return
+    this.#nextCompaction = size * 2
+    const marker = await markCompaction(this.#path, this.#owners)
+    if (marker === null) return
+    try {
+      await this.#readOn()
+      await this.#rewrite()
+    } finally {
+      await unlink(marker).catch(() => {})
+    }
+  }
+
+  async #rewrite(): Promise<void> {
+    const temporary = `${this.#path}.new`
+    const records = [...this.#open.values()].map(({ entry, owner }) => {
+      const added = formatRecord({ kind: 'add', owner: owner ?? '', entry: toWritten(entry) })
+      if (owner !== null) return added
+      return Buffer.concat([added, formatRecord({ kind: 'leave', id: entry.id, owner: '' })])
+    })
+    const file = await open(temporary, 'w', MODE)
+    try {
+      await file.writeFile(Buffer.concat(records))
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, this.#path)
+    await syncFolder(this.#path)
+    await this.#readOn()
+    this.#nextCompaction = Math.max(this.#compactBytes, this.#read * 2)
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(() => attempt(this.#path, work))
+    this.#turn = done.catch(() => {})
+    return done
+  }
+}
+
+/**
+ * Marks that the file is being replaced. Whoever enters afterwards waits; whoever was there before
+ * is seen, and then nothing is replaced.
+ */
+async function markCompaction(path: string, owners: JournalOwners): Promise<string | null> {
+  const marker = `${path}.compact`
+  try {
+    await writeFile(marker, owners.id, { flag: 'wx', mode: MODE })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    const other = await readMarker(marker)
+    if (other !== null && !(await owners.isAlive(other))) await unlink(marker).catch(() => {})
+    return null
+  }
+  for (const id of await owners.others()) {
+    if (!(await owners.isAlive(id))) continue
+    await unlink(marker)
+    return null
+  }
+  return marker
+}
+
+async function waitForCompaction(path: string, owners: JournalOwners): Promise<void> {
+  for (;;) {
+    const other = await readMarker(`${path}.compact`)
+    if (other === null || !(await owners.isAlive(other))) return
+    await pause(20)
+  }
+}
+
+async function readMarker(marker: string): Promise<string | null> {
+  try {
+    const file = await open(marker, 'r')
+    try {
+      return await file.readFile('utf8')
+    } finally {
+      await file.close()
+    }
+  } catch {
+    return null
+  }
+}
+
+/** A file is there after a crash only when its folder says so. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(dirname(path), 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+async function attempt<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof ClientError) throw error
+    throw failure(path, error instanceof Error ? error.message : String(error), error)
+  }
+}
+
+function failure(path: string, why: string, cause?: unknown): ClientError {
+  return new ClientError('ERR_POE_JOURNAL', `The journal ${path} cannot be used: ${why}`, { cause })
+}

@@ -1,0 +1,97 @@
+/**
+ * The records of a journal file: how they are written, read, and what they add up to.
+ *
+ * A record is one line: JSON, a tab, and the CRC-32 of the JSON in hexadecimal. It begins with a
+ * line feed of its own, so that what a killed process left unfinished spoils nothing after it.
+ */
+import { crc32 } from 'node:zlib'
+import type { JournalEntry } from '../journal.js'
+
+/** What happened to an entry. */
+export type JournalRecord =
+  | { readonly kind: 'add'; readonly owner: string; readonly entry: WrittenEntry }
+  | {
+      readonly kind: 'take'
+      readonly id: string
+      readonly owner: string
+      /** Who held it, `null` for nobody: of two that take it, the first in the file does. */
+      readonly from: string | null
+    }
+  | {
+      readonly kind: 'pin'
+      readonly id: string
+      readonly link: string
+      readonly isRepeatable: boolean
+    }
+  | { readonly kind: 'leave'; readonly id: string; readonly owner: string }
+  | { readonly kind: 'done'; readonly id: string }
+
+/** An entry whose content is base64. */
+export type WrittenEntry = Omit<JournalEntry, 'body'> & { readonly body: string }
+
+/** An entry that is open, and who holds it. */
+export interface OpenEntry {
+  readonly entry: JournalEntry
+  readonly owner: string | null
+}
+
+/** Writes a record as bytes. */
+export function formatRecord(record: JournalRecord): Buffer {
+  const json = JSON.stringify(record)
+  return Buffer.from(`\n${json}\t${checksum(json)}\n`)
+}
+
+/**
+ * Reads the lines that are complete.
+ *
+ * @param text - from the end of what was read before
+ * @returns the records, and how many bytes they and what was skipped take
+ */
+export function readRecords(text: Buffer): { records: JournalRecord[]; length: number } {
+  const length = text.lastIndexOf('\n') + 1
+  const lines = text.toString('utf8', 0, length).split('\n')
+  const records = lines.flatMap(line => {
+    const record = line === '' ? null : parseLine(line)
+    return record === null ? [] : [record]
+  })
+  return { records, length }
+}
+
+/** Turns an entry into what can be written. */
+export function toWritten(entry: JournalEntry): WrittenEntry {
+  return { ...entry, body: Buffer.from(entry.body).toString('base64') }
+}
+
+/** Applies a record to the entries that are open. */
+export function applyRecord(open: Map<string, OpenEntry>, record: JournalRecord): void {
+  if (record.kind === 'add') {
+    const { owner, entry } = record
+    const body = Uint8Array.from(Buffer.from(entry.body, 'base64'))
+    open.set(entry.id, { entry: { ...entry, body }, owner })
+    return
+  }
+  const known = open.get(record.id)
+  if (known === undefined) return
+  if (record.kind === 'done') open.delete(record.id)
+  if (record.kind === 'take' && known.owner === record.from) {
+    open.set(record.id, { ...known, owner: record.owner })
+  }
+  if (record.kind === 'leave' && known.owner === record.owner) {
+    open.set(record.id, { ...known, owner: null })
+  }
+  if (record.kind === 'pin') {
+    const { link, isRepeatable } = record
+    open.set(record.id, { ...known, entry: { ...known.entry, link, isRepeatable } })
+  }
+}
+
+function parseLine(line: string): JournalRecord | null {
+  const tab = line.lastIndexOf('\t')
+  const json = line.slice(0, Math.max(tab, 0))
+  if (tab === -1 || line.slice(tab + 1) !== checksum(json)) return null
+  return JSON.parse(json) as JournalRecord
+}
+
+function checksum(json: string): string {
+  return crc32(json).toString(16).padStart(8, '0')
+}

@@ -1,0 +1,40 @@
+/**
+ * Reads `Link` fields: our result relation, and relations that an adapter names.
+ *
+ * @see RFC 8288 3
+ */
+import LinkHeader from 'http-link-header'
+import { webUrl } from '../answer.js'
+import type { LinkReader } from '../options.js'
+
+/** How much of a `Link` value is read, in characters. */
+const LIMIT_CHARS = 65_536
+
+/** Reads with a library; a value that it cannot read holds no links. */
+export const linkReader: LinkReader = {
+  result(field, link, uriBase) {
+    const relation = `${uriBase}rel:result`
+    for (const { rel, uri, anchor } of parse(field)) {
+      if (!rel.split(/\s+/).includes(relation)) continue
+      if (webUrl(anchor ?? null, link)?.href !== link.href) continue
+      const target = webUrl(uri, link)
+      if (target !== null) return target.href
+    }
+    return null
+  },
+  targets(field, base, relation) {
+    return parse(field).flatMap(({ rel, uri }) => {
+      const target = rel.split(/\s+/).includes(relation) ? webUrl(uri, base) : null
+      return target === null ? [] : [target.href]
+    })
+  },
+}
+
+function parse(field: string | null) {
+  if (field === null || field.length > LIMIT_CHARS) return []
+  try {
+    return LinkHeader.parse(field).refs
+  } catch {
+    return []
+  }
+}

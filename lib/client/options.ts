@@ -1,0 +1,290 @@
+/**
+ * What the client can be told, checked once and completed with its defaults.
+ */
+import { type ClientClock, systemClock } from './clock.js'
+import type { Journal } from './journal.js'
+import type { PostOutcome, Refused, Unknown } from './outcome.js'
+
+/** Anything that is called like `fetch`. */
+export type FetchLike = (input: string | URL | Request, init?: RequestInit) => Promise<Response>
+
+/** Told before each wait for a further try. */
+export interface RetryNotice {
+  readonly link: string
+  /** The try that was made, 1 for the first. */
+  readonly attempt: number
+  /** How long the wait will be, in milliseconds. */
+  readonly delayMs: number
+  /** How many tries are left. */
+  readonly triesLeft: number
+  /** The answer that does not tell, where there was one; its body is not to be read. */
+  readonly response: Response | null
+  /** What went wrong, where there was no answer. */
+  readonly cause: unknown
+}
+
+/** What can be told for all POSTs of a client, and for one of them. */
+export interface SendOptions {
+  /**
+   * How often a POST is sent at most, the first time included.
+   *
+   * @defaultValue 5
+   */
+  readonly tries?: number
+  /**
+   * How long one try may wait for its answer to begin, in milliseconds.
+   *
+   * @defaultValue 30_000
+   */
+  readonly timeoutMs?: number
+  /**
+   * How long all tries and the waits between them may take, in milliseconds.
+   *
+   * @defaultValue 120_000
+   */
+  readonly totalMs?: number
+  /**
+   * Called, and waited for, before each wait for a further try. What it throws ends the POST.
+   *
+   * @see POE draft 2
+   */
+  readonly onRetry?: (notice: RetryNotice) => void | Promise<void>
+  /**
+   * Called, and waited for, when the client stops without knowing, or without having sent
+   * anything. What it throws is thrown by `post`.
+   *
+   * @see POE draft 2
+   */
+  readonly onGiveUp?: (outcome: Unknown | Refused) => void | Promise<void>
+}
+
+/** How a server differs from the draft. */
+export interface Adapter {
+  /** JSON pointer of the link in a page. Default: `/link`, where that is announced too. */
+  readonly linkPointer?: string
+  /** JSON pointer of the link's end: a date, or seconds since the epoch. Default: `/expires`. */
+  readonly expiresPointer?: string
+  /** Relation of a `Link` that names the link. Only the Node client reads `Link`. */
+  readonly linkRelation?: string
+  /** Whether a 2xx means that it happened. */
+  readonly isSuccess?: (response: { readonly status: number }) => boolean
+  /** Statuses, besides 405, of a link that was used. On a retry they end as `unknown`. */
+  readonly usedStatuses?: readonly number[]
+  /** Fields that every request needs. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** Options of `createClient`. All times are milliseconds. */
+export interface ClientOptions extends SendOptions {
+  /**
+   * What sends.
+   *
+   * @defaultValue the global `fetch`
+   */
+  readonly fetch?: FetchLike
+  /** Fields of every request, or what gives them for each try; they are never journalled. */
+  readonly headers?: HeadersInit | (() => HeadersInit | Promise<HeadersInit>)
+  /** More of `fetch`'s options, for example `credentials` or undici's `dispatcher`. */
+  readonly init?: Omit<RequestInit, 'body' | 'headers' | 'method' | 'redirect' | 'signal'>
+  /**
+   * The first pause between tries.
+   *
+   * @defaultValue 300
+   */
+  readonly baseMs?: number
+  /**
+   * The longest pause that grows by itself.
+   *
+   * @defaultValue 30_000
+   */
+  readonly capMs?: number
+  /**
+   * The longest `Retry-After` that is waited for; the client gives up on a longer one.
+   *
+   * @defaultValue as `totalMs`
+   */
+  readonly maxRetryAfterMs?: number
+  /**
+   * Called once for a 401 or 407: gives the fields of a login, and the try is made again.
+   *
+   * @defaultValue none: the answer is a refusal
+   */
+  readonly authenticate?: (response: Response) => HeadersInit | null | Promise<HeadersInit | null>
+  /**
+   * Origins that links may lead to, besides the one that names them; `any` for all.
+   *
+   * @defaultValue none
+   * @see POE draft 8
+   */
+  readonly origins?: readonly string[] | 'any'
+  /**
+   * Sends `POE: 1` to other origins than the page's own, too; in browsers that asks for a
+   * preflight.
+   *
+   * @defaultValue false
+   * @see POE draft 4
+   */
+  readonly crossOrigin?: boolean
+  /**
+   * How much of a body, or of a page that is searched for links, is held in memory, in bytes.
+   *
+   * @defaultValue 16 MiB
+   */
+  readonly bodyLimitBytes?: number
+  /**
+   * Keeps every POST before its first byte leaves, so that another process or page can go on.
+   *
+   * @defaultValue none
+   */
+  readonly journal?: Journal
+  /**
+   * How the server differs from the draft.
+   *
+   * @defaultValue not at all
+   */
+  readonly adapter?: Adapter
+  /**
+   * How `Idempotency-Key` is written: as a Structured Field string, or without quotes.
+   *
+   * @defaultValue 'structured'
+   */
+  readonly keyFormat?: 'structured' | 'plain'
+  /**
+   * What the server's problem types and relations begin with.
+   *
+   * @defaultValue 'urn:post-once-exactly:'
+   */
+  readonly uriBase?: string
+  /** Sends a plain request again where it provably never left. Default: `false`. */
+  readonly retryUnsent?: boolean
+  /** The time. Default: the real one. */
+  readonly clock?: ClientClock
+  /** A number from 0 to below 1. Default: `Math.random`. */
+  readonly random?: () => number
+}
+
+/** What an entry point adds: how `Link` is read, where it is. */
+export interface LinkReader {
+  /**
+   * The target of our result relation whose anchor is the link.
+   *
+   * @returns an absolute URL; `null` where there is none
+   */
+  result(field: string | null, link: URL, uriBase: string): string | null
+  /** Targets with a relation, as absolute URLs. */
+  targets(field: string | null, base: URL, relation: string): readonly string[]
+}
+
+type Hooks = Pick<ClientOptions, 'onRetry' | 'onGiveUp' | 'authenticate' | 'headers' | 'journal'>
+type Settings = Required<Omit<ClientOptions, keyof Hooks>>
+
+/** Options that are complete. */
+export type ResolvedOptions = Readonly<Settings> & Readonly<Hooks>
+
+/** The names, and what each must be. */
+const CHECKS: Readonly<Record<keyof ClientOptions, (value: unknown) => boolean>> = {
+  tries: isCount,
+  timeoutMs: isTime,
+  totalMs: isTime,
+  onRetry: isFunction,
+  onGiveUp: isFunction,
+  fetch: isFunction,
+  headers: value => isFunction(value) || isObject(value),
+  init: isObject,
+  baseMs: isTime,
+  capMs: isTime,
+  maxRetryAfterMs: isTime,
+  authenticate: isFunction,
+  origins: value => value === 'any' || (Array.isArray(value) && value.every(isOrigin)),
+  crossOrigin: isBoolean,
+  bodyLimitBytes: isCount,
+  journal: value => isObject(value) && isFunction(Reflect.get(value as object, 'begin')),
+  adapter: isObject,
+  keyFormat: value => value === 'structured' || value === 'plain',
+  uriBase: value => typeof value === 'string' && value !== '',
+  retryUnsent: isBoolean,
+  clock: value => isObject(value) && isFunction(Reflect.get(value as object, 'sleep')),
+  random: isFunction,
+}
+
+/**
+ * Checks options and completes them.
+ *
+ * @throws TypeError for a name that there is not, or a value that cannot be meant
+ */
+export function resolveOptions(options: ClientOptions): ResolvedOptions {
+  checkOptions(options)
+  const given = Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as ClientOptions
+  return Object.freeze({
+    tries: 5,
+    timeoutMs: 30_000,
+    totalMs: 120_000,
+    fetch: (input: string | URL | Request, init?: RequestInit) => fetch(input, init),
+    init: {},
+    baseMs: 300,
+    capMs: 30_000,
+    maxRetryAfterMs: given.totalMs ?? 120_000,
+    origins: [],
+    crossOrigin: false,
+    bodyLimitBytes: 16 * 1024 * 1024,
+    adapter: {},
+    keyFormat: 'structured',
+    uriBase: 'urn:post-once-exactly:',
+    retryUnsent: false,
+    clock: systemClock,
+    random: Math.random,
+    ...given,
+  })
+}
+
+/**
+ * Checks those options that are there.
+ *
+ * @throws TypeError as {@link resolveOptions} does
+ */
+export function checkOptions(options: SendOptions): void {
+  for (const [name, value] of Object.entries(options)) {
+    const check = CHECKS[name as keyof ClientOptions]
+    if (check === undefined) throw new TypeError(`There is no option '${name}'`)
+    if (value !== undefined && !check(value)) {
+      throw new TypeError(`The option '${name}' cannot be ${describe(value)}`)
+    }
+  }
+}
+
+/** Whether an outcome is one that `onGiveUp` hears of. */
+export function isGivenUp(outcome: PostOutcome): outcome is Unknown | Refused {
+  return outcome.outcome === 'unknown' || (outcome.outcome === 'refused' && outcome.status === null)
+}
+
+function describe(value: unknown): string {
+  return typeof value === 'number' || typeof value === 'string'
+    ? JSON.stringify(value)
+    : typeof value
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= 1
+}
+
+function isTime(value: unknown): boolean {
+  return typeof value === 'number' && value > 0 && value <= Number.MAX_SAFE_INTEGER
+}
+
+function isFunction(value: unknown): boolean {
+  return typeof value === 'function'
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null
+}
+
+function isBoolean(value: unknown): boolean {
+  return typeof value === 'boolean'
+}
+
+function isOrigin(value: unknown): boolean {
+  return typeof value === 'string' && URL.canParse(value) && new URL(value).origin !== 'null'
+}

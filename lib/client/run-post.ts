@@ -1,0 +1,245 @@
+/**
+ * Sends a POST until it is known how it ended, or until it is time to say that it is not.
+ *
+ * @see POE draft 2, 5, 8
+ */
+import { allowsPost, discard, locationOf, readProblem, webUrl } from './answer.js'
+import { delayFor, retryAfterMs } from './delay.js'
+import {
+  accepted,
+  acceptedEarlier,
+  gone,
+  type LastWord,
+  refused,
+  unknown,
+  usedBefore,
+} from './ending.js'
+import { type Finding, follow, inquire } from './inquiry.js'
+import { classify, isAboutContent } from './judge.js'
+import type { PostOutcome } from './outcome.js'
+import type { Sending } from './sending.js'
+
+const MOST_HOPS = 5
+
+/** Either how it ended, or that another try is to be made. */
+type Verdict = PostOutcome | 'retry'
+
+/**
+ * Sends, judges, waits and sends again.
+ *
+ * @param sending - the POST
+ * @returns how it ended
+ * @throws the caller's reason where its signal aborts; what a hook throws
+ */
+export async function runPost(sending: Sending): Promise<PostOutcome> {
+  for (;;) {
+    if (sending.isExpired) return await endOfLife(sending)
+    sending.attempts += 1
+    const last = await tryOnce(sending)
+    const verdict = await judge(sending, last, 0)
+    if (verdict !== 'retry') return verdict
+    const delayMs = pause(sending, last.response)
+    if (delayMs === null) return await giveUp(sending, last)
+    await tellRetry(sending, last, delayMs)
+    discard(last.response)
+    await sending.sleep(delayMs)
+  }
+}
+
+async function tryOnce(sending: Sending): Promise<LastWord> {
+  const { options, order } = sending
+  try {
+    const response = await sending.post()
+    const asksLogin = response.status === 401 || response.status === 407
+    if (!asksLogin || options.authenticate === undefined || sending.isLoggedIn) {
+      return { response, cause: null }
+    }
+    const login = await options.authenticate(response)
+    if (login === null) return { response, cause: null }
+    discard(response)
+    sending.logIn(login)
+    return { response: await sending.post(), cause: null }
+  } catch (cause) {
+    if (order.signal?.aborted === true) {
+      sending.mayHaveArrived = true
+      throw cause
+    }
+    return { response: null, cause }
+  }
+}
+
+async function judge(sending: Sending, last: LastWord, hops: number): Promise<Verdict> {
+  const { response, cause } = last
+  const { adapter } = sending.options
+  const rules = { door: sending.door, ...adapter }
+  const judgement = classify(response ?? cause, sending, rules)
+  sending.note(judgement)
+  switch (judgement.action) {
+    case 'stop':
+      return await stop(sending, last, judgement.outcome)
+    case 'retry':
+      return afterLoss(sending, last)
+    case 'follow':
+      return await goOn(sending, last, hops)
+    case 'prove':
+      return await prove(sending, response as Response)
+    case 'ask':
+      return await ask(sending, response as Response)
+  }
+}
+
+async function stop(
+  sending: Sending,
+  last: LastWord,
+  outcome: 'accepted' | 'refused' | 'gone' | 'unknown',
+): Promise<PostOutcome> {
+  const { response } = last
+  if (outcome === 'unknown')
+    return unknown(sending, last, isLost(response) ? 'forgotten' : 'unproven')
+  if (outcome === 'gone') return gone(sending, response)
+  if (outcome === 'refused' || response === null) return refused(sending, last)
+  if (response.status !== 303) return accepted(sending, response)
+  const result = await follow(sending, locationOf(response, sending.link))
+  if (result === null) return accepted(sending, response)
+  discard(response)
+  return accepted(sending, response, result)
+}
+
+function isLost(response: Response | null): boolean {
+  return response?.status === 404 || response?.status === 410
+}
+
+/** Where a second try is not known to be safe, a lost answer is the end. */
+function afterLoss(sending: Sending, last: LastWord): Verdict {
+  if (sending.isRepeatable || !sending.mayHaveArrived) return 'retry'
+  return unknown(sending, last, 'not-repeatable')
+}
+
+/** Sends the same to the target of a 307 or 308, on an origin that is allowed only. */
+async function goOn(sending: Sending, last: LastWord, hops: number): Promise<Verdict> {
+  const target = locationOf(last.response as Response, sending.link)
+  if (target === null || hops >= MOST_HOPS || !isAllowed(sending, target)) {
+    if (sending.isOpen) return unknown(sending, last, 'unproven')
+    return refused(sending, last, 'redirected')
+  }
+  discard(last.response)
+  await sending.redirect(target)
+  return await judge(sending, await tryOnce(sending), hops + 1)
+}
+
+function isAllowed({ link, options }: Sending, target: URL): boolean {
+  if (options.origins === 'any' || target.origin === link.origin) return true
+  return options.origins.some(origin => new URL(origin).origin === target.origin)
+}
+
+/**
+ * A 405 is believed with proof only: our result link whose anchor is this link, or an `Allow`
+ * without POST together with a GET that gives a result.
+ */
+async function prove(sending: Sending, response: Response): Promise<Verdict> {
+  const { links, options } = sending
+  const linked = links?.result(response.headers.get('link'), sending.link, options.uriBase) ?? null
+  const problem = await readProblem(response)
+  const refusal = withText(response, problem.text)
+  const last = { response: refusal, cause: null }
+  const isProvable = linked !== null || allowsPost(response) === false
+  const finding: Finding = isProvable ? await inquire(sending) : { kind: 'unclear' }
+  const isSpent = finding.kind === 'spent'
+  if (linked === null && !isSpent) {
+    if (!sending.isOpen) return refused(sending, last)
+    return unknown(sending, last, 'unproven', finding.kind !== 'unreachable')
+  }
+  const location = linked ?? (isSpent ? finding.location : null)
+  const result = isSpent ? finding.result : null
+  const { payloadMatches } = problem
+  const isOurs = payloadMatches ?? sending.mayHaveArrived
+  if (isOurs) return acceptedEarlier(sending, response.status, location, result)
+  if (payloadMatches === null && sending.isOpen) {
+    discard(result)
+    return unknown(sending, last, 'unproven')
+  }
+  const freshLink = webUrl(problem.link, sending.link)?.href ?? null
+  return usedBefore(sending, { refusal, location, result, payloadMatches, freshLink })
+}
+
+/** An answer that proves nothing: the link itself has the last word, if it speaks clearly. */
+async function ask(sending: Sending, response: Response): Promise<Verdict> {
+  const last = { response, cause: null }
+  if (response.type === 'opaqueredirect' && !sending.isOpaque && sending.isRepeatable) {
+    sending.isOpaque = true
+    return 'retry'
+  }
+  const finding = await inquire(sending)
+  if (finding.kind === 'spent') {
+    if (finding.isProven && sending.mayHaveArrived) {
+      discard(response)
+      return acceptedEarlier(sending, response.status, finding.location, finding.result)
+    }
+    discard(finding.result)
+    return unknown(sending, last, 'unproven')
+  }
+  if (finding.kind === 'busy') return afterLoss(sending, last)
+  if (finding.kind === 'gone') return unknown(sending, last, 'forgotten')
+  const isSettled = isAboutContent(response.status) || !sending.isAdrift
+  if (finding.kind === 'unspent' && isSettled) return refused(sending, last)
+  return unknown(sending, last, 'unproven', finding.kind !== 'unreachable')
+}
+
+/** How long to wait for the next try; `null` where there is none. */
+function pause(sending: Sending, response: Response | null): number | null {
+  const { options, attempts, endMs, expiresAtMs } = sending
+  const now = () => sending.now()
+  if (attempts >= options.tries) return null
+  if ((retryAfterMs(response, now) ?? 0) > options.maxRetryAfterMs) return null
+  const delayMs = delayFor(attempts, response, { ...options, now })
+  const thenMs = sending.now() + delayMs
+  return thenMs >= endMs || (expiresAtMs !== null && thenMs >= expiresAtMs) ? null : delayMs
+}
+
+async function tellRetry(sending: Sending, last: LastWord, delayMs: number): Promise<void> {
+  const { options, attempts, link } = sending
+  await options.onRetry?.({
+    link: link.href,
+    attempt: attempts,
+    delayMs,
+    triesLeft: options.tries - attempts,
+    response: last.response,
+    cause: last.cause,
+  })
+}
+
+/** No try is left. A link that says it is spent still settles it; that it is unspent does not. */
+async function giveUp(sending: Sending, last: LastWord): Promise<PostOutcome> {
+  if (!sending.isOpen) return refused(sending, last)
+  if (sending.door === 'poe' && sending.mayHaveArrived && sending.now() < sending.endMs) {
+    const finding = await inquire(sending)
+    if (finding.kind === 'spent') {
+      if (finding.isProven) {
+        discard(last.response)
+        const status = last.response?.status ?? null
+        return acceptedEarlier(sending, status, finding.location, finding.result)
+      }
+      discard(finding.result)
+    }
+  }
+  return unknown(sending, last, 'gave-up')
+}
+
+/** Nothing is posted past a link's life, but it can still be asked. */
+async function endOfLife(sending: Sending): Promise<PostOutcome> {
+  const last = { response: null, cause: null }
+  if (!sending.isOpen) return gone(sending, null)
+  const finding = await inquire(sending)
+  if (finding.kind === 'spent') {
+    if (finding.isProven) return acceptedEarlier(sending, null, finding.location, finding.result)
+    discard(finding.result)
+  }
+  if (finding.kind === 'gone') return unknown(sending, last, 'forgotten')
+  return unknown(sending, last, 'gave-up')
+}
+
+/** The same answer, with its content to be read again. */
+function withText(response: Response, text: string): Response {
+  const { status, statusText, headers } = response
+  return new Response(text, { status, statusText, headers })
+}

@@ -1,0 +1,191 @@
+/**
+ * A POST on its way: what it sends, what is known of its tries, and one exchange with the server.
+ *
+ * @see POE draft 4, 5
+ */
+import type { Payload } from './body.js'
+import type { JournalHold } from './journal.js'
+import type { Door, Judgement } from './judge.js'
+import type { LinkReader, ResolvedOptions, SendOptions } from './options.js'
+import { within } from './timing.js'
+
+/** What a POST is begun with. */
+export interface Order {
+  readonly link: URL
+  readonly payload: Payload
+  readonly headers: Headers
+  readonly idempotencyKey: string | null
+  readonly expiresAtMs: number | null
+  readonly isRepeatable: boolean
+  /** An earlier process or call may have sent it. */
+  readonly isResumed: boolean
+  readonly hold: JournalHold | null
+  readonly limits: SendOptions
+  /** More of `fetch`'s options, for this POST. */
+  readonly init: RequestInit
+  readonly signal: AbortSignal | undefined
+}
+
+/** What a client is made of, as its parts need it. */
+export interface Means {
+  readonly options: ResolvedOptions
+  readonly links: LinkReader | null
+  /** Whether a URL is known to be a POE resource. */
+  readonly isPoe: (url: URL) => boolean
+  /** Learns the links that an answer announces. */
+  readonly learn: (response: Response, url: URL) => void
+}
+
+/** The state of one POST. */
+export class Sending {
+  readonly means: Means
+  readonly order: Order
+  readonly options: ResolvedOptions
+  /** Where the next try goes. */
+  link: URL
+  isRepeatable: boolean
+  expiresAtMs: number | null
+  attempts = 0
+  mayHaveArrived: boolean
+  wasBusy = false
+  /** A try without an answer may still be on its way. */
+  isAdrift: boolean
+  isOpaque = false
+  readonly endMs: number
+  isLoggedIn = false
+  readonly #login = new Headers()
+
+  constructor(order: Order, means: Means) {
+    this.order = order
+    this.means = means
+    this.options = { ...means.options, ...order.limits }
+    this.link = order.link
+    this.isRepeatable = order.isRepeatable
+    this.expiresAtMs = order.expiresAtMs
+    this.mayHaveArrived = order.isResumed
+    this.isAdrift = order.isResumed
+    this.endMs = this.now() + this.options.totalMs
+  }
+
+  /** What names the operation. */
+  get door(): Door {
+    return this.order.idempotencyKey === null ? 'poe' : 'idempotency-key'
+  }
+
+  /** How `Link` is read, where it is. */
+  get links(): LinkReader | null {
+    return this.means.links
+  }
+
+  /** The same POST with its time begun anew, to get its result once more. */
+  again(): Sending {
+    const { link, means, order } = this
+    return new Sending({ ...order, link, signal: undefined }, means)
+  }
+
+  /** Whether the tries so far leave open what happened. */
+  get isOpen(): boolean {
+    return this.mayHaveArrived || this.wasBusy
+  }
+
+  /** Whether the link's life is over. */
+  get isExpired(): boolean {
+    return this.expiresAtMs !== null && this.now() >= this.expiresAtMs
+  }
+
+  now(): number {
+    return this.options.clock.now()
+  }
+
+  /** Takes over what a judgement says of the tries so far. */
+  note(judgement: Judgement): void {
+    this.mayHaveArrived = judgement.mayHaveArrived
+    this.wasBusy = judgement.isBusy
+    this.isAdrift ||= judgement.isAdrift
+  }
+
+  /** Goes on at another URL; what was sent to the one before did not take effect there. */
+  async redirect(target: URL): Promise<void> {
+    const isNamed = this.means.isPoe(target)
+    const isRepeatable = isNamed || this.order.idempotencyKey !== null
+    await this.order.hold?.pin(target.href, isRepeatable)
+    this.link = target
+    this.isRepeatable = isRepeatable
+    this.mayHaveArrived = false
+    this.wasBusy = false
+    this.isAdrift = false
+  }
+
+  /** Adds the fields of a login to all that follows. */
+  logIn(fields: HeadersInit): void {
+    this.isLoggedIn = true
+    new Headers(fields).forEach((value, name) => {
+      this.#login.set(name, value)
+    })
+  }
+
+  /** Sends the POST once, and waits for its answer to begin. */
+  async post(): Promise<Response> {
+    const headers = await this.#fields(this.order.headers)
+    const { content, type } = this.order.payload
+    if (type !== null && !headers.has('content-type')) headers.set('content-type', type)
+    const body = typeof content === 'function' ? await content() : content
+    const init = { method: 'POST', headers, body, redirect: 'manual', cache: 'no-store' } as const
+    // A stream needs to say that its answer may begin only after its end.
+    const duplex = body instanceof ReadableStream ? { duplex: 'half' } : {}
+    return await this.#exchange(this.link, { ...init, ...duplex })
+  }
+
+  /** Asks by GET, with the fields of the POST that are not about its content. */
+  async get(url: URL, redirect: 'manual' | 'follow'): Promise<Response> {
+    const own = new Headers(this.order.headers)
+    for (const name of [...own.keys()]) {
+      if (/^content-|^idempotency-key$/.test(name)) own.delete(name)
+    }
+    const headers = await this.#fields(own)
+    return await this.#exchange(url, { method: 'GET', headers, redirect, cache: 'no-store' })
+  }
+
+  /** Waits; ends with the caller's signal. */
+  async sleep(ms: number): Promise<void> {
+    await this.options.clock.sleep(ms, this.order.signal)
+  }
+
+  async #fields(own: Headers): Promise<Headers> {
+    const headers = await commonHeaders(this.means.options, this.link)
+    for (const more of [own, this.#login]) {
+      more.forEach((value, name) => {
+        headers.set(name, value)
+      })
+    }
+    return headers
+  }
+
+  async #exchange(url: URL, init: RequestInit): Promise<Response> {
+    const { clock, timeoutMs, fetch, init: base } = this.options
+    const response = await within(clock, timeoutMs, this.order.signal, signal =>
+      fetch(url.href, { ...base, ...this.order.init, ...init, signal }),
+    )
+    this.means.learn(response, url)
+    return response
+  }
+}
+
+/**
+ * The fields that go with every request to a URL.
+ *
+ * @see POE draft 4
+ */
+export async function commonHeaders(options: ResolvedOptions, url: URL): Promise<Headers> {
+  const { headers, adapter, crossOrigin } = options
+  const given = new Headers(typeof headers === 'function' ? await headers() : headers)
+  for (const [name, value] of Object.entries(adapter.headers ?? {})) given.set(name, value)
+  if (crossOrigin || isOwnOrigin(url)) given.set('poe', '1')
+  return given
+}
+
+/** A page has an origin of its own, and a preflight to fear; other programs have not. */
+function isOwnOrigin(url: URL): boolean {
+  const own = globalThis.location?.origin
+  return own === undefined || own === 'null' || own === url.origin
+}
