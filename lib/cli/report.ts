@@ -1,0 +1,153 @@
+/**
+ * Printing: lines about the work on stderr, the result on stdout.
+ */
+import { styleText } from 'node:util'
+import { parseJson } from '../client/answer.js'
+import { systemClock } from '../client/clock.js'
+import type { PostOutcome, RetryNotice, SendOptions } from '../client/index.js'
+import { within } from '../client/timing.js'
+import type { Terminal } from './command.js'
+import type { Verdict } from './verdict.js'
+import { failureInWords, tries, tryInWords } from './words.js'
+
+const DEFAULT_TIMEOUT_MS = 30_000
+
+const COLOURS = {
+  accepted: 'green',
+  'accepted-earlier': 'green',
+  refused: 'red',
+  'used-before': 'red',
+  gone: 'red',
+  unknown: 'yellow',
+} as const
+
+/** The content of an answer. */
+export interface Content {
+  readonly bytes: Uint8Array
+  readonly type: string | null
+  /** Why it could not be read; `null` where it was. */
+  readonly failure: string | null
+}
+
+/** Nothing. */
+export const NO_CONTENT: Content = { bytes: new Uint8Array(), type: null, failure: null }
+
+/**
+ * Hooks that say each retry and each give-up, and why.
+ *
+ * @param terminal - where
+ * @param about - what each line begins with, for where several POSTs are told of
+ */
+export function retryLines(
+  terminal: Terminal,
+  about: (link: string) => string = () => '',
+): Pick<Required<SendOptions>, 'onRetry' | 'onGiveUp'> {
+  return {
+    onRetry({ link, attempt, triesLeft, delayMs, response, cause }: RetryNotice) {
+      const why = tryInWords({ response, cause })
+      const again = `again in ${Math.round(delayMs)} ms`
+      terminal.err(`${about(link)}Try ${attempt} of ${attempt + triesLeft}: ${why}; ${again}.`)
+    },
+    onGiveUp({ link, attempts, response, cause }) {
+      const why = tryInWords({ response, cause })
+      terminal.err(`${about(link)}Gave up after ${tries(attempts)}: ${why}.`)
+    },
+  }
+}
+
+/**
+ * Reads the content of an outcome's answer.
+ *
+ * @param outcome - of the client
+ * @param options - how long that may take, and what ends it
+ * @returns never throws: that it took effect does not depend on it
+ */
+export async function readOutcome(
+  outcome: PostOutcome,
+  options: { readonly timeoutMs?: number; readonly signal: AbortSignal },
+): Promise<Content> {
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options
+  const refusal = outcome.outcome === 'used-before' ? outcome.refusal : null
+  const response = outcome.response ?? refusal
+  const type = response?.headers.get('content-type') ?? null
+  try {
+    const bytes = await within(systemClock, timeoutMs, signal, async () => {
+      if (outcome.response !== null || refusal === null) return await outcome.bytes()
+      return new Uint8Array(await refusal.arrayBuffer())
+    })
+    return { bytes, type, failure: null }
+  } catch (error) {
+    return { ...NO_CONTENT, type, failure: failureInWords(error) }
+  }
+}
+
+/** The object that tells a verdict. */
+export function asObject(verdict: Verdict, content: Content): Readonly<Record<string, unknown>> {
+  const { outcome, reason, link, idempotencyKey, attempts, status, location, message } = verdict
+  return {
+    outcome,
+    reason,
+    link,
+    idempotencyKey,
+    attempts,
+    status,
+    location,
+    body: bodyOf(content),
+    bodyError: content.failure,
+    ...verdict.more,
+    message,
+  }
+}
+
+/** Prints a verdict and its content, and tells the exit code. */
+export function tell(
+  terminal: Terminal,
+  verdict: Verdict,
+  content: Content,
+  isJson: boolean,
+): number {
+  terminal.err(coloured(terminal, verdict))
+  if (verdict.advice !== null) terminal.err(verdict.advice)
+  if (content.failure !== null) {
+    terminal.err(`The content of the answer could not be read: ${content.failure}.`)
+  }
+  if (isJson) terminal.out(JSON.stringify(asObject(verdict, content)))
+  else writeContent(terminal, content)
+  return verdict.exitCode
+}
+
+/** The line that tells a verdict, in its colour where that is wanted. */
+export function coloured(terminal: Terminal, { outcome, message }: Verdict): string {
+  if (!terminal.isColoured) return message
+  const head = styleText(COLOURS[outcome], outcome, { validateStream: false })
+  return message.startsWith(outcome) ? `${head}${message.slice(outcome.length)}` : message
+}
+
+/** JSON as a value, text as text, everything else in base64; `null` for nothing. */
+function bodyOf({ bytes, type }: Content): unknown {
+  if (bytes.length === 0) return null
+  const text = textOf(bytes, type)
+  if (text === null) return { base64: Buffer.from(bytes).toString('base64') }
+  const json = /[/+]json\b/i.test(type ?? '') ? parseJson(text) : undefined
+  return json === undefined ? text : json
+}
+
+function textOf(bytes: Uint8Array, type: string | null): string | null {
+  const charset = /;\s*charset="?([^";\s]+)/i.exec(type ?? '')?.[1] ?? 'utf-8'
+  try {
+    const text = new TextDecoder(charset, { fatal: true }).decode(bytes)
+    return text.includes('\0') ? null : text
+  } catch {
+    return null
+  }
+}
+
+function writeContent(terminal: Terminal, { bytes, type }: Content): void {
+  if (bytes.length === 0) return
+  if (terminal.isWatched && textOf(bytes, type) === null) {
+    terminal.err(`The answer is ${bytes.length} bytes that are no text; send stdout to a file.`)
+    return
+  }
+  terminal.write(bytes)
+  if (terminal.isWatched && bytes.at(-1) !== 0x0a) terminal.out('')
+}

@@ -1,0 +1,48 @@
+/**
+ * The terminal, or whatever the process was started from.
+ */
+import { Interrupted, type Terminal } from './command.js'
+
+/** What surrounds this process. */
+export function processTerminal(): Terminal {
+  for (const stream of [process.stdout, process.stderr]) {
+    // Whoever has read enough closes the pipe; the POST goes on, and its exit code tells.
+    stream.on('error', () => {})
+  }
+  return {
+    out: line => void process.stdout.write(`${line}\n`),
+    err: line => void process.stderr.write(`${line}\n`),
+    write: bytes => void process.stdout.write(bytes),
+    env: process.env,
+    folder: process.cwd(),
+    stdin: () => process.stdin,
+    isTyped: process.stdin.isTTY === true,
+    isWatched: process.stdout.isTTY === true,
+    // Heeds NO_COLOR, too.
+    isColoured: process.stderr.isTTY === true && process.stderr.hasColors(),
+    interruption: interruption(),
+  }
+}
+
+/** Waits until everything printed has left, and ends the process. */
+export async function endProcess(code: number): Promise<never> {
+  for (const stream of [process.stdout, process.stderr]) {
+    await new Promise<void>(resolve => stream.write('', () => resolve()))
+  }
+  // Nothing that is still open, a half-read answer or a pipe, may keep it alive.
+  process.exit(code)
+}
+
+function interruption(): () => AbortSignal {
+  let controller: AbortController | null = null
+  return () => {
+    if (controller !== null) return controller.signal
+    const own = new AbortController()
+    controller = own
+    // A terminal and npm may each deliver the same interrupt: only the first one counts.
+    for (const name of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(name, () => own.abort(new Interrupted(name)))
+    }
+    return own.signal
+  }
+}
