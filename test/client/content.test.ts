@@ -1,0 +1,240 @@
+/**
+ * What is sent: content that is the same on every try, fields, keys, and who may have which link.
+ */
+import { Readable } from 'node:stream'
+import { expect } from 'chai'
+import { ClientError, type ClientOptions, type PostBody } from 'post-once-exactly/client'
+import { LINK, lost, type Scene, scene } from './scripted.js'
+
+const FORM = 'application/x-www-form-urlencoded;charset=UTF-8'
+const THREE_TRIES = { post: [lost(), lost(), { status: 201 }] }
+
+describe('content', () => {
+  const table: readonly (readonly [
+    name: string,
+    make: () => PostBody,
+    text: RegExp,
+    type: string,
+  ])[] = [
+    ['text', () => 'tea', /^tea$/, 'text/plain;charset=UTF-8'],
+    ['bytes', () => Buffer.from('tea'), /^tea$/, ''],
+    ['a view of a larger buffer', () => Buffer.from('xxteaxx').subarray(2, 5), /^tea$/, ''],
+    ['an ArrayBuffer', () => Uint8Array.from(Buffer.from('tea')).buffer, /^tea$/, ''],
+    ['a Blob', () => new Blob(['tea'], { type: 'text/tea' }), /^tea$/, 'text/tea'],
+    ['a form', () => new URLSearchParams({ a: 'b c' }), /^a=b\+c$/, FORM],
+    ['an object', () => ({ sku: 'tea' }), /^\{"sku":"tea"\}$/, 'application/json'],
+    ['an array', () => [1, 2], /^\[1,2\]$/, 'application/json'],
+    ['a multipart form', () => multipart(), /name="a"[\s\S]*tea/, 'multipart/form-data; boundary='],
+    ['a Node stream', () => Readable.from([Buffer.from('te'), Buffer.from('a')]), /^tea$/, ''],
+    ['a web stream', () => new Blob(['tea']).stream(), /^tea$/, ''],
+    ['a generator', () => letters(), /^tea$/, ''],
+    ['a Request', () => request(), /^tea$/, 'text/tea'],
+    ['a function', () => () => 'tea', /^tea$/, 'text/plain;charset=UTF-8'],
+    ['nothing', () => null, /^$/, ''],
+  ]
+  for (const [name, make, text, type] of table) {
+    it(`[CL-01] [POE-5-8] ${name} is the same on every try`, async () => {
+      const one = scene(THREE_TRIES)
+      const outcome = await one.finish(one.client.post(LINK, make()))
+      expect(outcome).to.include({ outcome: 'accepted', attempts: 3 })
+      const [first, ...more] = one.posts.map(({ body, headers }) => ({
+        body,
+        type: headers.get('content-type') ?? '',
+      }))
+      expect(first?.body).to.match(text)
+      expect(first?.type.slice(0, type.length || undefined)).to.equal(type)
+      for (const again of more) expect(again).to.deep.equal(first)
+    })
+  }
+
+  it('[CL-01] a function is called once for each try', async () => {
+    let calls = 0
+    const one = scene(THREE_TRIES)
+    const make = () => {
+      calls += 1
+      return new Blob(['tea']).stream()
+    }
+    await one.finish(one.client.post(LINK, make))
+    expect(calls).to.equal(3)
+    expect(one.posts.map(({ body }) => body)).to.deep.equal(['tea', 'tea', 'tea'])
+  })
+
+  it('[CL-01] a stream that was read already is refused before anything is sent', async () => {
+    const stream = new Blob(['tea']).stream()
+    await stream.getReader().read()
+    const used = request()
+    await used.text()
+    for (const body of [stream, used]) {
+      const one = scene(THREE_TRIES)
+      expect(await codeOf(one.client.post(LINK, body))).to.equal('ERR_POE_BODY_ONCE')
+      expect(one.seen).to.have.length(0)
+    }
+  })
+
+  it('[CL-01] what is longer than the limit is refused before anything is sent', async () => {
+    const options = { bodyLimitBytes: 2 }
+    for (const body of [Readable.from([Buffer.from('tea')]), new Blob(['tea']), request()]) {
+      const one = scene(THREE_TRIES, options)
+      expect(await codeOf(one.client.post(LINK, body))).to.equal('ERR_POE_BODY_TOO_LARGE')
+      expect(one.seen).to.have.length(0)
+    }
+  })
+
+  it('content that changes after the call does not change a try', async () => {
+    const bytes = Buffer.from('tea')
+    const one = scene(THREE_TRIES)
+    const work = one.client.post(LINK, bytes, { onRetry: () => void bytes.fill(0) })
+    await one.finish(work)
+    expect(new Set(one.posts.map(({ body }) => body))).to.deep.equal(new Set(['tea']))
+  })
+
+  it('what cannot be sent is a TypeError', async () => {
+    for (const body of [5, true, Symbol('x'), new Map()]) {
+      const one = scene(THREE_TRIES)
+      const error = await one.client.post(LINK, body as unknown as PostBody).catch(e => e)
+      expect(error).to.be.instanceOf(TypeError)
+      expect(one.seen).to.have.length(0)
+    }
+  })
+})
+
+describe('fields', () => {
+  it('[POE-4-1] every request says POE: 1', async () => {
+    const one = scene({ post: [lost(), { status: 405, headers: { allow: 'GET' } }] })
+    await one.finish(one.client.post(LINK))
+    await one.finish(one.client.links('https://shop.example/').catch(() => []))
+    await one.finish(one.client.mint('https://shop.example/mint').catch(() => null))
+    await one.finish(one.client.fetch('https://shop.example/x'))
+    expect(one.seen.length).to.be.at.least(6)
+    expect(one.seen.every(({ headers }) => headers.get('poe') === '1')).to.equal(true)
+  })
+
+  it('[POE-5-8] those of the caller go with every try, and with the question after it', async () => {
+    const one = scene({ post: [lost(), { status: 405, headers: { allow: 'GET' } }] })
+    const headers = { authorization: 'Bearer b', 'content-type': 'text/tea', 'x-a': '1' }
+    await one.finish(one.client.post(LINK, 'tea', { headers }))
+    for (const { headers: sent, method } of one.seen) {
+      expect(sent.get('authorization')).to.equal('Bearer b')
+      expect(sent.get('x-a')).to.equal('1')
+      expect(sent.get('content-type')).to.equal(method === 'POST' ? 'text/tea' : null)
+    }
+  })
+
+  it('[POE-5-6] a 401 is answered once, by the same attempt', async () => {
+    const authenticate = () => ({ authorization: 'Bearer fresh' })
+    const one = scene({ post: [{ status: 401 }, { status: 201 }] }, { authenticate })
+    const outcome = await one.finish(one.client.post(LINK, 'x'))
+    expect(outcome).to.include({ outcome: 'accepted', attempts: 1 })
+    expect(one.posts.map(({ headers }) => headers.get('authorization'))).to.deep.equal([
+      null,
+      'Bearer fresh',
+    ])
+    const still = scene({ post: [{ status: 401 }] }, { authenticate })
+    expect(await still.finish(still.client.post(LINK))).to.include({ outcome: 'refused' })
+    expect(still.posts).to.have.length(2)
+  })
+})
+
+describe('identity', () => {
+  it('[CL-03] one link on all tries', async () => {
+    const { posts, outcome } = await sent(scene(THREE_TRIES))
+    expect(new Set(posts.map(({ url }) => url))).to.deep.equal(new Set([LINK]))
+    expect(outcome.link).to.equal(LINK)
+  })
+
+  it('[CL-03] one key on all tries, made before the first byte and told', async () => {
+    const one = scene(THREE_TRIES)
+    let told: string | null = null
+    const outcome = await one.finish(
+      one.client.post('https://api.example/payments', 'x', {
+        idempotencyKey: true,
+        onStart: ({ idempotencyKey }) => {
+          expect(one.seen).to.have.length(0)
+          told = idempotencyKey
+        },
+      }),
+    )
+    const keys = new Set(one.posts.map(({ headers }) => headers.get('idempotency-key')))
+    expect(keys).to.deep.equal(new Set([`"${told}"`]))
+    expect(outcome.idempotencyKey).to.equal(told)
+  })
+
+  it('[CL-03] a key of the caller is never replaced, and is written as the server wants', async () => {
+    const table: readonly (readonly [ClientOptions, string, string])[] = [
+      [{}, 'mine', '"mine"'],
+      [{}, 'a"b\\c', '"a\\"b\\\\c"'],
+      [{ keyFormat: 'plain' }, 'mine', 'mine'],
+    ]
+    for (const [options, idempotencyKey, written] of table) {
+      const one = scene(THREE_TRIES, options)
+      await one.finish(one.client.post('https://api.example/p', 'x', { idempotencyKey }))
+      const keys = new Set(one.posts.map(({ headers }) => headers.get('idempotency-key')))
+      expect(keys).to.deep.equal(new Set([written]))
+    }
+  })
+
+  it('[CL-05] other content is refused while the first is under way or left open', async () => {
+    const one = scene({ post: [lost()] }, { tries: 2 })
+    const first = one.client.post(LINK, 'ten')
+    await one.clock.untilSleeping(1)
+    expect(await codeOf(one.client.post(LINK, 'twelve'))).to.equal('ERR_POE_LINK_BUSY')
+    expect(await one.finish(first)).to.include({ outcome: 'unknown' })
+    expect(await codeOf(one.client.post(LINK, 'twelve'))).to.equal('ERR_POE_LINK_BUSY')
+    expect(new Set(one.posts.map(({ body }) => body))).to.deep.equal(new Set(['ten']))
+  })
+
+  it('[CL-05] the same content goes on where the first call was left open', async () => {
+    const used = { status: 405, headers: { allow: 'GET' } }
+    const result = { status: 200, body: 'order 7' }
+    const one = scene({ post: [lost(), used], get: [{ status: 404 }, result] }, { tries: 1 })
+    expect(await one.finish(one.client.post(LINK, 'ten'))).to.include({ outcome: 'unknown' })
+    const again = await one.finish(one.client.post(LINK, 'ten'))
+    expect(again).to.include({ outcome: 'accepted-earlier', attempts: 1 })
+  })
+
+  it('[CL-05] a key is tied to its content too', async () => {
+    const one = scene({ post: [lost()] }, { tries: 1 })
+    const url = 'https://api.example/payments'
+    await one.finish(one.client.post(url, 'ten', { idempotencyKey: 'k' }))
+    const again = one.client.post(url, 'twelve', { idempotencyKey: 'k' })
+    expect(await codeOf(again)).to.equal('ERR_POE_LINK_BUSY')
+  })
+
+  it('[CL-05] after the first is settled, the link itself has the last word', async () => {
+    const body = JSON.stringify({ payloadMatches: false })
+    const headers = { allow: 'GET', 'content-type': 'application/problem+json' }
+    const post = [{ status: 201 }, { status: 405, headers, body }]
+    const one = scene({ post, get: [{ status: 200, body: 'order 7' }] })
+    await one.finish(one.client.post(LINK, 'ten'))
+    const second = await one.finish(one.client.post(LINK, 'twelve'))
+    expect(second).to.include({ outcome: 'used-before', payloadMatches: false })
+  })
+})
+
+function multipart(): FormData {
+  const form = new FormData()
+  form.set('a', new Blob(['tea']), 'tea.txt')
+  return form
+}
+
+function request(): Request {
+  return new Request(LINK, { method: 'POST', body: 'tea', headers: { 'content-type': 'text/tea' } })
+}
+
+async function* letters(): AsyncGenerator<string> {
+  yield* 'tea'
+}
+
+async function sent(one: Scene) {
+  const outcome = await one.finish(one.client.post(LINK, 'content'))
+  return { posts: one.posts, outcome }
+}
+
+async function codeOf(work: Promise<unknown>): Promise<unknown> {
+  const error = await work.then(
+    () => expect.fail('nothing was thrown'),
+    (thrown: unknown) => thrown,
+  )
+  expect(error).to.be.instanceOf(ClientError)
+  return (error as ClientError).code
+}

@@ -1,0 +1,241 @@
+/**
+ * Tries, waits, budgets, hooks and aborts, on a clock that stands still.
+ */
+import { getEventListeners } from 'node:events'
+import { expect } from 'chai'
+import { delayFor, PostAborted, type PostOutcome, type RetryNotice } from 'post-once-exactly/client'
+import { LINK, lost, refusedConnection, scene } from './scripted.js'
+
+const NOW = Date.parse('Wed, 21 Oct 2026 12:00:00 GMT')
+
+function answer(retryAfter: string, date?: string): Response {
+  const headers: Record<string, string> = { 'retry-after': retryAfter }
+  if (date !== undefined) headers.date = date
+  return new Response('', { status: 503, headers })
+}
+
+describe('delayFor', () => {
+  const options = { now: () => NOW, random: () => 0.5 }
+  const floor = 150
+  const table: readonly (readonly [value: string, expected: number])[] = [
+    ['Wed, 21 Oct 2026 12:00:05 GMT', 5_000],
+    ['Wednesday, 21-Oct-26 12:00:05 GMT', 5_000],
+    ['Wed Oct 21 12:00:05 2026', 5_000],
+    ['Wed, 21 Oct 2026 11:59:00 GMT', 225],
+    ['Soon', 225],
+    ['', 225],
+    ['-5', 225],
+    ['1.5', 225],
+    ['Infinity', 225],
+    ['0', 225],
+    ['120', 120_000],
+    ['  7 ', 7_000],
+    ['99999999999999999999', Number.MAX_SAFE_INTEGER],
+  ]
+  for (const [value, expected] of table) {
+    it(`[CL-07] Retry-After: ${JSON.stringify(value)} gives ${expected} ms`, () => {
+      expect(delayFor(1, answer(value), options)).to.equal(expected)
+      expect(expected).to.be.at.least(floor)
+    })
+  }
+
+  it('[CL-07] takes a date relative to the answer’s own, whatever our clock says', () => {
+    const late = { ...options, now: () => NOW + 3_600_000 }
+    const response = answer('Wed, 21 Oct 2026 12:00:05 GMT', 'Wed, 21 Oct 2026 12:00:01 GMT')
+    expect(delayFor(1, response, late)).to.equal(4_000)
+  })
+
+  it('[POE-8-2] doubles from step to step, with jitter that never reaches below half', () => {
+    const least = [1, 2, 3, 4].map(n => delayFor(n, null, { ...options, random: () => 0 }))
+    const most = [1, 2, 3, 4].map(n => delayFor(n, null, { ...options, random: () => 0.999999 }))
+    expect(least).to.deep.equal([150, 300, 600, 1_200])
+    expect(most.map(Math.round)).to.deep.equal([300, 600, 1_200, 2_400])
+    expect(delayFor(60, null, { ...options, random: () => 0 })).to.equal(15_000)
+  })
+
+  it('counts tries from 1', () => {
+    for (const attempt of [0, -1, 1.5, Number.NaN]) {
+      expect(() => delayFor(attempt)).to.throw(RangeError, 'from 1')
+    }
+  })
+})
+
+describe('tries and time', () => {
+  it('[POE-2-12] [POE-8-3] are bounded by default, and what ends them is told', async () => {
+    const { client, finish, posts, clock, ...rest } = await until(scene({ post: [lost()] }))
+    expect(rest.outcome).to.include({ outcome: 'unknown', reason: 'gave-up', attempts: 5 })
+    expect(posts.length).to.equal(5)
+    expect(clock.now() - NOW).to.be.below(120_000)
+  })
+
+  it('[POE-8-1] [POE-8-2] [CL-11] pauses grow from try to try', async () => {
+    const { posts } = await until(scene({ post: [{ status: 503 }] }))
+    const gaps = posts.slice(1).map((post, index) => post.atMs - (posts[index]?.atMs ?? 0))
+    expect(gaps).to.deep.equal([225, 450, 900, 1_800])
+  })
+
+  it('[CL-11] a server that never answers ends within the total time', async () => {
+    const one = scene({ post: ['silence'] }, { timeoutMs: 30_000, totalMs: 50_000 })
+    const { outcome, clock } = await until(one)
+    expect(outcome).to.include({ outcome: 'unknown', reason: 'gave-up' })
+    expect(clock.now() - NOW).to.be.at.most(80_000)
+  })
+
+  it('[POE-2-13] onRetry is told before each further try, and waited for', async () => {
+    const notices: RetryNotice[] = []
+    const atMs: number[] = []
+    const one = scene({ post: [lost(), { status: 503 }, { status: 201 }] })
+    const onRetry = async (notice: RetryNotice) => {
+      await Promise.resolve()
+      notices.push(notice)
+      atMs.push(one.posts.length)
+    }
+    await one.finish(one.client.post(LINK, 'x', { onRetry }))
+    expect(notices.map(({ attempt, triesLeft }) => [attempt, triesLeft])).to.deep.equal([
+      [1, 4],
+      [2, 3],
+    ])
+    expect(atMs).to.deep.equal([1, 2])
+    expect(notices[0]).to.include({ link: LINK, delayMs: 225, response: null })
+    expect(notices[0]?.cause).to.be.instanceOf(TypeError)
+    expect(notices[1]?.response?.status).to.equal(503)
+  })
+
+  it('[POE-2-14] onGiveUp is always told, and the word is unknown', async () => {
+    const told: string[] = []
+    const one = scene({ post: [lost()] }, { onGiveUp: ({ outcome }) => void told.push(outcome) })
+    const outcome = await one.finish(one.client.post(LINK))
+    expect(outcome.outcome).to.equal('unknown')
+    expect(told).to.deep.equal(['unknown'])
+  })
+
+  it('[POE-2-14] onGiveUp is told of what was never sent, and not of a refusal', async () => {
+    const told: string[] = []
+    const onGiveUp = (given: PostOutcome) => void told.push(given.outcome)
+    const unsent = scene({ post: [refusedConnection()] }, { onGiveUp })
+    await unsent.finish(unsent.client.post(LINK))
+    const refused = scene({ post: [{ status: 422 }] }, { onGiveUp })
+    await refused.finish(refused.client.post(LINK))
+    expect(told).to.deep.equal(['refused'])
+  })
+
+  it('what a hook throws ends the POST', async () => {
+    const one = scene({ post: [lost()] })
+    const boom = new Error('enough')
+    const onRetry = () => {
+      throw boom
+    }
+    expect(await thrownBy(one.finish(one.client.post(LINK, 'x', { onRetry })))).to.equal(boom)
+    expect(one.posts).to.have.length(1)
+  })
+
+  it('[CL-07] a Retry-After beyond the limit ends it instead of a try that is too early', async () => {
+    const post = [{ status: 503, headers: { 'retry-after': '120' } }]
+    const { outcome, posts } = await until(scene({ post }, { totalMs: 60_000 }))
+    expect(outcome).to.include({ outcome: 'unknown', reason: 'gave-up' })
+    expect(posts).to.have.length(1)
+  })
+
+  it('a Retry-After beyond the limit after a 429 is a refusal: nothing was run', async () => {
+    const post = [{ status: 429, headers: { 'retry-after': '600' } }]
+    const { outcome } = await until(scene({ post }))
+    expect(outcome).to.include({ outcome: 'refused', status: 429 })
+  })
+
+  it('[CL-11] callers with the same content share one send', async () => {
+    const one = scene({ post: [lost(), { status: 201 }] })
+    const sends = Array.from({ length: 20 }, () => one.client.post(LINK, 'same'))
+    const outcomes = await one.finish(Promise.all(sends))
+    expect(new Set(outcomes.map(({ outcome }) => outcome))).to.deep.equal(new Set(['accepted']))
+    expect(one.posts).to.have.length(2)
+  })
+
+  it('[POE-5-6] nothing is posted past a link’s life, but the link is asked', async () => {
+    const spent = { status: 200, headers: { allow: 'GET' }, body: 'order 7' }
+    const one = scene({ post: [lost()], get: [spent] }, { baseMs: 1_000 })
+    const work = one.client.post(LINK, 'x', { expiresAtMs: NOW + 2_000 })
+    expect(await one.finish(work)).to.include({ outcome: 'accepted-earlier' })
+    expect(one.posts.every(({ atMs }) => atMs < NOW + 2_000)).to.equal(true)
+  })
+
+  it('a link that has ended before anything was sent is gone', async () => {
+    const one = scene({ post: [{ status: 201 }] })
+    const outcome = await one.finish(one.client.post(LINK, 'x', { expiresAtMs: NOW }))
+    expect(outcome).to.include({ outcome: 'gone', attempts: 0, response: null })
+    expect(one.posts).to.have.length(0)
+  })
+})
+
+describe('an abort', () => {
+  it('[CL-09] in a wait ends it at once, says what is known, and sends nothing more', async () => {
+    const controller = new AbortController()
+    const one = scene({ post: [lost()] })
+    const work = one.client.post(LINK, 'x', { signal: controller.signal })
+    const error = thrownBy(work)
+    await one.clock.untilSleeping(1)
+    controller.abort(new Error('the user left'))
+    const thrown = await error
+    expect(thrown).to.be.instanceOf(PostAborted)
+    expect(thrown).to.include({ name: 'AbortError', outcome: 'unknown', link: LINK, attempts: 1 })
+    expect((thrown as PostAborted).cause).to.have.property('message', 'the user left')
+    expect(one.clock.sleeping).to.equal(0)
+    expect(one.posts).to.have.length(1)
+  })
+
+  it('before anything was sent says so', async () => {
+    const one = scene({ post: [{ status: 201 }] })
+    const work = one.client.post(LINK, 'x', { signal: AbortSignal.abort() })
+    expect(await thrownBy(work)).to.include({ outcome: 'not-sent', attempts: 0 })
+    expect(one.seen).to.have.length(0)
+  })
+
+  it('in mid-flight is unknown', async () => {
+    const controller = new AbortController()
+    const one = scene({ post: ['silence'] })
+    const error = thrownBy(one.client.post(LINK, 'x', { signal: controller.signal }))
+    await one.clock.untilSleeping(1)
+    controller.abort()
+    expect(await error).to.include({ outcome: 'unknown', attempts: 1 })
+  })
+
+  it('[CL-09] leaves no listener on the caller’s signal, however many sends there were', async () => {
+    const { signal } = new AbortController()
+    const warnings: Error[] = []
+    const listen = (warning: Error) => warnings.push(warning)
+    process.on('warning', listen)
+    for (let send = 0; send < 200; send += 1) {
+      const one = scene({ post: [lost(), lost(), { status: 201 }] })
+      await one.finish(one.client.post(LINK, 'x', { signal }))
+      expect(one.posts).to.have.length(3)
+    }
+    expect(getEventListeners(signal, 'abort')).to.have.length(0)
+    await new Promise(resolve => setImmediate(resolve))
+    process.off('warning', listen)
+    expect(warnings.map(({ name }) => name)).to.not.include('MaxListenersExceededWarning')
+  }).timeout(20_000)
+
+  it('of a second caller ends only its own waiting', async () => {
+    const controller = new AbortController()
+    const one = scene({ post: [lost(), { status: 201 }] })
+    const first = one.client.post(LINK, 'same')
+    await one.clock.untilSleeping(1)
+    const second = thrownBy(one.client.post(LINK, 'same', { signal: controller.signal }))
+    await new Promise(resolve => setImmediate(resolve))
+    controller.abort()
+    expect(await second).to.include({ outcome: 'unknown' })
+    expect(await one.finish(first)).to.include({ outcome: 'accepted' })
+  })
+})
+
+/** Sends one POST and lets time pass until it has ended. */
+async function until(one: ReturnType<typeof scene>) {
+  const outcome = await one.finish(one.client.post(LINK, 'content'))
+  return { ...one, posts: one.posts, outcome }
+}
+
+async function thrownBy(work: Promise<unknown>): Promise<unknown> {
+  return await work.then(
+    () => expect.fail('nothing was thrown'),
+    (error: unknown) => error,
+  )
+}
