@@ -126,7 +126,8 @@ class Resumption {
     if (this.#options.isJson || link === null) return
     // Whoever has to look what happened needs the link; nobody else does.
     const isLost = outcome === 'unknown' && more.isFinal === true
-    this.#terminal.out(`${isLost ? link : masked(link)} ${coloured(this.#terminal, verdict)}`)
+    const told = this.#terminal.isWatched ? coloured(this.#terminal, verdict) : verdict.message
+    this.#terminal.out(`${isLost ? link : masked(link)} ${told}`)
     if (isLost && verdict.advice !== null) this.#terminal.err(verdict.advice)
   }
 

@@ -50,5 +50,7 @@ function proves(error: unknown, depth: number): boolean {
     return true
   }
   if (typeof message === 'string' && message.includes('NGHTTP2_REFUSED_STREAM')) return true
+  // `fetch` itself refuses some ports, and gives this no code.
+  if (message === 'bad port') return true
   return proves(cause, depth - 1)
 }
