@@ -1,0 +1,161 @@
+/**
+ * Redirects of a POST: what is followed with content, what with GET, and what not at all.
+ *
+ * @see RFC 9110 15.4
+ */
+import { expect } from 'chai'
+import type { Journal, JournalEntry } from 'post-once-exactly/client'
+import { LINK, lost, SPENT, type Step, scene } from './scripted.js'
+
+const TARGET = 'https://shop.example/orders/once/pinned'
+
+function moved(location: string, links?: string): Step {
+  const headers = { location, ...(links === undefined ? {} : { 'poe-links': `"${links}"` }) }
+  return { status: 307, headers }
+}
+
+describe('redirects of a POST', () => {
+  it('[CL-13] 303 is a success, its target the result, and nothing is posted again', async () => {
+    const one = scene({
+      post: [{ status: 303, headers: { location: '/orders/7' } }],
+      get: [{ status: 200, body: 'order 7' }],
+    })
+    const outcome = await one.finish(one.client.post(LINK, 'x'))
+    expect(outcome).to.include({
+      outcome: 'accepted',
+      status: 303,
+      location: 'https://shop.example/orders/7',
+    })
+    expect(await outcome.text()).to.equal('order 7')
+    expect(one.seen.map(({ method, url }) => [method, url])).to.deep.equal([
+      ['POST', LINK],
+      ['GET', 'https://shop.example/orders/7'],
+    ])
+  })
+
+  it('303 to another origin is a success that is not followed: our fields stay here', async () => {
+    const one = scene({ post: [{ status: 303, headers: { location: 'https://other.example/' } }] })
+    const outcome = await one.finish(one.client.post(LINK, 'x'))
+    expect(outcome).to.include({ outcome: 'accepted', location: 'https://other.example/' })
+    expect(one.seen).to.have.length(1)
+  })
+
+  it('[CL-13] 307 on the same origin is followed with content and fields', async () => {
+    const one = scene({ post: [moved(TARGET, TARGET), { status: 201 }] })
+    const headers = { 'x-a': '1' }
+    const outcome = await one.finish(one.client.post(LINK, 'tea', { headers }))
+    expect(outcome).to.include({ outcome: 'accepted', link: TARGET, attempts: 1 })
+    expect(one.posts.map(({ url, body }) => [url, body])).to.deep.equal([
+      [LINK, 'tea'],
+      [TARGET, 'tea'],
+    ])
+    expect(one.posts[1]?.headers.get('poe')).to.equal('1')
+    expect(one.posts[1]?.headers.get('x-a')).to.equal('1')
+  })
+
+  it('[POE-2-10] after a 307 every further try goes to its target', async () => {
+    const used = { status: 405, headers: { allow: 'GET' } }
+    const get = [{ status: 200, body: 'order 7' }]
+    const one = scene({ post: [moved(TARGET, TARGET), lost(), used], get })
+    const outcome = await one.finish(one.client.post(LINK, 'tea'))
+    expect(outcome).to.include({ outcome: 'accepted-earlier', link: TARGET })
+    expect(one.posts.map(({ url }) => url)).to.deep.equal([LINK, TARGET, TARGET])
+  })
+
+  it('[CL-13] a target that is not known to be a POE resource is posted to once', async () => {
+    const one = scene({ post: [moved('/plain'), lost()] })
+    const outcome = await one.finish(one.client.post(LINK, 'tea'))
+    expect(outcome).to.include({ outcome: 'unknown', reason: 'not-repeatable', isFinal: true })
+    expect(one.posts).to.have.length(2)
+  })
+
+  it('[CL-13] with a key, every further try goes to the target with the same key', async () => {
+    const one = scene({ post: [moved('/plain'), lost(), { status: 201 }] })
+    const options = { idempotencyKey: 'k' }
+    const outcome = await one.finish(one.client.post('https://shop.example/pay', 'x', options))
+    expect(outcome).to.include({ outcome: 'accepted', attempts: 2 })
+    const keys = one.posts.map(({ headers }) => headers.get('idempotency-key'))
+    expect(keys).to.deep.equal(['"k"', '"k"', '"k"'])
+  })
+
+  it('[CL-13] 308 to another origin stops: no content, no key goes there', async () => {
+    const headers = { location: 'https://other.example/orders' }
+    const one = scene({ post: [{ status: 308, headers }] })
+    const outcome = await one.finish(one.client.post(LINK, 'tea', { idempotencyKey: 'k' }))
+    expect(outcome).to.include({ outcome: 'refused', reason: 'redirected', status: 308 })
+    expect(outcome.location).to.equal('https://other.example/orders')
+    expect(one.seen).to.have.length(1)
+  })
+
+  it('[CL-13] the same after a lost answer is unknown', async () => {
+    const headers = { location: 'https://other.example/orders' }
+    const one = scene({ post: [lost(), { status: 307, headers }] })
+    expect(await one.finish(one.client.post(LINK))).to.include({ outcome: 'unknown' })
+  })
+
+  it('another origin is followed where it is allowed', async () => {
+    const target = 'https://other.example/once/x'
+    const origins = ['https://other.example']
+    const one = scene({ post: [moved(target, target), { status: 201 }] }, { origins })
+    expect(await one.finish(one.client.post(LINK))).to.include({ outcome: 'accepted' })
+    expect(one.posts[1]?.url).to.equal(target)
+  })
+
+  it('circles end', async () => {
+    const one = scene({ post: [moved(LINK, LINK)] })
+    const outcome = await one.finish(one.client.post(LINK))
+    expect(outcome).to.include({ outcome: 'refused', reason: 'redirected' })
+    expect(one.posts).to.have.length(6)
+  })
+
+  it('a journal knows the target before anything is sent there', async () => {
+    const events: string[] = []
+    const journal = telling(events)
+    const one = scene({ post: [moved(TARGET, TARGET), { status: 201 }] }, { journal })
+    const post = one.client.post(LINK, 'tea')
+    await one.finish(post)
+    expect(events).to.deep.equal([`begin ${LINK} tea`, `pin ${TARGET} true`, 'done'])
+  })
+
+  it('what cannot be journalled is not sent there', async () => {
+    const journal = telling([], new Error('the disk is full'))
+    const one = scene({ post: [moved(TARGET, TARGET), { status: 201 }] }, { journal })
+    const error = await one.finish(one.client.post(LINK, 'tea')).catch((thrown: unknown) => thrown)
+    expect(error).to.have.property('message', 'the disk is full')
+    expect(one.posts).to.have.length(1)
+  })
+
+  it('302 that the link explains is told with its proof', async () => {
+    const one = scene({
+      post: [{ status: 302, headers: { location: '/orders/7' } }],
+      get: [
+        { status: 303, headers: { location: '/orders/7', allow: SPENT.allow } },
+        { status: 200, body: 'order 7' },
+      ],
+    })
+    const outcome = await one.finish(one.client.post(LINK))
+    expect(outcome).to.include({ outcome: 'accepted-earlier', status: 302 })
+    expect(await outcome.text()).to.equal('order 7')
+  })
+})
+
+/** A journal that keeps nothing and says what it is asked to keep. */
+function telling(events: string[], pinError: Error | null = null): Journal {
+  return {
+    begin: async (entry: JournalEntry) => {
+      events.push(`begin ${entry.link} ${Buffer.from(entry.body).toString()}`)
+      return {
+        entry,
+        pin: async (link, isRepeatable) => {
+          if (pinError !== null) throw pinError
+          events.push(`pin ${link} ${isRepeatable}`)
+        },
+        done: async () => void events.push('done'),
+        leave: async () => void events.push('leave'),
+      }
+    },
+    list: async () => [],
+    take: async () => null,
+    close: async () => {},
+  }
+}
