@@ -3,7 +3,7 @@
  * on a file system that they share; whatever kills one of them, the others read what it finished.
  */
 import { constants } from 'node:fs'
-import { type FileHandle, open, rename, stat, unlink, writeFile } from 'node:fs/promises'
+import { type FileHandle, open, realpath, rename, stat, unlink, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ClientError } from '../errors.js'
@@ -49,7 +49,7 @@ export async function fileJournal(
 ): Promise<Journal> {
   const { compactBytes = 1024 * 1024 } = options
   return await attempt(path, async () => {
-    const full = resolve(path)
+    const full = await realpath(path).catch(() => resolve(path))
     const owners = await JournalOwners.enter(full)
     try {
       await waitForCompaction(full, owners)
@@ -64,6 +64,7 @@ export async function fileJournal(
 }
 
 interface Pending {
+  readonly kind: JournalRecord['kind']
   readonly bytes: Buffer
   readonly isSynced: boolean
   readonly resolve: () => void
@@ -75,6 +76,7 @@ class FileJournal implements Journal {
   readonly #owners: JournalOwners
   readonly #compactBytes: number
   readonly #open = new Map<string, OpenEntry>()
+  readonly #taking = new Set<string>()
   #pending: Pending[] = []
   #turn: Promise<void> = Promise.resolve()
   #file: FileHandle | null = null
@@ -87,6 +89,8 @@ class FileJournal implements Journal {
     this.#owners = owners
     this.#compactBytes = compactBytes
     this.#nextCompaction = compactBytes
+    const comeBack = async () => (this.#isClosed ? undefined : await this.#comeBack())
+    owners.onRemoved = () => void this.#inTurn(comeBack).catch(() => {})
   }
 
   async begin(entry: JournalEntry): Promise<JournalHold> {
@@ -100,13 +104,13 @@ class FileJournal implements Journal {
   }
 
   async take(id: string): Promise<JournalHold | null> {
-    await this.refresh()
-    const known = this.#open.get(id)
-    if (known === undefined || (await this.#isHeld(known))) return null
-    await this.#append({ kind: 'take', id, owner: this.#owners.id, from: known.owner }, true)
-    await this.refresh()
-    const taken = this.#open.get(id)
-    return taken?.owner === this.#owners.id ? this.#hold(taken.entry) : null
+    if (this.#taking.has(id)) return null
+    this.#taking.add(id)
+    try {
+      return await this.#take(id)
+    } finally {
+      this.#taking.delete(id)
+    }
   }
 
   async close(): Promise<void> {
@@ -120,6 +124,16 @@ class FileJournal implements Journal {
   /** Reads what was appended since, by whomever. */
   async refresh(): Promise<void> {
     await this.#inTurn(() => this.#readOn())
+  }
+
+  async #take(id: string): Promise<JournalHold | null> {
+    await this.refresh()
+    const known = this.#open.get(id)
+    if (known === undefined || (await this.#isHeld(known))) return null
+    await this.#append({ kind: 'take', id, owner: this.#owners.id, from: known.owner }, true)
+    await this.refresh()
+    const taken = this.#open.get(id)
+    return taken?.owner === this.#owners.id ? this.#hold(taken.entry) : null
   }
 
   async #isHeld({ owner }: OpenEntry): Promise<boolean> {
@@ -142,9 +156,10 @@ class FileJournal implements Journal {
 
   /** Records that come while others are written go to the disk together. */
   async #append(record: JournalRecord, isSynced: boolean): Promise<void> {
-    if (this.#isClosed) throw failure(this.#path, 'it was closed')
+    if (this.#isClosed) throw failure(this.#path, new Error('it was closed'))
     const written = new Promise<void>((resolve, reject) => {
-      this.#pending.push({ bytes: formatRecord(record), isSynced, resolve, reject })
+      const { kind } = record
+      this.#pending.push({ kind, bytes: formatRecord(record), isSynced, resolve, reject })
     })
     if (this.#pending.length === 1) void this.#inTurn(() => this.#flush()).catch(() => {})
     await written
@@ -154,30 +169,51 @@ class FileJournal implements Journal {
     const batch = this.#pending
     this.#pending = []
     try {
-      await this.#write(Buffer.concat(batch.map(({ bytes }) => bytes)))
-      const { file } = await this.#current()
+      const file = await this.#write(Buffer.concat(batch.map(({ bytes }) => bytes)))
       if (batch.some(({ isSynced }) => isSynced)) await file.datasync()
     } catch (error) {
-      const told = failure(
-        this.#path,
-        error instanceof Error ? error.message : String(error),
-        error,
-      )
-      for (const { reject } of batch) reject(told)
+      await this.#undo(batch).catch(() => {})
+      for (const { reject } of batch) reject(failure(this.#path, error))
       return
     }
     for (const { resolve } of batch) resolve()
     await this.#compactIfDue()
   }
 
-  /** Writes, and again if the file was replaced meanwhile: records may stand there twice. */
-  async #write(bytes: Buffer): Promise<void> {
+  /**
+   * Writes, and again if the file was, or may have been, replaced meanwhile: records may stand
+   * there twice. While this owner's file is there, nobody replaces the journal unseen.
+   */
+  async #write(bytes: Buffer): Promise<FileHandle> {
     for (;;) {
       const { file } = await this.#current()
       for (let at = 0; at < bytes.length; ) {
         at += (await file.write(bytes, at)).bytesWritten
       }
-      if (await this.#isCurrent(file)) return
+      if (!(await this.#owners.isIn())) await this.#comeBack()
+      else if (await this.#isCurrent(file)) return file
+    }
+  }
+
+  /** Others took this owner for dead, for example when the machine had slept. */
+  async #comeBack(): Promise<void> {
+    if (await this.#owners.isIn()) return
+    await this.#owners.comeBack()
+    await waitForCompaction(this.#path, this.#owners)
+  }
+
+  /** Spoils what was written of it, in place: a begin that failed must never be resumed. */
+  async #undo(batch: readonly Pending[]): Promise<void> {
+    const file = await open(this.#path, 'r+')
+    try {
+      const text = await file.readFile()
+      for (const { kind, bytes } of batch) {
+        const at = text.lastIndexOf(bytes.subarray(1, -1))
+        if (at !== -1 && (kind === 'add' || kind === 'take')) await file.write('x', at)
+      }
+      await file.datasync()
+    } finally {
+      await file.close()
     }
   }
 
@@ -220,7 +256,7 @@ class FileJournal implements Journal {
       await this.#readOn()
       await this.#rewrite()
     } finally {
-      await unlink(marker).catch(() => {})
+      if ((await readMarker(marker)) === this.#owners.id) await unlink(marker).catch(() => {})
     }
   }
 
@@ -238,6 +274,8 @@ class FileJournal implements Journal {
     } finally {
       await file.close()
     }
+    // After a sleep others may be writing.
+    if (!(await this.#owners.isIn())) return
     await rename(temporary, this.#path)
     await syncFolder(this.#path)
     await this.#readOn()
@@ -308,11 +346,27 @@ async function attempt<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    if (error instanceof ClientError) throw error
-    throw failure(path, error instanceof Error ? error.message : String(error), error)
+    throw error instanceof ClientError ? error : failure(path, error)
   }
 }
 
-function failure(path: string, why: string, cause?: unknown): ClientError {
-  return new ClientError('ERR_POE_JOURNAL', `The journal ${path} cannot be used: ${why}`, { cause })
+const NO_SPACE = 'make room on its disk'
+const NO_RIGHT = 'let this user write the file and its folder, or give a path elsewhere'
+const HELP: Readonly<Record<string, string>> = {
+  ENOENT: 'make its folder first',
+  ENOTDIR: 'give a path whose folder is one',
+  EISDIR: 'this is a folder; give the path of a file in it',
+  EACCES: NO_RIGHT,
+  EPERM: NO_RIGHT,
+  EROFS: NO_RIGHT,
+  ENOSPC: NO_SPACE,
+  EDQUOT: NO_SPACE,
+  EFBIG: NO_SPACE,
+}
+
+function failure(path: string, cause: unknown): ClientError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  const help = HELP[(cause as NodeJS.ErrnoException).code ?? '']
+  const text = `The journal ${path} cannot be used: ${help === undefined ? '' : `${help}. `}${why}`
+  return new ClientError('ERR_POE_JOURNAL', text, { cause })
 }

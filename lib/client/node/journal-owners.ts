@@ -1,7 +1,7 @@
 /**
  * Who uses a journal file: each user has a small file beside it, whose time shows that it lives.
  */
-import { readdir, readFile, stat, unlink, utimes, writeFile } from 'node:fs/promises'
+import { open, readdir, readFile, stat, unlink, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 
@@ -12,14 +12,19 @@ const DEAD_MS = 10_000
 interface OwnerFile {
   readonly pid: number
   readonly host: string
+  /** When the process began, as its system tells: a restarted container has the same numbers. */
+  readonly began: string | null
 }
 
 /** The users of one journal file. */
 export class JournalOwners {
   readonly id: string
+  /** Called when others have taken this user for dead. */
+  onRemoved: () => void = () => {}
   readonly #path: string
   readonly #prefix: string
   readonly #timer: NodeJS.Timeout
+  #content = ''
 
   private constructor(journal: string, id: string) {
     this.id = id
@@ -32,10 +37,30 @@ export class JournalOwners {
   /** Enters a user, and removes the files of those that died. */
   static async enter(journal: string): Promise<JournalOwners> {
     const owners = new JournalOwners(journal, crypto.randomUUID())
-    const content: OwnerFile = { pid: process.pid, host: hostname() }
-    await writeFile(owners.#path, JSON.stringify(content), { mode: 0o600, flag: 'wx' })
-    for (const id of await owners.others()) await owners.isAlive(id)
-    return owners
+    try {
+      await owners.comeBack()
+      for (const id of await owners.others()) await owners.isAlive(id)
+      return owners
+    } catch (error) {
+      await owners.leave()
+      throw error
+    }
+  }
+
+  /** Whether this user's file is still there: others remove it when it slept for too long. */
+  async isIn(): Promise<boolean> {
+    return await stat(this.#path).then(
+      () => true,
+      () => false,
+    )
+  }
+
+  /** Enters this user once more. */
+  async comeBack(): Promise<void> {
+    const { pid } = process
+    const content: OwnerFile = { pid, host: hostname(), began: await beginOf(pid) }
+    this.#content = JSON.stringify(content)
+    await writeFile(this.#path, this.#content, { mode: 0o600 })
   }
 
   /** The ids of the other users, dead ones included. */
@@ -51,7 +76,7 @@ export class JournalOwners {
   async isAlive(id: string): Promise<boolean> {
     if (id === this.id) return true
     const path = join(dirname(this.#path), `${this.#prefix}${id}`)
-    const isAlive = await this.#lives(path).catch(() => false)
+    const isAlive = await this.#lives(path).catch(error => error.code !== 'ENOENT')
     if (!isAlive) await unlink(path).catch(() => {})
     return isAlive
   }
@@ -63,33 +88,54 @@ export class JournalOwners {
   }
 
   async #lives(path: string): Promise<boolean> {
-    const { pid, host } = await readOwner(path)
-    if (host === hostname() && !runs(pid)) return false
+    const { pid, host, began } = await readOwner(path)
+    if (host === hostname() && !(await runs(pid, began))) return false
     const { mtimeMs } = await stat(path)
-    if (Date.now() - mtimeMs < DEAD_MS) return true
-    // Only the time of the same file system says how old it is.
-    await this.#beat()
-    const own = await stat(this.#path)
-    return own.mtimeMs - mtimeMs < DEAD_MS
+    // Clocks differ, and a machine may have slept with all of its processes: what counts is how
+    // much younger our own file is, by the time of the same file system.
+    const own = await stat(this.#path).catch(() => null)
+    return own === null || own.mtimeMs - mtimeMs < DEAD_MS
   }
 
   async #beat(): Promise<void> {
-    const now = new Date()
-    await utimes(this.#path, now, now)
+    try {
+      const file = await open(this.#path, 'r+')
+      // The same again, so that the file system notes its own time.
+      await file.write(this.#content, 0).finally(() => file.close())
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') this.onRemoved()
+      throw error
+    }
   }
 }
 
 /** A file that is not complete yet belongs to a user that is just entering. */
 async function readOwner(path: string): Promise<OwnerFile> {
   const text = await readFile(path, 'utf8')
-  return text === '' ? { pid: 0, host: '' } : (JSON.parse(text) as OwnerFile)
+  try {
+    return JSON.parse(text) as OwnerFile
+  } catch {
+    return { pid: 0, host: '', began: null }
+  }
 }
 
-function runs(pid: number): boolean {
+async function runs(pid: number, began: string | null): Promise<boolean> {
   try {
     process.kill(pid, 0)
-    return true
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false
   }
+  const now = await beginOf(pid)
+  return began === null || now === null || now === began
+}
+
+/**
+ * When a process began, in its system's ticks; `ended` for one that its parent has not noticed to
+ * have ended; `null` where that cannot be told.
+ */
+async function beginOf(pid: number): Promise<string | null> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  // The second field is the program's name in parentheses, and may hold anything.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return fields[0] === 'Z' ? 'ended' : (fields[19] ?? null)
 }

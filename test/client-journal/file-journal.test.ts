@@ -1,0 +1,225 @@
+/** The journal in a file, used by one process: what it keeps, and what it reads of spoilt files. */
+import {
+  existsSync,
+  lstatSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { appendFile, copyFile, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { createClient, type Journal } from 'post-once-exactly/client'
+import { entryOf, idsIn, JournalFolder } from './journal-process.js'
+
+describe('fileJournal', () => {
+  let place: JournalFolder
+  beforeEach(() => {
+    place = new JournalFolder()
+  })
+  afterEach(() => place.remove())
+
+  describe('what it keeps', () => {
+    it('[CL-17] the record is in the file when begin resolves', async () => {
+      const journal = await place.open()
+      for (const id of ['a', 'b', 'c']) {
+        await journal.begin(entryOf(id))
+        const [last = ''] = place.text().trimEnd().split('\n').slice(-1)
+        expect(JSON.parse(last.split('\t')[0] ?? '').entry.id).to.equal(id)
+        expect(place.text().endsWith('\n')).to.equal(true)
+      }
+    })
+
+    it('[CL-17] gives an entry back as it was, bytes and fields, oldest first', async () => {
+      const bytes = Uint8Array.from({ length: 256 }, (_, index) => index)
+      const odd = entryOf('odd', {
+        body: bytes,
+        idempotencyKey: 'key "1"\n',
+        headers: [['x-note', 'tab\tand ümlaut']],
+        expiresAtMs: null,
+        isRepeatable: false,
+      })
+      const first = await place.open()
+      await first.begin(odd)
+      await first.begin(entryOf('empty', { body: new Uint8Array() }))
+      await first.close()
+      const second = await place.open()
+      expect(await second.list()).to.deep.equal([odd, entryOf('empty', { body: new Uint8Array() })])
+    })
+
+    it('pin moves an entry, done removes it, leave lets it be taken', async () => {
+      const journal = await place.open()
+      const [moved, settled, left] = await Promise.all(
+        ['moved', 'settled', 'left'].map(id => journal.begin(entryOf(id))),
+      )
+      await moved?.pin('https://shop.example/once/target', false)
+      await settled?.done()
+      expect(moved?.entry).to.include({ link: 'https://shop.example/once/target' })
+      const target = { link: 'https://shop.example/once/target', isRepeatable: false }
+      expect(await journal.list()).to.deep.equal([entryOf('moved', target), entryOf('left')])
+      expect(await journal.take('left'), 'held').to.equal(null)
+      await left?.leave()
+      const hold = await journal.take('left')
+      expect(hold?.entry).to.deep.equal(entryOf('left'))
+      expect(await journal.take('left'), 'held again').to.equal(null)
+      expect(await journal.take('settled'), 'settled').to.equal(null)
+      expect(await journal.take('unheard of')).to.equal(null)
+    })
+
+    it('gives an entry to one of two that take it at once', async () => {
+      const journal = await place.open()
+      await (await journal.begin(entryOf('a'))).leave()
+      const taken = await Promise.all([1, 2, 3].map(() => journal.take('a')))
+      expect(taken.filter(hold => hold !== null)).to.have.length(1)
+    })
+
+    it('begins many at once, and reads them in order', async () => {
+      const journal = await place.open()
+      const ids = Array.from({ length: 300 }, (_, index) => `id-${index}`)
+      await Promise.all(ids.map(id => journal.begin(entryOf(id))))
+      expect(await idsIn(await place.open())).to.deep.equal(ids)
+    })
+
+    it('[CL-17] keeps no login, and is readable for its owner only', async () => {
+      const journal = await place.open()
+      const client = createClient({
+        journal,
+        headers: { authorization: 'Bearer of-client', cookie: 'of=client' },
+        fetch: async () => new Response(null, { status: 503 }),
+        tries: 1,
+      })
+      const headers = {
+        authorization: 'Bearer of-post',
+        'proxy-authorization': 'Basic of-post',
+        cookie: 'of=post',
+        'x-kept': 'kept',
+      }
+      await client.post('https://shop.example/once/1', { sku: 'a' }, { headers })
+      expect(place.text())
+        .to.include('x-kept')
+        .and.not.match(/of.post|of.client/)
+      for (const path of [place.path, ...place.owners()]) {
+        expect(statSync(path).mode & 0o777, path).to.equal(0o600)
+      }
+    })
+
+    it('refuses to go on when it is closed, and takes its owner file away', async () => {
+      const journal = await place.open()
+      const hold = await journal.begin(entryOf('a'))
+      expect(place.owners()).to.have.length(1)
+      await Promise.all([journal.close(), journal.close()])
+      expect(place.owners()).to.deep.equal([])
+      const calls = [journal.begin(entryOf('b')), hold.done(), journal.list(), journal.take('a')]
+      for (const ended of await Promise.allSettled(calls)) {
+        expect(ended.status).to.equal('rejected')
+        expect(codeOf(ended)).to.equal('ERR_POE_JOURNAL')
+      }
+      expect(await idsIn(await place.open())).to.deep.equal(['a'])
+    })
+
+    it('finishes what was begun before it was closed', async () => {
+      const journal = await place.open()
+      const begun = journal.begin(entryOf('a'))
+      await Promise.all([journal.close(), begun])
+      expect(await idsIn(await place.open())).to.deep.equal(['a'])
+    })
+
+    it('follows a symbolic link, so that all of its users see each other', async () => {
+      const real = join(place.folder, 'real.journal')
+      writeFileSync(real, '')
+      symlinkSync(real, place.path)
+      const one = await place.open()
+      const other = await place.open({}, real)
+      await one.begin(entryOf('a'))
+      expect(await other.take('a'), 'held by one that lives').to.equal(null)
+      await other.close()
+      await shrink(one)
+      expect(statSync(real).size, 'it was compacted').to.be.below(1_000)
+      expect(lstatSync(place.path).isSymbolicLink()).to.equal(true)
+      expect(await idsIn(await place.open({}, real))).to.deep.equal(['a'])
+    })
+  })
+
+  describe('what it reads of a spoilt file', () => {
+    let lines: readonly string[] = []
+    let whole = Buffer.alloc(0)
+
+    beforeEach(async () => {
+      const journal = await place.open()
+      for (const id of ['one', 'two', 'three']) await journal.begin(entryOf(id))
+      await journal.close()
+      whole = await readFile(place.path)
+      lines = whole
+        .toString()
+        .split('\n')
+        .filter(line => line !== '')
+    })
+
+    it('[CL-17] cut off after any byte: the entries whose records are complete', async function () {
+      this.timeout(30_000)
+      const ends = lines.map(line => whole.indexOf(line) + line.length + 1)
+      const ids = ['one', 'two', 'three']
+      for (let length = whole.length; length >= 0; length -= 1) {
+        truncateSync(place.path, length)
+        const copy = join(place.folder, `${length}.journal`)
+        await copyFile(place.path, copy)
+        const journal = await place.open({}, copy)
+        const complete = ids.filter((_, index) => length >= (ends[index] ?? 0))
+        expect(await idsIn(journal), `of ${length} bytes`).to.deep.equal(complete)
+        await journal.begin(entryOf('four'))
+        // A record that lacks nothing but its line feed is vouched for by its checksum.
+        const nearly = ids.filter((_, index) => length >= (ends[index] ?? 0) - 1)
+        const all = [...nearly, 'four']
+        expect(await idsIn(journal), `after ${length} bytes`).to.deep.equal(all)
+        await journal.close()
+      }
+    })
+
+    it('a flipped byte loses its own record only', async function () {
+      this.timeout(30_000)
+      for (let at = 0; at < whole.length; at += 1) {
+        const spoilt = Buffer.from(whole)
+        spoilt[at] = (spoilt[at] ?? 0) ^ (at % 2 === 0 ? 0x20 : 0x01)
+        const copy = join(place.folder, `${at}.journal`)
+        writeFileSync(copy, spoilt)
+        const journal = await place.open({}, copy)
+        const ids = await idsIn(journal)
+        const rest = ['one', 'two', 'three'].filter(id => ids.includes(id))
+        expect(ids, `byte ${at}`).to.deep.equal(rest)
+        expect(ids.length, `byte ${at}`).to.be.at.least(2)
+        await journal.close()
+      }
+    })
+
+    it('lines that are none of ours are passed over', async () => {
+      await appendFile(place.path, '{"kind":"add"}\n\t\n\u0000\u0000\n{}\t00000000\n\uffff')
+      const journal = await place.open()
+      await journal.begin(entryOf('four'))
+      expect(await idsIn(journal)).to.deep.equal(['one', 'two', 'three', 'four'])
+    })
+
+    it('goes on in a new file where the old one was removed', async () => {
+      const journal = await place.open()
+      expect(await idsIn(journal)).to.have.length(3)
+      rmSync(place.path)
+      await journal.begin(entryOf('five'))
+      expect(existsSync(place.path)).to.equal(true)
+      expect(await idsIn(await place.open())).to.deep.equal(['five'])
+    })
+  })
+})
+
+function codeOf(ended: PromiseSettledResult<unknown>): unknown {
+  return ended.status === 'rejected' ? ended.reason.code : null
+}
+
+/** Writes until the journal was compacted, by its default. */
+async function shrink(journal: Journal): Promise<void> {
+  const body = new Uint8Array(400_000)
+  for (let round = 0; round < 3; round += 1) {
+    await (await journal.begin(entryOf(`big-${round}`, { body }))).done()
+  }
+  await journal.list()
+}
