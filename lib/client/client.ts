@@ -23,7 +23,7 @@ import {
 import type { PostOutcome } from './outcome.js'
 import { provesNotSent } from './reach.js'
 import { runPost } from './run-post.js'
-import { commonHeaders, type Means, type Order, Sending } from './sending.js'
+import { commonFields, type Fields, type Means, type Order, Sending, toFields } from './sending.js'
 import { within } from './timing.js'
 
 /** A link is of no more use after these. */
@@ -244,9 +244,7 @@ export class PoeClient {
       const hold = await journal.take(id)
       if (hold === null) continue
       const { entry } = hold
-      const outcome = await this.#resumeOne(hold, limits, signal)
-      await onOutcome?.(entry, outcome)
-      await (isSettled(outcome) ? hold.done() : hold.leave())
+      const outcome = await this.#resumeOne(hold, limits, signal, onOutcome)
       resumed.push({ entry, outcome })
     }
     return resumed
@@ -256,12 +254,13 @@ export class PoeClient {
     hold: JournalHold,
     limits: SendOptions,
     signal: AbortSignal | undefined,
+    onOutcome: ResumeOptions['onOutcome'],
   ): Promise<PostOutcome> {
     const { link, idempotencyKey, body, headers, isRepeatable, expiresAtMs } = hold.entry
     const order: Order = {
       link: new URL(link),
       payload: { content: body.length === 0 ? null : body, type: null },
-      headers: new Headers(headers.map(([name, value]): [string, string] => [name, value])),
+      headers: Object.fromEntries(headers),
       idempotencyKey,
       expiresAtMs,
       isRepeatable,
@@ -272,9 +271,12 @@ export class PoeClient {
       signal,
     }
     try {
-      return await this.#send(order)
+      const outcome = await this.#send(order)
+      await onOutcome?.(hold.entry, outcome)
+      await settle(hold, isSettled(outcome))
+      return outcome
     } catch (error) {
-      await hold.leave()
+      await settle(hold, false)
       throw error
     }
   }
@@ -284,14 +286,16 @@ export class PoeClient {
     if (signal?.aborted === true) throw abortedBefore(signal, link)
     const id = crypto.randomUUID()
     const held = await this.#enterJournal(order, id)
+    let isSent = false
     try {
       await onStart?.({ id, link: link.href, idempotencyKey })
+      isSent = true
       const outcome = await this.#send(held)
-      await (isSettled(outcome) ? held.hold?.done() : held.hold?.leave())
+      await settle(held.hold, isSettled(outcome))
       return outcome
     } catch (error) {
       const isOver = error instanceof PostAborted && error.outcome === 'not-sent'
-      await (isOver ? held.hold?.done() : held.hold?.leave())
+      await settle(held.hold, isOver || !isSent)
       throw error
     }
   }
@@ -301,8 +305,7 @@ export class PoeClient {
     const { journal, bodyLimitBytes, clock } = this.options
     if (journal === undefined) return order
     const { bytes, type } = await payloadBytes(order.payload, bodyLimitBytes)
-    const headers = new Headers(order.headers)
-    if (type !== null && !headers.has('content-type')) headers.set('content-type', type)
+    const headers = { ...(type === null ? {} : { 'content-type': type }), ...order.headers }
     const hold = await journal.begin({
       id,
       link: order.link.href,
@@ -340,13 +343,14 @@ export class PoeClient {
     )
   }
 
-  #postHeaders(given: HeadersInit | undefined, key: string | null): Headers {
-    const headers = new Headers(given)
-    if (key !== null) {
-      if (!/^[\x20-\x7e]+$/.test(key)) throw new TypeError('A key is made of ASCII characters')
-      headers.set('idempotency-key', this.options.keyFormat === 'plain' ? key : quoted(key))
+  #postHeaders(given: HeadersInit | undefined, key: string | null): Fields {
+    const headers = toFields(given)
+    if (key === null) return headers
+    if (!/^[\x20-\x7e]+$/.test(key)) throw new TypeError('A key is made of ASCII characters')
+    return {
+      ...headers,
+      'idempotency-key': this.options.keyFormat === 'plain' ? key : quoted(key),
     }
-    return headers
   }
 
   async #postRequest(url: URL, request: Request, init: RequestInit): Promise<PostOutcome> {
@@ -356,11 +360,7 @@ export class PoeClient {
   }
 
   async #plain(url: URL, request: Request): Promise<Response> {
-    const common = await commonHeaders(this.options, url)
-    const headers = new Headers(common)
-    request.headers.forEach((value, name) => {
-      headers.set(name, value)
-    })
+    const headers = { ...(await commonFields(this.options, url)), ...toFields(request.headers) }
     const { fetch, init, retryUnsent, tries, clock } = this.options
     for (let attempt = 1; ; attempt += 1) {
       const one = new Request(retryUnsent ? request.clone() : request, { headers })
@@ -405,11 +405,8 @@ export class PoeClient {
     signal: AbortSignal | undefined,
   ): Promise<unknown> {
     const { clock, timeoutMs, fetch, init } = this.options
-    const headers = await commonHeaders(this.options, url)
-    new Headers(given).forEach((value, name) => {
-      headers.set(name, value)
-    })
-    if (!headers.has('accept')) headers.set('accept', 'application/json, */*;q=0.5')
+    const accept = { accept: 'application/json, */*;q=0.5' }
+    const headers = { ...accept, ...(await commonFields(this.options, url)), ...toFields(given) }
     try {
       return await within(clock, timeoutMs, signal, own =>
         fetch(url.href, { ...init, method, headers, signal: own, cache: 'no-store' }),
@@ -419,6 +416,14 @@ export class PoeClient {
       return error
     }
   }
+}
+
+/**
+ * How the POST ended is told whether or not the journal can still be written: an entry that stays
+ * is resumed once more, which is harmless.
+ */
+async function settle(hold: JournalHold | null, isOver: boolean): Promise<void> {
+  await (isOver ? hold?.done() : hold?.leave())?.catch(() => {})
 }
 
 function mayPass(response: Response): boolean {

@@ -12,6 +12,13 @@ export interface ClientClock {
    * @throws the signal's reason, as soon as it aborts
    */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
+  /**
+   * Calls once, later; a cheaper `sleep` for what nearly always is called off.
+   *
+   * @defaultValue made of `sleep`
+   * @returns what calls it off
+   */
+  after?(ms: number, call: () => void): () => void
 }
 
 /** Timers fire at once beyond this, so that one waits no longer. */
@@ -20,6 +27,10 @@ export const LONGEST_SLEEP_MS = 2_147_483_647
 /** The real time; a step of the system's clock does not move it. */
 export const systemClock: ClientClock = {
   now: () => performance.timeOrigin + performance.now(),
+  after(ms, call) {
+    const timer = setTimeout(call, Math.min(ms, LONGEST_SLEEP_MS))
+    return () => clearTimeout(timer)
+  },
   sleep(ms, signal) {
     if (signal?.aborted === true) return Promise.reject(signal.reason)
     return new Promise((resolve, reject) => {

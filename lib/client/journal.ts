@@ -71,6 +71,8 @@ const LOGIN = new Set(['authorization', 'proxy-authorization', 'cookie'])
  * @param headers - what goes with the POST
  * @returns names and values, without those of a login
  */
-export function journalHeaders(headers: Headers): (readonly [string, string])[] {
-  return [...headers].filter(([name]) => !LOGIN.has(name))
+export function journalHeaders(
+  headers: Readonly<Record<string, string>>,
+): (readonly [string, string])[] {
+  return Object.entries(headers).filter(([name]) => !LOGIN.has(name))
 }

@@ -58,8 +58,10 @@ export class KnownLinks {
 
   /** Learns the links that an answer's fields announce. */
   learn(response: Response, asked: URL): URL[] {
-    const base = new URL(response.url === '' ? asked : response.url)
-    const urls = this.#announced(response, base)
+    // Most answers announce nothing, and this is asked of every answer.
+    const { linkRelation } = this.#options.adapter
+    if (linkRelation === undefined && !response.headers.has('poe-links')) return []
+    const urls = this.#announced(response, finalUrl(response, asked))
     for (const url of urls) this.add(url, null)
     return urls
   }
@@ -73,7 +75,7 @@ export class KnownLinks {
    * @returns the links, the one that the content names first
    */
   async find(response: Response, asked: URL, isMinted: boolean): Promise<readonly FoundLink[]> {
-    const base = new URL(response.url === '' ? asked : response.url)
+    const base = finalUrl(response, asked)
     const announced = this.learn(response, asked)
     const told = this.#told(response, base, await this.#content(response))
     const location = isMinted ? webUrl(response.headers.get('location'), base) : null
@@ -149,6 +151,11 @@ export function atPointer(value: unknown, pointer: string): unknown {
 function toMs(value: unknown): number | null {
   const ms = typeof value === 'number' ? value * 1_000 : Date.parse(String(value))
   return Number.isFinite(ms) ? ms : null
+}
+
+/** Where the answer came from, after redirects. */
+function finalUrl(response: Response, asked: URL): URL {
+  return response.url === '' ? asked : new URL(response.url)
 }
 
 function toUrl(href: string): URL {

@@ -43,6 +43,8 @@ export class LinkPool {
   readonly #size: number
   readonly #leastLifeMs: number
   readonly #ready: FoundLink[] = []
+  /** Answers whose link was taken in. */
+  readonly #added = new WeakSet<Response>()
   #coming = 0
 
   /** @internal */
@@ -79,13 +81,15 @@ export class LinkPool {
    * Takes in the link that a success answer carries for the next POST: its only `POE-Links` member.
    *
    * @param outcome - of a POST; any
-   * @returns whether there was one, and room for it
+   * @returns whether there was one, not taken in before, and room for it
    */
   add(outcome: PostOutcome): boolean {
     const { response } = outcome
     if (outcome.outcome !== 'accepted' || response === null) return false
+    if (this.#added.has(response)) return false
     const [link, ...more] = this.#client.announced(response, outcome.link)
     if (link === undefined || more.length > 0 || this.#ready.length >= this.#size) return false
+    this.#added.add(response)
     this.#ready.push(link)
     return true
   }

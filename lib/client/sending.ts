@@ -3,17 +3,20 @@
  *
  * @see POE draft 4, 5
  */
+import { formatPoe } from '../protocols/poe/field.js'
 import type { Payload } from './body.js'
 import type { JournalHold } from './journal.js'
 import type { Door, Judgement } from './judge.js'
 import type { LinkReader, ResolvedOptions, SendOptions } from './options.js'
 import { within } from './timing.js'
 
+const ABOUT_CONTENT = /^(?:content-|idempotency-key$)/
+
 /** What a POST is begun with. */
 export interface Order {
   readonly link: URL
   readonly payload: Payload
-  readonly headers: Headers
+  readonly headers: Fields
   readonly idempotencyKey: string | null
   readonly expiresAtMs: number | null
   readonly isRepeatable: boolean
@@ -52,8 +55,7 @@ export class Sending {
   isAdrift: boolean
   isOpaque = false
   readonly endMs: number
-  isLoggedIn = false
-  readonly #login = new Headers()
+  #login: Fields | null = null
 
   constructor(order: Order, means: Means) {
     this.order = order
@@ -118,17 +120,18 @@ export class Sending {
 
   /** Adds the fields of a login to all that follows. */
   logIn(fields: HeadersInit): void {
-    this.isLoggedIn = true
-    new Headers(fields).forEach((value, name) => {
-      this.#login.set(name, value)
-    })
+    this.#login = toFields(fields)
+  }
+
+  get isLoggedIn(): boolean {
+    return this.#login !== null
   }
 
   /** Sends the POST once, and waits for its answer to begin. */
   async post(): Promise<Response> {
-    const headers = await this.#fields(this.order.headers)
     const { content, type } = this.order.payload
-    if (type !== null && !headers.has('content-type')) headers.set('content-type', type)
+    const own = type === null ? {} : { 'content-type': type }
+    const headers = await this.#fields({ ...own, ...this.order.headers })
     const body = typeof content === 'function' ? await content() : content
     const init = { method: 'POST', headers, body, redirect: 'manual', cache: 'no-store' } as const
     // A stream needs to say that its answer may begin only after its end.
@@ -138,11 +141,8 @@ export class Sending {
 
   /** Asks by GET, with the fields of the POST that are not about its content. */
   async get(url: URL, redirect: 'manual' | 'follow'): Promise<Response> {
-    const own = new Headers(this.order.headers)
-    for (const name of [...own.keys()]) {
-      if (/^content-|^idempotency-key$/.test(name)) own.delete(name)
-    }
-    const headers = await this.#fields(own)
+    const own = Object.entries(this.order.headers).filter(([name]) => !ABOUT_CONTENT.test(name))
+    const headers = await this.#fields(Object.fromEntries(own))
     return await this.#exchange(url, { method: 'GET', headers, redirect, cache: 'no-store' })
   }
 
@@ -151,14 +151,9 @@ export class Sending {
     await this.options.clock.sleep(ms, this.order.signal)
   }
 
-  async #fields(own: Headers): Promise<Headers> {
-    const headers = await commonHeaders(this.means.options, this.link)
-    for (const more of [own, this.#login]) {
-      more.forEach((value, name) => {
-        headers.set(name, value)
-      })
-    }
-    return headers
+  async #fields(own: Fields): Promise<Fields> {
+    const common = await commonFields(this.means.options, this.link)
+    return this.#login === null ? { ...common, ...own } : { ...common, ...own, ...this.#login }
   }
 
   async #exchange(url: URL, init: RequestInit): Promise<Response> {
@@ -171,18 +166,31 @@ export class Sending {
   }
 }
 
+/** Fields by name, in lower case: cheaper than `Headers` for what is made for every request. */
+export type Fields = Readonly<Record<string, string>>
+
+/**
+ * Reads fields in any form that `fetch` takes.
+ *
+ * @throws TypeError for a name or value that no field can have
+ */
+export function toFields(given: HeadersInit | undefined): Fields {
+  return given === undefined ? {} : Object.fromEntries(new Headers(given))
+}
+
 /**
  * The fields that go with every request to a URL.
  *
  * @see POE draft 4
  */
-export async function commonHeaders(options: ResolvedOptions, url: URL): Promise<Headers> {
+export async function commonFields(options: ResolvedOptions, url: URL): Promise<Fields> {
   const { headers, adapter, crossOrigin } = options
-  const given = new Headers(typeof headers === 'function' ? await headers() : headers)
-  for (const [name, value] of Object.entries(adapter.headers ?? {})) given.set(name, value)
-  if (crossOrigin || isOwnOrigin(url)) given.set('poe', '1')
-  return given
+  const given = typeof headers === 'function' ? await headers() : headers
+  const poe = crossOrigin || isOwnOrigin(url) ? POE : {}
+  return { ...toFields(given), ...toFields(adapter.headers), ...poe }
 }
+
+const POE: Fields = { poe: formatPoe() }
 
 /** A page has an origin of its own, and a preflight to fear; other programs have not. */
 function isOwnOrigin(url: URL): boolean {

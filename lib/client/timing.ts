@@ -13,35 +13,48 @@ import type { ClientClock } from './clock.js'
  * @returns what the work gives
  * @throws the parent's reason, or a `TimeoutError`
  */
-export async function within<T>(
+export function within<T>(
   clock: ClientClock,
   ms: number,
   parent: AbortSignal | undefined,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const own = new AbortController()
-  const over = new AbortController()
-  const stop = () => own.abort(parent?.reason)
-  if (parent?.aborted === true) stop()
-  parent?.addEventListener('abort', stop, { once: true })
-  clock.sleep(ms, over.signal).then(
-    () => own.abort(new DOMException(`No answer within ${ms} ms`, 'TimeoutError')),
-    () => {},
-  )
-  try {
-    return await Promise.race([aborted(own.signal, over.signal), work(own.signal)])
-  } finally {
-    over.abort()
-    parent?.removeEventListener('abort', stop)
-  }
+  return new Promise((resolve, reject) => {
+    const end = (reason: unknown) => {
+      over()
+      own.abort(reason)
+      reject(reason)
+    }
+    const stop = () => end(parent?.reason)
+    const cancel = after(clock, ms, () => {
+      end(new DOMException(`No answer within ${ms} ms`, 'TimeoutError'))
+    })
+    const over = () => {
+      cancel()
+      parent?.removeEventListener('abort', stop)
+    }
+    if (parent?.aborted === true) {
+      stop()
+      return
+    }
+    parent?.addEventListener('abort', stop, { once: true })
+    work(own.signal).then(
+      value => {
+        over()
+        resolve(value)
+      },
+      error => {
+        over()
+        reject(error)
+      },
+    )
+  })
 }
 
-/** Rejects with the first signal's reason, until the second one says that it is over. */
-function aborted(signal: AbortSignal, over: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    const stop = () => reject(signal.reason)
-    if (signal.aborted) stop()
-    signal.addEventListener('abort', stop, { once: true })
-    over.addEventListener('abort', () => signal.removeEventListener('abort', stop), { once: true })
-  })
+function after(clock: ClientClock, ms: number, call: () => void): () => void {
+  if (clock.after !== undefined) return clock.after(ms, call)
+  const over = new AbortController()
+  clock.sleep(ms, over.signal).then(call, () => {})
+  return () => over.abort()
 }
