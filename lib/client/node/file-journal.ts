@@ -123,6 +123,7 @@ class FileJournal implements Journal {
 
   /** Reads what was appended since, by whomever. */
   async refresh(): Promise<void> {
+    this.#checkOpen()
     await this.#inTurn(() => this.#readOn())
   }
 
@@ -134,6 +135,10 @@ class FileJournal implements Journal {
     await this.refresh()
     const taken = this.#open.get(id)
     return taken?.owner === this.#owners.id ? this.#hold(taken.entry) : null
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw failure(this.#path, new Error('it was closed'))
   }
 
   async #isHeld({ owner }: OpenEntry): Promise<boolean> {
@@ -156,7 +161,7 @@ class FileJournal implements Journal {
 
   /** Records that come while others are written go to the disk together. */
   async #append(record: JournalRecord, isSynced: boolean): Promise<void> {
-    if (this.#isClosed) throw failure(this.#path, new Error('it was closed'))
+    this.#checkOpen()
     const written = new Promise<void>((resolve, reject) => {
       const { kind } = record
       this.#pending.push({ kind, bytes: formatRecord(record), isSynced, resolve, reject })
@@ -220,13 +225,22 @@ class FileJournal implements Journal {
   /** The file that the path names now. */
   async #current(): Promise<{ file: FileHandle }> {
     if (this.#file !== null && (await this.#isCurrent(this.#file))) return { file: this.#file }
-    await this.#file?.close()
+    const old = this.#file
+    this.#file = null
+    await old?.close()
     const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT
-    this.#file = await open(this.#path, flags, MODE)
-    await syncFolder(this.#path)
+    const file = await open(this.#path, flags, MODE)
+    try {
+      if (!(await file.stat()).isFile()) throw new Error('it is no file but a device or a pipe')
+      await syncFolder(this.#path)
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+    this.#file = file
     this.#open.clear()
     this.#read = 0
-    return { file: this.#file }
+    return { file }
   }
 
   async #isCurrent(file: FileHandle): Promise<boolean> {
