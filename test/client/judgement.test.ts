@@ -48,7 +48,7 @@ describe('classify', () => {
     ['409 with Retry-After', response(409, wait), FIRST, 'retry', false],
     ['409 of the application', response(409), FIRST, 'refused', false],
     ['[POE-5-6] 425 was not run', response(425), FIRST, 'retry', false],
-    ['[POE-5-6] 429 was not run', response(429, wait), FIRST, 'retry', false],
+    ['[POE-5-6] [H-429-1] 429 was not run', response(429, wait), FIRST, 'retry', false],
     ['500 tells nothing', response(500), FIRST, 'ask', true],
     ['501 tells nothing', response(501), FIRST, 'ask', true],
     ['502', response(502), FIRST, 'retry', true],
@@ -166,7 +166,7 @@ const ROWS: readonly Row[] = [
     posts: 2,
   },
   {
-    title: '[POE-5-4] 405 without proof to the first try',
+    title: '[POE-2-24] [POE-5-4] 405 without proof to the first try',
     post: [{ status: 405, headers: { allow: 'GET, POST' } }],
     outcome: 'refused',
     posts: 1,

@@ -40,7 +40,7 @@ describe('redirects of a POST', () => {
     expect(one.seen).to.have.length(1)
   })
 
-  it('[CL-13] 307 on the same origin is followed with content and fields', async () => {
+  it('[CL-13] [H-303-2] 307 on the same origin is followed with content and fields', async () => {
     const one = scene({ post: [moved(TARGET, TARGET), { status: 201 }] })
     const headers = { 'x-a': '1' }
     const outcome = await one.finish(one.client.post(LINK, 'tea', { headers }))
