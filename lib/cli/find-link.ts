@@ -137,8 +137,8 @@ export function onlyLink(found: readonly FoundLink[], { page, headers }: Search)
   if (new URL(only.link).origin !== page.origin && hasLogin(headers)) {
     throw new NoLink(
       'no-link',
-      `The page leads to ${new URL(only.link).origin}, and a login for ${page.origin} is not sent ` +
-        'there. If that is meant, give the page of that origin, or --link.',
+      `The page leads to ${new URL(only.link).origin}, and a login for ${page.origin} is not ` +
+        'sent there. If that is meant, give the page of that origin, or --link.',
       null,
     )
   }
@@ -172,7 +172,7 @@ function noneOn(page: URL, status: number | null): NoLink {
   const help =
     status === 401 || status === 403
       ? "Does it need a login? Give it with --header 'Authorization: ...'."
-      : 'Is it the right page? Give --mint for an endpoint that gives links to a POST, --link for ' +
-        'a link that you have, and --header for a login.'
+      : 'Is it the right page? Give --mint for an endpoint that gives links to a POST, --link ' +
+        'for a link that you have, and --header for a login.'
   return new NoLink('no-link', `${page.href} names no link${said}. ${help}`, status)
 }

@@ -4,14 +4,15 @@
 import { REQUEST_HELP } from './request-options.js'
 
 /** The text. */
-export const POST_HELP = `Usage: poe post <url> (--json <text> | --form <text> | --data <what>) [options]
+export const POST_HELP = `\
+Usage: poe post <url> (--json <text> | --form <text> | --data <what>) [options]
        poe post --link <uri> (--json <text> | --form <text> | --data <what>) [options]
 
 Sends a POST so that it takes effect once, however often it has to be tried, and tells how it
 ended. The link that it goes to is found on the page at <url>.
 
-  <url>                  a page that has a link, or an endpoint that gives one to an empty POST: that
-                         is tried where the server answers GET with 404 or 405
+  <url>                  a page that has a link, or an endpoint that gives one to an empty POST:
+                         that is tried where the server answers GET with 404 or 405
   --link <uri>           post there; relative to <url>, which is not asked then
   --mint                 <url> is an endpoint: do not try GET
 
@@ -22,8 +23,8 @@ ended. The link that it goes to is found on the page at <url>.
                          --header 'Content-Type: ...' says another type
 
 ${REQUEST_HELP}
-  --journal <file>       keep link and content there until it is settled, for \`poe resume\`; no login
-                         is kept
+  --journal <file>       keep link and content there until it is settled, for \`poe resume\`; no
+                         login is kept
   --idempotency-key <key>
                          for a server with Idempotency-Key: post to <url> itself, with this key on
                          every try; auto for a fresh one
@@ -34,10 +35,10 @@ stdout stands the answer's content.
 
 --output json prints one object on stdout, with
   outcome      accepted, accepted-earlier, refused, used-before, gone or unknown
-  reason       of refused: answered, redirected, not-sent, no-link, interrupted; of unknown: gave-up,
-               unproven, forgotten, not-repeatable, interrupted, failed; else null
+  reason       of refused: answered, redirected, not-sent, no-link, interrupted; of unknown:
+               gave-up, unproven, forgotten, not-repeatable, interrupted, failed; else null
   link, idempotencyKey, attempts, status, location
-  body         JSON as a value, text as a string, everything else as {"base64": "..."}; null for none
+  body         JSON as a value, text as a string, all else as {"base64": "..."}; null for none
   bodyError    why the content could not be read, else null; the outcome does not depend on it
   message      the verdict in words
 and isFinal (unknown), payloadMatches and freshLink (used-before).

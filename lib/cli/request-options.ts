@@ -14,7 +14,8 @@ export const REQUEST_FLAGS = {
 } as const
 
 /** What `--help` says of them. */
-export const REQUEST_HELP = `  -H, --header 'K: V'    a field of every request, such as a login; may be repeated
+export const REQUEST_HELP = `\
+  -H, --header 'K: V'    a field of every request, such as a login; may be repeated
   --tries <n>            how often to try at most. Default: 5
   --timeout <ms>         how long one try waits for its answer. Default: 30000
   --total <ms>           how long all tries and pauses may take. Default: 120000
@@ -30,6 +31,10 @@ export interface RequestOptions {
   }
   readonly isJson: boolean
 }
+
+/** RFC 9110 5.6.2 and 5.5. */
+const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /** Set by what sends; a value of one's own makes the request unreadable. */
 const NOT_GIVEN = new Set([
@@ -89,12 +94,12 @@ function readHeaders(lines: readonly string[]): Headers {
       throw new Misuse('Give --idempotency-key instead: the key decides how answers are judged.')
     }
     if (name === 'content-type' && headers.has(name)) throw new Misuse('Give one Content-Type.')
-    try {
-      headers.append(name, line.slice(colon + 1).trim())
-    } catch {
-      // What is thrown holds the value, which may be a secret.
+    const value = line.slice(colon + 1).trim()
+    // `Headers` lets control characters through, and would tell a value, which may be a secret.
+    if (!TOKEN.test(name) || !VALUE.test(value)) {
       throw new Misuse(`--header: the name or the value of '${printable(name)}' cannot be sent.`)
     }
+    headers.append(name, value)
   }
   return headers
 }

@@ -5,13 +5,14 @@
  * @see POE draft 2; RFC 9113 8.7
  */
 
-/** Codes that come only before a connection is there. */
+/** Codes that come only before a connection is there, or before a request goes to it. */
 const NEVER_CONNECTED = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
   'EAI_AGAIN',
   'EAI_FAIL',
   'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_INVALID_ARG',
   'ERR_HTTP2_GOAWAY_SESSION',
 ])
 /** Of a connection that was refused its certificate nothing of HTTP was sent. */
