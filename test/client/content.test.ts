@@ -109,7 +109,7 @@ describe('fields', () => {
     expect(one.seen.every(({ headers }) => headers.get('poe') === '1')).to.equal(true)
   })
 
-  it('[POE-5-8] those of the caller go with every try, and with the question after it', async () => {
+  it('[POE-5-8] the caller’s go with every try, and with the question after it', async () => {
     const one = scene({ post: [lost(), { status: 405, headers: { allow: 'GET' } }] })
     const headers = { authorization: 'Bearer b', 'content-type': 'text/tea', 'x-a': '1' }
     await one.finish(one.client.post(LINK, 'tea', { headers }))
@@ -159,7 +159,7 @@ describe('identity', () => {
     expect(outcome.idempotencyKey).to.equal(told)
   })
 
-  it('[CL-03] a key of the caller is never replaced, and is written as the server wants', async () => {
+  it('[CL-03] a key of the caller is never replaced, and written as the server wants', async () => {
     const table: readonly (readonly [ClientOptions, string, string])[] = [
       [{}, 'mine', '"mine"'],
       [{}, 'a"b\\c', '"a\\"b\\\\c"'],

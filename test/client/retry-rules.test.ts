@@ -18,7 +18,7 @@ describe('requests that are not known to be safe to repeat', () => {
     }
   })
 
-  it('[H-RETRY-1] with retryUnsent it is sent again only where it provably never left', async () => {
+  it('[H-RETRY-1] with retryUnsent it is sent again only where it never left', async () => {
     const unsent = scene({ post: [refusedConnection(), { status: 201 }] }, { retryUnsent: true })
     const work = unsent.client.fetch(PLAIN, { method: 'POST', body: 'tea' })
     expect((await unsent.finish(work)).status).to.equal(201)

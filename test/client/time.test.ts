@@ -129,7 +129,7 @@ describe('tries and time', () => {
     expect(one.posts).to.have.length(1)
   })
 
-  it('[CL-07] a Retry-After beyond the limit ends it instead of a try that is too early', async () => {
+  it('[CL-07] a Retry-After beyond the limit ends it; no try comes too early', async () => {
     const post = [{ status: 503, headers: { 'retry-after': '120' } }]
     const { outcome, posts } = await until(scene({ post }, { totalMs: 60_000 }))
     expect(outcome).to.include({ outcome: 'unknown', reason: 'gave-up' })
@@ -198,7 +198,7 @@ describe('an abort', () => {
     expect(await error).to.include({ outcome: 'unknown', attempts: 1 })
   })
 
-  it('[CL-09] leaves no listener on the caller’s signal, however many sends there were', async () => {
+  it('[CL-09] leaves no listener on the caller’s signal, after many sends', async () => {
     const { signal } = new AbortController()
     const warnings: Error[] = []
     const listen = (warning: Error) => warnings.push(warning)
