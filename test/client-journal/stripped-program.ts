@@ -1,5 +1,5 @@
 /** Programs of the client's tests as plain JavaScript, so that their processes start quickly. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import blankSpace from 'ts-blank-space'
@@ -16,6 +16,8 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 export function strippedProgram(path: string): string {
   const tree = dirname(dirname(strippedModule('lib/index.ts')))
   const copy = join(tree, path.replace(/\.ts$/, '.js'))
+  // A process may be reading it.
+  if (existsSync(copy)) return copy
   mkdirSync(dirname(copy), { recursive: true })
   writeFileSync(copy, blankSpace(readFileSync(join(ROOT, path), 'utf8')))
   return copy
