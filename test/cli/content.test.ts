@@ -166,7 +166,7 @@ describe('poe post: what came back', function () {
       },
       async ({ origin }) => {
         const args = ['post', '--link', `${origin}/t`, '--data', '', '--output', 'json']
-        const ended = await poeHere([...args, '--timeout', '300', '--total', '500'])
+        const ended = await poeHere([...args, '--timeout', '1000', '--total', '1500'])
         expect(printed(ended)).to.include({ outcome: 'accepted', status: 201, body: null })
         expect(printed(ended).bodyError).to.be.a('string')
         expect(ended.err).to.include('The content of the answer could not be read: ')
@@ -178,8 +178,16 @@ describe('poe post: what came back', function () {
     withServer(
       (_seen, response) => void response.writeHead(422).write('{'),
       async ({ origin }) => {
-        const ended = await poe(['post', '--link', `${origin}/t`, '--data', '', '--timeout', '300'])
-        expect(ended.err).to.include('could not be read: no answer within 300 ms')
+        const ended = await poe([
+          'post',
+          '--link',
+          `${origin}/t`,
+          '--data',
+          '',
+          '--timeout',
+          '1000',
+        ])
+        expect(ended.err).to.include('could not be read: no answer within 1000 ms')
         expect(ended.code).to.equal(1)
       },
     ))

@@ -62,9 +62,9 @@ describe('poe, interrupted', function () {
 
   it('with a journal: exit 3 with the hint, and resume settles it with one order', () =>
     withFolder(folder =>
-      withProxiedShop(async ({ proxy, orders }) => {
+      withProxiedShop(async ({ proxy, orders, link: takeLink }) => {
         const journal = join(folder, 'poe.journal')
-        const link = (await poe(['links', `${proxy.origin}/basket`])).out.trim()
+        const link = await takeLink('proxy')
         await proxy.set({ kind: 'delay', replyMs: 60_000 })
         const args = ['post', '--link', link, '--json', ORDER, '--journal', journal]
         const { child, ended } = startPoe(args, { input: '' })

@@ -1,31 +1,12 @@
 /** `poe migrate`, as a process: what it does, says and exits with. */
-import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import pg from 'pg'
 import { postgresStore } from 'post-once-exactly/stores/postgres'
 import { claimState } from '../stores/helpers/claims.js'
 import { sharedPostgres } from '../support/servers/postgres-server.js'
 import { describeWith } from '../support/servers/programs.js'
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const FLAGS = ['--import', 'ts-blank-space/register', '-C', '@post-once-exactly/source']
-
-interface Ended {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
-
-function poe(args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
-  return new Promise(resolve => {
-    const all = [...FLAGS, 'lib/cli/main.ts', ...args]
-    const options = { cwd: ROOT, env: { PATH: process.env.PATH ?? '', ...env } }
-    execFile(process.execPath, all, options, (error, out, err) => {
-      resolve({ code: error === null ? 0 : Number(error.code), out, err })
-    })
-  })
-}
+import { poeHere } from './fake-terminal.js'
+import { poe } from './poe.js'
 
 describe('poe', function () {
   this.timeout(20_000)
@@ -42,7 +23,7 @@ describe('poe', function () {
   })
 
   it('tells its version', async () => {
-    expect((await poe(['--version'])).out).to.match(/^\d+\.\d+\.\d+\n$/)
+    expect((await poeHere(['--version'])).out).to.match(/^\d+\.\d+\.\d+\n$/)
   })
 
   for (const [args, message] of [
@@ -81,7 +62,9 @@ describeWith(['postgres', 'initdb'], 'poe migrate', function () {
     const { url, query } = await sharedPostgres()
     const first = await poe(['migrate', url, '--schema', 'by_command'])
     expect(first.out).to.equal('Made the schema by_command, version 1.\n')
-    const again = await poe(['migrate', '--schema', 'by_command'], { DATABASE_URL: url })
+    const again = await poe(['migrate', '--schema', 'by_command'], {
+      env: { DATABASE_URL: url },
+    })
     expect(again.out).to.equal('The schema by_command has version 1 already.\n')
     const pool = new pg.Pool({ connectionString: url })
     const store = postgresStore({ pool, schema: 'by_command' })

@@ -8,7 +8,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { type FaultProxy, faultProxy } from 'post-once-exactly/testing'
-import { type Agent, withShop } from '../../examples/shop/support.js'
+import { takeLink, withShop } from '../../examples/shop/support.js'
 import { strippedModule } from '../support/stripped-tree.js'
 
 /** How a process ended, and what it said. */
@@ -121,12 +121,13 @@ export async function closedPort(): Promise<number> {
 
 /** A shop, and a proxy before it. */
 export interface ProxiedShop {
-  readonly agent: Agent
   readonly proxy: FaultProxy
   /** Where the shop is reached directly. */
   readonly origin: string
   /** How many orders there are. */
   orders(): Promise<number>
+  /** Takes a fresh link, as it is reached through the proxy or directly. */
+  link(through?: 'proxy'): Promise<string>
 }
 
 /** Opens a shop for as long as a test uses it. */
@@ -135,8 +136,11 @@ export async function withProxiedShop(use: (shop: ProxiedShop) => Promise<void>)
     const { port } = server.address() as AddressInfo
     const proxy = await faultProxy({ target: { port } })
     const orders = async () => Number((await agent.get('/ledger')).body.orders)
+    const origin = `http://127.0.0.1:${port}`
+    const link = async (through?: 'proxy') =>
+      `${through === 'proxy' ? proxy.origin : origin}${await takeLink(agent)}`
     try {
-      await use({ agent, proxy, origin: `http://127.0.0.1:${port}`, orders })
+      await use({ proxy, origin, orders, link })
     } finally {
       await proxy.close()
     }

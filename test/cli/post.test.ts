@@ -38,10 +38,9 @@ describe('poe post', function () {
     }))
 
   it('a lost answer: says the retry and why, one order, accepted-earlier, exit 0', () =>
-    withProxiedShop(async ({ proxy, orders }) => {
-      proxy.next('pass', 'drop-reply')
-      const page = `${proxy.origin}/basket`
-      const link = (await poe(['links', page])).out.trim()
+    withProxiedShop(async ({ proxy, orders, link: takeLink }) => {
+      proxy.next('drop-reply')
+      const link = await takeLink('proxy')
       const args = ['post', '--link', link, '--json', ORDER, '--output', 'json']
       const ended = await poe(args)
       expect(printed(ended)).to.include({ outcome: 'accepted-earlier', attempts: 2, status: 405 })
@@ -53,8 +52,8 @@ describe('poe post', function () {
     }))
 
   it('a bad order: exit 1, with what is wrong, and the link stays good', () =>
-    withProxiedShop(async ({ origin, orders }) => {
-      const link = (await poe(['links', `${origin}/basket`])).out.trim()
+    withProxiedShop(async ({ orders, link: takeLink }) => {
+      const link = await takeLink()
       const bad = await poe(['post', '--link', link, '--json', '{"sku":"x","qty":0}'])
       expect(bad.code).to.equal(1)
       expect(bad.out).to.include('qty must be')
@@ -64,8 +63,8 @@ describe('poe post', function () {
     }))
 
   it('a link that was used with other content: exit 1, used-before, no second order', () =>
-    withProxiedShop(async ({ origin, orders }) => {
-      const link = (await poe(['links', `${origin}/basket`])).out.trim()
+    withProxiedShop(async ({ orders, link: takeLink }) => {
+      const link = await takeLink()
       await poe(['post', '--link', link, '--json', ORDER])
       const args = ['post', '--link', link, '--form', 'sku=desk&qty=2', '--output', 'json']
       const ended = await poe(args)
@@ -74,8 +73,8 @@ describe('poe post', function () {
     }))
 
   it('a link that was used with the same content by another process: accepted-earlier', () =>
-    withProxiedShop(async ({ origin, orders }) => {
-      const link = (await poe(['links', `${origin}/basket`])).out.trim()
+    withProxiedShop(async ({ orders, link: takeLink }) => {
+      const link = await takeLink()
       await poe(['post', '--link', link, '--json', ORDER])
       const ended = await poe(['post', '--link', link, '--json', ORDER, '--output', 'json'])
       expect(printed(ended)).to.include({ outcome: 'accepted-earlier', attempts: 1 })
@@ -101,8 +100,8 @@ describe('poe post', function () {
     }))
 
   it('a link in the place of the page is posted to, not minted from', () =>
-    withProxiedShop(async ({ origin, orders }) => {
-      const link = (await poe(['links', `${origin}/basket`])).out.trim()
+    withProxiedShop(async ({ orders, link: takeLink }) => {
+      const link = await takeLink()
       const ended = await poe(['post', link, '--json', ORDER])
       expect(ended.err).to.match(/^accepted/)
       expect([ended.code, await orders()]).to.deep.equal([0, 1])
