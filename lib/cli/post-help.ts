@@ -4,7 +4,7 @@
 import { REQUEST_HELP } from './request-options.js'
 
 /** The text. */
-export const POST_HELP = `\
+export const POST_HELP: string = `\
 Usage: poe post <url> (--json <text> | --form <text> | --data <what>) [options]
        poe post --link <uri> (--json <text> | --form <text> | --data <what>) [options]
 
