@@ -29,7 +29,7 @@ const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
     'linkPool',
   ],
   './client/browser': ['ClientError', 'PostAborted', 'classify', 'createClient', 'delayFor'],
-  './client/browser/journal': ['LinkPool', 'indexedDbJournal', 'linkPool'],
+  './client/browser/journal': ['LinkPool', 'createClient', 'indexedDbJournal', 'linkPool'],
   './koa': ['answerExpectations', 'anyone', 'corsFields', 'poe'],
   './stores/memory': ['memoryStore'],
   './stores/postgres': ['postgresMigrationSql', 'postgresStore'],

@@ -1,9 +1,31 @@
 /**
- * What a page that must outlive its tab needs besides the client: a journal in IndexedDB, and the
- * link pool.
+ * The whole client for browsers: it finds links in pages, mints them, keeps a journal in IndexedDB
+ * that outlives the tab, and has a link pool. The core alone is `client/browser`.
  *
  * @packageDocumentation
  */
+import { preparePayload } from './body.js'
+import { PoeClient } from './client.js'
+import { type ClientOptions, checkOptions } from './options.js'
+
+export type { PoeClient, RequestOptions, Resumed, ResumeOptions } from './client.js'
 export { type IndexedDbJournalOptions, indexedDbJournal } from './indexed-db-journal.js'
 export type { Journal, JournalEntry, JournalHold } from './journal.js'
 export { LinkPool, type LinkPoolOptions, linkPool } from './pool.js'
+
+/**
+ * Makes a client that can keep a journal.
+ *
+ * @param options - see {@link ClientOptions}
+ * @returns the client
+ * @throws TypeError for options that cannot be meant
+ * @see POE draft 2, 5
+ */
+export function createClient(options: ClientOptions = {}): PoeClient {
+  return new PoeClient(options, {
+    links: null,
+    prepare: preparePayload,
+    provesNotSent: () => false,
+    check: checkOptions,
+  })
+}

@@ -1,15 +1,17 @@
 /**
- * The client for browsers: no Node, no dependencies, and no reading of `Link`; a 405 is proven by
- * its `Allow` and a GET. Journal and link pool are in `client/browser/journal`.
+ * The core of the client for browsers: no Node, no dependencies, and no reading of `Link`; a 405 is
+ * proven by its `Allow` and a GET. It learns links from `POE-Links`. What finds links in content,
+ * mints, and outlives the tab is in `client/browser/journal`.
  *
  * @packageDocumentation
  */
-import { PoeClient } from './client.js'
+import { PoeCore } from './core.js'
 import type { ClientOptions } from './options.js'
+import { prepareSimply } from './simple-body.js'
 
 export type { Content, JsonObject, PostBody } from './body.js'
-export type { PoeClient, PostOptions, RequestOptions, Resumed, ResumeOptions } from './client.js'
 export type { ClientClock } from './clock.js'
+export type { PoeCore, PostOptions } from './core.js'
 export { type DelayOptions, delayFor, type WithFields } from './delay.js'
 export { ClientError, PostAborted } from './errors.js'
 export type { Journal, JournalEntry, JournalHold } from './journal.js'
@@ -42,13 +44,17 @@ export type {
 } from './outcome.js'
 
 /**
- * Makes a client.
+ * Makes a client. Its options are not checked here; TypeScript does that.
  *
- * @param options - see {@link ClientOptions}
+ * @param options - all but `journal` and the adapter's pointers
  * @returns the client
- * @throws TypeError for options that cannot be meant
  * @see POE draft 2, 5
  */
-export function createClient(options: ClientOptions = {}): PoeClient {
-  return new PoeClient(options, null)
+export function createClient(options: Omit<ClientOptions, 'journal'> = {}): PoeCore {
+  return new PoeCore(options, {
+    links: null,
+    prepare: prepareSimply,
+    provesNotSent: () => false,
+    check: () => {},
+  })
 }

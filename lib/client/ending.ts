@@ -132,3 +132,8 @@ function details(
 async function readAll(response: Response | null): Promise<Uint8Array<ArrayBuffer>> {
   return response === null ? new Uint8Array() : new Uint8Array(await response.arrayBuffer())
 }
+
+/** Whether an outcome is one that `onGiveUp` hears of. */
+export function isGivenUp(outcome: PostOutcome): outcome is Unknown | Refused {
+  return outcome.outcome === 'unknown' || (outcome.outcome === 'refused' && outcome.status === null)
+}

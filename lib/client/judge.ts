@@ -4,7 +4,6 @@
  * @see POE draft 2, 5; draft-ietf-httpapi-idempotency-key-header-07 2.6
  */
 import type { WithFields } from './delay.js'
-import { provesNotSent } from './reach.js'
 
 /** What names the operation: a POE link, or an `Idempotency-Key`. */
 export type Door = 'poe' | 'idempotency-key'
@@ -38,6 +37,12 @@ export interface JudgeRules {
    * @defaultValue every 2xx does
    */
   readonly isSuccess?: (response: Answer) => boolean
+  /**
+   * Whether an error proves that no server saw the request.
+   *
+   * @defaultValue in Node: refused connections and HTTP/2 streams do; in browsers nothing does
+   */
+  readonly provesNotSent?: (error: unknown) => boolean
 }
 
 /** What is judged of an answer: a `Response`, or what has its status, type and fields. */
@@ -88,7 +93,7 @@ const LOST_BEYOND = new Set([408, 502, 503, 504])
  */
 export function classify(answer: unknown, past: Past = {}, rules: JudgeRules = {}): Judgement {
   if (!isAnswer(answer)) {
-    return provesNotSent(answer) ? again(past) : adrift(past)
+    return rules.provesNotSent?.(answer) === true ? again(past) : adrift(past)
   }
   return judge(answer, past, rules)
 }

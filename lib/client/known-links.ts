@@ -3,9 +3,7 @@
  *
  * @see POE draft 3
  */
-import { formatPoeLinks, resolvePoeLinks } from '../protocols/poe/links.js'
-import { parseJson, readText, webUrl } from './answer.js'
-import { httpDateMs } from './delay.js'
+import { resolvePoeLinks } from '../protocols/poe/links.js'
 import type { LinkReader, ResolvedOptions } from './options.js'
 
 /** How many links are remembered; the oldest go first. */
@@ -66,33 +64,6 @@ export class KnownLinks {
     return urls
   }
 
-  /**
-   * Learns the links of a page, from its fields and, where it is JSON, from its content.
-   *
-   * @param response - the page; its content is read
-   * @param asked - what was asked for
-   * @param isMinted - the page answered an empty POST, so that its `Location` is a link too
-   * @returns the links, the one that the content names first
-   */
-  async find(response: Response, asked: URL, isMinted: boolean): Promise<readonly FoundLink[]> {
-    const base = finalUrl(response, asked)
-    const announced = this.learn(response, asked)
-    const told = this.#told(response, base, await this.#content(response))
-    const location = isMinted ? webUrl(response.headers.get('location'), base) : null
-    const all = [told?.url ?? null, ...announced, location]
-    const urls = new Map<string, URL>()
-    for (const url of all) {
-      if (url !== null && this.#isAllowed(url, base)) urls.set(url.href, url)
-    }
-    const only = urls.size === 1
-    return [...urls.values()].map(url => {
-      const isTold = only || url.href === told?.url?.href
-      const expiresAtMs = isTold ? (told?.expiresAtMs ?? null) : null
-      this.add(url, expiresAtMs)
-      return { link: url.href, expiresAtMs }
-    })
-  }
-
   #announced(response: Response, base: URL): URL[] {
     const { origins, adapter } = this.#options
     const { linkRelation } = adapter
@@ -100,61 +71,19 @@ export class KnownLinks {
     const field = response.headers.get('link')
     if (linkRelation === undefined || this.#reader === null) return announced.map(toUrl)
     const related = this.#reader.targets(field, base, linkRelation).map(toUrl)
-    return [...announced.map(toUrl), ...related.filter(url => this.#isAllowed(url, base))]
+    return [...announced.map(toUrl), ...related.filter(url => this.isAllowed(url, base))]
   }
 
-  /** What the content says, at the places that the adapter names or our own server uses. */
-  #told(response: Response, base: URL, content: unknown) {
-    const { linkPointer, expiresPointer } = this.#options.adapter
-    const link = atPointer(content, linkPointer ?? '/link')
-    const url = typeof link === 'string' ? webUrl(link, base) : null
-    const isMeant = linkPointer !== undefined || (url !== null && this.has(url))
-    if (url === null || !isMeant) return null
-    const sentMs = httpDateMs(response.headers.get('date') ?? '')
-    const endMs = toMs(atPointer(content, expiresPointer ?? '/expires'))
-    if (endMs === null) return { url, expiresAtMs: null }
-    const nowMs = this.#options.clock.now()
-    return { url, expiresAtMs: sentMs === null ? endMs : nowMs + endMs - sentMs }
-  }
-
-  async #content(response: Response): Promise<unknown> {
-    const type = response.headers.get('content-type') ?? ''
-    const text = await readText(response, this.#options.bodyLimitBytes)
-    return /[/+]json\b/i.test(type) && text !== null ? parseJson(text) : undefined
-  }
-
-  #isAllowed(url: URL, base: URL): boolean {
+  /** Whether a link may lead there from a page. */
+  isAllowed(url: URL, base: URL): boolean {
     const { origins } = this.#options
-    return resolvePoeLinks(formatPoeLinks([url.href]), base, { origins }).length > 0
+    if (origins === 'any' || url.origin === base.origin) return true
+    return origins.some(origin => new URL(origin).origin === url.origin)
   }
-}
-
-/**
- * The member of a JSON value that a pointer names.
- *
- * @returns `undefined` where there is none
- * @see RFC 6901
- */
-export function atPointer(value: unknown, pointer: string): unknown {
-  if (pointer === '') return value
-  if (!pointer.startsWith('/')) return undefined
-  let at = value
-  for (const step of pointer.slice(1).split('/')) {
-    const name = step.replaceAll('~1', '/').replaceAll('~0', '~')
-    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, name)) return undefined
-    at = (at as Record<string, unknown>)[name]
-  }
-  return at
-}
-
-/** A date as text, or seconds since the epoch. */
-function toMs(value: unknown): number | null {
-  const ms = typeof value === 'number' ? value * 1_000 : Date.parse(String(value))
-  return Number.isFinite(ms) ? ms : null
 }
 
 /** Where the answer came from, after redirects. */
-function finalUrl(response: Response, asked: URL): URL {
+export function finalUrl(response: Response, asked: URL): URL {
   return response.url === '' ? asked : new URL(response.url)
 }
 

@@ -1,9 +1,9 @@
 /**
- * What the client can be told, checked once and completed with its defaults.
+ * What the client can be told, and the check of it.
  */
-import { type ClientClock, systemClock } from './clock.js'
+import type { ClientClock } from './clock.js'
 import type { Journal } from './journal.js'
-import type { PostOutcome, Refused, Unknown } from './outcome.js'
+import type { Refused, Unknown } from './outcome.js'
 
 /** Anything that is called like `fetch`. */
 export type FetchLike = (input: string | URL | Request, init?: RequestInit) => Promise<Response>
@@ -208,41 +208,9 @@ const CHECKS: Readonly<Record<keyof ClientOptions, (value: unknown) => boolean>>
 }
 
 /**
- * Checks options and completes them.
- *
- * @throws TypeError for a name that there is not, or a value that cannot be meant
- */
-export function resolveOptions(options: ClientOptions): ResolvedOptions {
-  checkOptions(options)
-  const given = Object.fromEntries(
-    Object.entries(options).filter(([, value]) => value !== undefined),
-  ) as ClientOptions
-  return Object.freeze({
-    tries: 5,
-    timeoutMs: 30_000,
-    totalMs: 120_000,
-    fetch: (input: string | URL | Request, init?: RequestInit) => fetch(input, init),
-    init: {},
-    baseMs: 300,
-    capMs: 30_000,
-    maxRetryAfterMs: given.totalMs ?? 120_000,
-    origins: [],
-    crossOrigin: false,
-    bodyLimitBytes: 16 * 1024 * 1024,
-    adapter: {},
-    keyFormat: 'structured',
-    uriBase: 'urn:post-once-exactly:',
-    retryUnsent: false,
-    clock: systemClock,
-    random: Math.random,
-    ...given,
-  })
-}
-
-/**
  * Checks those options that are there.
  *
- * @throws TypeError as {@link resolveOptions} does
+ * @throws TypeError for a name that there is not, or a value that cannot be meant
  */
 export function checkOptions(options: SendOptions): void {
   for (const [name, value] of Object.entries(options)) {
@@ -252,11 +220,6 @@ export function checkOptions(options: SendOptions): void {
       throw new TypeError(`The option '${name}' cannot be ${describe(value)}`)
     }
   }
-}
-
-/** Whether an outcome is one that `onGiveUp` hears of. */
-export function isGivenUp(outcome: PostOutcome): outcome is Unknown | Refused {
-  return outcome.outcome === 'unknown' || (outcome.outcome === 'refused' && outcome.status === null)
 }
 
 function describe(value: unknown): string {

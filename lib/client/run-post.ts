@@ -71,7 +71,8 @@ async function tryOnce(sending: Sending): Promise<LastWord> {
 async function judge(sending: Sending, last: LastWord, hops: number): Promise<Verdict> {
   const { response, cause } = last
   const { adapter } = sending.options
-  const rules = { door: sending.door, ...adapter }
+  const { provesNotSent } = sending.means.parts
+  const rules = { door: sending.door, provesNotSent, ...adapter }
   const judgement = classify(response ?? cause, sending, rules)
   sending.note(judgement)
   switch (judgement.action) {

@@ -5,8 +5,10 @@
  */
 import { formatPoe } from '../protocols/poe/field.js'
 import type { Payload } from './body.js'
+import type { Parts } from './core.js'
 import type { JournalHold } from './journal.js'
 import type { Door, Judgement } from './judge.js'
+import type { KnownLinks } from './known-links.js'
 import type { LinkReader, ResolvedOptions, SendOptions } from './options.js'
 import { within } from './timing.js'
 
@@ -32,11 +34,8 @@ export interface Order {
 /** What a client is made of, as its parts need it. */
 export interface Means {
   readonly options: ResolvedOptions
-  readonly links: LinkReader | null
-  /** Whether a URL is known to be a POE resource. */
-  readonly isPoe: (url: URL) => boolean
-  /** Learns the links that an answer announces. */
-  readonly learn: (response: Response, url: URL) => void
+  readonly parts: Pick<Parts, 'links' | 'provesNotSent'>
+  readonly known: KnownLinks
 }
 
 /** The state of one POST. */
@@ -76,7 +75,7 @@ export class Sending {
 
   /** How `Link` is read, where it is. */
   get links(): LinkReader | null {
-    return this.means.links
+    return this.means.parts.links
   }
 
   /** The same POST with its time begun anew, to get its result once more. */
@@ -108,7 +107,7 @@ export class Sending {
 
   /** Goes on at another URL; what was sent to the one before did not take effect there. */
   async redirect(target: URL): Promise<void> {
-    const isNamed = this.means.isPoe(target)
+    const isNamed = this.means.known.has(target)
     const isRepeatable = isNamed || this.order.idempotencyKey !== null
     await this.order.hold?.pin(target.href, isRepeatable)
     this.link = target
@@ -161,7 +160,7 @@ export class Sending {
     const response = await within(clock, timeoutMs, this.order.signal, signal =>
       fetch(url.href, { ...base, ...this.order.init, ...init, signal }),
     )
-    this.means.learn(response, url)
+    this.means.known.learn(response, url)
     return response
   }
 }

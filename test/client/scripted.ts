@@ -3,7 +3,7 @@
  * what was asked, and it can fall silent, so that a fake clock decides.
  */
 import { type ClientOptions, createClient, type PoeClient } from 'post-once-exactly/client'
-import { createClient as createBrowserClient } from 'post-once-exactly/client/browser'
+import { createClient as createBrowserClient } from 'post-once-exactly/client/browser/journal'
 import { type FakeClock, fakeClock } from 'post-once-exactly/testing'
 
 /** One answer, an error to throw, or silence until the try ends. */

@@ -1,0 +1,36 @@
+/**
+ * The options' defaults, each in this one place.
+ */
+import { systemClock } from './clock.js'
+import type { ClientOptions, ResolvedOptions } from './options.js'
+
+/**
+ * Completes options; `undefined` is as if absent.
+ *
+ * @param options - checked already, where they are checked
+ */
+export function withDefaults(options: ClientOptions): ResolvedOptions {
+  const given = Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as ClientOptions
+  return Object.freeze({
+    tries: 5,
+    timeoutMs: 30_000,
+    totalMs: 120_000,
+    fetch: (input: string | URL | Request, init?: RequestInit) => fetch(input, init),
+    init: {},
+    baseMs: 300,
+    capMs: 30_000,
+    maxRetryAfterMs: given.totalMs ?? 120_000,
+    origins: [],
+    crossOrigin: false,
+    bodyLimitBytes: 16 * 1024 * 1024,
+    adapter: {},
+    keyFormat: 'structured',
+    uriBase: 'urn:post-once-exactly:',
+    retryUnsent: false,
+    clock: systemClock,
+    random: Math.random,
+    ...given,
+  })
+}

@@ -1,0 +1,85 @@
+/**
+ * The links of a page: those that its fields announce, and those that its content names.
+ *
+ * @see POE draft 3; RFC 6901
+ */
+import { parseJson, readText, webUrl } from './answer.js'
+import type { PoeCore } from './core.js'
+import { httpDateMs } from './delay.js'
+import { type FoundLink, finalUrl } from './known-links.js'
+
+/**
+ * Learns the links of a page, from its fields and, where it is JSON, from its content.
+ *
+ * @param client - who learns them
+ * @param response - the page; its content is read
+ * @param asked - what was asked for
+ * @param isMinted - the page answered an empty POST, so that its `Location` is a link too
+ * @returns the links, the one that the content names first
+ */
+export async function findLinks(
+  client: PoeCore,
+  response: Response,
+  asked: URL,
+  isMinted: boolean,
+): Promise<readonly FoundLink[]> {
+  const { known } = client
+  const base = finalUrl(response, asked)
+  const announced = known.learn(response, asked)
+  const told = toldBy(client, response, base, await contentOf(client, response))
+  const location = isMinted ? webUrl(response.headers.get('location'), base) : null
+  const urls = new Map<string, URL>()
+  for (const url of [told?.url ?? null, ...announced, location]) {
+    if (url !== null && known.isAllowed(url, base)) urls.set(url.href, url)
+  }
+  const only = urls.size === 1
+  return [...urls.values()].map(url => {
+    const isTold = only || url.href === told?.url.href
+    const expiresAtMs = isTold ? (told?.expiresAtMs ?? null) : null
+    known.add(url, expiresAtMs)
+    return { link: url.href, expiresAtMs }
+  })
+}
+
+/** What the content says, at the places that the adapter names or our own server uses. */
+function toldBy({ options, known }: PoeCore, response: Response, base: URL, content: unknown) {
+  const { linkPointer, expiresPointer } = options.adapter
+  const link = atPointer(content, linkPointer ?? '/link')
+  const url = typeof link === 'string' ? webUrl(link, base) : null
+  const isMeant = linkPointer !== undefined || (url !== null && known.has(url))
+  if (url === null || !isMeant) return null
+  const sentMs = httpDateMs(response.headers.get('date') ?? '')
+  const endMs = toMs(atPointer(content, expiresPointer ?? '/expires'))
+  if (endMs === null) return { url, expiresAtMs: null }
+  return { url, expiresAtMs: sentMs === null ? endMs : options.clock.now() + endMs - sentMs }
+}
+
+async function contentOf({ options }: PoeCore, response: Response): Promise<unknown> {
+  const type = response.headers.get('content-type') ?? ''
+  const text = await readText(response, options.bodyLimitBytes)
+  return /[/+]json\b/i.test(type) && text !== null ? parseJson(text) : undefined
+}
+
+/**
+ * The member of a JSON value that a pointer names.
+ *
+ * @returns `undefined` where there is none
+ * @see RFC 6901
+ */
+function atPointer(value: unknown, pointer: string): unknown {
+  if (pointer === '') return value
+  if (!pointer.startsWith('/')) return undefined
+  let at = value
+  for (const step of pointer.slice(1).split('/')) {
+    const name = step.replaceAll('~1', '/').replaceAll('~0', '~')
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, name)) return undefined
+    at = (at as Record<string, unknown>)[name]
+  }
+  return at
+}
+
+/** A date as text, or seconds since the epoch. */
+function toMs(value: unknown): number | null {
+  const ms = typeof value === 'number' ? value * 1_000 : Date.parse(String(value))
+  return Number.isFinite(ms) ? ms : null
+}

@@ -1,0 +1,26 @@
+/**
+ * The content of a POST as browsers have it: what `fetch` takes, and plain objects. No generators,
+ * and no limit but the page's memory.
+ *
+ * @see POE draft 5
+ */
+import type { Payload, PostBody } from './body.js'
+
+/**
+ * Fixes the content of a POST.
+ *
+ * @throws TypeError for a stream that was read already, and for what is no content
+ */
+export async function prepareSimply(body: PostBody): Promise<Payload> {
+  if (body === null || body === undefined) return { content: null, type: null }
+  if (typeof body === 'function')
+    return { content: async () => (await body()) as BodyInit, type: null }
+  const isPlain = Array.isArray(body) || Object.getPrototypeOf(body) === Object.prototype
+  const json = isPlain ? { headers: { 'content-type': 'application/json' } } : {}
+  const source =
+    body instanceof Request
+      ? body
+      : new Response(isPlain ? JSON.stringify(body) : (body as BodyInit), json)
+  const content = new Uint8Array(await source.arrayBuffer())
+  return { content, type: source.headers.get('content-type') }
+}
