@@ -152,7 +152,8 @@ describe('fileJournal', () => {
 
     beforeEach(async () => {
       const journal = await place.open()
-      for (const id of ['one', 'two', 'three']) await journal.begin(entryOf(id))
+      const small = { link: 'https://a.example', body: new Uint8Array(), headers: [] }
+      for (const id of ['one', 'two', 'three']) await journal.begin(entryOf(id, small))
       await journal.close()
       whole = await readFile(place.path)
       lines = whole

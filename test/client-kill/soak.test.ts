@@ -11,7 +11,7 @@ describe('a soak of the client', function () {
   })
 
   it('[CL-17] leaves a journal that is small', async () => {
-    const { faults, ...figures } = await runSoak(600, true)
+    const { faults, ...figures } = await runSoak(400, true)
     expect(faults, JSON.stringify(figures)).to.deep.equal([])
     expect(figures.journalMost).to.be.above(0)
   })
