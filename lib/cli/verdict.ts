@@ -201,9 +201,6 @@ function advice(outcome: PostOutcome, journal: string | null): string | null {
     case 'gone':
       return 'Give the page, not the link, to get a fresh link.'
     case 'refused':
-      if (outcome.reason === 'not-sent' && journal !== null) {
-        return `The journal keeps it: poe resume --journal ${journal}`
-      }
       return outcome.reason === 'answered'
         ? 'The link can still be used: mend it, and repeat.'
         : null

@@ -6,9 +6,11 @@
  */
 import { preparePayload } from './body.js'
 import { PoeClient } from './client.js'
+import { followPost } from './follow-post.js'
+import { classifyAny } from './judge-keyed.js'
 import { type ClientOptions, checkOptions } from './options.js'
 
-export type { PoeClient, RequestOptions, Resumed, ResumeOptions } from './client.js'
+export type { PoeClient, PostOptions, RequestOptions, Resumed, ResumeOptions } from './client.js'
 export { type IndexedDbJournalOptions, indexedDbJournal } from './indexed-db-journal.js'
 export type { Journal, JournalEntry, JournalHold } from './journal.js'
 export { LinkPool, type LinkPoolOptions, linkPool } from './pool.js'
@@ -25,7 +27,8 @@ export function createClient(options: ClientOptions = {}): PoeClient {
   return new PoeClient(options, {
     links: null,
     prepare: preparePayload,
-    provesNotSent: () => false,
+    classify: classifyAny,
+    follow: followPost,
     check: checkOptions,
   })
 }

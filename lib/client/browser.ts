@@ -6,22 +6,25 @@
  * @packageDocumentation
  */
 import { PoeCore } from './core.js'
+import { classify } from './judge.js'
 import type { ClientOptions } from './options.js'
 import { prepareSimply } from './simple-body.js'
 
 export type { Content, JsonObject, PostBody } from './body.js'
 export type { ClientClock } from './clock.js'
-export type { PoeCore, PostOptions } from './core.js'
+export type { CorePostOptions, PoeCore } from './core.js'
 export { type DelayOptions, delayFor, type WithFields } from './delay.js'
 export { ClientError, PostAborted } from './errors.js'
 export type { Journal, JournalEntry, JournalHold } from './journal.js'
 export {
   type Answer,
   classify,
-  type Door,
+  type Ending,
   type Judgement,
   type JudgeRules,
+  type Knowledge,
   type Past,
+  type Step,
 } from './judge.js'
 export type { FoundLink } from './known-links.js'
 export type {
@@ -54,7 +57,9 @@ export function createClient(options: Omit<ClientOptions, 'journal'> = {}): PoeC
   return new PoeCore(options, {
     links: null,
     prepare: prepareSimply,
-    provesNotSent: () => false,
+    classify,
+    // A browser hides every redirect of a POST.
+    follow: null,
     check: () => {},
   })
 }

@@ -1,22 +1,46 @@
 /**
- * The whole client: besides sending, it finds links in pages, mints them, and resumes what a journal
- * holds.
+ * The whole client: besides sending, it finds links in pages, mints them, and resumes what a
+ * journal holds.
  *
  * @see POE draft 2, 3
  */
 import { discard } from './answer.js'
-import { type Payload, payloadBytes } from './body.js'
-import { PoeCore, settle } from './core.js'
+import { type Payload, type PostBody, payloadBytes } from './body.js'
+import { type CorePostOptions, type Parts, PoeCore } from './core.js'
 import { delayFor, retryAfterMs } from './delay.js'
-import { ClientError } from './errors.js'
+import { ClientError, PostAborted } from './errors.js'
 import { type JournalEntry, type JournalHold, journalHeaders } from './journal.js'
 import type { FoundLink } from './known-links.js'
-import { isSettled } from './ledger.js'
-import type { SendOptions } from './options.js'
+import { isSettled, Ledger, provesNothingSent } from './ledger.js'
+import { withLogin } from './login.js'
+import type { ClientOptions, SendOptions } from './options.js'
 import type { PostOutcome } from './outcome.js'
 import { findLinks } from './page-links.js'
-import { commonFields, type Order, toFields } from './sending.js'
+import { commonFields, type Fields, type Order, toFields } from './sending.js'
 import { within } from './timing.js'
+
+/** Options of one POST. */
+export interface PostOptions extends CorePostOptions {
+  /**
+   * For servers with `Idempotency-Key`: a key of your own, or `true` for a fresh one. It is made
+   * before the first byte and goes with every try.
+   */
+  readonly idempotencyKey?: string | true
+  /**
+   * Called, and waited for, with the outcome, before its entry leaves the journal: what is noted
+   * here is noted at least once, whatever dies.
+   */
+  readonly onOutcome?: (outcome: PostOutcome) => void | Promise<void>
+  /**
+   * Called, and waited for, before the first byte leaves, with what is needed to go on after a
+   * crash.
+   */
+  readonly onStart?: (start: {
+    readonly id: string
+    readonly link: string
+    readonly idempotencyKey: string | null
+  }) => void | Promise<void>
+}
 
 /** Options of `links` and `mint`. */
 export interface RequestOptions {
@@ -43,6 +67,97 @@ export interface Resumed {
  * @see POE draft 2, 5
  */
 export class PoeClient extends PoeCore {
+  readonly #ledger = new Ledger()
+
+  /** @internal */
+  constructor(options: ClientOptions, parts: Parts) {
+    const { fetch = globalThis.fetch, authenticate } = options
+    super(
+      authenticate === undefined ? options : { ...options, fetch: withLogin(fetch, authenticate) },
+      parts,
+    )
+  }
+
+  /**
+   * Sends a POST so that it takes effect once, and tells how it ended.
+   *
+   * What is at `link` must be a POE resource, or answer with a 307 to one; calling this says so.
+   * With `idempotencyKey` it may be any resource of a server that knows such keys. Tries are
+   * byte-identical. Where the same content is under way to the same link already, the two calls
+   * share one send.
+   *
+   * @param link - an absolute http or https URL (in a page: relative to it)
+   * @param body - the content; what can be read once is buffered up to `bodyLimitBytes`
+   * @param options - see {@link PostOptions}
+   * @returns the outcome; whatever a server or network does ends in one
+   * @throws PostAborted `ERR_POE_ABORTED` where the signal aborts
+   * @throws ClientError `ERR_POE_LINK_BUSY`, `ERR_POE_BODY_ONCE`, `ERR_POE_BODY_TOO_LARGE`,
+   *   `ERR_POE_JOURNAL`: nothing was sent by this call
+   * @throws TypeError for arguments that cannot be meant
+   * @see POE draft 2, 5, 8
+   */
+  override async post(
+    link: string | URL,
+    body?: PostBody,
+    options: PostOptions = {},
+  ): Promise<PostOutcome> {
+    return await this.#post(this.target(link), body, options, {})
+  }
+
+  async #post(
+    url: URL,
+    body: PostBody,
+    options: PostOptions,
+    init: RequestInit,
+  ): Promise<PostOutcome> {
+    const { headers, signal, idempotencyKey, expiresAtMs, onStart, onOutcome, ...limits } = options
+    const { check, prepare } = this.parts
+    check(limits)
+    const payload = await prepare(body, this.options.bodyLimitBytes)
+    const key = idempotencyKey === true ? crypto.randomUUID() : (idempotencyKey ?? null)
+    const name = key === null ? url.href : `key ${key}`
+    const precedent = this.#ledger.precedent(name, payload)
+    if (precedent.running !== null) return await shared(precedent.running, signal, url)
+    const order = {
+      link: url,
+      payload,
+      headers: this.#postHeaders(headers, key),
+      idempotencyKey: key,
+      expiresAtMs: expiresAtMs ?? this.known.expiresAtMs(url),
+      isRepeatable: true,
+      isResumed: precedent.isOpen,
+      hold: null,
+      limits,
+      init,
+      signal,
+    }
+    const running = this.#begin(order, options)
+    this.#ledger.enter(name, payload, running)
+    return await running
+  }
+
+  /**
+   * `fetch` that knows links: adds `POE: 1`, learns from every answer, and sends a POST to a known
+   * link so that it takes effect once. Use it wherever a `fetch` can be given.
+   *
+   * A POST that took effect gives its answer, also where an earlier try had it; one whose answer
+   * is not kept gives 204. A refusal gives the refusal.
+   *
+   * @throws ClientError `ERR_POE_UNKNOWN_OUTCOME`, its `cause` the outcome, where it cannot be told
+   * @throws what `fetch` throws
+   */
+  readonly fetch = async (
+    input: string | URL | Request,
+    init: RequestInit = {},
+  ): Promise<Response> => {
+    const request = new Request(input, init)
+    const url = new URL(request.url)
+    if (request.method === 'POST' && this.known.has(url)) {
+      return toResponse(await this.#postRequest(url, request, init))
+    }
+    return await this.#plain(url, request)
+  }
+
   /**
    * Gets a page and tells the links that it announces, those of its JSON content included.
    *
@@ -128,12 +243,30 @@ export class PoeClient extends PoeCore {
     }
   }
 
-  /**
-   * The content is fixed here, so that what is resumed is what was sent.
-   *
-   * @internal
-   */
-  override async hold(order: Order, id: string): Promise<Order> {
+  async #begin(
+    order: Order,
+    { onStart, onOutcome }: Pick<PostOptions, 'onStart' | 'onOutcome'>,
+  ): Promise<PostOutcome> {
+    const { link, idempotencyKey, signal } = order
+    if (signal?.aborted === true) throw abortedBefore(signal, link)
+    const id = crypto.randomUUID()
+    const held = await this.#enterJournal(order, id)
+    let isOver = true
+    try {
+      await onStart?.({ id, link: link.href, idempotencyKey })
+      isOver = false
+      const outcome = await this.send(held)
+      await onOutcome?.(outcome)
+      await settle(held.hold, isSettled(outcome))
+      return outcome
+    } catch (error) {
+      await settle(held.hold, isOver || provesNothingSent(error))
+      throw error
+    }
+  }
+
+  /** The content is fixed here, so that what is resumed is what was sent. */
+  async #enterJournal(order: Order, id: string): Promise<Order> {
     const { journal, bodyLimitBytes, clock } = this.options
     if (journal === undefined) return order
     const { bytes, type } = await payloadBytes(order.payload, bodyLimitBytes)
@@ -193,6 +326,43 @@ export class PoeClient extends PoeCore {
       return error
     }
   }
+
+  #postHeaders(given: HeadersInit | undefined, key: string | null): Fields {
+    const headers = toFields(given)
+    if (key === null) return headers
+    if (!/^[\x20-\x7e]+$/.test(key)) throw new TypeError('A key is made of ASCII characters')
+    return {
+      ...headers,
+      'idempotency-key': this.options.keyFormat === 'plain' ? key : quoted(key),
+    }
+  }
+
+  async #postRequest(url: URL, request: Request, init: RequestInit): Promise<PostOutcome> {
+    const { headers, signal, credentials, mode } = request
+    const { body: _body, headers: _headers, method: _method, ...more } = init
+    return await this.#post(url, request, { headers, signal }, { credentials, mode, ...more })
+  }
+
+  async #plain(url: URL, request: Request): Promise<Response> {
+    const headers = { ...(await commonFields(this.options, url)), ...toFields(request.headers) }
+    const { fetch, init, retryUnsent, tries, clock } = this.options
+    for (let attempt = 1; ; attempt += 1) {
+      const one = new Request(retryUnsent ? request.clone() : request, { headers })
+      try {
+        const response = await fetch(one, init)
+        this.known.learn(response, url)
+        return response
+      } catch (error) {
+        if (!retryUnsent || attempt >= tries || mayBeSent(this.parts, error)) throw error
+        await clock.sleep(delayFor(attempt, null, this.options), request.signal)
+      }
+    }
+  }
+}
+
+/** A request that nobody vouched for is repeated only where no server can have seen it. */
+function mayBeSent({ classify }: Parts, error: unknown): boolean {
+  return classify(error, {}, {}).mayHaveArrived
 }
 
 function mayPass(response: Response): boolean {
@@ -204,4 +374,68 @@ function noLinks(url: URL, last: unknown): unknown {
   const { status } = last
   const help = status === 401 || status === 403 ? ' Does it need a login?' : ''
   return new ClientError('ERR_POE_NO_LINK_FOUND', `${url.href} answered ${status}.${help}`)
+}
+
+/**
+ * How the POST ended is told whether or not the journal can still be written: an entry that stays
+ * is resumed once more, which is harmless.
+ */
+async function settle(hold: JournalHold | null, isOver: boolean): Promise<void> {
+  await (isOver ? hold?.done() : hold?.leave())?.catch(() => {})
+}
+
+/** A second caller waits for the same send; only its waiting ends with its signal. */
+async function shared(
+  running: Promise<PostOutcome>,
+  signal: AbortSignal | undefined,
+  link: URL,
+): Promise<PostOutcome> {
+  if (signal === undefined) return await running
+  let stop = () => {}
+  const aborted = new Promise<never>((_resolve, reject) => {
+    const state = { isUnknown: true, link: link.href, attempts: 0 }
+    stop = () => reject(new PostAborted(signal.reason, state))
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    return await Promise.race([running, aborted])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+function abortedBefore(signal: AbortSignal, link: URL): PostAborted {
+  return new PostAborted(signal.reason, { isUnknown: false, link: link.href, attempts: 0 })
+}
+
+/** A Structured Field string. @see RFC 9651 4.1.6 */
+function quoted(key: string): string {
+  return `"${key.replaceAll(/["\\]/g, '\\$&')}"`
+}
+
+function toResponse(outcome: PostOutcome): Response {
+  switch (outcome.outcome) {
+    case 'accepted':
+    case 'accepted-earlier':
+      return outcome.response ?? withoutContent(outcome.location)
+    case 'used-before':
+      return outcome.refusal
+    case 'gone':
+      return outcome.response ?? new Response(null, { status: 410 })
+    case 'refused':
+      if (outcome.response === null) throw outcome.cause
+      return outcome.response
+    case 'unknown':
+      throw new ClientError(
+        'ERR_POE_UNKNOWN_OUTCOME',
+        'It cannot be told whether the POST took effect.',
+        { cause: outcome },
+      )
+  }
+}
+
+function withoutContent(location: string | null): Response {
+  const headers: Record<string, string> = location === null ? {} : { location }
+  return new Response(null, { status: 204, headers })
 }

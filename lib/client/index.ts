@@ -5,19 +5,30 @@
  */
 import { preparePayload } from './body.js'
 import { PoeClient } from './client.js'
-import { type Judgement, type JudgeRules, classify as judge, type Past } from './judge.js'
+import { followPost } from './follow-post.js'
+import type { Judgement, Past } from './judge.js'
+import { type AnyRules, classifyAny } from './judge-keyed.js'
 import { linkReader } from './node/link-field.js'
 import { type ClientOptions, checkOptions } from './options.js'
 import { provesNotSent } from './reach.js'
 
 export type { Content, JsonObject, PostBody } from './body.js'
-export type { PoeClient, RequestOptions, Resumed, ResumeOptions } from './client.js'
+export type { PoeClient, PostOptions, RequestOptions, Resumed, ResumeOptions } from './client.js'
 export type { ClientClock } from './clock.js'
-export type { PoeCore, PostOptions } from './core.js'
+export type { CorePostOptions, PoeCore } from './core.js'
 export { type DelayOptions, delayFor, type WithFields } from './delay.js'
 export { ClientError, PostAborted } from './errors.js'
 export type { Journal, JournalEntry, JournalHold } from './journal.js'
-export type { Answer, Door, Judgement, JudgeRules, Past } from './judge.js'
+export type {
+  Answer,
+  Ending,
+  Judgement,
+  JudgeRules,
+  Knowledge,
+  Past,
+  Step,
+} from './judge.js'
+export type { AnyRules, Door } from './judge-keyed.js'
 export type { FoundLink } from './known-links.js'
 export { type FileJournalOptions, fileJournal } from './node/file-journal.js'
 export type {
@@ -52,22 +63,23 @@ export function createClient(options: ClientOptions = {}): PoeClient {
   return new PoeClient(options, {
     links: linkReader,
     prepare: preparePayload,
-    provesNotSent,
+    classify,
+    follow: followPost,
     check: checkOptions,
   })
 }
 
 /**
- * Judges one answer to a POST that can be sent again: to a POE link, or with an
- * `Idempotency-Key`. For retry helpers of your own; `createClient` does all of it.
+ * Judges one answer to a POST that can be sent again: at a POE link, or with an `Idempotency-Key`.
+ * For retry helpers of your own; `createClient` does all of it.
  *
  * @param answer - the `Response`, or what `fetch` threw
  * @param past - what is known of the tries before; pass `mayHaveArrived` on from judgement to
  *   judgement
- * @param rules - see {@link JudgeRules}
+ * @param rules - see {@link AnyRules}; Node's own errors are known
  * @returns what to do
- * @see POE draft 2, 5
+ * @see POE draft 2, 5; draft-ietf-httpapi-idempotency-key-header-07 2.6
  */
-export function classify(answer: unknown, past: Past = {}, rules: JudgeRules = {}): Judgement {
-  return judge(answer, past, { provesNotSent, ...rules })
+export function classify(answer: unknown, past: Past = {}, rules: AnyRules = {}): Judgement {
+  return classifyAny(answer, past, { provesNotSent, ...rules })
 }

@@ -1,12 +1,9 @@
 /**
  * The client's judgement: what one answer, or the lack of one, says about a POST. Pure.
  *
- * @see POE draft 2, 5; draft-ietf-httpapi-idempotency-key-header-07 2.6
+ * @see POE draft 2, 5
  */
 import type { WithFields } from './delay.js'
-
-/** What names the operation: a POE link, or an `Idempotency-Key`. */
-export type Door = 'poe' | 'idempotency-key'
 
 /** What is known of the tries before this answer. */
 export interface Past {
@@ -18,12 +15,6 @@ export interface Past {
 
 /** How {@link classify} judges. */
 export interface JudgeRules {
-  /**
-   * What names the operation.
-   *
-   * @defaultValue 'poe'
-   */
-  readonly door?: Door
   /**
    * Statuses besides 405 by which the server says that a link was used; they prove nothing. For
    * servers that are like POE and not the draft.
@@ -61,10 +52,21 @@ export interface Answer extends WithFields {
  * - `ask`: nothing is proven; ask the link by GET what became of it.
  * - `follow`: a 307 or 308; send the same to its `Location`, on the same origin only.
  */
-export type Judgement = (
-  | { readonly action: 'stop'; readonly outcome: 'accepted' | 'refused' | 'gone' | 'unknown' }
-  | { readonly action: 'retry' | 'prove' | 'ask' | 'follow' }
-) & {
+export type Judgement = (Ending | Step) & Knowledge
+
+/** It is over. */
+export interface Ending {
+  readonly action: 'stop'
+  readonly outcome: 'accepted' | 'refused' | 'gone' | 'unknown'
+}
+
+/** It is not over. */
+export interface Step {
+  readonly action: 'retry' | 'prove' | 'ask' | 'follow'
+}
+
+/** What is known of the tries by now. */
+export interface Knowledge {
   /** Whether a try may have taken effect by now. */
   readonly mayHaveArrived: boolean
   /** Whether a try may still be on its way, so that what the link says now can change. */
@@ -81,8 +83,8 @@ const NOT_RUN = new Set([425, 429])
 const LOST_BEYOND = new Set([408, 502, 503, 504])
 
 /**
- * Judges one answer to a POST that can be sent again: to a POE link, or with an
- * `Idempotency-Key`. For retry helpers of your own; `createClient` does all of it.
+ * Judges one answer to a POST at a POE link. For retry helpers of your own; `createClient` does all
+ * of it.
  *
  * @param answer - the `Response`, or what `fetch` threw
  * @param past - what is known of the tries before; pass `mayHaveArrived` on from judgement to
@@ -93,9 +95,24 @@ const LOST_BEYOND = new Set([408, 502, 503, 504])
  */
 export function classify(answer: unknown, past: Past = {}, rules: JudgeRules = {}): Judgement {
   if (!isAnswer(answer)) {
-    return rules.provesNotSent?.(answer) === true ? again(past) : adrift(past)
+    return rules.provesNotSent?.(answer) === true ? next('retry', past) : adrift(past)
   }
-  return judge(answer, past, rules)
+  const { status, type } = answer
+  if (status >= 200 && status < 300) {
+    return rules.isSuccess?.(answer) === false ? refused(past) : end('accepted')
+  }
+  if (status === 303) return end('accepted')
+  if (status === 307 || status === 308) return next('follow', past)
+  // Zero is the status of a redirect that a browser hides.
+  if (status < 400 || type === 'opaqueredirect') return next('ask', past, { mayHaveArrived: true })
+  if (rules.usedStatuses?.includes(status)) return doubtful(past)
+  if (NOT_RUN.has(status)) return next('retry', past)
+  if (LOST_BEYOND.has(status)) return adrift(past)
+  if (status >= 500) return next('ask', past, { mayHaveArrived: true })
+  if (status === 409 && answer.headers.get('retry-after') !== null) return busy(past)
+  if (status === 405) return next('prove', past)
+  if (status === 404 || status === 410) return end(isOpen(past) ? 'unknown' : 'gone')
+  return refused(past)
 }
 
 /**
@@ -108,85 +125,42 @@ export function isAboutContent(status: number): boolean {
   return ABOUT_CONTENT.has(status)
 }
 
-function judge(answer: Answer, past: Past, rules: JudgeRules): Judgement {
-  const { status } = answer
-  if (answer.type === 'opaqueredirect') return ask(past, true)
-  if (status >= 200 && status < 300) {
-    const isSuccess = rules.isSuccess?.(answer) ?? true
-    return isSuccess ? stop('accepted', true) : refused(status, past, rules)
-  }
-  if (status === 303) return stop('accepted', true)
-  if (status === 307 || status === 308) return { action: 'follow', ...known(past) }
-  if (status < 400) return rules.door === 'idempotency-key' ? unproven(past) : ask(past, true)
-  if (rules.usedStatuses?.includes(status)) return doubtful(past)
-  if (NOT_RUN.has(status)) return again(past)
-  if (LOST_BEYOND.has(status)) return adrift(past)
-  if (status >= 500) return rules.door === 'idempotency-key' ? adrift(past) : ask(past, true)
-  if (status === 409 && isWaiting(answer, rules)) return { ...again(past), isBusy: true }
-  if (status === 405) return rules.door === 'idempotency-key' ? doubtful(past) : prove(past)
-  if (status === 404 || status === 410) return gone(past)
-  return refused(status, past, rules)
+/** Another POST is under way: wait for it. */
+export function busy(past: Past): Judgement {
+  return next('retry', past, { isBusy: true })
 }
 
-function refused(status: number, past: Past, rules: JudgeRules): Judgement {
-  if (!isOpen(past)) return stop('refused', false)
-  if (rules.door !== 'idempotency-key') return ask(past, past.mayHaveArrived ?? false)
-  return isAboutContent(status) || status === 409 ? stop('refused', false) : doubtful(past)
+/** A try may have taken effect, and may still be on its way. */
+export function adrift(past: Past): Judgement {
+  return next('retry', past, { mayHaveArrived: true, isAdrift: true })
 }
 
-function isWaiting(answer: Answer, rules: JudgeRules): boolean {
-  return rules.door === 'idempotency-key' || answer.headers.get('retry-after') !== null
+/** A refusal that proves nothing about the tries before. */
+export function doubtful(past: Past): Judgement {
+  return end(isOpen(past) ? 'unknown' : 'refused')
+}
+
+/** It is over. */
+export function end(outcome: Ending['outcome']): Judgement {
+  const mayHaveArrived = outcome === 'accepted' || outcome === 'unknown'
+  return { action: 'stop', outcome, mayHaveArrived, isAdrift: false, isBusy: false }
+}
+
+function next(action: Step['action'], past: Past, more: Partial<Knowledge> = {}): Judgement {
+  const { mayHaveArrived = false, wasBusy = false } = past
+  return { action, mayHaveArrived, isBusy: wasBusy, isAdrift: false, ...more }
+}
+
+function refused(past: Past): Judgement {
+  return isOpen(past) ? next('ask', past) : end('refused')
 }
 
 function isAnswer(answer: unknown): answer is Answer {
-  return (
-    typeof answer === 'object' &&
-    answer !== null &&
-    typeof (answer as { status?: unknown }).status === 'number' &&
-    typeof (answer as { headers?: { get?: unknown } }).headers?.get === 'function'
-  )
+  const { status, headers } = (answer ?? {}) as Partial<Answer>
+  return typeof status === 'number' && typeof headers?.get === 'function'
 }
 
 /** Whether the tries before leave open what happened. */
 function isOpen({ mayHaveArrived = false, wasBusy = false }: Past): boolean {
   return mayHaveArrived || wasBusy
-}
-
-function known({ mayHaveArrived = false, wasBusy = false }: Past) {
-  return { mayHaveArrived, isAdrift: false, isBusy: wasBusy }
-}
-
-function stop(
-  outcome: 'accepted' | 'refused' | 'gone' | 'unknown',
-  mayHaveArrived: boolean,
-): Judgement {
-  return { action: 'stop', outcome, mayHaveArrived, isAdrift: false, isBusy: false }
-}
-
-function gone(past: Past): Judgement {
-  return isOpen(past) ? stop('unknown', true) : stop('gone', false)
-}
-
-function doubtful(past: Past): Judgement {
-  return isOpen(past) ? stop('unknown', true) : stop('refused', false)
-}
-
-function unproven(past: Past): Judgement {
-  return { ...stop('unknown', true), isBusy: known(past).isBusy }
-}
-
-function again(past: Past): Judgement {
-  return { action: 'retry', ...known(past) }
-}
-
-function adrift(past: Past): Judgement {
-  return { action: 'retry', ...known(past), mayHaveArrived: true, isAdrift: true }
-}
-
-function ask(past: Past, mayHaveArrived: boolean): Judgement {
-  return { action: 'ask', ...known(past), mayHaveArrived }
-}
-
-function prove(past: Past): Judgement {
-  return { action: 'prove', ...known(past) }
 }

@@ -3,8 +3,8 @@
  *
  * @see POE draft 3
  */
-import { resolvePoeLinks } from '../protocols/poe/links.js'
 import type { LinkReader, ResolvedOptions } from './options.js'
+import { readLinks } from './read-links.js'
 
 /** How many links are remembered; the oldest go first. */
 const MOST_LINKS = 10_000
@@ -65,13 +65,12 @@ export class KnownLinks {
   }
 
   #announced(response: Response, base: URL): URL[] {
-    const { origins, adapter } = this.#options
-    const { linkRelation } = adapter
-    const announced = resolvePoeLinks(response.headers.get('poe-links'), base, { origins })
+    const { linkRelation } = this.#options.adapter
     const field = response.headers.get('link')
-    if (linkRelation === undefined || this.#reader === null) return announced.map(toUrl)
-    const related = this.#reader.targets(field, base, linkRelation).map(toUrl)
-    return [...announced.map(toUrl), ...related.filter(url => this.isAllowed(url, base))]
+    const related =
+      linkRelation === undefined ? [] : (this.#reader?.targets(field, base, linkRelation) ?? [])
+    const announced = readLinks(response.headers.get('poe-links'), base)
+    return [...announced, ...related].filter(url => this.isAllowed(url, base))
   }
 
   /** Whether a link may lead there from a page. */
@@ -85,8 +84,4 @@ export class KnownLinks {
 /** Where the answer came from, after redirects. */
 export function finalUrl(response: Response, asked: URL): URL {
   return response.url === '' ? asked : new URL(response.url)
-}
-
-function toUrl(href: string): URL {
-  return new URL(href)
 }

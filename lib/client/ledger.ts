@@ -54,7 +54,7 @@ export class Ledger {
       if (isOpen) this.#leaveOpen(name, payload)
     }
     running.then(
-      outcome => leave(outcome.outcome === 'unknown' && !outcome.isFinal),
+      outcome => leave(!isSettled(outcome)),
       error => leave(!provesNothingSent(error)),
     )
   }
@@ -70,7 +70,8 @@ export class Ledger {
   }
 }
 
-function provesNothingSent(error: unknown): boolean {
+/** Whether what a POST threw says that it did not take effect. */
+export function provesNothingSent(error: unknown): boolean {
   if (error instanceof PostAborted) return error.outcome === 'not-sent'
   return error instanceof ClientError
 }
@@ -78,9 +79,8 @@ function provesNothingSent(error: unknown): boolean {
 /**
  * Whether there is nothing more to do about a POST.
  *
- * @returns `false` where the same may be sent again to learn more, or for the first time
+ * @returns `false` where the same may be sent again to learn more
  */
 export function isSettled(outcome: PostOutcome): boolean {
-  if (outcome.outcome === 'unknown') return outcome.isFinal
-  return outcome.outcome !== 'refused' || outcome.status !== null
+  return outcome.outcome !== 'unknown' || outcome.isFinal
 }

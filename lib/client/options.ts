@@ -172,7 +172,7 @@ export interface LinkReader {
    */
   result(field: string | null, link: URL, uriBase: string): string | null
   /** Targets with a relation, as absolute URLs. */
-  targets(field: string | null, base: URL, relation: string): readonly string[]
+  targets(field: string | null, base: URL, relation: string): readonly URL[]
 }
 
 type Hooks = Pick<ClientOptions, 'onRetry' | 'onGiveUp' | 'authenticate' | 'headers' | 'journal'>

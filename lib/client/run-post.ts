@@ -15,14 +15,15 @@ import {
   usedBefore,
 } from './ending.js'
 import { type Finding, follow, inquire } from './inquiry.js'
-import { classify, isAboutContent } from './judge.js'
+import { isAboutContent } from './judge.js'
 import type { PostOutcome } from './outcome.js'
 import type { Sending } from './sending.js'
 
-const MOST_HOPS = 5
-
 /** Either how it ended, or that another try is to be made. */
-type Verdict = PostOutcome | 'retry'
+export type Verdict = PostOutcome | 'retry'
+
+/** Follows a redirect of a POST; `null` where it must not be followed. */
+export type FollowPost = (sending: Sending, last: LastWord, hops: number) => Promise<Verdict | null>
 
 /**
  * Sends, judges, waits and sends again.
@@ -46,21 +47,12 @@ export async function runPost(sending: Sending): Promise<PostOutcome> {
   }
 }
 
-async function tryOnce(sending: Sending): Promise<LastWord> {
-  const { options, order } = sending
+/** Sends once; an abort ends it all. */
+export async function tryOnce(sending: Sending): Promise<LastWord> {
   try {
-    const response = await sending.post()
-    const asksLogin = response.status === 401 || response.status === 407
-    if (!asksLogin || options.authenticate === undefined || sending.isLoggedIn) {
-      return { response, cause: null }
-    }
-    const login = await options.authenticate(response)
-    if (login === null) return { response, cause: null }
-    discard(response)
-    sending.logIn(login)
     return { response: await sending.post(), cause: null }
   } catch (cause) {
-    if (order.signal?.aborted === true) {
+    if (sending.order.signal?.aborted === true) {
       sending.mayHaveArrived = true
       throw cause
     }
@@ -68,12 +60,13 @@ async function tryOnce(sending: Sending): Promise<LastWord> {
   }
 }
 
-async function judge(sending: Sending, last: LastWord, hops: number): Promise<Verdict> {
+/** Judges what a try brought; `hops` counts the redirects that led to it. */
+export async function judge(sending: Sending, last: LastWord, hops: number): Promise<Verdict> {
   const { response, cause } = last
   const { adapter } = sending.options
-  const { provesNotSent } = sending.means.parts
-  const rules = { door: sending.door, provesNotSent, ...adapter }
-  const judgement = classify(response ?? cause, sending, rules)
+  const { door, means } = sending
+  const rules = { door, ...adapter }
+  const judgement = means.parts.classify(response ?? cause, sending, rules)
   sending.note(judgement)
   switch (judgement.action) {
     case 'stop':
@@ -81,10 +74,10 @@ async function judge(sending: Sending, last: LastWord, hops: number): Promise<Ve
     case 'retry':
       return afterLoss(sending, last)
     case 'follow':
-      return await goOn(sending, last, hops)
+      return (await means.parts.follow?.(sending, last, hops)) ?? notFollowed(sending, last)
     case 'prove':
       return await prove(sending, response as Response)
-    case 'ask':
+    default:
       return await ask(sending, response as Response)
   }
 }
@@ -110,27 +103,14 @@ function isLost(response: Response | null): boolean {
   return response?.status === 404 || response?.status === 410
 }
 
+function notFollowed(sending: Sending, last: LastWord): PostOutcome {
+  return sending.isOpen ? unknown(sending, last, 'unproven') : refused(sending, last, 'redirected')
+}
+
 /** Where a second try is not known to be safe, a lost answer is the end. */
 function afterLoss(sending: Sending, last: LastWord): Verdict {
   if (sending.isRepeatable || !sending.mayHaveArrived) return 'retry'
   return unknown(sending, last, 'not-repeatable')
-}
-
-/** Sends the same to the target of a 307 or 308, on an origin that is allowed only. */
-async function goOn(sending: Sending, last: LastWord, hops: number): Promise<Verdict> {
-  const target = locationOf(last.response as Response, sending.link)
-  if (target === null || hops >= MOST_HOPS || !isAllowed(sending, target)) {
-    if (sending.isOpen) return unknown(sending, last, 'unproven')
-    return refused(sending, last, 'redirected')
-  }
-  discard(last.response)
-  await sending.redirect(target)
-  return await judge(sending, await tryOnce(sending), hops + 1)
-}
-
-function isAllowed({ link, options }: Sending, target: URL): boolean {
-  if (options.origins === 'any' || target.origin === link.origin) return true
-  return options.origins.some(origin => new URL(origin).origin === target.origin)
 }
 
 /**
@@ -170,20 +150,27 @@ async function ask(sending: Sending, response: Response): Promise<Verdict> {
     sending.isOpaque = true
     return 'retry'
   }
-  const finding = await inquire(sending)
-  if (finding.kind === 'spent') {
-    if (finding.isProven && sending.mayHaveArrived) {
-      discard(response)
-      return acceptedEarlier(sending, response.status, finding.location, finding.result)
-    }
-    discard(finding.result)
-    return unknown(sending, last, 'unproven')
-  }
-  if (finding.kind === 'busy') return afterLoss(sending, last)
-  if (finding.kind === 'gone') return unknown(sending, last, 'forgotten')
+  const told = await settle(sending, response)
+  if (typeof told !== 'string') return told
+  if (told === 'busy') return afterLoss(sending, last)
+  if (told === 'gone') return unknown(sending, last, 'forgotten')
   const isSettled = isAboutContent(response.status) || !sending.isAdrift
-  if (finding.kind === 'unspent' && isSettled) return refused(sending, last)
-  return unknown(sending, last, 'unproven', finding.kind !== 'unreachable')
+  if (told === 'unspent' && isSettled) return refused(sending, last)
+  return unknown(sending, last, 'unproven', told !== 'unreachable')
+}
+
+/** Asks the link, and settles the POST if that says clearly that it is spent. */
+async function settle(
+  sending: Sending,
+  response: Response | null,
+): Promise<PostOutcome | Finding['kind']> {
+  const finding = await inquire(sending)
+  if (finding.kind !== 'spent') return finding.kind
+  const { isProven, location, result } = finding
+  const isOurs = isProven && sending.mayHaveArrived
+  discard(isOurs ? response : result)
+  if (!isOurs) return 'spent'
+  return acceptedEarlier(sending, response?.status ?? null, location, result)
 }
 
 /** How long to wait for the next try; `null` where there is none. */
@@ -212,31 +199,18 @@ async function tellRetry(sending: Sending, last: LastWord, delayMs: number): Pro
 /** No try is left. A link that says it is spent still settles it; that it is unspent does not. */
 async function giveUp(sending: Sending, last: LastWord): Promise<PostOutcome> {
   if (!sending.isOpen) return refused(sending, last)
-  if (sending.door === 'poe' && sending.mayHaveArrived && sending.now() < sending.endMs) {
-    const finding = await inquire(sending)
-    if (finding.kind === 'spent') {
-      if (finding.isProven) {
-        discard(last.response)
-        const status = last.response?.status ?? null
-        return acceptedEarlier(sending, status, finding.location, finding.result)
-      }
-      discard(finding.result)
-    }
-  }
-  return unknown(sending, last, 'gave-up')
+  const canAsk = sending.door === 'poe' && sending.now() < sending.endMs
+  const told = canAsk ? await settle(sending, last.response) : null
+  return told === null || typeof told === 'string' ? unknown(sending, last, 'gave-up') : told
 }
 
 /** Nothing is posted past a link's life, but it can still be asked. */
 async function endOfLife(sending: Sending): Promise<PostOutcome> {
-  const last = { response: null, cause: null }
   if (!sending.isOpen) return gone(sending, null)
-  const finding = await inquire(sending)
-  if (finding.kind === 'spent') {
-    if (finding.isProven) return acceptedEarlier(sending, null, finding.location, finding.result)
-    discard(finding.result)
-  }
-  if (finding.kind === 'gone') return unknown(sending, last, 'forgotten')
-  return unknown(sending, last, 'gave-up')
+  const told = await settle(sending, null)
+  if (typeof told !== 'string') return told
+  const last = { response: null, cause: null }
+  return unknown(sending, last, told === 'gone' ? 'forgotten' : 'gave-up')
 }
 
 /** The same answer, with its content to be read again. */

@@ -7,7 +7,8 @@ import { formatPoe } from '../protocols/poe/field.js'
 import type { Payload } from './body.js'
 import type { Parts } from './core.js'
 import type { JournalHold } from './journal.js'
-import type { Door, Judgement } from './judge.js'
+import type { Judgement } from './judge.js'
+import type { Door } from './judge-keyed.js'
 import type { KnownLinks } from './known-links.js'
 import type { LinkReader, ResolvedOptions, SendOptions } from './options.js'
 import { within } from './timing.js'
@@ -34,7 +35,7 @@ export interface Order {
 /** What a client is made of, as its parts need it. */
 export interface Means {
   readonly options: ResolvedOptions
-  readonly parts: Pick<Parts, 'links' | 'provesNotSent'>
+  readonly parts: Pick<Parts, 'links' | 'classify' | 'follow'>
   readonly known: KnownLinks
 }
 
@@ -54,7 +55,6 @@ export class Sending {
   isAdrift: boolean
   isOpaque = false
   readonly endMs: number
-  #login: Fields | null = null
 
   constructor(order: Order, means: Means) {
     this.order = order
@@ -105,27 +105,6 @@ export class Sending {
     this.isAdrift ||= judgement.isAdrift
   }
 
-  /** Goes on at another URL; what was sent to the one before did not take effect there. */
-  async redirect(target: URL): Promise<void> {
-    const isNamed = this.means.known.has(target)
-    const isRepeatable = isNamed || this.order.idempotencyKey !== null
-    await this.order.hold?.pin(target.href, isRepeatable)
-    this.link = target
-    this.isRepeatable = isRepeatable
-    this.mayHaveArrived = false
-    this.wasBusy = false
-    this.isAdrift = false
-  }
-
-  /** Adds the fields of a login to all that follows. */
-  logIn(fields: HeadersInit): void {
-    this.#login = toFields(fields)
-  }
-
-  get isLoggedIn(): boolean {
-    return this.#login !== null
-  }
-
   /** Sends the POST once, and waits for its answer to begin. */
   async post(): Promise<Response> {
     const { content, type } = this.order.payload
@@ -151,8 +130,7 @@ export class Sending {
   }
 
   async #fields(own: Fields): Promise<Fields> {
-    const common = await commonFields(this.means.options, this.link)
-    return this.#login === null ? { ...common, ...own } : { ...common, ...own, ...this.#login }
+    return { ...(await commonFields(this.means.options, this.link)), ...own }
   }
 
   async #exchange(url: URL, init: RequestInit): Promise<Response> {

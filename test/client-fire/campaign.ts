@@ -52,7 +52,6 @@ interface Told {
   readonly sku: string
   first: PostOutcome['outcome'] | 'error'
   last: PostOutcome['outcome'] | 'error'
-  wasSent: boolean
 }
 
 /** Runs a campaign. */
@@ -94,12 +93,11 @@ async function sendAll(site: Site, client: PoeClient, options: CampaignOptions):
     while (next < options.operations) {
       next += 1
       const sku = `op-${next}`
-      const one: Told = { sku, first: 'error', last: 'error', wasSent: true }
+      const one: Told = { sku, first: 'error', last: 'error' }
       const outcome = await send(client, site.origin, sku)
       if (outcome === null) continue
       one.first = outcome.outcome
       one.last = outcome.outcome
-      one.wasSent = !('reason' in outcome && outcome.reason === 'not-sent')
       told.push(one)
       options.onProgress?.(told.length)
     }
@@ -157,8 +155,7 @@ function judge(
   for (const { first } of told) outcomes[first] = (outcomes[first] ?? 0) + 1
   const has = (sku: string) => (orders.get(sku) ?? 0) > 0
   const saysDone = ({ first, last }: Told) => DONE.has(first) || DONE.has(last)
-  // What was never sent may be sent by resume; every other word has to stand for ever.
-  const saysNot = ({ first, last, wasSent }: Told) => (wasSent && NOT.has(first)) || NOT.has(last)
+  const saysNot = ({ first, last }: Told) => NOT.has(first) || NOT.has(last)
   const count = (test: (one: Told) => boolean) => told.filter(test).length
   return {
     mix: mix.name,

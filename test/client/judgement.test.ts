@@ -2,7 +2,7 @@
  * What one answer says about a POST: the table of `classify`, and the same through a whole client.
  */
 import { expect } from 'chai'
-import { classify, type JudgeRules, type Past } from 'post-once-exactly/client'
+import { type AnyRules, classify, type Past } from 'post-once-exactly/client'
 import { LINK, lost, refusedConnection, SPENT, type Step, scene } from './scripted.js'
 
 const FIRST: Past = {}
@@ -22,7 +22,7 @@ describe('classify', () => {
     past: Past,
     verdict: string,
     mayHaveArrived: boolean,
-    rules?: JudgeRules,
+    rules?: AnyRules,
   ])[] = [
     ['[POE-5-2] 201', response(201), FIRST, 'accepted', true],
     ['[POE-5-2] 204 on a retry', response(204), RETRY, 'accepted', true],

@@ -25,7 +25,7 @@ export const linkReader: LinkReader = {
   targets(field, base, relation) {
     return parse(field).flatMap(({ rel, uri }) => {
       const target = rel.split(/\s+/).includes(relation) ? webUrl(uri, base) : null
-      return target === null ? [] : [target.href]
+      return target === null ? [] : [target]
     })
   },
 }

@@ -1,0 +1,33 @@
+/**
+ * Follows a 307 or 308 of a POST, with its content, where the redirect can be seen at all.
+ *
+ * @see POE draft 2; RFC 9110 15.4.8, 15.4.9
+ */
+import { discard, locationOf } from './answer.js'
+import type { LastWord } from './ending.js'
+import { type FollowPost, judge, tryOnce } from './run-post.js'
+import type { Sending } from './sending.js'
+
+const MOST_HOPS = 5
+
+/** Sends the same to the target, on an origin that is allowed only, and on from there. */
+export const followPost: FollowPost = async (sending: Sending, last: LastWord, hops: number) => {
+  const target = locationOf(last.response as Response, sending.link)
+  const { known } = sending.means
+  if (target === null || hops >= MOST_HOPS || !known.isAllowed(target, sending.link)) return null
+  discard(last.response)
+  await redirect(sending, target)
+  return await judge(sending, await tryOnce(sending), hops + 1)
+}
+
+/** What was sent to the URL before did not take effect there: it sent us on. */
+async function redirect(sending: Sending, target: URL): Promise<void> {
+  const { known } = sending.means
+  const isRepeatable = known.has(target) || sending.order.idempotencyKey !== null
+  await sending.order.hold?.pin(target.href, isRepeatable)
+  sending.link = target
+  sending.isRepeatable = isRepeatable
+  sending.mayHaveArrived = false
+  sending.wasBusy = false
+  sending.isAdrift = false
+}

@@ -1,0 +1,80 @@
+/**
+ * What becomes of a POST's entry in a journal: it is there before the first byte, and it goes when
+ * the word is final.
+ */
+import { expect } from 'chai'
+import type { Journal, JournalEntry } from 'post-once-exactly/client'
+import { LINK, lost, refusedConnection, type Step, scene } from './scripted.js'
+
+describe('a POST with a journal', () => {
+  const table: readonly (readonly [name: string, post: readonly Step[], end: 'done' | 'leave'])[] =
+    [
+      ['accepted', [{ status: 201 }], 'done'],
+      ['refused', [{ status: 422 }], 'done'],
+      ['never sent: what is told as final is not sent later', [refusedConnection()], 'done'],
+      ['gone', [{ status: 404 }], 'done'],
+      ['unknown for good', [lost(), { status: 410 }], 'done'],
+      ['unknown for now', [lost()], 'leave'],
+    ]
+  for (const [name, post, end] of table) {
+    it(`[CL-17] ${name}: ${end}`, async () => {
+      const events: string[] = []
+      const one = scene({ post }, { journal: telling(events, () => one.seen.length) })
+      const onOutcome = () => void events.push('told')
+      await one.finish(one.client.post(LINK, 'tea', { onOutcome }))
+      expect(events).to.deep.equal(['begin, 0 sent', 'told', end])
+    })
+  }
+
+  it('an outcome that cannot be noted stays, to be told again', async () => {
+    const events: string[] = []
+    const one = scene({ post: [{ status: 201 }] }, { journal: telling(events, () => 0) })
+    const onOutcome = () => {
+      throw new Error('no paper')
+    }
+    const error = await one.client.post(LINK, 'tea', { onOutcome }).catch((e: unknown) => e)
+    expect(error).to.have.property('message', 'no paper')
+    expect(events).to.deep.equal(['begin, 0 sent', 'leave'])
+  })
+
+  it('[CL-17] what cannot be journalled is not sent', async () => {
+    const journal = telling([], () => 0)
+    journal.begin = () => Promise.reject(new Error('the disk is full'))
+    const one = scene({ post: [{ status: 201 }] }, { journal })
+    const error = await one.client.post(LINK, 'tea').catch((e: unknown) => e)
+    expect(error).to.have.property('message', 'the disk is full')
+    expect(one.seen).to.have.length(0)
+  })
+
+  it('no login is kept, and content and type are', async () => {
+    const kept: JournalEntry[] = []
+    const journal = telling([], () => 0, kept)
+    const one = scene({ post: [{ status: 201 }] }, { journal })
+    const headers = { authorization: 'Bearer b', cookie: 'c=1', 'x-a': '1' }
+    await one.client.post(LINK, { sku: 'tea' }, { headers })
+    expect(Object.fromEntries(kept[0]?.headers ?? [])).to.deep.equal({
+      'content-type': 'application/json',
+      'x-a': '1',
+    })
+    expect(Buffer.from(kept[0]?.body ?? []).toString()).to.equal('{"sku":"tea"}')
+  })
+})
+
+/** A journal that says what it is asked to do, and how much was sent by then. */
+function telling(events: string[], sent: () => number, kept: JournalEntry[] = []): Journal {
+  return {
+    begin: async entry => {
+      events.push(`begin, ${sent()} sent`)
+      kept.push(entry)
+      return {
+        entry,
+        pin: async () => {},
+        done: async () => void events.push('done'),
+        leave: async () => void events.push('leave'),
+      }
+    },
+    list: async () => [],
+    take: async () => null,
+    close: async () => {},
+  }
+}
