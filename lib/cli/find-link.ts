@@ -3,12 +3,13 @@
  *
  * @see POE draft 3
  */
-import { readProblem } from '../client/answer.js'
+import { problemOf, readText } from '../client/answer.js'
 import { ClientError, type FetchLike, type FoundLink, type PoeClient } from '../client/index.js'
 import { Misuse, type Terminal } from './command.js'
 import { hasLogin, withoutContent } from './request-options.js'
 import { failureInWords, masked, statusInWords } from './words.js'
 
+const PROBLEM_LIMIT_BYTES = 65_536
 const UNSPENT = 'urn:post-once-exactly:problem:unspent'
 
 /** There is no link to post to; the message is for whoever waits. */
@@ -63,8 +64,7 @@ export class PageWatch {
     try {
       const response = await fetch(input, init)
       this.last = response
-      this.isLink =
-        response.status === 405 && (await readProblem(response.clone())).type === UNSPENT
+      this.isLink = response.status === 405 && (await problemTypeOf(response.clone())) === UNSPENT
       return response
     } catch (error) {
       if (this.last === null && init?.signal?.aborted !== true) this.#say(error)
@@ -175,4 +175,8 @@ function noneOn(page: URL, status: number | null): NoLink {
       : 'Is it the right page? Give --mint for an endpoint that gives links to a POST, --link ' +
         'for a link that you have, and --header for a login.'
   return new NoLink('no-link', `${page.href} names no link${said}. ${help}`, status)
+}
+
+async function problemTypeOf(response: Response): Promise<string | null> {
+  return problemOf(response, (await readText(response, PROBLEM_LIMIT_BYTES)) ?? '').type
 }

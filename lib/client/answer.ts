@@ -2,8 +2,7 @@
  * Reading answers: what their fields list, where they lead, and a bounded part of their content.
  */
 
-/** How much of a problem document is read, in bytes. */
-const PROBLEM_LIMIT_BYTES = 65_536
+type Members = Readonly<Record<string, unknown>>
 
 /** What our own problem documents tell; every member is `null` where it is not there. */
 export interface ProblemReading {
@@ -55,17 +54,16 @@ export function discard(response: Response | null): void {
 }
 
 /**
- * Reads an answer that may be a problem document, as far as the limit.
+ * What a problem document tells.
  *
- * @returns what it tells; nothing where it is none, is too long or breaks off
+ * @param response - the answer
+ * @param text - its content
+ * @returns nothing but the text where it is none
+ * @see RFC 9457
  */
-export async function readProblem(response: Response): Promise<ProblemReading> {
-  const text = (await readText(response, PROBLEM_LIMIT_BYTES).catch(() => null)) ?? ''
-  const isProblem = /^application\/problem\+json\b/i.test(
-    response.headers.get('content-type') ?? '',
-  )
-  const members = isProblem ? asObject(parseJson(text)) : {}
-  const { type, link, payloadMatches } = members
+export function problemOf(response: Response, text: string): ProblemReading {
+  const isProblem = /\/problem\+json\b/i.test(response.headers.get('content-type') ?? '')
+  const { type, link, payloadMatches } = ((isProblem && parseJson(text)) || {}) as Members
   return {
     text,
     type: typeof type === 'string' ? type : null,
@@ -105,8 +103,4 @@ export function parseJson(text: string): unknown {
   } catch {
     return undefined
   }
-}
-
-function asObject(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }

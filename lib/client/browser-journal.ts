@@ -9,6 +9,7 @@ import { PoeClient } from './client.js'
 import { followPost } from './follow-post.js'
 import { classifyAny } from './judge-keyed.js'
 import { type ClientOptions, checkOptions } from './options.js'
+import { readAllLinks } from './page-links.js'
 
 export type { PoeClient, PostOptions, RequestOptions, Resumed, ResumeOptions } from './client.js'
 export { type IndexedDbJournalOptions, indexedDbJournal } from './indexed-db-journal.js'
@@ -26,6 +27,7 @@ export { LinkPool, type LinkPoolOptions, linkPool } from './pool.js'
 export function createClient(options: ClientOptions = {}): PoeClient {
   return new PoeClient(options, {
     links: null,
+    readLinks: readAllLinks,
     prepare: preparePayload,
     classify: classifyAny,
     follow: followPost,

@@ -8,12 +8,13 @@
 import { PoeCore } from './core.js'
 import { classify } from './judge.js'
 import type { ClientOptions } from './options.js'
+import { readLinks } from './read-links.js'
 import { prepareSimply } from './simple-body.js'
 
 export type { Content, JsonObject, PostBody } from './body.js'
 export type { ClientClock } from './clock.js'
 export type { CorePostOptions, PoeCore } from './core.js'
-export { type DelayOptions, delayFor, type WithFields } from './delay.js'
+export { type DelayOptions, delayFor, type FieldReader, type WithFields } from './delay.js'
 export { ClientError, PostAborted } from './errors.js'
 export type { Journal, JournalEntry, JournalHold } from './journal.js'
 export {
@@ -30,7 +31,9 @@ export type { FoundLink } from './known-links.js'
 export type {
   Adapter,
   ClientOptions,
+  ClientSettings,
   FetchLike,
+  OptionalHooks,
   ResolvedOptions,
   RetryNotice,
   SendOptions,
@@ -56,6 +59,7 @@ export type {
 export function createClient(options: Omit<ClientOptions, 'journal'> = {}): PoeCore {
   return new PoeCore(options, {
     links: null,
+    readLinks,
     prepare: prepareSimply,
     classify,
     // A browser hides every redirect of a POST.

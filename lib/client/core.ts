@@ -11,7 +11,7 @@ import { isGivenUp } from './ending.js'
 import { PostAborted } from './errors.js'
 import type { Judgement, JudgeRules, Past } from './judge.js'
 import { type FoundLink, KnownLinks } from './known-links.js'
-import type { ClientOptions, LinkReader, ResolvedOptions, SendOptions } from './options.js'
+import type { Adapter, ClientOptions, LinkReader, ResolvedOptions, SendOptions } from './options.js'
 import type { PostOutcome } from './outcome.js'
 import { type FollowPost, runPost } from './run-post.js'
 import { type Means, type Order, Sending, toFields } from './sending.js'
@@ -36,6 +36,8 @@ export interface CorePostOptions extends SendOptions {
 
 /** What an entry point adds to the core. */
 export interface Parts {
+  /** The links that an answer's fields announce, of any origin. */
+  readonly readLinks: (response: Response, base: URL, adapter: Adapter) => readonly URL[]
   /** How `Link` is read; `null`: not at all. */
   readonly links: LinkReader | null
   /** Fixes the content of a POST. */
@@ -67,7 +69,7 @@ export class PoeCore {
     parts.check(options)
     this.options = withDefaults(options)
     this.parts = parts
-    this.known = new KnownLinks(this.options, parts.links)
+    this.known = new KnownLinks(this.options, parts)
     this.#means = { options: this.options, parts, known: this.known }
   }
 
@@ -145,9 +147,6 @@ export class PoeCore {
   target(link: string | URL): URL {
     const url = webUrl(String(link), globalThis.location?.href)
     if (url !== null) return url
-    throw new TypeError(
-      `'${link}' is not an absolute http or https URL without a user name; client.links(page) ` +
-        'gives absolute ones',
-    )
+    throw new TypeError(`'${link}' is no absolute URL of the web`)
   }
 }

@@ -35,7 +35,13 @@ export interface DelayOptions {
 
 /** What is read of an answer here: any `Response`, or only its fields. */
 export interface WithFields {
-  readonly headers: { get(name: string): string | null }
+  readonly headers: FieldReader
+}
+
+/** `Headers`, or what can be read like them. */
+export interface FieldReader {
+  /** The field's value, `null` where it is absent. */
+  get(name: string): string | null
 }
 
 const DEFAULT_BASE_MS = 300
@@ -61,7 +67,7 @@ export function delayFor(
   options: DelayOptions = {},
 ): number {
   if (!Number.isInteger(attempt) || attempt < 1) {
-    throw new RangeError(`delayFor(${attempt}): tries are counted from 1`)
+    throw new RangeError('Tries count from 1')
   }
   const { baseMs = DEFAULT_BASE_MS, capMs = DEFAULT_CAP_MS, random = Math.random } = options
   const step = Math.min(capMs, baseMs * 2 ** (attempt - 1))

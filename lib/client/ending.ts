@@ -20,39 +20,29 @@ export function accepted(
   answer: Response,
   result: Response = answer,
 ): PostOutcome {
-  const location = locationOf(answer, sending.link)?.href ?? null
-  return { outcome: 'accepted', ...happened(sending, answer.status, location, result) }
+  return { outcome: 'accepted', ...details(sending, answer, result, null, true) }
 }
 
-/** It happened, by an earlier try. */
+/** It happened, by an earlier try; `answer` is the one to the last try. */
 export function acceptedEarlier(
   sending: Sending,
-  status: number | null,
+  answer: Response | null,
   location: string | null,
   result: Response | null,
 ): PostOutcome {
-  return { outcome: 'accepted-earlier', ...happened(sending, status, location, result) }
+  return { outcome: 'accepted-earlier', ...details(sending, answer, result, location, true) }
 }
 
 /** Somebody else's POST, or one with other content, was first. */
 export function usedBefore(
   sending: Sending,
-  {
-    refusal,
-    location,
-    result,
-    payloadMatches,
-    freshLink,
-  }: {
-    readonly refusal: Response
-    readonly location: string | null
-    readonly result: Response | null
-    readonly payloadMatches: boolean | null
-    readonly freshLink: string | null
-  },
+  refusal: Response,
+  location: string | null,
+  result: Response | null,
+  said: { readonly payloadMatches: boolean | null; readonly freshLink: string | null },
 ): PostOutcome {
-  const details = happened(sending, refusal.status, location, result)
-  return { outcome: 'used-before', payloadMatches, freshLink, refusal, ...details }
+  const more = details(sending, refusal, result, location, true)
+  return { outcome: 'used-before', ...said, refusal, ...more }
 }
 
 /** It did not happen. */
@@ -79,49 +69,36 @@ export function unknown(
   return { outcome: 'unknown', reason, isFinal, cause, ...asAnswered(sending, response) }
 }
 
+/** The answer to the last try is what there is to look at. */
 function asAnswered(sending: Sending, response: Response | null): OutcomeDetails {
-  const location = response === null ? null : (locationOf(response, sending.link)?.href ?? null)
-  return details(sending, response?.status ?? null, location, response, () => readAll(response))
+  return details(sending, response, response, null)
 }
 
 /** The result's content can be had again, should it break off. */
-function happened(
-  sending: Sending,
-  status: number | null,
-  location: string | null,
-  result: Response | null,
-): OutcomeDetails {
-  const { clock, timeoutMs } = sending.options
-  const read = (response: Response | null) =>
-    within(clock, timeoutMs, undefined, () => readAll(response))
-  return details(sending, status, location, result, async () => {
-    try {
-      return await read(result)
-    } catch (error) {
-      if (sending.door !== 'poe') throw error
-      const again = await fetchResult(sending.again()).catch(() => null)
-      if (again === null) throw error
-      return await read(again)
-    }
-  })
-}
-
 function details(
-  { link, order, attempts }: Sending,
-  status: number | null,
-  location: string | null,
+  sending: Sending,
+  answer: Response | null,
   response: Response | null,
-  read: () => Promise<Uint8Array<ArrayBuffer>>,
+  location: string | null,
+  isDone = false,
 ): OutcomeDetails {
+  const { link, order, attempts, options } = sending
   let content: Promise<Uint8Array<ArrayBuffer>> | null = null
-  const bytes = () => (content ??= read())
+  const read = (from: Response | null) =>
+    within(options.clock, options.timeoutMs, undefined, () => readAll(from))
+  const readAgain = async (error: unknown) => {
+    const again = isDone ? await fetchResult(sending.again()).catch(() => null) : null
+    if (again === null) throw error
+    return await read(again)
+  }
+  const bytes = () => (content ??= read(response).catch(readAgain))
   const text = async () => new TextDecoder().decode(await bytes())
   return {
     link: link.href,
     idempotencyKey: order.idempotencyKey,
     attempts,
-    status,
-    location,
+    status: answer?.status ?? null,
+    location: location ?? (answer && locationOf(answer, link)?.href) ?? null,
     response,
     bytes,
     text,

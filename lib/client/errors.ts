@@ -43,9 +43,9 @@ export class PostAborted extends ClientError {
     reason: unknown,
     state: { readonly isUnknown: boolean; readonly link: string; readonly attempts: number },
   ) {
-    const known = state.isUnknown ? 'it may or may not have taken effect' : 'it did not take effect'
-    super('ERR_POE_ABORTED', `The POST was aborted: ${known}.`, { cause: reason })
-    this.outcome = state.isUnknown ? 'unknown' : 'not-sent'
+    const outcome = state.isUnknown ? 'unknown' : 'not-sent'
+    super('ERR_POE_ABORTED', `Aborted: ${outcome}`, { cause: reason })
+    this.outcome = outcome
     this.link = state.link
     this.attempts = state.attempts
   }

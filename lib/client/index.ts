@@ -9,14 +9,15 @@ import { followPost } from './follow-post.js'
 import type { Judgement, Past } from './judge.js'
 import { type AnyRules, classifyAny } from './judge-keyed.js'
 import { linkReader } from './node/link-field.js'
-import { type ClientOptions, checkOptions } from './options.js'
+import { type Adapter, type ClientOptions, checkOptions } from './options.js'
+import { readAllLinks } from './page-links.js'
 import { provesNotSent } from './reach.js'
 
 export type { Content, JsonObject, PostBody } from './body.js'
 export type { PoeClient, PostOptions, RequestOptions, Resumed, ResumeOptions } from './client.js'
 export type { ClientClock } from './clock.js'
 export type { CorePostOptions, PoeCore } from './core.js'
-export { type DelayOptions, delayFor, type WithFields } from './delay.js'
+export { type DelayOptions, delayFor, type FieldReader, type WithFields } from './delay.js'
 export { ClientError, PostAborted } from './errors.js'
 export type { Journal, JournalEntry, JournalHold } from './journal.js'
 export type {
@@ -34,7 +35,9 @@ export { type FileJournalOptions, fileJournal } from './node/file-journal.js'
 export type {
   Adapter,
   ClientOptions,
+  ClientSettings,
   FetchLike,
+  OptionalHooks,
   ResolvedOptions,
   RetryNotice,
   SendOptions,
@@ -62,11 +65,19 @@ export { LinkPool, type LinkPoolOptions, linkPool } from './pool.js'
 export function createClient(options: ClientOptions = {}): PoeClient {
   return new PoeClient(options, {
     links: linkReader,
+    readLinks: readAnnounced,
     prepare: preparePayload,
     classify,
     follow: followPost,
     check: checkOptions,
   })
+}
+
+/** A `Link` names links where the adapter says its relation. */
+function readAnnounced(response: Response, base: URL, { linkRelation }: Adapter): readonly URL[] {
+  const announced = readAllLinks(response, base)
+  if (linkRelation === undefined) return announced
+  return [...announced, ...linkReader.targets(response.headers.get('link'), base, linkRelation)]
 }
 
 /**

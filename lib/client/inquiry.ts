@@ -3,7 +3,7 @@
  *
  * @see POE draft 2, 5, 6
  */
-import { allowsPost, discard, locationOf, readProblem } from './answer.js'
+import { allowsPost, discard, locationOf } from './answer.js'
 import { delayFor } from './delay.js'
 import type { Sending } from './sending.js'
 
@@ -29,6 +29,8 @@ export type Finding =
 
 const TRIES = 3
 const PASSING = new Set([408, 425, 429, 502, 503, 504])
+/** About the caller's login, not about the link. */
+const ABOUT_LOGIN = new Set([401, 403, 407])
 
 /**
  * Asks the link, again where that may help, within the time of its POST.
@@ -39,12 +41,12 @@ const PASSING = new Set([408, 425, 429, 502, 503, 504])
  */
 export async function inquire(sending: Sending): Promise<Finding> {
   for (let attempt = 1; ; attempt += 1) {
-    const response = await askOnce(sending)
+    const response = await ask(sending, sending.link, 'manual')
     if (response !== null && !PASSING.has(response.status)) return await judge(sending, response)
     discard(response)
     const delayMs = delayFor(attempt, response, sending.options)
-    if (attempt === TRIES || sending.now() + delayMs >= sending.endMs)
-      return { kind: 'unreachable' }
+    const isOver = attempt === TRIES || sending.now() + delayMs >= sending.endMs
+    if (isOver) return { kind: 'unreachable' }
     await sending.sleep(delayMs)
   }
 }
@@ -69,25 +71,22 @@ export async function fetchResult(sending: Sending): Promise<Response | null> {
  */
 export async function follow(sending: Sending, target: URL | null): Promise<Response | null> {
   if (target === null || target.origin !== sending.link.origin) return null
-  const response = await attempt(sending, () => sending.get(target, 'follow'))
+  const response = await ask(sending, target, 'follow')
   if (response?.ok === true) return response
   discard(response)
   return null
 }
 
-async function askOnce(sending: Sending): Promise<Response | null> {
-  return await attempt(sending, () => sending.get(sending.link, 'manual'))
-}
-
 /** A failure to ask tells nothing, unless it is the caller's own doing. */
-async function attempt(
-  { order: { signal } }: Sending,
-  work: () => Promise<Response>,
+async function ask(
+  sending: Sending,
+  url: URL,
+  redirect: 'manual' | 'follow',
 ): Promise<Response | null> {
   try {
-    return await work()
+    return await sending.get(url, redirect)
   } catch (error) {
-    if (signal?.aborted === true) throw error
+    if (sending.order.signal?.aborted === true) throw error
     return null
   }
 }
@@ -95,44 +94,29 @@ async function attempt(
 async function judge(sending: Sending, response: Response): Promise<Finding> {
   const { status } = response
   const allows = allowsPost(response)
-  if (response.ok) {
-    if (allows === true) return unclear(response)
-    return spent(allows, response, locationOf(response, sending.link))
-  }
-  if (response.type === 'opaqueredirect') {
-    const result = await attempt(sending, () => sending.get(sending.link, 'follow'))
-    return spent(null, result?.ok === true ? result : null, null)
-  }
-  if (status >= 300 && status < 400) {
-    const location = locationOf(response, sending.link)
-    discard(response)
-    if (allows === true || location === null) return { kind: 'unclear' }
-    return spent(allows, await follow(sending, location), location)
-  }
+  const location = locationOf(response, sending.link)
+  if (response.ok && allows !== true) return spent(allows, response, location)
   if (status === 410) return await judgeGone(sending, response)
   discard(response)
+  // A browser hides where a redirect leads, and follows it.
+  const isHidden = status === 0
+  const target = isHidden ? sending.link : location
+  if ((isHidden || (status >= 300 && status < 400)) && allows !== true && target !== null) {
+    return spent(allows, await follow(sending, target), location)
+  }
   if (status === 404) return { kind: 'gone' }
-  if (status === 405) return { kind: allows === true ? 'unspent' : 'unclear' }
+  if (status === 405 && allows === true) return { kind: 'unspent' }
   if (status === 409) return { kind: 'busy' }
-  return { kind: isNoWord(status) ? 'unreachable' : 'unclear' }
+  return { kind: ABOUT_LOGIN.has(status) || status >= 500 ? 'unreachable' : 'unclear' }
 }
 
 /** Our own server says by 410 also that it is done and that the answer is not kept. */
 async function judgeGone(sending: Sending, response: Response): Promise<Finding> {
-  const { type } = await readProblem(response)
+  const { type } = await sending.read(response)
   const isDone = type === `${sending.options.uriBase}problem:body-not-kept`
   return isDone ? spent(false, null, null) : { kind: 'gone' }
 }
 
 function spent(allows: boolean | null, result: Response | null, location: URL | null): Finding {
   return { kind: 'spent', isProven: allows === false, result, location: location?.href ?? null }
-}
-
-function unclear(response: Response): Finding {
-  discard(response)
-  return { kind: 'unclear' }
-}
-
-function isNoWord(status: number): boolean {
-  return status === 401 || status === 403 || status === 407 || status >= 500
 }

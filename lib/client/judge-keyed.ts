@@ -19,7 +19,7 @@ import {
 /** What names the operation: a POE link, or an `Idempotency-Key`. */
 export type Door = 'poe' | 'idempotency-key'
 
-/** How {@link classifyAny} judges. */
+/** How `classify` judges, in Node. */
 export interface AnyRules extends JudgeRules {
   /**
    * What names the operation.

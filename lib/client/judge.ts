@@ -36,10 +36,9 @@ export interface JudgeRules {
   readonly provesNotSent?: (error: unknown) => boolean
 }
 
-/** What is judged of an answer: a `Response`, or what has its status, type and fields. */
+/** What is judged of an answer: a `Response`, or what has its status and fields. */
 export interface Answer extends WithFields {
   readonly status: number
-  readonly type?: string
 }
 
 /**
@@ -97,14 +96,14 @@ export function classify(answer: unknown, past: Past = {}, rules: JudgeRules = {
   if (!isAnswer(answer)) {
     return rules.provesNotSent?.(answer) === true ? next('retry', past) : adrift(past)
   }
-  const { status, type } = answer
+  const { status } = answer
   if (status >= 200 && status < 300) {
     return rules.isSuccess?.(answer) === false ? refused(past) : end('accepted')
   }
   if (status === 303) return end('accepted')
   if (status === 307 || status === 308) return next('follow', past)
   // Zero is the status of a redirect that a browser hides.
-  if (status < 400 || type === 'opaqueredirect') return next('ask', past, { mayHaveArrived: true })
+  if (status < 400) return next('ask', past, { mayHaveArrived: true })
   if (rules.usedStatuses?.includes(status)) return doubtful(past)
   if (NOT_RUN.has(status)) return next('retry', past)
   if (LOST_BEYOND.has(status)) return adrift(past)

@@ -3,8 +3,8 @@
  *
  * @see POE draft 3
  */
-import type { LinkReader, ResolvedOptions } from './options.js'
-import { readLinks } from './read-links.js'
+import type { Parts } from './core.js'
+import type { ResolvedOptions } from './options.js'
 
 /** How many links are remembered; the oldest go first. */
 const MOST_LINKS = 10_000
@@ -20,12 +20,12 @@ export interface FoundLink {
 /** The links that a client has learned or was told. */
 export class KnownLinks {
   readonly #options: ResolvedOptions
-  readonly #reader: LinkReader | null
+  readonly #read: Parts['readLinks']
   readonly #links = new Map<string, number | null>()
 
-  constructor(options: ResolvedOptions, reader: LinkReader | null) {
+  constructor(options: ResolvedOptions, { readLinks }: Pick<Parts, 'readLinks'>) {
     this.#options = options
-    this.#reader = reader
+    this.#read = readLinks
   }
 
   has(url: URL): boolean {
@@ -42,11 +42,8 @@ export class KnownLinks {
     const known = this.expiresAtMs(url)
     this.#links.delete(url.href)
     this.#links.set(url.href, expiresAtMs ?? known)
-    if (this.#links.size <= MOST_LINKS) return
-    for (const oldest of this.#links.keys()) {
-      this.#links.delete(oldest)
-      break
-    }
+    const [oldest] = this.#links.keys()
+    if (this.#links.size > MOST_LINKS && oldest !== undefined) this.#links.delete(oldest)
   }
 
   /** Forgets a link that is spent. */
@@ -56,21 +53,11 @@ export class KnownLinks {
 
   /** Learns the links that an answer's fields announce. */
   learn(response: Response, asked: URL): URL[] {
-    // Most answers announce nothing, and this is asked of every answer.
-    const { linkRelation } = this.#options.adapter
-    if (linkRelation === undefined && !response.headers.has('poe-links')) return []
-    const urls = this.#announced(response, finalUrl(response, asked))
+    const base = finalUrl(response, asked)
+    const { adapter } = this.#options
+    const urls = this.#read(response, base, adapter).filter(url => this.isAllowed(url, base))
     for (const url of urls) this.add(url, null)
     return urls
-  }
-
-  #announced(response: Response, base: URL): URL[] {
-    const { linkRelation } = this.#options.adapter
-    const field = response.headers.get('link')
-    const related =
-      linkRelation === undefined ? [] : (this.#reader?.targets(field, base, linkRelation) ?? [])
-    const announced = readLinks(response.headers.get('poe-links'), base)
-    return [...announced, ...related].filter(url => this.isAllowed(url, base))
   }
 
   /** Whether a link may lead there from a page. */

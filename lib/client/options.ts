@@ -171,15 +171,18 @@ export interface LinkReader {
    * @returns an absolute URL; `null` where there is none
    */
   result(field: string | null, link: URL, uriBase: string): string | null
-  /** Targets with a relation, as absolute URLs. */
-  targets(field: string | null, base: URL, relation: string): readonly URL[]
 }
 
-type Hooks = Pick<ClientOptions, 'onRetry' | 'onGiveUp' | 'authenticate' | 'headers' | 'journal'>
-type Settings = Required<Omit<ClientOptions, keyof Hooks>>
+/** Options that may be absent. */
+export type OptionalHooks = Pick<
+  ClientOptions,
+  'onRetry' | 'onGiveUp' | 'authenticate' | 'headers' | 'journal'
+>
+/** Options that always are there. */
+export type ClientSettings = Required<Omit<ClientOptions, keyof OptionalHooks>>
 
 /** Options that are complete. */
-export type ResolvedOptions = Readonly<Settings> & Readonly<Hooks>
+export type ResolvedOptions = Readonly<ClientSettings> & Readonly<OptionalHooks>
 
 /** The names, and what each must be. */
 const CHECKS: Readonly<Record<keyof ClientOptions, (value: unknown) => boolean>> = {

@@ -3,6 +3,7 @@
  *
  * @see POE draft 3; RFC 6901
  */
+import { resolvePoeLinks } from '../protocols/poe/links.js'
 import { parseJson, readText, webUrl } from './answer.js'
 import type { PoeCore } from './core.js'
 import { httpDateMs } from './delay.js'
@@ -39,6 +40,18 @@ export async function findLinks(
     known.add(url, expiresAtMs)
     return { link: url.href, expiresAtMs }
   })
+}
+
+/**
+ * The links that an answer announces, by the whole parser.
+ *
+ * @returns absolute URLs of any origin, without repeats
+ */
+export function readAllLinks(response: Response, base: URL): readonly URL[] {
+  // Most answers announce nothing, and this is asked of every answer.
+  const value = response.headers.get('poe-links')
+  if (value === null) return []
+  return resolvePoeLinks(value, base, { origins: 'any' }).map(href => new URL(href))
 }
 
 /** What the content says, at the places that the adapter names or our own server uses. */

@@ -1,39 +1,37 @@
 /**
- * Reads `POE-Links` as the client needs it: leniently, and nothing but the links. What is wrong
- * with a value is for `parsePoeLinks` to say.
+ * Reads `POE-Links` in few bytes, for the browser's core: leniently, but a value whose quotes do
+ * not pair up holds no links at all. The whole client uses the whole parser.
  *
  * @see POE draft 3
  */
-import { type Member, nextMember } from '../protocols/poe/members.js'
-import { isPoeUri } from '../protocols/poe/uri.js'
+import { isFragment, isPoeUri } from '../protocols/poe/uri.js'
 import { webUrl } from './answer.js'
+import type { WithFields } from './delay.js'
 
 const LIMIT_CHARS = 65_536
-const LIMIT_MEMBERS = 1_000
+const VALUE = /^(?:[ \t,]*(?:"[^"]*"|[^", \t]+)(?=[ \t]*(?:,|$)))*[ \t,]*$/
+const MEMBERS = /"[^"]*"|[^", \t]+/g
 
 /**
- * The links of a value, as absolute URLs, without repeats.
+ * The links that an answer announces, as absolute URLs.
  *
- * @param value - the field's value, `null` for none
- * @param base - the final URL of the answer
+ * @param response - the answer
+ * @param base - its final URL
  * @returns http and https URLs without user names, of any origin
  */
-export function readLinks(value: string | null, base: URL): URL[] {
-  const text = value ?? ''
-  const urls = new Map<string, URL>()
-  if (text.length > LIMIT_CHARS) return []
-  for (let at = 0, count = 0; at <= text.length && count < LIMIT_MEMBERS; at += 1) {
-    const member = nextMember(text, at)
-    at = member.end
-    if (member.shape !== 'empty') count += 1
-    const url = webUrl(referenceOf(member), base)
-    if (url !== null) urls.set(url.href, url)
-  }
-  return [...urls.values()]
+export function readLinks({ headers }: WithFields, base: URL): URL[] {
+  const text = headers.get('poe-links') ?? ''
+  const isReadable = text.length <= LIMIT_CHARS && VALUE.test(text)
+  const members = isReadable ? (text.match(MEMBERS) ?? []) : []
+  return members.flatMap(member => webUrl(referenceOf(member), base) ?? [])
 }
 
 /** A fragment is taken off what is quoted; a bare member that has one is none. */
-function referenceOf({ shape, content }: Member): string | null {
-  const reference = shape === 'quoted' ? content.replace(/(.)#[^#"\\ ]*$/, '$1') : content
-  return (shape === 'quoted' || shape === 'bare') && isPoeUri(reference) ? reference : null
+function referenceOf(member: string): string | null {
+  const isQuoted = member.startsWith('"')
+  const text = isQuoted ? member.slice(1, -1) : member
+  const hash = text.indexOf('#')
+  const isCut = isQuoted && hash > 0 && isFragment(text.slice(hash + 1))
+  const reference = isCut ? text.slice(0, hash) : text
+  return isPoeUri(reference) ? reference : null
 }

@@ -3,7 +3,7 @@
  *
  * @see POE draft 2, 5, 8
  */
-import { allowsPost, discard, locationOf, readProblem, webUrl } from './answer.js'
+import { allowsPost, discard, locationOf, webUrl } from './answer.js'
 import { delayFor, retryAfterMs } from './delay.js'
 import {
   accepted,
@@ -18,6 +18,9 @@ import { type Finding, follow, inquire } from './inquiry.js'
 import { isAboutContent } from './judge.js'
 import type { PostOutcome } from './outcome.js'
 import type { Sending } from './sending.js'
+
+/** By these a server says that it does not know the link. */
+const LOST = new Set([404, 410])
 
 /** Either how it ended, or that another try is to be made. */
 export type Verdict = PostOutcome | 'retry'
@@ -63,9 +66,8 @@ export async function tryOnce(sending: Sending): Promise<LastWord> {
 /** Judges what a try brought; `hops` counts the redirects that led to it. */
 export async function judge(sending: Sending, last: LastWord, hops: number): Promise<Verdict> {
   const { response, cause } = last
-  const { adapter } = sending.options
-  const { door, means } = sending
-  const rules = { door, ...adapter }
+  const { door, means, options } = sending
+  const rules = { door, ...options.adapter }
   const judgement = means.parts.classify(response ?? cause, sending, rules)
   sending.note(judgement)
   switch (judgement.action) {
@@ -88,8 +90,9 @@ async function stop(
   outcome: 'accepted' | 'refused' | 'gone' | 'unknown',
 ): Promise<PostOutcome> {
   const { response } = last
-  if (outcome === 'unknown')
-    return unknown(sending, last, isLost(response) ? 'forgotten' : 'unproven')
+  if (outcome === 'unknown') {
+    return unknown(sending, last, response && LOST.has(response.status) ? 'forgotten' : 'unproven')
+  }
   if (outcome === 'gone') return gone(sending, response)
   if (outcome === 'refused' || response === null) return refused(sending, last)
   if (response.status !== 303) return accepted(sending, response)
@@ -97,10 +100,6 @@ async function stop(
   if (result === null) return accepted(sending, response)
   discard(response)
   return accepted(sending, response, result)
-}
-
-function isLost(response: Response | null): boolean {
-  return response?.status === 404 || response?.status === 410
 }
 
 function notFollowed(sending: Sending, last: LastWord): PostOutcome {
@@ -118,10 +117,12 @@ function afterLoss(sending: Sending, last: LastWord): Verdict {
  * without POST together with a GET that gives a result.
  */
 async function prove(sending: Sending, response: Response): Promise<Verdict> {
-  const { links, options } = sending
-  const linked = links?.result(response.headers.get('link'), sending.link, options.uriBase) ?? null
-  const problem = await readProblem(response)
-  const refusal = withText(response, problem.text)
+  const { link, means, options } = sending
+  const field = response.headers.get('link')
+  const linked = means.parts.links?.result(field, link, options.uriBase) ?? null
+  const problem = await sending.read(response)
+  // The same answer, with its content to be read again.
+  const refusal = new Response(problem.text, response)
   const last = { response: refusal, cause: null }
   const isProvable = linked !== null || allowsPost(response) === false
   const finding: Finding = isProvable ? await inquire(sending) : { kind: 'unclear' }
@@ -134,19 +135,20 @@ async function prove(sending: Sending, response: Response): Promise<Verdict> {
   const result = isSpent ? finding.result : null
   const { payloadMatches } = problem
   const isOurs = payloadMatches ?? sending.mayHaveArrived
-  if (isOurs) return acceptedEarlier(sending, response.status, location, result)
+  if (isOurs) return acceptedEarlier(sending, response, location, result)
   if (payloadMatches === null && sending.isOpen) {
     discard(result)
     return unknown(sending, last, 'unproven')
   }
-  const freshLink = webUrl(problem.link, sending.link)?.href ?? null
-  return usedBefore(sending, { refusal, location, result, payloadMatches, freshLink })
+  const freshLink = webUrl(problem.link, link)?.href ?? null
+  return usedBefore(sending, refusal, location, result, { payloadMatches, freshLink })
 }
 
 /** An answer that proves nothing: the link itself has the last word, if it speaks clearly. */
 async function ask(sending: Sending, response: Response): Promise<Verdict> {
   const last = { response, cause: null }
-  if (response.type === 'opaqueredirect' && !sending.isOpaque && sending.isRepeatable) {
+  // The status of a redirect that a browser hides.
+  if (response.status === 0 && !sending.isOpaque && sending.isRepeatable) {
     sending.isOpaque = true
     return 'retry'
   }
@@ -170,7 +172,7 @@ async function settle(
   const isOurs = isProven && sending.mayHaveArrived
   discard(isOurs ? response : result)
   if (!isOurs) return 'spent'
-  return acceptedEarlier(sending, response?.status ?? null, location, result)
+  return acceptedEarlier(sending, response, location, result)
 }
 
 /** How long to wait for the next try; `null` where there is none. */
@@ -211,10 +213,4 @@ async function endOfLife(sending: Sending): Promise<PostOutcome> {
   if (typeof told !== 'string') return told
   const last = { response: null, cause: null }
   return unknown(sending, last, told === 'gone' ? 'forgotten' : 'gave-up')
-}
-
-/** The same answer, with its content to be read again. */
-function withText(response: Response, text: string): Response {
-  const { status, statusText, headers } = response
-  return new Response(text, { status, statusText, headers })
 }

@@ -4,15 +4,18 @@
  * @see POE draft 4, 5
  */
 import { formatPoe } from '../protocols/poe/field.js'
+import { type ProblemReading, problemOf, readText } from './answer.js'
 import type { Payload } from './body.js'
 import type { Parts } from './core.js'
 import type { JournalHold } from './journal.js'
 import type { Judgement } from './judge.js'
 import type { Door } from './judge-keyed.js'
 import type { KnownLinks } from './known-links.js'
-import type { LinkReader, ResolvedOptions, SendOptions } from './options.js'
+import type { ResolvedOptions, SendOptions } from './options.js'
 import { within } from './timing.js'
 
+/** How much of a problem document is read, in bytes. */
+const PROBLEM_LIMIT_BYTES = 65_536
 const ABOUT_CONTENT = /^(?:content-|idempotency-key$)/
 
 /** What a POST is begun with. */
@@ -73,11 +76,6 @@ export class Sending {
     return this.order.idempotencyKey === null ? 'poe' : 'idempotency-key'
   }
 
-  /** How `Link` is read, where it is. */
-  get links(): LinkReader | null {
-    return this.means.parts.links
-  }
-
   /** The same POST with its time begun anew, to get its result once more. */
   again(): Sending {
     const { link, means, order } = this
@@ -111,10 +109,9 @@ export class Sending {
     const own = type === null ? {} : { 'content-type': type }
     const headers = await this.#fields({ ...own, ...this.order.headers })
     const body = typeof content === 'function' ? await content() : content
-    const init = { method: 'POST', headers, body, redirect: 'manual', cache: 'no-store' } as const
-    // A stream needs to say that its answer may begin only after its end.
-    const duplex = body instanceof ReadableStream ? { duplex: 'half' } : {}
-    return await this.#exchange(this.link, { ...init, ...duplex })
+    // `duplex` is for streams, which need to say that an answer begins only after their end.
+    const more = { redirect: 'manual', cache: 'no-store', duplex: 'half' } as const
+    return await this.#exchange(this.link, { method: 'POST', headers, body, ...more })
   }
 
   /** Asks by GET, with the fields of the POST that are not about its content. */
@@ -122,6 +119,14 @@ export class Sending {
     const own = Object.entries(this.order.headers).filter(([name]) => !ABOUT_CONTENT.test(name))
     const headers = await this.#fields(Object.fromEntries(own))
     return await this.#exchange(url, { method: 'GET', headers, redirect, cache: 'no-store' })
+  }
+
+  /** Reads an answer that may be a problem document; what stalls or breaks off tells nothing. */
+  async read(response: Response): Promise<ProblemReading> {
+    const { clock, timeoutMs } = this.options
+    const work = () => readText(response, PROBLEM_LIMIT_BYTES)
+    const reading = within(clock, timeoutMs, this.order.signal, work)
+    return problemOf(response, (await reading.catch(() => null)) ?? '')
   }
 
   /** Waits; ends with the caller's signal. */

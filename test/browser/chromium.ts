@@ -1,6 +1,6 @@
 /**
- * A real browser before a real shop: the client's whole browser entry is bundled and served from the
- * shop's own origin, and answers can be lost on their way.
+ * A real browser before a real shop: the client's whole browser entry is bundled and served from
+ * the shop's own origin, and answers can be lost on their way.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -127,7 +127,7 @@ describeWith(['chromium'], 'the client in Chromium', function () {
     expect(await stage.orders()).to.equal(1)
   })
 
-  it('[BR-11] what is replayed when the link is forgotten is unknown, and nothing is posted anew', async () => {
+  it('[BR-11] a replay when the link is forgotten is unknown; nothing is posted anew', async () => {
     const page = await openPage(context, stage)
     await context.setOffline(true)
     await order(page, `${stage.origin}/orders/once/${'A'.repeat(70)}`, {}, 1)

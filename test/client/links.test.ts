@@ -83,12 +83,12 @@ describe('links of a page', () => {
     expect(await one.finish(one.client.post(LINK))).to.include({ outcome: 'accepted-earlier' })
   })
 
-  it('what is no absolute URL of the web is a TypeError that says what to do', async () => {
+  it('what is no absolute URL of the web is a TypeError that says so', async () => {
     const one = scene({ post: [] })
     for (const link of ['/orders/once/x', 'ftp://shop.example/', 'https://u:p@shop.example/', '']) {
       const error = await one.client.post(link).catch((thrown: unknown) => thrown)
       expect(error).to.be.instanceOf(TypeError)
-      expect(String(error)).to.include('client.links')
+      expect(String(error)).to.include('absolute')
     }
   })
 })

@@ -11,7 +11,10 @@ import type { LinkReader } from '../options.js'
 const LIMIT_CHARS = 65_536
 
 /** Reads with a library; a value that it cannot read holds no links. */
-export const linkReader: LinkReader = {
+export const linkReader: LinkReader & {
+  /** Targets with a relation, as absolute URLs. */
+  targets(field: string | null, base: URL, relation: string): readonly URL[]
+} = {
   result(field, link, uriBase) {
     const relation = `${uriBase}rel:result`
     for (const { rel, uri, anchor } of parse(field)) {
