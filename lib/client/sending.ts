@@ -110,7 +110,7 @@ export class Sending {
     const headers = await this.#fields({ ...own, ...this.order.headers })
     const body = typeof content === 'function' ? await content() : content
     // `duplex` is for streams, which need to say that an answer begins only after their end.
-    const more = { redirect: 'manual', cache: 'no-store', duplex: 'half' } as const
+    const more = { redirect: 'manual', duplex: 'half' } as const
     return await this.#exchange(this.link, { method: 'POST', headers, body, ...more })
   }
 
