@@ -30,7 +30,7 @@ describe('scripts/register', () => {
       '| id | level | what it asks | slice | proven by |',
       '|---|---|---|---|---|',
       '| POE-2-1 | MUST NOT | no second success | server | test/a.test.ts, test/b.test.ts |',
-      '| POE-2-11 | MAY | retry | client | - |',
+      '| POE-2-11 | MAY | retry | doors | - |',
       '| POE-2-16 | implied | GET is safe | server | - |',
       '| POE-7-1 | open | registration | none: nothing to run | - |',
       '',
@@ -88,7 +88,7 @@ describe('scripts/register', () => {
   for (const [what, from, to, message] of [
     ['an id twice', 'POE-2-11', 'POE-2-1', 'twice'],
     ['an unknown level', '| MAY |', '| PERHAPS |', "level 'PERHAPS'"],
-    ['an unknown slice', '| client |', '| someday |', "slice 'someday'"],
+    ['an unknown slice', '| doors |', '| someday |', "slice 'someday'"],
     ['an absence without a reason', 'none: nothing to run', 'none:', 'without a reason'],
   ] as const) {
     it(`catches ${what}`, () => {
