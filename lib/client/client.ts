@@ -114,7 +114,7 @@ export class PoeClient extends PoeCore {
     const { check, prepare } = this.parts
     check(limits)
     const payload = await prepare(body, this.options.bodyLimitBytes)
-    const key = idempotencyKey === true ? crypto.randomUUID() : (idempotencyKey ?? null)
+    const key = idempotencyKey === true ? randomUuid() : (idempotencyKey ?? null)
     const name = key === null ? url.href : `key ${key}`
     const precedent = this.#ledger.precedent(name, payload)
     if (precedent.running !== null) return await shared(precedent.running, signal, url)
@@ -249,7 +249,7 @@ export class PoeClient extends PoeCore {
   ): Promise<PostOutcome> {
     const { link, idempotencyKey, signal } = order
     if (signal?.aborted === true) throw abortedBefore(signal, link)
-    const id = crypto.randomUUID()
+    const id = randomUuid()
     const held = await this.#enterJournal(order, id)
     let isOver = true
     try {
@@ -403,6 +403,15 @@ async function shared(
   } finally {
     signal.removeEventListener('abort', stop)
   }
+}
+
+/** A UUID of version 4; `crypto.randomUUID` is not there on pages that did not come by https. */
+function randomUuid(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
+  const hex = Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }
 
 function abortedBefore(signal: AbortSignal, link: URL): PostAborted {

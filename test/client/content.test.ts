@@ -157,6 +157,7 @@ describe('identity', () => {
     const keys = new Set(one.posts.map(({ headers }) => headers.get('idempotency-key')))
     expect(keys).to.deep.equal(new Set([`"${told}"`]))
     expect(outcome.idempotencyKey).to.equal(told)
+    expect(told).to.match(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
   })
 
   it('[CL-03] a key of the caller is never replaced, and written as the server wants', async () => {
