@@ -28,7 +28,7 @@ export function within<T>(
     }
     const stop = () => end(parent?.reason)
     const cancel = after(clock, ms, () => {
-      end(new DOMException(`No answer in ${ms} ms`, 'TimeoutError'))
+      end(new DOMException(`No answer within ${ms} ms`, 'TimeoutError'))
     })
     const over = () => {
       cancel()
