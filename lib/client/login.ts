@@ -20,7 +20,10 @@ export function withLogin(
 ): FetchLike {
   let login = {}
   const send = (input: string | URL | Request, init: RequestInit | undefined) => {
-    if (input instanceof Request) return fetch(input, init)
+    if (input instanceof Request) {
+      const headers = { ...toFields(input.headers), ...login }
+      return fetch(new Request(input.clone(), { headers }), init)
+    }
     return fetch(input, { ...init, headers: { ...toFields(init?.headers), ...login } })
   }
   return async (input, init) => {

@@ -1,0 +1,95 @@
+/**
+ * The browser's core, in Node: what it sends, and what it leaves to the whole client.
+ */
+import { expect } from 'chai'
+import {
+  classify,
+  createClient,
+  delayFor,
+  PostAborted,
+  type PostBody,
+} from 'post-once-exactly/client/browser'
+import { fakeClock } from 'post-once-exactly/testing'
+import { LINK, lost } from './scripted.js'
+
+/** Answers one after the other, and what was asked. */
+function answering(...answers: (Response | Error)[]) {
+  const seen: { readonly body: string; readonly headers: Headers; readonly url: string }[] = []
+  const fetch = async (input: string | URL | Request, init: RequestInit = {}) => {
+    const request = new Request(input, init)
+    seen.push({ body: await request.text(), headers: request.headers, url: request.url })
+    const answer = answers.shift()
+    if (answer instanceof Error) throw answer
+    return answer ?? new Response(null, { status: 404 })
+  }
+  return { fetch, seen }
+}
+
+describe('the browser’s core', () => {
+  const table: readonly (readonly [name: string, body: PostBody, text: RegExp, type: RegExp])[] = [
+    ['nothing', null, /^$/, /^$/],
+    ['text', 'tea', /^tea$/, /^text\/plain/],
+    ['an object', { sku: 'tea' }, /^\{"sku":"tea"\}$/, /^application\/json$/],
+    ['an array', [1], /^\[1\]$/, /^application\/json$/],
+    ['a form', new URLSearchParams({ a: 'b' }), /^a=b$/, /urlencoded/],
+    ['bytes', Uint8Array.from([116]), /^t$/, /^$/],
+    ['a function', () => 'tea', /^tea$/, /^text\/plain/],
+    ['a Request', new Request(LINK, { method: 'POST', body: 'tea' }), /^tea$/, /^text\/plain/],
+  ]
+  for (const [name, body, text, type] of table) {
+    it(`[POE-5-8] sends ${name} alike on both tries`, async () => {
+      const { fetch, seen } = answering(lost(), new Response('done', { status: 201 }))
+      const outcome = await createClient({ fetch, baseMs: 1 }).post(LINK, body)
+      expect(outcome).to.include({ outcome: 'accepted', attempts: 2 })
+      expect(await outcome.text()).to.equal('done')
+      const [first, second] = seen.map(({ body, headers }) => [body, headers.get('content-type')])
+      expect(first).to.deep.equal(second)
+      expect(first?.[0]).to.match(text)
+      expect(first?.[1] ?? '').to.match(type)
+    })
+  }
+
+  it('learns links from POE-Links, and knows when they are used', async () => {
+    const link = 'https://shop.example/orders/once/next'
+    const headers = { 'poe-links': '"/orders/once/next", "https://other.example/x"' }
+    const { fetch } = answering(new Response(null, { status: 201, headers }), new Response('ok'))
+    const client = createClient({ fetch })
+    await client.post(LINK, 'tea')
+    expect(client.isPoe(link)).to.equal(true)
+    expect(client.isPoe('https://other.example/x')).to.equal(false)
+    expect(client.isPoe('nonsense')).to.equal(false)
+    const page = new Response(null, { headers })
+    expect(client.announced(page, LINK)).to.deep.equal([{ link, expiresAtMs: null }])
+    await client.post(link, 'tea')
+    expect(client.isPoe(link)).to.equal(false)
+  })
+
+  it('aborts in a wait, and says what is known', async () => {
+    const clock = fakeClock()
+    const controller = new AbortController()
+    const { fetch } = answering(lost())
+    const work = createClient({ fetch, clock }).post(LINK, 'tea', { signal: controller.signal })
+    const thrown = work.catch((error: unknown) => error)
+    await clock.untilSleeping(1)
+    controller.abort()
+    expect(await thrown).to.be.instanceOf(PostAborted)
+    expect(await thrown).to.include({ outcome: 'unknown', attempts: 1 })
+  })
+
+  it('does not follow a redirect that it should never see', async () => {
+    const moved = new Response(null, { status: 307, headers: { location: '/x' } })
+    const { fetch, seen } = answering(moved)
+    const outcome = await createClient({ fetch }).post(LINK, 'tea')
+    expect(outcome).to.include({ outcome: 'refused', reason: 'redirected' })
+    expect(seen).to.have.length(1)
+    const error = await createClient({ fetch })
+      .post('/relative')
+      .catch((e: unknown) => e)
+    expect(error).to.be.instanceOf(TypeError)
+  })
+
+  it('has the judgement and the pauses by themselves', () => {
+    expect(classify(new TypeError('Failed to fetch'))).to.include({ action: 'retry' })
+    expect(delayFor(1, null, { random: () => 0 })).to.equal(150)
+  })
+})
