@@ -13,8 +13,9 @@ import { readAllLinks } from './page-links.js'
 
 export type { PoeClient, PostOptions, RequestOptions, Resumed, ResumeOptions } from './client.js'
 export { type IndexedDbJournalOptions, indexedDbJournal } from './indexed-db-journal.js'
-export type { Journal, JournalEntry, JournalHold } from './journal.js'
+export type { AnyRules, Door } from './judge-keyed.js'
 export { LinkPool, type LinkPoolOptions, linkPool } from './pool.js'
+export type * from './types.js'
 
 /**
  * Makes a client that can keep a journal.

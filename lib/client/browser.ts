@@ -11,43 +11,10 @@ import type { ClientOptions } from './options.js'
 import { readLinks } from './read-links.js'
 import { prepareSimply } from './simple-body.js'
 
-export type { Content, JsonObject, PostBody } from './body.js'
-export type { ClientClock } from './clock.js'
-export type { CorePostOptions, PoeCore } from './core.js'
-export { type DelayOptions, delayFor, type FieldReader, type WithFields } from './delay.js'
+export { delayFor } from './delay.js'
 export { ClientError, PostAborted } from './errors.js'
-export type { Journal, JournalEntry, JournalHold } from './journal.js'
-export {
-  type Answer,
-  classify,
-  type Ending,
-  type Judgement,
-  type JudgeRules,
-  type Knowledge,
-  type Past,
-  type Step,
-} from './judge.js'
-export type { FoundLink } from './known-links.js'
-export type {
-  Adapter,
-  ClientOptions,
-  ClientSettings,
-  FetchLike,
-  OptionalHooks,
-  ResolvedOptions,
-  RetryNotice,
-  SendOptions,
-} from './options.js'
-export type {
-  Accepted,
-  AcceptedEarlier,
-  Gone,
-  OutcomeDetails,
-  PostOutcome,
-  Refused,
-  Unknown,
-  UsedBefore,
-} from './outcome.js'
+export { classify } from './judge.js'
+export type * from './types.js'
 
 /**
  * Makes a client. Its options are not checked here; TypeScript does that.

@@ -13,46 +13,13 @@ import { type Adapter, type ClientOptions, checkOptions } from './options.js'
 import { readAllLinks } from './page-links.js'
 import { provesNotSent } from './reach.js'
 
-export type { Content, JsonObject, PostBody } from './body.js'
 export type { PoeClient, PostOptions, RequestOptions, Resumed, ResumeOptions } from './client.js'
-export type { ClientClock } from './clock.js'
-export type { CorePostOptions, PoeCore } from './core.js'
-export { type DelayOptions, delayFor, type FieldReader, type WithFields } from './delay.js'
+export { delayFor } from './delay.js'
 export { ClientError, PostAborted } from './errors.js'
-export type { Journal, JournalEntry, JournalHold } from './journal.js'
-export type {
-  Answer,
-  Ending,
-  Judgement,
-  JudgeRules,
-  Knowledge,
-  Past,
-  Step,
-} from './judge.js'
 export type { AnyRules, Door } from './judge-keyed.js'
-export type { FoundLink } from './known-links.js'
 export { type FileJournalOptions, fileJournal } from './node/file-journal.js'
-export type {
-  Adapter,
-  ClientOptions,
-  ClientSettings,
-  FetchLike,
-  OptionalHooks,
-  ResolvedOptions,
-  RetryNotice,
-  SendOptions,
-} from './options.js'
-export type {
-  Accepted,
-  AcceptedEarlier,
-  Gone,
-  OutcomeDetails,
-  PostOutcome,
-  Refused,
-  Unknown,
-  UsedBefore,
-} from './outcome.js'
 export { LinkPool, type LinkPoolOptions, linkPool } from './pool.js'
+export type * from './types.js'
 
 /**
  * Makes a client.

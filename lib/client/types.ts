@@ -1,0 +1,38 @@
+/**
+ * The types that every entry point of the client gives.
+ */
+export type { Content, JsonObject, PostBody } from './body.js'
+export type { ClientClock } from './clock.js'
+export type { CorePostOptions, PoeCore } from './core.js'
+export type { DelayOptions, FieldReader, WithFields } from './delay.js'
+export type { Journal, JournalEntry, JournalHold } from './journal.js'
+export type {
+  Answer,
+  Ending,
+  Judgement,
+  JudgeRules,
+  Knowledge,
+  Past,
+  Step,
+} from './judge.js'
+export type { FoundLink } from './known-links.js'
+export type {
+  Adapter,
+  ClientOptions,
+  ClientSettings,
+  FetchLike,
+  OptionalHooks,
+  ResolvedOptions,
+  RetryNotice,
+  SendOptions,
+} from './options.js'
+export type {
+  Accepted,
+  AcceptedEarlier,
+  Gone,
+  OutcomeDetails,
+  PostOutcome,
+  Refused,
+  Unknown,
+  UsedBefore,
+} from './outcome.js'
