@@ -115,7 +115,8 @@ export class PoeClient extends PoeCore {
     check(limits)
     const payload = await prepare(body, this.options.bodyLimitBytes)
     const key = idempotencyKey === true ? randomUuid() : (idempotencyKey ?? null)
-    const name = key === null ? url.href : `key ${key}`
+    // A key names an operation at one URL only.
+    const name = key === null ? url.href : `${url.href} ${key}`
     const precedent = this.#ledger.precedent(name, payload)
     if (precedent.running !== null) return await shared(precedent.running, signal, url)
     const order = {

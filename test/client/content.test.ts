@@ -201,6 +201,15 @@ describe('identity', () => {
     expect(await codeOf(again)).to.equal('ERR_POE_LINK_BUSY')
   })
 
+  it('[CL-03] one key at two URLs names two operations', async () => {
+    const one = scene({ post: [{ status: 201 }] })
+    const urls = ['https://api.example/payments', 'https://api.example/refunds']
+    const sends = urls.map(url => one.client.post(url, 'ten', { idempotencyKey: 'k' }))
+    const told = await one.finish(Promise.all(sends))
+    expect(told.map(({ outcome }) => outcome)).to.deep.equal(['accepted', 'accepted'])
+    expect(one.posts.map(({ url }) => url).toSorted()).to.deep.equal(urls)
+  })
+
   it('[CL-05] after the first is settled, the link itself has the last word', async () => {
     const body = JSON.stringify({ payloadMatches: false })
     const headers = { allow: 'GET', 'content-type': 'application/problem+json' }
