@@ -13,16 +13,19 @@ import { ORDER, withServer } from './poe.js'
 
 const QUICK = ['--tries', '1', '--timeout', '300', '--total', '900']
 
+type Page = readonly [status: number, headers?: Record<string, string>, body?: string]
+
 interface Row {
   readonly title: string
   readonly args: readonly string[]
   /** What a GET of the page is answered. */
-  readonly page?: readonly [status: number, headers?: Record<string, string>, body?: string]
+  readonly page?: Page
   readonly said: RegExp
   readonly code: number
 }
 
 const ONE = { 'poe-links': '"/once/t"' }
+const WITH_LINK: Page = [200, ONE]
 const POST = ['post', 'PAGE', '--json', ORDER]
 const ROWS: readonly Row[] = [
   { title: 'a page with one link', args: POST, page: [200, ONE], said: /accepted/, code: 0 },
@@ -98,7 +101,7 @@ const ROWS: readonly Row[] = [
 ]
 
 describe('poe, in this process', () => {
-  for (const { title, args, page = [200, ONE], said, code } of ROWS) {
+  for (const { title, args, page = WITH_LINK, said, code } of ROWS) {
     it(`${title}: exit ${code}`, async () => {
       await withServer(
         ({ method }, response) => {
@@ -153,7 +156,7 @@ describe('poe, in this process', () => {
   })
 })
 
-function answer(response: ServerResponse, page: NonNullable<Row['page']>): void {
+function answer(response: ServerResponse, page: Page): void {
   const [status, headers = {}, body = ''] = page
   response.writeHead(status, headers).end(body)
 }
