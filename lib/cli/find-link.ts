@@ -111,7 +111,8 @@ export async function findLinks(
       if (way === 'page' || !mayMint(answer)) throw error
       const said = statusInWords(answer.status)
       terminal.err(`To GET ${said}: asking for a link by an empty POST.`)
-      return [await client.mint(page, options)]
+      // A guess: what is there may be no endpoint for links, so it is asked once.
+      return [await client.mint(page, { ...options, tries: 1 })]
     }
   })
   if (found.length > 0) return found

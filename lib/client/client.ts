@@ -46,6 +46,8 @@ export interface PostOptions extends CorePostOptions {
 export interface RequestOptions {
   readonly headers?: HeadersInit
   readonly signal?: AbortSignal
+  /** How often it is asked at most. Default: as the client's POSTs. */
+  readonly tries?: number
 }
 
 /** Options of `resume`. */
@@ -256,12 +258,15 @@ export class PoeClient extends PoeCore {
     try {
       await onStart?.({ id, link: link.href, idempotencyKey })
       isOver = false
-      const outcome = await this.send(held)
+      const outcome = await this.send(held).catch((error: unknown) => {
+        isOver = provesNothingSent(error)
+        throw error
+      })
       await onOutcome?.(outcome)
       await settle(held.hold, isSettled(outcome))
       return outcome
     } catch (error) {
-      await settle(held.hold, isOver || provesNothingSent(error))
+      await settle(held.hold, isOver)
       throw error
     }
   }
@@ -289,9 +294,9 @@ export class PoeClient extends PoeCore {
   async #find(
     method: 'GET' | 'POST',
     url: URL,
-    { headers, signal }: RequestOptions,
+    { headers, signal, tries = this.options.tries }: RequestOptions,
   ): Promise<readonly FoundLink[]> {
-    const { tries, totalMs, clock } = this.options
+    const { totalMs, clock } = this.options
     const endMs = clock.now() + totalMs
     for (let attempt = 1; ; attempt += 1) {
       const last = await this.#ask(method, url, headers, signal)
@@ -319,7 +324,7 @@ export class PoeClient extends PoeCore {
     const accept = { accept: 'application/json, */*;q=0.5' }
     const headers = { ...accept, ...(await commonFields(this.options, url)), ...toFields(given) }
     try {
-      return await within(clock, timeoutMs, signal, own =>
+      return await within(clock, timeoutMs, signal, async own =>
         fetch(url.href, { ...init, method, headers, signal: own, cache: 'no-store' }),
       )
     } catch (error) {

@@ -5,6 +5,7 @@
  */
 import { discard, locationOf } from './answer.js'
 import type { LastWord } from './ending.js'
+import { PostAborted } from './errors.js'
 import { type FollowPost, judge, tryOnce } from './run-post.js'
 import type { Sending } from './sending.js'
 
@@ -20,14 +21,25 @@ export const followPost: FollowPost = async (sending: Sending, last: LastWord, h
   return await judge(sending, await tryOnce(sending), hops + 1)
 }
 
-/** What was sent to the URL before did not take effect there: it sent us on. */
+/**
+ * Goes on at another URL. A doubt about earlier tries stays: what redirects now may be a gateway in
+ * front of a link that took effect.
+ */
 async function redirect(sending: Sending, target: URL): Promise<void> {
   const { known } = sending.means
   const isRepeatable = known.has(target) || sending.order.idempotencyKey !== null
-  await sending.order.hold?.pin(target.href, isRepeatable)
+  await pin(sending, target, isRepeatable)
   sending.link = target
   sending.isRepeatable = isRepeatable
-  sending.mayHaveArrived = false
-  sending.wasBusy = false
-  sending.isAdrift = false
+}
+
+/** What cannot be noted is not sent there; an earlier try may have arrived all the same. */
+async function pin(sending: Sending, target: URL, isRepeatable: boolean): Promise<void> {
+  const { isOpen, link, attempts } = sending
+  try {
+    await sending.order.hold?.pin(target.href, isRepeatable)
+  } catch (error) {
+    if (!isOpen) throw error
+    throw new PostAborted(error, { isUnknown: true, link: link.href, attempts })
+  }
 }

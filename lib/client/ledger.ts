@@ -70,10 +70,13 @@ export class Ledger {
   }
 }
 
-/** Whether what a POST threw says that it did not take effect. */
+/** What is thrown before the first byte leaves. */
+const BEFORE = new Set(['ERR_POE_JOURNAL', 'ERR_POE_BODY_ONCE', 'ERR_POE_BODY_TOO_LARGE'])
+
+/** Whether what sending threw says that it did not take effect; what a hook threw says nothing. */
 export function provesNothingSent(error: unknown): boolean {
   if (error instanceof PostAborted) return error.outcome === 'not-sent'
-  return error instanceof ClientError
+  return error instanceof ClientError && BEFORE.has(error.code)
 }
 
 /**

@@ -140,7 +140,7 @@ export class Sending {
 
   async #exchange(url: URL, init: RequestInit): Promise<Response> {
     const { clock, timeoutMs, fetch, init: base } = this.options
-    const response = await within(clock, timeoutMs, this.order.signal, signal =>
+    const response = await within(clock, timeoutMs, this.order.signal, async signal =>
       fetch(url.href, { ...base, ...this.order.init, ...init, signal }),
     )
     this.means.known.learn(response, url)

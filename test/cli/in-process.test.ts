@@ -121,6 +121,21 @@ describe('poe, in this process', () => {
     })
   }
 
+  it('what may be no endpoint for links is asked once, also when its answer is lost', async () => {
+    let posts = 0
+    await withServer(
+      ({ method }, response) => {
+        if (method !== 'POST') return response.writeHead(404).end()
+        posts += 1
+        return response.destroy()
+      },
+      async ({ origin }) => {
+        const told = await poeHere(['post', `${origin}/orders`, '--json', ORDER])
+        expect([told.code, posts]).to.deep.equal([1, 1])
+      },
+    )
+  })
+
   it('a journal that is a folder, of another kind, or not to be made: exit 2', async () => {
     await withFolder(async folder => {
       await mkdir(join(folder, 'folder'))

@@ -5,9 +5,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
 import { faultProxy } from 'post-once-exactly/testing'
 import { end, type ShopProcess, startShop } from '../../examples/shop/support.js'
+import { ordersIn } from '../support/campaign.js'
 import { startGateway } from './http-faults.js'
 import type { Mix } from './mixes.js'
 
@@ -85,15 +85,6 @@ export async function startSite(mix: Mix, random: () => number): Promise<Site> {
       await end(shop.child, 'SIGKILL')
       await rm(folder, { recursive: true, force: true })
     },
-  }
-}
-
-function ordersIn(file: string): string[] {
-  const database = new Database(file, { readonly: true })
-  try {
-    return database.prepare('SELECT sku FROM shop_order').pluck().all() as string[]
-  } finally {
-    database.close()
   }
 }
 

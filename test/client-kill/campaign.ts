@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
-import Database from 'better-sqlite3'
 import { createClient, fileJournal } from 'post-once-exactly/client'
 import { type Fault, faultProxy } from 'post-once-exactly/testing'
 import { end, startShop } from '../../examples/shop/support.js'
 import { strippedProgram } from '../client-journal/stripped-program.js'
+import { ordersIn } from '../support/campaign.js'
 import { Random } from '../torture/random.js'
 import { Book, check, type Violation } from './checker.js'
 import type { ClientLine, ClientProgramOptions, Plant } from './client-program.js'
@@ -205,14 +205,5 @@ async function resumeAll({ folder, origin, book }: Site): Promise<void> {
     } finally {
       await journal.close()
     }
-  }
-}
-
-function ordersIn(file: string): string[] {
-  const database = new Database(file, { readonly: true })
-  try {
-    return database.prepare('SELECT sku FROM shop_order').pluck().all() as string[]
-  } finally {
-    database.close()
   }
 }

@@ -2,7 +2,9 @@
  * Clients that are killed: `npm run client-kill -- --kills 500 --seed 7`. Exit status 0 when
  * nothing was found, 1 for a violation, 2 when it could not run.
  */
+
 import { parseArgs } from 'node:util'
+import { stopSignal } from '../support/campaign.js'
 import { showProgress } from '../torture/progress.js'
 import { type Campaign, type CampaignOptions, runCampaign } from './campaign.js'
 import type { ViolationKind } from './checker.js'
@@ -138,17 +140,4 @@ function jsonOf(found: Campaign): string {
   const { violations, ...figures } = found
   const counts = KINDS.map(([kind]) => [kind, countOf({ ...figures, violations }, kind)] as const)
   return JSON.stringify({ ...figures, ...Object.fromEntries(counts) })
-}
-
-/** The first interrupt ends the kills, and what there is is judged; the second one ends it all. */
-function stopSignal(): AbortSignal {
-  const controller = new AbortController()
-  const stop = (): void => {
-    if (controller.signal.aborted) process.exit(130)
-    console.error('\nEnding early: what there is is judged now; once more leaves at once.')
-    controller.abort()
-  }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
-  return controller.signal
 }

@@ -3,7 +3,7 @@
  * the word is final.
  */
 import { expect } from 'chai'
-import type { Journal, JournalEntry } from 'post-once-exactly/client'
+import { ClientError, type Journal, type JournalEntry } from 'post-once-exactly/client'
 import { LINK, lost, refusedConnection, type Step, scene } from './scripted.js'
 
 describe('a POST with a journal', () => {
@@ -25,6 +25,19 @@ describe('a POST with a journal', () => {
       expect(events).to.deep.equal(['begin, 0 sent', 'told', end])
     })
   }
+
+  it('what a hook throws says nothing of the POST: its entry stays', async () => {
+    for (const hook of ['onRetry', 'onOutcome'] as const) {
+      const events: string[] = []
+      const one = scene({ post: [lost()] }, { journal: telling(events, () => 0) })
+      const throwing = () => {
+        throw new ClientError('ERR_POE_NO_LINK_FOUND', 'another one')
+      }
+      const work = one.client.post(LINK, 'tea', { [hook]: throwing })
+      expect(await one.finish(work).catch(() => 'thrown')).to.equal('thrown')
+      expect(events, hook).to.deep.equal(['begin, 0 sent', 'leave'])
+    }
+  })
 
   it('an outcome that cannot be noted stays, to be told again', async () => {
     const events: string[] = []

@@ -93,6 +93,21 @@ describe('redirects of a POST', () => {
     expect(await one.finish(one.client.post(LINK))).to.include({ outcome: 'unknown' })
   })
 
+  it('[POE-5-6] a redirect after a lost answer takes no doubt away', async () => {
+    const one = scene({ post: [lost(), moved('/maintenance'), { status: 404 }] })
+    expect(await one.finish(one.client.post(LINK))).to.include({ outcome: 'unknown' })
+    expect(one.posts).to.have.length(3)
+  })
+
+  it('what cannot be journalled after a lost answer is unknown, and stays', async () => {
+    const events: string[] = []
+    const journal = telling(events, new Error('the disk is full'))
+    const one = scene({ post: [lost(), moved(TARGET, TARGET)] }, { journal })
+    const error = await one.finish(one.client.post(LINK, 'tea')).catch((thrown: unknown) => thrown)
+    expect(error).to.include({ code: 'ERR_POE_ABORTED', outcome: 'unknown' })
+    expect(events).to.deep.equal([`begin ${LINK} tea`, 'leave'])
+  })
+
   it('another origin is followed where it is allowed', async () => {
     const target = 'https://other.example/once/x'
     const origins = ['https://other.example']

@@ -3,7 +3,14 @@
  */
 import { getEventListeners } from 'node:events'
 import { expect } from 'chai'
-import { delayFor, PostAborted, type PostOutcome, type RetryNotice } from 'post-once-exactly/client'
+import {
+  createClient,
+  delayFor,
+  PostAborted,
+  type PostOutcome,
+  type RetryNotice,
+} from 'post-once-exactly/client'
+import { fakeClock } from 'post-once-exactly/testing'
 import { LINK, lost, refusedConnection, scene } from './scripted.js'
 
 const NOW = Date.parse('Wed, 21 Oct 2026 12:00:00 GMT')
@@ -117,6 +124,16 @@ describe('tries and time', () => {
     const refused = scene({ post: [{ status: 422 }] }, { onGiveUp })
     await refused.finish(refused.client.post(LINK))
     expect(told).to.deep.equal(['refused'])
+  })
+
+  it('a fetch that throws at once leaves no timer behind', async () => {
+    const clock = fakeClock()
+    const fetch = () => {
+      throw new TypeError('no such thing')
+    }
+    const client = createClient({ fetch, clock, tries: 1, totalMs: 1 })
+    expect(await client.post(LINK, 'x')).to.include({ outcome: 'unknown' })
+    expect(clock.sleeping).to.equal(0)
   })
 
   it('what a hook throws ends the POST', async () => {

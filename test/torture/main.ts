@@ -2,6 +2,7 @@
  * The fire test: `npm run torture -- --store sqlite --minutes 5 --seed 7`. Exit status 0 when
  * nothing was found, 1 for a violation, 2 when it could not run.
  */
+import { stopSignal } from '../support/campaign.js'
 import { CannotRun, HELP, readOptions, type TortureOptions } from './options.js'
 import { jsonOf, storiesOf, tableOf } from './report.js'
 import { runTorture } from './run.js'
@@ -36,17 +37,4 @@ async function run(options: TortureOptions): Promise<number> {
   console.log(tableOf(result))
   if (json) console.log(jsonOf(result))
   return result.findings.violations.length === 0 ? 0 : 1
-}
-
-/** The first interrupt ends the load, and what there is is judged; the second one ends it all. */
-function stopSignal(): AbortSignal {
-  const controller = new AbortController()
-  const stop = (): void => {
-    if (controller.signal.aborted) process.exit(130)
-    console.error('\nEnding early: what there is is judged now; once more leaves at once.')
-    controller.abort()
-  }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
-  return controller.signal
 }
