@@ -35,6 +35,14 @@ const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
   './stores/postgres': ['postgresMigrationSql', 'postgresStore'],
   './stores/redis': ['redisStore'],
   './stores/sqlite': ['sqliteStore'],
+  './conformance': [
+    'AdapterError',
+    'CHECKS',
+    'REQUIREMENTS',
+    'checkAdapter',
+    'readAdapter',
+    'runConformance',
+  ],
   './testing': [
     'checkLinkRoundTrip',
     'fakeClock',

@@ -5,6 +5,7 @@
 import { once as emitted } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { answerExpectations } from 'post-once-exactly/koa'
 import { createShop, type Shop } from './app.js'
 import { readSettings, SettingError, type Settings } from './settings.js'
 import { nameOf, openStorage, type Storage } from './storage.js'
@@ -18,7 +19,9 @@ async function main(): Promise<void> {
   const { settings, storage } = await prepare()
   const shop = createShop({ storage, faults: settings.faults, leaseMs: settings.leaseMs })
   shop.app.on('error', logError)
-  const server = createServer(shop.app.callback())
+  const callback = shop.app.callback()
+  const server = createServer(callback)
+  answerExpectations(server, callback)
   await listen(server, settings.port)
   greet((server.address() as AddressInfo).port, settings)
   endOnSignal(server, shop, storage)

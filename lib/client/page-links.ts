@@ -7,6 +7,7 @@ import { resolvePoeLinks } from '../protocols/poe/links.js'
 import { parseJson, readText, webUrl } from './answer.js'
 import type { PoeCore } from './core.js'
 import { httpDateMs } from './delay.js'
+import { atPointer } from './json-pointer.js'
 import { type FoundLink, finalUrl } from './known-links.js'
 
 /**
@@ -71,24 +72,6 @@ async function contentOf({ options }: PoeCore, response: Response): Promise<unkn
   const type = response.headers.get('content-type') ?? ''
   const text = await readText(response, options.bodyLimitBytes)
   return /[/+]json\b/i.test(type) && text !== null ? parseJson(text) : undefined
-}
-
-/**
- * The member of a JSON value that a pointer names.
- *
- * @returns `undefined` where there is none
- * @see RFC 6901
- */
-function atPointer(value: unknown, pointer: string): unknown {
-  if (pointer === '') return value
-  if (!pointer.startsWith('/')) return undefined
-  let at = value
-  for (const step of pointer.slice(1).split('/')) {
-    const name = step.replaceAll('~1', '/').replaceAll('~0', '~')
-    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, name)) return undefined
-    at = (at as Record<string, unknown>)[name]
-  }
-  return at
 }
 
 /** A date as text, or seconds since the epoch. */

@@ -5,6 +5,7 @@
  * @see RFC 9112
  */
 import { connect, type Socket } from 'node:net'
+import { type ConnectionOptions, connect as connectSecurely } from 'node:tls'
 import { type RawResponse, readRawResponse } from './raw-response.js'
 
 /** Where a raw request goes, and how long it may take. */
@@ -18,6 +19,14 @@ export interface RawTarget {
    * @defaultValue 5,000
    */
   readonly timeoutMs?: number
+  /** Speaks TLS, with these options. Default: no TLS. */
+  readonly tls?: ConnectionOptions
+  /**
+   * How many bytes of the answer to take; with more of them it ends as `too-long`.
+   *
+   * @defaultValue 67,108,864
+   */
+  readonly limitBytes?: number
 }
 
 /** A request by its parts; nothing is checked, so that it can be as wrong as the test wants. */
@@ -52,7 +61,8 @@ export interface RawRequestOptions extends RawTarget, RawRequestParts {
 
 /**
  * How it ended: `complete` with a whole response; `closed` or `reset` by the other side before
- * that; `refused` when connecting; `left` by a step of ours; `malformed` by what is not HTTP.
+ * that; `refused` when connecting; `left` by a step of ours; `malformed` by what is not HTTP;
+ * `too-long` by more bytes than the limit.
  */
 export type RawEnding =
   | 'complete'
@@ -62,6 +72,7 @@ export type RawEnding =
   | 'timeout'
   | 'left'
   | 'malformed'
+  | 'too-long'
 
 /** What came of a raw request. */
 export interface RawResult {
@@ -191,6 +202,8 @@ export function responseOf(result: RawResult): RawResponse {
   throw new Error(`No complete response (${result.ended}); received: ${JSON.stringify(start)}`)
 }
 
+const DEFAULT_LIMIT_BYTES = 64 * 1024 * 1024
+
 /** One connection, from connecting to its end. */
 class Exchange {
   readonly result: Promise<RawResult>
@@ -198,6 +211,7 @@ class Exchange {
   readonly #method: string
   readonly #connected: Promise<void>
   readonly #timers = new Set<() => void>()
+  readonly #limitBytes: number
   #received = Buffer.alloc(0)
   #finish: (result: RawResult) => void = () => {}
   #over = false
@@ -207,11 +221,12 @@ class Exchange {
     this.result = new Promise(resolve => {
       this.#finish = resolve
     })
-    const { host = '127.0.0.1', port, timeoutMs = 5_000 } = target
-    const socket = connect({ host, port, noDelay: true, allowHalfOpen: true })
+    const { timeoutMs = 5_000, limitBytes = DEFAULT_LIMIT_BYTES, tls } = target
+    this.#limitBytes = limitBytes
+    const socket = open(target)
     this.#socket = socket
     this.#connected = new Promise(resolve => {
-      socket.once('connect', resolve)
+      socket.once(tls === undefined ? 'connect' : 'secureConnect', resolve)
       socket.once('close', () => resolve())
     })
     const timer = setTimeout(() => this.#end('timeout'), timeoutMs)
@@ -268,7 +283,8 @@ class Exchange {
   #read(chunk: Buffer): void {
     this.#received = Buffer.concat([this.#received, chunk])
     const response = readRawResponse(this.#received, { method: this.#method, ended: false })
-    if (response === 'malformed') this.#end('malformed')
+    if (this.#received.length > this.#limitBytes) this.#end('too-long')
+    else if (response === 'malformed') this.#end('malformed')
     else if (response?.complete === true) this.#end('complete')
   }
 
@@ -289,6 +305,11 @@ class Exchange {
     const complete = ended === 'closed' && response?.complete === true
     this.#finish({ ended: complete ? 'complete' : ended, response, received: this.#received })
   }
+}
+
+function open({ host = '127.0.0.1', port, tls }: RawTarget): Socket {
+  if (tls === undefined) return connect({ host, port, noDelay: true, allowHalfOpen: true })
+  return connectSecurely({ host, port, ...tls })
 }
 
 function stepsOf(options: RawRequestOptions): readonly RawStep[] {

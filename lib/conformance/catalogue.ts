@@ -1,0 +1,275 @@
+/**
+ * The catalogue: what a check is, as data. Checks belong to requirements, and requirements to
+ * sections of the draft or an RFC; what runs them (`run-check.ts`) knows none of their ids.
+ *
+ * Ids are append-only: one that falls away is never used again for something else.
+ *
+ * @see spec-notes/requirements.md, spec-notes/decisions/0009-how-a-server-is-judged.md
+ */
+
+/** What a whole run covers; each includes the one before. */
+export type Profile = 'core' | 'full' | 'safe'
+
+/** The word with which a document demands something; `implied` ones follow from what it says. */
+export type Level =
+  | 'MUST'
+  | 'MUST NOT'
+  | 'SHOULD'
+  | 'SHOULD NOT'
+  | 'MAY'
+  | 'should'
+  | 'implied MUST'
+  | 'implied SHOULD'
+  | 'implied MAY'
+  | 'implied'
+  | 'open'
+  | 'fact'
+
+/** A rule that a server is held to. */
+export interface Requirement {
+  readonly id: string
+  readonly level: Level
+  readonly party: 'server' | 'both'
+  /** The document and its section. */
+  readonly section: string
+  /** What it asks, in a sentence. */
+  readonly asks: string
+  readonly profile: Profile
+}
+
+/** What a check cannot do without; the adapter says whether it is there. */
+export type Need =
+  /** A way to count effects. */
+  | 'effects'
+  /** A content that the server refuses. */
+  | 'invalid'
+  /** Another valid content, of another media type. */
+  | 'otherType'
+  /** Somebody else's credentials. */
+  | 'secondUser'
+  /** Credentials of whoever asks. */
+  | 'credentials'
+  /** A way to make the handler slow. */
+  | 'slow'
+  /** A way to make the handler slow and then report a failure. */
+  | 'slowFailure'
+  /** A way to make the handler report a failure. */
+  | 'failure'
+  /** A command that restarts the server. */
+  | 'restart'
+  /** Links with a short life. */
+  | 'shortLived'
+  /** A page that hands out links by GET. */
+  | 'page'
+  /** HTTP/1.1, because of what HTTP/2 cannot say. */
+  | 'http1'
+
+/** One thing to find out about a server. */
+export interface Check {
+  /** The requirement's id, a slash and a name. */
+  readonly id: string
+  readonly requirement: string
+  readonly title: string
+  /** Why it matters, for whoever reads that it is not met. */
+  readonly why: string
+  readonly needs?: readonly Need[]
+  readonly steps: readonly Step[]
+}
+
+/** What is sent as content; what each of them is, the adapter says. */
+export type BodyKind =
+  | 'valid'
+  /** Valid, with other bytes. */
+  | 'otherValid'
+  /** Valid, in another media type. */
+  | 'otherType'
+  | 'invalid'
+  /** Of the media type of `valid`, and not well-formed. */
+  | 'broken'
+  /** Of a media type that nobody knows. */
+  | 'unknownType'
+  /** Four megabytes. */
+  | 'huge'
+  | 'none'
+
+/** How the handler is to behave, where the adapter knows a way to make it. */
+export type Provocation = 'slow' | 'slowFailure' | 'failure'
+
+/**
+ * Another way to write a link's URI: `encoded` (a letter of its last segment percent-encoded),
+ * `query` (one more parameter), `slash` (a slash behind it), `slashes` (a doubled slash in front),
+ * `dots` (a dot segment), `absolute` (the absolute form of the target), `malformed` (a percent sign
+ * that begins nothing).
+ */
+export type Spelling = 'encoded' | 'query' | 'slash' | 'slashes' | 'dots' | 'absolute' | 'malformed'
+
+/** Where a request goes: a link by its name in the check, something made of one, or the page. */
+export type Target =
+  | {
+      readonly link: string
+      readonly spelling?: Spelling
+      /** `changed` in one character; `invented`: each letter and digit anew. */
+      readonly forged?: 'changed' | 'invented'
+    }
+  | { readonly page: true }
+
+/** A request. */
+export interface RequestSpec {
+  /** Default `POST` to a link and `GET` to the page. */
+  readonly method?: string
+  readonly to: Target
+  /** Default `valid` for a POST, PUT or PATCH, else `none`. */
+  readonly body?: BodyKind
+  /** Field lines beside those of the adapter; a later line of one name replaces the adapter's. */
+  readonly fields?: Readonly<Record<string, string>>
+  /** Default `first`; `nobody` sends no credentials. */
+  readonly user?: 'first' | 'second' | 'nobody'
+  /** Whether `POE: 1` goes along. Default true. */
+  readonly poe?: boolean
+  readonly provoke?: Provocation
+  /** Sends a validator that an earlier answer, by its name, carried. */
+  readonly revalidates?: string
+}
+
+/** What an answer has to be like; each member is one demand. */
+export type Expectation =
+  /** Its status is one of these: `405`, `2xx`, or none of those after a `!`. */
+  | { readonly status: readonly string[] }
+  | { readonly has: string }
+  | { readonly lacks: string }
+  | { readonly allowHas: string }
+  | { readonly allowLacks: string }
+  /** A field lists a token, in any case. */
+  | { readonly lists: readonly [field: string, token: string] }
+  | { readonly typeIs: string }
+  /** No cache may keep it. */
+  | { readonly notStored: true }
+  /** No shared cache may hand it to somebody else. */
+  | { readonly notShared: true }
+  /** `Retry-After` is at least one second, or a date. */
+  | { readonly retryAfter: true }
+  /** The same bytes and the same media type as an earlier answer. */
+  | { readonly contentOf: string }
+  /** `Location` leads where that of an earlier answer leads. */
+  | { readonly locationOf: string }
+  /** The same status and fields as an earlier answer, and no content. */
+  | { readonly headOf: string }
+  /** Differs from an earlier answer in status, `Allow` or content. */
+  | { readonly differsFrom: string }
+  | { readonly empty: true }
+  | { readonly notEmpty: true }
+  /** `POE-Links` is as the grammar has it. */
+  | {
+      readonly poeLinks: 'quoted' | 'no fragment' | 'not empty' | 'no empty members' | 'own origin'
+    }
+  /** Each announced link stands in the content. */
+  | { readonly linksInContent: true }
+  /** A link to the result names its context. */
+  | { readonly resultLink: true }
+  /** No interim answer came before it. */
+  | { readonly noInterim: true }
+  /** It was answered after another request, by its name, was. */
+  | { readonly after: string }
+  /** What it says about freshness fits what RFC 9110 9.3.3 lets a POST say. */
+  | { readonly cacheableByRule: true }
+  /** At least one of these lists holds. */
+  | { readonly anyOf: readonly (readonly Expectation[])[] }
+  /** Where the first list holds, of this answer or another one, the second one has to. */
+  | {
+      readonly when: readonly Expectation[]
+      readonly of?: string
+      readonly demand: readonly Expectation[]
+    }
+
+/** Makes a name in the check stand for something. */
+interface Named {
+  /** What later steps call the answer. */
+  readonly as?: string
+}
+
+/** Fetches a link. */
+export interface MintStep {
+  readonly mint: string
+  readonly user?: 'first' | 'second'
+  readonly poe?: boolean
+  readonly shortLived?: boolean
+}
+
+/** Sends a request and judges the answer. */
+export interface SendStep extends Named {
+  readonly send: RequestSpec
+  /** How often; each answer is judged, the last one is kept. Default 1. */
+  readonly times?: number
+  /** Goes on without waiting for the answer; an `await` step takes it. */
+  readonly inBackground?: boolean
+  /** No answer at all is no obstacle: the check goes on without one. */
+  readonly mayBeCut?: boolean
+  /** What has to hold so that the check can go on at all. */
+  readonly setup?: readonly Expectation[]
+  /** What has to hold so that the check means anything here; else it is not judged. */
+  readonly only?: readonly Expectation[]
+  readonly expect?: readonly Expectation[]
+}
+
+/** Takes the answer of a request in the background. */
+export interface AwaitStep {
+  readonly await: string
+  readonly setup?: readonly Expectation[]
+  readonly only?: readonly Expectation[]
+  readonly expect?: readonly Expectation[]
+}
+
+/** Many copies of one request at once, for a fresh link in each round. */
+export interface RaceStep {
+  readonly race: Omit<RequestSpec, 'to'>
+  /** Links in each round that the copies share; they get `link` as their name. */
+  readonly copies: number
+  /** How many answers of one round may be 2xx, or a redirect that is success. */
+  readonly mostSuccesses: number
+  /** What every other answer of a round has to be. */
+  readonly others: readonly Expectation[]
+}
+
+/** Sends part of a request, or all of it, and leaves without reading the answer. */
+export interface LeaveStep {
+  readonly leave: RequestSpec
+  /** `body`: half of the content; `answer`: all of it. */
+  readonly before: 'body' | 'answer'
+}
+
+/** How many effects there have been since the check began. */
+export interface EffectsStep {
+  readonly effects: { readonly exactly: number } | { readonly atMost: number }
+  /** Asks only where an answer, by its name, is like this. */
+  readonly where?: { readonly answer: string; readonly is: readonly Expectation[] }
+}
+
+/** Many links, looked at together. */
+export interface ManyLinksStep {
+  readonly links: number
+  readonly are: 'distinct' | 'unguessable'
+  /** Asks for them as two people in turn. */
+  readonly byTwo?: boolean
+}
+
+/** Restarts the server. */
+export interface RestartStep {
+  readonly restart: true
+}
+
+/** Waits: a moment in which a request arrives and begins to run, or until a short life is over. */
+export interface PauseStep {
+  readonly pause: 'moment' | 'life'
+}
+
+/** One step of a check. */
+export type Step =
+  | MintStep
+  | SendStep
+  | AwaitStep
+  | RaceStep
+  | LeaveStep
+  | EffectsStep
+  | ManyLinksStep
+  | RestartStep
+  | PauseStep

@@ -1,0 +1,87 @@
+/**
+ * The contents that are sent: those of the adapter, and those that follow from them.
+ */
+import type { Adapter, Content } from './adapter.js'
+import type { BodyKind } from './catalogue.js'
+
+/** Bytes and their media type. */
+export interface TypedBytes {
+  readonly type: string
+  readonly bytes: Buffer
+}
+
+const FORM = 'application/x-www-form-urlencoded'
+const HUGE_BYTES = 4 * 1024 * 1024
+/** `valid` where the adapter has none: a server that takes anything takes this. */
+const ANYTHING: Content = { json: { check: '{n}' } }
+
+/**
+ * The content of a kind.
+ *
+ * @param adapter - what is known of the server
+ * @param kind - which one; `none` has none
+ * @param count - takes the place of `{n}`
+ * @returns `null` where there is none of that kind
+ */
+export function contentOf(adapter: Adapter, kind: BodyKind, count: number): TypedBytes | null {
+  const valid = adapter.valid ?? ANYTHING
+  switch (kind) {
+    case 'none':
+      return null
+    case 'valid':
+      return typed(valid, count)
+    case 'otherValid':
+      return adapter.otherValid === undefined
+        ? otherBytes(valid, count)
+        : typed(adapter.otherValid, count)
+    case 'otherType': {
+      const other = adapter.otherType ?? converted(valid)
+      return other === null ? null : typed(other, count)
+    }
+    case 'invalid':
+      return adapter.invalid === undefined ? null : typed(adapter.invalid, count)
+    case 'broken':
+      return { type: typed(valid, count).type, bytes: Buffer.from('{"\xff%', 'latin1') }
+    case 'unknownType':
+      return { type: 'application/vnd.poe-check', bytes: Buffer.from('poe check') }
+    case 'huge':
+      return { type: typed(valid, count).type, bytes: Buffer.alloc(HUGE_BYTES, ' ') }
+  }
+}
+
+/** A content of the adapter, as bytes. */
+export function typed(content: Content, count: number): TypedBytes {
+  const { type, text } = written(content)
+  return { type, bytes: Buffer.from(text.replaceAll('{n}', String(count))) }
+}
+
+function written(content: Content): { readonly type: string; readonly text: string } {
+  if ('json' in content) return { type: 'application/json', text: JSON.stringify(content.json) }
+  if ('form' in content) return { type: FORM, text: formText(content.form) }
+  return content
+}
+
+/** `{n}` has to survive the encoding. */
+function formText(form: Readonly<Record<string, string>>): string {
+  return new URLSearchParams(form).toString().replaceAll('%7Bn%7D', '{n}')
+}
+
+/** The same with other bytes: white space in JSON, one more member in a form. */
+function otherBytes(content: Content, count: number): TypedBytes {
+  if ('json' in content) {
+    const text = `${JSON.stringify(content.json, null, 2)}\n`
+    return typed({ type: 'application/json', text }, count)
+  }
+  if ('form' in content) return typed({ form: { ...content.form, check: 'other' } }, count)
+  return typed({ type: content.type, text: `${content.text}\n` }, count)
+}
+
+function converted(content: Content): Content | null {
+  if ('form' in content) return { json: content.form }
+  if (!('json' in content)) return null
+  const { json } = content
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return null
+  const members = Object.entries(json)
+  if (members.some(([, value]) => typeof value === 'object')) return null
+  return { form: Object.fromEntries(members.map(([name, value]) => [name, String(value)])) }
+}

@@ -1,0 +1,112 @@
+/**
+ * The links in an answer: in its fields, in JSON, in forms; and every reference that it has.
+ *
+ * @see POE draft 3; RFC 6901
+ */
+import { type DefaultTreeAdapterTypes, parse } from 'parse5'
+import { atPointer } from '../client/json-pointer.js'
+import { type PoeLinksReading, parsePoeLinks } from '../protocols/poe/links.js'
+import { fieldValues, type RawResponse } from '../testing/raw-response.js'
+import type { LinkPlace } from './adapter.js'
+
+/**
+ * Finds the link that a check uses.
+ *
+ * @param response - the page's answer
+ * @param place - where the adapter says that the link is
+ * @returns the reference as it stands there; `null` where there is none
+ */
+export function linkIn(response: RawResponse, place: LinkPlace): string | null {
+  if (typeof place === 'object') return textAt(response, place.pointer)
+  switch (place) {
+    case 'field':
+      return announced(response).links[0]?.reference ?? null
+    case 'form':
+      return firstAction(response)
+    case 'location':
+      return fieldValues(response, 'Location')[0] ?? null
+    case 'auto':
+      return (
+        linkIn(response, 'field') ??
+        linkIn(response, { pointer: '/link' }) ??
+        linkIn(response, 'form') ??
+        (response.status === 201 ? linkIn(response, 'location') : null)
+      )
+  }
+}
+
+/** What `POE-Links` says, read leniently. */
+export function announced(response: Pick<RawResponse, 'fields'>): PoeLinksReading {
+  const lines = fieldValues(response, 'POE-Links')
+  return parsePoeLinks(lines.length === 0 ? null : lines.join(', '))
+}
+
+/** Every reference in the content: texts of JSON, attributes of HTML, words of anything else. */
+export function referencesIn(response: RawResponse): ReadonlySet<string> {
+  const content = response.body.toString('utf8')
+  switch (kindOf(response)) {
+    case 'json':
+      return new Set(textsIn(jsonOf(response)))
+    case 'html':
+      return new Set(elementsOf(content).flatMap(({ attrs }) => attrs.map(({ value }) => value)))
+    case 'other':
+      return new Set(content.split(/[\s"'<>]+/))
+  }
+}
+
+/** The content as JSON; `undefined` where it is none. */
+export function jsonOf(response: RawResponse): unknown {
+  try {
+    return JSON.parse(response.body.toString('utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+/** The media type without its parameters, in small letters; empty where there is none. */
+export function mediaTypeOf(response: Pick<RawResponse, 'fields'>): string {
+  return (
+    (fieldValues(response, 'Content-Type')[0] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
+  )
+}
+
+function kindOf(response: RawResponse): 'json' | 'html' | 'other' {
+  const type = mediaTypeOf(response)
+  if (/[/+]json$/.test(type)) return 'json'
+  return /^(?:text\/html|application\/xhtml\+xml)$/.test(type) ? 'html' : 'other'
+}
+
+function textAt(response: RawResponse, pointer: string): string | null {
+  const value = atPointer(jsonOf(response), pointer)
+  return typeof value === 'string' ? value : null
+}
+
+function firstAction(response: RawResponse): string | null {
+  if (kindOf(response) !== 'html') return null
+  for (const { tagName, attrs } of elementsOf(response.body.toString('utf8'))) {
+    if (tagName !== 'form') continue
+    const attributes = new Map(attrs.map(({ name, value }) => [name, value]))
+    if (attributes.get('method')?.toLowerCase() === 'post') return attributes.get('action') ?? ''
+  }
+  return null
+}
+
+function elementsOf(html: string): DefaultTreeAdapterTypes.Element[] {
+  const elements: DefaultTreeAdapterTypes.Element[] = []
+  const open: DefaultTreeAdapterTypes.Node[] = [parse(html)]
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    if ('tagName' in node) elements.push(node)
+    if ('childNodes' in node) open.push(...[...node.childNodes].reverse())
+  }
+  return elements
+}
+
+function textsIn(value: unknown): string[] {
+  const texts: string[] = []
+  const open: unknown[] = [value]
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    if (typeof at === 'string') texts.push(at)
+    else if (typeof at === 'object' && at !== null) open.push(...Object.values(at))
+  }
+  return texts
+}

@@ -1,0 +1,143 @@
+/**
+ * What a run is asked for.
+ */
+import type { ConnectionOptions } from 'node:tls'
+import { type Adapter, checkAdapter } from './adapter.js'
+import type { Profile } from './catalogue.js'
+import type { ServerCheckResult } from './report.js'
+
+/** What {@link runConformance} is told. */
+export interface ConformanceOptions {
+  /** The page that hands out links, or the endpoint that makes them: an absolute http(s) URL. */
+  readonly url: string | URL
+  /** What else has to be known of the server. */
+  readonly adapter?: Adapter
+  /**
+   * Which checks: `core` (what the draft and HTTP demand), `full` (and recommend), `safe` (and what
+   * follows from them).
+   *
+   * @defaultValue `safe`
+   */
+  readonly profile?: Profile
+  /** Only these: ids of checks (`POE-2-1/same`) or of requirements (`POE-2-1`). */
+  readonly only?: readonly string[]
+  /** Not these, and why not. */
+  readonly skip?: Readonly<Record<string, string>>
+  /**
+   * Rounds of each race.
+   *
+   * @defaultValue 20
+   */
+  readonly rounds?: number
+  /**
+   * How long a request may take, in milliseconds.
+   *
+   * @defaultValue 10,000
+   */
+  readonly timeoutMs?: number
+  /**
+   * How long the whole may take, in milliseconds; what is left then is told as blocked.
+   *
+   * @defaultValue 600,000
+   */
+  readonly totalMs?: number
+  /**
+   * Warnings fail, and what was not judged leaves the verdict open.
+   *
+   * @defaultValue false
+   */
+  readonly strict?: boolean
+  /** Restarts the server; the promise is kept once the old process has ended. */
+  readonly restart?: () => Promise<void>
+  /** Options of TLS, such as a `ca` of one's own. */
+  readonly tls?: ConnectionOptions
+  /** Called before each check. */
+  readonly onStart?: (id: string, index: number, total: number) => void
+  /** Called with each result. */
+  readonly onResult?: (result: ServerCheckResult) => void
+}
+
+/** The options with their defaults. */
+export interface ResolvedOptions {
+  readonly page: URL
+  readonly adapter: Adapter
+  readonly profile: Profile
+  readonly only: readonly string[] | null
+  readonly skip: ReadonlyMap<string, string>
+  readonly rounds: number
+  readonly timeoutMs: number
+  readonly totalMs: number
+  readonly strict: boolean
+  readonly restart: (() => Promise<void>) | null
+  readonly tls: ConnectionOptions
+  readonly onStart: (id: string, index: number, total: number) => void
+  readonly onResult: (result: ServerCheckResult) => void
+}
+
+const KNOWN: ReadonlySet<string> = new Set<keyof ConformanceOptions>([
+  'url',
+  'adapter',
+  'profile',
+  'only',
+  'skip',
+  'rounds',
+  'timeoutMs',
+  'totalMs',
+  'strict',
+  'restart',
+  'tls',
+  'onStart',
+  'onResult',
+])
+
+const ROUNDS_LIMIT = 10_000
+const TIME_LIMIT_MS = 2_147_483_647
+
+/**
+ * Checks the options and fills in what is missing.
+ *
+ * @param options - see {@link ConformanceOptions}; `undefined` members are as if absent
+ * @throws TypeError for what cannot be used; the message says what to change
+ * @throws RangeError for numbers out of their range
+ */
+export function resolveOptions(options: ConformanceOptions): ResolvedOptions {
+  for (const name of Object.keys(options)) {
+    if (!KNOWN.has(name)) throw new TypeError(`There is no option ${name}.`)
+  }
+  const { adapter = {}, profile = 'safe', only, skip = {}, restart } = options
+  checkAdapter(adapter)
+  if (!['core', 'full', 'safe'].includes(profile)) {
+    throw new TypeError('profile must be core, full or safe.')
+  }
+  const nothing = () => {}
+  return {
+    page: pageUrl(options.url),
+    adapter,
+    profile,
+    only: only ?? null,
+    skip: new Map(Object.entries(skip)),
+    rounds: whole(options.rounds ?? 20, 'rounds', ROUNDS_LIMIT),
+    timeoutMs: whole(options.timeoutMs ?? 10_000, 'timeoutMs', TIME_LIMIT_MS),
+    totalMs: whole(options.totalMs ?? 600_000, 'totalMs', TIME_LIMIT_MS),
+    strict: options.strict ?? false,
+    restart: restart ?? null,
+    tls: options.tls ?? {},
+    onStart: options.onStart ?? nothing,
+    onResult: options.onResult ?? nothing,
+  }
+}
+
+function pageUrl(url: string | URL): URL {
+  const isUrl = URL.canParse(String(url))
+  const page = isUrl ? new URL(String(url)) : null
+  if (page === null || !/^https?:$/.test(page.protocol) || page.username + page.password !== '') {
+    throw new TypeError('url must be absolute, http or https, and without a login.')
+  }
+  page.hash = ''
+  return page
+}
+
+function whole(value: number, name: string, limit: number): number {
+  if (Number.isInteger(value) && value >= 1 && value <= limit) return value
+  throw new RangeError(`${name} must be a whole number from 1 to ${limit}.`)
+}

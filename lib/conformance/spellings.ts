@@ -1,0 +1,65 @@
+/**
+ * Other ways to write a link, and links that were never issued.
+ *
+ * @see RFC 3986 2.1, 6.2; RFC 9112 3.2
+ */
+import { randomInt } from 'node:crypto'
+import type { Spelling } from './catalogue.js'
+
+const LETTERS = 'abcdefghijklmnopqrstuvwxyz'
+const DIGITS = '0123456789'
+
+/** The request target of a link in another spelling. */
+export function spelt(link: URL, spelling: Spelling): string {
+  const { pathname: path, search } = link
+  const lastAt = path.lastIndexOf('/') + 1
+  switch (spelling) {
+    case 'encoded':
+      return `${encodedLetter(path, lastAt)}${search}`
+    case 'query':
+      return `${path}${search}${search === '' ? '?' : '&'}check=1`
+    case 'slash':
+      return `${path}/${search}`
+    case 'slashes':
+      return `${path.slice(0, lastAt)}/${path.slice(lastAt)}${search}`
+    case 'dots':
+      return `${path.slice(0, lastAt)}./${path.slice(lastAt)}${search}`
+    case 'absolute':
+      return link.href
+    case 'malformed':
+      return `${path}%zz${search}`
+  }
+}
+
+/** The request target of a link that was never issued. */
+export function forged(link: URL, how: 'changed' | 'invented'): string {
+  const target = link.pathname + link.search
+  const tailAt = Math.max(target.lastIndexOf('/'), target.lastIndexOf('=')) + 1
+  const tail = target.slice(tailAt)
+  return target.slice(0, tailAt) + (how === 'changed' ? changed(tail) : invented(tail))
+}
+
+function encodedLetter(path: string, from: number): string {
+  const at = path.slice(from).search(/[A-Za-z0-9]/) + from
+  if (at < from) return path
+  const code = path.charCodeAt(at).toString(16).toUpperCase()
+  return `${path.slice(0, at)}%${code}${path.slice(at + 1)}`
+}
+
+/** The last letter or digit becomes its successor. */
+function changed(tail: string): string {
+  const at = tail.search(/[A-Za-z0-9][^A-Za-z0-9]*$/)
+  const old = tail.charAt(at)
+  const next = /[zZ9]/.test(old)
+    ? String.fromCharCode(old.charCodeAt(0) - 1)
+    : String.fromCharCode(old.charCodeAt(0) + 1)
+  return tail.slice(0, at) + next + tail.slice(at + 1)
+}
+
+function invented(tail: string): string {
+  return tail.replaceAll(/[A-Za-z0-9]/g, old => {
+    const from = /\d/.test(old) ? DIGITS : LETTERS
+    const letter = from.charAt(randomInt(from.length))
+    return old < 'a' ? letter.toUpperCase() : letter
+  })
+}

@@ -1,0 +1,31 @@
+/**
+ * What many checks begin with or ask for.
+ */
+import type { Expectation, SendStep, Step, Target } from '../catalogue.js'
+
+/** The link of a check that has one. */
+export const L: Target = { link: 'L' }
+
+/** What counts as success: 2xx, or a redirect to the result. */
+export const SUCCESS: Expectation = { status: ['2xx', '301', '302', '303'] }
+
+/** No second success. */
+export const NOT_2XX: Expectation = { status: ['!2xx'] }
+
+/** Fetches the link. */
+export const MINT: Step = { mint: 'L' }
+
+/** Uses the link, and goes on only if that works. */
+export const USE: SendStep = { send: { to: L }, as: 'first', setup: [SUCCESS] }
+
+/** A link that has been used. */
+export const SPENT: readonly Step[] = [MINT, USE]
+
+/** The link can still be used. */
+export const STILL_USABLE: Step = { send: { to: L }, as: 'later', expect: [SUCCESS] }
+
+/** What a server may say while the first POST is running. */
+export const NOT_NOW: Expectation = { status: ['409', '425', '429', '503'] }
+
+/** Fields of a request by somebody who reads pages. */
+export const READER = { Accept: 'text/html' }

@@ -1,0 +1,34 @@
+/**
+ * All checks of servers with POE links, in the order in which they are run: harmless ones first,
+ * restarts last.
+ */
+import type { Check } from '../catalogue.js'
+import { NOT_BURNT, NOT_YOURS, SILENCE } from './failures.js'
+import { CACHES, FIELD, REQUEST_FIELD, SPELLINGS } from './pages.js'
+import { AT_MOST_ONCE, RUNNING } from './race.js'
+import { RESULT, SAFE_METHODS } from './recovery.js'
+import { NEVER_AGAIN, REFUSAL } from './reuse.js'
+
+const ALL: readonly Check[] = [
+  ...NEVER_AGAIN,
+  ...AT_MOST_ONCE,
+  ...REFUSAL,
+  ...FIELD,
+  ...RESULT,
+  ...SAFE_METHODS,
+  ...NOT_BURNT,
+  ...NOT_YOURS,
+  ...REQUEST_FIELD,
+  ...CACHES,
+  ...SPELLINGS,
+  ...RUNNING,
+  ...SILENCE,
+]
+
+const restarts = ({ needs }: Check) => needs?.includes('restart') === true
+
+/** The catalogue. */
+export const CHECKS: readonly Check[] = [
+  ...ALL.filter(check => !restarts(check)),
+  ...ALL.filter(restarts),
+]

@@ -1,0 +1,229 @@
+/**
+ * What GET, HEAD, OPTIONS and other methods find, before and after.
+ *
+ * @see POE draft 2, 6; RFC 9110 9.2.1, 9.3, 10.2.1, 15.4.4
+ */
+import type { Check } from '../catalogue.js'
+import { L, MINT, NOT_2XX, READER, SPENT, STILL_USABLE, SUCCESS, USE } from './fragments.js'
+
+const GET = { method: 'GET', to: L }
+const HEAD = { method: 'HEAD', to: L }
+const OPTIONS = { method: 'OPTIONS', to: L }
+
+/** The result stays to be had. */
+export const RESULT: readonly Check[] = [
+  {
+    id: 'POE-2-7/get',
+    requirement: 'POE-2-7',
+    title: 'GET gives the content of the answer, also when asked again',
+    why: 'A client whose answer was lost finds it here.',
+    steps: [
+      MINT,
+      { ...USE, only: [{ status: ['2xx'] }, { notEmpty: true }] },
+      { send: GET, times: 2, expect: [{ status: ['2xx'] }, { contentOf: 'first' }] },
+    ],
+  },
+  {
+    id: 'POE-2-7/after-reuse',
+    requirement: 'POE-2-7',
+    title: 'a refused POST does not change what GET gives',
+    why: 'The answer belongs to the POST that was accepted.',
+    steps: [
+      MINT,
+      { ...USE, only: [{ status: ['2xx'] }, { notEmpty: true }] },
+      { send: { to: L, body: 'otherValid' }, only: [NOT_2XX] },
+      { send: GET, expect: [{ contentOf: 'first' }] },
+    ],
+  },
+  {
+    id: 'POE-2-7/no-content',
+    requirement: 'POE-2-7',
+    title: 'where the answer had no content, GET says so with 204',
+    why: 'Nothing is an answer, too: 404 or 405 would say that it did not happen.',
+    steps: [
+      MINT,
+      { ...USE, only: [{ status: ['204'] }] },
+      { send: GET, expect: [{ status: ['204'] }] },
+    ],
+  },
+  {
+    id: 'H-LOC-2/created',
+    requirement: 'H-LOC-2',
+    title: 'the content of a 201 is shown by GET as 200',
+    why: 'GET creates nothing.',
+    steps: [
+      MINT,
+      { ...USE, only: [{ status: ['201'] }, { notEmpty: true }] },
+      { send: GET, expect: [{ status: ['200'] }] },
+    ],
+  },
+  {
+    id: 'POE-2-8/cacheable',
+    requirement: 'POE-2-8',
+    title: 'where the answer could be cached, GET gives the same',
+    why: 'A cache would answer the GET with it.',
+    steps: [
+      MINT,
+      { ...USE, only: [{ has: 'Content-Location' }, { lists: ['Cache-Control', 'max-age'] }] },
+      { send: GET, expect: [{ contentOf: 'first' }] },
+    ],
+  },
+  {
+    id: 'POE-2-9/redirect',
+    requirement: 'POE-2-9',
+    title: 'where the answer was a redirect, GET leads to the same place',
+    why: 'Whoever reloads after a lost redirect arrives all the same.',
+    steps: [
+      MINT,
+      {
+        send: { to: L, fields: READER },
+        as: 'first',
+        setup: [SUCCESS],
+        only: [{ status: ['301', '302', '303'] }],
+      },
+      { send: { ...GET, fields: READER }, expect: [{ status: ['3xx'] }, { locationOf: 'first' }] },
+    ],
+  },
+  {
+    id: 'POE-2-9/empty-created',
+    requirement: 'POE-2-9',
+    title: 'where a 201 had no content, GET leads to its Location',
+    why: 'There is nothing else to show.',
+    steps: [
+      MINT,
+      { ...USE, only: [{ status: ['201'] }, { empty: true }, { has: 'Location' }] },
+      { send: GET, expect: [{ status: ['3xx'] }, { locationOf: 'first' }] },
+    ],
+  },
+  {
+    id: 'POE-2-16/differs',
+    requirement: 'POE-2-16',
+    title: 'GET before and after success differ',
+    why: 'A person who asks by GET wants to know whether it happened.',
+    steps: [
+      MINT,
+      { send: GET, as: 'before' },
+      USE,
+      { send: GET, expect: [{ differsFrom: 'before' }] },
+    ],
+  },
+]
+
+/** What is safe stays safe. */
+export const SAFE_METHODS: readonly Check[] = [
+  {
+    id: 'POE-2-16/get',
+    requirement: 'POE-2-16',
+    title: 'GET does not use the link up',
+    why: 'Scanners and previews fetch every link that they see.',
+    steps: [MINT, { send: GET, times: 2 }, STILL_USABLE],
+  },
+  {
+    id: 'POE-2-16/head',
+    requirement: 'POE-2-16',
+    title: 'HEAD does not use the link up',
+    why: 'Link checkers use HEAD.',
+    steps: [MINT, { send: HEAD, times: 2 }, STILL_USABLE],
+  },
+  {
+    id: 'POE-2-16/prefetch',
+    requirement: 'POE-2-16',
+    title: 'a prefetch does not use the link up',
+    why: 'Browsers fetch in advance what a person may never open.',
+    steps: [
+      MINT,
+      { send: { ...GET, fields: { 'Sec-Purpose': 'prefetch', Purpose: 'prefetch' } } },
+      STILL_USABLE,
+    ],
+  },
+  {
+    id: 'POE-2-17/options',
+    requirement: 'POE-2-17',
+    title: 'OPTIONS does not use the link up',
+    why: 'Browsers send it by themselves before a POST from another origin.',
+    steps: [MINT, { send: OPTIONS }, STILL_USABLE],
+  },
+  {
+    id: 'POE-2-17/other-methods',
+    requirement: 'POE-2-17',
+    title: 'PUT, PATCH and DELETE are not answered 2xx before the POST',
+    why: 'A second way in would be a second order.',
+    steps: [
+      MINT,
+      { send: { method: 'PUT', to: L }, expect: [NOT_2XX] },
+      { send: { method: 'PATCH', to: L }, expect: [NOT_2XX] },
+      { send: { method: 'DELETE', to: L }, expect: [NOT_2XX] },
+    ],
+  },
+  {
+    id: 'POE-1-1/other-methods',
+    requirement: 'POE-1-1',
+    title: 'PUT and PATCH do not use the link up',
+    why: 'Only a successful POST does.',
+    steps: [
+      MINT,
+      { send: { method: 'PUT', to: L } },
+      { send: { method: 'PATCH', to: L } },
+      STILL_USABLE,
+    ],
+  },
+  {
+    id: 'POE-1-1/delete',
+    requirement: 'POE-1-1',
+    title: 'DELETE does not make a spent link usable again',
+    why: 'To forget is not to allow it once more.',
+    steps: [
+      ...SPENT,
+      { send: { method: 'DELETE', to: L } },
+      { send: { to: L }, expect: [NOT_2XX] },
+    ],
+  },
+  {
+    id: 'H-OPT-1/unspent',
+    requirement: 'H-OPT-1',
+    title: 'OPTIONS lists POST while the link can be used',
+    why: 'Allow tells what is allowed now.',
+    steps: [MINT, { send: OPTIONS, only: [{ has: 'Allow' }], expect: [{ allowHas: 'POST' }] }],
+  },
+  {
+    id: 'H-OPT-1/spent',
+    requirement: 'H-OPT-1',
+    title: 'OPTIONS does not list POST once the link is spent',
+    why: 'Allow tells what is allowed now.',
+    steps: [
+      ...SPENT,
+      { send: OPTIONS, only: [{ has: 'Allow' }], expect: [{ allowLacks: 'POST' }] },
+    ],
+  },
+  {
+    id: 'H-405-1/get',
+    requirement: 'H-405-1',
+    title: 'a 405 to GET carries Allow',
+    why: 'HTTP demands it.',
+    steps: [MINT, { send: GET, only: [{ status: ['405'] }], expect: [{ has: 'Allow' }] }],
+  },
+  {
+    id: 'H-405-1/put',
+    requirement: 'H-405-1',
+    title: 'a 405 to PUT carries Allow',
+    why: 'HTTP demands it.',
+    steps: [
+      MINT,
+      { send: { method: 'PUT', to: L }, only: [{ status: ['405'] }], expect: [{ has: 'Allow' }] },
+    ],
+  },
+  {
+    id: 'H-HEAD-1/unspent',
+    requirement: 'H-HEAD-1',
+    title: 'HEAD is like GET before the POST',
+    why: 'HEAD is GET without its content.',
+    steps: [MINT, { send: GET, as: 'get' }, { send: HEAD, expect: [{ headOf: 'get' }] }],
+  },
+  {
+    id: 'H-HEAD-1/spent',
+    requirement: 'H-HEAD-1',
+    title: 'HEAD is like GET after the POST',
+    why: 'HEAD is GET without its content.',
+    steps: [...SPENT, { send: GET, as: 'get' }, { send: HEAD, expect: [{ headOf: 'get' }] }],
+  },
+]

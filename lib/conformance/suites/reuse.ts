@@ -1,0 +1,226 @@
+/**
+ * What a POST to a spent resource is told.
+ *
+ * @see POE draft 2; RFC 9110 10.2.1, 13.2.1, 15.5.6
+ */
+import type { Check } from '../catalogue.js'
+import { L, MINT, NOT_2XX, READER, SPENT, USE } from './fragments.js'
+
+/** Never a second success (POE-2-1). */
+export const NEVER_AGAIN: readonly Check[] = [
+  {
+    id: 'POE-2-1/same',
+    requirement: 'POE-2-1',
+    title: 'the same POST again is not answered 2xx',
+    why: 'A client that lost the first answer would take this for a second order.',
+    steps: [...SPENT, { send: { to: L }, expect: [NOT_2XX] }],
+  },
+  {
+    id: 'POE-2-1/other-body',
+    requirement: 'POE-2-1',
+    title: 'a POST with other content is not answered 2xx',
+    why: 'What is used up is the resource, not one particular content.',
+    steps: [...SPENT, { send: { to: L, body: 'otherValid' }, expect: [NOT_2XX] }],
+  },
+  {
+    id: 'POE-2-1/other-type',
+    requirement: 'POE-2-1',
+    title: 'a POST of another media type is not answered 2xx',
+    why: 'A form and JSON may run through different code.',
+    needs: ['otherType'],
+    steps: [...SPENT, { send: { to: L, body: 'otherType' }, expect: [NOT_2XX] }],
+  },
+  {
+    id: 'POE-2-1/other-user',
+    requirement: 'POE-2-1',
+    title: "another user's POST is not answered 2xx",
+    why: 'Somebody who finds the link must not be able to use it once more.',
+    needs: ['secondUser'],
+    steps: [...SPENT, { send: { to: L, user: 'second' }, expect: [NOT_2XX] }],
+  },
+  {
+    id: 'POE-2-1/invalid-body',
+    requirement: 'POE-2-1',
+    title:
+      'a POST with content that is refused is not answered 2xx, nor does it open the link again',
+    why: 'The failure of a repeat must not undo that the resource was used.',
+    needs: ['invalid'],
+    steps: [
+      ...SPENT,
+      { send: { to: L, body: 'invalid' }, expect: [NOT_2XX] },
+      { send: { to: L }, expect: [NOT_2XX] },
+    ],
+  },
+  {
+    id: 'POE-2-1/many',
+    requirement: 'POE-2-1',
+    title: 'twenty more POSTs are not answered 2xx',
+    why: 'A memory that holds for one repeat only does not hold.',
+    steps: [...SPENT, { send: { to: L }, times: 20, expect: [NOT_2XX] }],
+  },
+  {
+    id: 'POE-2-1/restart',
+    requirement: 'POE-2-1',
+    title: 'a POST after a restart of the server is not answered 2xx',
+    why: 'Retries come after the crash that lost the answer.',
+    needs: ['restart'],
+    steps: [...SPENT, { restart: true }, { send: { to: L }, expect: [NOT_2XX] }],
+  },
+  {
+    id: 'POE-1-3/reuse',
+    requirement: 'POE-1-3',
+    title: 'a client that sends no POE field is protected alike',
+    why: 'People who press reload have no such field.',
+    steps: [
+      MINT,
+      { ...USE, send: { to: L, poe: false } },
+      { send: { to: L, poe: false }, expect: [NOT_2XX] },
+    ],
+  },
+]
+
+/** What the refusal says. */
+export const REFUSAL: readonly Check[] = [
+  {
+    id: 'POE-2-4/reuse',
+    requirement: 'POE-2-4',
+    title: 'a POST to a spent resource is answered 405',
+    why: 'Only 405 lets a client conclude that an earlier try was accepted.',
+    steps: [...SPENT, { send: { to: L }, expect: [{ status: ['405'] }] }],
+  },
+  {
+    id: 'POE-2-21/other-body',
+    requirement: 'POE-2-21',
+    title: 'a POST with other content is answered 405, too',
+    why: 'The resource is used up, whatever is sent to it.',
+    steps: [...SPENT, { send: { to: L, body: 'otherValid' }, expect: [{ status: ['405'] }] }],
+  },
+  {
+    id: 'POE-2-5/reuse',
+    requirement: 'POE-2-5',
+    title: 'the Allow of the refusal does not list POST',
+    why: 'An Allow with POST says that the link can still be used.',
+    steps: [
+      ...SPENT,
+      { send: { to: L }, only: [NOT_2XX, { has: 'Allow' }], expect: [{ allowLacks: 'POST' }] },
+    ],
+  },
+  {
+    id: 'POE-2-6/reuse',
+    requirement: 'POE-2-6',
+    title: 'the 405 carries Allow',
+    why: 'HTTP demands it, and clients tell by it whose 405 this is.',
+    steps: [...SPENT, { send: { to: L }, only: [{ status: ['405'] }], expect: [{ has: 'Allow' }] }],
+  },
+  {
+    id: 'H-405-2/spent',
+    requirement: 'H-405-2',
+    title: 'Allow on a GET of a spent resource does not list POST',
+    why: 'Clients that ask by GET read the state from it.',
+    steps: [
+      ...SPENT,
+      {
+        send: { method: 'GET', to: L },
+        only: [{ has: 'Allow' }],
+        expect: [{ allowLacks: 'POST' }],
+      },
+    ],
+  },
+  {
+    id: 'H-LOC-1/reuse',
+    requirement: 'H-LOC-1',
+    title: 'the refusal has no Location',
+    why: 'Location means something on 201 and redirects only; Link is for the result.',
+    steps: [
+      ...SPENT,
+      { send: { to: L }, only: [{ status: ['4xx'] }], expect: [{ lacks: 'Location' }] },
+    ],
+  },
+  {
+    id: 'H-LINK-1/reuse',
+    requirement: 'H-LINK-1',
+    title: 'a link to the result names its context',
+    why: 'The context of a link in an error is the error, unless an anchor says otherwise.',
+    steps: [
+      ...SPENT,
+      {
+        send: { to: L },
+        only: [{ status: ['4xx'] }, { has: 'Link' }],
+        expect: [{ resultLink: true }],
+      },
+    ],
+  },
+  {
+    id: 'H-PROB-1/reuse',
+    requirement: 'H-PROB-1',
+    title: 'a program is told in a problem document',
+    why: 'Programs need more than a status to tell refusals apart.',
+    steps: [
+      ...SPENT,
+      {
+        send: { to: L, fields: { Accept: 'application/problem+json, application/json' } },
+        only: [{ status: ['4xx'] }],
+        expect: [{ typeIs: 'application/problem+json' }],
+      },
+    ],
+  },
+  {
+    id: 'POE-6-2/reuse',
+    requirement: 'POE-6-2',
+    title: 'a person is told in a page',
+    why: 'Whoever pressed the button twice must be able to read that the order is placed.',
+    steps: [
+      ...SPENT,
+      {
+        send: { to: L, fields: READER },
+        only: [{ status: ['4xx'] }],
+        expect: [{ typeIs: 'text/html' }, { notEmpty: true }],
+      },
+    ],
+  },
+  {
+    id: 'POE-8-5/referrer',
+    requirement: 'POE-8-5',
+    title: 'a page at a link does not tell its address to other sites',
+    why: 'A link in a Referer field is a link in a stranger’s log.',
+    steps: [
+      ...SPENT,
+      {
+        send: { to: L, fields: READER },
+        only: [{ typeIs: 'text/html' }],
+        expect: [
+          {
+            anyOf: [
+              [{ lists: ['Referrer-Policy', 'no-referrer'] }],
+              [{ lists: ['Referrer-Policy', 'same-origin'] }],
+            ],
+          },
+        ],
+      },
+    ],
+  },
+  {
+    id: 'H-412-2/spent',
+    requirement: 'H-412-2',
+    title: 'a precondition does not hide that the resource is spent',
+    why: 'Whoever reads 412 believes that nothing happened.',
+    steps: [
+      ...SPENT,
+      { send: { to: L, fields: { 'If-Match': '"none"' } }, expect: [{ status: ['!2xx', '!412'] }] },
+    ],
+  },
+  {
+    id: 'H-100-1/spent',
+    requirement: 'H-100-1',
+    title: 'with Expect: 100-continue the refusal comes without asking for the content',
+    why: 'A client that asks first is spared the upload.',
+    needs: ['http1'],
+    steps: [
+      ...SPENT,
+      {
+        send: { to: L, fields: { Expect: '100-continue' } },
+        expect: [{ noInterim: true }, NOT_2XX],
+      },
+    ],
+  },
+]

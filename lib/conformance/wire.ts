@@ -1,0 +1,121 @@
+/**
+ * How requests reach the judged server: each on a connection of its own, byte for byte as the check
+ * wants them, with a bound on time and size. Nothing re-sends, follows or repairs.
+ *
+ * @see RFC 9112
+ */
+import { performance } from 'node:perf_hooks'
+import type { ConnectionOptions } from 'node:tls'
+import {
+  halfSent,
+  type RawEnding,
+  type RawResult,
+  type RawTarget,
+  rawRequest,
+  releaseTogether,
+  requestBytes,
+} from '../testing/raw-http.js'
+import type { RawResponse } from '../testing/raw-response.js'
+
+/** A request as it goes out. */
+export interface Sent {
+  readonly method: string
+  /** Whom to connect to. */
+  readonly url: URL
+  /** The request target. */
+  readonly target: string
+  readonly fields: readonly (readonly [name: string, value: string])[]
+  readonly body: Buffer | null
+}
+
+/** A request and what came of it. */
+export interface Exchange {
+  readonly sent: Sent
+  readonly ended: RawEnding
+  /** `null` where no whole answer came. */
+  readonly response: RawResponse | null
+  /** Statuses of interim answers, also where no final one came. */
+  readonly interim: readonly number[]
+  /** When it ended, in milliseconds of the monotonic clock. */
+  readonly endedAtMs: number
+}
+
+/** How the connections are made. */
+export interface WireOptions {
+  /** For each request, in milliseconds. */
+  readonly timeoutMs: number
+  readonly tls: ConnectionOptions
+}
+
+const ANSWER_LIMIT_BYTES = 8 * 1024 * 1024
+/** How long a server may take to refuse or to ask for the content, in milliseconds. */
+const EXPECT_MS = 1_000
+
+/** Connections to the judged server. */
+export class Wire {
+  readonly #options: WireOptions
+
+  /** @param options - bounds, and how TLS is spoken */
+  constructor(options: WireOptions) {
+    this.#options = options
+  }
+
+  /** Sends a request and takes the answer; never rejects for what the other side does. */
+  async exchange(sent: Sent): Promise<Exchange> {
+    const to = this.#target(sent.url)
+    const bytes = bytesOf(sent)
+    if (!asksFirst(sent)) return exchangeOf(sent, await rawRequest({ ...to, bytes }))
+    const head = bytes.subarray(0, bytes.length - (sent.body?.length ?? 0))
+    const timeoutMs = Math.min(EXPECT_MS, this.#options.timeoutMs)
+    return exchangeOf(sent, await rawRequest({ ...to, timeoutMs, steps: [head] }))
+  }
+
+  /** Sends all requests so that their last bytes leave at once; they go to one server. */
+  async together(sents: readonly Sent[]): Promise<Exchange[]> {
+    const [first] = sents
+    if (first === undefined) return []
+    const requests = sents.map(bytesOf)
+    const results = await releaseTogether({ ...this.#target(first.url), requests })
+    return results.map((result, index) => exchangeOf(sents[index] ?? first, result))
+  }
+
+  /** Sends half of the content, or all of it, and leaves. */
+  async leave(sent: Sent, before: 'body' | 'answer'): Promise<Exchange> {
+    const bytes = bytesOf(sent)
+    const missing = before === 'body' ? Math.ceil((sent.body?.length ?? 0) / 2) : 0
+    const steps = halfSent(bytes, bytes.length - missing)
+    return exchangeOf(sent, await rawRequest({ ...this.#target(sent.url), steps }))
+  }
+
+  #target(url: URL): RawTarget {
+    const { timeoutMs, tls } = this.#options
+    const isSecure = url.protocol === 'https:'
+    const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
+    const port = Number(url.port) || (isSecure ? 443 : 80)
+    const target = { host, port, timeoutMs, limitBytes: ANSWER_LIMIT_BYTES }
+    return isSecure ? { ...target, tls: { servername: host, ...tls } } : target
+  }
+}
+
+/** A request's bytes. */
+export function bytesOf({ method, url, target, fields, body }: Sent): Buffer {
+  const headers = [['Host', url.host] as const, ...fields]
+  const hasContent = body !== null || !['GET', 'HEAD', 'OPTIONS'].includes(method)
+  const content = hasContent ? { body: body ?? Buffer.alloc(0) } : {}
+  return requestBytes({ method, path: target, headers, ...content })
+}
+
+function asksFirst({ fields }: Sent): boolean {
+  return fields.some(([name, value]) => /^expect$/i.test(name) && /^100-continue$/i.test(value))
+}
+
+function exchangeOf(sent: Sent, { ended, response, received }: RawResult): Exchange {
+  const whole = ended === 'complete' ? response : null
+  const interim = whole?.interim ?? interimOf(received)
+  return { sent, ended, response: whole, interim, endedAtMs: performance.now() }
+}
+
+function interimOf(received: Buffer): number[] {
+  const heads = received.toString('latin1', 0, 4_096).matchAll(/HTTP\/1\.1 (1\d\d)\b/g)
+  return [...heads].map(([, status]) => Number(status))
+}

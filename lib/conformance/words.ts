@@ -1,0 +1,70 @@
+/**
+ * Exchanges in words, for reports.
+ */
+import type { RawEnding } from '../testing/raw-http.js'
+import type { RawResponse } from '../testing/raw-response.js'
+import type { Exchange, Sent } from './wire.js'
+
+const CONTENT_LIMIT_CHARS = 600
+const HIDDEN = '(left out)'
+
+const ENDINGS: Readonly<Record<RawEnding, string>> = {
+  complete: 'a whole answer',
+  closed: 'the connection was closed without a whole answer',
+  reset: 'the connection was reset without a whole answer',
+  refused: 'no connection was accepted',
+  timeout: 'no whole answer came in time',
+  left: 'we left',
+  malformed: 'what came is not HTTP/1.1',
+  'too-long': 'the answer had no end',
+}
+
+/** How an exchange ended, in a few words. */
+export function describe({ sent, ended, response }: Exchange): string {
+  const what = `${sent.method} ${shortened(sent.target)}`
+  return response === null
+    ? `${what}: ${ENDINGS[ended]}`
+    : `${what} was answered ${response.status}`
+}
+
+/**
+ * An exchange as it went over the wire, with content cut short.
+ *
+ * @param exchange - what to show
+ * @param secrets - names of fields, in small letters, whose values are left out
+ */
+export function transcript(exchange: Exchange, secrets: ReadonlySet<string>): string {
+  const { sent, response, ended } = exchange
+  const answer = response === null ? `(${ENDINGS[ended]})` : answerText(response)
+  return readable(`${requestText(sent, secrets)}\n\n${answer}`)
+}
+
+function requestText({ method, target, url, fields, body }: Sent, secrets: ReadonlySet<string>) {
+  const lines = fields.map(([name, value]) => {
+    return `${name}: ${secrets.has(name.toLowerCase()) ? HIDDEN : value}`
+  })
+  const head = [`${method} ${target} HTTP/1.1`, `Host: ${url.host}`, ...lines].join('\n')
+  return body === null || body.length === 0 ? head : `${head}\n\n${contentText(body)}`
+}
+
+function answerText({ version, status, reason, fields, body }: RawResponse): string {
+  const lines = fields.map(({ name, value }) => {
+    return `${name}: ${/^set-cookie$/i.test(name) ? HIDDEN : value}`
+  })
+  const head = [`HTTP/${version} ${status} ${reason}`.trimEnd(), ...lines].join('\n')
+  return body.length === 0 ? head : `${head}\n\n${contentText(body)}`
+}
+
+/** Control characters, which a terminal would obey, become dots. */
+function readable(text: string): string {
+  return text.replaceAll(/[^\P{Cc}\n\t]/gu, '.')
+}
+
+function contentText(body: Buffer): string {
+  const text = body.toString('utf8', 0, CONTENT_LIMIT_CHARS)
+  return body.length > CONTENT_LIMIT_CHARS ? `${text}... (${body.length} bytes)` : text
+}
+
+function shortened(target: string): string {
+  return target.length > 100 ? `${target.slice(0, 97)}...` : target
+}
