@@ -22,6 +22,8 @@ export interface ShopOptions {
   readonly faults?: boolean
   /** How long a claim lives without renewal, in milliseconds; default: the library's. */
   readonly leaseMs?: number | undefined
+  /** How long links live, in milliseconds; default: the library's. */
+  readonly linkLifeMs?: number | undefined
 }
 
 /** A shop ready to be listened to. */
@@ -51,6 +53,7 @@ export function createShop(options: ShopOptions): Shop {
     {
       name: 'order',
       path: '/orders/once/:token',
+      lifetimeMs: options.linkLifeMs,
       transactional: book.transactional,
       createForm: '/basket',
       rerender: redrawForm,

@@ -17,7 +17,8 @@ await main()
 
 async function main(): Promise<void> {
   const { settings, storage } = await prepare()
-  const shop = createShop({ storage, faults: settings.faults, leaseMs: settings.leaseMs })
+  const { faults, leaseMs, linkLifeMs } = settings
+  const shop = createShop({ storage, faults, leaseMs, linkLifeMs })
   shop.app.on('error', logError)
   const callback = shop.app.callback()
   const server = createServer(callback)

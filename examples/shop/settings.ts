@@ -14,6 +14,8 @@ export interface Settings {
   readonly faults: boolean
   /** Milliseconds; `undefined` for the library's default. */
   readonly leaseMs: number | undefined
+  /** How long links live, in milliseconds; `undefined` for the library's default. */
+  readonly linkLifeMs: number | undefined
 }
 
 /** A setting that cannot be used; its message is meant for whoever typed it. */
@@ -25,7 +27,8 @@ const DEFAULT_PORT = '3000'
 const DEFAULT_STORE = 'sqlite:shop.db'
 
 /**
- * Reads `PORT`, `POE_STORE`, `DEMO_FAULTS` and `DEMO_LEASE_MS`; one that is empty is as if absent.
+ * Reads `PORT`, `POE_STORE`, `DEMO_FAULTS`, `DEMO_LEASE_MS` and `DEMO_LINK_LIFE_MS`; one that is
+ * empty is as if absent.
  *
  * @param env - as `process.env`
  * @throws {SettingError} when one cannot be used
@@ -35,7 +38,10 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     port: readPort(env.PORT || DEFAULT_PORT),
     store: readStore(env.POE_STORE || DEFAULT_STORE),
     faults: env.DEMO_FAULTS === '1',
-    leaseMs: env.DEMO_LEASE_MS ? readLease(env.DEMO_LEASE_MS) : undefined,
+    leaseMs: env.DEMO_LEASE_MS ? readMs('DEMO_LEASE_MS', env.DEMO_LEASE_MS) : undefined,
+    linkLifeMs: env.DEMO_LINK_LIFE_MS
+      ? readMs('DEMO_LINK_LIFE_MS', env.DEMO_LINK_LIFE_MS)
+      : undefined,
   }
 }
 
@@ -77,8 +83,8 @@ function serverUrl(text: string): string {
   throw new SettingError(`POE_STORE=${scheme}: is no URL: as in ${scheme}://user@127.0.0.1/name.`)
 }
 
-function readLease(text: string): number {
-  const leaseMs = /^\d{1,8}$/.test(text) ? Number(text) : 0
-  if (leaseMs >= 100) return leaseMs
-  throw new SettingError(`DEMO_LEASE_MS=${text} cannot be used: give milliseconds, at least 100.`)
+function readMs(name: string, text: string): number {
+  const ms = /^\d{1,8}$/.test(text) ? Number(text) : 0
+  if (ms >= 100) return ms
+  throw new SettingError(`${name}=${text} cannot be used: give milliseconds, at least 100.`)
 }

@@ -49,6 +49,12 @@ export interface ConformanceOptions {
   readonly strict?: boolean
   /** Restarts the server; the promise is kept once the old process has ended. */
   readonly restart?: () => Promise<void>
+  /**
+   * Speaks HTTP/2; without TLS by prior knowledge. What only HTTP/1.1 can say is not judged.
+   *
+   * @defaultValue false
+   */
+  readonly http2?: boolean
   /** Options of TLS, such as a `ca` of one's own. */
   readonly tls?: ConnectionOptions
   /** Called before each check. */
@@ -69,6 +75,7 @@ export interface ResolvedOptions {
   readonly totalMs: number
   readonly strict: boolean
   readonly restart: (() => Promise<void>) | null
+  readonly http2: boolean
   readonly tls: ConnectionOptions
   readonly onStart: (id: string, index: number, total: number) => void
   readonly onResult: (result: ServerCheckResult) => void
@@ -85,6 +92,7 @@ const KNOWN: ReadonlySet<string> = new Set<keyof ConformanceOptions>([
   'totalMs',
   'strict',
   'restart',
+  'http2',
   'tls',
   'onStart',
   'onResult',
@@ -121,6 +129,7 @@ export function resolveOptions(options: ConformanceOptions): ResolvedOptions {
     totalMs: whole(options.totalMs ?? 600_000, 'totalMs', TIME_LIMIT_MS),
     strict: options.strict ?? false,
     restart: restart ?? null,
+    http2: options.http2 ?? false,
     tls: options.tls ?? {},
     onStart: options.onStart ?? nothing,
     onResult: options.onResult ?? nothing,

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs'
 import type { Check, Profile, Requirement } from './catalogue.js'
 import { firstUnmet } from './expectations.js'
+import { Http2Wire } from './http2-wire.js'
 import { type ConformanceOptions, type ResolvedOptions, resolveOptions } from './options.js'
 import {
   type ConformanceReport,
@@ -20,7 +21,7 @@ import { type Ending, runCheck } from './run-check.js'
 import { CannotTell, Subject } from './subject.js'
 import { SUCCESS } from './suites/fragments.js'
 import { CHECKS } from './suites/index.js'
-import { Wire } from './wire.js'
+import { Http1Wire } from './wire.js'
 import { describe, transcript } from './words.js'
 
 /** After so many checks in a row without a word, the server is asked whether it is still there. */
@@ -97,12 +98,13 @@ class Run {
   #silent = 0
 
   constructor(options: ResolvedOptions) {
-    const { page, adapter, timeoutMs, tls, restart, skip } = options
+    const { page, adapter, timeoutMs, tls, http2, restart, skip } = options
     for (const id of skip.keys()) {
       if (!CHECKS.some(check => isNamed(check, id))) throw unknownId(id)
     }
     this.#options = options
-    this.#subject = new Subject(page, adapter, new Wire({ timeoutMs, tls }), restart)
+    const wire = new (http2 ? Http2Wire : Http1Wire)({ timeoutMs, tls })
+    this.#subject = new Subject(page, adapter, wire, restart)
     this.#untilMs = performance.now() + options.totalMs
   }
 

@@ -9,7 +9,7 @@ import type { Need, RequestSpec } from './catalogue.js'
 import { contentOf, type TypedBytes, typed } from './contents.js'
 import { jsonOf, linkIn } from './find-links.js'
 import { forged, spelt } from './spellings.js'
-import type { Exchange, Sent, Wire } from './wire.js'
+import { type Exchange, Http1Wire, type Sent, type Wire } from './wire.js'
 import { describe } from './words.js'
 
 /** Something that is asked before the question could not be had; it says nothing about the rule. */
@@ -103,7 +103,7 @@ export class Subject {
       case 'page':
         return !this.#isMint
       case 'http1':
-        return true
+        return this.wire instanceof Http1Wire
     }
   }
 

@@ -47,12 +47,23 @@ export interface WireOptions {
   readonly tls: ConnectionOptions
 }
 
-const ANSWER_LIMIT_BYTES = 8 * 1024 * 1024
+/** How much of an answer is taken. */
+export const ANSWER_LIMIT_BYTES = 8 * 1024 * 1024
 /** How long a server may take to refuse or to ask for the content, in milliseconds. */
 const EXPECT_MS = 1_000
 
-/** Connections to the judged server. */
-export class Wire {
+/** Connections to the judged server. None of these rejects for what the other side does. */
+export interface Wire {
+  /** Sends a request and takes the answer. */
+  exchange(sent: Sent): Promise<Exchange>
+  /** Sends all requests so that their last bytes leave at once; they go to one server. */
+  together(sents: readonly Sent[]): Promise<Exchange[]>
+  /** Sends half of the content, or all of it, and leaves. */
+  leave(sent: Sent, before: 'body' | 'answer'): Promise<Exchange>
+}
+
+/** HTTP/1.1, a connection for each request. */
+export class Http1Wire implements Wire {
   readonly #options: WireOptions
 
   /** @param options - bounds, and how TLS is spoken */
@@ -60,7 +71,6 @@ export class Wire {
     this.#options = options
   }
 
-  /** Sends a request and takes the answer; never rejects for what the other side does. */
   async exchange(sent: Sent): Promise<Exchange> {
     const to = this.#target(sent.url)
     const bytes = bytesOf(sent)
@@ -70,7 +80,6 @@ export class Wire {
     return exchangeOf(sent, await rawRequest({ ...to, timeoutMs, steps: [head] }))
   }
 
-  /** Sends all requests so that their last bytes leave at once; they go to one server. */
   async together(sents: readonly Sent[]): Promise<Exchange[]> {
     const [first] = sents
     if (first === undefined) return []
@@ -79,7 +88,6 @@ export class Wire {
     return results.map((result, index) => exchangeOf(sents[index] ?? first, result))
   }
 
-  /** Sends half of the content, or all of it, and leaves. */
   async leave(sent: Sent, before: 'body' | 'answer'): Promise<Exchange> {
     const bytes = bytesOf(sent)
     const missing = before === 'body' ? Math.ceil((sent.body?.length ?? 0) / 2) : 0
@@ -97,8 +105,7 @@ export class Wire {
   }
 }
 
-/** A request's bytes. */
-export function bytesOf({ method, url, target, fields, body }: Sent): Buffer {
+function bytesOf({ method, url, target, fields, body }: Sent): Buffer {
   const headers = [['Host', url.host] as const, ...fields]
   const hasContent = body !== null || !['GET', 'HEAD', 'OPTIONS'].includes(method)
   const content = hasContent ? { body: body ?? Buffer.alloc(0) } : {}

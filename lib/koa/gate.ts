@@ -13,7 +13,7 @@ import type { AppKey } from './options.js'
 import { principalsOf } from './principal.js'
 import { missingMiddleware } from './request-poe.js'
 import { ResourceState } from './resource-state.js'
-import { type Exchange, serve } from './serve.js'
+import { type Exchange, refuseSpent, serve } from './serve.js'
 
 const APP_KEY_LIMIT = 512
 
@@ -33,12 +33,31 @@ export function makeGate(
 ): Middleware {
   const inside: Middleware = (ctx, next) => enter(core, find(), handler, ctx, next)
   const steps = compose([...outside, inside])
-  return function poeResource(ctx, next) {
-    if (!isOurs(find(), ctx) || isPreflight(ctx)) return next()
+  return async function poeResource(ctx, next) {
+    if (!isOurs(find(), ctx) || isPreflight(ctx)) return await next()
     if (ctx.poe === undefined) throw missingMiddleware()
     ctx.poe.state ??= new ResourceState(ctx.res)
-    return steps(ctx, next)
+    if (asksFirst(ctx) && (await refuseUnread(core, find(), ctx))) return
+    return await steps(ctx, next)
   }
+}
+
+/** A client that waits to be asked for its content is spared the upload where the link is spent. */
+function asksFirst(ctx: Context): boolean {
+  return ctx.method === 'POST' && /^100-continue$/i.test(ctx.get('Expect'))
+}
+
+/** What stands outside may read the content, or find out who asks: then it goes first. */
+async function refuseUnread(core: Core, resource: Resource, ctx: Context): Promise<boolean> {
+  let principals: readonly string[]
+  try {
+    principals = principalsOf(ctx, core.options.principal)
+  } catch {
+    return false
+  }
+  const operation = await identify(core, resource, ctx, principals)
+  if (typeof operation === 'string') return false
+  return await refuseSpent({ core, resource, ctx, params: otherParams(ctx) }, operation)
 }
 
 function isOurs(resource: Resource, ctx: Context): boolean {

@@ -59,6 +59,18 @@ export async function serve(
   }
 }
 
+/**
+ * Refuses a POST whose link is spent before anybody reads its content.
+ *
+ * @returns whether it was refused; nothing has happened if not
+ */
+export async function refuseSpent(exchange: Exchange, operation: Operation): Promise<boolean> {
+  const finding = await find(exchange, operation)
+  if (finding.kind !== 'spent') return false
+  await refuse(exchange, finding)
+  return true
+}
+
 function withoutOperation(kind: Exclude<Judged['kind'], 'genuine'>): Refused {
   if (kind === 'past-horizon') return { kind: 'forgotten' }
   if (kind === 'store-down') return { kind: 'store-down', retryAfterMs: 1_000 }

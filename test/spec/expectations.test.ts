@@ -15,14 +15,22 @@ import { rawRequest } from 'post-once-exactly/testing'
 
 const BODY = '{"sku":"tea"}'
 
-for (const parser of ['in the handler', 'in front'] as const) {
+for (const parser of [
+  'in the handler',
+  'beside the handler',
+  'after a login',
+  'in front',
+] as const) {
   describe(`Expect: 100-continue, the body read ${parser}`, () => {
     let server: Server
     let port: number
     let link: string
 
     beforeEach(async () => {
-      const once = poe({ store: memoryStore(), principal: () => 'guest' })
+      const principal = (ctx: Koa.Context) => {
+        return parser === 'after a login' && ctx.path !== '/page' ? ctx.state.user.name : 'guest'
+      }
+      const once = poe({ store: memoryStore(), principal })
       const app = new Koa()
       const router = new Router()
       if (parser === 'in front') app.use(bodyParser())
@@ -30,9 +38,19 @@ for (const parser of ['in the handler', 'in front'] as const) {
       router.get('/page', ctx => {
         ctx.body = ctx.poe.link('order')
       })
-      once.resource(router, { name: 'order', path: '/orders/:token' }, async ctx => {
-        let text = parser === 'in front' ? ctx.request.rawBody : ''
-        if (parser !== 'in front') for await (const chunk of ctx.req) text += String(chunk)
+      const login: Koa.Middleware = (ctx, next) => {
+        ctx.state.user = { name: 'guest' }
+        return next()
+      }
+      const beside = {
+        'in front': [],
+        'in the handler': [],
+        'beside the handler': [bodyParser()],
+        'after a login': [login, bodyParser()],
+      }[parser]
+      once.resource(router, { name: 'order', path: '/orders/:token' }, ...beside, async ctx => {
+        let text = parser === 'in the handler' ? '' : ctx.request.rawBody
+        if (parser === 'in the handler') for await (const chunk of ctx.req) text += String(chunk)
         ctx.body = text
       })
       app.use(router.routes())
@@ -62,12 +80,16 @@ for (const parser of ['in the handler', 'in front'] as const) {
       expect(response?.body.toString()).to.equal(BODY)
     })
 
-    if (parser === 'in front') return
-
-    it('[H-100-1] a spent link is refused before the upload', async () => {
+    const isBefore = parser === 'in the handler' || parser === 'beside the handler'
+    it(`[H-100-1] a spent link is refused ${isBefore ? 'before' : 'after'} upload`, async () => {
       await rawRequest({ port, steps: [head(), { pauseMs: 100 }, Buffer.from(BODY)] })
-      const refused = await rawRequest({ port, steps: [head()] })
-      expect(refused.received.toString()).to.match(/^HTTP\/1\.1 405 Method Not Allowed/)
+      const refused = await rawRequest({
+        port,
+        steps: isBefore ? [head()] : [head(), { pauseMs: 100 }, Buffer.from(BODY)],
+      })
+      const first = isBefore ? '405 Method Not Allowed' : '100 Continue'
+      expect(refused.received.toString()).to.match(new RegExp(`^HTTP/1\\.1 ${first}`))
+      expect(refused.response?.status).to.equal(405)
     })
   })
 }

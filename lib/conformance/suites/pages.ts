@@ -248,13 +248,13 @@ export const CACHES: readonly Check[] = [
 /** Other ways to write a link's URI. */
 export const SPELLINGS: readonly Check[] = (
   [
-    ['encoded', 'with a percent-encoded letter', 'http1'],
+    ['encoded', 'with a percent-encoded letter', null],
     ['query', 'with one more parameter', null],
     ['slash', 'with a slash behind it', null],
     ['slashes', 'with a doubled slash', null],
-    ['dots', 'with a dot segment', 'http1'],
+    ['dots', 'with a dot segment', null],
     ['absolute', 'in the absolute form', 'http1'],
-    ['malformed', 'with a broken percent-encoding', 'http1'],
+    ['malformed', 'with a broken percent-encoding', null],
   ] as const
 ).flatMap(([spelling, words, need]): Check[] => {
   const needs = need === null ? [] : [need]

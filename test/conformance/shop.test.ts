@@ -1,0 +1,104 @@
+/**
+ * The demo shop, judged by the suite as a stranger would judge it: as a process, on each store,
+ * killed and started anew where a check asks for it.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { type Adapter, readAdapter, runConformance } from 'post-once-exactly/conformance'
+import {
+  end,
+  endLeftovers,
+  type ShopProcess,
+  startShop,
+  withFolder,
+} from '../../examples/shop/support.js'
+import { sharedPostgres } from '../support/servers/postgres-server.js'
+import { describeWith } from '../support/servers/programs.js'
+import { sharedRedis } from '../support/servers/redis-server.js'
+
+const FILE = new URL('../../examples/shop/poe-check.json', import.meta.url)
+const FAULTS = { DEMO_FAULTS: '1', DEMO_LEASE_MS: '1000' }
+const LIFE_MS = 400
+
+const STORES: readonly {
+  readonly name: string
+  readonly needs: readonly string[]
+  readonly isDurable: boolean
+  readonly open: (folder: string) => Promise<string>
+}[] = [
+  { name: 'memory', needs: [], isDurable: false, open: async () => 'memory:' },
+  {
+    name: 'sqlite',
+    needs: [],
+    isDurable: true,
+    open: async folder => `sqlite:${join(folder, 'shop.db')}`,
+  },
+  {
+    name: 'postgres',
+    needs: ['postgres', 'initdb'],
+    isDurable: true,
+    open: async () => (await sharedPostgres()).url,
+  },
+  {
+    name: 'redis',
+    needs: ['redis-server'],
+    isDurable: true,
+    open: async () => (await sharedRedis()).url,
+  },
+]
+
+/** What does not arise with a shop that answers 201 with content, or 303. */
+const NOT_ARISING = [
+  'POE-2-7/no-content',
+  'POE-2-8/cacheable',
+  'POE-2-9/empty-created',
+  'POE-3-19/exposed',
+]
+const RESTARTING = ['POE-2-1/restart', 'POE-2-20/crash', 'POE-A-1/restart']
+
+for (const { name, needs, isDurable, open } of STORES) {
+  describeWith(needs, `poe check of the shop on ${name}`, () => {
+    afterEach(endLeftovers)
+
+    it('passes every check that can be asked', async function () {
+      this.timeout(120_000)
+      await withFolder(async folder => {
+        const env = { ...FAULTS, POE_STORE: await open(folder) }
+        let shop = await startShop(env)
+        const { origin } = shop
+        const hasty = await startShop({ ...env, DEMO_LINK_LIFE_MS: String(LIFE_MS) })
+        const restart = async () => {
+          shop = await startAgain(shop, env)
+        }
+        const report = await runConformance({
+          url: `${origin}/basket`,
+          adapter: adapterWith(hasty),
+          rounds: 10,
+          ...(isDurable ? { restart } : {}),
+        })
+        const ended = new Map<string, string[]>()
+        for (const { id, result, expected, seen } of report.results) {
+          const told = result === 'skipped' ? id : `${id}: ${expected}, ${seen}`
+          ended.set(result, [...(ended.get(result) ?? []), told])
+        }
+        ended.delete('pass')
+        const skipped = [...NOT_ARISING, ...(isDurable ? [] : RESTARTING)].sort()
+        const found = Object.fromEntries([...ended].map(([kind, ids]) => [kind, ids.sort()]))
+        expect(found).to.deep.equal({ skipped })
+        expect(report).to.include({ verdict: 'conformant', exitCode: 0 })
+      })
+    })
+  })
+}
+
+/** The adapter of the README, and a second process whose links live shortly. */
+function adapterWith(hasty: ShopProcess): Adapter {
+  const shortLived = { url: `${hasty.origin}/basket`, lifeMs: LIFE_MS }
+  return { ...readAdapter(readFileSync(FILE, 'utf8')), shortLived }
+}
+
+async function startAgain(shop: ShopProcess, env: Record<string, string>): Promise<ShopProcess> {
+  await end(shop.child, 'SIGKILL')
+  return await startShop({ ...env, PORT: new URL(shop.origin).port })
+}
