@@ -1,0 +1,137 @@
+/**
+ * The catalogue as data: its shape, its ids, and that it leaves nothing out.
+ */
+import { readFileSync } from 'node:fs'
+import { Ajv } from 'ajv'
+import { expect } from 'chai'
+import { CHECKS, type Check, REQUIREMENTS } from 'post-once-exactly/conformance'
+
+const DEMANDED = /MUST|SHOULD|^should$/
+
+interface Row {
+  readonly id: string
+  readonly level: string
+  readonly party: string
+  readonly section: string
+  readonly slice: string
+}
+
+describe('the catalogue', () => {
+  const register = new Map(rowsIn('requirements.md').map(row => [row.id, row]))
+  const validate = new Ajv({ allErrors: true }).compile(
+    JSON.parse(noteText('catalogue.schema.json')),
+  )
+
+  it('is as its schema says', () => {
+    validate(CHECKS)
+    expect(validate.errors).to.equal(null)
+  })
+
+  it('its schema refuses what is no check', () => {
+    const [first] = CHECKS
+    const wrong: readonly object[] = [
+      { ...first, id: 'POE-2-1' },
+      { ...first, why: '' },
+      { ...first, steps: [] },
+      { ...first, steps: [{ send: { to: { link: 'L' } }, expect: [{ status: ['wrong'] }] }] },
+      { ...first, steps: [{ send: { to: { link: 'L' } }, expect: [{ statu: ['405'] }] }] },
+      { ...first, needs: ['luck'] },
+      { ...first, party: 'server' },
+    ]
+    for (const one of wrong) expect(validate([one]), JSON.stringify(one)).to.equal(false)
+  })
+
+  it('every id is there once, and begins with its requirement', () => {
+    const ids = CHECKS.map(({ id }) => id)
+    expect(new Set(ids).size).to.equal(ids.length)
+    for (const { id, requirement } of CHECKS) expect(id.split('/')[0]).to.equal(requirement)
+  })
+
+  it('ids are append-only: the list in the notes has them all, and no other', () => {
+    const listed = new Map(tableIn('checks.md').map(([id = '', title = '']) => [id, title]))
+    const live = [...listed].filter(([, title]) => title !== '*withdrawn*').map(([id]) => id)
+    expect(CHECKS.map(({ id }) => id).sort()).to.deep.equal(live.sort())
+  })
+
+  it('every requirement is one of the register, with its level, party and section', () => {
+    for (const { id, level, party, section } of REQUIREMENTS.values()) {
+      const row = register.get(id)
+      expect(row, id).to.not.equal(undefined)
+      expect({ id, level, party, section }).to.deep.equal({
+        id,
+        level: row?.level,
+        party: row?.party,
+        section: withDraft(row?.section ?? ''),
+      })
+    }
+  })
+
+  it('every requirement has a check, and every check a requirement', () => {
+    const used = new Set(CHECKS.map(({ requirement }) => requirement))
+    expect([...REQUIREMENTS.keys()].sort()).to.deep.equal([...used].sort())
+  })
+
+  it('has every MUST and SHOULD of a server, but for what no black box can tell', () => {
+    const demanded = [...register.values()]
+      .filter(({ id, party }) => /^(?:POE|H)-/.test(id) && /server|both/.test(party))
+      .filter(({ level }) => DEMANDED.test(level))
+      .map(({ id }) => id)
+    const dark = tableIn('black-box.md').map(([id = '']) => id)
+    expect(demanded.filter(id => !REQUIREMENTS.has(id))).to.deep.equal(dark)
+    expect(demanded.length).to.be.greaterThan(20)
+  })
+
+  it('core has what is demanded, full what is recommended, safe the rest', () => {
+    for (const { id, level, profile } of REQUIREMENTS.values()) {
+      const isSpoken = /^(?:MUST|SHOULD)/.test(level) || level === 'should'
+      if (/^MUST/.test(level)) expect(profile, id).to.equal('core')
+      else if (isSpoken) expect(profile, id).to.equal('full')
+    }
+  })
+
+  it('names nothing that no step before has made', () => {
+    for (const check of CHECKS) expect(unknownNames(check), check.id).to.deep.equal([])
+    const [first] = CHECKS
+    const stray = { send: { to: { link: 'M' } }, expect: [{ contentOf: 'second' }] }
+    expect(unknownNames({ ...(first as Check), steps: [stray] })).to.deep.equal(['M', 'second'])
+  })
+})
+
+/** Links and answers that a check speaks of before they exist. */
+function unknownNames({ steps }: Check): string[] {
+  const known = new Set<string>()
+  const unknown: string[] = []
+  for (const step of steps) {
+    const text = JSON.stringify(step)
+    const speaksOf =
+      /"(?:link|contentOf|locationOf|headOf|differsFrom|after|of|await|answer|revalidates)":"([^"]*)"/g
+    for (const [, name = ''] of text.matchAll(speaksOf)) if (!known.has(name)) unknown.push(name)
+    if ('mint' in step) known.add(step.mint)
+    if ('send' in step && step.as !== undefined) known.add(step.as)
+  }
+  return unknown
+}
+
+function rowsIn(name: string): Row[] {
+  return tableIn(name).map(([id = '', level = '', party = '', section = '', , slice = '']) => {
+    return { id, level, party, section, slice }
+  })
+}
+
+/** The rows of all tables whose first cell is an id. */
+function tableIn(name: string): string[][] {
+  return noteText(name)
+    .split('\n')
+    .filter(line => /^\| [A-Z]+-[^|]*\d/.test(line))
+    .map(line => line.slice(1, -1).split(' | '))
+    .map(cells => cells.map(cell => cell.trim()))
+}
+
+/** In the register a bare number is a section of the draft. */
+function withDraft(section: string): string {
+  return section.startsWith('RFC') ? section : `POE draft ${section}`
+}
+
+function noteText(name: string): string {
+  return readFileSync(new URL(`../../spec-notes/${name}`, import.meta.url), 'utf8')
+}
