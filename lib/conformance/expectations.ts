@@ -3,22 +3,18 @@
  *
  * @see RFC 9110 5.6.1, 9.3.2, 9.3.3, 10.2.1, 10.2.3, 15.1; RFC 9111 3, 5.2; RFC 8288 3.2
  */
-import LinkHeader from 'http-link-header'
 import { fieldValues, type RawResponse } from '../testing/raw-response.js'
 import type { Expectation } from './catalogue.js'
-import { announced, mediaTypeOf, referencesIn } from './find-links.js'
+import { mediaTypeOf } from './find-links.js'
+import { judgeCacheable, judgeNotShared, judgeNotStored } from './judge-caching.js'
+import { judgeContentLinks, judgePoeLinks, judgeResultLink } from './judge-links.js'
+import { resolved, tokens, told, type Unmet, unmet } from './unmet.js'
 import type { Exchange } from './wire.js'
 
 /** What an answer can be compared with. */
 export interface Surroundings {
   /** Earlier answers of the check, by name. */
   readonly answers: ReadonlyMap<string, Exchange>
-}
-
-/** An expectation that is not met, in words. */
-export interface Unmet {
-  readonly expected: string
-  readonly seen: string
 }
 
 /** An answer that came. */
@@ -28,8 +24,6 @@ interface Answered {
   readonly surroundings: Surroundings
 }
 
-/** RFC 9110 15.1; what a cache may keep although nothing is said about freshness. */
-const KEPT_BY_HEURISTICS = new Set([200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501])
 const HEAD_FIELDS = [
   'Content-Type',
   'Content-Language',
@@ -211,91 +205,6 @@ function judgeAllow(
   return lacks ? null : unmet(`Allow without ${expectation.allowLacks}`, seen)
 }
 
-function judgeNotStored(response: RawResponse): Unmet | null {
-  const directives = tokens(response, 'Cache-Control')
-  if (directives.includes('no-store')) return null
-  const isFresh = hasFreshness(response)
-  if (!isFresh && !KEPT_BY_HEURISTICS.has(response.status)) return null
-  return unmet('Cache-Control: no-store', told(response, 'Cache-Control'))
-}
-
-function judgeNotShared({ sent }: Exchange, response: RawResponse): Unmet | null {
-  const directives = tokens(response, 'Cache-Control')
-  const isShared = directives.some(one => one === 'public' || one.startsWith('s-maxage'))
-  // RFC 9111 3.5: an answer to a request with Authorization is not shared unless it says so.
-  const isPersonal =
-    sent.fields.some(([name]) => /^authorization$/i.test(name)) &&
-    !directives.includes('must-revalidate')
-  const isPrivate = directives.some(one => one === 'private' || one === 'no-store')
-  if ((isPrivate || isPersonal) && !isShared) return null
-  return unmet('Cache-Control with private or no-store', told(response, 'Cache-Control'))
-}
-
-function judgeCacheable({ sent }: Exchange, response: RawResponse): Unmet | null {
-  if (!hasFreshness(response) || tokens(response, 'Cache-Control').includes('no-store')) return null
-  const [location] = fieldValues(response, 'Content-Location')
-  const isOwn = location !== undefined && resolved(location, sent.url) === sent.url.href
-  return isOwn
-    ? null
-    : unmet('freshness with Content-Location of the link only', told(response, 'Cache-Control'))
-}
-
-function judgePoeLinks(
-  rule: Extract<Expectation, { readonly poeLinks: unknown }>['poeLinks'],
-  { sent }: Exchange,
-  response: RawResponse,
-): Unmet | null {
-  const { links, dropped, emptyMembers } = announced(response)
-  const seen = `POE-Links: ${fieldValues(response, 'POE-Links').join(', ')}`
-  const isNothing = links.length + dropped.length === 0
-  switch (rule) {
-    case 'quoted': {
-      const isWrong = links.some(({ deviation }) => deviation === 'unquoted')
-      const isBad = dropped.some(({ reason }) => reason !== 'fragment')
-      return isWrong || isBad ? unmet('URI references between double quotes', seen) : null
-    }
-    case 'no fragment': {
-      const isCut = links.some(({ deviation }) => deviation === 'fragment')
-      const isDropped = dropped.some(({ reason }) => reason === 'fragment')
-      return isCut || isDropped ? unmet('no fragment', seen) : null
-    }
-    case 'not empty':
-      return isNothing ? unmet('a link, or no field', seen) : null
-    case 'no empty members':
-      return emptyMembers > 0 && !isNothing ? unmet('no empty members', seen) : null
-    case 'own origin': {
-      const isForeign = links.some(({ reference }) => {
-        return (
-          URL.canParse(reference, sent.url) &&
-          new URL(reference, sent.url).origin !== sent.url.origin
-        )
-      })
-      return isForeign ? unmet(`links at ${sent.url.origin}`, seen) : null
-    }
-  }
-}
-
-function judgeContentLinks({ sent }: Exchange, response: RawResponse): Unmet | null {
-  const there = new Set([...referencesIn(response)].map(one => resolved(one, sent.url)))
-  const missing = announced(response).links.find(
-    ({ reference }) => !there.has(resolved(reference, sent.url)),
-  )
-  return missing === undefined
-    ? null
-    : unmet(`${missing.reference} in the content`, 'it is not there')
-}
-
-function judgeResultLink({ sent }: Exchange, response: RawResponse): Unmet | null {
-  const value = fieldValues(response, 'Link').join(', ')
-  const links = readLink(value)
-  if (links === null) return unmet('a Link field that can be read', value)
-  const toResult = links.filter(({ rel }) => rel.split(/\s+/).some(one => /^related$|:/i.test(one)))
-  const stray = toResult.find(({ anchor }) => resolved(anchor ?? '\0', sent.url) !== sent.url.href)
-  return stray === undefined
-    ? null
-    : unmet(`an anchor that is ${sent.target}`, stray.anchor ?? 'no anchor')
-}
-
 function judgeAgainst(
   expectation: Extract<
     Expectation,
@@ -353,40 +262,6 @@ function answerOf(name: string, { answers }: Surroundings): RawResponse {
   return response
 }
 
-function hasFreshness(response: RawResponse): boolean {
-  const isTold = tokens(response, 'Cache-Control').some(one =>
-    /^(?:public$|(?:s-)?max-?age=(?!0$))/.test(one),
-  )
-  return isTold || fieldValues(response, 'Expires').some(value => Date.parse(value) > Date.now())
-}
-
-/** The members of a list, in small letters. */
-function tokens(response: RawResponse, field: string): string[] {
-  const members = fieldValues(response, field).join(',').split(',')
-  return members.map(member => member.trim().toLowerCase()).filter(member => member !== '')
-}
-
-function told(response: RawResponse, field: string): string {
-  const values = fieldValues(response, field)
-  return values.length === 0 ? `no ${field}` : `${field}: ${values.join(', ')}`
-}
-
 function before({ status }: RawResponse): string {
   return `status ${status} before that`
-}
-
-function readLink(value: string) {
-  try {
-    return LinkHeader.parse(value).refs
-  } catch {
-    return null
-  }
-}
-
-function resolved(reference: string, base: URL): string {
-  return URL.canParse(reference, base) ? new URL(reference, base).href : reference
-}
-
-function unmet(expected: string, seen: string): Unmet {
-  return { expected, seen }
 }

@@ -14,10 +14,11 @@ import type {
   SendStep,
   Step,
 } from './catalogue.js'
-import { firstUnmet, namesStatus, type Unmet } from './expectations.js'
+import { firstUnmet, namesStatus } from './expectations.js'
 import { entropyBits } from './guessing.js'
 import type { ResultKind } from './report.js'
 import { CannotTell, HarnessFailed, type Subject, type User } from './subject.js'
+import type { Unmet } from './unmet.js'
 import type { Exchange } from './wire.js'
 import { describe, transcript } from './words.js'
 

@@ -218,7 +218,7 @@ export class Subject {
     const short = shortLived ? adapter.shortLived : undefined
     const how: PageRequest = short ?? adapter.page ?? {}
     const url = new URL(short?.url ?? '', this.page)
-    const method = how.method ?? (this.#isMint && short === undefined ? 'POST' : 'GET')
+    const method = how.method ?? (this.#isMint ? 'POST' : 'GET')
     const content = how.content === undefined ? null : typed(how.content, this.#next())
     const lines = {
       ...this.#fieldsOf(user),

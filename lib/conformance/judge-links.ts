@@ -1,0 +1,78 @@
+/**
+ * The links that an answer announces.
+ *
+ * @see POE draft 3; RFC 8288 3.2
+ */
+import LinkHeader from 'http-link-header'
+import { fieldValues, type RawResponse } from '../testing/raw-response.js'
+import type { Expectation } from './catalogue.js'
+import { announced, referencesIn } from './find-links.js'
+import { resolved, type Unmet, unmet } from './unmet.js'
+import type { Exchange } from './wire.js'
+
+/** Whether `POE-Links` keeps a rule of its grammar. */
+export function judgePoeLinks(
+  rule: Extract<Expectation, { readonly poeLinks: unknown }>['poeLinks'],
+  { sent }: Exchange,
+  response: RawResponse,
+): Unmet | null {
+  const { links, dropped, emptyMembers } = announced(response)
+  const seen = `POE-Links: ${fieldValues(response, 'POE-Links').join(', ')}`
+  const isNothing = links.length + dropped.length === 0
+  switch (rule) {
+    case 'quoted': {
+      const isWrong = links.some(({ deviation }) => deviation === 'unquoted')
+      const isBad = dropped.some(({ reason }) => reason !== 'fragment')
+      return isWrong || isBad ? unmet('URI references between double quotes', seen) : null
+    }
+    case 'no fragment': {
+      const isCut = links.some(({ deviation }) => deviation === 'fragment')
+      const isDropped = dropped.some(({ reason }) => reason === 'fragment')
+      return isCut || isDropped ? unmet('no fragment', seen) : null
+    }
+    case 'not empty':
+      return isNothing ? unmet('a link, or no field', seen) : null
+    case 'no empty members':
+      return emptyMembers > 0 && !isNothing ? unmet('no empty members', seen) : null
+    case 'own origin': {
+      const isForeign = links.some(({ reference }) => {
+        return (
+          URL.canParse(reference, sent.url) &&
+          new URL(reference, sent.url).origin !== sent.url.origin
+        )
+      })
+      return isForeign ? unmet(`links at ${sent.url.origin}`, seen) : null
+    }
+  }
+}
+
+/** Whether each announced link stands in the content, too. */
+export function judgeContentLinks({ sent }: Exchange, response: RawResponse): Unmet | null {
+  const there = new Set([...referencesIn(response)].map(one => resolved(one, sent.url)))
+  const missing = announced(response).links.find(
+    ({ reference }) => !there.has(resolved(reference, sent.url)),
+  )
+  return missing === undefined
+    ? null
+    : unmet(`${missing.reference} in the content`, 'it is not there')
+}
+
+/** Whether links to a result have the target of the request as their context. */
+export function judgeResultLink({ sent }: Exchange, response: RawResponse): Unmet | null {
+  const value = fieldValues(response, 'Link').join(', ')
+  const links = readLink(value)
+  if (links === null) return unmet('a Link field that can be read', value)
+  const toResult = links.filter(({ rel }) => rel.split(/\s+/).some(one => /^related$|:/i.test(one)))
+  const stray = toResult.find(({ anchor }) => resolved(anchor ?? '\0', sent.url) !== sent.url.href)
+  return stray === undefined
+    ? null
+    : unmet(`an anchor that is ${sent.target}`, stray.anchor ?? 'no anchor')
+}
+
+function readLink(value: string) {
+  try {
+    return LinkHeader.parse(value).refs
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * Right servers pass: one written from the draft alone, without our engine, in three styles.
+ */
+import { expect } from 'chai'
+import { runConformance } from 'post-once-exactly/conformance'
+import { INDEPENDENT } from './adapters.js'
+import { startIndependent } from './servers/independent.js'
+
+const LIFE_MS = 300
+
+/** What does not arise with each style. */
+const NOT_ARISING = {
+  draft: ['POE-2-7/no-content', 'POE-2-8/cacheable', 'POE-2-9/empty-created', 'POE-3-19/exposed'],
+  mint: [
+    'H-CACHE-1/page',
+    'H-SUN-1/page',
+    'H-VARY-1/negotiated',
+    'POE-2-7/no-content',
+    'POE-2-8/cacheable',
+    'POE-2-9/empty-created',
+    'POE-2-9/redirect',
+    'POE-3-18/revived',
+    'POE-3-19/exposed',
+  ],
+  header: [
+    'H-LOC-2/created',
+    'POE-2-7/after-reuse',
+    'POE-2-7/get',
+    'POE-2-8/cacheable',
+    'POE-2-9/empty-created',
+    'POE-3-19/exposed',
+  ],
+} as const
+
+for (const style of ['draft', 'mint', 'header'] as const) {
+  describe(`a right server of the style "${style}"`, () => {
+    it('passes every check that can be asked', async function () {
+      this.timeout(60_000)
+      const server = await startIndependent({ style })
+      const hasty = await startIndependent({ style, lifetimeMs: LIFE_MS })
+      try {
+        const report = await runConformance({
+          url: server.page,
+          adapter: { ...INDEPENDENT, shortLived: { url: hasty.page, lifeMs: LIFE_MS } },
+          rounds: 5,
+          restart: server.restart,
+        })
+        const unlike = report.results.filter(({ result }) => !['pass', 'skipped'].includes(result))
+        const told = unlike.map(one => `${one.result} ${one.id}: ${one.expected}, ${one.seen}`)
+        expect(told).to.deep.equal([])
+        const skipped = report.results.filter(({ result }) => result === 'skipped')
+        expect(skipped.map(({ id }) => id).sort()).to.deep.equal(NOT_ARISING[style])
+        expect(report).to.include({ verdict: 'conformant', exitCode: 0 })
+      } finally {
+        await server.close()
+        await hasty.close()
+      }
+    })
+  })
+}
