@@ -6,6 +6,19 @@ import { Ajv } from 'ajv'
 import { expect } from 'chai'
 import { CHECKS, type Check, REQUIREMENTS } from 'post-once-exactly/conformance'
 
+/** Members whose value is the name of a link or of an answer. */
+const REFERENCES = [
+  'link',
+  'contentOf',
+  'locationOf',
+  'headOf',
+  'differsFrom',
+  'after',
+  'of',
+  'await',
+  'answer',
+  'revalidates',
+]
 const DEMANDED = /MUST|SHOULD|^should$/
 
 interface Row {
@@ -103,8 +116,7 @@ function unknownNames({ steps }: Check): string[] {
   const unknown: string[] = []
   for (const step of steps) {
     const text = JSON.stringify(step)
-    const speaksOf =
-      /"(?:link|contentOf|locationOf|headOf|differsFrom|after|of|await|answer|revalidates)":"([^"]*)"/g
+    const speaksOf = new RegExp(`"(?:${REFERENCES.join('|')})":"([^"]*)"`, 'g')
     for (const [, name = ''] of text.matchAll(speaksOf)) if (!known.has(name)) unknown.push(name)
     if ('mint' in step) known.add(step.mint)
     if ('send' in step && step.as !== undefined) known.add(step.as)
