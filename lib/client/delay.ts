@@ -3,6 +3,7 @@
  *
  * @see POE draft 8; RFC 9110 10.2.3, 5.6.7
  */
+import { httpDateMs } from '../protocols/http-date.js'
 
 /** How {@link delayFor} reckons. All times are milliseconds. */
 export interface DelayOptions {
@@ -46,9 +47,6 @@ export interface FieldReader {
 
 const DEFAULT_BASE_MS = 300
 const DEFAULT_CAP_MS = 30_000
-
-/** The three forms of an HTTP-date, as far as `Date.parse` does not look after itself. */
-const HTTP_DATE = /^[A-Z][a-z]{2,8},? [\w -]{6,12} \d\d:\d\d:\d\d (?:GMT|\d{4})$/
 
 /**
  * The pause after a try: exponential with jitter, between half of the step and all of it, and
@@ -94,18 +92,4 @@ export function retryAfterMs(
   if (dateMs === null) return null
   const sentMs = httpDateMs(response?.headers.get('date') ?? '') ?? now()
   return Math.max(0, dateMs - sentMs)
-}
-
-/**
- * Reads an HTTP-date in one of its three forms.
- *
- * @returns milliseconds since the Unix epoch, `null` for anything else
- * @see RFC 9110 5.6.7
- */
-export function httpDateMs(value: string): number | null {
-  const text = value.trim()
-  if (!HTTP_DATE.test(text)) return null
-  // The last form names no zone, and it would be read as local time.
-  const ms = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`)
-  return Number.isNaN(ms) ? null : ms
 }

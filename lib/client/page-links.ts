@@ -3,10 +3,11 @@
  *
  * @see POE draft 3; RFC 6901
  */
+
+import { httpDateMs } from '../protocols/http-date.js'
 import { resolvePoeLinks } from '../protocols/poe/links.js'
 import { parseJson, readText, webUrl } from './answer.js'
 import type { PoeCore } from './core.js'
-import { httpDateMs } from './delay.js'
 import { atPointer } from './json-pointer.js'
 import { type FoundLink, finalUrl } from './known-links.js'
 
