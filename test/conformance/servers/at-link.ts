@@ -57,11 +57,12 @@ function find({ site, target, principal }: Exchange): Link | null {
   const { path, record } = behaviour.resolve(target)
   const link = book.links.get(path)
   if (link !== undefined && record === path) return link
-  if (link === undefined && !behaviour.adoptsUnknown) return null
+  if (link === undefined && !behaviour.adoptsUnknown(path)) return null
   const known = book.links.get(record)
   if (known !== undefined) return known
   const expiresAtMs = link?.expiresAtMs ?? Date.now() + lifetimeMs
-  book.write({ kind: 'minted', path: record, principal, expiresAtMs })
+  const owner = link?.principal ?? principal
+  book.write({ kind: 'minted', path: record, principal: owner, expiresAtMs })
   return book.links.get(record) ?? null
 }
 

@@ -46,7 +46,7 @@ export interface Behaviour {
   pageFields: Readonly<Record<string, string>>
   mayUse(link: Link, principal: string): boolean
   /** Takes a path that was never minted for a fresh link. */
-  adoptsUnknown: boolean
+  adoptsUnknown(path: string): boolean
   isExpired(link: Link, nowMs: number): boolean
   /** Tells that a link is spent before the content is asked for. */
   refusesAtHead: boolean
@@ -88,7 +88,7 @@ export const RIGHT: Behaviour = {
   announces: link => `"${link}"`,
   pageFields: { 'Cache-Control': 'private, no-cache' },
   mayUse: (link, principal) => link.principal === principal,
-  adoptsUnknown: false,
+  adoptsUnknown: () => false,
   isExpired: (link, nowMs) => nowMs >= link.expiresAtMs,
   refusesAtHead: true,
   whenSpent: () => 'refuse',
@@ -107,10 +107,14 @@ export const RIGHT: Behaviour = {
   amends: answer => answer,
 }
 
-/** The path of a request target, plainly spelt: no authority, no query, `-._~` not encoded. */
+/** The path of a request target, as it is spelt. */
+export function rawPathOf(target: string): string {
+  return target.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/)[0] ?? ''
+}
+
+/** The path of a request target, plainly spelt: letters, digits and `-._~` are not encoded. */
 export function pathOf(target: string): string {
-  const [path = ''] = target.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/)
-  return path.replace(/%[0-9a-f]{2}/gi, code => {
+  return rawPathOf(target).replace(/%[0-9a-f]{2}/gi, code => {
     const char = String.fromCharCode(Number.parseInt(code.slice(1), 16))
     return /[\w.~-]/.test(char) ? char : code
   })

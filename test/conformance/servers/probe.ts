@@ -27,7 +27,7 @@ export interface Probe {
   used(fields?: Fields): Promise<{ readonly link: string; readonly answer: Answer }>
   post(link: string, fields?: Fields, body?: string): Promise<Answer>
   get(path: string, fields?: Fields): Promise<Answer>
-  ask(method: string, path: string, fields?: Fields): Promise<Answer>
+  ask(method: string, path: string, fields?: Fields, body?: string): Promise<Answer>
   /** The statuses of orders whose last bytes are sent at once. */
   race(link: string, count: number): Promise<number[]>
   /** Sends part of an order (default: all of it) and leaves. */
@@ -54,7 +54,8 @@ export function probe(server: JudgedServer): Probe {
     post: (link, fields = {}, body = ORDER) =>
       ask(asked, 'POST', link, { headers: { ...JSON_FIELDS, ...fields }, body }),
     get: (target, fields = {}) => ask(asked, 'GET', target, { headers: fields }),
-    ask: (method, target, fields = {}) => ask(asked, method, target, { headers: fields }),
+    ask: (method, target, fields = {}, body) =>
+      ask(asked, method, target, { headers: fields, ...(body !== undefined && { body }) }),
     race: async (link, count) => {
       const one = requestBytes({ method: 'POST', path: link, headers: JSON_FIELDS, body: ORDER })
       const results = await releaseTogether({ port, requests: Array(count).fill(one) })
