@@ -45,7 +45,7 @@ export interface Adapter {
   readonly credentials?: readonly string[]
   /** Fields instead of those of the first user. */
   readonly secondUser?: Readonly<Record<string, string>>
-  /** A content that the server accepts; `{n}` in a text becomes another number each time. */
+  /** A content that the server accepts; `{n}` in a text becomes another number for each link. */
   readonly valid?: Content
   /** Another one. Default: `valid` with other bytes. */
   readonly otherValid?: Content

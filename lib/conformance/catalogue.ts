@@ -139,6 +139,8 @@ export type Expectation =
   | { readonly lacks: string }
   | { readonly allowHas: string }
   | { readonly allowLacks: string }
+  /** Methods in `Allow` are written as their names are, in capitals. */
+  | { readonly allowNames: true }
   /** A field lists a token, in any case. */
   | { readonly lists: readonly [field: string, token: string] }
   | { readonly typeIs: string }
@@ -150,11 +152,13 @@ export type Expectation =
   | { readonly retryAfter: true }
   /** The same bytes and the same media type as an earlier answer. */
   | { readonly contentOf: string }
+  /** The same status as an earlier answer. */
+  | { readonly statusOf: string }
   /** `Location` leads where that of an earlier answer leads. */
   | { readonly locationOf: string }
   /** The same status and fields as an earlier answer, and no content. */
   | { readonly headOf: string }
-  /** Differs from an earlier answer in status, `Allow` or content. */
+  /** Differs from an earlier answer in status or content. */
   | { readonly differsFrom: string }
   | { readonly empty: true }
   | { readonly notEmpty: true }

@@ -78,12 +78,16 @@ function judge(expectation: Expectation, answered: Answered): Unmet | null {
   if ('poeLinks' in expectation) return judgePoeLinks(expectation.poeLinks, exchange, response)
   if ('linksInContent' in expectation) return judgeContentLinks(exchange, response)
   if ('resultLink' in expectation) return judgeResultLink(exchange, response)
+  if ('statusOf' in expectation) {
+    const { status } = answerOf(expectation.statusOf, surroundings)
+    return judgeStatus([String(status)], response)
+  }
   if ('contentOf' in expectation || 'locationOf' in expectation || 'headOf' in expectation) {
     return judgeAgainst(expectation, answered)
   }
   if ('differsFrom' in expectation) {
     const same = isSame(response, answerOf(expectation.differsFrom, surroundings))
-    return same ? unmet('something else than before', 'the same status, Allow and content') : null
+    return same ? unmet('something else', 'the same status and content') : null
   }
   if ('after' in expectation) {
     const other = surroundings.answers.get(expectation.after)
@@ -101,6 +105,7 @@ type Alone = Exclude<
   | { readonly poeLinks: unknown }
   | { readonly linksInContent: unknown }
   | { readonly resultLink: unknown }
+  | { readonly statusOf: unknown }
   | { readonly contentOf: unknown }
   | { readonly locationOf: unknown }
   | { readonly headOf: unknown }
@@ -119,6 +124,10 @@ function judgeAlone(expectation: Alone, exchange: Exchange, response: RawRespons
   }
   if ('allowHas' in expectation || 'allowLacks' in expectation)
     return judgeAllow(expectation, response)
+  if ('allowNames' in expectation) {
+    const odd = fieldValues(response, 'Allow').join(', ')
+    return /[a-z]/.test(odd) ? unmet('methods in capitals', `Allow: ${odd}`) : null
+  }
   if ('lists' in expectation) {
     const [field, token] = expectation.lists
     const has = tokens(response, field).includes(token.toLowerCase())
@@ -251,8 +260,7 @@ function sameField(name: string, one: RawResponse, other: RawResponse): Unmet | 
 }
 
 function isSame(one: RawResponse, other: RawResponse): boolean {
-  const isAlike = one.status === other.status && one.body.equals(other.body)
-  return isAlike && sameField('Allow', one, other) === null
+  return one.status === other.status && one.body.equals(other.body)
 }
 
 function answerOf(name: string, { answers }: Surroundings): RawResponse {

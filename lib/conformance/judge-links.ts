@@ -48,9 +48,9 @@ export function judgePoeLinks(
 
 /** Whether each announced link stands in the content, too. */
 export function judgeContentLinks({ sent }: Exchange, response: RawResponse): Unmet | null {
-  const there = new Set([...referencesIn(response)].map(one => resolved(one, sent.url)))
+  const there = new Set([...referencesIn(response)].map(one => bare(one, sent.url)))
   const missing = announced(response).links.find(
-    ({ reference }) => !there.has(resolved(reference, sent.url)),
+    ({ reference }) => !there.has(bare(reference, sent.url)),
   )
   return missing === undefined
     ? null
@@ -63,7 +63,9 @@ export function judgeResultLink({ sent }: Exchange, response: RawResponse): Unme
   const links = readLink(value)
   if (links === null) return unmet('a Link field that can be read', value)
   const toResult = links.filter(({ rel }) => rel.split(/\s+/).some(one => /^related$|:/i.test(one)))
-  const stray = toResult.find(({ anchor }) => resolved(anchor ?? '\0', sent.url) !== sent.url.href)
+  const stray = toResult.find(
+    ({ anchor }) => anchor === undefined || resolved(anchor, sent.url) !== sent.url.href,
+  )
   return stray === undefined
     ? null
     : unmet(`an anchor that is ${sent.target}`, stray.anchor ?? 'no anchor')
@@ -75,4 +77,9 @@ function readLink(value: string) {
   } catch {
     return null
   }
+}
+
+/** Fragments are another rule's matter. */
+function bare(reference: string, base: URL): string {
+  return resolved(reference, base).replace(/#.*$/, '')
 }

@@ -31,12 +31,15 @@ export function spelt(link: URL, spelling: Spelling): string {
   }
 }
 
-/** The request target of a link that was never issued. */
+/** The request target of a link that was never issued: its longest word is another one. */
 export function forged(link: URL, how: 'changed' | 'invented'): string {
   const target = link.pathname + link.search
-  const tailAt = Math.max(target.lastIndexOf('/'), target.lastIndexOf('=')) + 1
-  const tail = target.slice(tailAt)
-  return target.slice(0, tailAt) + (how === 'changed' ? changed(tail) : invented(tail))
+  const words = [...target.matchAll(/[A-Za-z0-9_-]+/g)]
+  const [longest] = words.sort((one, other) => other[0].length - one[0].length)
+  if (longest === undefined) return `${target}never-issued`
+  const { 0: word, index } = longest
+  const other = how === 'changed' ? changed(word) : invented(word)
+  return target.slice(0, index) + other + target.slice(index + word.length)
 }
 
 function encodedLetter(path: string, from: number): string {
@@ -47,17 +50,17 @@ function encodedLetter(path: string, from: number): string {
 }
 
 /** The last letter or digit becomes its successor. */
-function changed(tail: string): string {
-  const at = tail.search(/[A-Za-z0-9][^A-Za-z0-9]*$/)
-  const old = tail.charAt(at)
+function changed(word: string): string {
+  const at = word.search(/[A-Za-z0-9][^A-Za-z0-9]*$/)
+  const old = word.charAt(at)
   const next = /[zZ9]/.test(old)
     ? String.fromCharCode(old.charCodeAt(0) - 1)
     : String.fromCharCode(old.charCodeAt(0) + 1)
-  return tail.slice(0, at) + next + tail.slice(at + 1)
+  return word.slice(0, at) + next + word.slice(at + 1)
 }
 
-function invented(tail: string): string {
-  return tail.replaceAll(/[A-Za-z0-9]/g, old => {
+function invented(word: string): string {
+  return word.replaceAll(/[A-Za-z0-9]/g, old => {
     const from = /\d/.test(old) ? DIGITS : LETTERS
     const letter = from.charAt(randomInt(from.length))
     return old < 'a' ? letter.toUpperCase() : letter

@@ -61,6 +61,8 @@ export class Subject {
   readonly wire: Wire
   readonly #restart: (() => Promise<void>) | null
   #count = 0
+  /** Requests to one link are alike, so that a repeat is one; `{n}` is another for each link. */
+  readonly #numbers = new Map<string, number>()
   /** Whether GET was answered 404 or 405, so that an empty POST is the way. */
   #isMint: boolean
 
@@ -140,7 +142,7 @@ export class Subject {
   request(spec: RequestSpec, link: URL): Sent {
     const { method = 'POST', to, user = 'first', poe = true } = spec
     const provoked = spec.provoke === undefined ? undefined : this.adapter.provoke?.[spec.provoke]
-    const content = this.#content(spec, provoked)
+    const content = this.#content(spec, provoked, this.#numberOf(link))
     const lines = {
       ...this.#fieldsOf(user),
       Accept: ACCEPT,
@@ -232,11 +234,11 @@ export class Subject {
     return { method, url, target, fields: merged(lines), body: content?.bytes ?? null }
   }
 
-  #content(spec: RequestSpec, provoked: Provoked | undefined): TypedBytes | null {
-    if (provoked?.content !== undefined) return typed(provoked.content, this.#next())
+  #content(spec: RequestSpec, provoked: Provoked | undefined, count: number): TypedBytes | null {
+    if (provoked?.content !== undefined) return typed(provoked.content, count)
     const { method = 'POST', body } = spec
     const kind = body ?? (['POST', 'PUT', 'PATCH'].includes(method) ? 'valid' : 'none')
-    return contentOf(this.adapter, kind, this.#next())
+    return contentOf(this.adapter, kind, count)
   }
 
   #fieldsOf(user: User): Readonly<Record<string, string>> {
@@ -251,6 +253,14 @@ export class Subject {
     const { fields = {}, credentials = CREDENTIALS } = this.adapter
     const names = new Set(credentials.map(name => name.toLowerCase()))
     return Object.keys(fields).filter(name => names.has(name.toLowerCase()))
+  }
+
+  #numberOf({ href }: URL): number {
+    const known = this.#numbers.get(href)
+    if (known !== undefined) return known
+    const count = this.#next()
+    this.#numbers.set(href, count)
+    return count
   }
 
   #next(): number {

@@ -9,6 +9,7 @@ import { CHECKS, type Check, REQUIREMENTS } from 'post-once-exactly/conformance'
 /** Members whose value is the name of a link or of an answer. */
 const REFERENCES = [
   'link',
+  'statusOf',
   'contentOf',
   'locationOf',
   'headOf',

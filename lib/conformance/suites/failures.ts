@@ -5,7 +5,7 @@
  * @see POE draft 2, appendix A
  */
 import type { Check } from '../catalogue.js'
-import { L, MINT, NOT_2XX, SPENT, STILL_USABLE, SUCCESS } from './fragments.js'
+import { FAILURE, L, MINT, NOT_2XX, SPENT, STILL_USABLE, SUCCESS } from './fragments.js'
 
 /** A POST that failed leaves the resource as it was. */
 export const NOT_BURNT: readonly Check[] = [
@@ -79,11 +79,7 @@ export const NOT_BURNT: readonly Check[] = [
     title: 'after a failure that the handler reports the next POST succeeds',
     why: 'A declined card today may be accepted tomorrow.',
     needs: ['failure'],
-    steps: [
-      MINT,
-      { send: { to: L, provoke: 'failure' }, setup: [{ status: ['4xx', '5xx'] }] },
-      STILL_USABLE,
-    ],
+    steps: [MINT, { send: { to: L, provoke: 'failure' }, setup: [FAILURE] }, STILL_USABLE],
   },
 ]
 
@@ -180,6 +176,20 @@ export const NOT_YOURS: readonly Check[] = [
       { send: { to: L }, setup: [SUCCESS] },
       { pause: 'life' },
       { send: { to: L }, expect: [NOT_2XX] },
+    ],
+  },
+  {
+    id: 'POE-2-18/expired-told',
+    requirement: 'POE-2-18',
+    title: 'a link that was used in time is told as used after its life, too',
+    why: 'Whoever retries late is told that it worked, and not that the link is over.',
+    needs: ['shortLived'],
+    steps: [
+      { mint: 'L', shortLived: true },
+      { send: { to: L }, setup: [SUCCESS] },
+      { send: { to: L }, as: 'reuse', setup: [NOT_2XX] },
+      { pause: 'life' },
+      { send: { to: L }, expect: [{ statusOf: 'reuse' }] },
     ],
   },
   {

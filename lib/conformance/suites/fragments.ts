@@ -27,5 +27,10 @@ export const STILL_USABLE: Step = { send: { to: L }, as: 'later', expect: [SUCCE
 /** What a server may say while the first POST is running. */
 export const NOT_NOW: Expectation = { status: ['409', '425', '429', '503'] }
 
+/** What a handler may report as a failure. */
+export const FAILURE: Expectation = {
+  status: ['307', '308', '4xx', '5xx', '401', '407', '429', '502', '503', '504'],
+}
+
 /** Fields of a request by somebody who reads pages. */
 export const READER = { Accept: 'text/html' }

@@ -4,7 +4,7 @@
  * @see POE draft 2; RFC 9110 10.2.3, 15.5.10
  */
 import type { Check, Step } from '../catalogue.js'
-import { L, MINT, NOT_2XX, NOT_NOW, SPENT, SUCCESS } from './fragments.js'
+import { FAILURE, L, MINT, NOT_2XX, NOT_NOW, READER, SPENT, SUCCESS } from './fragments.js'
 
 const GET = { method: 'GET', to: L }
 
@@ -29,6 +29,23 @@ export const AT_MOST_ONCE: readonly Check[] = [
       ...SPENT,
       { send: { to: L }, times: 3 },
       { send: { to: L, body: 'otherValid' } },
+      { effects: { exactly: 1 } },
+    ],
+  },
+  {
+    id: 'POE-2-2/redirected',
+    requirement: 'POE-2-2',
+    title: 'a POST after one that was answered by a redirect has no effect',
+    why: 'Forms are answered so, and people send forms twice.',
+    needs: ['effects'],
+    steps: [
+      MINT,
+      {
+        send: { to: L, fields: READER },
+        setup: [SUCCESS],
+        only: [{ status: ['301', '302', '303'] }],
+      },
+      { send: { to: L, fields: READER }, expect: [NOT_2XX] },
       { effects: { exactly: 1 } },
     ],
   },
@@ -76,7 +93,7 @@ export const RUNNING: readonly Check[] = [
       { send: { to: L, provoke: 'slowFailure' }, as: 'first', inBackground: true },
       { pause: 'moment' },
       { send: { to: L }, as: 'second', inBackground: true },
-      { await: 'first', setup: [{ status: ['4xx', '5xx'] }] },
+      { await: 'first', setup: [FAILURE] },
       {
         await: 'second',
         expect: [{ anyOf: [[NOT_NOW], [SUCCESS, { after: 'first' }]] }],
@@ -92,7 +109,13 @@ export const RUNNING: readonly Check[] = [
     steps: [
       ...ASKED_MEANWHILE,
       { send: GET, as: 'after', setup: [{ status: ['2xx', '3xx'] }] },
-      { await: 'meanwhile', expect: [{ differsFrom: 'after' }] },
+      {
+        await: 'meanwhile',
+        expect: [
+          { differsFrom: 'after' },
+          { anyOf: [[{ status: ['!2xx', '!3xx'] }], [{ status: ['202'] }]] },
+        ],
+      },
     ],
   },
   {

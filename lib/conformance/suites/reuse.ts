@@ -127,6 +127,16 @@ export const REFUSAL: readonly Check[] = [
     ],
   },
   {
+    id: 'H-405-2/names',
+    requirement: 'H-405-2',
+    title: 'Allow names methods as they are written',
+    why: 'Names of methods are case-sensitive: get is not GET.',
+    steps: [
+      ...SPENT,
+      { send: { to: L }, only: [{ has: 'Allow' }], expect: [{ allowNames: true }] },
+    ],
+  },
+  {
     id: 'H-LOC-1/reuse',
     requirement: 'H-LOC-1',
     title: 'the refusal has no Location',

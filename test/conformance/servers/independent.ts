@@ -2,6 +2,7 @@
  * A POE server written from draft-nottingham-http-poe-00 alone, on node:http, in three styles. What
  * it decides is in `behaviour.ts`, what it knows in `link-book.ts`; here is how it answers.
  */
+import { setMaxListeners } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -77,6 +78,8 @@ function open(options: IndependentOptions, file: string, port: number) {
   const { style = 'draft', waitMs = 300, lifetimeMs = 3_600_000, fieldDecides = false } = options
   const behaviour = { ...RIGHT, ...options.behaviour }
   const stopped = new AbortController()
+  // Every request that waits listens to it.
+  setMaxListeners(0, stopped.signal)
   const site: Site = {
     ...{ style, waitMs, lifetimeMs, fieldDecides, behaviour },
     book: openBook(file, behaviour.recalls),
