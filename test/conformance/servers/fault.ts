@@ -38,6 +38,11 @@ export function where(
   }
 }
 
+/** An answer that hands out a link. */
+export function isPage({ place }: Seen): boolean {
+  return place === 'page' || place === 'mint'
+}
+
 /** The refusal of a POST to a spent link. */
 export function isReuse({ place, state, request }: Seen): boolean {
   return place === 'link' && state === 'spent' && request.method === 'POST'
