@@ -39,7 +39,7 @@ export interface Adapter {
   readonly link?: LinkPlace
   /** How a link is asked for. Default: GET, and an empty POST where GET is answered 404 or 405. */
   readonly page?: PageRequest
-  /** Fields of every request: a login, an Origin. */
+  /** Fields of every request: a login, an Origin. `{origin}` becomes that of the page. */
   readonly fields?: Readonly<Record<string, string>>
   /** Which of `fields` say who is asking. Default: Authorization and Cookie. */
   readonly credentials?: readonly string[]

@@ -152,7 +152,7 @@ export class Subject {
       ...spec.fields,
     }
     const target = 'page' in to ? link.pathname + link.search : targetOf(link, to)
-    return { method, url: link, target, fields: merged(lines), body: content?.bytes ?? null }
+    return { method, url: link, target, fields: this.#lines(lines), body: content?.bytes ?? null }
   }
 
   /** Asks the page again with the validators of an earlier answer. */
@@ -174,7 +174,7 @@ export class Subject {
     const { effects } = this.adapter
     if (effects === undefined) throw new HarnessFailed('The adapter does not say where to count.')
     const url = new URL(effects.url, this.page)
-    const fields = merged({ ...this.#fieldsOf('first'), Accept: 'application/json' })
+    const fields = this.#lines({ ...this.#fieldsOf('first'), Accept: 'application/json' })
     const sent = { method: 'GET', url, target: url.pathname + url.search, fields, body: null }
     const answer = await this.wire.exchange(sent)
     const value = answer.response === null ? undefined : jsonOf(answer.response)
@@ -231,7 +231,7 @@ export class Subject {
       ...fields,
     }
     const target = url.pathname + url.search
-    return { method, url, target, fields: merged(lines), body: content?.bytes ?? null }
+    return { method, url, target, fields: this.#lines(lines), body: content?.bytes ?? null }
   }
 
   #content(spec: RequestSpec, provoked: Provoked | undefined, count: number): TypedBytes | null {
@@ -255,6 +255,15 @@ export class Subject {
     return Object.keys(fields).filter(name => names.has(name.toLowerCase()))
   }
 
+  /** One line for each name; a later one wins. */
+  #lines(lines: Readonly<Record<string, string>>): [string, string][] {
+    const byName = new Map<string, [string, string]>()
+    for (const [name, value] of Object.entries(lines)) {
+      byName.set(name.toLowerCase(), [name, value.replaceAll('{origin}', this.page.origin)])
+    }
+    return [...byName.values()]
+  }
+
   #numberOf({ href }: URL): number {
     const known = this.#numbers.get(href)
     if (known !== undefined) return known
@@ -272,11 +281,4 @@ export class Subject {
 function targetOf(link: URL, to: Exclude<RequestSpec['to'], { page: true }>): string {
   if (to.forged !== undefined) return forged(link, to.forged)
   return to.spelling === undefined ? link.pathname + link.search : spelt(link, to.spelling)
-}
-
-/** One line for each name; a later one wins. */
-function merged(lines: Readonly<Record<string, string>>): [string, string][] {
-  const byName = new Map<string, [string, string]>()
-  for (const [name, value] of Object.entries(lines)) byName.set(name.toLowerCase(), [name, value])
-  return [...byName.values()]
 }

@@ -108,7 +108,7 @@ export const RUNNING: readonly Check[] = [
     needs: ['slow'],
     steps: [
       ...ASKED_MEANWHILE,
-      { send: GET, as: 'after', setup: [{ status: ['2xx', '3xx'] }] },
+      { send: GET, as: 'after', only: [{ status: ['2xx', '3xx'] }] },
       {
         await: 'meanwhile',
         expect: [

@@ -1,0 +1,54 @@
+/**
+ * A server of other habits is judged by an adapter file alone: no field, a link as a member of JSON,
+ * Basic authentication, a check of Origin, 400 for a repeat, `Allow: POST` on GET.
+ */
+import { readFileSync } from 'node:fs'
+import { expect } from 'chai'
+import { readAdapter, runConformance } from 'post-once-exactly/conformance'
+import { type ForeignServer, startForeign } from './servers/foreign.js'
+
+describe('poe check of a foreign server, with an adapter file', () => {
+  let server: ForeignServer
+  before(async () => {
+    server = await startForeign()
+  })
+  after(() => server.close())
+
+  it('core passes; full and safe fail where its habits differ', async function () {
+    this.timeout(60_000)
+    const file = new URL('./foreign-adapter.json', import.meta.url)
+    const adapter = readAdapter(readFileSync(file, 'utf8'))
+    const { results, grades, verdict } = await runConformance({
+      url: server.page,
+      adapter,
+      rounds: 5,
+    })
+    const unlike = results.filter(({ result }) => !['pass', 'skipped'].includes(result))
+    const by = (profile: string) =>
+      unlike
+        .filter(one => one.profile === profile)
+        .map(({ id, result }) => (result === 'fail' ? id : `${result} ${id}`))
+        .sort()
+    expect(by('core')).to.deep.equal([])
+    expect(by('full')).to.deep.equal(['POE-2-4/reuse', 'POE-2-7/after-reuse', 'POE-2-7/get'])
+    expect(by('safe')).to.deep.equal([
+      'H-100-1/spent',
+      'H-405-2/spent',
+      'H-410-1/expired',
+      'H-CACHE-2/before',
+      'H-CACHE-3/running',
+      'H-CACHE-3/unknown',
+      'H-LOC-2/created',
+      'H-OPT-1/spent',
+      'H-PROB-1/reuse',
+      'POE-2-15/fails',
+      'POE-2-15/running',
+      'POE-2-16/differs',
+      'POE-2-21/other-body',
+      'POE-6-2/reuse',
+    ])
+    expect(grades.core?.verdict).to.equal('conformant')
+    expect(grades.full?.verdict).to.equal('not-conformant')
+    expect(verdict).to.equal('not-conformant')
+  })
+})
