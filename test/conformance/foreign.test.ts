@@ -1,6 +1,6 @@
 /**
- * A server of other habits is judged by an adapter file alone: no field, a link as a member of JSON,
- * Basic authentication, a check of Origin, 400 for a repeat, `Allow: POST` on GET.
+ * A server of other habits is judged by an adapter file alone: no field, a link as a member of
+ * JSON, Basic authentication, a check of Origin, 400 for a repeat, `Allow: POST` on GET.
  */
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'

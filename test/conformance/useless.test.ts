@@ -47,7 +47,7 @@ describe('poe check of servers that cannot be judged', () => {
     expect(report.results[0]?.seen).to.match(/no connection was accepted/)
   })
 
-  it('one that goes away in the middle is not asked for ever, and is not called wrong', async () => {
+  it('one that goes away in the middle is not called wrong, and not asked for ever', async () => {
     const server = await startIndependent()
     let count = 0
     const report = await runConformance({
