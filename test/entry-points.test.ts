@@ -38,10 +38,13 @@ const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
   './conformance': [
     'AdapterError',
     'CHECKS',
+    'REPORT_FORMATS',
     'REQUIREMENTS',
     'checkAdapter',
+    'printableReport',
     'readAdapter',
     'runConformance',
+    'writeReport',
   ],
   './testing': [
     'checkLinkRoundTrip',

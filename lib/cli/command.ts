@@ -22,6 +22,8 @@ export interface Terminal {
   readonly isWatched: boolean
   /** Whether lines about the work may have colours. */
   readonly isColoured: boolean
+  /** Writes a line over the one before, where somebody looks on; `''` takes it away. */
+  readonly live?: (line: string) => void
   /**
    * From the first call on, SIGINT and SIGTERM do not end the process but abort this signal, whose
    * reason is then an {@link Interrupted}.

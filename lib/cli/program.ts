@@ -2,13 +2,14 @@
  * Finds the command that is asked for and runs it.
  */
 import { readFileSync } from 'node:fs'
+import { CHECK } from './check.js'
 import { type Command, Interrupted, Misuse, type Terminal } from './command.js'
 import { LINKS } from './links.js'
 import { MIGRATE } from './migrate.js'
 import { POST } from './post.js'
 import { RESUME } from './resume.js'
 
-const COMMANDS: readonly Command[] = [POST, RESUME, LINKS, MIGRATE]
+const COMMANDS: readonly Command[] = [POST, RESUME, LINKS, CHECK, MIGRATE]
 
 /**
  * Runs `poe`.

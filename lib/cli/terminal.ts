@@ -1,6 +1,7 @@
 /**
  * The terminal, or whatever the process was started from.
  */
+import { clearLine, cursorTo } from 'node:readline'
 import { Interrupted, type Terminal } from './command.js'
 
 /** What surrounds this process. */
@@ -20,6 +21,7 @@ export function processTerminal(): Terminal {
     isWatched: process.stdout.isTTY === true,
     // Heeds NO_COLOR, too.
     isColoured: process.stderr.isTTY === true && process.stderr.hasColors(),
+    ...(process.stderr.isTTY === true ? { live } : {}),
     interruption: interruption(),
   }
 }
@@ -31,6 +33,12 @@ export async function endProcess(code: number): Promise<never> {
   }
   // Nothing that is still open, a half-read answer or a pipe, may keep it alive.
   process.exit(code)
+}
+
+function live(line: string): void {
+  clearLine(process.stderr, 0)
+  cursorTo(process.stderr, 0)
+  process.stderr.write(line.slice(0, Math.max(0, process.stderr.columns - 1)))
 }
 
 function interruption(): () => AbortSignal {

@@ -23,6 +23,12 @@ export type {
   ServerCheckResult,
   Verdict,
 } from './report.js'
+export {
+  REPORT_FORMATS,
+  type ReportFormat,
+  writeReport,
+} from './reporters/index.js'
+export { type Printable, printableReport } from './reporters/printable.js'
 export { REQUIREMENTS } from './requirements.js'
 export { runConformance } from './run.js'
 export { CHECKS } from './suites/index.js'

@@ -57,6 +57,8 @@ export interface ConformanceOptions {
   readonly http2?: boolean
   /** Options of TLS, such as a `ca` of one's own. */
   readonly tls?: ConnectionOptions
+  /** Ends the run early; what is left is told as blocked. */
+  readonly signal?: AbortSignal
   /** Called before each check. */
   readonly onStart?: (id: string, index: number, total: number) => void
   /** Called with each result. */
@@ -77,6 +79,7 @@ export interface ResolvedOptions {
   readonly restart: (() => Promise<void>) | null
   readonly http2: boolean
   readonly tls: ConnectionOptions
+  readonly signal: AbortSignal | null
   readonly onStart: (id: string, index: number, total: number) => void
   readonly onResult: (result: ServerCheckResult) => void
 }
@@ -94,6 +97,7 @@ const KNOWN: ReadonlySet<string> = new Set<keyof ConformanceOptions>([
   'restart',
   'http2',
   'tls',
+  'signal',
   'onStart',
   'onResult',
 ])
@@ -131,6 +135,7 @@ export function resolveOptions(options: ConformanceOptions): ResolvedOptions {
     restart: restart ?? null,
     http2: options.http2 ?? false,
     tls: options.tls ?? {},
+    signal: options.signal ?? null,
     onStart: options.onStart ?? nothing,
     onResult: options.onResult ?? nothing,
   }

@@ -158,6 +158,7 @@ class Run {
   async #run(check: Check, requirement: Requirement): Promise<Ending> {
     const skipped = this.#skipReason(check)
     if (skipped !== null) return { result: 'skipped', seen: skipped }
+    if (this.#options.signal?.aborted === true) return { result: 'blocked', seen: 'interrupted' }
     if (this.#obstacle !== null) return { result: 'blocked', seen: this.#obstacle }
     if (performance.now() > this.#untilMs) {
       return { result: 'blocked', seen: `the run was to take ${this.#options.totalMs} ms at most` }

@@ -4,6 +4,7 @@
  *
  * @see RFC 9112
  */
+import { isIP } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import type { ConnectionOptions } from 'node:tls'
 import {
@@ -48,7 +49,7 @@ export interface WireOptions {
 }
 
 /** How much of an answer is taken. */
-export const ANSWER_LIMIT_BYTES = 8 * 1024 * 1024
+export const ANSWER_LIMIT_BYTES: number = 8 * 1024 * 1024
 /** How long a server may take to refuse or to ask for the content, in milliseconds. */
 const EXPECT_MS = 1_000
 
@@ -101,7 +102,10 @@ export class Http1Wire implements Wire {
     const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
     const port = Number(url.port) || (isSecure ? 443 : 80)
     const target = { host, port, timeoutMs, limitBytes: ANSWER_LIMIT_BYTES }
-    return isSecure ? { ...target, tls: { servername: host, ...tls } } : target
+    if (!isSecure) return target
+    // RFC 6066: addresses are not named.
+    const named = isIP(host) === 0 ? { servername: host } : {}
+    return { ...target, tls: { ...named, ...tls } }
   }
 }
 

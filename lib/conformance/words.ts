@@ -55,8 +55,8 @@ function answerText({ version, status, reason, fields, body }: RawResponse): str
   return body.length === 0 ? head : `${head}\n\n${contentText(body)}`
 }
 
-/** Control characters, which a terminal would obey, become dots. */
-function readable(text: string): string {
+/** Control characters, which a terminal would obey, become dots; lines stay lines. */
+export function readable(text: string): string {
   return text.replaceAll(/[^\P{Cc}\n\t]/gu, '.')
 }
 

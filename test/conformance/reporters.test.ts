@@ -1,0 +1,179 @@
+/**
+ * Reports in every form, with what a hostile server may have answered in them.
+ */
+import { expect } from 'chai'
+import { type DefaultTreeAdapterTypes, parse } from 'parse5'
+import {
+  type ConformanceReport,
+  printableReport,
+  REPORT_FORMATS,
+  type ResultKind,
+  type ServerCheckResult,
+  writeReport,
+} from 'post-once-exactly/conformance'
+import { gradeOf } from '../../lib/conformance/report.js'
+
+const HOSTILE = '"><script>alert(1)</script> & \u0000\u001b[31m ]]> \ud800 # SKIP\n--- ...'
+const KINDS: readonly ResultKind[] = [
+  'pass',
+  'fail',
+  'warn',
+  'info',
+  'setup-failed',
+  'harness-failed',
+  'blocked',
+  'skipped',
+]
+
+function reportOf(kinds: readonly ResultKind[]): ConformanceReport {
+  const results = kinds.map((result, index): ServerCheckResult => {
+    const told = result === 'pass' ? {} : { expected: HOSTILE, seen: HOSTILE, exchange: HOSTILE }
+    return {
+      id: `POE-2-1/check-${index}`,
+      requirement: 'POE-2-1',
+      level: 'MUST NOT',
+      section: 'POE draft 2',
+      profile: 'core',
+      title: `is ${result}`,
+      why: HOSTILE,
+      result,
+      ...told,
+    }
+  })
+  const core = gradeOf(results, false)
+  return {
+    target: `http://127.0.0.1/${HOSTILE}`,
+    version: '1.0.0',
+    profile: 'core',
+    startedAt: '2026-11-25T00:00:00.000Z',
+    durationMs: 1_234,
+    rounds: 20,
+    results,
+    grades: { core },
+    verdict: core.verdict,
+    exitCode: 1,
+  }
+}
+
+const PRINTABLE = printableReport(reportOf(KINDS))
+
+describe('reports', () => {
+  it('json is the report', () => {
+    const back = JSON.parse(writeReport('json', PRINTABLE)) as ConformanceReport
+    expect(back).to.deep.equal(JSON.parse(JSON.stringify(reportOf(KINDS))))
+  })
+
+  it('html: everything is escaped, nothing runs and nothing is loaded', () => {
+    const elements = elementsOf(writeReport('html', PRINTABLE))
+    const names = new Set(elements.map(({ tagName }) => tagName))
+    for (const name of ['script', 'link', 'img', 'iframe', 'form', 'a', 'base']) {
+      expect(names.has(name), name).to.equal(false)
+    }
+    const attributes = elements.flatMap(({ attrs }) => attrs.map(({ name }) => name))
+    expect(attributes.filter(name => name.startsWith('on') || name === 'src')).to.deep.equal([])
+    const shown = elements.filter(({ tagName }) => tagName === 'details')
+    expect(shown).to.have.length(5)
+  })
+
+  it('html: a fault is told in full above, and once', () => {
+    const html = writeReport('html', PRINTABLE)
+    expect(html.indexOf('To look at')).to.be.within(0, html.indexOf('All requirements'))
+    expect(html.match(/What went over the wire/g)).to.have.length(5)
+  })
+
+  it('junit: well-formed, and each result is what build servers take it for', () => {
+    const xml = writeReport('junit', PRINTABLE)
+    expect(xml).to.not.match(/[^\P{Cc}\n]/u)
+    const tags = tagsOf(xml)
+    const count = (name: string) => tags.filter(tag => tag === name).length
+    expect(count('testcase')).to.equal(8)
+    expect([count('failure'), count('error'), count('skipped'), count('system-out')]).to.deep.equal(
+      [1, 2, 2, 2],
+    )
+    expect(xml).to.include('tests="8" failures="1" errors="2" skipped="2"')
+  })
+
+  it('tap: one point a check, and no directive of a stranger', () => {
+    const lines = writeReport('tap', PRINTABLE).split('\n')
+    expect(lines[0]).to.equal('TAP version 14')
+    expect(lines[2]).to.equal('1..8')
+    const points = lines.filter(line => /^(?:not )?ok \d+ - /.test(line))
+    expect(points.map(line => line.split(' - ')[0])).to.deep.equal([
+      'ok 1',
+      'not ok 2',
+      'ok 3',
+      'not ok 4',
+      'not ok 5',
+      'not ok 6',
+      'not ok 7',
+      'ok 8',
+    ])
+    const directives = points.filter(line => /(?<!\\)#/.test(line))
+    expect(directives).to.have.length(1)
+    expect(directives[0]).to.match(/^ok 8 - .* # SKIP /)
+    const strings = lines.filter(line => line.startsWith('  seen: '))
+    for (const line of strings) expect(JSON.parse(line.slice(8))).to.equal(HOSTILE)
+  })
+
+  it('text: no colours unless asked for, and what was not asked by its reason', () => {
+    const told = writeReport('text', printableReport(reportOf(['pass', 'fail'])))
+    expect(told).to.match(/1 of 2 +POE-2-1/)
+    expect(told).to.match(/failed: POE-2-1\/check-1/)
+    expect(told).to.match(/NOT CONFORMANT \(exit 1\)\n$/)
+    const coloured = writeReport('text', PRINTABLE, true)
+    expect(coloured).to.include('\u001b[31m')
+    const skipped = writeReport('text', PRINTABLE).split('Not judged:')[1]
+    expect(skipped).to.include('POE-2-1/check-7')
+  })
+
+  it('text: no server writes to the terminal', () => {
+    for (const format of REPORT_FORMATS) {
+      const told = writeReport(format, PRINTABLE)
+      expect(told.includes('\u001b[31m'), format).to.equal(false)
+    }
+  })
+
+  it('a run of which everything was blocked says so once', () => {
+    const kinds: ResultKind[] = [
+      'setup-failed',
+      ...Array.from({ length: 40 }, () => 'blocked' as const),
+    ]
+    const told = writeReport('text', printableReport(reportOf(kinds)))
+    expect(told.split('\n').filter(line => line.includes('40 checks'))).to.have.length(1)
+    expect(told).to.match(/COULD NOT TELL/)
+  })
+})
+
+function elementsOf(html: string): DefaultTreeAdapterTypes.Element[] {
+  const found: DefaultTreeAdapterTypes.Element[] = []
+  const visit = (node: DefaultTreeAdapterTypes.Node): void => {
+    if ('tagName' in node) found.push(node)
+    if ('childNodes' in node) for (const child of node.childNodes) visit(child)
+  }
+  visit(parse(html))
+  return found
+}
+
+/** Reads XML strictly, as far as our own goes: tags that pair up, attributes in quotes, no more. */
+function tagsOf(xml: string): string[] {
+  const names: string[] = []
+  const open: string[] = []
+  let rest = xml.replace(/^<\?xml version="1\.0" encoding="UTF-8"\?>\n/, '')
+  const text = /^(?:[^<&]|&(?:amp|lt|gt|quot|#39);)+/
+  const tag = /^<(\/?)([a-z-]+)((?: [a-z]+="(?:[^<&"]|&(?:amp|lt|gt|quot|#39);)*")*)(\/?)>/
+  while (rest !== '') {
+    const found = tag.exec(rest)
+    const whole = found?.[0] ?? text.exec(rest)?.[0]
+    if (whole === undefined) throw new Error(`not XML: ${rest.slice(0, 80)}`)
+    rest = rest.slice(whole.length)
+    if (found === null) continue
+    const [, closing = '', name = '', , alone = ''] = found
+    if (closing === '/') expect(open.pop()).to.equal(name)
+    else {
+      names.push(name)
+      if (alone === '') open.push(name)
+    }
+  }
+  expect(open).to.deep.equal([])
+  return names
+}
