@@ -29,14 +29,10 @@ export function handOut(exchange: Exchange): { readonly answer: Answer; readonly
     ...site.behaviour.pageFields,
     ...(site.fieldDecides && { Vary: 'POE' }),
   }
-  // A HEAD leaves nothing behind, so it has no link to tell of.
-  if (method === 'HEAD') {
-    const type = site.style === 'draft' ? 'text/html; charset=utf-8' : 'text/plain; charset=utf-8'
-    return { answer: emptyAnswer(200, { 'Content-Type': type, ...fields }), seen }
-  }
   const link = linkFor(exchange)
   const written = site.behaviour.writes(link.path)
-  const field = announced(exchange, written)
+  // A HEAD is answered with the fields of a GET, but its link is never minted, so not announced.
+  const field = method === 'HEAD' ? null : announced(exchange, written)
   const answer = withFields(shown(exchange, link, written), {
     ...fields,
     ...(field !== null && { 'POE-Links': field }),
@@ -51,11 +47,14 @@ function announced({ site, request }: Exchange, written: string): string | null 
   return site.behaviour.announces(written, request)
 }
 
-function linkFor({ site, request, principal }: Exchange): Link {
+function linkFor({ site, request, method, principal }: Exchange): Link {
   const { book, behaviour, style, lifetimeMs } = site
   for (const link of book.links.values()) if (behaviour.handsOutAgain(link)) return link
   const path = STYLES[style].links + behaviour.newName(book.nextLink())
   const expiresAtMs = Date.now() + (faultOf(request, 'lifetime') ?? lifetimeMs)
+  if (method === 'HEAD') {
+    return { path, principal, expiresAtMs, state: 'unspent', outcome: null, spentBy: null }
+  }
   book.write({ kind: 'minted', path, principal, expiresAtMs })
   const link = book.links.get(path)
   if (link === undefined) throw new Error(`the book has lost ${path}`)

@@ -23,6 +23,12 @@ for (const style of ['draft', 'mint', 'header'] as const) {
       expect(page.field('Cache-Control')).to.equal('private, no-cache')
       expect(page.field('ETag')).to.equal(null)
       expect(link).to.match(/\/12345-[\w-]{22}$/)
+      if (style !== 'mint') {
+        const head = await at.ask('HEAD', new URL(at.server.page).pathname)
+        const { 'poe-links': _, date: _date, ...fields } = page.fields
+        expect(head.fields).to.include({ ...fields, date: head.field('Date') })
+        expect(head.field('POE-Links')).to.equal(null)
+      }
       expect(await at.link()).to.match(/\/12346-/)
     })
 
