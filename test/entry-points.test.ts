@@ -38,9 +38,13 @@ const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
   './conformance': [
     'AdapterError',
     'CHECKS',
+    'CLIENT_REQUIREMENTS',
     'REPORT_FORMATS',
     'REQUIREMENTS',
+    'SCENARIOS',
     'checkAdapter',
+    'checkClient',
+    'printableClientReport',
     'printableReport',
     'readAdapter',
     'runConformance',

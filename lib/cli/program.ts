@@ -3,13 +3,14 @@
  */
 import { readFileSync } from 'node:fs'
 import { CHECK } from './check.js'
+import { CHECK_CLIENT } from './check-client.js'
 import { type Command, Interrupted, Misuse, type Terminal } from './command.js'
 import { LINKS } from './links.js'
 import { MIGRATE } from './migrate.js'
 import { POST } from './post.js'
 import { RESUME } from './resume.js'
 
-const COMMANDS: readonly Command[] = [POST, RESUME, LINKS, CHECK, MIGRATE]
+const COMMANDS: readonly Command[] = [POST, RESUME, LINKS, CHECK, CHECK_CLIENT, MIGRATE]
 
 /**
  * Runs `poe`.
@@ -33,7 +34,9 @@ export async function runProgram(argv: readonly string[], terminal: Terminal): P
     terminal.err(`There is no command '${name}'. \`poe --help\` lists those that there are.`)
     return 2
   }
-  if (args.includes('--help') || args.includes('-h')) {
+  // What follows -- belongs to another program.
+  const own = args.slice(0, args.indexOf('--') + 1 || undefined)
+  if (own.includes('--help') || own.includes('-h')) {
     terminal.out(command.help)
     return 0
   }

@@ -119,7 +119,8 @@ function afterLoss(sending: Sending, last: LastWord): Verdict {
 async function prove(sending: Sending, response: Response): Promise<Verdict> {
   const { link, means, options } = sending
   const field = response.headers.get('link')
-  const linked = means.parts.links?.result(field, link, options.uriBase) ?? null
+  const { links } = means.parts
+  const linked = links?.result(field, link, options.uriBase) ?? null
   const problem = await sending.read(response)
   // The same answer, with its content to be read again.
   const refusal = new Response(problem.text, response)
@@ -136,7 +137,8 @@ async function prove(sending: Sending, response: Response): Promise<Verdict> {
   const { payloadMatches } = problem
   const isOurs = payloadMatches ?? sending.mayHaveArrived
   if (isOurs) return acceptedEarlier(sending, response, location, result)
-  if (payloadMatches === null && sending.isOpen) {
+  // Browsers, which read no `Link`, send a POST again by themselves where a connection breaks.
+  if (payloadMatches ?? (sending.isOpen || !links)) {
     discard(result)
     return unknown(sending, last, 'unproven')
   }

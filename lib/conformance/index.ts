@@ -14,6 +14,15 @@ export {
   readAdapter,
 } from './adapter.js'
 export type * from './catalogue.js'
+export {
+  type ClientCheckOptions,
+  type ClientReport,
+  checkClient,
+} from './clients/check-client.js'
+export type { ClientCommand, ClientFunction, ClientTask } from './clients/client.js'
+export { CLIENT_REQUIREMENTS } from './clients/requirements.js'
+export type * from './clients/scenario.js'
+export { SCENARIOS } from './clients/scenarios.js'
 export type { ConformanceOptions } from './options.js'
 export type {
   CheckResult,
@@ -28,7 +37,7 @@ export {
   type ReportFormat,
   writeReport,
 } from './reporters/index.js'
-export { type Printable, printableReport } from './reporters/printable.js'
+export { type Printable, printableClientReport, printableReport } from './reporters/printable.js'
 export { REQUIREMENTS } from './requirements.js'
 export { runConformance } from './run.js'
 export { CHECKS } from './suites/index.js'

@@ -128,9 +128,9 @@ export function resolveOptions(options: ConformanceOptions): ResolvedOptions {
     profile,
     only: only ?? null,
     skip: new Map(Object.entries(skip)),
-    rounds: whole(options.rounds ?? 20, 'rounds', ROUNDS_LIMIT),
-    timeoutMs: whole(options.timeoutMs ?? 10_000, 'timeoutMs', TIME_LIMIT_MS),
-    totalMs: whole(options.totalMs ?? 600_000, 'totalMs', TIME_LIMIT_MS),
+    rounds: wholeNumber(options.rounds ?? 20, 'rounds', ROUNDS_LIMIT),
+    timeoutMs: wholeNumber(options.timeoutMs ?? 10_000, 'timeoutMs', TIME_LIMIT_MS),
+    totalMs: wholeNumber(options.totalMs ?? 600_000, 'totalMs', TIME_LIMIT_MS),
     strict: options.strict ?? false,
     restart: restart ?? null,
     http2: options.http2 ?? false,
@@ -151,7 +151,12 @@ function pageUrl(url: string | URL): URL {
   return page
 }
 
-function whole(value: number, name: string, limit: number): number {
+/**
+ * Checks a whole number.
+ *
+ * @throws RangeError where it is none from 1 to the limit
+ */
+export function wholeNumber(value: number, name: string, limit: number): number {
   if (Number.isInteger(value) && value >= 1 && value <= limit) return value
   throw new RangeError(`${name} must be a whole number from 1 to ${limit}.`)
 }

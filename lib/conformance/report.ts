@@ -102,7 +102,8 @@ function verdictOf(counts: Grade['counts'], strict: boolean): Verdict {
   if (counts.fail > 0 || (strict && counts.warn > 0)) return 'not-conformant'
   const open = counts['setup-failed'] + counts['harness-failed'] + counts.blocked
   if (open > 0 || (strict && counts.skipped > 0)) return 'undetermined'
-  return counts.pass > 0 ? 'conformant' : 'undetermined'
+  const judged = counts.pass + counts.warn + counts.info
+  return judged > 0 ? 'conformant' : 'undetermined'
 }
 
 /** The exit code of a verdict. */

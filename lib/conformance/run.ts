@@ -3,7 +3,6 @@
  *
  * @see spec-notes/decisions/0009-how-a-server-is-judged.md
  */
-import { readFileSync } from 'node:fs'
 import type { Check, Profile, Requirement } from './catalogue.js'
 import { firstUnmet } from './expectations.js'
 import { Http2Wire } from './http2-wire.js'
@@ -21,6 +20,7 @@ import { type Ending, runCheck } from './run-check.js'
 import { CannotTell, Subject } from './subject.js'
 import { SUCCESS } from './suites/fragments.js'
 import { CHECKS } from './suites/index.js'
+import { packageVersion } from './version.js'
 import { Http1Wire } from './wire.js'
 import { describe, transcript } from './words.js'
 
@@ -48,7 +48,7 @@ export async function runConformance(options: ConformanceOptions): Promise<Confo
   const verdict = grades[profile]?.verdict ?? 'undetermined'
   return {
     target: page.href,
-    version: version(),
+    version: packageVersion(),
     profile,
     startedAt,
     durationMs: Math.round(performance.now() - startMs),
@@ -217,10 +217,4 @@ function isNamed(check: Check, id: string): boolean {
 
 function unknownId(id: string): TypeError {
   return new TypeError(`There is no check and no requirement ${id}; --list names all of them.`)
-}
-
-function version(): string {
-  // The same place relative to the sources and to what is built of them.
-  const file = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(file) as { version: string }).version
 }

@@ -5,7 +5,7 @@
  */
 
 /** The three forms of an HTTP-date, as far as `Date.parse` does not look after itself. */
-const HTTP_DATE = /^[A-Z][a-z]{2,8},? [\w -]{6,12} \d\d:\d\d:\d\d (?:GMT|\d{4})$/
+const HTTP_DATE = /^[A-Z][a-z]+,? [\w -]+ \d\d:\d\d:\d\d (?:GMT|\d{4})$/
 
 /**
  * Reads an HTTP-date in one of its three forms.

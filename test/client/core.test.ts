@@ -49,6 +49,22 @@ describe('the browser’s core', () => {
     })
   }
 
+  for (const [payloadMatches, outcome] of [
+    [undefined, 'unknown'],
+    [true, 'accepted-earlier'],
+    [false, 'used-before'],
+  ] as const) {
+    it(`[POE-5-4] 405 to the first try, payloadMatches ${payloadMatches}: ${outcome}`, async () => {
+      const headers = { allow: 'GET, HEAD, OPTIONS', 'content-type': 'application/problem+json' }
+      const problem = JSON.stringify({ status: 405, payloadMatches })
+      const { fetch } = answering(
+        new Response(problem, { status: 405, headers }),
+        new Response('order 1', { headers: { allow: headers.allow } }),
+      )
+      expect(await createClient({ fetch }).post(LINK, 'tea')).to.include({ outcome, attempts: 1 })
+    })
+  }
+
   it('learns links from POE-Links, and knows when they are used', async () => {
     const link = 'https://shop.example/orders/once/next'
     const headers = { 'poe-links': '"/orders/once/next", "https://other.example/x"' }

@@ -4,7 +4,13 @@
 import { readFileSync } from 'node:fs'
 import { Ajv } from 'ajv'
 import { expect } from 'chai'
-import { CHECKS, type Check, REQUIREMENTS } from 'post-once-exactly/conformance'
+import {
+  CHECKS,
+  type Check,
+  CLIENT_REQUIREMENTS,
+  REQUIREMENTS,
+  SCENARIOS,
+} from 'post-once-exactly/conformance'
 
 /** Members whose value is the name of a link or of an answer. */
 const REFERENCES = [
@@ -62,13 +68,15 @@ describe('the catalogue', () => {
   })
 
   it('ids are append-only: the list in the notes has them all, and no other', () => {
-    const listed = new Map(tableIn('checks.md').map(([id = '', title = '']) => [id, title]))
-    const live = [...listed].filter(([, title]) => title !== '*withdrawn*').map(([id]) => id)
-    expect(CHECKS.map(({ id }) => id).sort()).to.deep.equal(live.sort())
+    const rows = tableIn('checks.md').filter(([, title]) => title !== '*withdrawn*')
+    const live = rows.map(([id = '']) => id)
+    const all = [...CHECKS, ...SCENARIOS.flatMap(({ checks }) => checks)]
+    expect(all.map(({ id }) => id).sort()).to.deep.equal(live.sort())
   })
 
   it('every requirement is one of the register, with its level, party and section', () => {
-    for (const { id, level, party, section } of REQUIREMENTS.values()) {
+    const all = [...REQUIREMENTS.values(), ...CLIENT_REQUIREMENTS.values()]
+    for (const { id, level, party, section } of all) {
       const row = register.get(id)
       expect(row, id).to.not.equal(undefined)
       expect({ id, level, party, section }).to.deep.equal({
@@ -83,16 +91,26 @@ describe('the catalogue', () => {
   it('every requirement has a check, and every check a requirement', () => {
     const used = new Set(CHECKS.map(({ requirement }) => requirement))
     expect([...REQUIREMENTS.keys()].sort()).to.deep.equal([...used].sort())
+    const clients = SCENARIOS.flatMap(({ checks }) => checks.map(({ id }) => id.split('/')[0]))
+    expect([...CLIENT_REQUIREMENTS.keys()].sort()).to.deep.equal([...new Set(clients)].sort())
   })
 
-  it('has every MUST and SHOULD of a server, but for what no black box can tell', () => {
-    const demanded = [...register.values()]
-      .filter(({ id, party }) => /^(?:POE|H)-/.test(id) && /server|both/.test(party))
-      .filter(({ level }) => DEMANDED.test(level))
-      .map(({ id }) => id)
+  it('has every MUST and SHOULD, but for what no black box can tell', () => {
+    const demanded = (parties: RegExp) =>
+      [...register.values()]
+        .filter(({ id, party }) => /^(?:POE|H)-/.test(id) && parties.test(party))
+        .filter(({ level }) => DEMANDED.test(level))
+        .map(({ id }) => id)
+    const ofServers = demanded(/server|both/)
+    const ofClients = demanded(/client|user agent/)
+    expect(ofServers.length).to.be.greaterThan(20)
+    expect(ofClients.length).to.be.greaterThan(8)
     const dark = tableIn('black-box.md').map(([id = '']) => id)
-    expect(demanded.filter(id => !REQUIREMENTS.has(id))).to.deep.equal(dark)
-    expect(demanded.length).to.be.greaterThan(20)
+    const missing = [
+      ...ofServers.filter(id => !REQUIREMENTS.has(id)),
+      ...ofClients.filter(id => !CLIENT_REQUIREMENTS.has(id)),
+    ]
+    expect(missing).to.deep.equal(dark)
   })
 
   it('core has what is demanded, full what is recommended, safe the rest', () => {

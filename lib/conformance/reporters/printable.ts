@@ -1,6 +1,8 @@
 /**
  * What every reporter prints: a run against a server, or one of a client.
  */
+import type { ClientReport } from '../clients/check-client.js'
+import { CLIENT_REQUIREMENTS } from '../clients/requirements.js'
 import type { CheckResult, ConformanceReport, Grade, ResultKind, Verdict } from '../report.js'
 import { REQUIREMENTS } from '../requirements.js'
 
@@ -73,6 +75,32 @@ export function printableReport(report: ConformanceReport): Printable {
     grades: Object.entries(grades).map(([name, grade]) => [name, grade] as const),
     verdict: report.verdict,
     exitCode: report.exitCode,
+    data: report,
+  }
+}
+
+/**
+ * A run against a client, ready to be printed.
+ *
+ * @param report - of `checkClient()`
+ * @param client - what the client is called
+ * @returns what `writeReport()` takes
+ */
+export function printableClientReport(report: ClientReport, client: string): Printable {
+  const { version, startedAt, durationMs, results, grade, verdict, exitCode } = report
+  return {
+    title: 'poe check-client',
+    target: client,
+    facts: [
+      ['started', startedAt],
+      ['took', `${(durationMs / 1_000).toFixed(1)} s`],
+      ['post-once-exactly', version],
+    ],
+    results,
+    asks: new Map([...CLIENT_REQUIREMENTS].map(([id, { asks }]) => [id, asks])),
+    grades: [['all', grade]],
+    verdict,
+    exitCode,
     data: report,
   }
 }

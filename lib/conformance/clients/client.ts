@@ -1,0 +1,122 @@
+/**
+ * The judged client: a program that is started for each scenario, a function, or a page that
+ * somebody opens.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { ClientEnding } from './scenario.js'
+
+/** Where a client is to send its order. */
+export interface ClientTask {
+  /** The page that hands out the link; for a page in a browser, the URL to open. */
+  readonly url: string
+  /** A link, for clients that take one. */
+  readonly link: string
+  /** Aborts when its time is over. */
+  readonly signal: AbortSignal
+}
+
+/** A client as a function: sends one order, and tells how that ended. */
+export type ClientFunction = (task: ClientTask) => Promise<ClientEnding>
+
+/** A client as a program. */
+export interface ClientCommand {
+  /** The program and its arguments; `{url}` and `{link}` are filled in. */
+  readonly command: readonly string[]
+  /**
+   * What its exit codes say.
+   *
+   * @defaultValue 0 accepted, 1 refused, 3 unknown, as `poe post` has them; any other: failed
+   */
+  readonly exits?: Readonly<Record<number, ClientEnding>>
+}
+
+/** What became of a client. */
+export type Ran =
+  | { readonly kind: 'ended'; readonly ending: ClientEnding }
+  | { readonly kind: 'late' }
+  /** It could not be started. */
+  | { readonly kind: 'failed'; readonly message: string }
+
+/** As `poe post` has them. */
+export const EXITS: Readonly<Record<number, ClientEnding>> = {
+  0: 'accepted',
+  1: 'refused',
+  3: 'unknown',
+}
+
+/**
+ * Runs a client for one scenario.
+ *
+ * @param client - as a program or as a function; `null` where somebody else starts it
+ * @param task - where it sends its order
+ * @param timeoutMs - after this a program is killed, and a function is not waited for
+ * @param told - what a page tells; `null` where the client's own end counts
+ */
+export async function runClient(
+  client: ClientCommand | ClientFunction | null,
+  task: Omit<ClientTask, 'signal'>,
+  timeoutMs: number,
+  told: Promise<ClientEnding> | null,
+): Promise<Ran> {
+  const controller = new AbortController()
+  const { signal } = controller
+  let timer: NodeJS.Timeout | undefined
+  const ends: Promise<Ran>[] = [
+    new Promise(resolve => {
+      timer = setTimeout(() => resolve({ kind: 'late' }), timeoutMs)
+    }),
+  ]
+  if (told !== null) ends.push(told.then(ending => ({ kind: 'ended', ending })))
+  if (client !== null) {
+    const work =
+      typeof client === 'function' ? call(client, { ...task, signal }) : start(client, task, signal)
+    // A browser may hand over to another one and end: then only the page counts.
+    ends.push(told === null ? work : work.then(ran => (ran.kind === 'failed' ? ran : NEVER)))
+  }
+  try {
+    return await Promise.race(ends)
+  } finally {
+    clearTimeout(timer)
+    controller.abort(new Error('it is over'))
+  }
+}
+
+const NEVER = new Promise<never>(() => {})
+
+async function call(client: ClientFunction, task: ClientTask): Promise<Ran> {
+  try {
+    return { kind: 'ended', ending: await client(task) }
+  } catch {
+    // What throws has told an error, and nothing about what happened.
+    return { kind: 'ended', ending: 'failed' }
+  }
+}
+
+function start(
+  { command, exits = EXITS }: ClientCommand,
+  { url, link }: Omit<ClientTask, 'signal'>,
+  signal: AbortSignal,
+): Promise<Ran> {
+  const filled = command.map(one => one.replaceAll('{url}', url).replaceAll('{link}', link))
+  const [program = '', ...args] = filled
+  return new Promise(resolve => {
+    const env = { ...process.env, POE_URL: url, POE_LINK: link }
+    // A group of its own, so that what it starts ends with it.
+    const child = spawn(program, args, { env, stdio: 'ignore', detached: true })
+    signal.addEventListener('abort', () => killGroup(child))
+    child.once('error', error => resolve({ kind: 'failed', message: error.message }))
+    child.once('exit', code => {
+      const ending = code === null ? 'failed' : (exits[code] ?? 'failed')
+      resolve({ kind: 'ended', ending })
+    })
+  })
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It is gone already.
+  }
+}

@@ -1,0 +1,354 @@
+/**
+ * The server of one scenario: hands out links, does to each POST what the script says, and notes
+ * everything that it is asked.
+ *
+ * @see POE draft 2, 3
+ */
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join, normalize } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import type { AnswerSpec, Place, Reaction, Script } from './scenario.js'
+
+/** A request as it came. */
+export interface Seen {
+  readonly place: Place
+  readonly method: string
+  readonly target: string
+  readonly fields: readonly (readonly [name: string, value: string])[]
+  readonly body: Buffer
+  /** In milliseconds of the monotonic clock. */
+  readonly atMs: number
+  /** What was answered, in a few words. */
+  answered: string
+}
+
+/** A server that plays a script. */
+export interface ScriptedServer {
+  /** The page, or the endpoint that makes links; where files are served, the one to open. */
+  readonly page: string
+  /** A link that is handed out for clients that take one. */
+  readonly link: string
+  readonly seen: readonly Seen[]
+  /** POSTs that took effect. */
+  readonly effects: number
+  /** What a page in a browser said about its end: kept once it did. */
+  readonly told: Promise<string>
+  close(): Promise<void>
+}
+
+const BODY_LIMIT_BYTES = 1024 * 1024
+const RESULT = { order: 1 }
+/** Where a page in a browser tells how it ended. */
+export const TOLD_PATH = '/poe-check-client/ended'
+const CLIENT_PATH = '/poe-check-client/page/'
+
+/** Types of the files that are served beside the script. */
+const TYPES: Readonly<Record<string, string>> = {
+  html: 'text/html; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  mjs: 'text/javascript; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  json: 'application/json',
+}
+
+/**
+ * Starts a server on a free port of 127.0.0.1.
+ *
+ * @param script - what it plays
+ * @param folder - files for a page in a browser, served below one path; `null` for none
+ */
+export async function startScripted(
+  script: Script,
+  folder: string | null,
+): Promise<ScriptedServer> {
+  const foreign = createServer()
+  const server = createServer()
+  const play = new Play(script, folder, () => hostOf(foreign))
+  foreign.on('request', (request, response) => void play.foreign(request, response))
+  server.on('request', (request, response) => void play.serve(request, response))
+  for (const each of [foreign, server]) each.listen(0, '127.0.0.1')
+  await Promise.all([once(foreign, 'listening'), once(server, 'listening')])
+  play.host = hostOf(server)
+  const origin = `http://${play.host}`
+  const link = play.newLink()
+  const query = new URLSearchParams({ page: play.pagePath, link })
+  return {
+    page: folder === null ? origin + play.pagePath : `${origin}${CLIENT_PATH}?${query}`,
+    link: origin + link,
+    seen: play.seen,
+    get effects() {
+      return play.effects
+    },
+    told: play.told,
+    close: async () => {
+      for (const each of [foreign, server]) {
+        each.closeAllConnections()
+        each.close()
+      }
+    },
+  }
+}
+
+function hostOf(server: Server): string {
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** The state of a play. */
+class Play {
+  readonly seen: Seen[] = []
+  readonly told: Promise<string>
+  effects = 0
+  host = ''
+  readonly #script: Script
+  readonly #folder: string | null
+  readonly #foreignHost: () => string
+  /** Links that were handed out, and whether they were used. */
+  readonly #links = new Map<string, boolean>()
+  /** Where 307 has led: elsewhere each time. */
+  readonly #moved = new Set<string>()
+  readonly #turns = new Map<string, number>()
+  #first: string | null = null
+  #tell: (ending: string) => void = () => {}
+
+  constructor(script: Script, folder: string | null, foreignHost: () => string) {
+    this.#script = script
+    this.#folder = folder
+    this.#foreignHost = foreignHost
+    this.told = new Promise(resolve => {
+      this.#tell = resolve
+    })
+  }
+
+  /** Beside the links where those are relative. */
+  get pagePath(): string {
+    return this.#script.page?.path?.startsWith('/shop/') === true ? '/shop/page' : '/page'
+  }
+
+  newLink(): string {
+    const link = (this.#script.page?.path ?? '/once/{token}').replaceAll('{token}', token())
+    this.#links.set(link, false)
+    return link
+  }
+
+  async foreign(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const seen = await this.#note(request, 'foreign')
+    this.#answer(response, seen, { status: 201, content: { order: 'elsewhere' } })
+  }
+
+  async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = 'GET', url = '/' } = request
+    // A browser sends a POST again by itself where a connection that was in use is cut: then the
+    // browser would be judged, and not the client.
+    response.setHeader('Connection', 'close')
+    if (url === '/favicon.ico') {
+      response.writeHead(404).end()
+      return
+    }
+    if (url.startsWith('/poe-check-client/')) {
+      await this.#serveClient(request, response, url)
+      return
+    }
+    const place = this.#placeOf(url)
+    const seen = await this.#note(request, place)
+    switch (place) {
+      case 'page':
+        return this.#page(response, seen)
+      case 'link':
+        return method === 'POST' ? this.#post(response, seen, url) : this.#get(response, seen, url)
+      case 'moved':
+        return method === 'POST' ? this.#post(response, seen, url) : this.#get(response, seen, url)
+      case 'result':
+        return this.#answer(response, seen, { status: 200, content: RESULT })
+      case 'login':
+        return this.#answer(response, seen, { status: 200, content: { login: 'please' } })
+      default:
+        return this.#answer(response, seen, { status: 404 })
+    }
+  }
+
+  #placeOf(url: string): Place {
+    if (this.#links.has(url)) return 'link'
+    if (this.#moved.has(url)) return 'moved'
+    if (url === this.pagePath) return 'page'
+    if (url === '/orders/1') return 'result'
+    return url === '/login' ? 'login' : 'elsewhere'
+  }
+
+  #page(response: ServerResponse, seen: Seen): void {
+    const { isMint = false, lines, fields } = this.#script.page ?? {}
+    if (isMint && seen.method !== 'POST') {
+      this.#answer(response, seen, { status: 405, fields: { Allow: 'POST, OPTIONS' } })
+      return
+    }
+    if (isMint) {
+      const made = this.newLink()
+      const answer = { status: 201, fields: { Location: made, 'POE-Links': `"${made}"` } }
+      this.#answer(response, seen, { ...answer, content: { link: made } })
+      return
+    }
+    const link = this.newLink()
+    const values = lines ?? ['"{link}"']
+    for (const line of values) response.appendHeader('POE-Links', this.#filled(line, link))
+    response.setHeader('Vary', 'POE')
+    response.setHeader('Cache-Control', 'private, no-cache')
+    // Where the field is the question, the content does not help.
+    const content = lines === undefined ? { link } : { page: 'of a shop' }
+    this.#answer(response, seen, {
+      status: 200,
+      ...(fields === undefined ? {} : { fields }),
+      content,
+    })
+  }
+
+  #post(response: ServerResponse, seen: Seen, url: string): void {
+    const isMoved = seen.place === 'moved'
+    if (!isMoved) this.#first ??= url
+    const isFirst = isMoved || url === this.#first
+    const reactions = (isMoved ? this.#script.moved : this.#script.link) ?? []
+    const turn = this.#turns.get(url) ?? 0
+    this.#turns.set(url, turn + 1)
+    const reaction = isFirst ? reactions[Math.min(turn, reactions.length - 1)] : this.#right(url)
+    this.#react(response, seen, url, reaction ?? this.#right(url))
+  }
+
+  /** What a server without a script does: another link is an order of its own. */
+  #right(url: string): Reaction {
+    if (this.#links.get(url) === true) return { answer: 'proven' }
+    return { executes: true, answer: { status: 201, content: RESULT } }
+  }
+
+  #react(response: ServerResponse, seen: Seen, url: string, { executes, answer }: Reaction): void {
+    if (executes === true) {
+      this.effects += 1
+      this.#links.set(url, true)
+    }
+    if (answer === 'cut') {
+      seen.answered = 'the connection is cut'
+      response.socket?.destroy()
+    } else if (answer === 'broken') {
+      seen.answered = 'an answer that breaks off'
+      response.writeHead(201, { 'Content-Type': 'application/json', 'Content-Length': '100' })
+      response.write('{"order":', () => response.socket?.destroy())
+    } else if (answer === 'proven') {
+      const relation = 'related urn:post-once-exactly:rel:result'
+      const link = `<${this.#filled('{link}', url)}>; rel="${relation}"; anchor="${url}"`
+      const fields = { Allow: 'GET, HEAD, OPTIONS', Link: link }
+      this.#answer(response, seen, { status: 405, fields, content: { status: 405 } })
+    } else this.#answer(response, seen, answer)
+  }
+
+  #get(response: ServerResponse, seen: Seen, url: string): void {
+    const { get } = this.#script
+    const isUsed = this.#links.get(url) === true
+    const open = { status: 405, fields: { Allow: 'POST, OPTIONS' } }
+    const result = { status: 200, fields: { Allow: 'GET, HEAD, OPTIONS' }, content: RESULT }
+    this.#answer(response, seen, get ?? (isUsed ? result : open))
+  }
+
+  #answer(
+    response: ServerResponse,
+    seen: Seen,
+    { status, fields = {}, content }: AnswerSpec,
+  ): void {
+    seen.answered = String(status)
+    if (!response.hasHeader('Cache-Control')) response.setHeader('Cache-Control', 'no-store')
+    const moved = `/moved/${token()}`
+    for (const [name, value] of Object.entries(fields)) {
+      if (value.includes('{moved}')) this.#moved.add(moved)
+      response.setHeader(name, this.#filled(value, '').replaceAll('{moved}', moved))
+    }
+    const bytes = content === undefined ? '' : JSON.stringify(content)
+    if (bytes !== '') response.setHeader('Content-Type', 'application/json')
+    response.statusCode = status
+    response.end(bytes)
+  }
+
+  #filled(value: string, link: string): string {
+    const [, last = ''] = /([^/=]*)$/.exec(link) ?? []
+    return value
+      .replaceAll('{link}', link)
+      .replaceAll('{token}', last)
+      .replaceAll('{host}', this.host)
+      .replaceAll('{foreign}', this.#foreignHost())
+      .replaceAll('{soon}', () => new Date(Date.now() + 2_000).toUTCString())
+  }
+
+  async #note(request: IncomingMessage, place: Place): Promise<Seen> {
+    const { method = 'GET', url = '/', rawHeaders } = request
+    const atMs = performance.now()
+    const seen: Seen = {
+      place,
+      method,
+      target: url,
+      fields: pairs(rawHeaders),
+      body: await contentOf(request),
+      atMs,
+      answered: 'nothing',
+    }
+    this.seen.push(seen)
+    return seen
+  }
+
+  /** The files of a page in a browser, and the place where it tells how it ended. */
+  async #serveClient(
+    request: IncomingMessage,
+    response: ServerResponse,
+    url: string,
+  ): Promise<void> {
+    if (url === TOLD_PATH && request.method === 'POST') {
+      this.#tell((await contentOf(request)).toString('utf8'))
+      response.writeHead(204).end()
+      return
+    }
+    const { pathname } = new URL(url, 'http://x')
+    const name = decodeURIComponent(pathname.slice(CLIENT_PATH.length)) || 'index.html'
+    const path = normalize(name)
+    const file = this.#folder === null || path.startsWith('..') ? null : join(this.#folder, path)
+    if (file === null || !(await isFile(file))) {
+      response.writeHead(404).end()
+      return
+    }
+    const ending = /\.(\w+)$/.exec(file)?.[1] ?? ''
+    response.writeHead(200, { 'Content-Type': TYPES[ending] ?? 'application/octet-stream' })
+    createReadStream(file)
+      .on('error', () => response.destroy())
+      .pipe(response)
+  }
+}
+
+function token(): string {
+  return randomBytes(16).toString('hex')
+}
+
+/** Node gives names and values in turn. */
+function pairs(raw: readonly string[]): [string, string][] {
+  const fields: [string, string][] = []
+  for (let at = 0; at + 1 < raw.length; at += 2) fields.push([raw[at] ?? '', raw[at + 1] ?? ''])
+  return fields
+}
+
+async function contentOf(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      size += chunk.length
+      if (size <= BODY_LIMIT_BYTES) chunks.push(chunk)
+    }
+  } catch {
+    // It left in the middle; what came is what there is.
+  }
+  return Buffer.concat(chunks)
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return await stat(path).then(
+    found => found.isFile(),
+    () => false,
+  )
+}

@@ -1,0 +1,233 @@
+/**
+ * A small client that is right, and the faults that it can be given: what the suite for clients is
+ * proven on. Written apart from the client of this package.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ClientEnding, ClientTask } from 'post-once-exactly/conformance'
+import { rawRequest, requestBytes, responseOf } from 'post-once-exactly/testing'
+
+/** The faults, by name, and what each of them is. */
+export const FAULTS = {
+  endless: 'tries again for ever',
+  'new-link': 'takes a new link for each try',
+  'any-405': 'takes every 405 for success',
+  'no-405': 'takes every 405 for a failure',
+  'first-405': 'takes a 405 to the first try for success',
+  'gone-is-failure': 'tells 404 and 410 to a further try as a failure',
+  '502-is-failure': 'tells 502 as a failure',
+  'post-after-303': 'posts to where 303 leads',
+  'get-after-307': 'goes by GET where 307 leads',
+  'back-to-entry': 'goes back to the entry after a 307 and a lost answer',
+  '302-is-success': 'follows 302 and takes the page there for success',
+  'retries-422': 'tries again what was refused',
+  'retries-401': 'tries again without a login',
+  'changed-body': 'sends other content with each try',
+  'ignores-retry-after': 'does not wait as long as it is told to',
+  hammers: 'does not wait at all',
+  steady: 'waits equally long each time',
+  'foreign-links': 'uses links of other origins',
+  'splits-at-commas': 'splits POE-Links at every comma',
+  'first-line': 'reads the first line of POE-Links only',
+  'content-location': 'resolves links against Content-Location',
+  'quotes-only': 'reads links with quotes only',
+  'sends-fragments': 'sends what stands behind a #',
+  optimist: 'tells success when it has given up',
+  pessimist: 'tells a failure when it has given up',
+  'silent-about-poe': 'does not say POE: 1',
+  derives: 'asks for places that nobody has named',
+  'no-length': 'asks for a link without saying that there is no content',
+  'posts-to-pages': 'posts to a page without a link, again and again',
+  'broken-is-failure': 'tells an answer that breaks off as a failure',
+} as const
+
+/** The name of a fault. */
+export type FaultName = keyof typeof FAULTS
+
+const TRIES = 6
+const FIRST_PAUSE_MS = 60
+const ORDER = '{"sku":"tea","qty":1}'
+
+/** Makes the client, with a fault or without. */
+export function baseClient(fault: FaultName | null): (task: ClientTask) => Promise<ClientEnding> {
+  return async task => await new Order(task, fault).end()
+}
+
+/** What an answer to a try came to. */
+type Verdict = ClientEnding | 'again'
+
+/** One order on its way. */
+class Order {
+  readonly #task: ClientTask
+  readonly #fault: FaultName | null
+  readonly #fields: Record<string, string>
+  /** Whether an earlier try may have arrived. */
+  #mayHaveArrived = false
+  #tries = 0
+  #entry: URL | null = null
+
+  constructor(task: ClientTask, fault: FaultName | null) {
+    this.#task = task
+    this.#fault = fault
+    this.#fields = fault === 'silent-about-poe' ? {} : { POE: '1' }
+  }
+
+  async end(): Promise<ClientEnding> {
+    let link = await this.#findLink()
+    if (link === null) return 'refused'
+    this.#entry = link
+    if (this.#is('derives')) await this.#fetch(new URL('.', link), {}).catch(() => {})
+    for (;;) {
+      this.#tries += 1
+      const answer = await this.#post(link)
+      const moved = answer?.status === 307 ? answer.headers.get('location') : null
+      if (moved !== null && moved !== undefined) {
+        link = new URL(moved, link)
+        if (this.#is('get-after-307')) await this.#fetch(link, {})
+        continue
+      }
+      const verdict = answer === null ? 'again' : await this.#judge(answer, link)
+      if (verdict !== 'again') return verdict
+      if (answer === null || answer.status >= 500) this.#mayHaveArrived ||= answer?.status !== 503
+      if (this.#tries >= TRIES && !this.#is('endless')) return this.#givenUp()
+      await this.#pause(answer)
+      if (this.#is('new-link')) link = (await this.#findLink()) ?? link
+      if (this.#is('back-to-entry')) link = this.#entry
+    }
+  }
+
+  #is(name: FaultName): boolean {
+    return this.#fault === name
+  }
+
+  async #fetch(url: URL, init: RequestInit): Promise<Response> {
+    const { signal } = this.#task
+    const headers = { ...this.#fields, ...(init.headers as Record<string, string> | undefined) }
+    return await fetch(url, { ...init, headers, signal, redirect: 'manual' })
+  }
+
+  /** `null` where no answer came. */
+  async #post(link: URL): Promise<Response | null> {
+    const body = this.#is('changed-body') ? ORDER.replace('1', String(this.#tries)) : ORDER
+    const headers = { 'Content-Type': 'application/json' }
+    try {
+      return await this.#fetch(link, { method: 'POST', body, headers })
+    } catch (error) {
+      if (this.#task.signal.aborted) throw error
+      return null
+    }
+  }
+
+  async #judge(answer: Response, link: URL): Promise<Verdict> {
+    const { status } = answer
+    if (status >= 200 && status < 300) return await this.#accepted(answer)
+    if (status === 303) {
+      const method = this.#is('post-after-303') ? 'POST' : 'GET'
+      const target = new URL(answer.headers.get('location') ?? '', link)
+      await this.#fetch(target, { method, ...(method === 'POST' ? { body: ORDER } : {}) })
+      return 'accepted'
+    }
+    if (status === 301 || status === 302) {
+      return this.#is('302-is-success') ? 'accepted' : await this.#ask(link)
+    }
+    if (status === 405) return await this.#judge405(answer, link)
+    if (status === 502 && this.#is('502-is-failure')) return 'refused'
+    if ([409, 425, 429, 503].includes(status) || status >= 500) return 'again'
+    if (status === 422 && this.#is('retries-422')) return 'again'
+    if (status === 401 && this.#is('retries-401')) return 'again'
+    if (!this.#mayHaveArrived) return 'refused'
+    return this.#is('gone-is-failure') ? 'refused' : 'unknown'
+  }
+
+  async #accepted(answer: Response): Promise<Verdict> {
+    try {
+      await answer.arrayBuffer()
+      return 'accepted'
+    } catch {
+      return this.#is('broken-is-failure') ? 'refused' : 'accepted'
+    }
+  }
+
+  async #judge405(answer: Response, link: URL): Promise<Verdict> {
+    if (this.#is('any-405')) return 'accepted'
+    if (this.#is('no-405')) return 'refused'
+    if (!this.#mayHaveArrived && this.#is('first-405')) return 'accepted'
+    const allow = answer.headers.get('allow')
+    const isOpen = allow === null || /\bPOST\b/.test(allow)
+    const proof = answer.headers.get('link')?.includes(`anchor="${link.pathname}"`) === true
+    const found = await this.#fetch(link, {}).catch(() => null)
+    const isProven = proof || (!isOpen && found?.ok === true)
+    if (!this.#mayHaveArrived) return 'refused'
+    return isProven ? 'accepted' : 'unknown'
+  }
+
+  /** Nothing is proven by what was said: the link is asked. */
+  async #ask(link: URL): Promise<Verdict> {
+    const answer = await this.#fetch(link, {}).catch(() => null)
+    if (answer?.ok === true) return 'accepted'
+    const isOpen = answer?.headers.get('allow')?.includes('POST') === true
+    return isOpen && !this.#mayHaveArrived ? 'refused' : 'unknown'
+  }
+
+  #givenUp(): ClientEnding {
+    if (this.#is('optimist')) return 'accepted'
+    return this.#is('pessimist') ? 'refused' : 'unknown'
+  }
+
+  async #pause(answer: Response | null): Promise<void> {
+    if (this.#is('hammers')) return
+    const after = answer?.headers.get('retry-after') ?? null
+    const seconds = after === null ? 0 : Number(after)
+    const askedMs = Number.isNaN(seconds) ? Date.parse(after ?? '') - Date.now() : seconds * 1_000
+    const step = this.#is('steady') ? 1 : 2 ** (this.#tries - 1)
+    const ownMs = FIRST_PAUSE_MS * step
+    const pauseMs = this.#is('ignores-retry-after') ? ownMs : Math.max(askedMs, ownMs)
+    const cappedMs = this.#is('endless') ? Math.max(askedMs, Math.min(pauseMs, 250)) : pauseMs
+    await sleep(cappedMs, undefined, { signal: this.#task.signal })
+  }
+
+  async #findLink(): Promise<URL | null> {
+    const page = new URL(this.#task.url)
+    let answer = await this.#fetch(page, {})
+    if (answer.status === 405) answer = await this.#mint(page)
+    const value = answer.headers.get('poe-links') ?? ''
+    const base = new URL(answer.headers.get('content-location') ?? '', page)
+    const from = this.#is('content-location') ? base : page
+    const references = this.#membersOf(value)
+    const content = (await answer.json().catch(() => ({}))) as { link?: string }
+    if (references.length === 0 && content.link !== undefined) references.push(content.link)
+    const [reference] = references
+    if (reference === undefined) return this.#withoutLink(page)
+    const link = new URL(reference, from)
+    if (this.#is('sends-fragments')) link.pathname += encodeURIComponent(link.hash)
+    link.hash = ''
+    return link.origin === page.origin || this.#is('foreign-links') ? link : null
+  }
+
+  #membersOf(value: string): string[] {
+    const quoted = value.match(/"[^"]*"/g) ?? []
+    if (this.#is('splits-at-commas')) {
+      return value.split(',').flatMap(member => member.replaceAll('"', '').trim() || [])
+    }
+    // Lines are joined by a comma: what comes before the first one is the first line.
+    if (this.#is('first-line') && value.startsWith(',')) return []
+    const bare = quoted.length > 0 || this.#is('quotes-only') ? [] : value.split(/[ ,]+/)
+    return [...quoted.map(member => member.slice(1, -1)), ...bare.filter(member => member !== '')]
+  }
+
+  async #mint(page: URL): Promise<Response> {
+    if (!this.#is('no-length')) return await this.#fetch(page, { method: 'POST' })
+    const bytes = requestBytes({
+      method: 'POST',
+      path: page.pathname,
+      headers: { Host: page.host, 'Transfer-Encoding': 'chunked', ...this.#fields },
+      body: '0\r\n\r\n',
+    })
+    const { fields, status } = responseOf(await rawRequest({ port: Number(page.port), bytes }))
+    const headers = fields.map(({ name, value }): [string, string] => [name, value])
+    return new Response(null, { status, headers })
+  }
+
+  #withoutLink(page: URL): URL | null {
+    return this.#is('posts-to-pages') ? page : null
+  }
+}
