@@ -2,11 +2,13 @@
  * Right servers pass: one written from the draft alone, without our engine, in three styles.
  */
 import { expect } from 'chai'
-import { runConformance } from 'post-once-exactly/conformance'
+import { type ConformanceReport, runConformance } from 'post-once-exactly/conformance'
 import { INDEPENDENT } from './adapters.js'
 import { startIndependent } from './servers/independent.js'
+import { sideBySide } from './side-by-side.js'
 
 const LIFE_MS = 300
+const STYLES = ['draft', 'mint', 'header'] as const
 
 /** What does not arise with each style. */
 const NOT_ARISING = {
@@ -15,6 +17,7 @@ const NOT_ARISING = {
     'H-CACHE-1/page',
     'H-SUN-1/page',
     'H-VARY-1/negotiated',
+    'POE-2-2/redirected',
     'POE-2-7/no-content',
     'POE-2-8/cacheable',
     'POE-2-9/empty-created',
@@ -32,29 +35,42 @@ const NOT_ARISING = {
   ],
 } as const
 
-for (const style of ['draft', 'mint', 'header'] as const) {
-  describe(`a right server of the style "${style}"`, () => {
-    it('passes every check that can be asked', async function () {
-      this.timeout(60_000)
-      const server = await startIndependent({ style })
-      const hasty = await startIndependent({ style, lifetimeMs: LIFE_MS })
-      try {
-        const report = await runConformance({
-          url: server.page,
-          adapter: { ...INDEPENDENT, shortLived: { url: hasty.page, lifeMs: LIFE_MS } },
-          rounds: 5,
-          restart: server.restart,
-        })
-        const unlike = report.results.filter(({ result }) => !['pass', 'skipped'].includes(result))
-        const told = unlike.map(one => `${one.result} ${one.id}: ${one.expected}, ${one.seen}`)
-        expect(told).to.deep.equal([])
-        const skipped = report.results.filter(({ result }) => result === 'skipped')
-        expect(skipped.map(({ id }) => id).sort()).to.deep.equal(NOT_ARISING[style])
-        expect(report).to.include({ verdict: 'conformant', exitCode: 0 })
-      } finally {
-        await server.close()
-        await hasty.close()
-      }
+describe('poe check of right servers', () => {
+  const reports = new Map<string, ConformanceReport>()
+
+  before('judges all of them side by side', async function () {
+    this.timeout(60_000)
+    await sideBySide(STYLES, STYLES.length, async style => {
+      reports.set(style, await judged(style))
     })
   })
+
+  for (const style of STYLES) {
+    it(`the style "${style}" passes every check that can be asked`, () => {
+      const report = reports.get(style)
+      const results = report?.results ?? []
+      const unlike = results.filter(({ result }) => !['pass', 'skipped'].includes(result))
+      const told = unlike.map(one => `${one.result} ${one.id}: ${one.expected}, ${one.seen}`)
+      expect(told).to.deep.equal([])
+      const skipped = results.filter(({ result }) => result === 'skipped')
+      expect(skipped.map(({ id }) => id).sort()).to.deep.equal(NOT_ARISING[style])
+      expect(report).to.include({ verdict: 'conformant', exitCode: 0 })
+    })
+  }
+})
+
+async function judged(style: (typeof STYLES)[number]): Promise<ConformanceReport> {
+  const server = await startIndependent({ style })
+  const hasty = await startIndependent({ style, lifetimeMs: LIFE_MS })
+  try {
+    return await runConformance({
+      url: server.page,
+      adapter: { ...INDEPENDENT, shortLived: { url: hasty.page, lifeMs: LIFE_MS } },
+      rounds: 5,
+      restart: server.restart,
+    })
+  } finally {
+    await server.close()
+    await hasty.close()
+  }
 }

@@ -5,7 +5,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { type Adapter, readAdapter, runConformance } from 'post-once-exactly/conformance'
+import {
+  type Adapter,
+  type ConformanceReport,
+  readAdapter,
+  runConformance,
+} from 'post-once-exactly/conformance'
 import {
   end,
   endLeftovers,
@@ -14,19 +19,22 @@ import {
   withFolder,
 } from '../../examples/shop/support.js'
 import { sharedPostgres } from '../support/servers/postgres-server.js'
-import { describeWith } from '../support/servers/programs.js'
+import { areInstalled } from '../support/servers/programs.js'
 import { sharedRedis } from '../support/servers/redis-server.js'
+import { sideBySide } from './side-by-side.js'
 
 const FILE = new URL('../../examples/shop/poe-check.json', import.meta.url)
 const FAULTS = { DEMO_FAULTS: '1', DEMO_LEASE_MS: '1000' }
 const LIFE_MS = 400
 
-const STORES: readonly {
+interface Backing {
   readonly name: string
   readonly needs: readonly string[]
   readonly isDurable: boolean
   readonly open: (folder: string) => Promise<string>
-}[] = [
+}
+
+const STORES: readonly Backing[] = [
   { name: 'memory', needs: [], isDurable: false, open: async () => 'memory:' },
   {
     name: 'sqlite',
@@ -57,39 +65,54 @@ const NOT_ARISING = [
 ]
 const RESTARTING = ['POE-2-1/restart', 'POE-2-20/crash', 'POE-A-1/restart']
 
-for (const { name, needs, isDurable, open } of STORES) {
-  describeWith(needs, `poe check of the shop on ${name}`, () => {
-    afterEach(endLeftovers)
+const INSTALLED = STORES.filter(({ name, needs }) => areInstalled(needs, `the shop on ${name}`))
 
-    it('passes every check that can be asked', async function () {
-      this.timeout(120_000)
+describe('poe check of the shop', () => {
+  const reports = new Map<string, ConformanceReport>()
+
+  before('judges it on each store, two at once', async function () {
+    this.timeout(240_000)
+    await sideBySide(INSTALLED, 2, async store => {
       await withFolder(async folder => {
-        const env = { ...FAULTS, POE_STORE: await open(folder) }
-        let shop = await startShop(env)
-        const { origin } = shop
-        const hasty = await startShop({ ...env, DEMO_LINK_LIFE_MS: String(LIFE_MS) })
-        const restart = async () => {
-          shop = await startAgain(shop, env)
-        }
-        const report = await runConformance({
-          url: `${origin}/basket`,
-          adapter: adapterWith(hasty),
-          rounds: 10,
-          ...(isDurable ? { restart } : {}),
-        })
-        const ended = new Map<string, string[]>()
-        for (const { id, result, expected, seen } of report.results) {
-          const told = result === 'skipped' ? id : `${id}: ${expected}, ${seen}`
-          ended.set(result, [...(ended.get(result) ?? []), told])
-        }
-        ended.delete('pass')
-        const skipped = [...NOT_ARISING, ...(isDurable ? [] : RESTARTING)].sort()
-        const found = Object.fromEntries([...ended].map(([kind, ids]) => [kind, ids.sort()]))
-        expect(found).to.deep.equal({ skipped })
-        expect(report).to.include({ verdict: 'conformant', exitCode: 0 })
+        reports.set(store.name, await judged(store, folder))
       })
     })
   })
+  after(endLeftovers)
+
+  for (const { name, isDurable } of INSTALLED) {
+    it(`on ${name} it passes every check that can be asked`, () => {
+      const report = reports.get(name)
+      const ended = new Map<string, string[]>()
+      for (const { id, result, expected, seen } of report?.results ?? []) {
+        const told = result === 'skipped' ? id : `${id}: ${expected}, ${seen}`
+        ended.set(result, [...(ended.get(result) ?? []), told])
+      }
+      ended.delete('pass')
+      const skipped = [...NOT_ARISING, ...(isDurable ? [] : RESTARTING)].sort()
+      const found = Object.fromEntries([...ended].map(([kind, ids]) => [kind, ids.sort()]))
+      expect(found).to.deep.equal({ skipped })
+      expect(report).to.include({ verdict: 'conformant', exitCode: 0 })
+    })
+  }
+})
+
+async function judged({ isDurable, open }: Backing, folder: string): Promise<ConformanceReport> {
+  const env = { ...FAULTS, POE_STORE: await open(folder) }
+  let shop = await startShop(env)
+  const { origin } = shop
+  const hasty = await startShop({ ...env, DEMO_LINK_LIFE_MS: String(LIFE_MS) })
+  const restart = async () => {
+    shop = await startAgain(shop, env)
+  }
+  const report = await runConformance({
+    url: `${origin}/basket`,
+    adapter: adapterWith(hasty),
+    rounds: 10,
+    ...(isDurable ? { restart } : {}),
+  })
+  for (const { child } of [shop, hasty]) await end(child, 'SIGKILL')
+  return report
 }
 
 /** The adapter of the README, and a second process whose links live shortly. */

@@ -8,9 +8,10 @@ import { INDEPENDENT } from './adapters.js'
 import { CAUGHT_BY } from './caught-by.js'
 import type { IndependentOptions } from './servers/independent.js'
 import { startWrong, WRONG } from './servers/wrong.js'
+import { sideBySide } from './side-by-side.js'
 
 const LIFE_MS = 300
-const AT_ONCE = 10
+const AT_ONCE = 12
 
 /** What a handler reports, where the fault is about that. */
 const REPORTED: Readonly<Record<string, number>> = {
@@ -29,13 +30,9 @@ describe('poe check of wrong servers', () => {
 
   before('judges all of them, several at once', async function () {
     this.timeout(240_000)
-    const names = WRONG.map(({ name }) => name)
-    const judge = async () => {
-      for (let name = names.shift(); name !== undefined; name = names.shift()) {
-        reports.set(name, await judged(name))
-      }
-    }
-    await Promise.all(Array.from({ length: AT_ONCE }, judge))
+    await sideBySide(WRONG, AT_ONCE, async ({ name }) => {
+      reports.set(name, await judged(name))
+    })
   })
 
   it('there are at least forty, each in the table, and the table has no others', () => {

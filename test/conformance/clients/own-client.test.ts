@@ -20,6 +20,7 @@ import {
 import { bundle, startBrowser } from '../../browser/chromium.js'
 import { describeWith } from '../../support/servers/programs.js'
 import { strippedModule } from '../../support/stripped-tree.js'
+import { sideBySide } from '../side-by-side.js'
 
 const ORDER = JSON.stringify({ sku: 'tea', qty: 1 })
 const PAGE = new URL('../../../examples/client-page/index.html', import.meta.url)
@@ -136,13 +137,22 @@ const FOUND: Readonly<Record<string, readonly string[]>> = {
 }
 
 describe('poe check-client of retry helpers as they are', () => {
-  for (const [name, send] of Object.entries(HELPERS)) {
-    it(`${name}: what it does wrong is found`, async function () {
-      this.timeout(60_000)
+  const reports = new Map<string, ClientReport>()
+
+  before('judges all of them side by side', async function () {
+    this.timeout(60_000)
+    const helpers = Object.entries(HELPERS)
+    await sideBySide(helpers, helpers.length, async ([name, send]) => {
       const client = async ({ link }: ClientTask) => ((await send(link)) ? 'accepted' : 'refused')
-      const report = await checkClient({ client: client as ClientFunction, takes: 'link' })
-      const faults = report.results.filter(({ result }) => result === 'fail')
-      expect(faults.map(({ id }) => id).sort()).to.deep.equal(FOUND[name] ?? ['?'])
+      const options = { client: client as ClientFunction, takes: 'link' as const }
+      reports.set(name, await checkClient(options))
+    })
+  })
+
+  for (const name of Object.keys(HELPERS)) {
+    it(`${name}: what it does wrong is found`, () => {
+      const faults = reports.get(name)?.results.filter(({ result }) => result === 'fail')
+      expect(faults?.map(({ id }) => id).sort()).to.deep.equal(FOUND[name])
     })
   }
 })

@@ -4,6 +4,7 @@
  */
 import { expect } from 'chai'
 import { type CheckResult, type ClientReport, checkClient } from 'post-once-exactly/conformance'
+import { sideBySide } from '../side-by-side.js'
 import { baseClient, FAULTS, type FaultName } from './base-client.js'
 
 /** By the name of the fault: the checks that are not met. */
@@ -68,22 +69,20 @@ const CAUGHT_BY: Readonly<Record<FaultName, readonly string[]>> = {
 }
 
 describe('poe check-client of wrong clients', () => {
-  const reports = new Map<FaultName | null, ClientReport>()
+  const reports = new Map<FaultName | 'none', ClientReport>()
 
   before('judges all of them, several at once', async function () {
     this.timeout(120_000)
-    const names: (FaultName | null)[] = [null, ...(Object.keys(FAULTS) as FaultName[])]
-    const judge = async () => {
-      for (let name = names.shift(); name !== undefined; name = names.shift()) {
-        const report = await checkClient({ client: baseClient(name), timeoutMs: 6_000, jobs: 6 })
-        reports.set(name, report)
-      }
-    }
-    await Promise.all(Array.from({ length: 4 }, judge))
+    const faults = Object.keys(FAULTS) as FaultName[]
+    // The longest one first.
+    await sideBySide<FaultName | 'none'>(['endless', 'none', ...faults.slice(1)], 6, async name => {
+      const client = baseClient(name === 'none' ? null : name)
+      reports.set(name, await checkClient({ client, timeoutMs: 6_000, jobs: 6 }))
+    })
   })
 
   it('the right one passes every check', () => {
-    const report = reports.get(null)
+    const report = reports.get('none')
     expect(notMet(report)).to.deep.equal([])
     expect(report?.results.every(({ result }) => result === 'pass')).to.equal(true)
     expect(report).to.include({ verdict: 'conformant', exitCode: 0 })
