@@ -80,7 +80,8 @@ class Call {
     this.#session.once('connect', () => {
       this.#isConnected = true
     })
-    this.#session.on('error', () => this.#end(this.#isConnected ? 'reset' : 'refused'))
+    const fail = () => this.#end(this.#isConnected ? 'reset' : 'refused')
+    this.#session.on('error', fail)
     this.#session.once('close', () => this.#end('closed'))
     this.#timer = setTimeout(() => this.#end('timeout'), timeoutMs)
     this.#stream = this.#session.request(headersOf(sent), { endStream: false })
@@ -91,8 +92,8 @@ class Call {
     })
     this.#stream.on('data', (chunk: Buffer) => this.#read(chunk))
     this.#stream.once('end', () => this.#end(this.#head === null ? 'closed' : 'complete'))
-    this.#stream.on('error', () => this.#end('reset'))
-    this.#stream.once('close', () => this.#end('reset'))
+    this.#stream.on('error', fail)
+    this.#stream.once('close', fail)
   }
 
   write(bytes: Buffer): void {

@@ -63,6 +63,23 @@ describe('poe check', () => {
     expect((await poeHere(args.slice(0, -1))).code).to.equal(0)
   })
 
+  it('every flag at once: nobody there is still "could not tell"', async () => {
+    const file = join(folder, 'ca.pem')
+    await writeFile(
+      file,
+      await readFile(new URL('../support/tls/certificate.pem', import.meta.url)),
+    )
+    const flags = ['--profile', 'core', '--timeout', '500', '--total', '2000', '--ca', file]
+    const more = ['--http2', '--strict', '--restart', 'true', '--skip', 'POE-2-1/many=slow']
+    const args = ['check', 'https://127.0.0.1:1/', ...ALL, ...flags, ...more, '--report', 'json']
+    const { code, out } = await poeHere(args)
+    expect(code).to.equal(2)
+    const report = JSON.parse(out) as ConformanceReport
+    expect(report).to.include({ profile: 'core', rounds: 2, verdict: 'undetermined' })
+    expect(Object.keys(report.grades)).to.deep.equal(['core'])
+    expect(report.results[0]?.seen).to.match(/no connection was accepted/)
+  })
+
   it('--skip leaves out, and says why', async () => {
     const args = ['check', server.page, ...ORDER, '--only', 'POE-2-4,POE-2-6']
     const { out, code } = await poeHere([...args, '--skip', 'POE-2-4=we say 400 = no'])

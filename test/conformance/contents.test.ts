@@ -1,0 +1,158 @@
+/**
+ * What is sent, where links are, how they are spelt otherwise, and which options are refused.
+ */
+import { expect } from 'chai'
+import {
+  type Adapter,
+  type BodyKind,
+  type ConformanceOptions,
+  type Content,
+  runConformance,
+} from 'post-once-exactly/conformance'
+import { contentOf } from '../../lib/conformance/contents.js'
+import { linkIn } from '../../lib/conformance/find-links.js'
+import { entropyBits } from '../../lib/conformance/guessing.js'
+import { forged, spelt } from '../../lib/conformance/spellings.js'
+import type { RawResponse } from '../../lib/testing/raw-response.js'
+
+const JSON_ORDER: Content = { json: { sku: 'tea-{n}', qty: 1 } }
+const FORM: Content = { form: { sku: 'tea {n}' } }
+const TEXT: Content = { type: 'text/csv', text: 'tea,{n}' }
+
+function told(adapter: Adapter, kind: BodyKind): string | null {
+  const content = contentOf(adapter, kind, 7)
+  return content === null ? null : `${content.type} ${content.bytes.toString('latin1')}`
+}
+
+describe('contents', () => {
+  const form = 'application/x-www-form-urlencoded'
+  for (const [adapter, kind, expected] of [
+    [{}, 'valid', 'application/json {"check":"7"}'],
+    [{ valid: JSON_ORDER }, 'valid', 'application/json {"sku":"tea-7","qty":1}'],
+    [{ valid: FORM }, 'valid', `${form} sku=tea+7`],
+    [{ valid: TEXT }, 'valid', 'text/csv tea,7'],
+    [{ valid: JSON_ORDER }, 'otherValid', 'application/json {\n  "sku": "tea-7",\n  "qty": 1\n}\n'],
+    [{ valid: FORM }, 'otherValid', `${form} sku=tea+7&check=other`],
+    [{ valid: TEXT }, 'otherValid', 'text/csv tea,7\n'],
+    [{ valid: TEXT, otherValid: FORM }, 'otherValid', `${form} sku=tea+7`],
+    [{ valid: JSON_ORDER }, 'otherType', `${form} sku=tea-7&qty=1`],
+    [{ valid: FORM }, 'otherType', 'application/json {"sku":"tea 7"}'],
+    [{ valid: TEXT }, 'otherType', null],
+    [{ valid: { json: [1] } }, 'otherType', null],
+    [{ valid: { json: 1 } }, 'otherType', null],
+    [{ valid: { json: null } }, 'otherType', null],
+    [{ valid: { json: { a: { b: 1 } } } }, 'otherType', null],
+    [{ valid: TEXT, otherType: FORM }, 'otherType', `${form} sku=tea+7`],
+    [{}, 'invalid', null],
+    [{ invalid: TEXT }, 'invalid', 'text/csv tea,7'],
+    [{ valid: TEXT }, 'broken', 'text/csv {"\xff%'],
+    [{}, 'unknownType', 'application/vnd.poe-check poe check'],
+    [{}, 'none', null],
+  ] as const) {
+    it(`${kind} of ${JSON.stringify(adapter)}`, () => {
+      expect(told(adapter, kind)).to.equal(expected)
+    })
+  }
+
+  it('huge is four megabytes of the valid type', () => {
+    const content = contentOf({ valid: TEXT }, 'huge', 1)
+    expect([content?.type, content?.bytes.length]).to.deep.equal(['text/csv', 4 * 1024 * 1024])
+  })
+})
+
+describe('where the link is', () => {
+  const page = (
+    status: number,
+    fields: Readonly<Record<string, string>>,
+    body = '',
+  ): RawResponse => ({
+    version: '1.1',
+    status,
+    reason: '',
+    fields: Object.entries(fields).map(([name, value]) => ({ name, value, line: '' })),
+    body: Buffer.from(body),
+    trailers: [],
+    interim: [],
+    complete: true,
+    rest: Buffer.alloc(0),
+  })
+  const html =
+    '<form action=/get></form><div><form method=POST action="/f?a=1&amp;b=2"></form></div>'
+
+  it('the field, a member of JSON, the first form with POST, or the Location of a 201', () => {
+    const json = { 'Content-Type': 'application/json' }
+    const page_ = { 'Content-Type': 'text/html' }
+    expect(linkIn(page(200, { 'POE-Links': '"/a"' }), 'auto')).to.equal('/a')
+    expect(linkIn(page(200, json, '{"link":"/b"}'), 'auto')).to.equal('/b')
+    expect(linkIn(page(200, page_, html), 'auto')).to.equal('/f?a=1&b=2')
+    expect(linkIn(page(201, { Location: '/c' }), 'auto')).to.equal('/c')
+    expect(linkIn(page(200, { Location: '/c' }), 'auto')).to.equal(null)
+    expect(linkIn(page(200, { Location: '/c' }), 'location')).to.equal('/c')
+    expect(linkIn(page(200, json, '{"a/b":[{"~":"/d"}]}'), { pointer: '/a~1b/0/~0' })).to.equal(
+      '/d',
+    )
+    expect(linkIn(page(200, json, '{"link":7}'), { pointer: '/link' })).to.equal(null)
+    expect(linkIn(page(200, json, '{'), { pointer: '' })).to.equal(null)
+    expect(linkIn(page(200, page_, '<form method=post>'), 'form')).to.equal('')
+    expect(linkIn(page(200, page_, '<form>'), 'form')).to.equal(null)
+    expect(linkIn(page(200, {}, html), 'form')).to.equal(null)
+    expect(linkIn(page(200, {}), 'field')).to.equal(null)
+  })
+})
+
+describe('other spellings of a link', () => {
+  const link = new URL('http://shop.example/orders/once/abc-1?x=y')
+
+  it('each is another text', () => {
+    expect(spelt(link, 'encoded')).to.equal('/orders/once/%61bc-1?x=y')
+    expect(spelt(link, 'query')).to.equal('/orders/once/abc-1?x=y&check=1')
+    expect(spelt(new URL('/a', link), 'query')).to.equal('/a?check=1')
+    expect(spelt(link, 'slash')).to.equal('/orders/once/abc-1/?x=y')
+    expect(spelt(link, 'slashes')).to.equal('/orders/once//abc-1?x=y')
+    expect(spelt(link, 'dots')).to.equal('/orders/once/./abc-1?x=y')
+    expect(spelt(link, 'absolute')).to.equal(link.href)
+    expect(spelt(link, 'malformed')).to.equal('/orders/once/abc-1%zz?x=y')
+    expect(spelt(new URL('/', link), 'encoded')).to.equal('/')
+  })
+
+  it('a forged one differs in its longest word', () => {
+    const token = new URL('http://shop.example/once/abcDEF123-z?x=y')
+    expect(forged(token, 'changed')).to.equal('/once/abcDEF123-y?x=y')
+    expect(forged(new URL('/once/0123456a', link), 'changed')).to.equal('/once/0123456b')
+    expect(forged(token, 'invented')).to.match(/^\/once\/[a-z]{3}[A-Z]{3}\d{3}-[a-z]\?x=y$/)
+    expect(forged(new URL('/', link), 'changed')).to.equal('/never-issued')
+  })
+
+  it('counters are easy to guess, random words are not', () => {
+    const many = (make: (index: number) => string) => Array.from({ length: 20 }, (_, i) => make(i))
+    expect(entropyBits(many(index => `/orders/${1_000 + index}`))).to.be.below(10)
+    expect(entropyBits(many(() => `/orders/${crypto.randomUUID()}/pay`))).to.be.above(80)
+  })
+})
+
+describe('options of a run', () => {
+  const url = 'http://127.0.0.1:1/'
+  for (const [options, says] of [
+    [{ url: 'nowhere' }, /url must be absolute/],
+    [{ url: 'ftp://x/' }, /http or https/],
+    [{ url: 'http://a:b@x/' }, /without a login/],
+    [{ url, profile: 'best' }, /profile must be core, full or safe/],
+    [{ url, rounds: 0 }, /rounds must be a whole number from 1/],
+    [{ url, rounds: 1.5 }, /rounds must be a whole number/],
+    [{ url, timeoutMs: -1 }, /timeoutMs must be/],
+    [{ url, totalMs: Number.NaN }, /totalMs must be/],
+    [{ url, adapter: null }, /The adapter must be an object/],
+    [{ url, adapter: { valid: 'x' } }, /valid must be an object/],
+    [{ url, only: ['x'] }, /no check and no requirement x/],
+    [{ url, skip: { x: 'y' } }, /no check and no requirement x/],
+    [{ url, retries: 3 }, /There is no option retries/],
+  ] as const) {
+    it(`${JSON.stringify(options)} is refused`, async () => {
+      const error = await runConformance(options as unknown as ConformanceOptions).catch(
+        (thrown: unknown) => thrown,
+      )
+      expect(error).to.be.instanceOf(Error)
+      expect((error as Error).message).to.match(says)
+    })
+  }
+})
