@@ -70,6 +70,7 @@ class Call {
   #interim: number[] = []
   #finish: (exchange: Exchange) => void = () => {}
   #isConnected = false
+  #code: string | null = null
 
   constructor(sent: Sent, { timeoutMs, tls }: WireOptions) {
     this.sent = sent
@@ -80,7 +81,10 @@ class Call {
     this.#session.once('connect', () => {
       this.#isConnected = true
     })
-    const fail = () => this.#end(this.#isConnected ? 'reset' : 'refused')
+    const fail = (error?: NodeJS.ErrnoException) => {
+      this.#code ??= error?.code ?? null
+      this.#end(this.#isConnected ? 'reset' : 'refused')
+    }
     this.#session.on('error', fail)
     this.#session.once('close', () => this.#end('closed'))
     this.#timer = setTimeout(() => this.#end('timeout'), timeoutMs)
@@ -93,7 +97,7 @@ class Call {
     this.#stream.on('data', (chunk: Buffer) => this.#read(chunk))
     this.#stream.once('end', () => this.#end(this.#head === null ? 'closed' : 'complete'))
     this.#stream.on('error', fail)
-    this.#stream.once('close', fail)
+    this.#stream.once('close', () => fail())
   }
 
   write(bytes: Buffer): void {
@@ -118,7 +122,8 @@ class Call {
     clearTimeout(this.#timer)
     const response = ended === 'complete' ? this.#response() : null
     const endedAtMs = performance.now()
-    this.#finish({ sent: this.sent, ended, response, interim: this.#interim, endedAtMs })
+    const code = this.#code
+    this.#finish({ sent: this.sent, ended, response, interim: this.#interim, endedAtMs, code })
     if (this.#session.destroyed) return
     this.#stream.close(constants.NGHTTP2_CANCEL)
     this.#session.destroy()

@@ -39,6 +39,8 @@ export interface Exchange {
   readonly interim: readonly number[]
   /** When it ended, in milliseconds of the monotonic clock. */
   readonly endedAtMs: number
+  /** The code of the error that ended it; `null` where there was none. */
+  readonly code: string | null
 }
 
 /** How the connections are made. */
@@ -120,10 +122,10 @@ function asksFirst({ fields }: Sent): boolean {
   return fields.some(([name, value]) => /^expect$/i.test(name) && /^100-continue$/i.test(value))
 }
 
-function exchangeOf(sent: Sent, { ended, response, received }: RawResult): Exchange {
+function exchangeOf(sent: Sent, { ended, response, received, code }: RawResult): Exchange {
   const whole = ended === 'complete' ? response : null
   const interim = whole?.interim ?? interimOf(received)
-  return { sent, ended, response: whole, interim, endedAtMs: performance.now() }
+  return { sent, ended, response: whole, interim, endedAtMs: performance.now(), code }
 }
 
 function interimOf(received: Buffer): number[] {

@@ -20,11 +20,15 @@ const ENDINGS: Readonly<Record<RawEnding, string>> = {
 }
 
 /** How an exchange ended, in a few words. */
-export function describe({ sent, ended, response }: Exchange): string {
+export function describe(exchange: Exchange): string {
+  const { sent, response } = exchange
   const what = `${sent.method} ${shortened(sent.target)}`
-  return response === null
-    ? `${what}: ${ENDINGS[ended]}`
-    : `${what} was answered ${response.status}`
+  if (response === null) return `${what}: ${unanswered(exchange)}`
+  return `${what} was answered ${response.status}`
+}
+
+function unanswered({ ended, code }: Exchange): string {
+  return code === null ? ENDINGS[ended] : `${ENDINGS[ended]} (${code})`
 }
 
 /**
@@ -34,8 +38,8 @@ export function describe({ sent, ended, response }: Exchange): string {
  * @param secrets - names of fields, in small letters, whose values are left out
  */
 export function transcript(exchange: Exchange, secrets: ReadonlySet<string>): string {
-  const { sent, response, ended } = exchange
-  const answer = response === null ? `(${ENDINGS[ended]})` : answerText(response)
+  const { sent, response } = exchange
+  const answer = response === null ? `(${unanswered(exchange)})` : answerText(response)
   return readable(`${requestText(sent, secrets)}\n\n${answer}`)
 }
 

@@ -81,6 +81,8 @@ export interface RawResult {
   readonly response: RawResponse | null
   /** Every byte that came. */
   readonly received: Buffer
+  /** The code of the error that ended it, such as `ECONNREFUSED`; `null` where there was none. */
+  readonly code: string | null
 }
 
 /** What {@link releaseTogether} sends. */
@@ -215,6 +217,7 @@ class Exchange {
   #received = Buffer.alloc(0)
   #finish: (result: RawResult) => void = () => {}
   #over = false
+  #code: string | null = null
 
   constructor(target: RawTarget, method: string) {
     this.#method = method
@@ -291,6 +294,7 @@ class Exchange {
   #fail(error: NodeJS.ErrnoException): void {
     // A reset can come so soon after the accept that it meets us in the middle of connecting.
     const refused = error.syscall === 'connect' && error.code !== 'ECONNRESET'
+    this.#code = error.code ?? null
     this.#end(refused ? 'refused' : 'reset')
   }
 
@@ -303,7 +307,8 @@ class Exchange {
     const reading = readRawResponse(this.#received, byClose)
     const response = reading === 'malformed' ? null : reading
     const complete = ended === 'closed' && response?.complete === true
-    this.#finish({ ended: complete ? 'complete' : ended, response, received: this.#received })
+    const received = this.#received
+    this.#finish({ ended: complete ? 'complete' : ended, response, received, code: this.#code })
   }
 }
 

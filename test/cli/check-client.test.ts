@@ -54,7 +54,9 @@ describe('poe check-client', () => {
     expect(missing.code).to.equal(2)
     expect(missing.out).to.match(/could not ask: POE-5-2\/accepted/)
     expect(missing.out).to.match(/ENOENT/)
-    const failing = await poeHere(['check-client', ...client('process.exitCode = 9')])
+    const complaint = 'console.error("no such flag"); process.exitCode = 9'
+    const failing = await poeHere(['check-client', ...client(complaint)])
+    expect(failing.out).to.match(/\| it said:\n +\| no such flag/)
     expect(failing.code).to.equal(2)
     expect(failing.out).to.match(/the client told "failed": see to the command/)
     expect(failing.out).to.match(/the rehearsal failed: \d+ checks/)

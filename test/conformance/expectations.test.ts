@@ -27,7 +27,15 @@ function answer(
   const fields: readonly (readonly [string, string])[] =
     authorization === undefined ? [] : [['Authorization', authorization]]
   const sent = { method: 'POST', url: URL_, target: '/once/x', fields, body: null }
-  return { sent, ended: 'complete', response: reading, interim: [], endedAtMs: 2, ...rest }
+  return {
+    sent,
+    ended: 'complete',
+    response: reading,
+    interim: [],
+    endedAtMs: 2,
+    code: null,
+    ...rest,
+  }
 }
 
 const OTHERS = new Map([

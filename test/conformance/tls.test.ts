@@ -50,6 +50,6 @@ describe('poe check over TLS', () => {
   it('a certificate that nobody trusts: could not tell, after one try', async () => {
     const report = await runConformance({ url, adapter: ADAPTER, timeoutMs: 2_000 })
     expect(report.exitCode).to.equal(2)
-    expect(report.results[0]?.seen).to.match(/^Rehearsal: /)
+    expect(report.results[0]?.seen).to.match(/^Rehearsal: .*\(DEPTH_ZERO_SELF_SIGNED_CERT\)/)
   })
 })

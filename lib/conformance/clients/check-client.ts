@@ -140,7 +140,8 @@ async function play(scenario: Scenario, options: ClientCheckOptions): Promise<Pl
     if (ran.kind === 'failed') return ran
     const { seen, effects } = server
     const ending = ran.kind === 'late' ? ran.kind : ran.ending
-    const exchange = transcriptOf(seen, ending)
+    const said = ran.kind === 'ended' ? ran.said : undefined
+    const exchange = transcriptOf(seen, ending, said)
     return { kind: 'played', performance: { ending, seen: [...seen], effects }, exchange }
   } finally {
     await server.close()
@@ -262,11 +263,12 @@ function checkIds(ids: readonly string[]): void {
   }
 }
 
-function transcriptOf(seen: readonly Seen[], ending: string): string {
+function transcriptOf(seen: readonly Seen[], ending: string, said: string = ''): string {
   const start = seen[0]?.atMs ?? 0
   const lines = seen.map(({ method, target, body, atMs, answered }) => {
     const content = body.length === 0 ? '' : ` with ${body.length} bytes`
     return `${Math.round(atMs - start)} ms: ${method} ${target}${content}: ${answered}`
   })
-  return readable([...lines, `the client: ${ending}`].join('\n'))
+  const words = said.trim() === '' ? [] : ['it said:', said.trim()]
+  return readable([...lines, `the client: ${ending}`, ...words].join('\n'))
 }

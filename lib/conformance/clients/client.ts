@@ -32,10 +32,14 @@ export interface ClientCommand {
 
 /** What became of a client. */
 export type Ran =
-  | { readonly kind: 'ended'; readonly ending: ClientEnding }
+  | { readonly kind: 'ended'; readonly ending: ClientEnding; readonly said?: string }
   | { readonly kind: 'late' }
   /** It could not be started. */
   | { readonly kind: 'failed'; readonly message: string }
+
+/** How much of what a program says is kept: the end of it. */
+const SAID_LIMIT_CHARS = 1_000
+const LAST_WORDS_MS = 200
 
 /** As `poe post` has them. */
 export const EXITS: Readonly<Record<number, ClientEnding>> = {
@@ -102,12 +106,21 @@ function start(
   return new Promise(resolve => {
     const env = { ...process.env, POE_URL: url, POE_LINK: link }
     // A group of its own, so that what it starts ends with it.
-    const child = spawn(program, args, { env, stdio: 'ignore', detached: true })
+    const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
     signal.addEventListener('abort', () => killGroup(child))
+    let said = ''
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
+        said = (said + chunk.toString('utf8')).slice(-SAID_LIMIT_CHARS)
+      })
+    }
     child.once('error', error => resolve({ kind: 'failed', message: error.message }))
     child.once('exit', code => {
       const ending = code === null ? 'failed' : (exits[code] ?? 'failed')
-      resolve({ kind: 'ended', ending })
+      const tell = () => resolve({ kind: 'ended', ending, said })
+      // What it has said may still be on its way; what it has started may hold the pipe open.
+      child.once('close', tell)
+      setTimeout(tell, LAST_WORDS_MS)
     })
   })
 }
