@@ -1,142 +1,420 @@
 /**
- * The successor text: every normative sentence has ids of the register that the conformance suite
- * asks for, nothing that is demanded is left out, and its references hold.
+ * The successor text of the draft keeps its own rules: each binding sentence names its rows of the
+ * register, references lead somewhere, the grammar and the examples are sound, and the answers are
+ * those of the software. Every check is shown a planted fault.
  */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
-import { CLIENT_REQUIREMENTS, REQUIREMENTS } from 'post-once-exactly/conformance'
+import { parsePoeLinks } from '../lib/protocols/poe/index.js'
+import { rowsIn } from '../scripts/register.js'
+import { type Cell, STATES, type StateRow } from './support/states.js'
 
-const KEY_WORD = /\b(?:MUST|SHALL|SHOULD|REQUIRED|RECOMMENDED|MAY|OPTIONAL)\b/
-const DEMANDED = /MUST|SHOULD|^should$/
-const ID = /\[((?:POE|H|IK)-[\w.-]+)\]/g
-/** Demanded rows of the register that are about this library and not about the protocol. */
-const NOT_PROTOCOL: readonly string[] = []
-
-const read = (name: string) =>
-  readFileSync(new URL(`../spec-notes/${name}`, import.meta.url), 'utf8')
-const DRAFT = read('draft-poe-bis.md')
-const REGISTER = new Map(
-  [...read('requirements.md').matchAll(/^\| ((?:POE|H|IK)-\S+) \| ([^|]+) \|/gm)].map(
-    ([, id = '', level = '']) => [id, level.trim()] as const,
-  ),
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const read = (path: string): string => readFileSync(`${ROOT}${path}`, 'utf8')
+const TEXT = read('spec-notes/draft-poe-bis.md')
+const LEVELS = new Map(
+  rowsIn({ path: 'requirements.md', text: read('spec-notes/requirements.md') }).map(row => [
+    row.id,
+    row.level ?? '',
+  ]),
 )
 
-describe('the successor draft', () => {
-  it('every normative sentence ends with ids of the register', () => {
-    expect(withoutIds(DRAFT)).to.deep.equal([])
-    expect(normative(DRAFT).length).to.be.greaterThan(25)
-    expect(withoutIds('A server MUST do it.\n\nAnd more.')).to.deep.equal(['A server MUST do it.'])
-    expect(unknownIds('It MUST. [POE-9-9]')).to.deep.equal(['POE-9-9'])
-    expect(unknownIds(DRAFT)).to.deep.equal([])
-  })
+const ID = /(?:POE|H|IK)-[A-Za-z0-9.]+-\d+/
+const IDS = `\\[(${ID.source}(?:, ${ID.source})*)\\]`
+const KEYWORD =
+  /\b(?:MUST NOT|MUST|SHALL NOT|SHALL|SHOULD NOT|SHOULD|REQUIRED|RECOMMENDED|MAY|OPTIONAL)\b/g
+const STRENGTH = ['MAY', 'SHOULD', 'MUST']
+/** Where the words are explained, and where the levels of two documents are compared. */
+const ABOUT_KEYWORDS = ['2. Conventions', '25.4. Levels']
+const CORE_RULES = new Set(['ALPHA', 'BIT', 'CHAR', 'CR', 'CRLF', 'CTL', 'DIGIT', 'DQUOTE'])
 
-  it('the suite asks for every one of them, or the appendix says why it cannot', () => {
-    const dark = [...appendix(DRAFT).matchAll(/^\| ((?:POE|H)-\S+) \|/gm)].map(([, id]) => id)
-    expect(unasked(DRAFT)).to.deep.equal(dark)
-    expect(unasked('It MUST. [IK-2.7-1]')).to.deep.equal(['IK-2.7-1'])
-  })
+interface Section {
+  readonly heading: string
+  readonly text: string
+}
 
-  it('every demanded row of the register that is about POE is in it', () => {
-    expect(missingRows(DRAFT)).to.deep.equal(NOT_PROTOCOL)
-    expect(missingRows(DRAFT.replaceAll('[POE-2-9]', ''))).to.deep.equal(['POE-2-9'])
-  })
+interface Sentence {
+  readonly text: string
+  readonly keywords: readonly string[]
+  readonly ids: readonly string[]
+}
 
-  it('sections and references that it names are there, and none is idle', () => {
-    expect(danglingSections(DRAFT)).to.deep.equal([])
-    expect(danglingSections('See Section 9.\n\n## 1. One')).to.deep.equal(['9'])
-    expect(strayReferences(DRAFT)).to.deep.equal([])
-    expect(strayReferences('As [RFC1] says.\n## 16. References\n- [RFC2] Two.')).to.deep.equal([
-      'RFC1',
-      'RFC2',
-    ])
-  })
+const CHECKS: readonly (readonly [title: string, faults: (text: string) => string[]])[] = [
+  ['each binding sentence has one keyword and ends with ids', bareSentences],
+  ['each id is in the register', unknownIds],
+  ['each demanded POE row of the register is in a binding sentence', missingIds],
+  ['the table of levels is the difference between register and text', wrongLevels],
+  ['sections are numbered without gaps, and the contents lists them', wrongHeadings],
+  ['each section that is named exists', brokenSections],
+  ['references are cited and cited ones are listed', brokenReferences],
+  ['the grammar defines each rule that it uses', brokenGrammar],
+  ['the examples are messages with the right length and fields', brokenExamples],
+  ['the problem types are those of the software', wrongProblemTypes],
+  ['each answer of the software is in the table of states', missingAnswers],
+]
 
-  it('every rule of its grammar is defined or imported', () => {
-    expect(undefinedRules(DRAFT)).to.deep.equal([])
-    expect(undefinedRules('~~~ abnf\na = 1#b\n~~~')).to.deep.equal(['b'])
+describe('spec-notes/draft-poe-bis.md', () => {
+  for (const [title, faults] of CHECKS) {
+    it(title, () => expect(faults(TEXT)).to.deep.equal([]))
+  }
+
+  it('has enough of everything that is checked', () => {
+    expect(sentencesIn(TEXT).filter(one => one.keywords.length > 0)).to.have.length.above(90)
+    expect(blocksIn(TEXT, 'http')).to.have.length.above(15)
+    expect(blocksIn(TEXT, 'abnf')).to.have.lengthOf(2)
+    expect(tableBelow(TEXT, '6.1. The Table')).to.have.length.above(9)
+    expect(TEXT).to.include('it has not been submitted')
   })
 })
 
-/** Without code, tables and the boilerplate of section 2.1. */
-function prose(text: string): string {
-  return text
-    .replace(/^### 2\.1\.[\s\S]*?(?=^###)/m, '')
-    .replace(/^~~~[\s\S]*?^~~~/gm, '')
-    .replace(/^(?: {4}|\|).*$/gm, '')
-    .replace(/^#.*$/gm, '')
-}
+describe('each check of the text catches a planted fault', () => {
+  const planted: readonly (readonly [check: RegExp, from: string | RegExp, to: string])[] = [
+    [/binding sentence has/, ' [POE-2-1]', ''],
+    [
+      /binding sentence has/,
+      'has succeeded, the server MUST NOT',
+      'MAY succeed, the server MUST NOT',
+    ],
+    [/binding sentence has/, '| 404 `unverifiable` |', '| MUST be 404 `unverifiable` |'],
+    [/binding sentence has/, 'process. [POE-2-22]', 'process.'],
+    [/id is in the register/, ' [POE-2-1]', ' [POE-2-99]'],
+    [/demanded POE row/, /,? ?\bPOE-2-12\b/g, ''],
+    [/demanded POE row/, 'A client MUST NOT go on for ever.', 'A client does not go on for ever.'],
+    [/levels/, '| implied MAY | MAY | POE-1-2 |\n', ''],
+    [/levels/, 'SHOULD be answered 405. [POE-2-4]', 'MUST be answered 405. [POE-2-4]'],
+    [/numbered/, '### 7.2. Pointing', '### 7.4. Pointing'],
+    [/numbered/, '- [9. Undecided](#9-undecided)\n', ''],
+    [/section that is named/, 'Section 17.3)', 'Section 17.33)'],
+    [/references/, '- [RFC8470] Using', '- [RFC8471] Using'],
+    [/references/, /\[RFC9213\](?! Targeted)/g, 'that RFC'],
+    [/references/, 'query, see [RFC3986]', 'query, see [RFC3987]'],
+    [/grammar/, 'DQUOTE POE-URI DQUOTE', 'DQUOTE POE-URL DQUOTE'],
+    [/grammar/, '1*DIGIT', '1*DIGITS'],
+    [/grammar/, '[ "?" query ]', '[ "?" query'],
+    [/grammar/, 'absolute-URI / (', 'absolute-URI / / ('],
+    [/examples/, 'Content-Length: 21', 'Content-Length: 22'],
+    [/examples/, '"status": 422', '"status": 423'],
+    [/examples/, 'POE-Links: "/orders/once/p3Zt8bLw"', 'POE-Links: /orders/once/p3Zt8bLw'],
+    [/examples/, 'HTTP/1.1 409 Conflict\n', 'HTTP/1.1 409 Conflict\nnonsense\n'],
+    [/examples/, 'Allow: GET, HEAD, OPTIONS', 'Allow: GET, POST'],
+    [/examples/, 'Cache-Control: no-store\n', ''],
+    [/problem types/, '| `nobody` | 403 |', '| `nobody` | 401 |'],
+    [/problem types/, /\| `store-full` .*\n/, ''],
+    [/answer of the software/, '| 410 `expired` | 410 `expired` |', '| 410 `expired` | 404 |'],
+    [/answer of the software/, '405 `unspent` | POST, OPTIONS', '405 `unspent` | GET, POST'],
+  ]
 
-/** Sentences with a key word, each with the ids behind it. */
-function normative(text: string): string[] {
-  return prose(text)
-    .split(/\n\n+/)
-    .flatMap(paragraph =>
-      paragraph
-        .replaceAll(/\s+/g, ' ')
-        .trim()
-        .split(/(?<=[.!?](?: \[[\w.-]+\])*) (?=[A-Z`*"])/),
-    )
-    .filter(sentence => KEY_WORD.test(sentence))
-}
+  for (const [check, from, to] of planted) {
+    it(`${check.source}: ${String(from).trim()} -> ${to.trim() || 'nothing'}`, () => {
+      const [found, ...more] = CHECKS.filter(([title]) => check.test(title))
+      if (found === undefined || more.length > 0) throw new Error(`no single check is ${check}`)
+      const text = TEXT.replace(from, to)
+      expect(text, 'the fault is planted').to.not.equal(TEXT)
+      expect(found[1](text)).to.not.deep.equal([])
+    })
+  }
 
-function withoutIds(text: string): string[] {
-  return normative(text).filter(sentence => !/\[(?:POE|H|IK)-[\w.-]+\][,.]?/.test(sentence))
-}
+  it('has a planted fault for every check', () => {
+    const bare = CHECKS.filter(([title]) => !planted.some(([check]) => check.test(title)))
+    expect(bare.map(([title]) => title)).to.deep.equal([])
+  })
+})
 
-function idsIn(text: string): string[] {
-  return [...new Set([...text.matchAll(ID)].map(([, id = '']) => id))]
+function bareSentences(text: string): string[] {
+  const tables = sectionsIn(text)
+    .filter(({ heading }) => !ABOUT_KEYWORDS.includes(heading))
+    .flatMap(section => section.text.split('\n').filter(line => line.startsWith('|')))
+  return [
+    ...tables.filter(line => line.match(KEYWORD) !== null),
+    ...sentencesIn(text)
+      .filter(({ keywords, ids }) => keywords.length > 1 || (keywords.length > 0 && !ids.length))
+      .map(sentence => sentence.text),
+  ]
 }
 
 function unknownIds(text: string): string[] {
-  return idsIn(text).filter(id => !REGISTER.has(id))
+  const cited = text.match(new RegExp(ID, 'g')) ?? []
+  return cited.filter(id => !LEVELS.has(id))
 }
 
-function unasked(text: string): string[] {
-  return idsIn(text).filter(id => !REQUIREMENTS.has(id) && !CLIENT_REQUIREMENTS.has(id))
-}
-
-function appendix(text: string): string {
-  return text.slice(text.indexOf('## Appendix A'))
-}
-
-function missingRows(text: string): string[] {
-  const there = new Set(idsIn(text))
-  return [...REGISTER]
-    .filter(([id, level]) => id.startsWith('POE-') && DEMANDED.test(level) && !there.has(id))
+/** There are no exceptions: each demanded row of the draft is about the protocol. */
+function missingIds(text: string): string[] {
+  const bound = wordsIn(text)
+  return [...LEVELS]
+    .filter(([id, level]) => id.startsWith('POE-') && /MUST|SHOULD|^should$/.test(level))
     .map(([id]) => id)
+    .filter(id => !bound.has(id))
 }
 
-function danglingSections(text: string): string[] {
-  const headings = new Set([...text.matchAll(/^#+ ([\d.]+)\. /gm)].map(([, number = '']) => number))
-  // A section of another document is named after a comma.
-  const named = [...prose(text).matchAll(/(?<!\],\s)\bSections?\s+([\d.]*\d)/g)]
-  return named.map(([, number = '']) => number).filter(number => !headings.has(number))
-}
-
-function strayReferences(text: string): string[] {
-  const [body = '', list = ''] = text.split(/^## 16\. References/m)
-  const names = (part: string) =>
-    new Set([...part.matchAll(/\[([A-Z]+\d*)\](?!\()/g)].map(([, name = '']) => name))
-  const cited = names(body)
-  const listed = names(list)
-  return [
-    ...[...cited].filter(name => !listed.has(name)),
-    ...[...listed].filter(name => !cited.has(name)),
-  ].sort()
-}
-
-function undefinedRules(text: string): string[] {
-  const blocks = [...text.matchAll(/^~~~ abnf\n([\s\S]*?)^~~~/gm)].map(([, block = '']) => block)
-  const all = blocks.join('\n')
-  const imported = new Set(['DIGIT'])
-  for (const [, names = ''] of all.matchAll(/^; ([\w, -]+) = <.*>$/gm)) {
-    for (const name of names.split(',')) imported.add(name.trim())
-  }
-  const rules = all.replace(/;.*$/gm, '').replace(/"[^"]*"/g, '')
-  const defined = new Set(
-    [...rules.matchAll(/^([A-Za-z][\w-]*) *=/gm)].map(([, name = '']) => name),
+function wrongLevels(text: string): string[] {
+  const told = tableBelow(text, '25.4. Levels').flatMap(([register = '', here = '', ids = '']) =>
+    ids.split(', ').map(id => `${id}: ${register} -> ${here}`),
   )
-  const used = [...rules.replace(/^[A-Za-z][\w-]* *=/gm, '').matchAll(/[A-Za-z][\w-]*/g)]
-  const names = [...new Set(used.map(([name]) => name))]
-  return names.filter(name => !defined.has(name) && !imported.has(name))
+  const found = [...wordsIn(text)].flatMap(([id, word]) => {
+    const level = LEVELS.get(id) ?? 'unknown'
+    return level.replace(' NOT', '') === word ? [] : [`${id}: ${level} -> ${word}`]
+  })
+  return difference(told, found)
+}
+
+/** For each id the strongest word of the sentences that end with it. */
+function wordsIn(text: string): Map<string, string> {
+  const words = new Map<string, string>()
+  for (const { keywords, ids } of sentencesIn(text)) {
+    const word = keywords[0]?.replace(' NOT', '')
+    if (word === undefined) continue
+    for (const id of ids) {
+      const before = STRENGTH.indexOf(words.get(id) ?? '')
+      if (STRENGTH.indexOf(word) > before) words.set(id, word)
+    }
+  }
+  return words
+}
+
+function wrongHeadings(text: string): string[] {
+  const headings = sectionsIn(text).map(({ heading }) => heading)
+  const numbers = headings.flatMap(heading => /^([\d.]+)\. /.exec(heading)?.[1] ?? [])
+  const gaps = numbers.slice(1).filter((number, index) => {
+    const parts = (numbers[index] ?? '').split('.').map(Number)
+    const next = parts.map((part, at) => [...parts.slice(0, at), part + 1].join('.'))
+    return ![...next, [...parts, 1].join('.')].includes(number)
+  })
+  const top = headings.filter(heading => /^\d+\. /.test(heading))
+  const listed = [...text.matchAll(/^- \[(\d+\. .*)\]\(#(.*)\)$/gm)].map(
+    ([, heading = '', target = '']) => `${heading} #${target}`,
+  )
+  return [
+    ...gaps,
+    ...difference(
+      listed,
+      top.map(heading => `${heading} #${anchorOf(heading)}`),
+    ),
+  ]
+}
+
+function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replace(/[^\w\- ]/g, '')
+    .replaceAll(' ', '-')
+}
+
+function brokenSections(text: string): string[] {
+  const known = new Set(
+    sectionsIn(text).flatMap(({ heading }) => /^([\d.]+)\. /.exec(heading)?.[1] ?? []),
+  )
+  const flat = proseOf(text).replace(/\s+/g, ' ')
+  return [...flat.matchAll(/Section (\d+(?:\.\d+)*)(?! of \[)(?![\d.]*\d)/g)]
+    .map(([, number = '']) => number)
+    .filter(number => !known.has(number))
+}
+
+function brokenReferences(text: string): string[] {
+  const [body = '', list = ''] = text.split('\n## 26. References')
+  const listed = [...list.matchAll(/^- \[([^\]]+)\]/gm)].map(([, name = '']) => name)
+  const cited = [...body.matchAll(/\[([A-Z][A-Z0-9-]*)\](?!\()/g)].map(([, name = '']) => name)
+  return difference(
+    listed,
+    [...new Set(cited)].filter(name => !LEVELS.has(name)),
+  )
+}
+
+function brokenGrammar(text: string): string[] {
+  const rules = blocksIn(text, 'abnf')
+    .join('\n')
+    .split('\n')
+    .filter(line => line.trim() !== '')
+    .map(line => /^([A-Za-z][\w-]*) += (.+)$/.exec(line) ?? [line, line, ''])
+  const defined = new Set(rules.map(([, name = '']) => name))
+  const used = new Set<string>()
+  const faults = rules.flatMap(([, name = '', elements = '']) =>
+    isAlternation(elements, used) ? [] : [`${name} cannot be read: ${elements}`],
+  )
+  const unknown = [...used].filter(name => !defined.has(name) && !CORE_RULES.has(name))
+  const idle = [...defined].filter(name => !used.has(name))
+  return [...faults, ...unknown, ...difference(idle, ['POE-Links', 'POE'])]
+}
+
+/** Reads the elements of an ABNF rule, and notes the rules that they use. RFC 5234 4 */
+function isAlternation(elements: string, used: Set<string>): boolean {
+  if (/^<[\x20-\x3d\x3f-\x7e]+>$/.test(elements)) return true
+  const tokens = elements.match(/"[^"]*"|\d*[*#]\d*|[\w-]+|[()[\]/]|\S/g) ?? []
+  let at = 0
+  const alternation = (): boolean => {
+    if (!concatenation()) return false
+    while (tokens[at] === '/') {
+      at += 1
+      if (!concatenation()) return false
+    }
+    return true
+  }
+  const concatenation = (): boolean => {
+    const start = at
+    while (at < tokens.length && !/^[)\]/]$/.test(tokens[at] ?? '')) {
+      if (/^\d*[*#]\d*$/.test(tokens[at] ?? '')) at += 1
+      if (!element()) return false
+    }
+    return at > start
+  }
+  const element = (): boolean => {
+    const token = tokens[at] ?? ''
+    at += 1
+    const close = { '(': ')', '[': ']' }[token]
+    if (close !== undefined) {
+      const whole = alternation() && tokens[at] === close
+      at += 1
+      return whole
+    }
+    if (/^[A-Za-z]/.test(token)) used.add(token)
+    return /^(?:"[^"]*"|[A-Za-z][\w-]*)$/.test(token)
+  }
+  return alternation() && at === tokens.length
+}
+
+function brokenExamples(text: string): string[] {
+  return blocksIn(text, 'http').flatMap(message => {
+    const [head = '', content = ''] = message.replace(/\n$/, '').split(/\n\n([\s\S]*)/)
+    const [start = '', ...lines] = head.split('\n')
+    const fields = new Map(
+      lines.map(line => {
+        const [, name = '', value = ''] = /^([\w-]+): (\S.*)$/.exec(line) ?? []
+        return [name, value] as const
+      }),
+    )
+    const fault = fields.has('') ? 'a line is no field' : faultOf(start, fields, content)
+    return fault === null ? [] : [`${start}: ${fault}`]
+  })
+}
+
+function faultOf(
+  start: string,
+  fields: ReadonlyMap<string, string>,
+  content: string,
+): string | null {
+  const status = Number(/^HTTP\/1\.1 (\d{3}) \S/.exec(start)?.[1] ?? 0)
+  const type = fields.get('Content-Type') ?? ''
+  if (status === 0 && !/^(?:GET|POST) \/\S* HTTP\/1\.1$/.test(start)) return 'no start line'
+  if (Number(fields.get('Content-Length') ?? 0) !== Buffer.byteLength(content)) {
+    return `Content-Length is ${Buffer.byteLength(content)}`
+  }
+  if (type.endsWith('json')) {
+    const { status: told = status } = JSON.parse(content) as { status?: number }
+    if (type === 'application/problem+json' && told !== status) return 'the status differs'
+  }
+  const links = fields.get('POE-Links')
+  if (links !== undefined && !parsePoeLinks(links, { strict: true }).conforms) return 'POE-Links'
+  if (status === 0) return null
+  const isUsed = content.includes('problem:used') || status === 201 || status === 303
+  const allow = fields.get('Allow') ?? 'none'
+  if (isUsed && /\bPOST\b/.test(allow)) return `Allow: ${allow}`
+  const caching = allow === 'none' ? 'private, no-cache' : 'no-store'
+  return fields.get('Cache-Control') === caching ? null : `Cache-Control is not ${caching}`
+}
+
+function wrongProblemTypes(text: string): string[] {
+  const source = readdirSync(`${ROOT}lib/koa`)
+    .map(name => read(`lib/koa/${name}`))
+    .join('\n')
+  const types = [...source.matchAll(/\btype: '([a-z-]+)'/g)].map(([, name = '']) => name)
+  const told = tableBelow(text, '23.3. Problem Types')
+  const statuses = new Map(
+    [...STATES.flatMap(row => [row.POST, row.GET])].map(cell => [cell.type, cell.status]),
+  )
+  const wrong = told.filter(([name = '', status]) => {
+    const seen = statuses.get(name.replaceAll('`', '')) ?? statusNear(source, name)
+    return seen !== Number(status)
+  })
+  return [
+    ...difference(
+      told.map(([name = '']) => name.replaceAll('`', '')),
+      types,
+    ),
+    ...wrong.map(row => row.join(' | ')),
+  ]
+}
+
+/** The status beside a problem type in the source; that of its neighbour where it is spread. */
+function statusNear(source: string, name: string): number {
+  const at = source.indexOf(`type: '${name.replaceAll('`', '')}'`)
+  const around = source.slice(at, at + 120)
+  return Number(/status: (\d{3})/.exec(around)?.[1] ?? (name === '`store-full`' ? 503 : 0))
+}
+
+function missingAnswers(text: string): string[] {
+  const table = tableBelow(text, '6.1. The Table')
+  return STATES.flatMap(row =>
+    table.some(([, post = '', get = '', allow]) => answers(row, post, get, allow))
+      ? []
+      : [`no row tells of: ${row.title}`],
+  )
+}
+
+function answers(row: StateRow, post: string, get: string, allow: string | undefined): boolean {
+  const isProcessed = row.POST.status === 201 && post.startsWith('processed')
+  return (
+    allow === (row.allow ?? 'none') && (isProcessed || tells(post, row.POST)) && tells(get, row.GET)
+  )
+}
+
+function tells(told: string, { status, type }: Cell): boolean {
+  return told.includes(type === undefined ? String(status) : `${status} \`${type}\``)
+}
+
+function sectionsIn(text: string): Section[] {
+  return withoutBlocks(text)
+    .split(/^#{1,3} /m)
+    .slice(1)
+    .map(part => {
+      const [heading = '', ...lines] = part.split('\n')
+      return { heading, text: lines.join('\n') }
+    })
+}
+
+function sentencesIn(text: string): Sentence[] {
+  const pattern = new RegExp(`(.+?(?:[.?!]|$))(?: ${IDS})?(?=\\s|$)`, 'g')
+  return sectionsIn(text)
+    .filter(({ heading }) => !ABOUT_KEYWORDS.includes(heading))
+    .flatMap(section => proseOf(section.text).split(/\n\n+|\n(?=- |\d\. )/))
+    .map(paragraph => paragraph.replace(/\s+/g, ' ').trim())
+    .flatMap(paragraph => [...paragraph.matchAll(pattern)])
+    .map(([whole, sentence = '', ids]) => ({
+      text: whole.trim(),
+      keywords: sentence.match(KEYWORD) ?? [],
+      ids: ids?.split(', ') ?? [],
+    }))
+}
+
+function tableBelow(text: string, heading: string): string[][] {
+  const section = sectionsIn(text).find(one => one.heading === heading)
+  return (section?.text.split('\n') ?? [])
+    .filter(line => line.startsWith('|'))
+    .slice(2)
+    .map(line =>
+      line
+        .slice(1, -1)
+        .split('|')
+        .map(cell => cell.trim()),
+    )
+}
+
+function blocksIn(text: string, language: string): string[] {
+  const pattern = new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm')
+  return [...text.matchAll(pattern)].map(([, content = '']) => content)
+}
+
+function withoutBlocks(text: string): string {
+  return text.replace(/^```[\s\S]*?^```$/gm, '')
+}
+
+/** Without code and without tables. */
+function proseOf(text: string): string {
+  return withoutBlocks(text).replace(/^\|.*$/gm, '')
+}
+
+function difference(first: readonly string[], second: readonly string[]): string[] {
+  return [
+    ...first.filter(one => !second.includes(one)).map(one => `only on the left: ${one}`),
+    ...second.filter(one => !first.includes(one)).map(one => `only on the right: ${one}`),
+  ]
 }
