@@ -32,14 +32,16 @@ export async function readAdapterFlags(values: AdapterFlags, terminal: Terminal)
   const valid = readJson(values.valid, '--valid')
   const invalid = readJson(values.invalid, '--invalid')
   const effects = readEffects(values.effects)
-  const credentials = Object.keys({ ...file.secondUser, ...secondUser })
+  const known = file.credentials ?? ['Authorization', 'Cookie']
   return {
     ...file,
     ...(fields === null ? {} : { fields: { ...file.fields, ...fields } }),
-    ...(secondUser === null ? {} : { secondUser }),
-    ...(secondUser === null || file.credentials !== undefined
+    ...(secondUser === null
       ? {}
-      : { credentials: ['Authorization', 'Cookie', ...credentials] }),
+      : {
+          secondUser: { ...file.secondUser, ...secondUser },
+          credentials: [...known, ...Object.keys(secondUser)],
+        }),
     ...(valid === null ? {} : { valid }),
     ...(invalid === null ? {} : { invalid }),
     ...(effects === null ? {} : { effects }),

@@ -2,7 +2,7 @@
  * What `poe check` and `poe check-client` share: which checks are asked for, and where the report
  * goes.
  */
-import { rename, unlink, writeFile } from 'node:fs/promises'
+import { rename, stat, unlink, writeFile } from 'node:fs/promises'
 import {
   type Printable,
   REPORT_FORMATS,
@@ -68,6 +68,7 @@ export async function readDestination(
 
 async function mustBeWritable(path: string): Promise<void> {
   try {
+    if ((await stat(path).catch(() => null))?.isDirectory() === true) throw new Error('EISDIR')
     await writeFile(`${path}.part`, '')
     await unlink(`${path}.part`)
   } catch (error) {
@@ -90,9 +91,14 @@ export async function tellReport(
   if (output === null) {
     terminal.write(Buffer.from(writeReport(format, printable, isColoured)))
   } else {
-    await writeFile(`${output}.part`, writeReport(format, printable))
-    await rename(`${output}.part`, output)
     terminal.write(Buffer.from(writeReport('text', printable, isColoured)))
+    try {
+      await writeFile(`${output}.part`, writeReport(format, printable))
+      await rename(`${output}.part`, output)
+    } catch (error) {
+      terminal.err(`The report cannot be written to ${output} (${(error as Error).message}).`)
+      return 2
+    }
     terminal.err(`The report (${format}) is in ${output}.`)
   }
   const reason: unknown = signal.reason

@@ -3,8 +3,6 @@
  *
  * @see docs/conformance.md
  */
-import { exec } from 'node:child_process'
-import { promisify } from 'node:util'
 import {
   CHECKS,
   type ConformanceOptions,
@@ -25,6 +23,7 @@ import {
   tellReport,
   withProgress,
 } from './check-report.js'
+import { restartBy } from './check-restart.js'
 import { type Command, Misuse, type Terminal } from './command.js'
 
 const FLAGS = {
@@ -44,8 +43,6 @@ const FLAGS = {
 } as const
 
 type Values = FlagValues<typeof FLAGS>
-
-const RESTART_LIMIT_MS = 60_000
 
 /** The command. */
 export const CHECK: Command = {
@@ -114,13 +111,6 @@ async function readOptions(
 function readProfile(text: string): Profile {
   if (text === 'core' || text === 'full' || text === 'safe') return text
   throw new Misuse('--profile takes core, full or safe.')
-}
-
-function restartBy(command: string, { env, folder }: Terminal): () => Promise<void> {
-  return async () => {
-    const surroundings = { cwd: folder, env, timeout: RESTART_LIMIT_MS }
-    await promisify(exec)(command, surroundings)
-  }
 }
 
 function listOfChecks(): string {

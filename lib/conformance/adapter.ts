@@ -85,6 +85,8 @@ export class AdapterError extends TypeError {
 type Shape = Readonly<Record<string, (value: unknown, at: string) => void>>
 
 const SHORT_LIFE_LIMIT_MS = 60_000
+/** A second line of these would make the request another one. */
+const OURS = /^(?:host|content-length|transfer-encoding|connection)$/i
 const FIELD_NAME = /^[!#$%&'*+.^_`|~\w-]+$/
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
@@ -180,6 +182,7 @@ function fields(value: unknown, at: string): void {
     if (!FIELD_NAME.test(name) || !FIELD_VALUE.test(line)) {
       throw new AdapterError(`${at}: ${JSON.stringify(name)} cannot be sent as a field.`)
     }
+    if (OURS.test(name)) throw new AdapterError(`${at}: ${name} is set by the suite itself.`)
   }
 }
 

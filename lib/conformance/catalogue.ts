@@ -127,6 +127,8 @@ export interface RequestSpec {
   /** Whether `POE: 1` goes along. Default true. */
   readonly poe?: boolean
   readonly provoke?: Provocation
+  /** The content arrives in pieces, with pauses between them; half a second in all. */
+  readonly slowly?: true
   /** Sends a validator that an earlier answer, by its name, carried. */
   readonly revalidates?: string
 }

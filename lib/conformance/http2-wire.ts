@@ -12,6 +12,7 @@ import type { RawField, RawResponse } from '../testing/raw-response.js'
 import {
   ANSWER_LIMIT_BYTES,
   type Exchange,
+  pieces,
   type Sent,
   type Wire,
   type WireOptions,
@@ -32,7 +33,12 @@ export class Http2Wire implements Wire {
 
   async exchange(sent: Sent): Promise<Exchange> {
     const call = new Call(sent, this.#options)
-    call.write(sent.body ?? Buffer.alloc(0))
+    const content = contentOf(sent)
+    const [pieceBytes, pauseMs] = sent.slowly === true ? pieces(sent) : [content.length, 0]
+    for (let at = 0; at < content.length; at += pieceBytes) {
+      if (at > 0) await sleep(pauseMs)
+      call.write(content.subarray(at, at + pieceBytes))
+    }
     call.end()
     return await call.exchange
   }

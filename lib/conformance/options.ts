@@ -121,9 +121,15 @@ export function resolveOptions(options: ConformanceOptions): ResolvedOptions {
   if (!['core', 'full', 'safe'].includes(profile)) {
     throw new TypeError('profile must be core, full or safe.')
   }
+  const page = pageUrl(options.url)
+  for (const url of [adapter.effects?.url, adapter.shortLived?.url]) {
+    if (url !== undefined && !URL.canParse(url, page)) {
+      throw new TypeError(`The adapter: ${url} is no URL, and none relative to the page.`)
+    }
+  }
   const nothing = () => {}
   return {
-    page: pageUrl(options.url),
+    page,
     adapter,
     profile,
     only: only ?? null,

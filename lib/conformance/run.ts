@@ -164,11 +164,9 @@ class Run {
       return { result: 'blocked', seen: `the run was to take ${this.#options.totalMs} ms at most` }
     }
     const isOpen = ['open', 'MAY', 'implied MAY'].includes(requirement.level)
-    const { rounds } = this.#options
-    const found = await runCheck(check, this.#subject, {
-      rounds,
-      unmetIs: isOpen ? 'warn' : 'fail',
-    })
+    const { rounds, strict } = this.#options
+    const unmetIs = isOpen && !strict ? 'warn' : 'fail'
+    const found = await runCheck(check, this.#subject, { rounds, unmetIs })
     await this.#watch(found)
     return found
   }

@@ -152,7 +152,9 @@ export class Subject {
       ...spec.fields,
     }
     const target = 'page' in to ? link.pathname + link.search : targetOf(link, to)
-    return { method, url: link, target, fields: this.#lines(lines), body: content?.bytes ?? null }
+    const body = content?.bytes ?? null
+    const slowly = spec.slowly === true
+    return { method, url: link, target, fields: this.#lines(lines), body, slowly }
   }
 
   /** Asks the page again with the validators of an earlier answer. */

@@ -15,6 +15,7 @@ import {
   rawRequest,
   releaseTogether,
   requestBytes,
+  slowly,
 } from '../testing/raw-http.js'
 import type { RawResponse } from '../testing/raw-response.js'
 
@@ -27,6 +28,8 @@ export interface Sent {
   readonly target: string
   readonly fields: readonly (readonly [name: string, value: string])[]
   readonly body: Buffer | null
+  /** The content goes out in pieces, with pauses. */
+  readonly slowly?: boolean
 }
 
 /** A request and what came of it. */
@@ -52,6 +55,8 @@ export interface WireOptions {
 
 /** How much of an answer is taken. */
 export const ANSWER_LIMIT_BYTES: number = 8 * 1024 * 1024
+const SLOW_PIECES = 5
+const SLOW_MS = 500
 /** How long a server may take to refuse or to ask for the content, in milliseconds. */
 const EXPECT_MS = 1_000
 
@@ -77,8 +82,12 @@ export class Http1Wire implements Wire {
   async exchange(sent: Sent): Promise<Exchange> {
     const to = this.#target(sent.url)
     const bytes = bytesOf(sent)
-    if (!asksFirst(sent)) return exchangeOf(sent, await rawRequest({ ...to, bytes }))
     const head = bytes.subarray(0, bytes.length - (sent.body?.length ?? 0))
+    if (sent.slowly === true) {
+      const steps = [head, ...slowly(bytes.subarray(head.length), ...pieces(sent))]
+      return exchangeOf(sent, await rawRequest({ ...to, steps }))
+    }
+    if (!asksFirst(sent)) return exchangeOf(sent, await rawRequest({ ...to, bytes }))
     const timeoutMs = Math.min(EXPECT_MS, this.#options.timeoutMs)
     return exchangeOf(sent, await rawRequest({ ...to, timeoutMs, steps: [head] }))
   }
@@ -109,6 +118,11 @@ export class Http1Wire implements Wire {
     const named = isIP(host) === 0 ? { servername: host } : {}
     return { ...target, tls: { ...named, ...tls } }
   }
+}
+
+/** How large the pieces of a slow content are, and how long the pauses between them. */
+export function pieces({ body }: Sent): [pieceBytes: number, pauseMs: number] {
+  return [Math.max(1, Math.ceil((body?.length ?? 0) / SLOW_PIECES)), SLOW_MS / SLOW_PIECES]
 }
 
 function bytesOf({ method, url, target, fields, body }: Sent): Buffer {

@@ -59,9 +59,9 @@ function answerText({ version, status, reason, fields, body }: RawResponse): str
   return body.length === 0 ? head : `${head}\n\n${contentText(body)}`
 }
 
-/** Control characters, which a terminal would obey, become dots; lines stay lines. */
+/** What a terminal would obey, controls and changes of direction, becomes dots; lines stay. */
 export function readable(text: string): string {
-  return text.replaceAll(/[^\P{Cc}\n\t]/gu, '.')
+  return text.replaceAll(/[^\P{Cc}\n\t]|[\u202a-\u202e\u2066-\u2069]/gu, '.')
 }
 
 function contentText(body: Buffer): string {

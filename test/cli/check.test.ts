@@ -93,7 +93,13 @@ describe('poe check', () => {
     const failed = await poeHere([...args, 'echo no such unit >&2; exit 3'], { folder })
     expect(failed.code).to.equal(2)
     expect(failed.out).to.match(/could not ask: POE-2-1\/restart/)
-    expect(failed.out).to.match(/The restart failed: .*no such unit/s)
+    expect(failed.out).to.match(/The restart failed: it ended with 3: no such unit/)
+  })
+
+  it('--restart does not wait for what it leaves in the background', async () => {
+    const args = ['check', server.page, ...ORDER, '--only', 'POE-2-1/restart', '--restart']
+    const { code } = await poeHere([...args, 'sleep 5 &'], { folder, env: process.env })
+    expect(code).to.equal(0)
   })
 
   it('an adapter file, and flags that win over it', async () => {
@@ -171,6 +177,9 @@ describe('poe check', () => {
     [['http://127.0.0.1/', '--adapter', '/no/such'], /--adapter: \/no\/such cannot be read/],
     [['http://127.0.0.1/', '--output', '/no/such/file'], /--output: \/no\/such\/file cannot/],
     [['http://127.0.0.1/', '--ca', '/no/such'], /--ca: \/no\/such cannot be read/],
+    [['http://127.0.0.1/', '--output', '/tmp'], /--output: \/tmp cannot be written \(EISDIR\)/],
+    [['http://127.0.0.1/', '--header', 'Host: x'], /Host is set by the suite itself/],
+    [['http://127.0.0.1/', '--effects', 'http://#/x'], /http:\/\/ is no URL/],
     [['http://127.0.0.1/', '--door', 'poe'], /door/],
   ] as const) {
     const words = args.slice(1).join(' ') || args[0] || 'nothing'

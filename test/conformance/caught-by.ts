@@ -11,6 +11,7 @@ const SECOND_2XX: readonly string[] = [
   'POE-2-1/many',
   'POE-1-3/reuse',
   'POE-2-2/race',
+  'POE-2-2/slow-upload',
   'POE-1-3/race',
   'POE-2-4/reuse',
   'POE-2-21/other-body',

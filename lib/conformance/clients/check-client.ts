@@ -188,7 +188,9 @@ async function resultsOf(
     if (played === null) {
       return resultOf(check, { result: 'blocked', seen: obstacle ?? 'interrupted' })
     }
-    return resultOf(check, judged(check, scenario, played))
+    const found = judged(check, scenario, played)
+    const isStrict = options.strict === true && found.result === 'warn'
+    return resultOf(check, isStrict ? { ...found, result: 'fail' } : found)
   })
 }
 

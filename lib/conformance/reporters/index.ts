@@ -2,6 +2,7 @@
  * Reports: for people, for build servers, for machines.
  */
 import { htmlReport } from './html.js'
+import { jsonText } from './json-text.js'
 import { junitReport } from './junit.js'
 import type { Printable } from './printable.js'
 import { tapReport } from './tap.js'
@@ -29,7 +30,7 @@ export function writeReport(
     case 'text':
       return textReport(printable, isColoured)
     case 'json':
-      return `${JSON.stringify(printable.data, null, 2)}\n`
+      return `${jsonText(printable.data, 2)}\n`
     case 'junit':
       return junitReport(printable)
     case 'tap':

@@ -3,10 +3,12 @@
  */
 import escapeHtml from 'escape-html'
 import type { CheckResult } from '../report.js'
+import { readable } from '../words.js'
 import { type Printable, RESULT_WORDS } from './printable.js'
 
 /** Writes a report as JUnit XML. */
-export function junitReport({ title, target, results }: Printable): string {
+export function junitReport({ title, target, results: all }: Printable): string {
+  const results = withErrors(all)
   const sections = new Map<string, CheckResult[]>()
   for (const result of results) {
     sections.set(result.section, [...(sections.get(result.section) ?? []), result])
@@ -15,6 +17,20 @@ export function junitReport({ title, target, results }: Printable): string {
   const head = `name="${xml(`${title} ${target}`)}" ${counts(results)}`
   const body = `<testsuites ${head}>\n${suites.join('')}</testsuites>`
   return `<?xml version="1.0" encoding="UTF-8"?>\n${body}\n`
+}
+
+/**
+ * What was not reached is skipped; but a run that ended so is not well, so the first check of each
+ * reason is an error.
+ */
+function withErrors(results: readonly CheckResult[]): CheckResult[] {
+  const told = new Set<string>()
+  return results.map(result => {
+    const { seen = '' } = result
+    if (result.result !== 'blocked' || told.has(seen)) return result
+    told.add(seen)
+    return { ...result, result: 'setup-failed' }
+  })
 }
 
 function suite(section: string, results: readonly CheckResult[]): string {
@@ -63,5 +79,5 @@ function counts(results: readonly CheckResult[]): string {
 const NOT_XML = /[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu
 
 function xml(text: string): string {
-  return escapeHtml(text.replaceAll(NOT_XML, '\uFFFD'))
+  return escapeHtml(readable(text).replaceAll(NOT_XML, '\uFFFD'))
 }

@@ -5,6 +5,7 @@
  */
 import type { CheckResult } from '../report.js'
 import { readable } from '../words.js'
+import { jsonText } from './json-text.js'
 import type { Printable } from './printable.js'
 
 /** Writes a report as TAP. */
@@ -17,14 +18,14 @@ export function tapReport({ title, target, results }: Printable): string {
 function point(result: CheckResult, number: number): string[] {
   const { id, title, level, section, expected, seen, why, exchange } = result
   const isSkipped = result.result === 'skipped'
-  const isOk = isSkipped || result.result === 'pass' || result.result === 'warn'
+  const isOk = isSkipped || ['pass', 'warn', 'info'].includes(result.result)
   const directive = isSkipped ? ` # SKIP ${plain(seen ?? '')}` : ''
   const line = `${isOk ? 'ok' : 'not ok'} ${number} - ${plain(`${id} ${title}`)}${directive}`
   if (result.result === 'pass' || isSkipped) return [line]
   const details = { result: result.result, level, section, expected, seen, why, exchange }
   const members = Object.entries(details).flatMap(([name, value]) =>
     // A JSON string is a YAML one.
-    value === undefined ? [] : [`  ${name}: ${JSON.stringify(value)}`],
+    value === undefined ? [] : [`  ${name}: ${jsonText(value, 0)}`],
   )
   return [line, '  ---', ...members, '  ...']
 }

@@ -57,6 +57,26 @@ export const AT_MOST_ONCE: readonly Check[] = [
     steps: [{ race: {}, copies: 20, mostSuccesses: 1, others: [NOT_2XX] }],
   },
   {
+    id: 'POE-2-2/slow-upload',
+    requirement: 'POE-2-2',
+    title: 'a POST that overtakes a slow upload is the only one that succeeds, or waits',
+    why: 'A client that gave up on its first try sends a second one while the first still arrives.',
+    steps: [
+      MINT,
+      { send: { to: L, slowly: true }, as: 'slow', inBackground: true },
+      { pause: 'moment' },
+      { send: { to: L }, as: 'fast', expect: [{ status: ['2xx', '3xx', '4xx', '503'] }] },
+      {
+        await: 'slow',
+        expect: [
+          { when: [SUCCESS], of: 'fast', demand: [NOT_2XX] },
+          { when: [{ status: ['4xx', '5xx'] }], of: 'fast', demand: [SUCCESS] },
+        ],
+      },
+      { effects: { exactly: 1 } },
+    ],
+  },
+  {
     id: 'POE-1-3/race',
     requirement: 'POE-1-3',
     title: 'the same holds for clients that send no POE field',

@@ -63,7 +63,7 @@ function purged<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
       async trial => {
         const nowMs = await trial.now()
         const epoch = await trial.epochFor('key')
-        const times = { epoch, tokenExpiresMs: nowMs + KEEP_MS / 2, keepUntilMs: nowMs + KEEP_MS }
+        const times = { epoch, tokenExpiresMs: nowMs + KEEP_MS, keepUntilMs: nowMs + KEEP_MS }
         await trial.spend('key', 'a', times)
         await trial.expectState('key', 'spent', 'within its time')
         await trial.pass(KEEP_MS + 100)
