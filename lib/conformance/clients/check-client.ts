@@ -7,13 +7,13 @@
 import { wholeNumber } from '../options.js'
 import { type CheckResult, exitCodeOf, type Grade, gradeOf, type Verdict } from '../report.js'
 import { packageVersion } from '../version.js'
-import { readable } from '../words.js'
 import { type ClientCommand, type ClientFunction, runClient } from './client.js'
-import { firstUnmetBy, judgeAlways, type Performance } from './judge-client.js'
+import { firstUnmetBy, isLasting, judgeAlways, type Performance } from './judge-client.js'
 import { CLIENT_REQUIREMENTS } from './requirements.js'
 import type { ClientCheck, ClientEnding, ClientRequirement, Scenario } from './scenario.js'
 import { REHEARSAL, SCENARIOS } from './scenarios.js'
-import { type Seen, startScripted } from './scripted-server.js'
+import { startScripted } from './scripted-server.js'
+import { transcriptOf } from './transcript.js'
 
 /** What {@link checkClient} is told. */
 export interface ClientCheckOptions {
@@ -73,6 +73,7 @@ export interface ClientReport {
 
 const TIMEOUT_MS = 60_000
 const JOBS = 4
+const PLAYS_BY_CHANCE = 3
 
 /**
  * Judges a client, over servers of its own on 127.0.0.1.
@@ -128,6 +129,7 @@ export function clientRequirementOf({ id }: ClientCheck): ClientRequirement {
 type Played =
   | { readonly kind: 'played'; readonly performance: Performance; readonly exchange: string }
   | { readonly kind: 'failed'; readonly message: string }
+  | { readonly kind: 'stopped' }
 
 async function play(scenario: Scenario, options: ClientCheckOptions): Promise<Played> {
   const { client, serve = null, takes = 'page', timeoutMs = TIMEOUT_MS, onStart } = options
@@ -136,9 +138,11 @@ async function play(scenario: Scenario, options: ClientCheckOptions): Promise<Pl
   onStart?.(scenario.name, takes === 'page' ? page : link)
   try {
     const told = serve === null ? null : server.told.then(endingIn)
-    const ran = await runClient(client, { url: page, link }, timeoutMs, told)
-    if (ran.kind === 'failed') return ran
-    const { seen, effects } = server
+    const { flooded, seen } = server
+    const bounds = { timeoutMs, told, flooded, interruption: options.signal }
+    const ran = await runClient(client, { url: page, link }, bounds)
+    if (ran.kind === 'failed' || ran.kind === 'stopped') return ran
+    const { effects } = server
     const ending = ran.kind === 'late' ? ran.kind : ran.ending
     const said = ran.kind === 'ended' ? ran.said : undefined
     const exchange = transcriptOf(seen, ending, said)
@@ -182,19 +186,46 @@ async function resultsOf(
   const isPlayed = obstacle === null && wanted.some(check => skipped(check) === null)
   const played =
     scenario === REHEARSAL ? rehearsal : isPlayed ? await play(scenario, options) : null
-  return wanted.map(check => {
+  const results = wanted.map(check => {
     const reason = skipped(check)
     if (reason !== null) return resultOf(check, { result: 'skipped', seen: reason })
-    if (played === null) {
+    if (played === null || played.kind === 'stopped') {
       return resultOf(check, { result: 'blocked', seen: obstacle ?? 'interrupted' })
     }
     const found = judged(check, scenario, played)
     const isStrict = options.strict === true && found.result === 'warn'
     return resultOf(check, isStrict ? { ...found, result: 'fail' } : found)
   })
+  return await luckier(results, scenario, options)
 }
 
-function judged(check: ClientCheck, scenario: Scenario, played: Played): Partial<CheckResult> {
+/** Where chance has a hand in it, a fault has to show in each of three plays. */
+async function luckier(
+  results: readonly CheckResult[],
+  scenario: Scenario,
+  options: ClientCheckOptions,
+): Promise<CheckResult[]> {
+  const best = [...results]
+  const isOpen = ({ id, result }: CheckResult) =>
+    result === 'fail' && scenario.checks.some(check => check.id === id && check.isByChance)
+  for (let again = 1; again < PLAYS_BY_CHANCE && best.some(isOpen); again += 1) {
+    const played = await play(scenario, options)
+    if (played.kind !== 'played') break
+    for (const [index, result] of best.entries()) {
+      const check = scenario.checks.find(({ id }) => id === result.id)
+      if (check === undefined || !isOpen(result)) continue
+      const next = resultOf(check, judged(check, scenario, played))
+      if (next.result === 'pass') best[index] = next
+    }
+  }
+  return best
+}
+
+function judged(
+  check: ClientCheck,
+  scenario: Scenario,
+  played: Exclude<Played, { readonly kind: 'stopped' }>,
+): Partial<CheckResult> {
   if (played.kind === 'failed') return { result: 'harness-failed', seen: played.message }
   const { performance, exchange } = played
   if (scenario === REHEARSAL && performance.ending !== 'accepted') {
@@ -206,19 +237,18 @@ function judged(check: ClientCheck, scenario: Scenario, played: Played): Partial
   const isFirst = scenario.checks[0] === check
   const never = isFirst ? judgeAlways(performance) : null
   if (never !== null) return { result: 'fail', ...never, exchange }
-  const isAboutEnding = expect.some(one => 'ends' in one)
-  if (performance.ending === 'late' && !isAboutEnding) {
-    return {
-      result: 'setup-failed',
-      seen: 'the client had not ended in time (--timeout)',
-      exchange,
-    }
-  }
+  const isLate = performance.ending === 'late' && !expect.some(one => 'ends' in one)
+  // What it has sent can be judged all the same, as far as nothing that follows mends it.
+  const demands = isLate ? expect.filter(isLasting) : expect
   const missing = firstUnmetBy(arises, performance)
   if (missing !== null) {
     return { result: 'skipped', seen: `it does not arise: ${missing.expected}, ${missing.seen}` }
   }
-  const unlike = firstUnmetBy(expect, performance)
+  const unlike = firstUnmetBy(demands, performance)
+  if (unlike === null && isLate) {
+    const seen = `not ended after ${performance.seen.length} requests: --timeout gives more time`
+    return { result: 'setup-failed', seen, exchange }
+  }
   if (unlike === null) return { result: 'pass' }
   return { result: warns || isVague(unlike.seen) ? 'warn' : 'fail', ...unlike, exchange }
 }
@@ -248,6 +278,7 @@ function skipReason(
 
 /** What works with no client does not have to be tried. */
 function obstacleIn(rehearsal: Played): string | null {
+  if (rehearsal.kind === 'stopped') return 'interrupted'
   if (rehearsal.kind === 'failed') return 'the client could not be started'
   const { ending } = rehearsal.performance
   return ending === 'accepted' ? null : 'the rehearsal failed'
@@ -263,14 +294,4 @@ function checkIds(ids: readonly string[]): void {
     if (known.some(one => one === id || one.startsWith(`${id}/`))) continue
     throw new TypeError(`There is no check and no requirement ${id}; --list names all of them.`)
   }
-}
-
-function transcriptOf(seen: readonly Seen[], ending: string, said: string = ''): string {
-  const start = seen[0]?.atMs ?? 0
-  const lines = seen.map(({ method, target, body, atMs, answered }) => {
-    const content = body.length === 0 ? '' : ` with ${body.length} bytes`
-    return `${Math.round(atMs - start)} ms: ${method} ${target}${content}: ${answered}`
-  })
-  const words = said.trim() === '' ? [] : ['it said:', said.trim()]
-  return readable([...lines, `the client: ${ending}`, ...words].join('\n'))
 }

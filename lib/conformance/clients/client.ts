@@ -3,6 +3,9 @@
  * somebody opens.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { ClientEnding } from './scenario.js'
 
 /** Where a client is to send its order. */
@@ -20,7 +23,10 @@ export type ClientFunction = (task: ClientTask) => Promise<ClientEnding>
 
 /** A client as a program. */
 export interface ClientCommand {
-  /** The program and its arguments; `{url}` and `{link}` are filled in. */
+  /**
+   * The program and its arguments; `{url}`, `{link}` and `{fresh}`, an empty folder of its own, are
+   * filled in.
+   */
   readonly command: readonly string[]
   /**
    * What its exit codes say.
@@ -33,9 +39,22 @@ export interface ClientCommand {
 /** What became of a client. */
 export type Ran =
   | { readonly kind: 'ended'; readonly ending: ClientEnding; readonly said?: string }
+  /** It had not ended in its time, or within a number of requests that no order needs. */
   | { readonly kind: 'late' }
+  /** The run was interrupted. */
+  | { readonly kind: 'stopped' }
   /** It could not be started. */
   | { readonly kind: 'failed'; readonly message: string }
+
+/** What ends a client that does not end by itself. */
+export interface ClientBounds {
+  readonly timeoutMs: number
+  /** What a page tells; `null` where the client's own end counts. */
+  readonly told: Promise<ClientEnding> | null
+  /** Comes true where it sends more than anybody could want. */
+  readonly flooded: Promise<void>
+  readonly interruption: AbortSignal | undefined
+}
 
 /** How much of what a program says is kept: the end of it. */
 const SAID_LIMIT_CHARS = 1_000
@@ -53,27 +72,33 @@ export const EXITS: Readonly<Record<number, ClientEnding>> = {
  *
  * @param client - as a program or as a function; `null` where somebody else starts it
  * @param task - where it sends its order
- * @param timeoutMs - after this a program is killed, and a function is not waited for
- * @param told - what a page tells; `null` where the client's own end counts
+ * @param bounds - what else ends it: then a program is killed, and a function is not waited for
  */
 export async function runClient(
   client: ClientCommand | ClientFunction | null,
   task: Omit<ClientTask, 'signal'>,
-  timeoutMs: number,
-  told: Promise<ClientEnding> | null,
+  { timeoutMs, told, flooded, interruption }: ClientBounds,
 ): Promise<Ran> {
+  const fresh = await freshFolder(client)
   const controller = new AbortController()
   const { signal } = controller
   let timer: NodeJS.Timeout | undefined
+  let stop: () => void = () => {}
   const ends: Promise<Ran>[] = [
+    flooded.then(() => ({ kind: 'late' })),
     new Promise(resolve => {
       timer = setTimeout(() => resolve({ kind: 'late' }), timeoutMs)
+      stop = () => resolve({ kind: 'stopped' })
     }),
   ]
+  interruption?.addEventListener('abort', stop)
+  if (interruption?.aborted === true) stop()
   if (told !== null) ends.push(told.then(ending => ({ kind: 'ended', ending })))
   if (client !== null) {
     const work =
-      typeof client === 'function' ? call(client, { ...task, signal }) : start(client, task, signal)
+      typeof client === 'function'
+        ? call(client, { ...task, signal })
+        : start(client, { ...task, fresh: fresh ?? '' }, signal)
     // A browser may hand over to another one and end: then only the page counts.
     ends.push(told === null ? work : work.then(ran => (ran.kind === 'failed' ? ran : NEVER)))
   }
@@ -81,7 +106,9 @@ export async function runClient(
     return await Promise.race(ends)
   } finally {
     clearTimeout(timer)
+    interruption?.removeEventListener('abort', stop)
     controller.abort(new Error('it is over'))
+    if (fresh !== null) await remove(fresh)
   }
 }
 
@@ -98,10 +125,12 @@ async function call(client: ClientFunction, task: ClientTask): Promise<Ran> {
 
 function start(
   { command, exits = EXITS }: ClientCommand,
-  { url, link }: Omit<ClientTask, 'signal'>,
+  { url, link, fresh }: Omit<ClientTask, 'signal'> & { readonly fresh: string },
   signal: AbortSignal,
 ): Promise<Ran> {
-  const filled = command.map(one => one.replaceAll('{url}', url).replaceAll('{link}', link))
+  const filled = command.map(one =>
+    one.replaceAll('{url}', url).replaceAll('{link}', link).replaceAll('{fresh}', fresh),
+  )
   const [program = '', ...args] = filled
   return new Promise(resolve => {
     const env = { ...process.env, POE_URL: url, POE_LINK: link }
@@ -125,11 +154,26 @@ function start(
   })
 }
 
-function killGroup({ pid }: ChildProcess): void {
+/** Made only where it is asked for. */
+async function freshFolder(client: ClientCommand | ClientFunction | null): Promise<string | null> {
+  const command = client !== null && typeof client !== 'function' ? client.command : []
+  if (!command.some(one => one.includes('{fresh}'))) return null
+  return await mkdtemp(join(tmpdir(), 'poe-check-client-'))
+}
+
+async function remove(folder: string): Promise<void> {
+  // What still writes there has been killed, and is on its way out.
+  const patience = { maxRetries: 10, retryDelay: 100 }
+  await rm(folder, { recursive: true, force: true, ...patience }).catch(() => {})
+}
+
+function killGroup(child: ChildProcess): void {
+  const { pid } = child
   if (pid === undefined) return
   try {
     process.kill(-pid, 'SIGKILL')
   } catch {
-    // It is gone already.
+    // There are no groups everywhere, and it may be gone already.
+    child.kill('SIGKILL')
   }
 }

@@ -13,10 +13,14 @@ export interface Performance {
   readonly effects: number
 }
 
-/** Pauses below this much of the first one are no growth. */
-const GROWTH = 1.2
-/** Below this, in milliseconds, there is no pause that could grow. */
-const PAUSE_MS = 30
+/**
+ * How much longer the later half of the pauses is on average than the earlier one, at least. Where
+ * they double it is four times as long; single pauses tell little, since there is jitter.
+ */
+const GROWTH = 1.3
+/** Those that may differ from try to try: of the connection, and of tracing. */
+const PASSING_FIELDS =
+  /^(?:connection|keep-alive|date|host|traceparent|tracestate|baggage|x-request-id|x-b3-.*)$/
 
 /** Judges what holds in every scenario: never a false word, never a second effect. */
 export function judgeAlways({ ending, effects }: Performance): Unmet | null {
@@ -38,6 +42,13 @@ export function firstUnmetBy(
   return null
 }
 
+/** Whether what is not met now stays so, whatever the client does afterwards. */
+export function isLasting(expectation: ClientExpectation): boolean {
+  if ('posts' in expectation) return expectation.posts.atLeast === undefined
+  if ('effects' in expectation) return 'atMost' in expectation.effects
+  return !['ended', 'ends', 'asked', 'meanPauseMs', 'pausesGrow'].some(name => name in expectation)
+}
+
 function judge(expectation: ClientExpectation, performance: Performance): Unmet | null {
   const { ending, seen, effects } = performance
   const posts = seen.filter(isOrder)
@@ -53,6 +64,11 @@ function judge(expectation: ClientExpectation, performance: Performance): Unmet 
     return links.size <= 1 ? null : unmet('one link', `${links.size} links`)
   }
   if ('alike' in expectation) return judgeAlike(posts)
+  if ('sameFields' in expectation) return judgeFields(posts)
+  if ('nowhere' in expectation) {
+    const one = seen.find(each => fieldOf(each, expectation.nowhere) !== undefined)
+    return one === undefined ? null : unmet(`no ${expectation.nowhere}`, `${one.method} with it`)
+  }
   if ('everywhere' in expectation) return judgeEverywhere(expectation.everywhere, seen)
   if ('saysLength' in expectation) {
     const lacking = seen.find(
@@ -63,8 +79,8 @@ function judge(expectation: ClientExpectation, performance: Performance): Unmet 
   if ('firstPauseMs' in expectation) {
     return judgePause(pausesOf(posts).slice(0, 1), expectation.firstPauseMs.atLeast)
   }
-  if ('everyPauseMs' in expectation) {
-    return judgePause(pausesOf(posts), expectation.everyPauseMs.atLeast)
+  if ('meanPauseMs' in expectation) {
+    return judgePause([mean(pausesOf(posts))], expectation.meanPauseMs.atLeast)
   }
   if ('pausesGrow' in expectation) return judgeGrowth(pausesOf(posts))
   return judgePlaces(expectation, seen)
@@ -91,7 +107,8 @@ function judgePlaces(
     return isAsked ? null : unmet(`a ${method} of the ${place}`, 'none')
   }
   const place = 'never' in expectation ? expectation.never : 'elsewhere'
-  const [stray] = at(seen, place)
+  // A preflight is a browser's own question, and nothing of the order is in it.
+  const stray = at(seen, place).find(({ method }) => method !== 'OPTIONS')
   return stray === undefined ? null : unmet('no such request', `${stray.method} ${stray.target}`)
 }
 
@@ -119,6 +136,25 @@ function judgeAlike(posts: readonly Seen[]): Unmet | null {
   return null
 }
 
+function judgeFields(posts: readonly Seen[]): Unmet | null {
+  const [first = [], ...others] = posts.map(linesOf)
+  for (const other of others) {
+    const lost = first.find(line => !other.includes(line))
+    const added = other.find(line => !first.includes(line))
+    if (lost !== undefined || added !== undefined) {
+      return unmet(lost ?? 'no further field', added ?? 'a try without it')
+    }
+  }
+  return null
+}
+
+function linesOf({ fields }: Seen): string[] {
+  return fields.flatMap(([given, value]) => {
+    const name = given.toLowerCase()
+    return PASSING_FIELDS.test(name) ? [] : [`${name}: ${value}`]
+  })
+}
+
 function judgeEverywhere([name, value]: readonly [string, string], seen: readonly Seen[]) {
   const without = seen.find(one => one.method !== 'OPTIONS' && fieldOf(one, name) !== value)
   if (without === undefined) return null
@@ -131,20 +167,24 @@ function judgePause(pauses: readonly number[], atLeast: number): Unmet | null {
 }
 
 function judgeGrowth(pauses: readonly number[]): Unmet | null {
-  const first = pauses[0] ?? 0
-  const last = pauses.at(-1) ?? 0
+  const half = Math.floor(pauses.length / 2)
+  const isGrown = mean(pauses.slice(-half)) >= mean(pauses.slice(0, half)) * GROWTH
   const words = pauses.map(pause => `${Math.round(pause)} ms`).join(', ')
-  const isGrown = last >= PAUSE_MS && last >= first * GROWTH
   return isGrown ? null : unmet('pauses that become longer', words)
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length)
 }
 
 function pausesOf(posts: readonly Seen[]): number[] {
   return posts.slice(1).map((post, index) => post.atMs - (posts[index]?.atMs ?? 0))
 }
 
-/** A POST with an order in it. */
-function isOrder({ place, method }: Seen): boolean {
-  return method === 'POST' && (place === 'link' || place === 'moved')
+/** A POST with an order in it: an empty one to the page asks for a link. */
+function isOrder({ place, method, body }: Seen): boolean {
+  if (method !== 'POST') return false
+  return place === 'link' || place === 'moved' || (place === 'page' && body.length > 0)
 }
 
 function isLinkPost({ place, method }: Seen): boolean {

@@ -27,7 +27,9 @@ const ROWS: readonly Row[] = [
   ['POE-2-14', 'MUST', 'user agent', 'POE draft 2', 'Giving up is told, as unknown.'],
   ['POE-2-24', 'implied', 'client', 'POE draft 2', 'A 405 without proof is not success.'],
   ['POE-3-2', 'fact', 'both', 'POE draft 3', 'Links have no fragment.'],
+  ['POE-3-3', 'fact', 'both', 'POE draft 3', 'An empty field announces nothing.'],
   ['POE-3-4', 'implied', 'client', 'POE draft 3', 'Members are split at commas outside quotes.'],
+  ['POE-3-5', 'implied', 'client', 'POE draft 3', 'A backslash spoils its member.'],
   ['POE-3-6', 'implied', 'client', 'POE draft 3; RFC 9110 5.3', 'Several field lines read as one.'],
   ['POE-3-7', 'fact', 'client', 'POE draft 3', 'References of all forms are links.'],
   [
@@ -37,6 +39,8 @@ const ROWS: readonly Row[] = [
     'POE draft 3',
     'References resolve against the final URL of the page.',
   ],
+  ['POE-3-10', 'fact', 'both', 'POE draft 3, 8', 'The field speaks for its own origin.'],
+  ['POE-3-11', 'open', 'both', 'POE draft 3', 'The field is never sent on requests.'],
   ['POE-3-13', 'implied', 'client', 'POE draft 3', 'Members without quotes are read leniently.'],
   ['POE-3-14', 'implied', 'client', 'POE draft 3', 'Duplicates collapse.'],
   ['POE-3-16', 'implied', 'both', 'POE draft 3; RFC 9110 5.6.1', 'Empty members are skipped.'],

@@ -35,6 +35,10 @@ export interface PageScript {
   readonly path?: string
   /** There is no link to be had by GET: an empty POST makes one. */
   readonly isMint?: boolean
+  /** What is given as the page leads there by 302 first. */
+  readonly isMoved?: boolean
+  /** To a POST with content to the page itself. Default: 405. */
+  readonly post?: Reaction
 }
 
 /** What the server does. */
@@ -52,10 +56,12 @@ export interface Script {
 export type ClientExpectation =
   | { readonly ended: readonly ClientEnding[] }
   | { readonly effects: { readonly atMost: number } | { readonly exactly: number } }
-  /** POSTs to the link, or to where a 307 led from it. */
+  /** POSTs with content: to the link, to where a 307 led from it, or to the page. */
   | { readonly posts: { readonly atMost?: number; readonly atLeast?: number } }
   /** Every POST has the same bytes and the same media type. */
   | { readonly alike: true }
+  /** Every POST has the same fields, but for those of the connection and of tracing. */
+  | { readonly sameFields: true }
   /** What a place is asked by, and by nothing else. */
   | { readonly only: readonly [place: Place, method: string] }
   | { readonly never: Place }
@@ -66,9 +72,12 @@ export type ClientExpectation =
   | { readonly noOtherPlace: true }
   /** Every request has a field with this value. */
   | { readonly everywhere: readonly [field: string, value: string] }
+  /** No request has this field. */
+  | { readonly nowhere: string }
   /** The pause before the second POST, in milliseconds. */
   | { readonly firstPauseMs: { readonly atLeast: number } }
-  | { readonly everyPauseMs: { readonly atLeast: number } }
+  /** The pauses on average, in milliseconds: one of them may be short. */
+  | { readonly meanPauseMs: { readonly atLeast: number } }
   | { readonly pausesGrow: true }
   /** An empty POST says so. */
   | { readonly saysLength: true }
@@ -89,6 +98,8 @@ export interface ClientCheck {
   readonly expect: readonly ClientExpectation[]
   /** Not met is worth a warning only. */
   readonly warns?: true
+  /** Chance has a hand in it: it is not met where it is not met in any of three plays. */
+  readonly isByChance?: true
 }
 
 /** A play for one client, and what it is asked about. */

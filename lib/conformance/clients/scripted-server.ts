@@ -6,12 +6,10 @@
  */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join, normalize } from 'node:path'
 import { performance } from 'node:perf_hooks'
+import { serveFile } from './client-files.js'
 import type { AnswerSpec, Place, Reaction, Script } from './scenario.js'
 
 /** A request as it came. */
@@ -23,7 +21,7 @@ export interface Seen {
   readonly body: Buffer
   /** In milliseconds of the monotonic clock. */
   readonly atMs: number
-  /** What was answered, in a few words. */
+  /** What was answered: a line, and the fields and the content in further ones. */
   answered: string
 }
 
@@ -38,23 +36,21 @@ export interface ScriptedServer {
   readonly effects: number
   /** What a page in a browser said about its end: kept once it did. */
   readonly told: Promise<string>
+  /** Comes true where there were so many requests that no further one is looked at. */
+  readonly flooded: Promise<void>
   close(): Promise<void>
 }
 
 const BODY_LIMIT_BYTES = 1024 * 1024
+/** Far above what any scenario asks for. */
+const MOST_REQUESTS = 500
 const RESULT = { order: 1 }
+/** The methods of a link that was used. */
+const USED = 'GET, HEAD, OPTIONS'
 /** Where a page in a browser tells how it ended. */
 export const TOLD_PATH = '/poe-check-client/ended'
 const CLIENT_PATH = '/poe-check-client/page/'
-
-/** Types of the files that are served beside the script. */
-const TYPES: Readonly<Record<string, string>> = {
-  html: 'text/html; charset=utf-8',
-  js: 'text/javascript; charset=utf-8',
-  mjs: 'text/javascript; charset=utf-8',
-  css: 'text/css; charset=utf-8',
-  json: 'application/json',
-}
+const MOVED_PAGE = '/old-page'
 
 /**
  * Starts a server on a free port of 127.0.0.1.
@@ -69,22 +65,28 @@ export async function startScripted(
   const foreign = createServer()
   const server = createServer()
   const play = new Play(script, folder, () => hostOf(foreign))
-  foreign.on('request', (request, response) => void play.foreign(request, response))
-  server.on('request', (request, response) => void play.serve(request, response))
+  // Whatever a client asks for, it must not end the run.
+  foreign.on('request', (request, response) => {
+    play.foreign(request, response).catch(() => response.destroy())
+  })
+  server.on('request', (request, response) => {
+    play.serve(request, response).catch(() => response.destroy())
+  })
   for (const each of [foreign, server]) each.listen(0, '127.0.0.1')
   await Promise.all([once(foreign, 'listening'), once(server, 'listening')])
   play.host = hostOf(server)
   const origin = `http://${play.host}`
   const link = play.newLink()
-  const query = new URLSearchParams({ page: play.pagePath, link })
+  const query = new URLSearchParams({ page: play.entryPath, link })
   return {
-    page: folder === null ? origin + play.pagePath : `${origin}${CLIENT_PATH}?${query}`,
+    page: folder === null ? origin + play.entryPath : `${origin}${CLIENT_PATH}?${query}`,
     link: origin + link,
     seen: play.seen,
     get effects() {
       return play.effects
     },
     told: play.told,
+    flooded: play.flooded,
     close: async () => {
       for (const each of [foreign, server]) {
         each.closeAllConnections()
@@ -102,18 +104,21 @@ function hostOf(server: Server): string {
 class Play {
   readonly seen: Seen[] = []
   readonly told: Promise<string>
+  readonly flooded: Promise<void>
   effects = 0
   host = ''
   readonly #script: Script
   readonly #folder: string | null
   readonly #foreignHost: () => string
-  /** Links that were handed out, and whether they were used. */
-  readonly #links = new Map<string, boolean>()
+  readonly #links = new Set<string>()
+  /** Where a POST took effect. */
+  readonly #used = new Set<string>()
   /** Where 307 has led: elsewhere each time. */
   readonly #moved = new Set<string>()
   readonly #turns = new Map<string, number>()
   #first: string | null = null
   #tell: (ending: string) => void = () => {}
+  #flood: () => void = () => {}
 
   constructor(script: Script, folder: string | null, foreignHost: () => string) {
     this.#script = script
@@ -122,6 +127,9 @@ class Play {
     this.told = new Promise(resolve => {
       this.#tell = resolve
     })
+    this.flooded = new Promise(resolve => {
+      this.#flood = resolve
+    })
   }
 
   /** Beside the links where those are relative. */
@@ -129,14 +137,23 @@ class Play {
     return this.#script.page?.path?.startsWith('/shop/') === true ? '/shop/page' : '/page'
   }
 
+  /** What is given to the client as the page. */
+  get entryPath(): string {
+    return this.#script.page?.isMoved === true ? MOVED_PAGE : this.pagePath
+  }
+
   newLink(): string {
     const link = (this.#script.page?.path ?? '/once/{token}').replaceAll('{token}', token())
-    this.#links.set(link, false)
+    this.#links.add(link)
     return link
   }
 
   async foreign(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const seen = await this.#note(request, 'foreign')
+    // It welcomes everybody, so that nothing but the client itself keeps an order from it.
+    const asked = request.headers['access-control-request-headers']
+    response.setHeader('Access-Control-Allow-Origin', '*')
+    if (asked !== undefined) response.setHeader('Access-Control-Allow-Headers', asked)
     this.#answer(response, seen, { status: 201, content: { order: 'elsewhere' } })
   }
 
@@ -153,11 +170,20 @@ class Play {
       await this.#serveClient(request, response, url)
       return
     }
+    if (this.seen.length >= MOST_REQUESTS) {
+      this.#flood()
+      response.destroy()
+      return
+    }
     const place = this.#placeOf(url)
     const seen = await this.#note(request, place)
+    if (method === 'OPTIONS') {
+      response.setHeader('Allow', this.#used.has(url) ? USED : 'POST, OPTIONS')
+      return this.#answer(response, seen, { status: 204 })
+    }
     switch (place) {
       case 'page':
-        return this.#page(response, seen)
+        return this.#page(response, seen, url)
       case 'link':
         return method === 'POST' ? this.#post(response, seen, url) : this.#get(response, seen, url)
       case 'moved':
@@ -174,13 +200,22 @@ class Play {
   #placeOf(url: string): Place {
     if (this.#links.has(url)) return 'link'
     if (this.#moved.has(url)) return 'moved'
-    if (url === this.pagePath) return 'page'
+    if (url === this.pagePath || url === this.entryPath) return 'page'
     if (url === '/orders/1') return 'result'
     return url === '/login' ? 'login' : 'elsewhere'
   }
 
-  #page(response: ServerResponse, seen: Seen): void {
-    const { isMint = false, lines, fields } = this.#script.page ?? {}
+  #page(response: ServerResponse, seen: Seen, url: string): void {
+    const { isMint = false, lines, fields, post } = this.#script.page ?? {}
+    if (url !== this.pagePath) {
+      this.#answer(response, seen, { status: 302, fields: { Location: this.pagePath } })
+      return
+    }
+    // An empty one asks for a link.
+    if (seen.method === 'POST' && seen.body.length > 0) {
+      this.#react(response, seen, url, post ?? { answer: { status: 405, fields: { Allow: USED } } })
+      return
+    }
     if (isMint && seen.method !== 'POST') {
       this.#answer(response, seen, { status: 405, fields: { Allow: 'POST, OPTIONS' } })
       return
@@ -218,35 +253,35 @@ class Play {
 
   /** What a server without a script does: another link is an order of its own. */
   #right(url: string): Reaction {
-    if (this.#links.get(url) === true) return { answer: 'proven' }
+    if (this.#used.has(url)) return { answer: 'proven' }
     return { executes: true, answer: { status: 201, content: RESULT } }
   }
 
   #react(response: ServerResponse, seen: Seen, url: string, { executes, answer }: Reaction): void {
     if (executes === true) {
       this.effects += 1
-      this.#links.set(url, true)
+      this.#used.add(url)
     }
     if (answer === 'cut') {
       seen.answered = 'the connection is cut'
       response.socket?.destroy()
     } else if (answer === 'broken') {
-      seen.answered = 'an answer that breaks off'
+      seen.answered = '201, and the connection is cut in the middle of the answer'
       response.writeHead(201, { 'Content-Type': 'application/json', 'Content-Length': '100' })
       response.write('{"order":', () => response.socket?.destroy())
     } else if (answer === 'proven') {
       const relation = 'related urn:post-once-exactly:rel:result'
       const link = `<${this.#filled('{link}', url)}>; rel="${relation}"; anchor="${url}"`
-      const fields = { Allow: 'GET, HEAD, OPTIONS', Link: link }
+      const fields = { Allow: USED, Link: link }
       this.#answer(response, seen, { status: 405, fields, content: { status: 405 } })
     } else this.#answer(response, seen, answer)
   }
 
   #get(response: ServerResponse, seen: Seen, url: string): void {
     const { get } = this.#script
-    const isUsed = this.#links.get(url) === true
+    const isUsed = this.#used.has(url)
     const open = { status: 405, fields: { Allow: 'POST, OPTIONS' } }
-    const result = { status: 200, fields: { Allow: 'GET, HEAD, OPTIONS' }, content: RESULT }
+    const result = { status: 200, fields: { Allow: USED }, content: RESULT }
     this.#answer(response, seen, get ?? (isUsed ? result : open))
   }
 
@@ -255,7 +290,6 @@ class Play {
     seen: Seen,
     { status, fields = {}, content }: AnswerSpec,
   ): void {
-    seen.answered = String(status)
     if (!response.hasHeader('Cache-Control')) response.setHeader('Cache-Control', 'no-store')
     const moved = `/moved/${token()}`
     for (const [name, value] of Object.entries(fields)) {
@@ -265,6 +299,7 @@ class Play {
     const bytes = content === undefined ? '' : JSON.stringify(content)
     if (bytes !== '') response.setHeader('Content-Type', 'application/json')
     response.statusCode = status
+    seen.answered = [status, ...headLines(response), bytes].join('\n').trimEnd()
     response.end(bytes)
   }
 
@@ -307,18 +342,14 @@ class Play {
     }
     const { pathname } = new URL(url, 'http://x')
     const name = decodeURIComponent(pathname.slice(CLIENT_PATH.length)) || 'index.html'
-    const path = normalize(name)
-    const file = this.#folder === null || path.startsWith('..') ? null : join(this.#folder, path)
-    if (file === null || !(await isFile(file))) {
-      response.writeHead(404).end()
-      return
-    }
-    const ending = /\.(\w+)$/.exec(file)?.[1] ?? ''
-    response.writeHead(200, { 'Content-Type': TYPES[ending] ?? 'application/octet-stream' })
-    createReadStream(file)
-      .on('error', () => response.destroy())
-      .pipe(response)
+    await serveFile(response, this.#folder, name)
   }
+}
+
+/** The fields that an answer was given, as they stand in a report. */
+function headLines(response: ServerResponse): string[] {
+  const fields = Object.entries(response.getHeaders()).filter(([name]) => name !== 'connection')
+  return fields.flatMap(([name, value]) => [value].flat().map(each => `${name}: ${each}`))
 }
 
 function token(): string {
@@ -344,11 +375,4 @@ async function contentOf(request: IncomingMessage): Promise<Buffer> {
     // It left in the middle; what came is what there is.
   }
   return Buffer.concat(chunks)
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return await stat(path).then(
-    found => found.isFile(),
-    () => false,
-  )
 }

@@ -3,15 +3,10 @@
  *
  * @see POE draft 3, 8; RFC 9110 9.2.2; RFC 9112 6.3
  */
-import type { ClientCheck, PageScript, Reaction, Scenario } from './scenario.js'
+import { CREATED, LOST_AFTER, NOT_TOLD_AS_ACCEPTED, PROVEN, scenario } from './reactions.js'
+import type { ClientCheck, PageScript, Scenario } from './scenario.js'
 
-const RIGHT: readonly Reaction[] = [
-  {
-    executes: true,
-    answer: { status: 201, fields: { Location: '/orders/1' }, content: { order: 1 } },
-  },
-  { answer: 'proven' },
-]
+const RIGHT = [CREATED, PROVEN]
 const FOUND = [{ ended: ['accepted'] }, { effects: { exactly: 1 } }] as const
 
 function spelt(
@@ -78,12 +73,55 @@ export const SPELLINGS: readonly Scenario[] = [
       why: 'A page must not make its readers order elsewhere.',
     },
   ),
+  spelt(
+    'POE-8-4/authority',
+    'a reference with the authority of another origin is not used',
+    { lines: ['"//{foreign}{link}"'] },
+    {
+      expect: [{ never: 'foreign' }, { effects: { exactly: 0 } }],
+      why: 'It looks like a path and is none.',
+    },
+  ),
+  spelt(
+    'POE-3-10/among',
+    'among links to other origins the right one is used',
+    { lines: ['"http://{foreign}{link}", "{link}"', '"//{foreign}{link}"'] },
+    {
+      expect: [{ never: 'foreign' }, ...FOUND],
+      why: 'The field is the word of its own origin only.',
+    },
+  ),
+  spelt(
+    'POE-3-5/backslash',
+    'a member with a backslash is no link',
+    { lines: ['"/once\\{token}-no", "{link}"'] },
+    { expect: [{ never: 'elsewhere' }], why: 'There are no escapes, and no URI has a backslash.' },
+  ),
+  spelt(
+    'POE-3-8/moved-page',
+    'a relative path is resolved against the page that a redirect led to',
+    { path: '/shop/once/{token}', lines: ['"once/{token}"'], isMoved: true },
+    { warns: true, why: 'The page is what was answered in the end.' },
+  ),
+  spelt(
+    'POE-3-3/empty',
+    'an empty field announces nothing',
+    { lines: [''] },
+    { expect: [{ posts: { atMost: 0 } }, NOT_TOLD_AS_ACCEPTED], why: 'Nothing is not a URI.' },
+  ),
+  scenario(
+    'a link that could be spelt otherwise',
+    { page: { path: '/once/a%2Fb;v=1/{token}?x=%7e&y' }, link: RIGHT },
+    {
+      id: 'POE-A-4/spelling',
+      title: 'a link is asked for as it is spelt',
+      why: 'Whatever is mended in it makes another URI of it.',
+      expect: FOUND,
+    },
+  ),
   {
     name: 'a page without links',
-    script: {
-      page: { lines: [] },
-      link: [{ executes: true, answer: 'cut' }],
-    },
+    script: { page: { lines: [], post: LOST_AFTER }, link: [LOST_AFTER] },
     needsPage: true,
     checks: [
       {

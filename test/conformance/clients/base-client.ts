@@ -38,12 +38,25 @@ export const FAULTS = {
   'no-length': 'asks for a link without saying that there is no content',
   'posts-to-pages': 'posts to a page without a link, again and again',
   'broken-is-failure': 'tells an answer that breaks off as a failure',
+  '500-is-failure': 'tells 500 as a failure',
+  'refused-is-done': 'takes a refusal after a lost request for success',
+  'needs-result': 'tells a failure where the result cannot be fetched',
+  'counts-tries': 'numbers its tries in a field',
+  'reads-soon-as-now': 'does not wait after a Retry-After that it cannot read',
+  'busy-is-failure': 'tells 409 as a failure',
+  'follows-anywhere': 'sends the order where 307 leads, whatever origin that is',
+  'reads-backslashes': 'takes members with a backslash for links',
+  'reads-nothing': 'takes an empty field for a link to the page',
+  'first-page': 'resolves links against the page before a redirect',
+  'echoes-links': 'sends POE-Links with its POSTs',
+  respells: 'writes links as it likes them',
 } as const
 
 /** The name of a fault. */
 export type FaultName = keyof typeof FAULTS
 
 const TRIES = 6
+const MOVED = new Set([307, 308])
 const FIRST_PAUSE_MS = 60
 const ORDER = '{"sku":"tea","qty":1}'
 
@@ -79,9 +92,11 @@ class Order {
     for (;;) {
       this.#tries += 1
       const answer = await this.#post(link)
-      const moved = answer?.status === 307 ? answer.headers.get('location') : null
+      const moved = MOVED.has(answer?.status ?? 0) ? answer?.headers.get('location') : null
       if (moved !== null && moved !== undefined) {
-        link = new URL(moved, link)
+        const target: URL = new URL(moved, link)
+        if (target.origin !== link.origin && !this.#is('follows-anywhere')) return 'refused'
+        link = target
         if (this.#is('get-after-307')) await this.#fetch(link, {})
         continue
       }
@@ -108,7 +123,10 @@ class Order {
   /** `null` where no answer came. */
   async #post(link: URL): Promise<Response | null> {
     const body = this.#is('changed-body') ? ORDER.replace('1', String(this.#tries)) : ORDER
-    const headers = { 'Content-Type': 'application/json' }
+    const headers: Record<string, string> = { 'Content-Type': 'application/json' }
+    if (this.#is('counts-tries')) headers['X-Try'] = String(this.#tries)
+    if (this.#is('echoes-links')) headers['POE-Links'] = `"${link.pathname}"`
+    if (this.#is('respells')) link.href = link.href.replace('%7e', '~').replace('%2F', '/')
     try {
       return await this.#fetch(link, { method: 'POST', body, headers })
     } catch (error) {
@@ -130,11 +148,14 @@ class Order {
       return this.#is('302-is-success') ? 'accepted' : await this.#ask(link)
     }
     if (status === 405) return await this.#judge405(answer, link)
-    if (status === 502 && this.#is('502-is-failure')) return 'refused'
+    if ((status === 502 || status === 504) && this.#is('502-is-failure')) return 'refused'
+    if (status === 500 && this.#is('500-is-failure')) return 'refused'
+    if (status === 409 && this.#is('busy-is-failure')) return 'refused'
     if ([409, 425, 429, 503].includes(status) || status >= 500) return 'again'
     if (status === 422 && this.#is('retries-422')) return 'again'
     if (status === 401 && this.#is('retries-401')) return 'again'
     if (!this.#mayHaveArrived) return 'refused'
+    if (status === 422 && this.#is('refused-is-done')) return 'accepted'
     return this.#is('gone-is-failure') ? 'refused' : 'unknown'
   }
 
@@ -157,6 +178,7 @@ class Order {
     const found = await this.#fetch(link, {}).catch(() => null)
     const isProven = proof || (!isOpen && found?.ok === true)
     if (!this.#mayHaveArrived) return 'refused'
+    if (isProven && found?.ok !== true && this.#is('needs-result')) return 'refused'
     return isProven ? 'accepted' : 'unknown'
   }
 
@@ -175,19 +197,31 @@ class Order {
 
   async #pause(answer: Response | null): Promise<void> {
     if (this.#is('hammers')) return
-    const after = answer?.headers.get('retry-after') ?? null
-    const seconds = after === null ? 0 : Number(after)
-    const askedMs = Number.isNaN(seconds) ? Date.parse(after ?? '') - Date.now() : seconds * 1_000
-    const step = this.#is('steady') ? 1 : 2 ** (this.#tries - 1)
+    // Equal pauses are longer ones, so that what a busy machine adds is no growth.
+    const step = this.#is('steady') ? 4 : 2 ** (this.#tries - 1)
     const ownMs = FIRST_PAUSE_MS * step
+    const askedMs = this.#askedMs(answer)
     const pauseMs = this.#is('ignores-retry-after') ? ownMs : Math.max(askedMs, ownMs)
     const cappedMs = this.#is('endless') ? Math.max(askedMs, Math.min(pauseMs, 250)) : pauseMs
     await sleep(cappedMs, undefined, { signal: this.#task.signal })
   }
 
+  /** What `Retry-After` asks for, in milliseconds. */
+  #askedMs(answer: Response | null): number {
+    const after = answer?.headers.get('retry-after') ?? null
+    if (after === null) return 0
+    const ms = /^\d+$/.test(after) ? Number(after) * 1_000 : Date.parse(after) - Date.now()
+    return Number.isNaN(ms) && !this.#is('reads-soon-as-now') ? 0 : ms
+  }
+
   async #findLink(): Promise<URL | null> {
-    const page = new URL(this.#task.url)
+    let page = new URL(this.#task.url)
     let answer = await this.#fetch(page, {})
+    if (answer.status === 302) {
+      const target = new URL(answer.headers.get('location') ?? '', page)
+      answer = await this.#fetch(target, {})
+      if (!this.#is('first-page')) page = target
+    }
     if (answer.status === 405) answer = await this.#mint(page)
     const value = answer.headers.get('poe-links') ?? ''
     const base = new URL(answer.headers.get('content-location') ?? '', page)
@@ -195,18 +229,22 @@ class Order {
     const references = this.#membersOf(value)
     const content = (await answer.json().catch(() => ({}))) as { link?: string }
     if (references.length === 0 && content.link !== undefined) references.push(content.link)
-    const [reference] = references
-    if (reference === undefined) return this.#withoutLink(page)
-    const link = new URL(reference, from)
+    if (this.#is('reads-nothing') && answer.headers.get('poe-links') === '') return page
+    const links = references.map(reference => new URL(reference, from))
+    const isOurs = ({ origin }: URL) => origin === page.origin || this.#is('foreign-links')
+    const link = links.find(isOurs)
+    if (link === undefined) return references.length > 0 ? null : this.#withoutLink(page)
     if (this.#is('sends-fragments')) link.pathname += encodeURIComponent(link.hash)
     link.hash = ''
-    return link.origin === page.origin || this.#is('foreign-links') ? link : null
+    return link
   }
 
   #membersOf(value: string): string[] {
-    const quoted = value.match(/"[^"]*"/g) ?? []
+    const all = value.match(/"[^"]*"/g) ?? []
+    const quoted = all.filter(one => !one.includes('\\') || this.#is('reads-backslashes'))
     if (this.#is('splits-at-commas')) {
-      return value.split(',').flatMap(member => member.replaceAll('"', '').trim() || [])
+      const members = value.split(',').map(member => member.replaceAll('"', '').trim())
+      return members.filter(member => member !== '' && !member.includes('\\'))
     }
     // Lines are joined by a comma: what comes before the first one is the first line.
     if (this.#is('first-line') && value.startsWith(',')) return []
