@@ -7,9 +7,9 @@ Usage: poe check-client [options] -- <command> [arguments]
 
 Judges a client from outside: plays a server that loses answers, is busy, redirects and lies, runs
 the command once for each scenario, and looks at what it sent and at how it ended. In the arguments
-{url} becomes the URL of a page that hands out a link, {link} a link; both are in POE_URL and
-POE_LINK of the environment, too. The command sends one POST and tells by its exit code how that
-ended.
+{url} becomes the URL of a page that hands out a link, {link} a link, {fresh} an empty folder of its
+own; the first two are in POE_URL and POE_LINK of the environment, too. The command sends one POST
+and tells by its exit code how that ended.
 
   --takes <page|link>       what the client is given. Default: page
   --exits <code=word,...>   what its exit codes say: accepted, refused (it did not happen), unknown,
