@@ -5,10 +5,8 @@
  */
 import {
   CLIENT_REQUIREMENTS,
-  type ClientCheckOptions,
   type ClientCommand,
   type ClientEnding,
-  type ClientReport,
   checkClient,
   printableClientReport,
   SCENARIOS,
@@ -17,11 +15,12 @@ import { fromWhereTyped, readArguments, readCount } from './arguments.js'
 import { CHECK_CLIENT_HELP } from './check-client-help.js'
 import {
   CHECK_FLAGS,
+  inColumns,
   readDestination,
   readIds,
   readSkips,
+  runSuite,
   tellReport,
-  withProgress,
 } from './check-report.js'
 import { type Command, Misuse, type Terminal } from './command.js'
 
@@ -61,8 +60,8 @@ async function checkClientCommand(args: string[], terminal: Terminal): Promise<n
   const timeoutMs = readCount(values.timeout, 'timeout')
   const jobs = readCount(values.jobs, 'jobs')
   const signal = terminal.interruption()
-  const report = await withProgress(terminal, line =>
-    judge({
+  const report = await runSuite(terminal, line =>
+    checkClient({
       client: command.length === 0 ? null : commandOf(command, values.exits),
       takes: readTakes(values.takes),
       ...(serve === undefined ? {} : { serve: fromWhereTyped(serve, terminal) }),
@@ -79,18 +78,15 @@ async function checkClientCommand(args: string[], terminal: Terminal): Promise<n
       },
     }),
   )
-  const judged = command.join(' ') || String(serve)
-  return await tellReport(printableClientReport(report, judged), destination, terminal, signal)
+  const judged = printableClientReport(report, nameOf(command) ?? String(serve))
+  return await tellReport(judged, destination, terminal, signal)
 }
 
-/** Options that the suite refuses are those of whoever typed them. */
-async function judge(options: ClientCheckOptions): Promise<ClientReport> {
-  try {
-    return await checkClient(options)
-  } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError) throw new Misuse(error.message)
-    throw error
-  }
+/** As far as its first option: behind that there may be a login. */
+function nameOf(command: readonly string[]): string | null {
+  const end = command.findIndex(word => word.startsWith('-'))
+  const words = end < 0 ? command : command.slice(0, end)
+  return words.length === 0 ? null : words.join(' ')
 }
 
 function commandOf(command: readonly string[], exits: string | undefined): ClientCommand {
@@ -120,6 +116,5 @@ function listOfChecks(): string {
       return [id, level ?? '', section ?? '', name, title]
     }),
   )
-  const widths = [0, 1, 2, 3].map(at => Math.max(...rows.map(row => (row[at] ?? '').length)))
-  return rows.map(row => row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ')).join('\n')
+  return inColumns(rows)
 }

@@ -105,14 +105,31 @@ export async function tellReport(
   return signal.aborted && reason instanceof Interrupted ? reason.code : printable.exitCode
 }
 
-/** One line that is written over, where somebody looks on. */
-export async function withProgress<T>(
+/**
+ * Runs a suite. Where somebody looks on, one line tells what it is at, and is written over.
+ *
+ * @throws Misuse for options that the suite refuses: they are those of whoever typed them
+ */
+export async function runSuite<T>(
   { live }: Terminal,
-  work: (line: (text: string) => void) => Promise<T>,
+  suite: (tell: (line: string) => void) => Promise<T>,
 ): Promise<T> {
   try {
-    return await work(text => live?.(text))
+    return await suite(line => live?.(line))
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) throw new Misuse(error.message)
+    throw error
   } finally {
     live?.('')
   }
+}
+
+/** Rows as lines, each column as wide as its widest cell. */
+export function inColumns(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = []
+  for (const row of rows) {
+    for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length)
+  }
+  const padded = rows.map(row => row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  '))
+  return padded.map(line => line.trimEnd()).join('\n')
 }

@@ -6,7 +6,6 @@
 import {
   CHECKS,
   type ConformanceOptions,
-  type ConformanceReport,
   type Profile,
   printableReport,
   REQUIREMENTS,
@@ -17,11 +16,12 @@ import { readAdapterFlags, readGiven } from './check-adapter.js'
 import { CHECK_HELP } from './check-help.js'
 import {
   CHECK_FLAGS,
+  inColumns,
   readDestination,
   readIds,
   readSkips,
+  runSuite,
   tellReport,
-  withProgress,
 } from './check-report.js'
 import { restartBy } from './check-restart.js'
 import { type Command, Misuse, type Terminal } from './command.js'
@@ -62,24 +62,14 @@ async function checkCommand(args: string[], terminal: Terminal): Promise<number>
   const destination = await readDestination(values, terminal)
   const options = await readOptions(values, readUrl(url, 'The page'), terminal)
   const signal = terminal.interruption()
-  const report = await withProgress(terminal, line =>
-    judge({
+  const report = await runSuite(terminal, line =>
+    runConformance({
       ...options,
       signal,
       onStart: (id, index, total) => line(`${index + 1} of ${total}: ${id}`),
     }),
   )
   return await tellReport(printableReport(report), destination, terminal, signal)
-}
-
-/** Options that the suite refuses are those of whoever typed them. */
-async function judge(options: ConformanceOptions): Promise<ConformanceReport> {
-  try {
-    return await runConformance(options)
-  } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError) throw new Misuse(error.message)
-    throw error
-  }
 }
 
 async function readOptions(
@@ -118,6 +108,5 @@ function listOfChecks(): string {
     const { level, section, profile } = REQUIREMENTS.get(requirement) ?? {}
     return [id, profile ?? '', level ?? '', section ?? '', title]
   })
-  const widths = [0, 1, 2, 3].map(at => Math.max(...rows.map(row => (row[at] ?? '').length)))
-  return rows.map(row => row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ')).join('\n')
+  return inColumns(rows)
 }

@@ -147,6 +147,13 @@ describe('poe check-client', () => {
     const { out } = await poeHere(['check-client', ...args, ...client(POSTS)])
     expect(JSON.parse(out)).to.include({ verdict: 'conformant', exitCode: 0 })
   })
+
+  it('a report names the command as far as its first option', async () => {
+    const args = ['--takes', 'link', '--only', 'POE-5-2/accepted', '--', 'env', '--', 'false']
+    const { out } = await poeHere(['check-client', ...args, '--token', 'secret'])
+    expect(out).to.match(/^poe check-client env\n/)
+    expect(out).to.not.include('secret')
+  })
 })
 
 /** What a page does, in the place of a browser. */

@@ -1,12 +1,13 @@
 /**
- * What came and went in a scenario, for whoever reads a report. The links and the content are those
- * of the test, so that nothing is left out.
+ * What came and went in a scenario, for whoever reads a report. The links are those of the test;
+ * logins are the client's own, and are left out.
  */
 import { readable } from '../words.js'
 import type { Seen } from './scripted-server.js'
 
 const CONTENT_LIMIT_CHARS = 300
 const REQUESTS_SHOWN = 20
+const LOGINS = /^(?:authorization|proxy-authorization|cookie)$/i
 
 /**
  * Writes it.
@@ -25,7 +26,9 @@ export function transcriptOf(seen: readonly Seen[], ending: string, said: string
 }
 
 function exchangeOf({ method, target, fields, body, atMs, answered }: Seen, start: number): string {
-  const head = fields.map(([name, value]) => `${name}: ${value}`)
+  const head = fields.map(([name, value]) => {
+    return `${name}: ${LOGINS.test(name) ? '(left out)' : value}`
+  })
   const text = body.toString('utf8').slice(0, CONTENT_LIMIT_CHARS)
   const asked = indented([...head, ...(text === '' ? [] : [text])].join('\n'))
   const line = `${Math.round(atMs - start)} ms: ${method} ${target}`

@@ -55,10 +55,8 @@ describe('poe check-client of clients at the edge', () => {
       }
       return 'unknown'
     }
-    const startMs = performance.now()
     const results = await judge({ client, takes: 'link', only: ['POE-2-12'], timeoutMs: 600_000 })
     expect(results.get('POE-2-12/ends')).to.include({ result: 'fail', seen: 'none in time' })
-    expect(performance.now() - startMs).to.be.below(30_000)
   }).timeout(40_000)
 
   it('an interrupted run ends at once, and blames nobody', async () => {
@@ -128,7 +126,7 @@ describe('poe check-client of clients at the edge', () => {
 
   it('a transcript has the fields and the content of both sides', async () => {
     const client: ClientFunction = async ({ link }) => {
-      await fetch(link, { ...INIT, headers: { 'X-Mine': 'yes' } })
+      await fetch(link, { ...INIT, headers: { 'X-Mine': 'yes', Authorization: 'secret' } })
       return 'accepted'
     }
     const results = await judge({ client, takes: 'link', only: ['POE-5-6/refused'] })
@@ -136,6 +134,7 @@ describe('poe check-client of clients at the edge', () => {
     for (const part of ['x-mine: yes', '{"sku":"tea"}', 'answered: 422', '"title"', 'accepted']) {
       expect(exchange.toLowerCase()).to.include(part)
     }
+    expect(exchange).to.include('(left out)').and.not.include('secret')
   })
 
   it('a page without links is posted to once at most', async () => {
