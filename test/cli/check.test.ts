@@ -1,7 +1,10 @@
 /**
  * `poe check`, in this process: what it judges, what it prints, what it exits with.
  */
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -128,6 +131,48 @@ describe('poe check', () => {
       expect(await readdir(folder)).to.not.include('report.part')
     })
   }
+
+  it('a report that cannot be written in the end is still told, exit 2', async () => {
+    const gone = join(folder, 'gone')
+    await mkdir(gone)
+    const live = (line: string) => {
+      if (line !== '') rmSync(gone, { recursive: true, force: true })
+    }
+    const args = ['check', server.page, ...ORDER, '--only', 'POE-2-1/same']
+    const told = await poeHere([...args, '--output', join(gone, 'report')], { live })
+    expect(told.code).to.equal(2)
+    expect(told.out).to.match(/CONFORMANT IN WHAT WAS JUDGED/)
+    expect(told.err).to.match(/cannot be written to .*ENOENT/)
+  })
+
+  it('--second-user says which fields are credentials, beside those of the file', async () => {
+    const file = join(folder, 'cookies.json')
+    await writeFile(file, '{"credentials": ["Cookie"], "secondUser": {"Cookie": "b"}}')
+    const args = ['check', server.page, ...ALL, '--adapter', file]
+    const { code, out } = await poeHere([...args, '--only', 'POE-2-3/unauthenticated'])
+    expect(code).to.equal(0)
+    expect(out).to.match(/1 of 1 +POE-2-3/)
+  })
+
+  it('what the text leaves open is a warning, and under --strict a failure', async () => {
+    let count = 0
+    const old = createServer((request, response) => {
+      request.resume()
+      count += 1
+      const isPage = request.method === 'GET'
+      if (isPage && request.headers.poe === '1') response.setHeader('POE-Links', `"/l/${count}"`)
+      response.end(isPage ? JSON.stringify({ link: `/l/${count}` }) : 'done')
+    })
+    await new Promise<void>(resolve => old.listen(0, '127.0.0.1', resolve))
+    const { port } = old.address() as AddressInfo
+    const args = ['check', `http://127.0.0.1:${port}/`, '--only', 'POE-4-5']
+    const open = await poeHere(args)
+    const strict = await poeHere([...args, '--strict'])
+    old.close()
+    expect([open.code, strict.code]).to.deep.equal([0, 1])
+    expect(open.out).to.match(/warning: POE-4-5\/newer/)
+    expect(strict.out).to.match(/failed: POE-4-5\/newer/)
+  })
 
   it('--list names every check, as text or data, and asks nobody', async () => {
     const { code, out } = await poeHere(['check', '--list'])

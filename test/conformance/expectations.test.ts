@@ -38,6 +38,14 @@ function answer(
   }
 }
 
+/** What came after the answer: content that HEAD must not have. */
+function followedBy(exchange: Exchange, text: string): Exchange {
+  const { response } = exchange
+  return response === null
+    ? exchange
+    : { ...exchange, response: { ...response, rest: Buffer.from(text) } }
+}
+
 const OTHERS = new Map([
   ['first', answer('201 Created\nContent-Type: text/plain\nLocation: /orders/1', 'one')],
   ['early', answer('200 OK', '', { endedAtMs: 1 })],
@@ -103,6 +111,7 @@ const TABLE: readonly (readonly [Expectation, Exchange, Exchange])[] = [
   ],
   [{ headOf: 'early' }, answer('200 OK'), answer('404 No')],
   [{ headOf: 'early' }, answer('200 OK'), answer('200 OK\nETag: "1"')],
+  [{ headOf: 'early' }, answer('200 OK'), followedBy(answer('200 OK'), 'content')],
   [{ differsFrom: 'first' }, answer('200 OK'), answer('201 Created\nAllow: GET', 'one')],
   [{ empty: true }, answer('200 OK'), answer('200 OK', 'x')],
   [{ notEmpty: true }, answer('200 OK', 'x'), answer('200 OK')],
@@ -188,6 +197,7 @@ describe('expectations', () => {
     it(JSON.stringify(expectation), () => {
       expect(firstUnmet([expectation], right, { answers: OTHERS })).to.equal(null)
       const unmet = firstUnmet([expectation], wrong, { answers: OTHERS })
+      expect(unmet).to.be.an('object')
       expect(unmet?.expected).to.match(/\w/)
       expect(unmet?.seen).to.match(/\w/)
     })
