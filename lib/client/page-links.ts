@@ -5,10 +5,10 @@
  */
 
 import { httpDateMs } from '../protocols/http-date.js'
+import { atPointer } from '../protocols/json-pointer.js'
 import { resolvePoeLinks } from '../protocols/poe/links.js'
 import { parseJson, readText, webUrl } from './answer.js'
 import type { PoeCore } from './core.js'
-import { atPointer } from './json-pointer.js'
 import { type FoundLink, finalUrl } from './known-links.js'
 
 /**

@@ -4,7 +4,7 @@
  * @see POE draft 3; RFC 6901
  */
 import { type DefaultTreeAdapterTypes, parse } from 'parse5'
-import { atPointer } from '../client/json-pointer.js'
+import { atPointer } from '../protocols/json-pointer.js'
 import { type PoeLinksReading, parsePoeLinks } from '../protocols/poe/links.js'
 import { fieldValues, type RawResponse } from '../testing/raw-response.js'
 import type { LinkPlace } from './adapter.js'

@@ -3,7 +3,7 @@
  * how to count what happened.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { atPointer } from '../client/json-pointer.js'
+import { atPointer } from '../protocols/json-pointer.js'
 import type { Adapter, PageRequest, Provoked } from './adapter.js'
 import type { Need, RequestSpec } from './catalogue.js'
 import { contentOf, type TypedBytes, typed } from './contents.js'

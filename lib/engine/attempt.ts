@@ -82,7 +82,10 @@ export class Attempt {
       const report = await work.perform(this.#runOf())
       const pump = this.#pumpOf(report)
       await pump?.start()
-      if (!rules.success(report)) return await this.#refused(pump)
+      if (!rules.success(report)) {
+        const keeps = rules.keepsRefusal?.(report.status) === true
+        return keeps ? await this.#kept(report, pump) : await this.#refused(pump)
+      }
       return await this.#succeeded(report, pump)
     } catch (error) {
       return await this.#threw(error)
@@ -131,6 +134,19 @@ export class Attempt {
       return null
     }
     pump?.flow(async () => {}).catch(() => {})
+    return { kind: 'refused' }
+  }
+
+  /** A refusal that every repeat is told as well. */
+  async #kept(report: Report, pump: BodyPump | null): Promise<Verdict | null> {
+    const { lease, record } = this.#subject
+    const outcome = this.#outcomeOf(report)
+    lease?.settle()
+    if ((await record.keepRefusal(outcome, lease?.lost ?? false)) === 'stale') {
+      pump?.drop()
+      return null
+    }
+    if (pump !== null) this.#carry(pump, outcome)
     return { kind: 'refused' }
   }
 

@@ -30,6 +30,12 @@ export interface ClaimRecord {
    * @throws what the commit failed with, if that is certain and not the store's outage
    */
   complete(outcome: Outcome, late: boolean): Promise<Recorded>
+  /**
+   * Records a refusal as the outcome, once the transaction is undone.
+   *
+   * @param late - whether the lease was lost before
+   */
+  keepRefusal(outcome: Outcome, late: boolean): Promise<Recorded>
   /** Replaces the outcome by one that has its body. */
   attach(outcome: Outcome): Promise<void>
   /** Undoes the transaction and frees the key. */
@@ -48,6 +54,7 @@ export const NO_RECORD: ClaimRecord = {
   tx: null,
   mark: async () => {},
   complete: async () => 'ok',
+  keepRefusal: async () => 'ok',
   attach: async () => {},
   release: async () => 'unknown',
   fallSilent: async () => {},
@@ -93,6 +100,11 @@ export class OwnedRecord implements ClaimRecord {
     return this.#write(stored, late)
   }
 
+  async keepRefusal(outcome: Outcome, late: boolean): Promise<Recorded> {
+    await this.#undo()
+    return await this.#write(encodeOutcome(outcome), late)
+  }
+
   async attach(outcome: Outcome): Promise<void> {
     const { store } = this.#tools
     const stored = encodeOutcome(outcome)
@@ -105,10 +117,8 @@ export class OwnedRecord implements ClaimRecord {
   }
 
   async release(): Promise<Released> {
-    const { store, guard, emit } = this.#tools
-    const transaction = this.#transaction
-    // The store forgets an open transaction by itself; the release is what counts.
-    if (transaction !== null) await guard.call(() => transaction.rollback()).catch(() => {})
+    const { store, emit } = this.#tools
+    await this.#undo()
     const reply = await this.#nowOrOwed(() => store.release(this.#key, this.#owner))
     if (reply === null) return 'unknown'
     if (reply.state === 'stale') return 'stale'
@@ -126,6 +136,13 @@ export class OwnedRecord implements ClaimRecord {
     }
     // If this does not arrive, the lease runs out by itself.
     await guard.call(() => store.renew(this.#key, this.#owner, 0)).catch(() => {})
+  }
+
+  /** The store forgets an open transaction by itself; what follows on the record is what counts. */
+  async #undo(): Promise<void> {
+    const transaction = this.#transaction
+    if (transaction === null) return
+    await this.#tools.guard.call(() => transaction.rollback()).catch(() => {})
   }
 
   async #write(stored: StoredOutcome, late: boolean): Promise<Recorded> {

@@ -1,7 +1,7 @@
 /**
  * Turns a store's reply into what is found at a key: one pure function for POST and GET.
  */
-import type { Finding, Operation } from './operation.js'
+import type { Finding, Operation, OtherContent } from './operation.js'
 import { decodeOutcome } from './outcome.js'
 import type { ClaimedBy, ClaimReply, ReadReply } from './store.js'
 
@@ -14,18 +14,17 @@ import type { ClaimedBy, ClaimReply, ReadReply } from './store.js'
 export function findingOf(reply: ClaimReply | ReadReply, operation: Operation): Finding {
   switch (reply.state) {
     case 'running':
-      if (isForeign(reply, operation)) return { kind: 'foreign' }
-      return { kind: 'running', retryAfterMs: reply.leaseLeftMs }
+      return inUse(reply, operation) ?? { kind: 'running', retryAfterMs: reply.leaseLeftMs }
     case 'undecided':
-      if (isForeign(reply, operation)) return { kind: 'foreign' }
-      return { kind: 'undecided', sinceMs: reply.sinceMs }
+      return inUse(reply, operation) ?? { kind: 'undecided', sinceMs: reply.sinceMs }
     case 'spent':
-      if (isForeign(reply, operation)) return { kind: 'foreign' }
-      return {
-        kind: 'spent',
-        outcome: decodeOutcome(reply.outcome, reply.nowMs),
-        payloadMatches: compare(reply.fingerprint, operation.fingerprint),
-      }
+      return (
+        inUse(reply, operation) ?? {
+          kind: 'spent',
+          outcome: decodeOutcome(reply.outcome, reply.nowMs),
+          payloadMatches: compare(reply.fingerprint, operation.fingerprint),
+        }
+      )
     case 'none':
       return isOver(operation, reply.nowMs) ? { kind: 'expired' } : { kind: 'unspent' }
     case 'expired':
@@ -38,6 +37,17 @@ export function findingOf(reply: ClaimReply | ReadReply, operation: Operation): 
     case 'late':
       return { kind: 'store-down', retryAfterMs: 1_000 }
   }
+}
+
+/** Whether a record is another's, or in use for other content; `null` where it is neither. */
+function inUse(
+  record: ClaimedBy & { readonly state: OtherContent['state'] },
+  operation: Operation,
+): Finding | null {
+  if (isForeign(record, operation)) return { kind: 'foreign' }
+  const { fingerprint: recorded, state } = record
+  if (operation.refusesOtherContent !== true || recorded === null) return null
+  return recorded === operation.fingerprint ? null : { kind: 'other-content', state, recorded }
 }
 
 function isForeign(record: ClaimedBy, operation: Operation): boolean {

@@ -21,6 +21,8 @@ export interface Operation {
   readonly comparePrincipal: boolean
   /** The content's fingerprint, or `null` where it is not known yet. */
   readonly fingerprint: string | null
+  /** Whether a repeat with another fingerprint is refused, in whatever state; default `false`. */
+  readonly refusesOtherContent?: boolean
 }
 
 /** What an application answers when it is asked about an undecided key. */
@@ -50,6 +52,11 @@ export interface ResourceRules {
   readonly waitMs: number
   readonly maxRunMs: number
   readonly success: SuccessRule
+  /**
+   * Which refusals are an outcome too: recorded, and told to every repeat; `null` for none. What a
+   * refusing handler wrote in its transaction is undone all the same.
+   */
+  readonly keepsRefusal: ((status: number) => boolean) | null
   readonly reconcile: ((key: string) => Reconciled | Promise<Reconciled>) | null
 }
 
@@ -111,8 +118,17 @@ export type Finding =
       readonly payloadMatches: boolean | null
     }
   | { readonly kind: 'undecided'; readonly sinceMs: number }
+  | OtherContent
   | { readonly kind: 'expired' | 'forgotten' | 'foreign' }
   /** The store cannot be reached or is full; nothing was run. */
   | { readonly kind: 'store-down' | 'store-full'; readonly retryAfterMs: number }
   /** The client left while it waited; there is nobody to answer. */
   | { readonly kind: 'gone' }
+
+/** The key is in use for other content, where that is refused. */
+export interface OtherContent {
+  readonly kind: 'other-content'
+  readonly state: 'running' | 'spent' | 'undecided'
+  /** The fingerprint of the content that the key is in use for. */
+  readonly recorded: string
+}

@@ -24,6 +24,8 @@ export interface BodySlot {
 export function openBodySlot(ctx: Context): BodySlot {
   const { response } = ctx
   const body = accessorOf(response)
+  // A claim inside another's: the slot of the outer one is put back.
+  const outer = Object.getOwnPropertyDescriptor(response, 'body')
   let source: unknown = null
   let client: PassThrough | null = null
   Object.defineProperty(response, 'body', {
@@ -48,7 +50,8 @@ export function openBodySlot(ctx: Context): BodySlot {
     },
     produced: () => produce(source ?? body.get.call(response)),
     close: () => {
-      Reflect.deleteProperty(response, 'body')
+      if (outer === undefined) Reflect.deleteProperty(response, 'body')
+      else Object.defineProperty(response, 'body', outer)
     },
   }
 }

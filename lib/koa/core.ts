@@ -21,12 +21,17 @@ export interface OfferedLink {
   readonly expiresAtMs: number | null
 }
 
+/** What a policy document tells about one door: members of JSON. */
+export type PolicyEntry = Readonly<Record<string, unknown>>
+
 /** A registered resource. */
 export interface Resource extends LinkTarget {
   readonly name: string
   readonly options: ResourceOptions
   readonly rules: ResourceRules
   readonly lifetimeMs: number
+  /** Whether its links belong in `POE-Links`: an action's do not. */
+  readonly isPoe: boolean
 }
 
 /** The name of the path parameter that carries the token. */
@@ -44,6 +49,12 @@ export class Core {
   readonly engine: Engine
   readonly vault: Vault
   readonly resources: Map<string, Resource> = new Map()
+  /** The names of all doors, so that none is given twice. */
+  readonly doors: Set<string> = new Set()
+  /** What the policy document tells, door by door. */
+  readonly policies: PolicyEntry[] = []
+  /** Where the policy document is served; `null` where it is not. */
+  policy: LinkTarget | null = null
 
   constructor(options: ResolvedOptions) {
     const clock = options.clock ?? systemClock

@@ -5,8 +5,6 @@
 
 import type { Context, Middleware, Next } from 'koa'
 import compose from 'koa-compose'
-import { type Judged, judge } from '../engine/links.js'
-import type { Operation } from '../engine/operation.js'
 import { isTokenShaped } from '../protocols/poe/index.js'
 import { type Core, type Resource, TOKEN_PARAM } from './core.js'
 import type { AppKey } from './options.js'
@@ -14,6 +12,7 @@ import { principalsOf } from './principal.js'
 import { missingMiddleware } from './request-poe.js'
 import { ResourceState } from './resource-state.js'
 import { type Exchange, refuseSpent, serve } from './serve.js'
+import { isPreflight, otherParams, type TokenIdentity, tokenOperation } from './token-operation.js'
 
 const APP_KEY_LIMIT = 512
 
@@ -36,6 +35,8 @@ export function makeGate(
   return async function poeResource(ctx, next) {
     if (!isOurs(find(), ctx) || isPreflight(ctx)) return await next()
     if (ctx.poe === undefined) throw missingMiddleware()
+    if (ctx.poe.naming !== null && ctx.poe.naming !== 'link') throw misplaced(ctx.poe.naming)
+    ctx.poe.naming = 'link'
     ctx.poe.state ??= new ResourceState(ctx.res)
     if (asksFirst(ctx) && (await refuseUnread(core, find(), ctx))) return
     return await steps(ctx, next)
@@ -64,13 +65,6 @@ function isOurs(resource: Resource, ctx: Context): boolean {
   return resource.options.key !== undefined || isTokenShaped(ctx.params[TOKEN_PARAM] ?? '')
 }
 
-/** A preflight asks the application's CORS layer, not the resource. */
-function isPreflight(ctx: Context): boolean {
-  return ctx.method === 'OPTIONS' && ctx.get('Origin') !== '' && ctx.get(PREFLIGHT) !== ''
-}
-
-const PREFLIGHT = 'Access-Control-Request-Method'
-
 async function enter(
   core: Core,
   resource: Resource,
@@ -81,7 +75,16 @@ async function enter(
   const principals = principalsOf(ctx, core.options.principal)
   const operation = await identify(core, resource, ctx, principals)
   const exchange: Exchange = { core, resource, ctx, params: otherParams(ctx) }
-  await serve(exchange, operation, async () => handler(ctx, next))
+  const steps = compose([...ctx.poe.inner, handler])
+  await serve(exchange, operation, () => steps(ctx, next))
+}
+
+/** A link is the operation's name; a door around the whole resource would repeat its answers. */
+function misplaced(naming: string): Error {
+  const text =
+    `A door that goes by ${naming} stands in front of a POE resource. ` +
+    "Put it among the resource's own middleware, where the link comes first."
+  return Object.assign(new TypeError(text), { status: 500 })
 }
 
 async function identify(
@@ -89,7 +92,7 @@ async function identify(
   resource: Resource,
   ctx: Context,
   principals: readonly string[],
-): Promise<Operation | Exclude<Judged['kind'], 'genuine'>> {
+): Promise<TokenIdentity> {
   const [first, ...others] = principals
   if (first === undefined) return 'unverifiable'
   const { horizonMs } = core.options
@@ -106,28 +109,7 @@ async function identify(
       fingerprint: null,
     }
   }
-  const token: string = ctx.params[TOKEN_PARAM]
-  const scope = { route: resource.name, params: Object.entries(otherParams(ctx)) }
-  const { vault, engine } = core
-  const judged = await judge(vault, engine.guard, token, scope, principals, horizonMs)
-  if (judged.kind !== 'genuine') return judged.kind
-  const { key, epoch, expiresAtMs, principal } = judged
-  return {
-    key,
-    epoch,
-    expiresAtMs,
-    keepUntilMs: expiresAtMs + horizonMs,
-    principals: [principal],
-    comparePrincipal: false,
-    fingerprint: null,
-  }
-}
-
-/** The parameters that a link is bound to besides its token. */
-function otherParams(ctx: Context): Readonly<Record<string, string>> {
-  const params: Record<string, unknown> = ctx.params
-  const others = Object.entries(params).filter(([name]) => name !== TOKEN_PARAM)
-  return Object.fromEntries(others.map(([name, value]) => [name, String(value)]))
+  return await tokenOperation(core, resource.name, ctx, principals)
 }
 
 function appKey(given: AppKey): { key: string; expiresAtMs: number | null } | null {

@@ -15,7 +15,7 @@ import {
   watchOvertaking,
 } from './late-handler.js'
 import type { RequestPoe } from './request-poe.js'
-import { isReportedFailure } from './thrown.js'
+import { answerThrown, isReportedFailure } from './thrown.js'
 
 /** What is needed to run a handler. */
 export interface HandlerWorkOptions {
@@ -25,6 +25,8 @@ export interface HandlerWorkOptions {
   readonly handler: () => Promise<unknown>
   /** Names of the fields to record, in lower case. */
   readonly recordedFields: readonly string[]
+  /** Whether what a handler throws becomes its answer here, and not in middleware around it. */
+  readonly keepsThrown: (error: unknown) => boolean
 }
 
 /** A handler as the engine's work. */
@@ -71,20 +73,31 @@ export class HandlerWork implements Work {
   }
 
   async #perform(run: Run): Promise<Report> {
-    const { ctx, poe, key, handler } = this.#options
+    const { ctx, poe, key } = this.#options
     forgetEarlierStatus(ctx)
     this.#fieldsBefore = { ...ctx.res.getHeaders() }
     poe.enter({ key, run })
     const overtaking = watchOvertaking(ctx)
     const slot = openBodySlot(ctx)
     try {
-      await handler()
+      await this.#handle()
       const report = await this.#report(slot, overtaking)
       this.#bodyLost = report.body.kind === 'unreadable'
       return report
     } finally {
       slot.close()
       overtaking.close()
+    }
+  }
+
+  async #handle(): Promise<void> {
+    const { ctx, handler, keepsThrown } = this.#options
+    try {
+      await handler()
+    } catch (error) {
+      if (isUploadCut(ctx) || ctx.res.headersSent || !keepsThrown(error)) throw error
+      putFields(ctx.res, this.#fieldsBefore ?? {})
+      answerThrown(ctx, error)
     }
   }
 

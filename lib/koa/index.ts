@@ -7,8 +7,20 @@ import type { RequestPoe } from './request-poe.js'
 
 export type { Reconciled, ReconciledOutcome, SuccessRule } from '../engine/operation.js'
 export type { Clock, OnEvent, PoeEvent } from '../engine/ports.js'
+export type {
+  KeptAnswers,
+  KeyProfileName,
+  KeySyntax,
+} from '../protocols/idempotency-key/index.js'
 export type { OfferedLink } from './core.js'
 export { corsFields } from './cors.js'
+export type { ActionHandler, ActionOptions } from './doors/actions.js'
+export type { ConditionalOptions, CurrentState } from './doors/conditional.js'
+export type { FingerprintRule } from './doors/content-fingerprint.js'
+export type { DoorOptions } from './doors/door-options.js'
+export type { DuplicateOptions, DuplicateReason } from './doors/duplicates.js'
+export type { IdempotencyKeyOptions } from './doors/idempotency-key.js'
+export type { FirstAnswer, ReplayOptions } from './doors/replay-door.js'
 export { answerExpectations } from './expectations.js'
 export type { RouterLayer, RouterLike } from './link-paths.js'
 export type { AppKey, PoeOptions, RerenderReason, ResourceOptions } from './options.js'

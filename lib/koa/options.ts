@@ -166,20 +166,8 @@ const NEVER_RECORDED = new Set([
 ])
 
 const RESOURCE_OPTIONS = [
-  'name',
-  'path',
-  'lifetimeMs',
-  'waitMs',
-  'maxRunMs',
-  'transactional',
-  'marks',
-  'releaseOnThrow',
-  'reconcile',
-  'success',
-  'page',
-  'rerender',
-  'createForm',
-  'key',
+  ...['name', 'path', 'lifetimeMs', 'waitMs', 'maxRunMs', 'transactional', 'marks'],
+  ...['releaseOnThrow', 'reconcile', 'success', 'page', 'rerender', 'createForm', 'key'],
   'dangerouslyNotDurable',
 ]
 
@@ -216,41 +204,85 @@ export function resolveRules(options: ResourceOptions, defaults: ResolvedOptions
   if (typeof options.name !== 'string' || options.name === '') {
     throw new TypeError('resource() needs a name')
   }
-  const { capabilities } = defaults.store
-  if (options.transactional === true && !capabilities.transactional) {
+  if (options.key !== undefined) {
+    demandDurable(`${where} has a key`, defaults, options.dangerouslyNotDurable)
+  }
+  checkNumber(where, 'lifetimeMs', options.lifetimeMs ?? defaults.lifetimeMs, 1, YEAR_MS)
+  return makeRules(where, options, defaults, defaults.waitMs)
+}
+
+/** How a handler is run once, whatever the door. */
+export type RuleOptions = Pick<
+  ResourceOptions,
+  'waitMs' | 'maxRunMs' | 'transactional' | 'marks' | 'releaseOnThrow' | 'reconcile' | 'success'
+>
+
+/** The names of {@link RuleOptions}. */
+export const RULE_OPTIONS: readonly (keyof RuleOptions)[] = [
+  'waitMs',
+  'maxRunMs',
+  'transactional',
+  'marks',
+  'releaseOnThrow',
+  'reconcile',
+  'success',
+]
+
+/**
+ * Makes the rules of a resource or a door.
+ *
+ * @param where - what to call it in errors
+ * @param waitMs - how long a twin waits where `options` do not say, in milliseconds
+ * @throws TypeError or RangeError that says what to do
+ */
+export function makeRules(
+  where: string,
+  options: RuleOptions,
+  defaults: ResolvedOptions,
+  waitMs: number,
+): ResourceRules {
+  const { transactional = false, marks = false } = options
+  if (transactional && !defaults.store.capabilities.transactional) {
     throw new TypeError(`${where} is transactional, but its store has no transactions`)
   }
-  if (options.transactional === true && options.marks === true) {
+  if (transactional && marks) {
     throw new TypeError(`${where}: marks are for external effects, not for a transactional one`)
   }
-  if (
-    options.key !== undefined &&
-    !capabilities.durable &&
-    options.dangerouslyNotDurable !== true
-  ) {
-    throw new TypeError(
-      `${where} has a key, but its store forgets at a restart and would run it again. ` +
-        'Use a durable store, or set dangerouslyNotDurable: true.',
-    )
-  }
-  const waitMs = options.waitMs ?? defaults.waitMs
-  const maxRunMs = options.maxRunMs ?? defaults.maxRunMs
-  checkNumber(where, 'waitMs', waitMs, 0, 60_000)
-  checkNumber(where, 'maxRunMs', maxRunMs, 1, DAY_MS)
-  checkNumber(where, 'lifetimeMs', options.lifetimeMs ?? defaults.lifetimeMs, 1, YEAR_MS)
-  return Object.freeze({
-    transactional: options.transactional ?? false,
-    marks: options.marks ?? false,
+  const rules: ResourceRules = {
+    transactional,
+    marks,
     releaseOnThrow: options.releaseOnThrow ?? false,
-    waitMs,
-    maxRunMs,
+    waitMs: options.waitMs ?? waitMs,
+    maxRunMs: options.maxRunMs ?? defaults.maxRunMs,
     success: options.success ?? isSuccess,
+    keepsRefusal: null,
     reconcile: options.reconcile ?? null,
-  })
+  }
+  checkNumber(where, 'waitMs', rules.waitMs, 0, 60_000)
+  checkNumber(where, 'maxRunMs', rules.maxRunMs, 1, DAY_MS)
+  return Object.freeze(rules)
+}
+
+/**
+ * Refuses a store that forgets at a restart, where that would let an effect happen twice.
+ *
+ * @throws TypeError that says what to do
+ */
+export function demandDurable(
+  where: string,
+  { store }: ResolvedOptions,
+  dangerouslyNotDurable: boolean | undefined,
+): void {
+  if (store.capabilities.durable || dangerouslyNotDurable === true) return
+  throw new TypeError(
+    `${where}, but its store forgets at a restart and would run it again. ` +
+      'Use a durable store, or set dangerouslyNotDurable: true.',
+  )
 }
 
 const DAY_MS = 86_400_000
-const YEAR_MS = 366 * DAY_MS
+/** Milliseconds of a long year. */
+export const YEAR_MS: number = 366 * DAY_MS
 
 function checkPrincipal(principal: unknown): void {
   if (typeof principal === 'function' || typeof principal === 'symbol') return
@@ -271,7 +303,14 @@ function checkNumbers(options: ResolvedOptions): void {
   checkNumber('poe()', 'bodyLimitBytes', options.bodyLimitBytes, 0, 64 * 1024 * 1024)
 }
 
-function checkNumber(where: string, name: string, value: unknown, least: number, most: number) {
+/** Checks an option that is a number. @throws RangeError that names it and its bounds */
+export function checkNumber(
+  where: string,
+  name: string,
+  value: unknown,
+  least: number,
+  most: number,
+): void {
   if (typeof value === 'number' && value >= least && value <= most) return
   throw new RangeError(`${where}: ${name} must be a number from ${least} to ${most}`)
 }
@@ -293,7 +332,8 @@ function checkFields(options: ResolvedOptions): void {
   }
 }
 
-function refuseUnknown(options: object, known: readonly string[], where: string): void {
+/** Refuses options that nobody knows. @throws TypeError that names those that are known */
+export function refuseUnknown(options: object, known: readonly string[], where: string): void {
   const unknown = Object.keys(options).find(name => !known.includes(name))
   if (unknown === undefined) return
   throw new TypeError(`${where} has no option ${unknown}; known are ${known.join(', ')}`)

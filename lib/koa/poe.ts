@@ -10,6 +10,16 @@ import { encodeOutcome } from '../engine/outcome.js'
 import { outcomeOf } from '../engine/reconciler.js'
 import type { ReadReply } from '../engine/store.js'
 import { Core, type Resource, TOKEN_PARAM } from './core.js'
+import { type ActionOptions, registerActions } from './doors/actions.js'
+import { type ConditionalOptions, makeConditional } from './doors/conditional.js'
+import { type DuplicateOptions, makeDetectDuplicates } from './doors/duplicates.js'
+import {
+  type IdempotencyKeyOptions,
+  makeIdempotencyKey,
+  refuseRepeatability,
+} from './doors/idempotency-key.js'
+import { servePolicy } from './doors/policy.js'
+import { makeReplay, type ReplayOptions } from './doors/replay-door.js'
 import { mintLink, sendOn } from './endpoints.js'
 import { makeGate } from './gate.js'
 import type { RouterLike } from './link-paths.js'
@@ -60,6 +70,68 @@ export interface Poe<Tx = never> {
     router: RouterPort,
     options: { readonly path: string; readonly resource: string },
   ): void
+  /**
+   * Makes requests with a key of the client's making take effect once. For POST, PUT, PATCH and
+   * DELETE; put it in front of the handler: `router.post('/payments', door, handler)`.
+   *
+   * @param options - see {@link IdempotencyKeyOptions}; `name` and `retentionMs` must be given
+   * @throws TypeError or RangeError that says what to do
+   * @see draft-ietf-httpapi-idempotency-key-header-07
+   */
+  idempotencyKey(options: IdempotencyKeyOptions): Middleware
+  /**
+   * Answers 501 to requests that carry Repeatable Requests fields, for routes without that door: a
+   * client must not believe itself protected.
+   *
+   * @see OASIS Repeatable Requests 1.0
+   */
+  refuseRepeatability(): Middleware
+  /**
+   * Serves the rules of every key door as JSON, and makes refusals lead there. Register it before
+   * the first request.
+   *
+   * @see draft-ietf-httpapi-idempotency-key-header-07 2.5.2
+   */
+  policy(router: RouterPort, path: string): void
+  /**
+   * Makes requests take effect once that carry an id of the application's: in a field, in the
+   * content, in the query.
+   *
+   * @param options - see {@link ReplayOptions}; `name`, `key` and `retentionMs` must be given
+   * @throws TypeError or RangeError that says what to do
+   */
+  replay(options: ReplayOptions): Middleware
+  /**
+   * Offers actions: an empty POST to `path` gives an id; PUT there does it, DELETE undoes it, each
+   * once.
+   *
+   * @param path - of the collection, without a slash at its end
+   * @param options - see {@link ActionOptions}; `name` and `do` must be given
+   * @param middleware - runs in front of both, outside the claim
+   * @throws TypeError or RangeError that says what to do
+   */
+  actions(
+    router: RouterPort,
+    path: string,
+    options: ActionOptions<Tx>,
+    ...middleware: readonly Middleware[]
+  ): void
+  /**
+   * Makes a change only while the state is the one that the client has seen.
+   *
+   * @param options - see {@link ConditionalOptions}; `name` must be given, and `validator` or
+   *   `exists`
+   * @throws TypeError or RangeError that says what to do
+   * @see RFC 9110 13
+   */
+  conditional(options: ConditionalOptions<Tx>): Middleware
+  /**
+   * Suspects a request that looks like one of a short time ago, and says so.
+   *
+   * @param options - see {@link DuplicateOptions}; `name`, `identity` and `windowMs` must be given
+   * @throws TypeError or RangeError that says what to do
+   */
+  detectDuplicates(options: DuplicateOptions): Middleware
   /** Tells what the store holds at a record's key; for operators. */
   inspect(key: string): Promise<ReadReply>
   /**
@@ -97,6 +169,15 @@ export function poe<Tx = never>(options: PoeOptions<Tx>): Poe<Tx> {
     entryPoint: (router, { path, resource }) => {
       router.post(path, ctx => sendOn(core, resource, ctx as Context))
     },
+    idempotencyKey: given => makeIdempotencyKey(core, given),
+    refuseRepeatability: () => refuseRepeatability(core),
+    policy: (router, path) => servePolicy(core, router, path),
+    replay: given => makeReplay(core, given),
+    actions: (router, path, given, ...middleware) => {
+      registerActions(core, router, path, given, middleware)
+    },
+    conditional: given => makeConditional(core, given),
+    detectDuplicates: given => makeDetectDuplicates(core, given),
     inspect: key => guard.call(() => store.read(key, null)),
     settle: async (key, expectedOwner, verdict) => {
       if (verdict.verdict === 'unknown') return false
@@ -139,6 +220,6 @@ function register(
   const gate = makeGate(core, () => core.resource(name), middleware.slice(0, -1), handler)
   router.all(path, gate)
   const lifetimeMs = options.lifetimeMs ?? core.options.lifetimeMs
-  const resource: Resource = { name, options, rules, lifetimeMs, router, gate }
+  const resource: Resource = { name, options, rules, lifetimeMs, router, gate, isPoe: true }
   core.resources.set(name, resource)
 }

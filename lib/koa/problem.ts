@@ -27,6 +27,8 @@ export interface Problem {
   readonly payloadMatches?: boolean | null
   /** The page asks again after this many milliseconds. */
   readonly askAgainMs?: number
+  /** Further members of the document. */
+  readonly extra?: Readonly<Record<string, unknown>>
 }
 
 const STYLE =
@@ -81,6 +83,7 @@ function documentOf(ctx: Context, problem: Problem, uriBase: string): Record<str
     ...(payloadMatches != null && { payloadMatches }),
     ...(link != null && { link }),
     ...(createForm != null && { createForm }),
+    ...problem.extra,
   }
 }
 

@@ -48,6 +48,8 @@ export function refusal(
       return again(STORE_DOWN, finding.retryAfterMs)
     case 'store-full':
       return again(STORE_FULL, finding.retryAfterMs)
+    case 'other-content':
+      return plain(MISMATCH)
     case 'foreign':
     case 'unverifiable':
     case 'gone':
@@ -70,6 +72,16 @@ export const BODY_PENDING: Problem = {
   title: 'It is done',
   detail: 'This request was carried out. Its answer is still being written; ask again shortly.',
   askAgainMs: 1_000,
+}
+
+/** The answer to a key that is in use for other content. */
+export const MISMATCH: Problem = {
+  type: 'mismatch',
+  status: 422,
+  title: 'Another request has this key',
+  detail:
+    'This key was sent before, with another request. What was sent now was not carried out; ' +
+    'send it with a key of its own.',
 }
 
 const RUNNING: Problem = {

@@ -55,7 +55,7 @@ export function answerOutcome(ctx: Context, outcome: Outcome, self: string, uriB
   }
   switch (body.kind) {
     case 'kept':
-      giveBack(ctx, outcome, body.bytes)
+      giveBack(ctx, outcome, body.bytes, 200)
       if (located) linkResult(ctx, result, self, uriBase)
       return
     case 'none':
@@ -77,17 +77,33 @@ function seeOther(ctx: Context, result: string): void {
   ctx.set('Location', result)
 }
 
-function giveBack(ctx: Context, outcome: Outcome, bytes: Uint8Array): void {
-  ctx.status = 200
+/**
+ * Sets the stored bytes and fields as the answer.
+ *
+ * @param status - of the answer
+ * @param also - as for {@link setFields}
+ */
+export function giveBack(
+  ctx: Context,
+  outcome: Outcome,
+  bytes: Uint8Array,
+  status: number,
+  also: readonly 'location'[] = [],
+): void {
+  ctx.status = status
   ctx.body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   ctx.remove('Content-Type')
-  setFields(ctx, outcome)
+  setFields(ctx, outcome, also)
 }
 
-/** `Location` has a meaning for 201 and redirections only. RFC 9110 10.2.2 */
-function setFields(ctx: Context, outcome: Outcome): void {
+/**
+ * Sets the recorded fields.
+ *
+ * @param also - `Location`, which has a meaning for 201 and redirections only. RFC 9110 10.2.2
+ */
+export function setFields(ctx: Context, outcome: Outcome, also: readonly 'location'[] = []): void {
   for (const [name, value] of outcome.fields) {
-    if (name !== 'location') ctx.set(name, value)
+    if (name !== 'location' || also.includes(name)) ctx.set(name, value)
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * `ctx.poe`: what an application has at hand in every request, and inside a resource's handler.
  */
-import type { Context } from 'koa'
+import type { Context, Middleware } from 'koa'
 import type { Run } from '../engine/operation.js'
 import { PoeError } from '../errors.js'
 import { Advertisement } from './advertisement.js'
@@ -11,6 +11,9 @@ import type { ResourceState } from './resource-state.js'
 
 /** Values for the other parameters of a resource's path. */
 export type LinkParams = Readonly<Record<string, string | number>>
+
+/** How an operation is named; the first of these that a request has decides. */
+export type Naming = 'link' | 'key' | 'content'
 
 /** What the resource's middleware gives to its handler. */
 export interface HandlerRun {
@@ -28,6 +31,10 @@ export class RequestPoe<Tx = unknown> {
   state: ResourceState | null = null
   /** @internal An answer of ours, which no router may replace. */
   decision: { readonly status: number; readonly body: unknown } | null = null
+  /** @internal What names this request's operation, so that only one door does. */
+  naming: Naming | null = null
+  /** @internal Doors in front of a POE resource that run inside its claim. */
+  readonly inner: Middleware[] = []
 
   constructor(core: Core, ctx: Context) {
     this.#core = core
@@ -62,7 +69,7 @@ export class RequestPoe<Tx = unknown> {
       return null
     }
     const offered = this.#core.offer(this.#ctx, principal, name, params)
-    if (offered === null) return null
+    if (offered === null || !this.#core.resource(name).isPoe) return offered
     this.#advertisement ??= new Advertisement(this.#ctx.res, {
       advertise: options.advertise,
       linkField: options.linkField,
@@ -106,6 +113,11 @@ export class RequestPoe<Tx = unknown> {
     await this.#inside('pointOfNoReturn').run.pointOfNoReturn()
   }
 
+  /** @internal Whether a claim is held for this request. */
+  get isInside(): boolean {
+    return this.#handler !== null
+  }
+
   /** @internal Opens the handler's part. */
   enter(handler: HandlerRun): void {
     this.#handler = handler
@@ -121,7 +133,9 @@ export class RequestPoe<Tx = unknown> {
 
   #inside(member: string): HandlerRun {
     if (this.#handler !== null) return this.#handler
-    throw new TypeError(`ctx.poe.${member} is there only inside the handler of a resource`)
+    throw new TypeError(
+      `ctx.poe.${member} is there only inside the handler of a resource or a door`,
+    )
   }
 }
 

@@ -20,19 +20,24 @@ const ALLOW: Readonly<Record<AllowState, string>> = {
 
 /** Writes the fields at the last moment, so that neither a router nor an error page wins. */
 export class ResourceState {
-  #state: AllowState | null = null
+  #allow: string | null = null
 
   constructor(response: ServerResponse) {
     onHeaders(response, () => {
       response.setHeader('Cache-Control', 'no-store')
       response.setHeader('Referrer-Policy', 'no-referrer')
-      if (this.#state === null) response.removeHeader('Allow')
-      else response.setHeader('Allow', ALLOW[this.#state])
+      if (this.#allow === null) response.removeHeader('Allow')
+      else response.setHeader('Allow', this.#allow)
     })
   }
 
   /** Notes the state that the answer tells; `null` where none is known. */
   set(state: AllowState | null): void {
-    this.#state = state
+    this.#allow = state === null ? null : ALLOW[state]
+  }
+
+  /** Notes what the answer's `Allow` says; `null` for no such field. */
+  setAllow(methods: string | null): void {
+    this.#allow = methods
   }
 }

@@ -6,20 +6,18 @@
  */
 import type { Context } from 'koa'
 import { fingerprint } from '../engine/fingerprint.js'
-import type { Judged } from '../engine/links.js'
-import type { Finding, Operation, Verdict } from '../engine/operation.js'
-import { PoeError } from '../errors.js'
+import type { Finding, Operation } from '../engine/operation.js'
 import type { Core, Resource } from './core.js'
 import { drainAfterAnswer } from './drain.js'
 import { retryAfter } from './fields.js'
-import { HandlerWork, settleBody } from './handler-work.js'
 import { publicPath } from './link-paths.js'
 import type { RerenderReason } from './options.js'
 import { answerProblem, wantsHtml } from './problem.js'
 import { type Refused, refusal } from './refusals.js'
 import { answerOutcome, linkResult, resultOf } from './replay.js'
 import type { AllowState } from './resource-state.js'
-import { answerable } from './thrown.js'
+import { runClaimed } from './run-claimed.js'
+import type { TokenIdentity } from './token-operation.js'
 
 /** One request and what it is about. */
 export interface Exchange {
@@ -29,8 +27,6 @@ export interface Exchange {
   /** The resource's other path parameters. */
   readonly params: Readonly<Record<string, string>>
 }
-
-type Identity = Operation | Exclude<Judged['kind'], 'genuine'>
 
 /**
  * Serves a request.
@@ -42,7 +38,7 @@ type Identity = Operation | Exclude<Judged['kind'], 'genuine'>
  */
 export async function serve(
   exchange: Exchange,
-  identity: Identity,
+  identity: TokenIdentity,
   handler: () => Promise<unknown>,
 ): Promise<void> {
   if (typeof identity === 'string') return await refuse(exchange, withoutOperation(identity))
@@ -71,7 +67,8 @@ export async function refuseSpent(exchange: Exchange, operation: Operation): Pro
   return true
 }
 
-function withoutOperation(kind: Exclude<Judged['kind'], 'genuine'>): Refused {
+/** What is told where a token names no operation. */
+export function withoutOperation(kind: Exclude<TokenIdentity, Operation>): Refused {
   if (kind === 'past-horizon') return { kind: 'forgotten' }
   if (kind === 'store-down') return { kind: 'store-down', retryAfterMs: 1_000 }
   return { kind: 'unverifiable' }
@@ -93,63 +90,20 @@ async function post(
 ): Promise<void> {
   const { core, resource, ctx } = exchange
   const operation = { ...identity, fingerprint: contentFingerprint(ctx) }
-  const work = new HandlerWork({
-    ctx,
-    poe: ctx.poe,
-    key: operation.key,
-    handler,
-    recordedFields: core.options.recordedFields,
-  })
-  ctx.poe.state?.set('busy')
-  const gone = goneSignal(ctx)
-  const verdict = await core.engine.post(operation, resource.rules, work, gone)
-  const { running } = work
-  if (running === null) return await conclude(exchange, operation, work, verdict)
-  // Its time has long been over: the client is answered without it.
-  const apart = work.partFromClient()
-  if (apart !== null) {
-    await conclude({ ...exchange, ctx: apart }, operation, work, verdict)
-    apart.poe.decision = null
-    apart.res.end(apart.body)
-  }
-  // Middleware around the handler goes on when that does, and sees what it has said.
-  await running
-}
-
-async function conclude(
-  exchange: Exchange,
-  operation: Operation,
-  work: HandlerWork,
-  verdict: Verdict,
-): Promise<void> {
-  const { core, ctx } = exchange
   const { state } = ctx.poe
-  switch (verdict.kind) {
-    case 'done':
-      state?.set('spent')
-      return settleBody(ctx, work.bodyLost)
-    case 'refused':
-      return state?.set(unspentState(exchange))
-    case 'threw':
-      state?.set(verdict.free ? unspentState(exchange) : 'busy')
-      if (!verdict.free || !isOverdue(verdict.error)) throw answerable(verdict.error)
-      // Rolled back: worth a line in the log, and for the client another try.
-      ctx.app.emit('error', verdict.error, ctx)
-      work.takeBack()
-      return await refuse(exchange, { kind: 'store-down', retryAfterMs: 1_000 })
-    case 'gone':
-      // There is nobody left to answer.
-      ctx.status = 503
-      return
-    case 'forgotten':
-      if (operation.epoch !== null) {
+  state?.set('busy')
+  const claimable = { core, ctx, operation, rules: resource.rules, handler }
+  await runClaimed(claimable, {
+    done: () => state?.set('spent'),
+    refused: () => state?.set(unspentState(exchange)),
+    threw: (_ctx, free) => state?.set(free ? unspentState(exchange) : 'busy'),
+    found: async (served, finding) => {
+      if (finding.kind === 'forgotten' && operation.epoch !== null) {
         await core.vault.meetWrongEpoch(operation.key, operation.epoch)
       }
-      return await refuse(exchange, verdict)
-    default:
-      work.takeBack()
-      return await refuse(exchange, verdict)
-  }
+      await refuse({ ...exchange, ctx: served }, finding)
+    },
+  })
 }
 
 async function look(exchange: Exchange, finding: Finding): Promise<void> {
@@ -301,18 +255,6 @@ function unspentState({ resource }: Exchange): AllowState {
 function selfOf({ core, ctx }: Exchange): string {
   const path = core.options.publicPrefix + publicPath(ctx)
   return path.replace(/[^!#-;=?-[\]^-~]/g, encodeURIComponent)
-}
-
-function isOverdue(error: unknown): boolean {
-  return error instanceof PoeError && error.code === 'ERR_POE_TX_TIMEOUT'
-}
-
-function goneSignal(ctx: Context): AbortSignal {
-  const controller = new AbortController()
-  ctx.res.once('close', () => {
-    if (!ctx.res.writableFinished) controller.abort()
-  })
-  return controller.signal
 }
 
 /** A fingerprint of what a body parser in front has read; `null` where nobody has read it. */

@@ -189,6 +189,7 @@ export const PLAIN_RULES: ResourceRules = {
   transactional: false,
   marks: false,
   releaseOnThrow: false,
+  keepsRefusal: null,
   waitMs: 5_000,
   maxRunMs: 300_000,
   success: isSuccess,

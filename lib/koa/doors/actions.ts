@@ -1,0 +1,301 @@
+/**
+ * `once.actions()`: ids that the server issues, then PUT to do it and DELETE to undo it.
+ *
+ * An empty POST hands out an id, and nothing is stored until that is used: it is a token, as a POE
+ * link has one. PUT and DELETE are answered once by the handlers, and from the record ever after.
+ *
+ * @see RFC 9110 9.3.4, 9.3.5; decision 0010
+ */
+import type { RouterContext } from '@koa/router'
+import type { Context, Middleware, Next } from 'koa'
+import compose from 'koa-compose'
+import { digestParts } from '../../engine/fingerprint.js'
+import type { Operation, OtherContent, ResourceRules } from '../../engine/operation.js'
+import { isSuccess } from '../../engine/outcome.js'
+import { isTokenShaped } from '../../protocols/poe/index.js'
+import { type Core, TOKEN_PARAM } from '../core.js'
+import { drainAfterAnswer } from '../drain.js'
+import { publicPath } from '../link-paths.js'
+import { checkNumber, YEAR_MS } from '../options.js'
+import type { RouterPort } from '../poe.js'
+import { principalsOf } from '../principal.js'
+import type { Refused } from '../refusals.js'
+import { answerOutcome } from '../replay.js'
+import type { RequestPoe } from '../request-poe.js'
+import { ResourceState } from '../resource-state.js'
+import { runClaimed } from '../run-claimed.js'
+import { withoutOperation } from '../serve.js'
+import { isPreflight, tokenOperation } from '../token-operation.js'
+import { issueAction } from './action-ids.js'
+import { type ContentReader, fingerprintAt } from './claimed-content.js'
+import type { FingerprintRule } from './content-fingerprint.js'
+import { type DoorOptions, resolveDoor } from './door-options.js'
+import { ACTION_MISMATCH, CANCELLED, CANNOT_UNDO, NOT_OFFERED } from './door-problems.js'
+import { checkFingerprint } from './idempotency-key.js'
+import { poeOf } from './keyed-door.js'
+import { DoorVoice } from './voice.js'
+
+/** What does or undoes an action. */
+export type ActionHandler<Tx> = (
+  ctx: RouterContext & { readonly poe: RequestPoe<Tx> },
+  next: Next,
+) => unknown
+
+/** Options of `once.actions()`. Times are milliseconds. */
+export interface ActionOptions<Tx = never> extends DoorOptions {
+  /** Does it: PUT, or the POST of a client that was sent on. Runs once. */
+  readonly do: ActionHandler<Tx>
+  /** Undoes what was done: DELETE. Runs once. Without it, what is done stays done. */
+  readonly undo?: ActionHandler<Tx> | undefined
+  /** How long an id may be used. Default: that of `poe()`. */
+  readonly lifetimeMs?: number | undefined
+  /** What makes a repeated PUT the same. Default `raw`. */
+  readonly fingerprint?: FingerprintRule | undefined
+}
+
+interface Actions extends ContentReader {
+  readonly name: string
+  readonly rules: ResourceRules
+  readonly perform: Middleware
+  readonly undo: Middleware | null
+}
+
+/** Stands for the content of a cancelled action, which never had any. */
+const CANCEL = digestParts(['cancel'])
+const UNDO = digestParts(['undo'])
+const ALLOW = {
+  unused: 'PUT, POST, DELETE, OPTIONS',
+  busy: 'OPTIONS',
+  done: 'GET, HEAD, PUT, POST, DELETE, OPTIONS',
+  doneForGood: 'GET, HEAD, PUT, POST, OPTIONS',
+  cancelled: 'DELETE, OPTIONS',
+} as const
+const OWN = ['do', 'undo', 'lifetimeMs', 'fingerprint']
+
+/**
+ * Registers the routes: POST to `path`, and everything below it.
+ *
+ * @param middleware - runs in front of both, outside the claim
+ * @throws TypeError or RangeError that says what to do
+ */
+export function registerActions<Tx>(
+  core: Core,
+  router: RouterPort,
+  path: string,
+  options: ActionOptions<Tx>,
+  middleware: readonly Middleware[],
+): void {
+  const resolved = resolveDoor(core, 'actions', options, OWN, core.options.waitMs)
+  const { name, where, rules, documentation } = resolved
+  const { undo = null, fingerprint = 'raw', lifetimeMs = core.options.lifetimeMs } = options
+  if (typeof options.do !== 'function' || (undo !== null && typeof undo !== 'function')) {
+    throw new TypeError(`${where}: give do, a handler that runs once, and undo if there is one`)
+  }
+  if (core.resources.has(name)) throw new TypeError(`There is a resource named ${name} already`)
+  checkNumber(where, 'lifetimeMs', lifetimeMs, 1, YEAR_MS)
+  checkFingerprint(where, fingerprint)
+  const actions: Actions = {
+    ...resolved,
+    core,
+    fingerprint,
+    voice: new DoorVoice(core, documentation),
+    perform: options.do as Middleware,
+    undo: undo as Middleware | null,
+  }
+  const steps = compose([...middleware, (ctx, next) => serveAction(actions, ctx, next)])
+  const gate: Middleware = async function actionId(ctx, next) {
+    if (!isTokenShaped(ctx.params[TOKEN_PARAM] ?? '') || isPreflight(ctx)) return await next()
+    const poe = poeOf(ctx)
+    poe.naming = 'link'
+    poe.state ??= new ResourceState(ctx.res)
+    return await steps(ctx, next)
+  }
+  router.post(path, compose([...middleware, ctx => issueAction(core, actions.voice, name, ctx)]))
+  const itemPath = `${path.replace(/\/$/, '')}/:${TOKEN_PARAM}`
+  router.all(itemPath, gate)
+  const common = { name, rules, lifetimeMs, router, gate, isPoe: false }
+  core.resources.set(name, { ...common, options: { name, path: itemPath } })
+}
+
+async function serveAction(actions: Actions, ctx: Context, next: Next): Promise<void> {
+  const { core, name } = actions
+  const principals = principalsOf(ctx, core.options.principal)
+  const operation = await tokenOperation(core, name, ctx, principals)
+  if (typeof operation === 'string') return await tell(actions, ctx, withoutOperation(operation))
+  switch (ctx.method) {
+    case 'PUT':
+    case 'POST':
+      return await perform(actions, ctx, operation, next)
+    case 'DELETE':
+      return await cancelOrUndo(actions, ctx, operation, next)
+    default:
+      return await look(actions, ctx, operation)
+  }
+}
+
+async function perform(
+  actions: Actions,
+  ctx: Context,
+  identity: Operation,
+  next: Next,
+): Promise<void> {
+  const { core, rules, voice } = actions
+  // A client that was sent on repeats its POST; to us that is the same request.
+  const fingerprint = await fingerprintAt(actions, ctx, 'PUT')
+  if (fingerprint === null) return
+  const operation = { ...identity, fingerprint, refusesOtherContent: true }
+  const steps = compose([...ctx.poe.inner, actions.perform])
+  const handler = () => steps(ctx, next)
+  await runClaimed(
+    { core, ctx, operation, rules, handler },
+    {
+      done: () => allow(ctx, doneState(actions)),
+      refused: () => allow(ctx, 'unused'),
+      threw: (_served, free) => allow(ctx, free ? 'unused' : 'busy'),
+      found: async (served, finding) => {
+        if (finding.kind !== 'spent') return await tell(actions, served, finding)
+        allow(served, doneState(actions))
+        voice.repeat(served, finding.outcome)
+      },
+    },
+  )
+}
+
+/** Before its use an action is cancelled; after it, it is undone. */
+async function cancelOrUndo(
+  actions: Actions,
+  ctx: Context,
+  identity: Operation,
+  next: Next,
+): Promise<void> {
+  const { core, rules, voice } = actions
+  const operation = { ...identity, fingerprint: CANCEL, refusesOtherContent: true }
+  const cancel = async () => {
+    ctx.body = null
+    ctx.status = 204
+  }
+  // It has no effect: silence leaves the id as it was.
+  const ours = { ...rules, transactional: false, marks: true, success: isSuccess, reconcile: null }
+  await runClaimed(
+    { core, ctx, operation, rules: ours, handler: cancel },
+    {
+      done: () => allow(ctx, 'cancelled'),
+      refused: () => {},
+      threw: () => {},
+      found: async (served, finding) => {
+        if (finding.kind === 'spent') {
+          allow(served, 'cancelled')
+          return voice.repeat(served, finding.outcome)
+        }
+        const isDone = finding.kind === 'other-content' && finding.state === 'spent'
+        if (isDone) return await undo(actions, served, identity, next)
+        await tell(actions, served, finding)
+      },
+    },
+  )
+}
+
+async function undo(
+  actions: Actions,
+  ctx: Context,
+  identity: Operation,
+  next: Next,
+): Promise<void> {
+  const { core, rules, voice, undo: handle } = actions
+  if (handle === null) {
+    allow(ctx, 'doneForGood')
+    return voice.refuse(ctx, CANNOT_UNDO)
+  }
+  // What was done may be undone for as long as it is remembered.
+  const expiresAtMs = identity.keepUntilMs
+  const operation = { ...identity, key: `${identity.key}:undo`, fingerprint: UNDO, expiresAtMs }
+  const handler = async () => handle(ctx, next)
+  await runClaimed(
+    { core, ctx, operation, rules, handler },
+    {
+      done: () => allow(ctx, 'done'),
+      refused: () => allow(ctx, 'done'),
+      threw: (_served, free) => allow(ctx, free ? 'done' : 'busy'),
+      found: async (served, finding) => {
+        if (finding.kind !== 'spent') return await tell(actions, served, finding)
+        allow(served, 'done')
+        voice.repeat(served, finding.outcome)
+      },
+    },
+  )
+}
+
+async function look(actions: Actions, ctx: Context, identity: Operation): Promise<void> {
+  const { core, voice } = actions
+  const operation = { ...identity, fingerprint: CANCEL, refusesOtherContent: true }
+  const finding = await core.engine.look(operation)
+  const isDone = finding.kind === 'other-content' && finding.state === 'spent'
+  const isReading = ctx.method === 'GET' || ctx.method === 'HEAD'
+  if (isDone && isReading) return await show(actions, ctx, identity)
+  const isKnown = isDone || finding.kind === 'unspent' || finding.kind === 'spent'
+  if (!isKnown) return await tell(actions, ctx, finding)
+  if (finding.kind === 'spent') allow(ctx, 'cancelled')
+  else allow(ctx, isDone ? doneState(actions) : 'unused')
+  if (ctx.method === 'OPTIONS') {
+    ctx.body = null
+    ctx.status = 204
+    ctx.poe.decision = { status: 204, body: null }
+    return
+  }
+  drainAfterAnswer(ctx)
+  voice.refuse(ctx, finding.kind === 'spent' ? CANCELLED : NOT_OFFERED)
+}
+
+/** What was answered when it was done. */
+async function show(actions: Actions, ctx: Context, identity: Operation): Promise<void> {
+  const { core } = actions
+  const finding = await core.engine.look(identity)
+  if (finding.kind !== 'spent') return await tell(actions, ctx, finding)
+  allow(ctx, doneState(actions))
+  answerOutcome(ctx, finding.outcome, publicPath(ctx), core.options.uriBase)
+  ctx.poe.decision = { status: ctx.status, body: ctx.body }
+}
+
+async function tell(actions: Actions, ctx: Context, finding: Refused): Promise<void> {
+  const { core, voice } = actions
+  const isBusy = finding.kind === 'running' || finding.kind === 'undecided'
+  allow(ctx, isBusy ? 'busy' : null)
+  if (finding.kind === 'expired' || finding.kind === 'forgotten') ctx.poe.state?.setAllow('OPTIONS')
+  if (finding.kind === 'forgotten') await meetWrongEpoch(core, ctx, actions.name)
+  if (finding.kind !== 'other-content') return voice.found(ctx, finding)
+  tellOther(actions, ctx, finding)
+}
+
+/** Somebody did, or is doing, something else with this id. */
+function tellOther(actions: Actions, ctx: Context, finding: OtherContent): void {
+  const { voice } = actions
+  const { recorded, state } = finding
+  const isCancelled = recorded === CANCEL
+  if (state !== 'spent' && (isCancelled || ctx.method === 'DELETE')) {
+    allow(ctx, 'busy')
+    const busy: Refused =
+      state === 'running'
+        ? { kind: 'running', retryAfterMs: 1_000 }
+        : { kind: 'undecided', sinceMs: 0 }
+    voice.found(ctx, busy)
+    return
+  }
+  allow(ctx, isCancelled ? 'cancelled' : doneState(actions))
+  voice.refuse(ctx, isCancelled ? CANCELLED : ACTION_MISMATCH)
+}
+
+/** A token of another memory of the store: what is known of that is read again. */
+async function meetWrongEpoch(core: Core, ctx: Context, name: string): Promise<void> {
+  const principals = principalsOf(ctx, core.options.principal)
+  const operation = await tokenOperation(core, name, ctx, principals)
+  if (typeof operation === 'string' || operation.epoch === null) return
+  await core.vault.meetWrongEpoch(operation.key, operation.epoch)
+}
+
+function doneState({ undo: handle }: Actions): 'done' | 'doneForGood' {
+  return handle === null ? 'doneForGood' : 'done'
+}
+
+function allow(ctx: Context, state: keyof typeof ALLOW | null): void {
+  ctx.poe.state?.setAllow(state === null ? null : ALLOW[state])
+}

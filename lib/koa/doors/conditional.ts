@@ -1,0 +1,273 @@
+/**
+ * `once.conditional()`: a change that is made only while the state is the one that the client has
+ * seen, the check and the change under one claim.
+ *
+ * What is claimed is the step out of one state of one target: each state is left once. Whoever
+ * comes second finds the record of that step; if it was this very caller with the same content, the
+ * condition is false because of its own change, and it is told the answer again.
+ *
+ * @see RFC 9110 13.1, 13.2; RFC 6585 3; decision 0010
+ */
+import type { Context, Middleware, Next } from 'koa'
+import { digestParts } from '../../engine/fingerprint.js'
+import type { Operation, Work } from '../../engine/operation.js'
+import {
+  failedCondition,
+  type GivenConditions,
+  namedStates,
+  readConditions,
+  type Situation,
+  stateOf,
+} from '../../protocols/conditional-post/conditions.js'
+import type { Core } from '../core.js'
+import { publicPath } from '../link-paths.js'
+import { checkNumber, YEAR_MS } from '../options.js'
+import type { Refused } from '../refusals.js'
+import { runClaimed } from '../run-claimed.js'
+import { type ContentReader, callersOf, fingerprintAt } from './claimed-content.js'
+import type { FingerprintRule } from './content-fingerprint.js'
+import { type DoorOptions, type ResolvedDoor, resolveDoor } from './door-options.js'
+import { preconditionFailed, preconditionMalformed, preconditionRequired } from './door-problems.js'
+import { checkFingerprint } from './idempotency-key.js'
+import { isSafe, poeOf } from './keyed-door.js'
+import { DoorVoice } from './voice.js'
+
+/** What an application says of the target's current state. */
+export interface CurrentState {
+  /** The entity tag, with its quotes; `W/` in front where it is weak. */
+  readonly etag?: string | null | undefined
+  /** When it was last changed, in milliseconds since the Unix epoch. */
+  readonly modifiedMs?: number | null | undefined
+}
+
+/** Options of `once.conditional()`. Times are milliseconds. */
+export interface ConditionalOptions<Tx = never> extends DoorOptions {
+  /**
+   * Tells the target's current state; `null`: there is nothing yet. It is asked before the claim
+   * and once more inside it, there with the transaction if the door is transactional: read through
+   * `tx` then. What it throws is the answer: where the request would be 404 anyway, throw that.
+   */
+  readonly validator?:
+    | ((ctx: Context, tx: Tx | null) => CurrentState | null | Promise<CurrentState | null>)
+    | undefined
+  /**
+   * For `If-None-Exist`: finds what a search finds now, as URI-references. Asked as `validator` is.
+   */
+  readonly exists?:
+    | ((ctx: Context, search: string, tx: Tx | null) => MaybePromise<readonly string[]>)
+    | undefined
+  /** Whether a request without a condition is refused, 428. Default `false`. */
+  readonly required?: boolean | undefined
+  /** How long a caller's own change is told again. Default 86,400,000 (24 h). */
+  readonly retentionMs?: number | undefined
+  /** What makes a repeat the same request. Default `raw`. */
+  readonly fingerprint?: FingerprintRule | undefined
+}
+
+type MaybePromise<T> = T | Promise<T>
+
+interface Conditional extends ContentReader, ResolvedDoor {
+  readonly core: Core
+  readonly options: ConditionalOptions<unknown>
+  readonly retentionMs: number
+  readonly demanded: string
+}
+
+/** One request with conditions. */
+interface Visit {
+  readonly door: Conditional
+  readonly ctx: Context
+  readonly conditions: GivenConditions
+  readonly principals: readonly [string, ...string[]]
+  readonly fingerprint: string
+}
+
+const OWN = ['validator', 'exists', 'required', 'retentionMs', 'fingerprint']
+const RETENTION_MS = 86_400_000
+/** The state moved on that often between the look and the claim: it is told so. */
+const MOST_LOOKS = 5
+
+/**
+ * Makes the door.
+ *
+ * @throws TypeError or RangeError that says what to do
+ */
+export function makeConditional<Tx>(core: Core, given: ConditionalOptions<Tx>): Middleware {
+  const options = given as ConditionalOptions<unknown>
+  const resolved = resolveDoor(core, 'conditional', options, OWN, core.options.waitMs)
+  const { where, documentation } = resolved
+  const { validator, exists, retentionMs = RETENTION_MS, fingerprint = 'raw' } = options
+  if (typeof validator !== 'function' && typeof exists !== 'function') {
+    throw new TypeError(`${where}: give validator, or exists for If-None-Exist, or both`)
+  }
+  checkNumber(where, 'retentionMs', retentionMs, 1_000, 10 * YEAR_MS)
+  checkFingerprint(where, fingerprint)
+  const fields = [
+    ...(validator === undefined ? [] : ['If-Match', 'If-Unmodified-Since', 'If-None-Match']),
+    ...(exists === undefined ? [] : ['If-None-Exist']),
+  ]
+  const door: Conditional = {
+    ...resolved,
+    core,
+    options,
+    retentionMs,
+    fingerprint,
+    demanded: fields.join(' or '),
+    voice: new DoorVoice(core, documentation),
+  }
+  const middleware: Middleware = async function conditional(ctx, next) {
+    const poe = poeOf(ctx)
+    if (isSafe(ctx.method)) return await next()
+    if (poe.state !== null && !poe.isInside) {
+      // A POE resource: a spent link is told first, and the condition belongs to its handler.
+      poe.inner.push((inside, more) => pass(door, inside as Context, more))
+      return await next()
+    }
+    return await pass(door, ctx, next)
+  }
+  return middleware
+}
+
+async function pass(door: Conditional, ctx: Context, next: Next): Promise<void> {
+  const { voice, options } = door
+  const conditions = readConditions(name => ctx.get(name), {
+    validators: options.validator !== undefined,
+    search: options.exists !== undefined,
+  })
+  if (conditions.kind === 'malformed') {
+    voice.refuse(ctx, preconditionMalformed(conditions.field))
+    return
+  }
+  if (conditions.kind === 'none') {
+    if (options.required === true) voice.refuse(ctx, preconditionRequired(door.demanded))
+    else await next()
+    return
+  }
+  const principals = callersOf(door, ctx)
+  if (principals === null) return
+  const made = await fingerprintAt(door, ctx)
+  if (made === null) return
+  const fingerprint = digestParts([principals[0], made, conditions.text])
+  await decide({ door, ctx, conditions, principals, fingerprint }, next)
+}
+
+async function decide(visit: Visit, next: Next): Promise<void> {
+  const { door, ctx } = visit
+  let replaces: string | null = null
+  for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
+    const situation = await situationOf(visit, null)
+    const failed = failedCondition(visit.conditions, situation)
+    if (failed !== null) return await tellFailed(visit, situation, failed)
+    const end = await claim(visit, situation, replaces, next)
+    if (end === 'answered') return
+    replaces = end === 'moved' ? null : end.spentBy
+  }
+  door.voice.found(ctx, { kind: 'running', retryAfterMs: 1_000 })
+}
+
+/**
+ * Claims the step out of this state, and looks again once it is claimed.
+ *
+ * @param replaces - whose record of an earlier step is known to be from before this state came back
+ * @returns `moved`: the state was another by then; `spentBy`: the step is taken, though the state
+ *   is here (again)
+ */
+async function claim(
+  visit: Visit,
+  situation: Situation,
+  replaces: string | null,
+  next: Next,
+): Promise<'answered' | 'moved' | { readonly spentBy: string }> {
+  const { door, ctx } = visit
+  const { core, rules } = door
+  const operation = { ...operationAt(visit, stateOf(situation)), replaces }
+  let end: 'answered' | 'moved' | { readonly spentBy: string } = 'answered'
+  const handler = async () => {
+    const now = await situationOf(visit, rules.transactional ? ctx.poe.tx : null)
+    if (stateOf(now) !== stateOf(situation)) throw MOVED
+    await next()
+  }
+  await runClaimed(
+    { core, ctx, operation, rules, handler },
+    {
+      done: () => {},
+      refused: () => {},
+      threw: () => {},
+      found: async (served, finding) => {
+        if (finding.kind !== 'spent') return door.voice.found(served, finding)
+        end = { spentBy: (finding as { owner?: string }).owner ?? '' }
+      },
+    },
+  ).catch((error: unknown) => {
+    if (error !== MOVED) throw error
+    end = 'moved'
+  })
+  return end
+}
+
+/** Reported, so that the claim is released: nothing has happened. */
+const MOVED = Object.assign(new Error('The state has moved on'), { status: 412 })
+
+function operationAt({ door, ctx, principals, fingerprint }: Visit, state: string): Operation {
+  const digest = digestParts([publicPath(ctx), state])
+  return {
+    key: `step:${encodeURIComponent(door.name)}:${digest}`,
+    epoch: null,
+    expiresAtMs: null,
+    keepUntilMs: Math.floor(door.core.engine.guard.now() + door.retentionMs),
+    principals,
+    comparePrincipal: false,
+    fingerprint,
+  }
+}
+
+async function situationOf({ door, ctx, conditions }: Visit, tx: unknown): Promise<Situation> {
+  const { validator, exists } = door.options
+  const { search } = conditions
+  const current = validator === undefined ? undefined : await validator(ctx, tx)
+  const found = search === null || exists === undefined ? null : await exists(ctx, search, tx)
+  return { current: current ?? null, found, search }
+}
+
+/** A condition that this caller's own change has made false is no failure. RFC 9110 13.2.2 */
+async function tellFailed(visit: Visit, situation: Situation, failed: string): Promise<void> {
+  const { door, ctx } = visit
+  for (const state of namedStates(visit.conditions)) {
+    const own = await ownChange(visit, state)
+    if (own !== null) return door.voice.found(ctx, own)
+  }
+  const [only, ...others] = situation.found ?? []
+  if (failed === 'If-None-Exist' && only !== undefined && others.length === 0) {
+    ctx.body = null
+    ctx.status = 200
+    ctx.set('Location', only)
+    ctx.set('Cache-Control', 'no-store')
+    ctx.poe.decision = { status: 200, body: null }
+    return
+  }
+  const etag = situation.current?.etag
+  if (typeof etag === 'string') ctx.set('ETag', etag)
+  door.voice.refuse(ctx, preconditionFailed(failed))
+}
+
+/**
+ * What became of this caller's own request in a state that is over.
+ *
+ * @returns `null` where it has left no trace there
+ */
+async function ownChange(visit: Visit, state: string): Promise<Refused | null> {
+  const { engine } = visit.door.core
+  const operation = { ...operationAt(visit, state), refusesOtherContent: true }
+  let finding = await engine.look(operation)
+  if (finding.kind === 'undecided' && visit.door.rules.reconcile !== null) {
+    // The engine asks the application when somebody claims; this claim is given back at once.
+    await engine.post(operation, visit.door.rules, NO_WORK, new AbortController().signal)
+    finding = await engine.look(operation)
+  }
+  return finding.kind === 'unspent' || finding.kind === 'other-content' ? null : finding
+}
+
+const NO_WORK: Work = {
+  perform: () => Promise.reject(MOVED),
+  isReported: error => error === MOVED,
+}

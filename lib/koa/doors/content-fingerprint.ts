@@ -1,0 +1,142 @@
+/**
+ * The fingerprint of a request: what makes a repeat under a known key the same request.
+ *
+ * It covers method, path, query, media type and content, so that a key that is reused for anything
+ * else is found out.
+ *
+ * @see draft-ietf-httpapi-idempotency-key-header-07 2.4; RFC 9530 (Content-Digest)
+ */
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { promisify } from 'node:util'
+import { brotliDecompress, gunzip, inflate } from 'node:zlib'
+import type { Context } from 'koa'
+import { digestParts } from '../../engine/fingerprint.js'
+import {
+  canonicalForm,
+  canonicalJson,
+  readContentDigest,
+} from '../../protocols/idempotency-key/index.js'
+import { atPointer } from '../../protocols/json-pointer.js'
+import { publicPath } from '../link-paths.js'
+import type { Content } from './request-content.js'
+
+/**
+ * What of the content counts. `raw`: its bytes. `semantic`: what JSON, a form or multipart parts
+ * say, however they are written. `content-digest`: the bytes, by the client's own `Content-Digest`,
+ * which must be there and right. JSON Pointers: those members of JSON only. A function: its text.
+ */
+export type FingerprintRule =
+  | 'raw'
+  | 'semantic'
+  | 'content-digest'
+  | readonly string[]
+  | ((ctx: Context) => string)
+
+/** Content that is here; the others are refused before. */
+export type PresentContent = Extract<Content, { readonly kind: 'bytes' | 'parsed' }>
+
+/** A fingerprint, or that the `Content-Digest` is missing or wrong. */
+export type FingerprintResult =
+  | { readonly kind: 'fingerprint'; readonly fingerprint: string }
+  | { readonly kind: 'digest-missing' | 'digest-wrong' }
+
+/**
+ * Makes the fingerprint of a request.
+ *
+ * @param ctx - the request
+ * @param content - its content
+ * @param rule - what of it counts
+ * @param limitBytes - how much a coded content may grow to
+ * @param method - what stands for the method; the request's own by default
+ */
+export async function fingerprintOf(
+  ctx: Context,
+  content: PresentContent,
+  rule: FingerprintRule,
+  limitBytes: number,
+  method: string = ctx.method,
+): Promise<FingerprintResult> {
+  const head = [method, publicPath(ctx), ctx.querystring]
+  const made = (...parts: readonly (string | Uint8Array)[]): FingerprintResult => ({
+    kind: 'fingerprint',
+    fingerprint: digestParts([...head, ...parts]),
+  })
+  if (typeof rule === 'function') return made('own', rule(ctx))
+  if (content.kind === 'parsed') return made('parsed', ctx.get('Content-Type'), json(content.value))
+  const { bytes } = content
+  const type = ctx.get('Content-Type')
+  const raw = () => made('raw', type, ctx.get('Content-Encoding'), bytes)
+  if (rule === 'raw') return raw()
+  if (rule === 'content-digest') {
+    const digest = readContentDigest(ctx.get('Content-Digest'))
+    if (digest === null) return { kind: 'digest-missing' }
+    const hash = createHash(digest.algorithm.replace('-', '')).update(bytes).digest()
+    const isRight =
+      hash.byteLength === digest.digest.byteLength && timingSafeEqual(hash, digest.digest)
+    return isRight ? raw() : { kind: 'digest-wrong' }
+  }
+  try {
+    const plain = content.isDecoded ? bytes : await decoded(ctx, bytes, limitBytes)
+    const mediaType = type.replace(/;.*/s, '').trim().toLowerCase()
+    return made('semantic', mediaType, await meaningOf(type, mediaType, plain, rule))
+  } catch {
+    // What cannot be read as what it says it is stands for itself.
+    return raw()
+  }
+}
+
+async function meaningOf(
+  type: string,
+  mediaType: string,
+  bytes: Uint8Array,
+  rule: 'semantic' | readonly string[],
+): Promise<string | Uint8Array> {
+  if (/^application\/([\w.+-]+\+)?json$/.test(mediaType)) {
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString())
+    if (rule === 'semantic') return canonicalJson(value)
+    // A member that is missing is not one that is null.
+    const members = rule.map(pointer => atPointer(value, pointer))
+    return canonicalJson(members.map(member => (member === undefined ? [] : [member])))
+  }
+  if (mediaType === 'application/x-www-form-urlencoded') {
+    return canonicalForm(Buffer.from(bytes).toString())
+  }
+  if (mediaType === 'multipart/form-data') return await partsOf(type, bytes)
+  return bytes
+}
+
+/** The parts of a form, whatever stands between them. */
+async function partsOf(type: string, bytes: Uint8Array): Promise<string> {
+  const headers = { 'Content-Type': type }
+  const form = await new Response(Buffer.from(bytes), { headers }).formData()
+  const parts: string[] = []
+  for (const [name, value] of form) {
+    if (typeof value === 'string') parts.push(digestParts([name, 'text', value]))
+    else {
+      const content = new Uint8Array(await value.arrayBuffer())
+      parts.push(digestParts([name, 'file', value.name, value.type, content]))
+    }
+  }
+  return digestParts(parts)
+}
+
+const DECODERS: Readonly<
+  Record<string, (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Buffer>>
+> = {
+  gzip: promisify(gunzip),
+  'x-gzip': promisify(gunzip),
+  deflate: promisify(inflate),
+  br: promisify(brotliDecompress),
+}
+
+async function decoded(ctx: Context, bytes: Uint8Array, limitBytes: number): Promise<Uint8Array> {
+  const coding = ctx.get('Content-Encoding').trim().toLowerCase()
+  if (coding === '' || coding === 'identity') return bytes
+  const decode = DECODERS[coding]
+  if (decode === undefined) throw new TypeError('unknown content coding')
+  return await decode(bytes, { maxOutputLength: limitBytes })
+}
+
+function json(value: unknown): string {
+  return canonicalJson(value ?? null)
+}

@@ -1,0 +1,154 @@
+/**
+ * The refusals that only doors have, in words.
+ *
+ * @see RFC 9457; RFC 9110 13.1.1, 15.5.13; RFC 6585 3
+ */
+import type { Problem } from '../problem.js'
+
+/** A request that has to name itself does not. */
+export function keyMissing(what: string): Problem {
+  return {
+    type: 'key-missing',
+    status: 400,
+    title: 'This request needs a key',
+    detail: `${what}: a name for this request that stays the same when it is sent again.`,
+  }
+}
+
+/** A key that cannot be read. `why` is a sentence. */
+export function keyMalformed(why: string): Problem {
+  return { type: 'key-malformed', status: 400, title: 'This key cannot be read', detail: why }
+}
+
+/** Nobody has sent this. */
+export const NOBODY: Problem = {
+  type: 'nobody',
+  status: 403,
+  title: 'Log in first',
+  detail: 'This is remembered for whoever sends it, and this request does not say who that is.',
+}
+
+/** More content than a door takes. */
+export function tooLarge(limitBytes: number): Problem {
+  return {
+    type: 'too-large',
+    status: 413,
+    title: 'Too much content',
+    detail: `This address takes at most ${limitBytes} bytes. Nothing was carried out.`,
+  }
+}
+
+/** `Content-Digest` is demanded. */
+export const DIGEST_MISSING: Problem = {
+  type: 'digest-missing',
+  status: 400,
+  title: 'A digest is missing',
+  detail: 'This request must carry Content-Digest with sha-256 or sha-512.',
+}
+
+/** `Content-Digest` does not fit. */
+export const DIGEST_WRONG: Problem = {
+  type: 'digest-wrong',
+  status: 400,
+  title: 'The content is not what was sent',
+  detail: 'Content-Digest does not fit the content that has arrived. Nothing was carried out.',
+}
+
+/** It is done, and the answer cannot be repeated: it is not kept, and there is no `Location`. */
+export const DONE_NOT_KEPT: Problem = {
+  type: 'body-not-kept',
+  status: 409,
+  title: 'It is done',
+  detail:
+    'This request was carried out once, and is not carried out again. Its answer is not kept ' +
+    'any more.',
+}
+
+/** A precondition is not there. */
+export function preconditionRequired(fields: string): Problem {
+  return {
+    type: 'precondition-required',
+    status: 428,
+    title: 'This request needs a condition',
+    detail: `Get the current state first, and send ${fields} with this request.`,
+  }
+}
+
+/** A precondition does not hold. */
+export function preconditionFailed(field: string): Problem {
+  return {
+    type: 'precondition-failed',
+    status: 412,
+    title: 'The state is another by now',
+    detail:
+      `${field} does not hold, so this was not carried out now. ` +
+      'Get the current state and look again.',
+  }
+}
+
+/** A precondition that cannot be read. */
+export function preconditionMalformed(field: string): Problem {
+  return {
+    type: 'precondition-malformed',
+    status: 400,
+    title: 'This condition cannot be read',
+    detail: `${field} takes quoted entity tags, separated by commas, or *.`,
+  }
+}
+
+/** The same thing was done a short time ago. */
+export function suspectedDuplicate(result: string | null, override: string): Problem {
+  return {
+    type: 'suspected-duplicate',
+    status: 409,
+    title: 'Was this sent before?',
+    detail:
+      'The same was sent a short time ago and carried out; what was sent now was not. If it is ' +
+      'meant to happen once more, send it again with the field Duplicate-Override, or the form ' +
+      'member duplicate-override, as given here.',
+    result,
+    extra: { override },
+  }
+}
+
+/** An override that no one has given. */
+export const OVERRIDE_MALFORMED: Problem = {
+  type: 'override-malformed',
+  status: 400,
+  title: 'This override cannot be read',
+  detail: 'Duplicate-Override takes 1 to 64 characters: letters, digits, - and _.',
+}
+
+/** An action that was called off before it was used. */
+export const CANCELLED: Problem = {
+  type: 'cancelled',
+  status: 410,
+  title: 'This was called off',
+  detail: 'This action was cancelled before it was used, and will not be carried out.',
+}
+
+/** An action that was used for something else. */
+export const ACTION_MISMATCH: Problem = {
+  type: 'mismatch',
+  status: 422,
+  title: 'This action is another',
+  detail:
+    'This action was used before, with other content. What was sent now was not carried out; get ' +
+    'an action of its own for it.',
+}
+
+/** An action that is done for good. */
+export const CANNOT_UNDO: Problem = {
+  type: 'cannot-undo',
+  status: 405,
+  title: 'This cannot be undone',
+  detail: 'This action was carried out, and there is no way to undo it here.',
+}
+
+/** An action in no state for this method. */
+export const NOT_OFFERED: Problem = {
+  type: 'method-not-allowed',
+  status: 405,
+  title: 'Not with this method',
+  detail: 'The Allow field tells what this address takes now.',
+}

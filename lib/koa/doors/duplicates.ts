@@ -1,0 +1,148 @@
+/**
+ * `once.detectDuplicates()`: requests without a name, judged by a declared identity, within a
+ * window.
+ *
+ * Content is no intent: this is a suspicion, told as one, and never hidden. A request that names
+ * itself, by a POE link or a key, is never suspected.
+ */
+import type { Context, Middleware, Next } from 'koa'
+import { nanoid } from 'nanoid'
+import { digestParts } from '../../engine/fingerprint.js'
+import type { Outcome } from '../../engine/outcome.js'
+import { OVERRIDE_FIELD, readOverride } from '../../protocols/duplicate-detection/override.js'
+import { canonicalJson } from '../../protocols/idempotency-key/index.js'
+import type { Core } from '../core.js'
+import { publicPath } from '../link-paths.js'
+import { checkNumber, YEAR_MS } from '../options.js'
+import type { Refused } from '../refusals.js'
+import { linkResult, resultOf } from '../replay.js'
+import { runClaimed } from '../run-claimed.js'
+import { callersOf } from './claimed-content.js'
+import { type DoorOptions, type ResolvedDoor, resolveDoor } from './door-options.js'
+import { OVERRIDE_MALFORMED, suspectedDuplicate } from './door-problems.js'
+import { isSafe, poeOf } from './keyed-door.js'
+import { DoorVoice } from './voice.js'
+
+/** What a form is drawn again with. */
+export interface DuplicateReason {
+  /** The result of the first request; `null` where it named none. */
+  readonly result: string | null
+  /** To be sent as the member `duplicate-override`, if it is meant to happen once more. */
+  readonly override: string
+}
+
+/** Options of `once.detectDuplicates()`. Times are milliseconds. */
+export interface DuplicateOptions extends DoorOptions {
+  /**
+   * What makes two requests of one caller the same: any JSON value. `null` and `undefined`: this
+   * request is not judged. A batch is one request.
+   */
+  readonly identity: (ctx: Context) => unknown
+  /** How long after the first a second one is suspected. */
+  readonly windowMs: number
+  /** `conflict` (default): 409. `redirect`: 303 to the first result, where there is one. */
+  readonly answer?: 'conflict' | 'redirect' | undefined
+  /** Draws the form again for a browser, with its fields and a button to send it all the same. */
+  readonly rerender?: ((ctx: Context, why: DuplicateReason) => unknown) | undefined
+}
+
+interface Detector extends ResolvedDoor {
+  readonly core: Core
+  readonly options: DuplicateOptions
+  readonly voice: DoorVoice
+}
+
+const OWN = ['identity', 'windowMs', 'answer', 'rerender']
+
+/**
+ * Makes the door.
+ *
+ * @throws TypeError or RangeError that says what to do
+ */
+export function makeDetectDuplicates(core: Core, options: DuplicateOptions): Middleware {
+  const resolved = resolveDoor(core, 'detectDuplicates', options, OWN, core.options.waitMs)
+  const { where, documentation } = resolved
+  if (typeof options.identity !== 'function') {
+    throw new TypeError(`${where}: declare identity, for example ctx => ctx.request.body.to`)
+  }
+  checkNumber(where, 'windowMs', options.windowMs, 1, YEAR_MS)
+  const { answer = 'conflict' } = options
+  if (answer !== 'conflict' && answer !== 'redirect') {
+    throw new TypeError(`${where}: answer must be 'conflict' or 'redirect'`)
+  }
+  const detector = { ...resolved, core, options, voice: new DoorVoice(core, documentation) }
+  return async function detectDuplicates(ctx, next) {
+    await detect(detector, ctx, next)
+  }
+}
+
+async function detect(detector: Detector, ctx: Context, next: Next): Promise<void> {
+  const { core, voice, options, name, rules } = detector
+  const poe = poeOf(ctx)
+  if (isSafe(ctx.method) || poe.naming !== null) return void (await next())
+  const identity = options.identity(ctx)
+  if (identity instanceof Promise) throw new TypeError('identity(ctx) must be synchronous')
+  if (identity === null || identity === undefined) return void (await next())
+  const callers = callersOf(detector, ctx)
+  if (callers === null) return
+  const override = readOverride(ctx.get(OVERRIDE_FIELD), bodyOf(ctx))
+  if (override.kind === 'malformed') return voice.refuse(ctx, OVERRIDE_MALFORMED)
+  poe.naming = 'content'
+  const mark = override.kind === 'given' ? override.value : ''
+  const digest = digestParts([callers[0], ctx.method, canonicalJson(identity), mark])
+  const operation = {
+    key: `content:${encodeURIComponent(name)}:${digest}`,
+    epoch: null,
+    expiresAtMs: null,
+    keepUntilMs: Math.floor(core.engine.guard.now() + options.windowMs),
+    principals: callers,
+    comparePrincipal: false,
+    fingerprint: null,
+  }
+  await runClaimed(
+    { core, ctx, operation, rules, handler: next },
+    {
+      done: () => {},
+      refused: () => {},
+      threw: () => {},
+      found: (served, finding) => tell(detector, served, finding, override.kind === 'given'),
+    },
+  )
+}
+
+function bodyOf(ctx: Context): unknown {
+  return (ctx.request as { body?: unknown }).body
+}
+
+/** A repeat under its own override is the same request again, and gets the same answer. */
+async function tell(
+  { core, voice, options }: Detector,
+  ctx: Context,
+  finding: Refused,
+  overridden: boolean,
+): Promise<void> {
+  if (finding.kind !== 'spent' || overridden) return voice.found(ctx, finding)
+  const { outcome } = finding
+  const self = publicPath(ctx)
+  const result = resultFrom(outcome, self)
+  if (options.answer === 'redirect' && result !== null) {
+    ctx.body = null
+    ctx.status = 303
+    ctx.set('Location', result)
+    ctx.set('Cache-Control', 'no-store')
+    return
+  }
+  const why = { result, override: nanoid() }
+  if (result !== null) linkResult(ctx, result, self, core.options.uriBase)
+  if (options.rerender !== undefined && ctx.accepts('json', 'html') === 'html') {
+    await options.rerender(ctx, why)
+    ctx.status = 409
+    return
+  }
+  voice.refuse(ctx, suspectedDuplicate(why.result, why.override))
+}
+
+function resultFrom(outcome: Outcome, self: string): string | null {
+  const result = resultOf(outcome, self)
+  return result === self ? null : result
+}

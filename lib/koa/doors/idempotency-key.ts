@@ -1,0 +1,218 @@
+/**
+ * `once.idempotencyKey()`: requests that carry a key of the client's making.
+ *
+ * @see draft-ietf-httpapi-idempotency-key-header-07; decision 0010
+ */
+import type { Context, Middleware } from 'koa'
+import {
+  judgeFirstSent,
+  KEY_PROFILES,
+  type KeptAnswers,
+  type KeyProfile,
+  type KeyProfileName,
+  type KeySyntax,
+  readKey,
+  WANTED,
+} from '../../protocols/idempotency-key/index.js'
+import type { Core } from '../core.js'
+import { checkNumber, demandDurable, YEAR_MS } from '../options.js'
+import type { FingerprintRule } from './content-fingerprint.js'
+import { type DoorOptions, type ResolvedDoor, resolveDoor } from './door-options.js'
+import { keyMalformed, keyMissing } from './door-problems.js'
+import { type KeyedDoor, type NameReading, passKeyedDoor } from './keyed-door.js'
+import { keyPolicy } from './policy.js'
+import { DoorVoice } from './voice.js'
+
+/** Options of `once.idempotencyKey()`. Times are milliseconds. */
+export interface IdempotencyKeyOptions extends DoorOptions {
+  /** Whose rules are followed. Default `draft-07`. */
+  readonly profile?: KeyProfileName | undefined
+  /**
+   * How long a key is remembered; then it is new again, and the same request runs again. `null`:
+   * for ever. Must be given with `draft-07`; the other profiles have 86,400,000 (24 h).
+   */
+  readonly retentionMs?: number | null | undefined
+  /** Whether a request without a key is refused. Default `true`. */
+  readonly required?: boolean | undefined
+  /** How keys may be spelled. Default: the profile's, `lenient` for `draft-07`. */
+  readonly syntax?: KeySyntax | undefined
+  /** What makes a repeat the same request. Default `raw`. */
+  readonly fingerprint?: FingerprintRule | undefined
+  /** Which refusals are kept and repeated. Default: the profile's, `success` for `draft-07`. */
+  readonly kept?: KeptAnswers | undefined
+  /** Further demands on a key, on top of 1 to 255 printable ASCII characters. */
+  readonly format?: RegExp | undefined
+  /** Allows a store that forgets at a restart: effects may then happen twice. */
+  readonly dangerouslyNotDurable?: boolean | undefined
+}
+
+/** {@link IdempotencyKeyOptions} complete. */
+export interface ResolvedKeyDoor extends ResolvedDoor {
+  readonly profile: KeyProfile
+  readonly retentionMs: number | null
+  readonly required: boolean
+  readonly syntax: KeySyntax
+  readonly fingerprint: FingerprintRule
+  readonly kept: KeptAnswers
+  readonly format: RegExp | null
+}
+
+const OWN = [
+  ...['profile', 'retentionMs', 'required', 'syntax', 'fingerprint', 'kept', 'format'],
+  'dangerouslyNotDurable',
+]
+
+/**
+ * Makes the door.
+ *
+ * @throws TypeError or RangeError that says what to do
+ */
+export function makeIdempotencyKey(core: Core, options: IdempotencyKeyOptions): Middleware {
+  const resolved = resolve(core, options)
+  const { profile, required } = resolved
+  const door: KeyedDoor = {
+    ...resolved,
+    core,
+    kind: 'key',
+    voice: new DoorVoice(core, resolved.documentation, profile),
+    demands: required ? keyMissing(`This request must carry ${profile.field}`) : null,
+    read: ctx => nameIn(core, resolved, ctx),
+    repeat: null,
+  }
+  core.policies.push(keyPolicy(resolved))
+  return async function idempotencyKey(ctx, next) {
+    await passKeyedDoor(door, ctx, next)
+  }
+}
+
+/** Makes the middleware for routes that offer no repeatability. */
+export function refuseRepeatability(core: Core): Middleware {
+  const voice = new DoorVoice(core, null, KEY_PROFILES['repeatable-requests'])
+  return async function noRepeatability(ctx, next) {
+    const fields = ['Repeatability-Request-ID', 'Repeatability-First-Sent']
+    if (fields.every(field => ctx.get(field) === '')) return await next()
+    voice.refuse(ctx, NOT_IMPLEMENTED)
+  }
+}
+
+const NOT_IMPLEMENTED = {
+  type: 'not-repeatable',
+  status: 501,
+  title: 'Not repeatable here',
+  detail: 'This address keeps no Repeatability-Request-ID. Nothing was carried out.',
+} as const
+
+function resolve(core: Core, options: IdempotencyKeyOptions): ResolvedKeyDoor {
+  const name = options?.profile ?? 'draft-07'
+  const profile = Object.hasOwn(KEY_PROFILES, name) ? KEY_PROFILES[name] : undefined
+  if (profile === undefined) {
+    const known = Object.keys(KEY_PROFILES).join(', ')
+    throw new TypeError(`idempotencyKey(): there is no profile ${name}; known are ${known}`)
+  }
+  const door = resolveDoor(core, 'idempotencyKey', options, OWN, profile.waitMs)
+  const { where } = door
+  const { required = true } = options
+  const format = stateless(options.format)
+  const { syntax = profile.syntax, kept = profile.kept, fingerprint = 'raw' } = options
+  const retentionMs = options.retentionMs === undefined ? profile.retentionMs : options.retentionMs
+  if (options.retentionMs === undefined && retentionMs === null) {
+    throw new TypeError(
+      `${where}: say how long a key is remembered, for example retentionMs: 86_400_000. ` +
+        'Afterwards the same key is a new request and runs again; null remembers for ever.',
+    )
+  }
+  if (profile.datesFirstTry && retentionMs === null) {
+    throw new TypeError(`${where}: this profile forgets keys by their date; give retentionMs`)
+  }
+  if (retentionMs !== null) checkNumber(where, 'retentionMs', retentionMs, 1_000, 10 * YEAR_MS)
+  if (!Object.hasOwn(WANTED, syntax)) {
+    throw new TypeError(`${where}: syntax must be 'strict', 'lenient' or 'text'`)
+  }
+  if (!['success', 'below-500', 'every'].includes(kept)) {
+    throw new TypeError(`${where}: kept must be 'success', 'below-500' or 'every'`)
+  }
+  checkFingerprint(where, fingerprint)
+  demandDurable(`${where} remembers keys`, core.options, options.dangerouslyNotDurable)
+  return { ...door, profile, retentionMs, required, syntax, fingerprint, kept, format }
+}
+
+/** @throws TypeError that says what to do */
+export function checkFingerprint(where: string, rule: unknown): void {
+  if (rule === 'raw' || rule === 'semantic' || rule === 'content-digest') return
+  if (typeof rule === 'function') return
+  if (Array.isArray(rule) && rule.length > 0 && rule.every(isPointer)) return
+  throw new TypeError(
+    `${where}: fingerprint must be 'raw', 'semantic', 'content-digest', JSON Pointers such as ` +
+      "['/amount'], or a function",
+  )
+}
+
+/** A pattern that remembers nothing between two keys. */
+function stateless(pattern: RegExp | undefined): RegExp | null {
+  if (pattern === undefined) return null
+  return new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ''))
+}
+
+function isPointer(text: unknown): boolean {
+  return typeof text === 'string' && (text === '' || text.startsWith('/'))
+}
+
+function nameIn(core: Core, door: ResolvedKeyDoor, ctx: Context): NameReading {
+  const { profile, syntax, format, retentionMs } = door
+  const reading = readKey(ctx.get(profile.field), syntax)
+  if (reading.kind === 'absent') {
+    const isEmpty = ctx.headers[profile.field.toLowerCase()] !== undefined
+    const isHalf = profile.datesFirstTry && ctx.get('Repeatability-First-Sent') !== ''
+    if (isHalf) return malformed('Repeatability-First-Sent needs a Repeatability-Request-ID.')
+    return isEmpty ? malformed(`${profile.field} is empty.`) : { kind: 'absent' }
+  }
+  if (reading.kind === 'malformed') return malformed(`${profile.field} ${reading.why}.`)
+  const { key } = reading
+  if (format !== null && !format.test(key)) {
+    return malformed(`${profile.field} does not have the form that this address asks for.`)
+  }
+  const nowMs = core.engine.guard.now()
+  if (profile.datesFirstTry) return datedName(ctx, key, nowMs, Number(retentionMs))
+  const keepUntilMs = retentionMs === null ? null : Math.floor(nowMs + retentionMs)
+  return { kind: 'named', name: key, keepUntilMs }
+}
+
+/** A key is remembered as long as its date is taken, so none is forgotten and then run again. */
+function datedName(ctx: Context, key: string, nowMs: number, windowMs: number): NameReading {
+  const first = judgeFirstSent(ctx.get('Repeatability-First-Sent'), nowMs, windowMs)
+  switch (first.kind) {
+    case 'missing':
+      return malformed('Repeatability-Request-ID needs a Repeatability-First-Sent.')
+    case 'malformed':
+      return malformed('Repeatability-First-Sent takes a date as in RFC 9110 5.6.7.')
+    case 'too-old':
+    case 'in-future':
+      return { kind: 'refused', problem: { ...OUTSIDE_WINDOW, detail: OUTSIDE[first.kind] } }
+    case 'in-time': {
+      const client = ctx.get('Repeatability-Client-ID')
+      const keepUntilMs = first.sentMs + windowMs + FORGETTING_MS
+      const also = String(first.sentMs)
+      return { kind: 'named', name: JSON.stringify([client, key]), keepUntilMs, also }
+    }
+  }
+}
+
+/** A record outlives the last moment at which its date is taken. */
+const FORGETTING_MS = 60_000
+
+const OUTSIDE = {
+  'too-old':
+    'Repeatability-First-Sent is longer ago than is remembered here. This request was not ' +
+    'carried out now; whether it was carried out before cannot be told any more.',
+  'in-future': 'Repeatability-First-Sent is in the future. Nothing was carried out.',
+} as const
+
+const OUTSIDE_WINDOW = {
+  type: 'outside-window',
+  status: 412,
+  title: 'Outside the window',
+} as const
+
+function malformed(why: string): NameReading {
+  return { kind: 'refused', problem: keyMalformed(why) }
+}

@@ -1,0 +1,85 @@
+/**
+ * The policy document: the published rules of every door that takes keys.
+ *
+ * @see draft-ietf-httpapi-idempotency-key-header-07 2.3, 2.5.2, 5
+ */
+import type { Context } from 'koa'
+import { KEY_LIMIT, WANTED } from '../../protocols/idempotency-key/index.js'
+import type { Core, PolicyEntry } from '../core.js'
+import type { RouterPort } from '../poe.js'
+import type { FingerprintRule } from './content-fingerprint.js'
+import type { ResolvedKeyDoor } from './idempotency-key.js'
+
+/** Serves the policy document at a path, and makes refusals lead there. */
+export function servePolicy(core: Core, router: RouterPort, path: string): void {
+  if (core.policy !== null) throw new TypeError('policy() is served already')
+  const gate = async function poePolicy(ctx: Context): Promise<void> {
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
+      ctx.set('Allow', 'GET, HEAD')
+      ctx.status = ctx.method === 'OPTIONS' ? 204 : 405
+      return
+    }
+    ctx.set('Cache-Control', 'public, max-age=300')
+    ctx.body = JSON.stringify({ operations: core.policies }, null, 2)
+    ctx.type = 'application/json'
+  }
+  router.all(path, gate)
+  core.policy = { router, gate }
+}
+
+/** What is published of a key door. */
+export function keyPolicy(door: ResolvedKeyDoor): PolicyEntry {
+  const { profile, retentionMs, rules } = door
+  const { mismatchStatus, field, replayMark, resultField } = profile
+  return {
+    operation: door.name,
+    door: 'idempotency-key',
+    profile: profile.name,
+    specification: profile.title,
+    field,
+    required: door.required,
+    keyFormat: {
+      syntax: `${field} ${WANTED[door.syntax]}`,
+      characters: `1 to ${KEY_LIMIT}, printable ASCII`,
+      pattern: door.format?.source ?? null,
+      advice: 'Use a random UUID: one for each operation, the same one on each try.',
+    },
+    scope: 'the caller, this operation and the method',
+    expiry: {
+      retentionSeconds: retentionMs === null ? null : Math.floor(retentionMs / 1_000),
+      afterwards: expiryWords(door),
+    },
+    fingerprint: fingerprintWords(door.fingerprint),
+    kept: KEPT_WORDS[door.kept],
+    notKept: 'Set-Cookie, challenges and what belongs to one exchange; refusals before the handler',
+    repeats: {
+      afterTheEnd: 'the first answer again, byte for byte',
+      whileRunning: rules.waitMs === 0 ? '409 at once' : `held up to ${rules.waitMs} ms, then 409`,
+      otherRequest: mismatchStatus,
+      mark: replayMark === null ? null : replayMark.join(': '),
+      resultField,
+    },
+    refusals: { missing: 400, malformed: 400, storeDown: 503, interrupted: 409 },
+    documentation: door.documentation,
+  }
+}
+
+const KEPT_WORDS = {
+  success: 'Successes (2xx, and 301, 302, 303 with Location). After a refusal the key is free.',
+  'below-500': 'Every answer below 500. After a 5xx the key is free.',
+  every: 'Every answer of the operation, 5xx included.',
+} as const
+
+function expiryWords({ profile, retentionMs }: ResolvedKeyDoor): string {
+  if (retentionMs === null) return 'A key never expires.'
+  if (profile.datesFirstTry) return 'A later Repeatability-First-Sent is 412; it never runs again.'
+  return 'The key is new: the same request runs again, and its answer is not marked.'
+}
+
+function fingerprintWords(rule: FingerprintRule): string {
+  if (rule === 'raw') return 'method, path, query, media type, and the content byte for byte'
+  if (rule === 'semantic') return 'method, path, query, media type, and what the content says'
+  if (rule === 'content-digest') return 'method, path, query, media type, and Content-Digest'
+  if (typeof rule === 'function') return 'method, path, query, and a choice of the application'
+  return `method, path, query, media type, and these members: ${rule.join(' ')}`
+}

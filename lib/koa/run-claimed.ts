@@ -1,0 +1,104 @@
+/**
+ * Runs a handler under a claim, whatever the door: puts the work to the engine, and sees to it that
+ * a client whose handler is overdue is answered all the same.
+ */
+import type { Context } from 'koa'
+import type { Operation, ResourceRules, Verdict } from '../engine/operation.js'
+import { PoeError } from '../errors.js'
+import type { Core } from './core.js'
+import { HandlerWork, settleBody } from './handler-work.js'
+import type { Refused } from './refusals.js'
+import { answerable } from './thrown.js'
+
+/** A request whose operation is known. */
+export interface Claimable {
+  readonly core: Core
+  readonly ctx: Context
+  readonly operation: Operation
+  readonly rules: ResourceRules
+  readonly handler: () => Promise<unknown>
+  /** Whether what a handler throws is a refusal to be kept, and so has to be an answer first. */
+  readonly keepsThrown?: (error: unknown) => boolean
+}
+
+/** What a door does at each end of a run. `ctx` is another where the handler is overdue. */
+export interface Endings {
+  /** The handler succeeded; its answer stands. */
+  done(ctx: Context): void
+  /** The handler refused; its answer stands. */
+  refused(ctx: Context): void
+  /** The handler threw; `free`: as good as refused. */
+  threw(ctx: Context, free: boolean): void
+  /** Nothing was done now: puts what was found into an answer. */
+  found(ctx: Context, finding: Refused): Promise<void> | void
+}
+
+/**
+ * Runs the handler if its operation is free, and ends with the door's words.
+ *
+ * @throws what the handler threw, where that is the answer
+ */
+export async function runClaimed(claimable: Claimable, endings: Endings): Promise<void> {
+  const { core, ctx, operation, rules, handler, keepsThrown } = claimable
+  const work = new HandlerWork({
+    ctx,
+    poe: ctx.poe,
+    key: operation.key,
+    handler,
+    recordedFields: core.options.recordedFields,
+    keepsThrown: keepsThrown ?? (() => false),
+  })
+  const verdict = await core.engine.post(operation, rules, work, goneSignal(ctx))
+  const { running } = work
+  if (running === null) return await conclude(ctx, work, verdict, endings)
+  // Its time has long been over: the client is answered without it.
+  const apart = work.partFromClient()
+  if (apart !== null) {
+    await conclude(apart, work, verdict, endings)
+    apart.poe.decision = null
+    apart.res.end(apart.body)
+  }
+  // Middleware around the handler goes on when that does, and sees what it has said.
+  await running
+}
+
+async function conclude(
+  ctx: Context,
+  work: HandlerWork,
+  verdict: Verdict,
+  endings: Endings,
+): Promise<void> {
+  switch (verdict.kind) {
+    case 'done':
+      endings.done(ctx)
+      return settleBody(ctx, work.bodyLost)
+    case 'refused':
+      return endings.refused(ctx)
+    case 'threw':
+      endings.threw(ctx, verdict.free)
+      if (!verdict.free || !isOverdue(verdict.error)) throw answerable(verdict.error)
+      // Rolled back: worth a line in the log, and for the client another try.
+      ctx.app.emit('error', verdict.error, ctx)
+      work.takeBack()
+      return await endings.found(ctx, { kind: 'store-down', retryAfterMs: 1_000 })
+    case 'gone':
+      // There is nobody left to answer.
+      ctx.status = 503
+      return
+    default:
+      work.takeBack()
+      return await endings.found(ctx, verdict)
+  }
+}
+
+function isOverdue(error: unknown): boolean {
+  return error instanceof PoeError && error.code === 'ERR_POE_TX_TIMEOUT'
+}
+
+function goneSignal(ctx: Context): AbortSignal {
+  const controller = new AbortController()
+  ctx.res.once('close', () => {
+    if (!ctx.res.writableFinished) controller.abort()
+  })
+  return controller.signal
+}
