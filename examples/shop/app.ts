@@ -10,7 +10,8 @@ import { faultInjection } from './faults.js'
 import { openCounter, redrawForm, sendForm } from './ordering.js'
 import type { Ledger } from './orders.js'
 import * as pages from './pages.js'
-import { problems, sendProblem, wantsHtml } from './problems.js'
+import { problems, reading, sendProblem, wantsHtml } from './problems.js'
+import { addSiblings } from './siblings.js'
 import type { Storage } from './storage.js'
 import { fieldsOf } from './validate.js'
 
@@ -39,7 +40,7 @@ export interface Shop {
  * @param options - where it keeps things, and whether it obeys `Demo-Fault`
  */
 export function createShop(options: ShopOptions): Shop {
-  const { store, book } = options.storage
+  const { store, book, side } = options.storage
   const once = poe({ store, principal: ctx => ctx.state.user, leaseMs: options.leaseMs })
   const router = new Router()
   const counter = openCounter(book)
@@ -71,11 +72,13 @@ export function createShop(options: ShopOptions): Shop {
     send(ctx, order, () => pages.orderPage(order))
   })
   router.get('/ledger', async ctx => {
-    const orders = await reading(ctx, book.count())
-    // Payments and messages have no routes yet, so there are none.
-    const ledger: Ledger = { orders, payments: 0, messages: 0, runs: counter.runs() }
+    const counts = [book.count(), side.count('payment'), side.count('message')]
+    const [orders = 0, payments = 0, messages = 0] = await reading(ctx, Promise.all(counts))
+    const ledger: Ledger = { orders, payments, messages, runs: counter.runs() }
     send(ctx, ledger, () => pages.ledgerPage(ledger))
   })
+
+  addSiblings(router, once, options.storage)
 
   const app = new Koa()
   app.use(problems)
@@ -123,17 +126,6 @@ function sendStyle(ctx: Context): void {
   ctx.set('Cache-Control', 'public, max-age=300')
   ctx.body = pages.STYLE
   ctx.type = 'css'
-}
-
-/** Reads from the order book; while that cannot be reached, the answer is 503. */
-async function reading<T>(ctx: Context, answer: Promise<T>): Promise<T> {
-  try {
-    return await answer
-  } catch (cause) {
-    ctx.app.emit('error', cause, ctx)
-    const headers = { 'Retry-After': '5' }
-    return ctx.throw(503, 'The order book cannot be reached right now.', { headers, expose: true })
-  }
 }
 
 /** An order's number as it is written in its path; 0, which no order has, for anything else. */

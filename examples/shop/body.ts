@@ -1,5 +1,5 @@
 /**
- * Reads the content of an order, JSON or a form. What is wrong with it is kept for the handler to
+ * Reads the content of an order or its like, JSON or a form. What is wrong with it is kept for the handler to
  * say: the link's own answer comes first, so that a spent link answers 405 to anything, and a
  * refusal by the handler leaves the link open.
  */
@@ -21,7 +21,7 @@ const parse = bodyParser({
 export async function readBody(ctx: Context, next: Next): Promise<void> {
   // Without content there is no type to complain about; the handler misses the members then.
   if (ctx.request.length !== 0 && ctx.is('json', 'urlencoded') === false) {
-    ctx.state.bodyProblem = problem(415, 'An order is application/json or a form.')
+    ctx.state.bodyProblem = problem(415, 'The content must be application/json or a form.')
   }
   await parse(ctx, next)
 }
@@ -30,7 +30,7 @@ export async function readBody(ctx: Context, next: Next): Promise<void> {
 function asProblem(error: Error & { status?: number }): Error {
   switch (error.status) {
     case 413:
-      return problem(413, 'An order takes at most 64 kB.')
+      return problem(413, 'At most 64 kB are taken.')
     case 415:
       return problem(415, 'The content coding is not supported; gzip, deflate and br are.')
     default:

@@ -5,6 +5,7 @@
 import pg from 'pg'
 import { type PostgresTransaction, postgresStore } from 'post-once-exactly/stores/postgres'
 import { LIST_LIMIT, type Order, type OrderBook } from './orders.js'
+import type { SideBook, Stock } from './side-book.js'
 import type { Storage } from './storage.js'
 
 /** How long a query of the shop's own may take, in milliseconds: then the answer is 503. */
@@ -22,6 +23,19 @@ const TABLE = `
     placed_at text NOT NULL
   );
   CREATE INDEX IF NOT EXISTS shop_order_user ON shop_order ("user", id);
+  CREATE TABLE IF NOT EXISTS shop_entry (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind text NOT NULL,
+    "user" text NOT NULL,
+    name text UNIQUE,
+    content text NOT NULL
+  );
+  CREATE INDEX IF NOT EXISTS shop_entry_kind ON shop_entry (kind);
+  CREATE TABLE IF NOT EXISTS shop_stock (
+    sku text PRIMARY KEY,
+    quantity integer NOT NULL CHECK (quantity >= 0),
+    version integer NOT NULL
+  );
   COMMIT`
 const INSERT =
   'INSERT INTO shop_order (sku, qty, "user", placed_at) VALUES ($1, $2, $3, $4) RETURNING id'
@@ -48,7 +62,7 @@ export async function openPostgres(url: string): Promise<Storage> {
     await close()
     throw error
   }
-  return { store, book: tableBook(pool), close }
+  return { store, book: tableBook(pool), side: sideBook(pool), close }
 }
 
 function tableBook(pool: pg.Pool): OrderBook {
@@ -70,6 +84,52 @@ function tableBook(pool: pg.Pool): OrderBook {
     async count() {
       const { rows } = await pool.query('SELECT count(*)::float8 AS count FROM shop_order')
       return Number(rows[0]?.count)
+    },
+  }
+}
+
+const INSERT_ENTRY =
+  'INSERT INTO shop_entry (kind, "user", name, content) VALUES ($1, $2, $3, $4) RETURNING id'
+const SELECT_STOCK = 'SELECT quantity, version FROM shop_stock WHERE sku = $1'
+const CHANGE_STOCK = `
+  INSERT INTO shop_stock AS s (sku, quantity, version) VALUES ($1, $2, 1)
+  ON CONFLICT (sku) DO UPDATE
+  SET quantity = s.quantity + excluded.quantity, version = s.version + 1
+  RETURNING quantity, version`
+
+function sideBook(pool: pg.Pool): SideBook {
+  return {
+    async add(entry, tx) {
+      const { kind, user, name, content } = entry
+      const values = [kind, user, name, JSON.stringify(content)]
+      const { rows } = await (tx() as PostgresTransaction).query(INSERT_ENTRY, values)
+      return { id: Number(rows[0]?.id), ...entry }
+    },
+    async remove(kind, name, tx) {
+      const sql = 'DELETE FROM shop_entry WHERE kind = $1 AND name = $2'
+      await (tx() as PostgresTransaction).query(sql, [kind, name])
+    },
+    async find(kind, id, user) {
+      const sql = 'SELECT content FROM shop_entry WHERE kind = $1 AND id = $2 AND "user" = $3'
+      const { rows } = await pool.query<{ content: string }>(sql, [kind, id, user])
+      const content = rows[0]?.content
+      return content === undefined
+        ? null
+        : { id, kind, user, name: null, content: JSON.parse(content) }
+    },
+    async count(kind) {
+      const sql = 'SELECT count(*)::float8 AS count FROM shop_entry WHERE kind = $1'
+      return Number((await pool.query(sql, [kind])).rows[0]?.count)
+    },
+    async stock(sku, tx) {
+      const db = tx === null ? pool : (tx as PostgresTransaction)
+      const locked = tx === null ? SELECT_STOCK : `${SELECT_STOCK} FOR UPDATE`
+      const { rows } = await db.query(locked, [sku])
+      return (rows[0] as Stock | undefined) ?? { quantity: 0, version: 0 }
+    },
+    async addStock(sku, add, tx) {
+      const { rows } = await (tx() as PostgresTransaction).query(CHANGE_STOCK, [sku, add])
+      return rows[0] as unknown as Stock
     },
   }
 }

@@ -53,6 +53,17 @@ export async function problems(ctx: Context, next: Next): Promise<void> {
   }
 }
 
+/** Reads from the books; while they cannot be reached, the answer is 503. */
+export async function reading<T>(ctx: Context, answer: Promise<T>): Promise<T> {
+  try {
+    return await answer
+  } catch (cause) {
+    ctx.app.emit('error', cause, ctx)
+    const headers = { 'Retry-After': '5' }
+    return ctx.throw(503, 'The books cannot be reached right now.', { headers, expose: true })
+  }
+}
+
 interface HttpErrorLike {
   readonly status: number
   readonly expose: boolean

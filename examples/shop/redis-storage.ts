@@ -5,6 +5,7 @@
 import { redisStore } from 'post-once-exactly/stores/redis'
 import { createClient } from 'redis'
 import { LIST_LIMIT, type Order, type OrderBook } from './orders.js'
+import type { EntryKind, SideBook } from './side-book.js'
 import type { Storage } from './storage.js'
 
 /** A list: an order's number is its place, and adding one is a single command. */
@@ -31,7 +32,7 @@ export async function openRedis(url: string): Promise<Storage> {
     await close()
     throw error
   }
-  return { store, book: listBook(client), close }
+  return { store, book: listBook(client), side: sideBook(client), close }
 }
 
 type Client = ReturnType<typeof makeClient>
@@ -77,6 +78,39 @@ function listBook(client: Client): OrderBook {
     },
     async count() {
       return await bounded(client.lLen(ORDERS))
+    },
+  }
+}
+
+/** A hash for each kind, by name or by a counter's number; and one for the stock of each sku. */
+function sideBook(client: Client): SideBook {
+  const entries = (kind: EntryKind) => `shop:${kind}`
+  const stock = (sku: string) => `shop:stock:${sku}`
+  return {
+    async add(entry) {
+      const { kind, user, name, content } = entry
+      const id = await bounded(client.incr('shop:entries'))
+      await bounded(client.hSet(entries(kind), name ?? String(id), JSON.stringify([user, content])))
+      return { id, ...entry }
+    },
+    async remove(kind, name) {
+      await bounded(client.hDel(entries(kind), name))
+    },
+    async find(kind, id, user) {
+      const text = await bounded(client.hGet(entries(kind), String(id)))
+      if (text === null || text === undefined) return null
+      const [owner, content] = JSON.parse(text) as [string, unknown]
+      return owner === user ? { id, kind, user, name: null, content } : null
+    },
+    count: kind => bounded(client.hLen(entries(kind))),
+    async stock(sku) {
+      const { quantity = 0, version = 0 } = await bounded(client.hGetAll(stock(sku)))
+      return { quantity: Number(quantity), version: Number(version) }
+    },
+    async addStock(sku, add) {
+      const both = client.multi().hIncrBy(stock(sku), 'quantity', add)
+      const [quantity, version] = await bounded(both.hIncrBy(stock(sku), 'version', 1).exec())
+      return { quantity: Number(quantity), version: Number(version) }
     },
   }
 }

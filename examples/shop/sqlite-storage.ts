@@ -8,6 +8,7 @@ import {
   sqliteStore,
 } from 'post-once-exactly/stores/sqlite'
 import { LIST_LIMIT, type Order, type OrderBook } from './orders.js'
+import type { SideBook, Stock } from './side-book.js'
 import type { Storage } from './storage.js'
 
 /** Numbers are never given twice, not even after an order was deleted. */
@@ -20,6 +21,19 @@ const TABLE = `
     placed_at TEXT NOT NULL
   ) STRICT;
   CREATE INDEX IF NOT EXISTS shop_order_user ON shop_order (user, id);
+  CREATE TABLE IF NOT EXISTS shop_entry (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    user TEXT NOT NULL,
+    name TEXT UNIQUE,
+    content TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS shop_entry_kind ON shop_entry (kind);
+  CREATE TABLE IF NOT EXISTS shop_stock (
+    sku TEXT PRIMARY KEY,
+    quantity INTEGER NOT NULL CHECK (quantity >= 0),
+    version INTEGER NOT NULL
+  ) STRICT;
 `
 const INSERT = 'INSERT INTO shop_order (sku, qty, user, placed_at) VALUES (?, ?, ?, ?)'
 const SELECT = 'SELECT id, sku, qty, user, placed_at AS placedAt FROM shop_order WHERE user = ?'
@@ -28,7 +42,7 @@ const SELECT = 'SELECT id, sku, qty, user, placed_at AS placedAt FROM shop_order
 export async function openSqlite(file: string): Promise<Storage> {
   const store = sqliteStore(file)
   await store.write(db => db.exec(TABLE))
-  return { store, book: fileBook(store), close: () => store.close() }
+  return { store, book: fileBook(store), side: sideBook(store), close: () => store.close() }
 }
 
 function fileBook(store: SqliteStore): OrderBook {
@@ -50,6 +64,53 @@ function fileBook(store: SqliteStore): OrderBook {
     },
     async count() {
       return Number(store.database.prepare('SELECT count(*) FROM shop_order').pluck().get())
+    },
+  }
+}
+
+const INSERT_ENTRY = 'INSERT INTO shop_entry (kind, user, name, content) VALUES (?, ?, ?, ?)'
+const SELECT_STOCK = 'SELECT quantity, version FROM shop_stock WHERE sku = ?'
+const CHANGE_STOCK = `
+  INSERT INTO shop_stock (sku, quantity, version) VALUES (?, ?, 1)
+  ON CONFLICT (sku) DO UPDATE
+  SET quantity = quantity + excluded.quantity, version = version + 1`
+
+function sideBook(store: SqliteStore): SideBook {
+  const stockIn = async (sku: string, tx: SqliteTransaction | null): Promise<Stock> => {
+    const found = tx
+      ? await tx.get(SELECT_STOCK, sku)
+      : store.database.prepare(SELECT_STOCK).get(sku)
+    return (found as Stock | undefined) ?? { quantity: 0, version: 0 }
+  }
+  return {
+    async add(entry, tx) {
+      const { kind, user, name, content } = entry
+      const values = [kind, user, name, JSON.stringify(content)]
+      const { lastInsertRowid } = await (tx() as SqliteTransaction).run(INSERT_ENTRY, ...values)
+      return { id: Number(lastInsertRowid), ...entry }
+    },
+    async remove(kind, name, tx) {
+      const transaction = tx() as SqliteTransaction
+      await transaction.run('DELETE FROM shop_entry WHERE kind = ? AND name = ?', kind, name)
+    },
+    async find(kind, id, user) {
+      const one = store.database.prepare(
+        'SELECT content FROM shop_entry WHERE kind = ? AND id = ? AND user = ?',
+      )
+      const content = one.pluck().get(kind, id, user) as string | undefined
+      return content === undefined
+        ? null
+        : { id, kind, user, name: null, content: JSON.parse(content) }
+    },
+    async count(kind) {
+      const all = store.database.prepare('SELECT count(*) FROM shop_entry WHERE kind = ?')
+      return Number(all.pluck().get(kind))
+    },
+    stock: (sku, tx) => stockIn(sku, tx as SqliteTransaction | null),
+    async addStock(sku, add, tx) {
+      const transaction = tx() as SqliteTransaction
+      await transaction.run(CHANGE_STOCK, sku, add)
+      return await stockIn(sku, transaction)
     },
   }
 }

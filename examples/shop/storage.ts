@@ -7,12 +7,14 @@ import { memoryBook, type OrderBook } from './orders.js'
 import { openPostgres } from './postgres-storage.js'
 import { openRedis } from './redis-storage.js'
 import { SettingError, type StoreSetting } from './settings.js'
+import { memorySideBook, type SideBook } from './side-book.js'
 import { openSqlite } from './sqlite-storage.js'
 
 /** Links and outcomes in `store`, orders in `book`; one database where there is one. */
 export interface Storage {
   readonly store: Store<unknown>
   readonly book: OrderBook
+  readonly side: SideBook
   close(): Promise<void>
 }
 
@@ -52,7 +54,7 @@ async function open(setting: StoreSetting): Promise<Storage> {
   switch (setting.kind) {
     case 'memory': {
       const store = memoryStore({ maxRecords: MEMORY_RECORDS, maxPerPrincipal: MEMORY_RECORDS })
-      return { store, book: memoryBook(), close: () => store.close() }
+      return { store, book: memoryBook(), side: memorySideBook(), close: () => store.close() }
     }
     case 'sqlite':
       return await openSqlite(setting.file)

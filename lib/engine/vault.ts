@@ -69,6 +69,22 @@ export class Vault {
     return this.#epochs[bucketOf(key, this.#epochs.length)] ?? null
   }
 
+  /**
+   * Gives a second key in the memory that a key belongs to, always the same one.
+   *
+   * @param key - a record's key
+   * @param purpose - what the second one is for
+   * @returns `null` while the store's memory is not known
+   */
+  keyBeside(key: string, purpose: string): string | null {
+    const count = this.#epochs?.length
+    if (count === undefined) return null
+    for (let index = 0; ; index += 1) {
+      const beside = `${key}:${purpose}${index}`
+      if (bucketOf(beside, count) === bucketOf(key, count)) return beside
+    }
+  }
+
   /** Reads epochs and secrets if they are not known; one reading at a time. Never rejects. */
   async prepare(): Promise<void> {
     if (this.ready) return

@@ -17,6 +17,8 @@ export interface Claimable {
   readonly operation: Operation
   readonly rules: ResourceRules
   readonly handler: () => Promise<unknown>
+  /** What the handler knows the operation by; the record's key by default. */
+  readonly handlerKey?: string
   /** Whether what a handler throws is a refusal to be kept, and so has to be an answer first. */
   readonly keepsThrown?: (error: unknown) => boolean
 }
@@ -39,11 +41,11 @@ export interface Endings {
  * @throws what the handler threw, where that is the answer
  */
 export async function runClaimed(claimable: Claimable, endings: Endings): Promise<void> {
-  const { core, ctx, operation, rules, handler, keepsThrown } = claimable
+  const { core, ctx, operation, rules, handler, handlerKey, keepsThrown } = claimable
   const work = new HandlerWork({
     ctx,
     poe: ctx.poe,
-    key: operation.key,
+    key: handlerKey ?? operation.key,
     handler,
     recordedFields: core.options.recordedFields,
     keepsThrown: keepsThrown ?? (() => false),

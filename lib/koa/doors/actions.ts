@@ -45,7 +45,10 @@ export type ActionHandler<Tx> = (
 export interface ActionOptions<Tx = never> extends DoorOptions {
   /** Does it: PUT, or the POST of a client that was sent on. Runs once. */
   readonly do: ActionHandler<Tx>
-  /** Undoes what was done: DELETE. Runs once. Without it, what is done stays done. */
+  /**
+   * Undoes what was done: DELETE. Runs once. Without it, what is done stays done. `ctx.poe.key` is
+   * the same here as it was in `do`.
+   */
   readonly undo?: ActionHandler<Tx> | undefined
   /** How long an id may be used. Default: that of `poe()`. */
   readonly lifetimeMs?: number | undefined
@@ -206,12 +209,15 @@ async function undo(
     allow(ctx, 'doneForGood')
     return voice.refuse(ctx, CANNOT_UNDO)
   }
+  await core.vault.prepare()
+  const key = core.vault.keyBeside(identity.key, 'undo')
+  if (key === null) return voice.found(ctx, { kind: 'store-down', retryAfterMs: 1_000 })
   // What was done may be undone for as long as it is remembered.
   const expiresAtMs = identity.keepUntilMs
-  const operation = { ...identity, key: `${identity.key}:undo`, fingerprint: UNDO, expiresAtMs }
+  const operation = { ...identity, key, fingerprint: UNDO, expiresAtMs }
   const handler = async () => handle(ctx, next)
   await runClaimed(
-    { core, ctx, operation, rules, handler },
+    { core, ctx, operation, rules, handler, handlerKey: identity.key },
     {
       done: () => allow(ctx, 'done'),
       refused: () => allow(ctx, 'done'),
