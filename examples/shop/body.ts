@@ -1,7 +1,7 @@
 /**
- * Reads the content of an order or its like, JSON or a form. What is wrong with it is kept for the handler to
- * say: the link's own answer comes first, so that a spent link answers 405 to anything, and a
- * refusal by the handler leaves the link open.
+ * Reads the content of an order or its like, JSON or a form. What is wrong with it is kept for the
+ * handler to say: the link's own answer comes first, so that a spent link answers 405 to anything,
+ * and a refusal by the handler leaves the link open.
  */
 import { bodyParser } from '@koa/bodyparser'
 import type { Context, Next } from 'koa'

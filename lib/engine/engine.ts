@@ -175,6 +175,7 @@ export class Engine {
       onSilence: rules.transactional || rules.marks ? 'free' : 'undecided',
       fingerprint: operation.fingerprint,
       principal: operation.principals[0],
+      replaces: operation.replaces ?? null,
     }
   }
 

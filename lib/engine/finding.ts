@@ -23,6 +23,7 @@ export function findingOf(reply: ClaimReply | ReadReply, operation: Operation): 
           kind: 'spent',
           outcome: decodeOutcome(reply.outcome, reply.nowMs),
           payloadMatches: compare(reply.fingerprint, operation.fingerprint),
+          mark: reply.mark,
         }
       )
     case 'none':

@@ -23,6 +23,8 @@ export interface Operation {
   readonly fingerprint: string | null
   /** Whether a repeat with another fingerprint is refused, in whatever state; default `false`. */
   readonly refusesOtherContent?: boolean
+  /** The mark of a spent record whose place is taken; default `null`. */
+  readonly replaces?: string | null
 }
 
 /** What an application answers when it is asked about an undecided key. */
@@ -116,6 +118,8 @@ export type Finding =
       readonly outcome: Outcome
       /** Whether the repeat has the same content; `null` where that cannot be told. */
       readonly payloadMatches: boolean | null
+      /** Names this outcome among all that the key ever has. */
+      readonly mark: string
     }
   | { readonly kind: 'undecided'; readonly sinceMs: number }
   | OtherContent

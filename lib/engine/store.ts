@@ -47,6 +47,11 @@ export interface Claim {
   readonly fingerprint: string | null
   /** A digest that names who claims; also the unit of a store's quota. */
   readonly principal: string
+  /**
+   * The `mark` of a spent record whose place this claim takes: that record, and no other, counts as
+   * free. `null` or absent for none.
+   */
+  readonly replaces?: string | null
 }
 
 /**
@@ -75,6 +80,8 @@ export interface RunningRecord extends ClaimedBy {
 export interface SpentRecord extends ClaimedBy {
   readonly state: 'spent'
   readonly outcome: StoredOutcome
+  /** Names this outcome among all that the key ever has; `''` where an operator decided. */
+  readonly mark: string
 }
 
 /** The owner fell silent; the effect may or may not have happened. */
@@ -152,9 +159,10 @@ export interface Store<Tx = never> {
 
   /**
    * Takes the key if it is free. The order of checks: a record that is not free answers as it is,
-   * whatever the epoch or the time; a claim by the recorded running owner is `claimed` again (its
-   * lease counts anew, but from `claimByMs` at most, and a mark stays); then `late`,
-   * `wrong-epoch`, `expired`, `full`.
+   * whatever the epoch; a claim by the recorded running owner is `claimed` again (its lease counts
+   * anew, but from `claimByMs` at most, and a mark stays); then `late`, `wrong-epoch`, `expired`,
+   * `full`. A record past its `keepUntilMs` that is not running in its lease is gone, purged or
+   * not; one that `replaces` names counts as free.
    */
   claim(key: string, claim: Claim): Promise<ClaimReply>
   /**

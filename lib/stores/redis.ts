@@ -248,6 +248,7 @@ function claimArguments(claim: Claim): Argument[] {
     claim.keepUntilMs === null ? '0' : wholeMs(Math.max(1, claim.keepUntilMs)),
     claim.onSilence === 'free' ? 'F' : 'U',
     packWho(claim),
+    Buffer.from(claim.replaces ?? '', 'hex'),
   ]
 }
 

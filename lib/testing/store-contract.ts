@@ -14,6 +14,7 @@ import { leaseCases } from './store-contract/leases.js'
 import { outcomeCases } from './store-contract/outcomes.js'
 import { ownerCases } from './store-contract/owners.js'
 import { raceCases } from './store-contract/races.js'
+import { replacingCases } from './store-contract/replacing.js'
 import { settleCases } from './store-contract/settle.js'
 import { transactionCases } from './store-contract/transactions.js'
 import type { StoreCase, StoreContractOptions } from './store-contract/trial.js'
@@ -42,6 +43,7 @@ export function storeContract<Tx>(options: StoreContractOptions<Tx>): readonly S
     ...outcomeCases(options),
     ...epochCases(options),
     ...keepingCases(options),
+    ...replacingCases(options),
     ...raceCases(options),
     ...capabilityCases(options),
     ...transactionCases(options),

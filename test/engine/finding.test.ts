@@ -29,11 +29,12 @@ describe('what is found at a key', () => {
     expect(findingOf(running, OPERATION)).to.deep.equal({ kind: 'running', retryAfterMs: 70 })
     const silent = { ...BY, state: 'undecided', owner: 'o', sinceMs: 5, nowMs: 9_000 } as const
     expect(findingOf(silent, OPERATION)).to.deep.equal({ kind: 'undecided', sinceMs: 5 })
-    const spent = { ...BY, state: 'spent', outcome: OUTCOME, nowMs: 9_000 } as const
+    const spent = { ...BY, state: 'spent', mark: 'm', outcome: OUTCOME, nowMs: 9_000 } as const
     expect(findingOf(spent, OPERATION)).to.deep.equal({
       kind: 'spent',
       outcome: { status: 201, fields: [], body: { kind: 'none' } },
       payloadMatches: true,
+      mark: 'm',
     })
   })
 
@@ -46,7 +47,13 @@ describe('what is found at a key', () => {
       [null, null, null],
     ] as const
     for (const [recorded, seen, expected] of pairs) {
-      const reply = { state: 'spent', outcome: OUTCOME, principal: 'alice', nowMs: 0 } as const
+      const reply = {
+        state: 'spent',
+        mark: 'm',
+        outcome: OUTCOME,
+        principal: 'alice',
+        nowMs: 0,
+      } as const
       const found = findingOf(
         { ...reply, fingerprint: recorded },
         { ...OPERATION, fingerprint: seen },
@@ -60,7 +67,7 @@ describe('what is found at a key', () => {
     const replies = [
       { ...by, state: 'running', leaseLeftMs: 1 },
       { ...by, state: 'undecided', owner: 'o', sinceMs: 0 },
-      { ...by, state: 'spent', outcome: OUTCOME },
+      { ...by, state: 'spent', mark: 'm', outcome: OUTCOME },
     ] as const
     for (const reply of replies) {
       expect(findingOf(reply, OPERATION)).to.deep.equal({ kind: 'foreign' })

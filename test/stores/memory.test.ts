@@ -174,7 +174,7 @@ describe('memoryStore', () => {
         await spend(
           store,
           `key-${index}`,
-          { keepUntilMs: nowMs, principal: '*' },
+          { keepUntilMs: nowMs + 1, principal: '*' },
           outcome('x'.repeat(9_000)),
         )
         nowMs += 1

@@ -53,6 +53,8 @@ const FAULTS: readonly (readonly [Broken: MakeStore, titles: readonly string[]])
   [records.CachesTheEpoch, ['epoch: a rotation elsewhere', 'epoch: emptied under a running']],
   [records.RestoresTheEpoch, ['epoch: emptied under a running', 'rotateEpoch:']],
   [records.TakesTheLastSecrets, ['secrets: the first proposal', 'secrets: of many proposals']],
+  [records.ReplacesWhatever, ['replaces: another record', 'replaces: what an operator']],
+  [records.KeepsPastItsTime, ['[EXP-05] keepUntilMs: past it']],
   [records.StaysOpen, ['close: it may be repeated']],
 ]
 

@@ -195,7 +195,7 @@ async function claim(
       threw: () => {},
       found: async (served, finding) => {
         if (finding.kind !== 'spent') return door.voice.found(served, finding)
-        end = { spentBy: (finding as { owner?: string }).owner ?? '' }
+        end = { spentBy: finding.mark }
       },
     },
   ).catch((error: unknown) => {

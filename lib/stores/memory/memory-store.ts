@@ -74,7 +74,9 @@ export class MemoryStore implements Store {
     const entry = this.#entries.get(key)
     if (entry !== undefined) {
       const found = this.#look(entry, nowMs)
-      if (found !== null) return this.#isOwn(entry, found.state, claim, nowMs) ?? found
+      if (found !== null && !isReplaced(found, claim)) {
+        return this.#isOwn(entry, found.state, claim, nowMs) ?? found
+      }
     }
     if (nowMs > claim.claimByMs) return { nowMs, state: 'late' }
     if (claim.epoch !== null && claim.epoch !== this.#epoch) return { nowMs, state: 'wrong-epoch' }
@@ -195,15 +197,18 @@ export class MemoryStore implements Store {
   #look(entry: Entry, nowMs: number) {
     const { content, holder } = entry
     if (content === null) return null
+    const isOver = entry.keepUntilMs !== NEVER && nowMs > entry.keepUntilMs + this.#startMs
     if (typeof content === 'string') {
+      if (isOver) return null
       const spent = unpackSpent(content)
       const outcome = { head: spent.head, body: this.#bodyOf(entry) }
-      return { nowMs, state: 'spent', outcome, ...claimedBy(holder, spent) } as const
+      const by = claimedBy(holder, spent)
+      return { nowMs, state: 'spent', outcome, mark: spent.owner, ...by } as const
     }
     const leaseLeftMs = content.leaseUntilMs - nowMs
     const by = claimedBy(holder, content)
     if (leaseLeftMs > 0) return { nowMs, state: 'running', leaseLeftMs, ...by } as const
-    if (content.onSilence === 'free') return null
+    if (content.onSilence === 'free' || isOver) return null
     const { owner, leaseUntilMs: sinceMs } = content
     return { nowMs, state: 'undecided', owner, sinceMs, ...by } as const
   }
@@ -327,6 +332,11 @@ export class MemoryStore implements Store {
     if (entry.segment >= 0) this.#shelf.forget(entry)
     entry.segment = NO_BODY
   }
+}
+
+/** A record that an operator decided has no mark, and nobody takes its place. */
+function isReplaced(found: { state: string; mark?: string }, { replaces }: Claim): boolean {
+  return found.state === 'spent' && found.mark !== '' && found.mark === replaces
 }
 
 function freshEpoch(): string {

@@ -8,11 +8,20 @@
  */
 import { IS_STALE, IS_STOLEN, IS_TOO_ISOLATED, SLICE_MS } from './states.js'
 
+/** The key, while its record is the one that was seen and nobody holds it. */
+const freeKey = (poe: string): string => `
+            SELECT free.key FROM ${poe}.record AS free
+            WHERE free.key = the_key AND free.owner IS NOT DISTINCT FROM r.owner
+              AND ((${poe}.tell(free, now_ms)).state = 'none'
+                OR (free.head IS NOT NULL AND free.owner = the_replaces))
+            FOR UPDATE SKIP LOCKED`
+
 /** Takes a key if it is free. */
 export const claimSql = (poe: string): string => `
   CREATE OR REPLACE FUNCTION ${poe}.claim(
     the_key uuid, the_owner bytea, the_epoch text, lease_ms bigint, claim_by_ms bigint,
-    expires_ms bigint, the_keep_until_ms bigint, the_doubt boolean, the_told bytea, lock_ms integer,
+    expires_ms bigint, the_keep_until_ms bigint, the_doubt boolean, the_told bytea,
+    the_replaces bytea, lock_ms integer,
     OUT now_ms bigint, OUT state text, OUT until_ms bigint, OUT owner bytea, OUT told bytea,
     OUT head bytea, OUT body bytea
   ) LANGUAGE plpgsql AS $$
@@ -34,7 +43,9 @@ export const claimSql = (poe: string): string => `
         PERFORM ${poe}.prolong(the_key, the_owner, least(now_ms, claim_by_ms) + lease_ms);
         state := 'claimed';
       END IF;
+      IF state = 'spent' AND r.owner = the_replaces THEN state := 'none'; END IF;
       IF state <> 'none' THEN RETURN; END IF;
+      SELECT NULL, NULL, NULL, NULL, NULL INTO until_ms, owner, told, head, body;
 
       state := CASE
         WHEN now_ms > claim_by_ms THEN 'late'
@@ -54,13 +65,12 @@ export const claimSql = (poe: string): string => `
           VALUES (the_key, the_keep_until_ms, now_ms + lease_ms, the_doubt, the_owner, the_told)
           ON CONFLICT DO NOTHING;
       ELSE
-        -- Lapsed and free, unless its owner is in the act of completing it.
-        UPDATE ${poe}.record SET (keep_until_ms, lease_until_ms, means_doubt, owner, told)
-          = (the_keep_until_ms, now_ms + lease_ms, the_doubt, the_owner, the_told)
-          WHERE record.key = (SELECT free.key FROM ${poe}.record AS free
-            WHERE free.key = the_key AND free.owner = r.owner AND free.head IS NULL
-              AND NOT free.means_doubt AND free.lease_until_ms <= now_ms
-            FOR UPDATE SKIP LOCKED);
+        -- Lapsed and free, or past its time, or to be replaced; unless its owner is in the act of
+        -- completing it.
+        UPDATE ${poe}.record
+          SET (keep_until_ms, lease_until_ms, means_doubt, owner, told, head, body)
+          = (the_keep_until_ms, now_ms + lease_ms, the_doubt, the_owner, the_told, NULL, NULL)
+          WHERE record.key = (${freeKey(poe)});
       END IF;
       IF FOUND THEN
         state := 'claimed';
@@ -85,13 +95,14 @@ export const readSql = (poe: string): string => `
   ) LANGUAGE plpgsql IMMUTABLE AS $$
   BEGIN
     state := CASE
-      WHEN r.head IS NOT NULL THEN 'spent'
       WHEN r.lease_until_ms > now_ms THEN 'running'
+      WHEN r.keep_until_ms < now_ms THEN 'none'
+      WHEN r.head IS NOT NULL THEN 'spent'
       WHEN r.means_doubt THEN 'undecided'
       ELSE 'none' END;
     IF state = 'none' THEN RETURN; END IF;
     SELECT r.lease_until_ms, r.told, r.head, r.body INTO until_ms, told, head, body;
-    IF state = 'undecided' THEN owner := r.owner; END IF;
+    IF state <> 'running' THEN owner := r.owner; END IF;
   END $$;
 
   -- Lengthens a lease, never shortens it.

@@ -46,14 +46,22 @@ export class Records {
 
   /** Takes a key if it is free. */
   async claim(key: string, claim: Claim): Promise<ClaimReply> {
-    const { epoch, leaseMs, claimByMs, tokenExpiresMs, keepUntilMs, onSilence } = claim
+    const {
+      epoch,
+      leaseMs,
+      claimByMs,
+      tokenExpiresMs,
+      keepUntilMs,
+      onSilence,
+      replaces = null,
+    } = claim
     const row = await this.#connections.call<FoundRow>('The claim failed', {
       name: 'claim',
-      text: `SELECT * FROM ${this.#poe}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+      text: `SELECT * FROM ${this.#poe}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
       values: [
         ...[hashKey(key), Buffer.from(claim.owner), epoch, leaseMs, Math.floor(claimByMs)],
         ...[wholeOrNull(tokenExpiresMs), wholeOrNull(keepUntilMs), onSilence === 'undecided'],
-        ...[packTold(claim), this.#lockMs],
+        ...[packTold(claim), markBytes(replaces), this.#lockMs],
       ],
     })
     const [nowMs, state] = row
@@ -196,7 +204,13 @@ function foundIn([nowMs, state, untilMs, owner, told, head, body]: FoundRow): Fo
   const by = unpackTold(told)
   switch (state) {
     case 'spent':
-      return { nowMs, state, outcome: { head: restoreHead(head?.toString() ?? ''), body }, ...by }
+      return {
+        nowMs,
+        state,
+        outcome: { head: restoreHead(head?.toString() ?? ''), body },
+        mark: owner?.toString('hex') ?? '',
+        ...by,
+      }
     case 'running':
       return { nowMs, state, leaseLeftMs: (untilMs ?? nowMs) - nowMs, ...by }
     case 'undecided':
@@ -204,6 +218,11 @@ function foundIn([nowMs, state, untilMs, owner, told, head, body]: FoundRow): Fo
     default:
       return null
   }
+}
+
+/** A record that an operator decided has no mark, and nobody takes its place. */
+function markBytes(mark: string | null): Buffer | null {
+  return mark === null || mark === '' ? null : Buffer.from(mark, 'hex')
 }
 
 function wholeOrNull(ms: number | null): number | null {

@@ -8,7 +8,7 @@ import { claimSql, finishSql, readSql, settleSql, upkeepSql, writesSql } from '.
 import { IS_STANDBY, SLICE_MS } from './states.js'
 
 /** The version of what follows; `epoch()` tells it. */
-export const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 2
 
 /**
  * One record a key. Eight columns, so that the row's header stays small; `told` is fingerprint and
@@ -77,6 +77,11 @@ const helpers = (poe: string): string => `
   CREATE OR REPLACE FUNCTION ${poe}.line_up(key uuid) RETURNS void LANGUAGE sql AS
     'SELECT pg_advisory_xact_lock(1886350693, hashtext(key::text))';`
 
+/** Functions of earlier versions whose parameters were others. */
+const formerly = (poe: string): string => `
+  DROP FUNCTION IF EXISTS ${poe}.claim(
+    uuid, bytea, text, bigint, bigint, bigint, bigint, boolean, bytea, integer);`
+
 /**
  * The statements that make the schema.
  *
@@ -85,5 +90,5 @@ const helpers = (poe: string): string => `
  */
 export function schemaSql(poe: string, isNew: boolean): string {
   const parts = [helpers, claimSql, readSql, writesSql, finishSql, settleSql, upkeepSql]
-  return [...(isNew ? [tables] : []), ...parts].map(part => part(poe)).join('\n')
+  return [...(isNew ? [tables] : [formerly]), ...parts].map(part => part(poe)).join('\n')
 }

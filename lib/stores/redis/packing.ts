@@ -9,6 +9,8 @@ import { restoreHead, shortenHead } from '../head-text.js'
 /** Bytes of a key's hash: 120 bits stand for the key. */
 const KEY_BYTES = 15
 const OWNER_BYTES = 6
+/** The mark of a record that an operator decided. */
+const NOBODY = '00'.repeat(OWNER_BYTES)
 /** `who` begins with one of these; a running record begins with a letter. */
 const [AS_TEXT, AS_DIGESTS] = [0, 1]
 const [FINGERPRINT_BYTES, PRINCIPAL_BYTES] = [32, 16]
@@ -63,12 +65,16 @@ export function packOutcome({ head, body }: StoredOutcome): Buffer {
 }
 
 /** Reads a spent record. */
-export function unpackSpent(bytes: Buffer): ClaimedBy & { readonly outcome: StoredOutcome } {
-  const [lengths, from] = unpackNumber(bytes, lengthOfWho(bytes) + OWNER_BYTES)
+export function unpackSpent(
+  bytes: Buffer,
+): ClaimedBy & { readonly outcome: StoredOutcome; readonly mark: string } {
+  const markAt = lengthOfWho(bytes)
+  const [lengths, from] = unpackNumber(bytes, markAt + OWNER_BYTES)
+  const mark = bytes.toString('hex', markAt, markAt + OWNER_BYTES)
   const to = from + Math.floor(lengths / 2)
   const head = restoreHead(bytes.toString('utf8', from, to))
   const body = lengths % 2 === 0 ? null : bytes.subarray(to)
-  return { ...unpackWho(bytes), outcome: { head, body } }
+  return { ...unpackWho(bytes), outcome: { head, body }, mark: mark === NOBODY ? '' : mark }
 }
 
 function lengthOfWho(bytes: Buffer): number {

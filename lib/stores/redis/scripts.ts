@@ -53,6 +53,12 @@ const RECORD = `
     if kind == 1 then return 49 end
     return 3 + high * 256 + low
   end
+
+  -- What names a spent record's outcome: some of its owner's hash.
+  local function markOf()
+    local from = lengthOfWho() + 1
+    return string.sub(value, from, from + 5)
+  end
 `
 
 const MEMORY = `
@@ -73,7 +79,7 @@ const ALSO_WHEN_FULL = '#!lua flags=allow-oom\n'
 
 /**
  * KEYS record, epoch; ARGV owner, epoch ('' for none), leaseMs, claimByMs, tokenExpiresMs ('' for
- * never), keepUntilMs (0 for never), tag, who.
+ * never), keepUntilMs (0 for never), tag, who, the mark of the record to be replaced ('' for none).
  */
 export const CLAIM: Script = script(`${TIME}${RECORD}${MEMORY}
   local owner, epoch, tag, who = ARGV[1], ARGV[2], ARGV[7], ARGV[8]
@@ -81,8 +87,8 @@ export const CLAIM: Script = script(`${TIME}${RECORD}${MEMORY}
 
   if value then
     local mark, lease, kept, holder, claimedBy = running()
-    if not mark then return {'spent', now, value} end
-    if lease > now then
+    if not mark and (ARGV[9] == '' or markOf() ~= ARGV[9]) then return {'spent', now, value} end
+    if mark and lease > now then
       if holder ~= owner then return {'running', now, lease - now, claimedBy} end
       -- Sent twice: its lease counts anew, but not from later than the claim may come.
       lease = math.max(lease, math.min(now, claimBy) + leaseMs)
@@ -140,17 +146,15 @@ export const COMPLETE: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}
     spend(who, ARGV[2], ARGV[3], keep)
     return OK
   end
-  local from = lengthOfWho() + 1
-  if string.sub(value, from, from + 5) == ARGV[2] then return OK end
+  if markOf() == ARGV[2] then return OK end
   return STALE
 `)
 
 /** KEYS record; ARGV the owner's hash, outcome. */
 export const ATTACH: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}
   if not value or running() then return STALE end
-  local from = lengthOfWho() + 1
-  if string.sub(value, from, from + 5) ~= ARGV[1] then return STALE end
-  redis.call('SET', key, string.sub(value, 1, from + 5) .. ARGV[2], 'KEEPTTL')
+  if markOf() ~= ARGV[1] then return STALE end
+  redis.call('SET', key, string.sub(value, 1, lengthOfWho() + 6) .. ARGV[2], 'KEEPTTL')
   return OK
 `)
 

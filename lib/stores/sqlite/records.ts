@@ -37,6 +37,9 @@ type FoundRow = readonly [
   fingerprint: Packed | null,
   principal: Packed,
   epoch: string | null,
+  mark: Buffer | null,
+  spentKeepUntilMs: number | null,
+  keepUntilMs: number | null,
 ]
 
 /** A record that is not free, as replies tell it. */
@@ -75,7 +78,14 @@ export class Records {
     if (obstacle === null && this.#take(key, claim, nowMs)) return { nowMs, state: 'claimed' }
     const row = this.#find(key)
     const found = toFound(row, nowMs)
-    if (found === null) return { nowMs, state: obstacle ?? 'late' }
+    if (found === null || isReplaced(found, claim)) {
+      if (obstacle !== null) return { nowMs, state: obstacle }
+      // What is left there has had its time, or makes room.
+      const { start, whole } = hashKey(key)
+      this.#run(sql.DROP_SPENT, start, whole)
+      this.#run(sql.DROP_CLAIM, key)
+      return { nowMs, state: this.#take(key, claim, nowMs) ? 'claimed' : 'late' }
+    }
     if (found.state !== 'running' || row[4] !== claim.owner) return found
     // Sent twice: its lease counts anew, but not from later than the claim may come.
     const untilMs = Math.min(nowMs, claim.claimByMs) + claim.leaseMs
@@ -235,17 +245,28 @@ function obstacleTo(
 /** What a row says now; `null` for a key that is free. */
 function toFound(row: FoundRow, nowMs: number): Found | null {
   const [head, body, spentFingerprint, spentPrincipal] = row
-  if (head !== null) {
-    const by = claimedBy(spentFingerprint, spentPrincipal)
-    return { nowMs, state: 'spent', outcome: { head: restoreHead(head), body }, ...by }
-  }
   const [, , , , owner, leaseUntilMs, onSilence, fingerprint, principal] = row
+  const [, , , , , , , , , , mark, spentKeepUntilMs, keepUntilMs] = row
+  if (head !== null && !isOver(spentKeepUntilMs, nowMs)) {
+    const by = claimedBy(spentFingerprint, spentPrincipal)
+    const outcome = { head: restoreHead(head), body }
+    return { nowMs, state: 'spent', outcome, mark: mark?.toString('hex') ?? '', ...by }
+  }
   if (owner === null) return null
   const leaseLeftMs = leaseUntilMs - nowMs
   const by = claimedBy(fingerprint, principal)
   if (leaseLeftMs > 0) return { nowMs, state: 'running', leaseLeftMs, ...by }
-  if (onSilence === 'free') return null
+  if (onSilence === 'free' || isOver(keepUntilMs, nowMs)) return null
   return { nowMs, state: 'undecided', owner, sinceMs: leaseUntilMs, ...by }
+}
+
+function isOver(keepUntilMs: number | null, nowMs: number): boolean {
+  return keepUntilMs !== null && nowMs > keepUntilMs
+}
+
+/** A record that an operator decided has no mark, and nobody takes its place. */
+function isReplaced(found: Found, { replaces }: Claim): boolean {
+  return found.state === 'spent' && found.mark !== '' && found.mark === replaces
 }
 
 function claimedBy(fingerprint: Packed | null, principal: Packed) {

@@ -21,7 +21,8 @@ export const TAKE: string = `
 export const FIND: string = `
   SELECT s.head, s.body, s.fingerprint, s.principal,
     c.owner, c.lease_until_ms, c.on_silence, c.fingerprint, c.principal,
-    (SELECT value FROM poe_meta WHERE name = 'epoch')
+    (SELECT value FROM poe_meta WHERE name = 'epoch'),
+    s.owner, s.keep_until_ms, c.keep_until_ms
   FROM (SELECT 1)
   LEFT JOIN poe_spent AS s ON substr(s.key_hash, 1, 6) = ? AND s.key_hash = ?
   LEFT JOIN poe_claim AS c ON c.key = ?`
@@ -53,6 +54,10 @@ export const SETTLE: string = `
 
 /** Removes a record that has been copied to the spent ones. */
 export const DROP_CLAIM = 'DELETE FROM poe_claim WHERE key = ?'
+
+/** Removes a spent record whose place is taken. */
+export const DROP_SPENT: string = `
+  DELETE FROM poe_spent WHERE substr(key_hash, 1, 6) = ? AND key_hash = ?`
 
 /** Whether an owner made a key spent. */
 export const WAS_SPENT_BY: string = `

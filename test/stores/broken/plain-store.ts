@@ -68,7 +68,7 @@ export class PlainStore implements Store {
   async claim(key: string, claim: Claim): Promise<ClaimReply> {
     const nowMs = this.now()
     const found = this.look(key, nowMs)
-    if (found !== null) {
+    if (found !== null && !this.isReplaced(found, claim)) {
       const isOwn = found.state === 'running' && this.memory.records.get(key)?.owner === claim.owner
       return isOwn ? this.again(key, claim, nowMs) : found
     }
@@ -193,6 +193,11 @@ export class PlainStore implements Store {
     return { nowMs, state: 'claimed' }
   }
 
+  /** Whether a claim takes a spent record's place. */
+  protected isReplaced(found: ReadReply, { replaces }: Claim): boolean {
+    return found.state === 'spent' && found.mark !== '' && found.mark === replaces
+  }
+
   protected decide(key: string, record: PlainRecord, verdict: StoredOutcome | 'free'): void {
     if (verdict === 'free') {
       this.memory.records.delete(key)
@@ -226,6 +231,10 @@ export class PlainStore implements Store {
     return nowMs > (record.claim.keepUntilMs ?? nowMs)
   }
 
+  protected isOver(record: PlainRecord, nowMs: number): boolean {
+    return nowMs > (record.claim.keepUntilMs ?? nowMs)
+  }
+
   protected unspent(key: string, owner: string): PlainRecord | null {
     const record = this.memory.records.get(key)
     return record === undefined || record.outcome !== null || record.owner !== owner ? null : record
@@ -237,9 +246,12 @@ export class PlainStore implements Store {
     const { fingerprint, principal } = record.claim
     const by = { nowMs, fingerprint, principal }
     const { outcome, owner, leaseUntilMs, onSilence } = record
-    if (outcome !== null) return { ...by, state: 'spent', outcome: this.copy(outcome) } as const
-    const leaseLeftMs = leaseUntilMs - nowMs
+    const leaseLeftMs = outcome === null ? leaseUntilMs - nowMs : 0
     if (leaseLeftMs > 0) return { ...by, state: 'running', leaseLeftMs } as const
+    if (this.isOver(record, nowMs)) return null
+    if (outcome !== null) {
+      return { ...by, state: 'spent', outcome: this.copy(outcome), mark: owner ?? '' } as const
+    }
     if (onSilence === 'free') return null
     return { ...by, state: 'undecided', owner: owner ?? '', sinceMs: leaseUntilMs } as const
   }

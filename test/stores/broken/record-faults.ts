@@ -1,7 +1,13 @@
 /**
  * Stores with one fault each, in what they let be done to a record, and in what they forget.
  */
-import type { OwnerReply, StoredOutcome, StoredSecret } from '../../../lib/engine/store.js'
+import type {
+  Claim,
+  OwnerReply,
+  ReadReply,
+  StoredOutcome,
+  StoredSecret,
+} from '../../../lib/engine/store.js'
 import { PlainMemory, type PlainOptions, type PlainRecord, PlainStore } from './plain-store.js'
 
 /** Lets anybody complete. */
@@ -175,4 +181,18 @@ export class TakesTheLastSecrets extends PlainStore {
 /** Goes on working after it was closed. */
 export class StaysOpen extends PlainStore {
   override async close(): Promise<void> {}
+}
+
+/** Takes the place of any spent record. */
+export class ReplacesWhatever extends PlainStore {
+  protected override isReplaced(found: ReadReply, { replaces }: Claim): boolean {
+    return found.state === 'spent' && replaces !== null && replaces !== undefined
+  }
+}
+
+/** Tells a record until somebody purges it. */
+export class KeepsPastItsTime extends PlainStore {
+  protected override isOver(): boolean {
+    return false
+  }
 }

@@ -1,0 +1,166 @@
+/**
+ * The end of a record's time, and a spent record whose place is taken: a key can be used anew, by
+ * one claim only, and nothing of what was before comes back.
+ */
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import {
+  answer,
+  type StoreCase,
+  type StoreContractOptions,
+  storeCase,
+  type Trial,
+} from './trial.js'
+
+/** Long enough to spend a few keys in real time, in milliseconds. */
+const KEEP_MS = 300
+const AT_ONCE = 20
+
+/** Cases about `keepUntilMs` as the end of a record, and about `replaces`. */
+export function replacingCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
+  return [...overCases(options), ...replacedCases(options), ...notReplacedCases(options)]
+}
+
+function overCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
+  return [
+    storeCase(
+      options,
+      '[EXP-05] keepUntilMs: past it a record is gone, purged or not, and the key is new',
+      async trial => {
+        const keepUntilMs = (await trial.now()) + KEEP_MS
+        await trial.spend('spent', 'a', { keepUntilMs })
+        await trial.fallSilent('undecided', 'a', { keepUntilMs })
+        await trial.pass(KEEP_MS + 100)
+        for (const key of ['spent', 'undecided']) {
+          await trial.expectState(key, 'none', `a ${key} record past its time`)
+          await trial.take(key, 'b')
+          await trial.expectState(key, 'running', 'claimed anew')
+          const late = await trial.store.complete(key, 'a', answer('late'))
+          assert.equal(late.state, 'stale', 'the owner of what is gone')
+          const fresh = await trial.store.complete(key, 'b', answer('fresh'))
+          assert.equal(fresh.state, 'ok', 'the new owner')
+          await trial.expectOutcome(key, answer('fresh'), 'the new outcome')
+        }
+      },
+    ),
+    storeCase(options, 'keepUntilMs: what is gone is claimed by one of many', async trial => {
+      const keepUntilMs = (await trial.now()) + KEEP_MS
+      await trial.spend('key', 'a', { keepUntilMs })
+      await trial.pass(KEEP_MS + 100)
+      assert.equal(await winners(trial, {}), 1, 'claims that were granted')
+    }),
+  ]
+}
+
+function replacedCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
+  return [
+    storeCase(options, 'replaces: the record that it names counts as free', async trial => {
+      await trial.spend('key', 'a', {}, answer('first'))
+      const replaces = await markOf(trial)
+      const reply = await trial.claim('key', { owner: 'b', replaces, fingerprint: 'print' })
+      assert.equal(reply.state, 'claimed', 'a claim that names the record')
+      const seen = await trial.read('key')
+      assert.ok(seen.state === 'running', `the key is ${seen.state}, not running`)
+      assert.equal(seen.fingerprint, 'print', 'what it tells is of the new claim')
+      for (const write of [
+        trial.store.complete('key', 'a', answer('late')),
+        trial.store.attachBody('key', 'a', answer('late')),
+        trial.store.release('key', 'a'),
+      ]) {
+        assert.equal((await write).state, 'stale', 'the owner of what was replaced')
+      }
+      const done = await trial.store.complete('key', 'b', answer('second'))
+      assert.equal(done.state, 'ok', 'the new owner completes')
+      await trial.expectOutcome('key', answer('second'), 'the new outcome')
+      assert.notEqual(await markOf(trial), replaces, 'the new outcome has a mark of its own')
+    }),
+    storeCase(
+      options,
+      'replaces: released, the key is free, and nothing comes back',
+      async trial => {
+        await trial.spend('key', 'a')
+        const reply = await trial.claim('key', { owner: 'b', replaces: await markOf(trial) })
+        assert.equal(reply.state, 'claimed', 'a claim that names the record')
+        assert.equal((await trial.store.release('key', 'b')).state, 'ok', 'its release')
+        await trial.expectState('key', 'none', 'afterwards')
+      },
+    ),
+    storeCase(options, '[RACE-01] replaces: of many at once one takes the place', async trial => {
+      await trial.spend('key', 'a')
+      assert.equal(await winners(trial, { replaces: await markOf(trial) }), 1, 'granted claims')
+    }),
+    storeCase(options, 'replaces: sent twice, a claim recognises itself', async trial => {
+      await trial.spend('key', 'a')
+      const claim = await trial.makeClaim('key', { owner: 'b', replaces: await markOf(trial) })
+      assert.equal((await trial.store.claim('key', claim)).state, 'claimed', 'the first time')
+      assert.equal((await trial.store.claim('key', claim)).state, 'claimed', 'the second time')
+    }),
+  ]
+}
+
+function notReplacedCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
+  return [
+    storeCase(options, 'replaces: another record than it names answers as it is', async trial => {
+      await trial.spend('key', 'a')
+      const old = await markOf(trial)
+      await trial.claim('key', { owner: 'b', replaces: old })
+      await trial.store.complete('key', 'b', answer('second'))
+      for (const replaces of [old, '', '0'.repeat(12), '0'.repeat(16)]) {
+        const reply = await trial.claim('key', { owner: 'c', replaces })
+        assert.equal(reply.state, 'spent', `a claim that names '${replaces}'`)
+      }
+      await trial.expectOutcome('key', answer('second'), 'the record')
+    }),
+    storeCase(options, 'replaces: nothing but a spent record is replaced', async trial => {
+      await trial.spend('other', 'a')
+      const replaces = await markOf(trial, 'other')
+      await trial.take('running', 'a')
+      await trial.fallSilent('undecided', 'a')
+      for (const state of ['running', 'undecided'] as const) {
+        const reply = await trial.claim(state, { owner: 'b', replaces })
+        assert.equal(reply.state, state, `a claim on a key that is ${state}`)
+      }
+    }),
+    storeCase(options, 'replaces: what an operator decided is replaced by nobody', async trial => {
+      await trial.fallSilent('key', 'a')
+      await trial.store.settle('key', 'a', answer('settled'))
+      const mark = await markOf(trial)
+      assert.equal(mark, '', 'the mark of what was settled')
+      const reply = await trial.claim('key', { owner: 'b', replaces: mark })
+      assert.equal(reply.state, 'spent', 'a claim that names no mark')
+    }),
+    storeCase(options, 'replaces: late, wrong-epoch and expired are refused', async trial => {
+      await trial.spend('key', 'a')
+      const replaces = await markOf(trial)
+      const nowMs = await trial.now()
+      for (const [state, wishes] of [
+        ['late', { claimByMs: nowMs - 1_000 }],
+        ['wrong-epoch', { epoch: 'aaaaaaaaaaaa' }],
+        ['expired', { tokenExpiresMs: nowMs - 1_000 }],
+      ] as const) {
+        const reply = await trial.claim('key', { ...wishes, replaces })
+        assert.equal(reply.state, state, `a claim that is ${state}`)
+      }
+      await trial.expectOutcome('key', answer(), 'the record is still there')
+    }),
+  ]
+}
+
+async function markOf<Tx>(trial: Trial<Tx>, key = 'key'): Promise<string> {
+  const seen = await trial.read(key)
+  assert.ok(seen.state === 'spent', `'${key}' is ${seen.state}, not spent`)
+  return seen.mark
+}
+
+async function winners<Tx>(
+  trial: Trial<Tx>,
+  wishes: { readonly replaces?: string },
+): Promise<number> {
+  const claims = await Promise.all(
+    Array.from({ length: AT_ONCE }, () =>
+      trial.makeClaim('key', { owner: randomUUID(), ...wishes }),
+    ),
+  )
+  const replies = await Promise.all(claims.map(claim => trial.store.claim('key', claim)))
+  return replies.filter(reply => reply.state === 'claimed').length
+}

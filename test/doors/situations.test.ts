@@ -1,0 +1,62 @@
+/**
+ * The same situations through every door, on every store: each answers as the guide says.
+ */
+import { readFileSync } from 'node:fs'
+import { expect } from 'chai'
+import { sideBySide } from '../conformance/side-by-side.js'
+import { INSTALLED_STORES } from '../support/stores.js'
+import { startDoors } from './doors-app.js'
+import { expectedAt, situationTable } from './expected.js'
+import { DOORS } from './operations.js'
+import { OUTAGES, playOutage } from './outages.js'
+import { play, SITUATIONS } from './situations.js'
+
+const GUIDE = new URL('../../docs/situations.md', import.meta.url)
+const AT_ONCE = 12
+
+for (const kind of INSTALLED_STORES) {
+  describe(`the same situations through every door, ${kind}`, function () {
+    this.timeout(60_000)
+    const told = new Map<string, string>()
+
+    before(async () => {
+      const site = await startDoors(kind)
+      try {
+        // One of them stops an application for good.
+        const last = SITUATIONS.filter(({ id }) => id === 'silence')
+        const first = SITUATIONS.filter(({ id }) => id !== 'silence')
+        for (const situations of [first, last]) {
+          const all = situations.flatMap(situation => DOORS.map(door => ({ situation, door })))
+          await sideBySide(all, AT_ONCE, async ({ situation, door }) => {
+            const words = await play(situation, site, door).catch(error => String(error))
+            told.set(`${situation.id} ${door}`, words)
+          })
+        }
+      } finally {
+        await site.close()
+      }
+    })
+
+    for (const { id, title } of SITUATIONS) {
+      it(title, () => {
+        const seen = DOORS.map(door => [door, told.get(`${id} ${door}`)])
+        expect(seen).to.deep.equal(DOORS.map(door => [door, expectedAt(id, door)]))
+      })
+    }
+
+    for (const outage of OUTAGES) {
+      it(`[FAIL-07] ${outage.title}`, async () => {
+        const seen = await playOutage(outage, kind)
+        expect(seen).to.deep.equal(
+          Object.fromEntries(DOORS.map(door => [door, expectedAt(outage.id, door)])),
+        )
+      })
+    }
+  })
+}
+
+describe('the guide to the situations', () => {
+  it('has the table that the tests hold', () => {
+    expect(readFileSync(GUIDE, 'utf8')).to.include(situationTable())
+  })
+})
