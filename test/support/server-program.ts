@@ -18,10 +18,15 @@ import { poe } from 'post-once-exactly/koa'
 import { memoryStore } from 'post-once-exactly/stores/memory'
 import { type PostgresTransaction, postgresStore } from 'post-once-exactly/stores/postgres'
 import { redisStore } from 'post-once-exactly/stores/redis'
-import { type SqliteTransaction, sqliteStore } from 'post-once-exactly/stores/sqlite'
+import {
+  type SqliteStore,
+  type SqliteTransaction,
+  sqliteStore,
+} from 'post-once-exactly/stores/sqlite'
 import type { Clock } from '../../lib/engine/ports.js'
 import type { Store } from '../../lib/engine/store.js'
 import { aroundStore } from './around-store.js'
+import { addDoors } from './door-routes.js'
 
 /** A store on a server, instead of a file. */
 export interface ServerStore {
@@ -73,15 +78,46 @@ async function openPlainStore(): Promise<Store<unknown>> {
   const { file, server } = options
   if (server?.kind === 'redis') {
     const client = new Redis(server.url)
+    redis = client
     client.on('error', () => {})
     await client.ping()
     return redisStore({ client, prefix: server.name })
   }
   if (server?.kind === 'postgres') {
-    const pool = new pg.Pool({ connectionString: server.url })
+    pool = new pg.Pool({ connectionString: server.url })
     return postgresStore({ pool, schema: server.name }) as Store<unknown>
   }
-  return (file === null ? memoryStore() : sqliteStore(file)) as Store<unknown>
+  if (file === null) return memoryStore() as Store<unknown>
+  sqlite = sqliteStore(file)
+  return sqlite as Store<unknown>
+}
+
+let redis: Redis | null = null
+let pool: pg.Pool | null = null
+let sqlite: SqliteStore | null = null
+const counts = new Map<string, number>()
+
+/** How many effects a name has had, wherever every process of this kind can see it. */
+async function countEffects(name: string, tx: unknown): Promise<number> {
+  const { server } = options
+  if (server?.kind === 'redis') return Number((await redis?.get(`effects:${name}`)) ?? 0)
+  if (server?.kind === 'postgres') {
+    const db = (tx ?? pool) as PostgresTransaction
+    const sql = `SELECT count(*) FROM ${server.name}.effect WHERE key = $1`
+    return Number((await db.query(sql, [name])).rows[0]?.count)
+  }
+  if (options.file === null) return counts.get(name) ?? 0
+  const sql = 'SELECT count(*) AS count FROM effect WHERE key = ?'
+  const row = tx
+    ? await (tx as SqliteTransaction).get(sql, name)
+    : sqlite?.database.prepare(sql).get(name)
+  return (row as { count: number }).count
+}
+
+async function takeDoorEffect(name: string, tx: unknown): Promise<void> {
+  counts.set(name, (counts.get(name) ?? 0) + 1)
+  if (options.server?.kind === 'redis') await redis?.incr(`effects:${name}`)
+  await takeEffect(name, tx)
 }
 
 async function takeEffect(key: string, tx: unknown): Promise<void> {
@@ -125,6 +161,7 @@ async function start(): Promise<void> {
     ctx.set('Location', `/orders/${encodeURIComponent(key)}`)
     ctx.body = { key, by: process.pid }
   })
+  addDoors(router, once, { transactional, take: takeDoorEffect, count: countEffects })
   app.use(router.routes())
   const server = createServer(app.callback())
   server.listen(0, '127.0.0.1', () => {
