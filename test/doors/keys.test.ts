@@ -76,7 +76,7 @@ for (const kind of EVERY_STORE) {
       expect((await sendKeyed(world, '/must', `"it's * ; -- \\" \\\\"`)).status).to.equal(201)
     })
 
-    it('[IK-2.7-1, IK-2.7-4, BIND-05] required and missing: 400 with the way to the rules', async () => {
+    it('[IK-2.7-1, IK-2.7-4, BIND-05] required and missing: 400, with the rules', async () => {
       await plain()
       for (const key of [null, '', '   ', '""']) {
         const refused = await sendKeyed(world, '/orders', key)
@@ -110,7 +110,7 @@ for (const kind of EVERY_STORE) {
       expect(world.effects).to.have.lengthOf(1)
     })
 
-    it('[RACE-05, IK-2.6-3, IK-2.7-3] ten more while it runs: 409, Retry-After, no 5xx', async () => {
+    it('[RACE-05, IK-2.6-3, IK-2.7-3] ten more while it runs: 409, and when to ask', async () => {
       const gate = latch()
       world = await startDoorWorld(kind, (router, once, act) => {
         router.post('/orders', once.idempotencyKey(keyOptions()), async (ctx, next) => {
@@ -149,7 +149,7 @@ for (const kind of EVERY_STORE) {
       expect(world.effects).to.have.lengthOf(1)
     })
 
-    it('[BIND-01, RACE-09, IK-5-3] one key at two targets: never the answer of the other', async () => {
+    it('[BIND-01, RACE-09, IK-5-3] one key at two targets: no answer of the other', async () => {
       world = await startDoorWorld(kind, (router, once, act) => {
         for (const name of ['payments', 'refunds']) {
           router.post(`/${name}`, once.idempotencyKey(keyOptions({ name })), async (ctx, next) => {

@@ -154,7 +154,7 @@ function requestOf(door: Door, path: string, name: string, user: string): Uint8A
   return requestBytes({ method, path, headers, body: '{"qty":1}' })
 }
 
-/** One was carried out; the others are told its answer, or that it runs, or that it is not theirs. */
+/** One was carried out; others are told its answer, or that it runs, or that it is not theirs. */
 function judge(door: Door, all: readonly Told[]): void {
   const told = `${door}: ${all.map(({ status, isRepeat }) => `${status}${isRepeat ? 'r' : ''}`)}`
   const first = all.filter(({ status, isRepeat }) => status === 201 && !isRepeat)

@@ -277,7 +277,8 @@ function tellOther(actions: Actions, ctx: Context, finding: OtherContent): void 
   const { voice } = actions
   const { recorded, state } = finding
   const isCancelled = recorded === CANCEL
-  if (state !== 'spent' && (isCancelled || ctx.method === 'DELETE')) {
+  const hasContent = ctx.method === 'PUT' || ctx.method === 'POST'
+  if (state !== 'spent' && (isCancelled || !hasContent)) {
     allow(ctx, 'busy')
     const busy: Refused =
       state === 'running'
