@@ -251,7 +251,7 @@ describe('profiles of the key door', () => {
       expect(make, String(words)).to.throw(words)
     }
     function replay(options: object) {
-      const name = JSON.stringify(Object.keys(options))
+      const name = JSON.stringify(Object.entries(options))
       return () => once.replay({ name, key: () => 'x', retentionMs: null, ...options } as never)
     }
     function duplicates(options: object) {

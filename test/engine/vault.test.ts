@@ -193,6 +193,16 @@ describe("the vault and a memory that is not the store's any more", () => {
       .and.not.equal(before)
   })
 
+  it('gives a second key in the same memory, always the same one', async () => {
+    const { vault, faulty } = setUp()
+    expect(vault.keyBeside('a:1', 'undo'), 'before the store has answered').to.equal(null)
+    await vault.prepare()
+    expect(vault.keyBeside('a:1', 'undo')).to.equal('a:1:undo0')
+    expect(await store.epoch())
+      .to.have.property('epochs')
+      .with.lengthOf(1)
+  })
+
   it('[STORE-01] names the bucket that a key belongs to', async () => {
     const { vault, faulty } = setUp()
     const epochs = ['e0', 'e1', 'e2', 'e3']
