@@ -50,9 +50,9 @@ export const KEY_REPLAY: readonly Check[] = [
   {
     id: 'IK-2.6-2/many',
     requirement: 'IK-2.6-2',
-    title: 'ten more repeats are told the same',
+    title: 'twenty-five repeats are told the same',
     why: 'A memory that holds for one repeat only does not hold.',
-    steps: [...SPENT, { send: { to: L }, times: 10, expect: replayOf('first') }],
+    steps: [...SPENT, { send: { to: L }, times: 25, expect: replayOf('first') }],
   },
   {
     id: 'IK-2.6-2/restart',
