@@ -132,8 +132,8 @@ class Run {
   async #rehearse(): Promise<Ending | null> {
     const counts = this.#subject.has('effects')
     try {
-      const before = counts ? await this.#subject.effects() : 0
       const { link } = await this.#subject.mint()
+      const before = counts ? await this.#subject.effects() : 0
       const sent = this.#subject.request({ to: { link: 'link' } }, link)
       const answer = await this.#subject.wire.exchange(sent)
       const isAnswered = answer.response !== null

@@ -3,7 +3,7 @@
  */
 import type { ConformanceReport } from 'post-once-exactly/conformance'
 
-/** The checks that neither passed nor were skipped, in order; those that did not fail with a word. */
+/** The checks that neither passed nor were skipped; those that did not fail with a word before. */
 export function unlike(report: ConformanceReport | undefined): string[] {
   const found = report?.results.filter(({ result }) => !['pass', 'skipped'].includes(result)) ?? []
   return found.map(({ id, result }) => (result === 'fail' ? id : `${result} ${id}`)).sort()
