@@ -200,7 +200,7 @@ const ROWS: readonly Row[] = [
     [
       'IK-2.1-2/bytes',
       'IK-2.1-2/list',
-      'IK-2.1-2/number',
+
       'IK-2.1-2/trailing',
       'IK-2.1-2/two-lines',
       'IK-2.1-2/unbalanced',
@@ -212,7 +212,15 @@ const ROWS: readonly Row[] = [
     ],
   ],
   ['unbalanced', 'closes quotes by itself', also(/^"[^"]+$/), ['IK-2.1-2/unbalanced']],
-  ['number', 'takes numbers for keys', also(/^\d+$/), ['IK-2.1-2/number']],
+  ['number', 'takes numbers for keys', also(/^\d+$/), ['warn IK-2.1-4/number']],
+  [
+    'number-anew',
+    'does a request with a number each time',
+    {
+      reads: lines => (/^\d+$/.test(lines[0] ?? '') ? `${Math.random()}` : RIGHT_KEYS.reads(lines)),
+    },
+    ['IK-2.1-2/number', 'warn IK-2.1-4/number'],
+  ],
   ['bytes', 'takes byte sequences for keys', also(/^:/), ['IK-2.1-2/bytes']],
   ['list', 'takes lists for keys', also(/^\(/), ['IK-2.1-2/list']],
   ['trailing', 'does not look at what follows', also(/" x$/), ['IK-2.1-2/trailing']],
