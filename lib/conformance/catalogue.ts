@@ -266,6 +266,8 @@ export interface MintStep {
   readonly user?: 'first' | 'second'
   readonly poe?: boolean
   readonly shortLived?: boolean
+  /** What is sent there is what is sent to an earlier link, by its name. */
+  readonly like?: string
 }
 
 /** Sends a request and judges the answer. */

@@ -137,8 +137,9 @@ class CheckRun {
     else await sleep(step.pause === 'moment' ? MOMENT_MS : this.#lifeMs())
   }
 
-  async #mint({ mint, ...spec }: MintStep): Promise<void> {
+  async #mint({ mint, like, ...spec }: MintStep): Promise<void> {
     const { link, answer } = await this.#subject.mint(spec)
+    if (like !== undefined) this.#subject.liken(link, this.#link(like))
     this.#links.set(mint, link)
     if (answer !== null) this.#answers.set(mint, answer)
   }

@@ -155,6 +155,11 @@ export class Subject {
     }
   }
 
+  /** From now on the contents of one link are those of another one. */
+  liken(link: Link, other: Link): void {
+    this.#numbers.set(nameOf(link), this.#numberOf(other))
+  }
+
   /** The target with the entity tag that it has now. */
   #tag(url: URL, answer: Exchange): Minted {
     const [tag] = answer.response === null ? [] : fieldValues(answer.response, 'ETag')
@@ -329,12 +334,11 @@ export class Subject {
     return [...byName.values()].flat()
   }
 
-  #numberOf({ url, mark }: Link): number {
-    const operation = `${url.href} ${mark}`
-    const known = this.#numbers.get(operation)
+  #numberOf(link: Link): number {
+    const known = this.#numbers.get(nameOf(link))
     if (known !== undefined) return known
     const count = this.#next()
-    this.#numbers.set(operation, count)
+    this.#numbers.set(nameOf(link), count)
     return count
   }
 
@@ -342,6 +346,10 @@ export class Subject {
     this.#count += 1
     return this.#count
   }
+}
+
+function nameOf({ url, mark }: Link): string {
+  return `${url.href} ${mark}`
 }
 
 function targetOf(link: URL, to: Target): string {

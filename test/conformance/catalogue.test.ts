@@ -19,6 +19,7 @@ import {
 const REFERENCES = [
   'link',
   'linked',
+  'like',
   'statusOf',
   'contentOf',
   'locationOf',

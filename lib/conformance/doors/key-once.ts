@@ -108,7 +108,7 @@ export const KEY_ONCE: readonly Check[] = [
     why: 'Whoever pays the same amount twice, with two keys, means to.',
     steps: [
       ...SPENT,
-      { mint: 'M' },
+      { mint: 'M', like: 'L' },
       { send: { to: { link: 'M' } }, expect: [SUCCESS] },
       { effects: { exactly: 2 } },
     ],

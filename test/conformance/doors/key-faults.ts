@@ -18,6 +18,18 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 /** Those who come meanwhile wait. */
 export const WAITS: Partial<KeyBehaviour> = { whenRunning: () => null }
 
+/** The key with which a content came first. */
+function firstKeys(): Pick<KeyBehaviour, 'scope'> {
+  const keys = new Map<string, string>()
+  return {
+    scope: (asked, key) => {
+      const first = keys.get(asked.text) ?? key
+      keys.set(asked.text, first)
+      return RIGHT_KEYS.scope(asked, first)
+    },
+  }
+}
+
 function plainText(status: number, fields: Readonly<Record<string, string>> = {}): Told {
   return { status, fields: { 'Content-Type': 'text/plain', ...fields }, text: 'No.' }
 }
@@ -85,6 +97,7 @@ const ROWS: readonly Row[] = [
     ['IK-1-1/race', 'IK-2.6-3/running', 'IK-2.7-2/running'],
   ],
   ['claims-early', 'keeps a key when the head has come', { claimsEarly: true }, ['IK-1-1/cut-off']],
+  ['by-content', 'takes what is alike for a repeat', firstKeys(), ['IK-2.6-1/two-keys']],
   [
     'forgets',
     'loses its keys in a restart',

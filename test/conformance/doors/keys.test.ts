@@ -13,7 +13,7 @@ const ADAPTER: Adapter = {
   fields: { 'X-User': 'ann' },
   credentials: ['X-User'],
   secondUser: { 'X-User': 'bob' },
-  valid: { json: { amount: 7 } },
+  valid: { json: { amount: 7, note: 'n{n}' } },
   invalid: { json: { amount: 0 } },
   effects: { url: '/ledger', pointer: '/payments' },
   provoke: {
