@@ -3,19 +3,19 @@
  *
  * @see draft-ietf-httpapi-idempotency-key-header-07 2.2, 2.6, 2.7
  */
-import type { Check, Step } from '../catalogue.js'
+import type { Check, RequestSpec, Step } from '../catalogue.js'
 import { L, MINT, NOT_2XX, SPENT, SUCCESS } from '../suites/fragments.js'
 import { DOCUMENTED, ONE_EFFECT, REFUSED, replayOf } from './fragments.js'
 
 const OTHER = { to: L, body: 'different' } as const
 
-/** The first request runs, and a second one comes. */
-function meanwhile(second: { readonly body?: 'different' }): readonly Step[] {
+/** The first request runs, and a second one comes: the same, or one that means something else. */
+function meanwhile(second: Pick<RequestSpec, 'body' | 'provoke'>): readonly Step[] {
   return [
     MINT,
     { send: { to: L, provoke: 'slow' }, as: 'first', inBackground: true },
     { pause: 'moment' },
-    { send: { to: L, provoke: 'slow', ...second }, as: 'second', inBackground: true },
+    { send: { to: L, ...second }, as: 'second', inBackground: true },
     { await: 'first', setup: [SUCCESS] },
   ]
 }
@@ -160,7 +160,7 @@ export const KEY_RUNNING: readonly Check[] = [
     why: 'There is no answer yet, and a second run would be a second effect.',
     needs: ['slow'],
     steps: [
-      ...meanwhile({}),
+      ...meanwhile({ provoke: 'slow' }),
       {
         await: 'second',
         expect: [{ anyOf: [[{ status: ['409'] }], [...replayOf('first'), { after: 'first' }]] }],
@@ -187,7 +187,7 @@ export const KEY_RUNNING: readonly Check[] = [
     why: 'Whoever reads it has to know that waiting helps.',
     needs: ['slow'],
     steps: [
-      ...meanwhile({}),
+      ...meanwhile({ provoke: 'slow' }),
       { await: 'second', only: [{ status: ['409'] }], expect: [DOCUMENTED] },
     ],
   },

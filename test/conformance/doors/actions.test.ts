@@ -70,7 +70,7 @@ async function judged(behaviour: Partial<ActionBehaviour>): Promise<ConformanceR
       url: `${server.origin}/actions`,
       door: 'action-id',
       adapter: ADAPTER,
-      rounds: 2,
+      rounds: 1,
       timeoutMs: 5_000,
       restart: server.restart,
     })

@@ -71,7 +71,7 @@ async function judged(behaviour: Partial<ConditionBehaviour>): Promise<Conforman
       url: `${server.origin}/stock/tea`,
       door: 'conditional',
       adapter: ADAPTER,
-      rounds: 2,
+      rounds: 1,
       timeoutMs: 5_000,
       restart: server.restart,
     })

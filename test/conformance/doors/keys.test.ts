@@ -92,7 +92,7 @@ async function judged(
       url: `${server.origin}/payments`,
       door: 'idempotency-key',
       adapter,
-      rounds: 2,
+      rounds: 1,
       timeoutMs: 5_000,
       restart: server.restart,
     })
