@@ -30,5 +30,6 @@ export function replayOf(name: string): readonly Expectation[] {
     { statusOf: name },
     { contentOf: name },
     { when: [{ has: 'Location' }], of: name, demand: [{ locationOf: name }] },
+    { when: [{ lacks: 'Location' }], of: name, demand: [{ lacks: 'Location' }] },
   ]
 }
