@@ -2,11 +2,18 @@
 
 /** The text. */
 export const CHECK_HELP = `\
-Usage: poe check <page URL> [options]
+Usage: poe check <URL> [options]
 
 Judges a running server from outside: whether each of its links takes effect once, and what it
 answers then. The URL is the page that hands out links, or the endpoint that makes them. The server
-should be one that nobody needs: several hundred POSTs are sent to it.
+should be one that nobody needs: several hundred POSTs are sent to it. With --door it is judged by
+a sibling of POE.
+
+By which scheme:
+  --door <name>             poe; idempotency-key: the URL is the target of requests with a key;
+                            action-id: an empty POST to the URL makes a resource for one PUT;
+                            conditional: the URL has an ETag, and takes POST with If-Match.
+                            Default: poe
 
 What the suite is told (each thing more lets it ask more; an adapter file can hold all of it):
   --adapter <file>          a JSON file; docs/conformance.md has its members

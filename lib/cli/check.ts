@@ -4,8 +4,11 @@
  * @see docs/conformance.md
  */
 import {
-  CHECKS,
   type ConformanceOptions,
+  DOOR_CHECKS,
+  DOOR_REQUIREMENTS,
+  DOORS,
+  type Door,
   type Profile,
   printableReport,
   REQUIREMENTS,
@@ -28,6 +31,7 @@ import { type Command, Misuse, type Terminal } from './command.js'
 
 const FLAGS = {
   ...CHECK_FLAGS,
+  door: { type: 'string' },
   adapter: { type: 'string' },
   header: { type: 'string', multiple: true, short: 'H' },
   valid: { type: 'string' },
@@ -44,6 +48,14 @@ const FLAGS = {
 
 type Values = FlagValues<typeof FLAGS>
 
+/** What the URL is of. */
+const WHERE: Readonly<Record<Door, string>> = {
+  poe: 'the page that hands out links',
+  'idempotency-key': 'the target that takes keys',
+  'action-id': 'what makes action resources',
+  conditional: 'the target that has an ETag',
+}
+
 /** The command. */
 export const CHECK: Command = {
   name: 'check',
@@ -54,17 +66,20 @@ export const CHECK: Command = {
 
 async function checkCommand(args: string[], terminal: Terminal): Promise<number> {
   const { values, url } = readArguments(args, FLAGS)
+  const door = readDoor(values.door)
   if (values.list === true) {
-    terminal.out(values.report === 'json' ? JSON.stringify(CHECKS, null, 2) : listOfChecks())
+    const checks = DOOR_CHECKS[door]
+    terminal.out(values.report === 'json' ? JSON.stringify(checks, null, 2) : listOfChecks(door))
     return 0
   }
-  if (url === undefined) throw new Misuse('Give the URL of the page that hands out links.')
+  if (url === undefined) throw new Misuse(`Give the URL of ${WHERE[door]}.`)
   const destination = await readDestination(values, terminal)
   const options = await readOptions(values, readUrl(url, 'The page'), terminal)
   const signal = terminal.interruption()
   const report = await runSuite(terminal, line =>
     runConformance({
       ...options,
+      door,
       signal,
       onStart: (id, index, total) => line(`${index + 1} of ${total}: ${id}`),
     }),
@@ -98,14 +113,21 @@ async function readOptions(
   }
 }
 
+function readDoor(text: string = 'poe'): Door {
+  const door = DOORS.find(one => one === text)
+  if (door === undefined) throw new Misuse(`--door takes ${DOORS.join(', ')}.`)
+  return door
+}
+
 function readProfile(text: string): Profile {
   if (text === 'core' || text === 'full' || text === 'safe') return text
   throw new Misuse('--profile takes core, full or safe.')
 }
 
-function listOfChecks(): string {
-  const rows = CHECKS.map(({ id, requirement, title }) => {
-    const { level, section, profile } = REQUIREMENTS.get(requirement) ?? {}
+function listOfChecks(door: Door): string {
+  const rows = DOOR_CHECKS[door].map(({ id, requirement, title }) => {
+    const rule = REQUIREMENTS.get(requirement) ?? DOOR_REQUIREMENTS.get(requirement)
+    const { level, section, profile } = rule ?? {}
     return [id, profile ?? '', level ?? '', section ?? '', title]
   })
   return inColumns(rows)

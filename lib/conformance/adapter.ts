@@ -33,6 +33,20 @@ export interface Provoked {
   readonly content?: Content
 }
 
+/** What is peculiar to a server that is judged by a sibling scheme of POE. */
+export interface DoorSettings {
+  /** The field that carries the key. Default: Idempotency-Key. */
+  readonly field?: string
+  /** Whether the key is written as a Structured Field String. Default: true. */
+  readonly quoted?: boolean
+  /** Where the operation is sent, absolute or relative to the URL. Default: the URL. */
+  readonly target?: string
+  /** How it is sent. Default: POST, and PUT to action resources. */
+  readonly method?: 'POST' | 'PUT' | 'PATCH'
+  /** Whether nobody may do without a key or a condition. Default: not known. */
+  readonly required?: boolean
+}
+
 /** What has to be known of a server. All of it can be left out. */
 export interface Adapter {
   /** Where the link is. Default: POE-Links, else the JSON member `link`, else a form's action. */
@@ -68,6 +82,8 @@ export interface Adapter {
     /** The handler reports a failure. */
     readonly failure?: Provoked
   }
+  /** For the doors besides POE. */
+  readonly door?: DoorSettings
   /** How to get links with a short life. */
   readonly shortLived?: PageRequest & {
     /** Absolute, or relative to the page. Default: the page. */
@@ -132,6 +148,7 @@ const ADAPTER: Shape = {
   invalid: content,
   effects: shaped({ url: text, pointer }, ['url', 'pointer']),
   provoke: shaped({ slow: PROVOKED, slowFailure: PROVOKED, failure: PROVOKED }),
+  door: shaped({ field: fieldName, quoted: flag, target: text, method: use, required: flag }),
   shortLived: shaped({ ...PAGE_REQUEST, url: text, lifeMs: shortLife }, ['lifeMs']),
 }
 
@@ -173,6 +190,23 @@ function pointer(value: unknown, at: string): void {
 
 function method(value: unknown, at: string): void {
   if (value !== 'GET' && value !== 'POST') throw new AdapterError(`${at} must be GET or POST.`)
+}
+
+function use(value: unknown, at: string): void {
+  if (!['POST', 'PUT', 'PATCH'].includes(String(value))) {
+    throw new AdapterError(`${at} must be POST, PUT or PATCH.`)
+  }
+}
+
+function flag(value: unknown, at: string): void {
+  if (typeof value !== 'boolean') throw new AdapterError(`${at} must be true or false.`)
+}
+
+function fieldName(value: unknown, at: string): void {
+  text(value, at)
+  if (!FIELD_NAME.test(value) || OURS.test(value)) {
+    throw new AdapterError(`${at} must be the name of a field that the suite may send.`)
+  }
 }
 
 function fields(value: unknown, at: string): void {

@@ -7,6 +7,9 @@
  * @see spec-notes/requirements.md, spec-notes/decisions/0009-how-a-server-is-judged.md
  */
 
+/** The schemes that a server can be judged by: POE, and its siblings. */
+export type Door = 'poe' | 'idempotency-key' | 'action-id' | 'conditional'
+
 /** What a whole run covers; each includes the one before. */
 export type Profile = 'core' | 'full' | 'safe'
 
@@ -63,6 +66,12 @@ export type Need =
   | 'page'
   /** HTTP/1.1, because of what HTTP/2 cannot say. */
   | 'http1'
+  /** Another valid content that means something else, and not only other bytes. */
+  | 'different'
+  /** Keys that are Structured Field Strings. */
+  | 'quoted'
+  /** A key or a condition is demanded of everybody; the adapter says so. */
+  | 'required'
 
 /** One thing to find out about a server. */
 export interface Check {
@@ -81,6 +90,8 @@ export type BodyKind =
   | 'valid'
   /** Valid, with other bytes. */
   | 'otherValid'
+  /** Valid, and something else is meant by it. */
+  | 'different'
   /** Valid, in another media type. */
   | 'otherType'
   | 'invalid'
@@ -99,11 +110,60 @@ export type Provocation = 'slow' | 'slowFailure' | 'failure'
  * Another way to write a link's URI: `encoded` (a letter of its last segment percent-encoded),
  * `query` (one more parameter), `slash` (a slash behind it), `slashes` (a doubled slash in front),
  * `dots` (a dot segment), `absolute` (the absolute form of the target), `malformed` (a percent sign
- * that begins nothing).
+ * that begins nothing), `empty` (its last segment is empty).
  */
-export type Spelling = 'encoded' | 'query' | 'slash' | 'slashes' | 'dots' | 'absolute' | 'malformed'
+export type Spelling =
+  | 'encoded'
+  | 'query'
+  | 'slash'
+  | 'slashes'
+  | 'dots'
+  | 'absolute'
+  | 'malformed'
+  | 'empty'
 
-/** Where a request goes: a link by its name in the check, something made of one, or the page. */
+/**
+ * How an idempotency key is written: `own` (as this server takes it, the default), `bare` (without
+ * quotes), `parameters` (`"k";p=1`), `none` (no field), or in a way that is no String:
+ * `unbalanced` (`"k`), `number`, `bytes` (`:aw==:`), `list` (`("k")`), `two-lines`, `trailing`
+ * (`"k" x`), `empty` (`""`), `blank` (nothing), `long` (ten kilobytes).
+ */
+export type KeyForm =
+  | 'own'
+  | 'bare'
+  | 'parameters'
+  | 'none'
+  | 'unbalanced'
+  | 'number'
+  | 'bytes'
+  | 'list'
+  | 'two-lines'
+  | 'trailing'
+  | 'empty'
+  | 'blank'
+  | 'long'
+
+/**
+ * Which condition a request has: `current` (If-Match with the tag that was fetched, the default),
+ * `any` (`If-Match: *`), `listed` (the tag behind another one), `weak` (the tag as a weak one),
+ * `unquoted`, `stranger` (a tag that was never issued), `absent` (`If-None-Match: *`), `unlike`
+ * (If-None-Match with the tag), `none`.
+ */
+export type ConditionForm =
+  | 'current'
+  | 'any'
+  | 'listed'
+  | 'weak'
+  | 'unquoted'
+  | 'stranger'
+  | 'absent'
+  | 'unlike'
+  | 'none'
+
+/**
+ * Where a request goes: a link by its name in the check, something made of one, the page, or where
+ * an earlier answer, by its name, links to with a relation.
+ */
 export type Target =
   | {
       readonly link: string
@@ -112,10 +172,11 @@ export type Target =
       readonly forged?: 'changed' | 'invented'
     }
   | { readonly page: true }
+  | { readonly linked: string; readonly rel: string }
 
 /** A request. */
 export interface RequestSpec {
-  /** Default `POST` to a link and `GET` to the page. */
+  /** Default: to the page `GET`; to a link `POST`, or what the door has in its place. */
   readonly method?: string
   readonly to: Target
   /** Default `valid` for a POST, PUT or PATCH, else `none`. */
@@ -126,6 +187,10 @@ export interface RequestSpec {
   readonly user?: 'first' | 'second' | 'nobody'
   /** Whether `POE: 1` goes along. Default true. */
   readonly poe?: boolean
+  /** Of requests with a key. */
+  readonly key?: KeyForm
+  /** Of conditional requests. */
+  readonly condition?: ConditionForm
   readonly provoke?: Provocation
   /** The content arrives in pieces, with pauses between them; half a second in all. */
   readonly slowly?: true
@@ -172,6 +237,8 @@ export type Expectation =
   | { readonly linksInContent: true }
   /** A link to the result names its context. */
   | { readonly resultLink: true }
+  /** A link with this relation goes along. */
+  | { readonly linksTo: string }
   /** No interim answer came before it. */
   | { readonly noInterim: true }
   /** It was answered after another request, by its name, was. */
@@ -193,12 +260,14 @@ interface Named {
   readonly as?: string
 }
 
-/** Fetches a link. */
+/** Fetches a link; or makes a key, or fetches an entity tag, where the door works with those. */
 export interface MintStep {
   readonly mint: string
   readonly user?: 'first' | 'second'
   readonly poe?: boolean
   readonly shortLived?: boolean
+  /** What is sent there is what is sent to an earlier link, by its name. */
+  readonly like?: string
 }
 
 /** Sends a request and judges the answer. */
@@ -230,8 +299,10 @@ export interface RaceStep {
   readonly race: Omit<RequestSpec, 'to'>
   /** Links in each round that the copies share; they get `link` as their name. */
   readonly copies: number
-  /** How many answers of one round may be 2xx, or a redirect that is success. */
-  readonly mostSuccesses: number
+  /** How many answers of one round may be 2xx, or a redirect that is success. Default: all. */
+  readonly mostSuccesses?: number
+  /** What each further 2xx of a round has to be; the first one is called `accepted`. */
+  readonly same?: readonly Expectation[]
   /** What every other answer of a round has to be. */
   readonly others: readonly Expectation[]
 }

@@ -11,6 +11,8 @@ export interface TypedBytes {
 }
 
 const FORM = 'application/x-www-form-urlencoded'
+/** Numbers of contents that differ from those of any link. */
+const OTHER_COUNTS = 500_000
 const HUGE_BYTES = 4 * 1024 * 1024
 /** `valid` where the adapter has none: a server that takes anything takes this. */
 const ANYTHING: Content = { json: { check: '{n}' } }
@@ -33,6 +35,10 @@ export function contentOf(adapter: Adapter, kind: BodyKind, count: number): Type
     case 'otherValid':
       return adapter.otherValid === undefined
         ? otherBytes(valid, count)
+        : typed(adapter.otherValid, count)
+    case 'different':
+      return adapter.otherValid === undefined
+        ? differentFrom(valid, count)
         : typed(adapter.otherValid, count)
     case 'otherType': {
       const other = adapter.otherType ?? converted(valid)
@@ -74,6 +80,29 @@ function otherBytes(content: Content, count: number): TypedBytes {
   }
   if ('form' in content) return typed({ form: { ...content.form, check: 'other' } }, count)
   return typed({ type: content.type, text: `${content.text}\n` }, count)
+}
+
+/** Means something else: another number in place of `{n}`, else of the first value that has one. */
+function differentFrom(content: Content, count: number): TypedBytes | null {
+  const { type, text } = written(content)
+  if (text.includes('{n}')) return typed({ type, text }, count + OTHER_COUNTS)
+  if ('text' in content) return null
+  const value = 'json' in content ? content.json : content.form
+  const other = withOther(value, content)
+  return other === null ? null : typed(other, count)
+}
+
+function withOther(value: unknown, content: Content): Content | null {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return null
+  const members = Object.entries(value)
+  const isNumber = (one: unknown) => typeof one === 'number' || /^\d+$/.test(String(one))
+  const found =
+    members.find(([, one]) => isNumber(one)) ?? members.find(([, one]) => typeof one === 'string')
+  if (found === undefined) return null
+  const [name, old] = found
+  const raised = typeof old === 'number' ? old + 1 : String(Number(old) + 1)
+  const all = { ...value, [name]: isNumber(old) ? raised : `${old} 2` }
+  return 'form' in content ? { form: all as Readonly<Record<string, string>> } : { json: all }
 }
 
 function converted(content: Content): Content | null {

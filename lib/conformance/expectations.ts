@@ -7,7 +7,7 @@ import { fieldValues, type RawResponse } from '../testing/raw-response.js'
 import type { Expectation } from './catalogue.js'
 import { mediaTypeOf } from './find-links.js'
 import { judgeCacheable, judgeNotShared, judgeNotStored } from './judge-caching.js'
-import { judgeContentLinks, judgePoeLinks, judgeResultLink } from './judge-links.js'
+import { judgeContentLinks, judgeLinkTo, judgePoeLinks, judgeResultLink } from './judge-links.js'
 import { resolved, tokens, told, type Unmet, unmet } from './unmet.js'
 import type { Exchange } from './wire.js'
 
@@ -78,6 +78,7 @@ function judge(expectation: Expectation, answered: Answered): Unmet | null {
   if ('poeLinks' in expectation) return judgePoeLinks(expectation.poeLinks, exchange, response)
   if ('linksInContent' in expectation) return judgeContentLinks(exchange, response)
   if ('resultLink' in expectation) return judgeResultLink(exchange, response)
+  if ('linksTo' in expectation) return judgeLinkTo(expectation.linksTo, exchange, response)
   if ('statusOf' in expectation) {
     const { status } = answerOf(expectation.statusOf, surroundings)
     return judgeStatus([String(status)], response)
@@ -105,6 +106,7 @@ type Alone = Exclude<
   | { readonly poeLinks: unknown }
   | { readonly linksInContent: unknown }
   | { readonly resultLink: unknown }
+  | { readonly linksTo: unknown }
   | { readonly statusOf: unknown }
   | { readonly contentOf: unknown }
   | { readonly locationOf: unknown }

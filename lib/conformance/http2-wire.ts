@@ -149,15 +149,18 @@ function contentOf({ body }: Sent): Buffer {
   return body ?? Buffer.alloc(0)
 }
 
-function headersOf({ method, url, target, fields, body }: Sent): Record<string, string> {
-  const headers: Record<string, string> = {
+function headersOf({ method, url, target, fields, body }: Sent): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = {
     ':method': method,
     ':path': target,
     ':scheme': url.protocol.slice(0, -1),
     ':authority': url.host,
   }
   for (const [name, value] of fields) {
-    if (!CONNECTION_FIELDS.has(name.toLowerCase())) headers[name.toLowerCase()] = value
+    const lower = name.toLowerCase()
+    if (CONNECTION_FIELDS.has(lower)) continue
+    const known = headers[lower]
+    headers[lower] = known === undefined ? value : [known, value].flat()
   }
   if (body !== null) headers['content-length'] = String(body.length)
   return headers

@@ -8,6 +8,7 @@ export {
   AdapterError,
   type Content,
   checkAdapter,
+  type DoorSettings,
   type LinkPlace,
   type PageRequest,
   type Provoked,
@@ -23,6 +24,8 @@ export type { ClientCommand, ClientFunction, ClientTask } from './clients/client
 export { CLIENT_REQUIREMENTS } from './clients/requirements.js'
 export type * from './clients/scenario.js'
 export { SCENARIOS } from './clients/scenarios.js'
+export { DOOR_CHECKS, DOOR_REQUIREMENTS } from './doors/index.js'
+export { DOORS } from './doors/ways.js'
 export type { ConformanceOptions } from './options.js'
 export type {
   CheckResult,

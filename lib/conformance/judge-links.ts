@@ -7,7 +7,7 @@ import LinkHeader from 'http-link-header'
 import { fieldValues, type RawResponse } from '../testing/raw-response.js'
 import type { Expectation } from './catalogue.js'
 import { announced, referencesIn } from './find-links.js'
-import { resolved, type Unmet, unmet } from './unmet.js'
+import { resolved, told, type Unmet, unmet } from './unmet.js'
 import type { Exchange } from './wire.js'
 
 /** Whether `POE-Links` keeps a rule of its grammar. */
@@ -69,6 +69,20 @@ export function judgeResultLink({ sent }: Exchange, response: RawResponse): Unme
   return stray === undefined
     ? null
     : unmet(`an anchor that is ${sent.target}`, stray.anchor ?? 'no anchor')
+}
+
+/** Whether a link with a relation goes along. */
+export function judgeLinkTo(rel: string, { sent }: Exchange, response: RawResponse): Unmet | null {
+  const there = linkedFrom(response, rel, sent.url)
+  return there === null ? unmet(`a link with rel=${rel}`, told(response, 'Link')) : null
+}
+
+/** Where the first link with a relation leads; `null` where there is none. */
+export function linkedFrom(response: RawResponse, rel: string, base: URL): URL | null {
+  const links = readLink(fieldValues(response, 'Link').join(', ')) ?? []
+  const found = links.find(link => link.rel.toLowerCase().split(/\s+/).includes(rel))
+  if (found === undefined || !URL.canParse(found.uri, base)) return null
+  return new URL(found.uri, base)
 }
 
 function readLink(value: string) {

@@ -3,13 +3,24 @@
  */
 import type { ConnectionOptions } from 'node:tls'
 import { type Adapter, checkAdapter } from './adapter.js'
-import type { Profile } from './catalogue.js'
+import type { Door, Profile } from './catalogue.js'
+import { DOORS } from './doors/ways.js'
 import type { ServerCheckResult } from './report.js'
 
 /** What {@link runConformance} is told. */
 export interface ConformanceOptions {
-  /** The page that hands out links, or the endpoint that makes them: an absolute http(s) URL. */
+  /**
+   * The page that hands out links, or the endpoint that makes them: an absolute http(s) URL. For
+   * `idempotency-key` and `conditional` the target itself, for `action-id` what makes action
+   * resources.
+   */
   readonly url: string | URL
+  /**
+   * By which scheme the server is judged.
+   *
+   * @defaultValue `poe`
+   */
+  readonly door?: Door
   /** What else has to be known of the server. */
   readonly adapter?: Adapter
   /**
@@ -68,6 +79,7 @@ export interface ConformanceOptions {
 /** The options with their defaults. */
 export interface ResolvedOptions {
   readonly page: URL
+  readonly door: Door
   readonly adapter: Adapter
   readonly profile: Profile
   readonly only: readonly string[] | null
@@ -86,6 +98,7 @@ export interface ResolvedOptions {
 
 const KNOWN: ReadonlySet<string> = new Set<keyof ConformanceOptions>([
   'url',
+  'door',
   'adapter',
   'profile',
   'only',
@@ -116,13 +129,14 @@ export function resolveOptions(options: ConformanceOptions): ResolvedOptions {
   for (const name of Object.keys(options)) {
     if (!KNOWN.has(name)) throw new TypeError(`There is no option ${name}.`)
   }
-  const { adapter = {}, profile = 'safe', only, skip = {}, restart } = options
+  const { adapter = {}, profile = 'safe', door = 'poe', only, skip = {}, restart } = options
   checkAdapter(adapter)
   if (!['core', 'full', 'safe'].includes(profile)) {
     throw new TypeError('profile must be core, full or safe.')
   }
+  if (!DOORS.includes(door)) throw new TypeError(`door must be one of ${DOORS.join(', ')}.`)
   const page = pageUrl(options.url)
-  for (const url of [adapter.effects?.url, adapter.shortLived?.url]) {
+  for (const url of [adapter.effects?.url, adapter.shortLived?.url, adapter.door?.target]) {
     if (url !== undefined && !URL.canParse(url, page)) {
       throw new TypeError(`The adapter: ${url} is no URL, and none relative to the page.`)
     }
@@ -130,6 +144,7 @@ export function resolveOptions(options: ConformanceOptions): ResolvedOptions {
   const nothing = () => {}
   return {
     page,
+    door,
     adapter,
     profile,
     only: only ?? null,

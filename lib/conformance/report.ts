@@ -1,7 +1,7 @@
 /**
  * What a run found, as data: the same for servers and for clients, for every reporter.
  */
-import type { Level, Profile } from './catalogue.js'
+import type { Door, Level, Profile } from './catalogue.js'
 
 /**
  * How a check ended. `warn`: not met, where the text leaves it open. `setup-failed`: what comes
@@ -55,6 +55,8 @@ export interface Grade {
 export interface ConformanceReport {
   /** The page or endpoint that was given. */
   readonly target: string
+  /** By which scheme it was judged. */
+  readonly door: Door
   /** The version of this suite. */
   readonly version: string
   readonly profile: Profile

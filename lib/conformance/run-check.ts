@@ -14,8 +14,10 @@ import type {
   SendStep,
   Step,
 } from './catalogue.js'
+import type { Link } from './doors/ways.js'
 import { firstUnmet, namesStatus } from './expectations.js'
 import { entropyBits } from './guessing.js'
+import { linkedFrom } from './judge-links.js'
 import type { ResultKind } from './report.js'
 import { CannotTell, HarnessFailed, type Subject, type User } from './subject.js'
 import type { Unmet } from './unmet.js'
@@ -103,7 +105,7 @@ class CheckRun {
   readonly #subject: Subject
   readonly #settings: RunSettings
   readonly #answers = new Map<string, Exchange>()
-  readonly #links = new Map<string, URL>()
+  readonly #links = new Map<string, Link>()
   readonly #background = new Map<string, Promise<Exchange>>()
   /** How many effects there were when it began; `null` where nobody asks. */
   #effectsBefore: number | null = null
@@ -135,10 +137,11 @@ class CheckRun {
     else await sleep(step.pause === 'moment' ? MOMENT_MS : this.#lifeMs())
   }
 
-  async #mint({ mint, ...spec }: MintStep): Promise<void> {
+  async #mint({ mint, like, ...spec }: MintStep): Promise<void> {
     const { link, answer } = await this.#subject.mint(spec)
+    if (like !== undefined) this.#subject.liken(link, this.#link(like))
     this.#links.set(mint, link)
-    this.#answers.set(mint, answer)
+    if (answer !== null) this.#answers.set(mint, answer)
   }
 
   async #send(step: SendStep): Promise<void> {
@@ -160,6 +163,7 @@ class CheckRun {
     const earlier = revalidates === undefined ? undefined : this.#answers.get(revalidates)
     if (earlier !== undefined) return await this.#subject.revalidate(earlier)
     if ('page' in to) return await this.#subject.ask(send)
+    if ('linked' in to) return await this.#subject.follow(this.#linkedFrom(to.linked, to.rel))
     return await this.#subject.wire.exchange(this.#subject.request(send, this.#link(to.link)))
   }
 
@@ -171,7 +175,13 @@ class CheckRun {
     this.#judge(step, exchange, 'first')
   }
 
-  async #race({ race, copies, mostSuccesses, others }: RaceStep): Promise<void> {
+  async #race({
+    race,
+    copies,
+    mostSuccesses = copies,
+    others,
+    same = [],
+  }: RaceStep): Promise<void> {
     const { rounds } = this.#settings
     let successes = 0
     for (let round = 1; round <= rounds; round += 1) {
@@ -182,11 +192,13 @@ class CheckRun {
       const all = await this.#subject.wire.together(requests)
       const accepted = all.filter(({ response }) => isIn(response?.status, 200, 299))
       const isDone = all.some(({ response }) => isSuccess(response?.status))
-      const [, second] = accepted
+      const [first, second] = accepted
       if (accepted.length > mostSuccesses && second !== undefined) {
         const seen = `${accepted.length} of ${copies} in round ${round}`
         throw new NotMet({ expected: `at most ${mostSuccesses} answered 2xx`, seen }, second)
       }
+      if (first !== undefined) this.#answers.set('accepted', first)
+      for (const one of accepted) this.#demand(same, one)
       for (const one of all) {
         if (one.response !== null && !accepted.includes(one)) this.#demand(others, one)
       }
@@ -197,7 +209,7 @@ class CheckRun {
   }
 
   async #leave({ leave, before }: LeaveStep): Promise<void> {
-    if ('page' in leave.to) throw new TypeError('Only links are left')
+    if (!('link' in leave.to)) throw new TypeError('Only links are left')
     const sent = this.#subject.request(leave, this.#link(leave.to.link))
     const exchange = await this.#subject.wire.leave(sent, before)
     if (exchange.ended === 'refused') throw new CannotTell(`${describe(exchange)}.`, exchange)
@@ -230,7 +242,7 @@ class CheckRun {
     const found: string[] = []
     for (let index = 0; index < links; index += 1) {
       const user = byTwo && index % 2 === 1 ? 'second' : 'first'
-      found.push((await this.#subject.mint({ user })).link.href)
+      found.push((await this.#subject.mint({ user })).link.url.href)
     }
     const different = new Set(found).size
     if (different < links) {
@@ -284,7 +296,17 @@ class CheckRun {
     return { answers: this.#answers }
   }
 
-  #link(name: string): URL {
+  /** Where an answer links to, as far as that is on the judged server. */
+  #linkedFrom(name: string, rel: string): URL {
+    const answer = this.#answers.get(name)
+    const response = answer?.response ?? null
+    if (answer === undefined || response === null) throw new TypeError(`No answer ${name}`)
+    const url = linkedFrom(response, rel, answer.sent.url)
+    if (url?.origin === answer.sent.url.origin) return url
+    throw new NotAsked(`it does not arise: ${describe(answer)} without a link of ours, rel=${rel}`)
+  }
+
+  #link(name: string): Link {
     const link = this.#links.get(name)
     if (link === undefined) throw new TypeError(`No link is called ${name}`)
     return link

@@ -4,6 +4,7 @@
  * @see spec-notes/decisions/0009-how-a-server-is-judged.md
  */
 import type { Check, Profile, Requirement } from './catalogue.js'
+import { catalogueOf, DOOR_REQUIREMENTS } from './doors/index.js'
 import { firstUnmet } from './expectations.js'
 import { Http2Wire } from './http2-wire.js'
 import { type ConformanceOptions, type ResolvedOptions, resolveOptions } from './options.js'
@@ -19,7 +20,6 @@ import { REQUIREMENTS } from './requirements.js'
 import { type Ending, runCheck } from './run-check.js'
 import { CannotTell, Subject } from './subject.js'
 import { SUCCESS } from './suites/fragments.js'
-import { CHECKS } from './suites/index.js'
 import { packageVersion } from './version.js'
 import { Http1Wire } from './wire.js'
 import { describe, transcript } from './words.js'
@@ -43,11 +43,12 @@ export async function runConformance(options: ConformanceOptions): Promise<Confo
   const startedAt = new Date().toISOString()
   const startMs = performance.now()
   const results = await new Run(resolved).results()
-  const { strict, profile, page, rounds } = resolved
+  const { strict, profile, door, page, rounds } = resolved
   const grades = gradesOf(results, profile, strict)
   const verdict = grades[profile]?.verdict ?? 'undetermined'
   return {
     target: page.href,
+    door,
     version: packageVersion(),
     profile,
     startedAt,
@@ -63,18 +64,19 @@ export async function runConformance(options: ConformanceOptions): Promise<Confo
 /**
  * The checks that a run would have.
  *
- * @param options - `profile` and `only` count
+ * @param options - `door`, `profile` and `only` count
  * @throws TypeError where `only` names nothing
  */
 export function selectChecks(
-  options: Pick<ResolvedOptions, 'profile' | 'only'>,
+  options: Pick<ResolvedOptions, 'door' | 'profile' | 'only'>,
 ): readonly (readonly [Check, Requirement])[] {
-  const { profile, only } = options
+  const { door, profile, only } = options
+  const checks = catalogueOf(door)
   const profiles = new Set(profilesOf(profile))
   for (const id of only ?? []) {
-    if (!CHECKS.some(check => isNamed(check, id))) throw unknownId(id)
+    if (!checks.some(check => isNamed(check, id))) throw unknownId(id)
   }
-  return CHECKS.flatMap(check => {
+  return checks.flatMap(check => {
     const requirement = requirementOf(check)
     const isWanted = only?.some(id => isNamed(check, id)) ?? profiles.has(requirement.profile)
     return isWanted ? [[check, requirement] as const] : []
@@ -83,7 +85,8 @@ export function selectChecks(
 
 /** The requirement of a check. */
 export function requirementOf(check: Check): Requirement {
-  const requirement = REQUIREMENTS.get(check.requirement)
+  const id = check.requirement
+  const requirement = REQUIREMENTS.get(id) ?? DOOR_REQUIREMENTS.get(id)
   if (requirement === undefined) throw new TypeError(`${check.id} has no requirement`)
   return requirement
 }
@@ -98,13 +101,14 @@ class Run {
   #silent = 0
 
   constructor(options: ResolvedOptions) {
-    const { page, adapter, timeoutMs, tls, http2, restart, skip } = options
+    const { page, door, adapter, timeoutMs, tls, http2, restart, skip } = options
+    const checks = catalogueOf(door)
     for (const id of skip.keys()) {
-      if (!CHECKS.some(check => isNamed(check, id))) throw unknownId(id)
+      if (!checks.some(check => isNamed(check, id))) throw unknownId(id)
     }
     this.#options = options
     const wire = new (http2 ? Http2Wire : Http1Wire)({ timeoutMs, tls })
-    this.#subject = new Subject(page, adapter, wire, restart)
+    this.#subject = new Subject(page, adapter, wire, restart, door)
     this.#untilMs = performance.now() + options.totalMs
   }
 
@@ -128,14 +132,17 @@ class Run {
   async #rehearse(): Promise<Ending | null> {
     const counts = this.#subject.has('effects')
     try {
-      const before = counts ? await this.#subject.effects() : 0
       const { link } = await this.#subject.mint()
+      const before = counts ? await this.#subject.effects() : 0
       const sent = this.#subject.request({ to: { link: 'link' } }, link)
       const answer = await this.#subject.wire.exchange(sent)
       const isAnswered = answer.response !== null
       if (!isAnswered || firstUnmet([SUCCESS], answer, { answers: new Map() }) !== null) {
         const advice = isAnswered ? ': give a content that it accepts as "valid"' : ''
-        throw new CannotTell(`A plain POST did not work (${describe(answer)})${advice}.`, answer)
+        throw new CannotTell(
+          `A plain ${sent.method} did not work (${describe(answer)})${advice}.`,
+          answer,
+        )
       }
       if (counts) await this.#confirmCount(before)
       return null
@@ -152,7 +159,7 @@ class Run {
     const after = await this.#subject.effects()
     if (after === before + 1) return
     const words = 'the count of effects should have grown by one'
-    throw new CannotTell(`After one POST ${words}: it was ${before} and is ${after}.`)
+    throw new CannotTell(`After one request ${words}: it was ${before} and is ${after}.`)
   }
 
   async #run(check: Check, requirement: Requirement): Promise<Ending> {

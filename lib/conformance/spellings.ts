@@ -28,6 +28,8 @@ export function spelt(link: URL, spelling: Spelling): string {
       return link.href
     case 'malformed':
       return `${path}%zz${search}`
+    case 'empty':
+      return `${path.slice(0, lastAt)}${search}`
   }
 }
 

@@ -1,12 +1,15 @@
 /**
- * The judged server, as the adapter describes it: how to ask it for links, how to send to them, and
- * how to count what happened.
+ * The judged server, as the adapter describes it: how to ask it for links (or have keys or tags in
+ * their place), how to send to them, and how to count what happened.
  */
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { atPointer } from '../protocols/json-pointer.js'
+import { fieldValues, type RawResponse } from '../testing/raw-response.js'
 import type { Adapter, PageRequest, Provoked } from './adapter.js'
-import type { Need, RequestSpec } from './catalogue.js'
+import type { Door, Need, RequestSpec, Target } from './catalogue.js'
 import { contentOf, type TypedBytes, typed } from './contents.js'
+import { type Lines, type Link, type Ways, waysOf } from './doors/ways.js'
 import { jsonOf, linkIn } from './find-links.js'
 import { forged, spelt } from './spellings.js'
 import { type Exchange, Http1Wire, type Sent, type Wire } from './wire.js'
@@ -35,10 +38,10 @@ export class HarnessFailed extends CannotTell {
 /** Who asks. */
 export type User = 'first' | 'second' | 'nobody'
 
-/** A link, and the answer that it came in. */
+/** A link, and the answer that it came in; `null` where nobody had to be asked. */
 export interface Minted {
-  readonly link: URL
-  readonly answer: Exchange
+  readonly link: Link
+  readonly answer: Exchange | null
 }
 
 /** How a page is asked for a link. */
@@ -60,6 +63,8 @@ export class Subject {
   readonly adapter: Adapter
   readonly wire: Wire
   readonly #restart: (() => Promise<void>) | null
+  readonly #ways: Ways
+  readonly #door: Door
   #count = 0
   /** Requests to one link are alike, so that a repeat is one; `{n}` is another for each link. */
   readonly #numbers = new Map<string, number>()
@@ -71,13 +76,22 @@ export class Subject {
    * @param adapter - what else is known
    * @param wire - the way there
    * @param restart - restarts it, where that can be done
+   * @param door - by which scheme it is judged
    */
-  constructor(page: URL, adapter: Adapter, wire: Wire, restart: (() => Promise<void>) | null) {
+  constructor(
+    page: URL,
+    adapter: Adapter,
+    wire: Wire,
+    restart: (() => Promise<void>) | null,
+    door: Door = 'poe',
+  ) {
     this.page = page
+    this.#door = door
+    this.#ways = waysOf(door, adapter)
     this.adapter = adapter
     this.wire = wire
     this.#restart = restart
-    this.#isMint = adapter.page?.method === 'POST'
+    this.#isMint = this.#asking().method === 'POST'
   }
 
   /** Whether a check can have what it needs. */
@@ -89,7 +103,12 @@ export class Subject {
       case 'invalid':
         return adapter.invalid !== undefined
       case 'otherType':
-        return contentOf(adapter, 'otherType', 0) !== null
+      case 'different':
+        return contentOf(adapter, need, 0) !== null
+      case 'quoted':
+        return adapter.door?.quoted !== false
+      case 'required':
+        return adapter.door?.required === true
       case 'secondUser':
         return adapter.secondUser !== undefined
       case 'credentials':
@@ -113,48 +132,89 @@ export class Subject {
   async ask(spec: PageSpec = {}): Promise<Exchange> {
     const answer = await this.wire.exchange(this.#pageRequest(spec))
     const isClosed = [404, 405].includes(answer.response?.status ?? 0)
-    const isSaid = this.adapter.page?.method !== undefined || spec.shortLived === true
+    const isSaid = this.#asking().method !== undefined || spec.shortLived === true
     if (!isClosed || isSaid || this.#isMint) return answer
     this.#isMint = true
     return await this.wire.exchange(this.#pageRequest(spec))
   }
 
   /**
-   * Fetches a link.
+   * Fetches a link, or what the door has in its place.
    *
    * @throws CannotTell where there is none
    */
   async mint(spec: PageSpec = {}): Promise<Minted> {
-    const answer = await this.ask(spec)
+    const target = new URL(this.adapter.door?.target ?? '', this.page)
+    switch (this.#ways.source) {
+      case 'key':
+        return { link: { url: target, mark: randomUUID() }, answer: null }
+      case 'tag':
+        return this.#tag(target, await this.ask(spec))
+      case 'page':
+        return this.#linkFrom(await this.ask(spec))
+    }
+  }
+
+  /** From now on the contents of one link are those of another one. */
+  liken(link: Link, other: Link): void {
+    this.#numbers.set(nameOf(link), this.#numberOf(other))
+  }
+
+  /** The target with the entity tag that it has now. */
+  #tag(url: URL, answer: Exchange): Minted {
+    const [tag] = answer.response === null ? [] : fieldValues(answer.response, 'ETag')
+    if (tag !== undefined && !tag.startsWith('W/')) return { link: { url, mark: tag }, answer }
+    const words = tag === undefined ? 'No ETag' : 'Only a weak ETag, which If-Match does not take,'
+    throw new CannotTell(`${words} in the answer (${describe(answer)}).`, answer)
+  }
+
+  #linkFrom(answer: Exchange): Minted {
     const { response, sent } = answer
     if (response === null) throw new CannotTell(`No link: ${describe(answer)}.`, answer)
-    const reference = response.status < 400 ? linkIn(response, this.adapter.link ?? 'auto') : null
+    const reference = response.status < 400 ? this.#referenceIn(response) : null
     if (reference === null || !URL.canParse(reference, sent.url)) {
       const where = 'say in the adapter where the link is ("link"), or how to ask for it ("page")'
       throw new CannotTell(`No link in the answer (${describe(answer)}): ${where}.`, answer)
     }
-    const link = new URL(reference, sent.url)
-    link.hash = ''
-    return { link, answer }
+    const url = new URL(reference, sent.url)
+    url.hash = ''
+    return { link: { url, mark: '' }, answer }
+  }
+
+  #referenceIn(response: RawResponse): string | null {
+    const { link = 'auto' } = this.adapter
+    if (link !== 'auto' || this.#door === 'poe') return linkIn(response, link)
+    const below = linkIn(response, { pointer: '/id' })
+    const id = below === null ? null : `${this.page.pathname}/${encodeURIComponent(below)}`
+    return linkIn(response, 'location') ?? id
   }
 
   /** Writes a request to a link. */
-  request(spec: RequestSpec, link: URL): Sent {
-    const { method = 'POST', to, user = 'first', poe = true } = spec
+  request(spec: RequestSpec, link: Link): Sent {
+    const { method = this.#ways.method, to, user = 'first', poe = true } = spec
     const provoked = spec.provoke === undefined ? undefined : this.adapter.provoke?.[spec.provoke]
     const content = this.#content(spec, provoked, this.#numberOf(link))
     const lines = {
       ...this.#fieldsOf(user),
       Accept: ACCEPT,
-      ...(poe ? { POE: '1' } : {}),
+      ...(poe && this.#ways.hails ? { POE: '1' } : {}),
       ...(content === null ? {} : { 'Content-Type': content.type }),
+      ...this.#ways.fields(spec, link),
       ...provoked?.fields,
       ...spec.fields,
     }
-    const target = 'page' in to ? link.pathname + link.search : targetOf(link, to)
+    const { url } = link
+    const target = targetOf(url, to)
     const body = content?.bytes ?? null
     const slowly = spec.slowly === true
-    return { method, url: link, target, fields: this.#lines(lines), body, slowly }
+    return { method, url, target, fields: this.#lines(lines), body, slowly }
+  }
+
+  /** Fetches what an answer links to. */
+  async follow(url: URL): Promise<Exchange> {
+    const fields = this.#lines({ ...this.#fieldsOf('first'), Accept: '*/*' })
+    const target = url.pathname + url.search
+    return await this.wire.exchange({ method: 'GET', url, target, fields, body: null })
   }
 
   /** Asks the page again with the validators of an earlier answer. */
@@ -220,14 +280,14 @@ export class Subject {
   #pageRequest({ user = 'first', poe = true, fields = {}, shortLived = false }: PageSpec): Sent {
     const { adapter } = this
     const short = shortLived ? adapter.shortLived : undefined
-    const how: PageRequest = short ?? adapter.page ?? {}
+    const how: PageRequest = short ?? this.#asking()
     const url = new URL(short?.url ?? '', this.page)
     const method = how.method ?? (this.#isMint ? 'POST' : 'GET')
     const content = how.content === undefined ? null : typed(how.content, this.#next())
     const lines = {
       ...this.#fieldsOf(user),
       Accept: ACCEPT,
-      ...(poe ? { POE: '1' } : {}),
+      ...(poe && this.#ways.hails ? { POE: '1' } : {}),
       ...(content === null ? {} : { 'Content-Type': content.type }),
       ...how.fields,
       ...fields,
@@ -238,7 +298,7 @@ export class Subject {
 
   #content(spec: RequestSpec, provoked: Provoked | undefined, count: number): TypedBytes | null {
     if (provoked?.content !== undefined) return typed(provoked.content, count)
-    const { method = 'POST', body } = spec
+    const { method = this.#ways.method, body } = spec
     const kind = body ?? (['POST', 'PUT', 'PATCH'].includes(method) ? 'valid' : 'none')
     return contentOf(this.adapter, kind, count)
   }
@@ -257,20 +317,28 @@ export class Subject {
     return Object.keys(fields).filter(name => names.has(name.toLowerCase()))
   }
 
-  /** One line for each name; a later one wins. */
-  #lines(lines: Readonly<Record<string, string>>): [string, string][] {
-    const byName = new Map<string, [string, string]>()
-    for (const [name, value] of Object.entries(lines)) {
-      byName.set(name.toLowerCase(), [name, value.replaceAll('{origin}', this.page.origin)])
-    }
-    return [...byName.values()]
+  #asking(): PageRequest {
+    return this.#ways.page ?? this.adapter.page ?? {}
   }
 
-  #numberOf({ href }: URL): number {
-    const known = this.#numbers.get(href)
+  /** A name that comes later wins. */
+  #lines(lines: Lines): [string, string][] {
+    const byName = new Map<string, [string, string][]>()
+    for (const [name, values] of Object.entries(lines)) {
+      const all = [values].flat().map(value => value.replaceAll('{origin}', this.page.origin))
+      byName.set(
+        name.toLowerCase(),
+        all.map(value => [name, value]),
+      )
+    }
+    return [...byName.values()].flat()
+  }
+
+  #numberOf(link: Link): number {
+    const known = this.#numbers.get(nameOf(link))
     if (known !== undefined) return known
     const count = this.#next()
-    this.#numbers.set(href, count)
+    this.#numbers.set(nameOf(link), count)
     return count
   }
 
@@ -280,7 +348,12 @@ export class Subject {
   }
 }
 
-function targetOf(link: URL, to: Exclude<RequestSpec['to'], { page: true }>): string {
+function nameOf({ url, mark }: Link): string {
+  return `${url.href} ${mark}`
+}
+
+function targetOf(link: URL, to: Target): string {
+  if (!('link' in to)) return link.pathname + link.search
   if (to.forged !== undefined) return forged(link, to.forged)
   return to.spelling === undefined ? link.pathname + link.search : spelt(link, to.spelling)
 }

@@ -225,7 +225,8 @@ describe('poe check', () => {
     [['http://127.0.0.1/', '--output', '/tmp'], /--output: \/tmp cannot be written \(EISDIR\)/],
     [['http://127.0.0.1/', '--header', 'Host: x'], /Host is set by the suite itself/],
     [['http://127.0.0.1/', '--effects', 'http://#/x'], /http:\/\/ is no URL/],
-    [['http://127.0.0.1/', '--door', 'poe'], /door/],
+    [['http://127.0.0.1/', '--gate', 'poe'], /gate/],
+    [['http://127.0.0.1/', '--door', 'front'], /--door takes poe, idempotency-key, action-id/],
   ] as const) {
     const words = args.slice(1).join(' ') || args[0] || 'nothing'
     it(`called with ${words}: exit 2, one line`, async () => {

@@ -44,6 +44,7 @@ function reportOf(kinds: readonly ResultKind[]): ConformanceReport {
   const core = gradeOf(results, false)
   return {
     target: `http://127.0.0.1/${HOSTILE}`,
+    door: 'poe',
     version: '1.0.0',
     profile: 'core',
     startedAt: '2026-11-25T00:00:00.000Z',

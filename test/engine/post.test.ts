@@ -20,6 +20,7 @@ describe('a POST through the engine', () => {
           body: { kind: 'kept', bytes: new Uint8Array(Buffer.from('{"id":1}')) },
         },
         payloadMatches: true,
+        mark: 'owner-1',
       })
     }
     expect(bench.runs).to.equal(1)

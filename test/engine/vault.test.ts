@@ -198,9 +198,13 @@ describe("the vault and a memory that is not the store's any more", () => {
     expect(vault.keyBeside('a:1', 'undo'), 'before the store has answered').to.equal(null)
     await vault.prepare()
     expect(vault.keyBeside('a:1', 'undo')).to.equal('a:1:undo0')
-    expect(await store.epoch())
-      .to.have.property('epochs')
-      .with.lengthOf(1)
+    const epochs = ['e0', 'e1', 'e2', 'e3']
+    faulty.fault = only(['epoch'], async () => ({ nowMs: Date.now(), epochs }))
+    await vault.meetWrongEpoch('a:1', vault.epochOf('a:1') ?? '')
+    for (let index = 0; index < 32; index += 1) {
+      const beside = vault.keyBeside(`a:${index}`, 'undo') ?? ''
+      expect(vault.epochOf(beside)).to.equal(vault.epochOf(`a:${index}`))
+    }
   })
 
   it('[STORE-01] names the bucket that a key belongs to', async () => {

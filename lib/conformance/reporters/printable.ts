@@ -3,6 +3,7 @@
  */
 import type { ClientReport } from '../clients/check-client.js'
 import { CLIENT_REQUIREMENTS } from '../clients/requirements.js'
+import { DOOR_REQUIREMENTS } from '../doors/index.js'
 import type { CheckResult, ConformanceReport, Grade, ResultKind, Verdict } from '../report.js'
 import { REQUIREMENTS } from '../requirements.js'
 
@@ -59,11 +60,13 @@ export interface Group {
  * @returns what `writeReport()` takes
  */
 export function printableReport(report: ConformanceReport): Printable {
-  const { target, version, profile, startedAt, durationMs, rounds, results, grades } = report
+  const { target, door, version, profile, startedAt, durationMs } = report
+  const { rounds, results, grades } = report
   return {
     title: 'poe check',
     target,
     facts: [
+      ['door', door],
       ['profile', profile],
       ['started', startedAt],
       ['took', `${(durationMs / 1_000).toFixed(1)} s`],
@@ -71,7 +74,7 @@ export function printableReport(report: ConformanceReport): Printable {
       ['post-once-exactly', version],
     ],
     results,
-    asks: new Map([...REQUIREMENTS].map(([id, { asks }]) => [id, asks])),
+    asks: new Map([...REQUIREMENTS, ...DOOR_REQUIREMENTS].map(([id, { asks }]) => [id, asks])),
     grades: Object.entries(grades).map(([name, grade]) => [name, grade] as const),
     verdict: report.verdict,
     exitCode: report.exitCode,

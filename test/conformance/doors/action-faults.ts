@@ -1,0 +1,199 @@
+/**
+ * Servers with action resources and one fault each, and the checks that catch it: these and no
+ * others.
+ */
+import { type ActionBehaviour, RIGHT_ACTIONS } from './action-server.js'
+import type { DoorFault } from './key-faults.js'
+import { refused, told } from './plain.js'
+
+type Row = readonly [
+  name: string,
+  says: string,
+  behaviour: Partial<ActionBehaviour>,
+  caughtBy: readonly string[],
+]
+
+const DONE = { status: 204, fields: {}, text: '' }
+
+const ROWS: readonly Row[] = [
+  [
+    'runs-always',
+    'does every PUT',
+    { again: () => 'run' },
+    [
+      'ACT-01/effects',
+      'ACT-01/lost-answer',
+      'ACT-01/other-content',
+      'ACT-01/other-told',
+      'ACT-01/race',
+      'ACT-01/repeat',
+      'ACT-01/restart',
+      'ACT-05/too-late',
+    ],
+  ],
+  ['race', 'looks first and keeps then', { claimPauseMs: 20 }, ['ACT-01/race']],
+  [
+    'forgets',
+    'takes what was done for open after a restart',
+    { remembers: false },
+    ['ACT-01/restart'],
+  ],
+  [
+    'other-bytes',
+    'makes the content of a repeat anew',
+    { replays: answer => ({ ...answer, text: `${answer.text} ` }) },
+    ['ACT-01/race', 'ACT-01/repeat', 'ACT-01/restart'],
+  ],
+  [
+    'repeat-200',
+    'says 200 of a repeat',
+    { replays: answer => ({ ...answer, status: 200 }) },
+    ['ACT-01/race', 'ACT-01/repeat', 'ACT-01/restart'],
+  ],
+  [
+    'other-replayed',
+    'replays also for other content',
+    { again: () => 'replay' },
+    ['ACT-01/other-content', 'ACT-01/other-told'],
+  ],
+  [
+    'other-runs',
+    'does other content, too',
+    { again: ({ content }, { text }) => (content === text ? 'replay' : 'run') },
+    ['ACT-01/other-content', 'ACT-01/other-told'],
+  ],
+  [
+    'other-400',
+    'says 400 of other content',
+    { whenOther: () => refused(400, 'No') },
+    ['ACT-01/other-told'],
+  ],
+  [
+    'adopts',
+    'does what was never issued',
+    { adopts: id => id !== '' },
+    ['ACT-01/changed', 'ACT-01/unissued', 'ACT-05/unissued'],
+  ],
+  [
+    'adopts-empty',
+    'takes an empty text for an id',
+    { adopts: id => id === '' },
+    ['ACT-03/delete', 'ACT-03/put'],
+  ],
+  [
+    'unknown-400',
+    'says 400 of an id that was never issued',
+    {
+      whenUnknown: () => refused(400, 'No'),
+    },
+    ['ACT-01/unissued', 'ACT-03/delete', 'ACT-03/put'],
+  ],
+  [
+    'issued-200',
+    'says 200 of a new resource',
+    {
+      issued: id => told(200, { id }, { Location: `/actions/${id}` }),
+    },
+    ['ACT-01/issued'],
+  ],
+  [
+    'made-orders',
+    'orders when a resource is made',
+    { orders: 'made' },
+    [
+      'ACT-01/changed',
+      'ACT-01/cut-off',
+      'ACT-01/effects',
+      'ACT-01/first',
+      'ACT-01/invalid',
+      'ACT-01/lost-answer',
+      'ACT-01/other-content',
+      'ACT-01/other-user',
+      'ACT-01/race',
+      'ACT-01/restart',
+      'ACT-01/unissued',
+      'ACT-01/unused',
+      'ACT-03/put',
+      'ACT-05/again',
+      'ACT-05/put-after',
+      'ACT-05/too-late',
+    ],
+  ],
+  [
+    'read-orders',
+    'orders when a resource is read',
+    { orders: 'read' },
+    ['ACT-01/first', 'ACT-01/unused'],
+  ],
+  [
+    'same-id',
+    'hands out one id again and again when it is asked too often',
+    { newId: unused => (unused > 8 ? 'busy-0001' : RIGHT_ACTIONS.newId(unused)) },
+    ['ACT-01/distinct'],
+  ],
+  [
+    'any-user',
+    'lets anybody use what was made for another one',
+    { mayUse: () => true },
+    ['ACT-01/other-user'],
+  ],
+  ['refusal-burns', 'takes a refused PUT for done', { keepsRefusals: true }, ['ACT-01/invalid']],
+  [
+    'claims-early',
+    'keeps a resource for a request that never comes',
+    { claimsEarly: true },
+    ['ACT-01/cut-off', 'ACT-01/invalid', 'ACT-01/other-user'],
+  ],
+  [
+    'off-runs',
+    'does what was called off',
+    { whenOff: () => 'run' },
+    ['ACT-05/put-after', 'ACT-05/told'],
+  ],
+  [
+    'off-404',
+    'says 404 of what was called off',
+    { whenOff: () => refused(404, 'No') },
+    ['ACT-05/told'],
+  ],
+  [
+    'off-204',
+    'says 204 of what was called off, and does nothing',
+    { whenOff: () => DONE },
+    ['ACT-05/put-after', 'ACT-05/told'],
+  ],
+  [
+    'delete-reopens',
+    'opens again what is deleted',
+    {
+      deletes: action => {
+        const isOpen = action.state === 'open'
+        action.state = isOpen ? 'off' : 'open'
+        return DONE
+      },
+    },
+    ['ACT-05/too-late'],
+  ],
+  [
+    'delete-500',
+    'fails at the second DELETE',
+    {
+      deletes: action => {
+        if (action.state === 'off') throw new Error('no rows')
+        return RIGHT_ACTIONS.deletes(action)
+      },
+    },
+    ['ACT-05/again'],
+  ],
+  [
+    'unknown-204',
+    'says 204 of everything that is not there',
+    { whenUnknown: () => DONE },
+    ['ACT-01/changed', 'ACT-01/unissued', 'ACT-03/delete', 'ACT-03/put', 'ACT-05/unissued'],
+  ],
+]
+
+/** All of them. */
+export const ACTION_FAULTS: readonly DoorFault<ActionBehaviour>[] = ROWS.map(
+  ([name, says, behaviour, caughtBy]) => ({ name, says, behaviour, caughtBy }),
+)

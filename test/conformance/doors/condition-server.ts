@@ -1,0 +1,138 @@
+/**
+ * A server with conditional requests, written from RFC 9110: POST /stock/tea {add} with If-Match.
+ * What it decides can be overridden.
+ *
+ * @see RFC 9110 8.8.3, 13.1, 13.2; RFC 6585 3
+ */
+import {
+  type Asked,
+  type DoorServer,
+  memberOf,
+  refused,
+  startPlain,
+  type Told,
+  told,
+} from './plain.js'
+
+/** What a server compares. */
+export interface Conditions {
+  readonly match: string | null
+  readonly noneMatch: string | null
+  /** The entity tag of now. */
+  readonly tag: string
+}
+
+/** The request that was done last. */
+export interface Done {
+  readonly match: string | null
+  readonly user: string
+  readonly text: string
+  readonly answer: Told
+}
+
+/** The decisions of the server; the defaults are right. */
+export interface ConditionBehaviour {
+  /** `true`: the condition holds; `null`: there is none. */
+  holds(conditions: Conditions): boolean | null
+  whenMissing(): Told | 'run'
+  whenFalse(): Told
+  /** The request that was done before is told its answer again. */
+  replays(asked: Asked, match: string | null, last: Done): boolean
+  /** Between comparing and writing, in milliseconds. */
+  readonly writePauseMs: number
+  /** What is refused is a new state, too. */
+  readonly counts: 'done' | 'all'
+  readonly remembers: boolean
+  /** Whether every path is the target. */
+  readonly isAnywhere: boolean
+}
+
+/** Right in everything. */
+export const RIGHT_CONDITIONS: ConditionBehaviour = {
+  holds: ({ match, noneMatch, tag }) => {
+    if (match !== null) return match === '*' || membersOf(match).includes(tag)
+    return noneMatch === null ? null : noneMatch !== '*' && !membersOf(noneMatch).includes(tag)
+  },
+  whenMissing: () => refused(428, 'Send If-Match'),
+  whenFalse: () => refused(412, 'The stock has changed'),
+  replays: () => false,
+  writePauseMs: 0,
+  counts: 'done',
+  remembers: true,
+  isAnywhere: false,
+}
+
+/** The tags in a condition, as they are written. */
+export function membersOf(line: string): readonly string[] {
+  return [...line.matchAll(/(?:W\/)?"[^"]*"/g)].map(([member]) => member)
+}
+
+/** Starts it. */
+export async function startConditionServer(
+  some: Partial<ConditionBehaviour> = {},
+): Promise<DoorServer> {
+  const store = new Store({ ...RIGHT_CONDITIONS, ...some })
+  return await startPlain({
+    answer: (asked, pause) => store.answer(asked, pause),
+    restarted: () => store.restarted(),
+  })
+}
+
+class Store {
+  readonly #behaviour: ConditionBehaviour
+  #version = 1
+  #added = 0
+  #last: Done | null = null
+
+  constructor(behaviour: ConditionBehaviour) {
+    this.#behaviour = behaviour
+  }
+
+  restarted(): void {
+    if (this.#behaviour.remembers) return
+    this.#version -= 1
+    this.#last = null
+  }
+
+  async answer(asked: Asked, pause: (ms: number) => Promise<void>): Promise<Told> {
+    const { method, path } = asked
+    if (path === '/ledger') return told(200, { added: this.#added })
+    if (path !== '/stock/tea' && !this.#behaviour.isAnywhere) {
+      return refused(404, 'There is nothing here')
+    }
+    if (method === 'GET' || method === 'HEAD') return told(200, {}, { ETag: this.#tag() })
+    if (method !== 'POST') return refused(405, 'GET or POST')
+    return await this.#post(asked, pause)
+  }
+
+  async #post(asked: Asked, pause: (ms: number) => Promise<void>): Promise<Told> {
+    const behaviour = this.#behaviour
+    const [match = null] = asked.lines('If-Match')
+    const [noneMatch = null] = asked.lines('If-None-Match')
+    const isTrue = behaviour.holds({ match, noneMatch, tag: this.#tag() })
+    const missing = isTrue === null ? behaviour.whenMissing() : 'run'
+    if (missing !== 'run') return missing
+    if (isTrue === false) {
+      const last = this.#last
+      const isRepeat = last !== null && behaviour.replays(asked, match, last)
+      return isRepeat ? last.answer : behaviour.whenFalse()
+    }
+    if (behaviour.writePauseMs > 0) await pause(behaviour.writePauseMs)
+    return this.#write(asked, match)
+  }
+
+  #write(asked: Asked, match: string | null): Told {
+    const add = memberOf(asked.text, 'add')
+    const isValid = typeof add === 'number' && add > 0
+    if (isValid || this.#behaviour.counts === 'all') this.#version += 1
+    if (!isValid) return refused(422, 'add is a number')
+    this.#added += 1
+    const answer = told(200, { added: this.#added }, { ETag: this.#tag() })
+    this.#last = { match, user: asked.user, text: asked.text, answer }
+    return answer
+  }
+
+  #tag(): string {
+    return `"v${this.#version}"`
+  }
+}
