@@ -65,10 +65,27 @@ const NOT_ARISING = [
 ]
 const RESTARTING = ['POE-2-1/restart', 'POE-2-20/crash', 'POE-A-1/restart']
 
+/** The shop's other doors, and what does not arise at each. */
+const DOORS = [
+  {
+    door: 'idempotency-key',
+    path: '/payments',
+    file: 'poe-check-payments.json',
+    notArising: ['IK-2.1-4/number'],
+  },
+  {
+    door: 'action-id',
+    path: '/actions',
+    file: 'poe-check-actions.json',
+    notArising: ['ACT-01/invalid'],
+  },
+  { door: 'conditional', path: '/stock/tea', file: 'poe-check-stock.json', notArising: [] },
+] as const
+
 const INSTALLED = STORES.filter(({ name, needs }) => areInstalled(needs, `the shop on ${name}`))
 
 describe('poe check of the shop', () => {
-  const reports = new Map<string, ConformanceReport>()
+  const reports = new Map<string, readonly ConformanceReport[]>()
 
   before('judges it on each store, two at once', async function () {
     this.timeout(240_000)
@@ -82,7 +99,7 @@ describe('poe check of the shop', () => {
 
   for (const { name, isDurable } of INSTALLED) {
     it(`on ${name} it passes every check that can be asked`, () => {
-      const report = reports.get(name)
+      const [report] = reports.get(name) ?? []
       const ended = new Map<string, string[]>()
       for (const { id, result, expected, seen } of report?.results ?? []) {
         const told = result === 'skipped' ? id : `${id}: ${expected}, ${seen}`
@@ -94,10 +111,26 @@ describe('poe check of the shop', () => {
       expect(found).to.deep.equal({ skipped })
       expect(report).to.include({ verdict: 'conformant', exitCode: 0 })
     })
+
+    for (const [index, { door, notArising }] of DOORS.entries()) {
+      it(`on ${name} it passes every check of the door ${door}`, () => {
+        const report = reports.get(name)?.[index + 1]
+        const told = (report?.results ?? [])
+          .filter(({ result }) => result !== 'pass')
+          .map(({ id, result, seen }) => (result === 'skipped' ? id : `${id}: ${result}, ${seen}`))
+        const restarts = isDurable ? [] : [...(report?.results ?? [])].map(({ id }) => id)
+        const skipped = [...notArising, ...restarts.filter(id => id.endsWith('/restart'))]
+        expect(told.sort()).to.deep.equal(skipped.sort())
+        expect(report).to.include({ verdict: 'conformant', exitCode: 0 })
+      })
+    }
   }
 })
 
-async function judged({ isDurable, open }: Backing, folder: string): Promise<ConformanceReport> {
+async function judged(
+  { isDurable, open }: Backing,
+  folder: string,
+): Promise<readonly ConformanceReport[]> {
   const env = { ...FAULTS, POE_STORE: await open(folder) }
   let shop = await startShop(env)
   const { origin } = shop
@@ -105,14 +138,15 @@ async function judged({ isDurable, open }: Backing, folder: string): Promise<Con
   const restart = async () => {
     shop = await startAgain(shop, env)
   }
-  const report = await runConformance({
-    url: `${origin}/basket`,
-    adapter: adapterWith(hasty),
-    rounds: 10,
-    ...(isDurable ? { restart } : {}),
-  })
+  const common = { rounds: 10, ...(isDurable ? { restart } : {}) }
+  const links = { url: `${origin}/basket`, adapter: adapterWith(hasty) }
+  const reports = [await runConformance({ ...common, ...links })]
+  for (const { door, path, file } of DOORS) {
+    const adapter = readAdapter(readFileSync(new URL(file, FILE), 'utf8'))
+    reports.push(await runConformance({ ...common, door, adapter, url: origin + path }))
+  }
   for (const { child } of [shop, hasty]) await end(child, 'SIGKILL')
-  return report
+  return reports
 }
 
 /** The adapter of the README, and a second process whose links live shortly. */
