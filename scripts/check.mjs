@@ -1,7 +1,7 @@
 /**
  * `npm run check`: everything that is not a test. Each step says why it is here; all of them run,
  * also after a failure, and a table closes the output. `--only <name>` runs one (or several, joined
- * by commas); `--list` names them.
+ * by commas), `--except <name>` all others; `--list` names them.
  */
 import { rmSync } from 'node:fs'
 import { fail, prepare, ROOT, run } from './prepare.mjs'
@@ -80,10 +80,12 @@ function choose(args) {
     process.exit(0)
   }
   if (args.length === 0) return STEPS
-  const asked = args.length === 2 && args[0] === '--only' ? (args[1] ?? '').split(',') : []
-  const unknown = asked.filter(name => !names.includes(name))
-  if (asked.length === 0 || unknown.length > 0) {
-    fail(`usage: npm run check -- [--list | --only <names>]; names: ${names.join(', ')}`, 2)
+  const [option = '', list = ''] = args
+  const asked = list.split(',')
+  const isKnown = ['--only', '--except'].includes(option) && args.length === 2
+  if (!isKnown || asked.some(name => !names.includes(name))) {
+    const options = '[--list | --only <names> | --except <names>]'
+    fail(`usage: npm run check -- ${options}; names: ${names.join(', ')}`, 2)
   }
-  return STEPS.filter(([name]) => asked.includes(name))
+  return STEPS.filter(([name]) => asked.includes(name) === (option === '--only'))
 }

@@ -82,6 +82,9 @@ const DOORS = [
   { door: 'conditional', path: '/stock/tea', file: 'poe-check-stock.json', notArising: [] },
 ] as const
 
+/** One store with transactions, and one without: each run takes its restarts. */
+const DOOR_STORES: readonly string[] = ['sqlite', 'redis']
+
 const INSTALLED = STORES.filter(({ name, needs }) => areInstalled(needs, `the shop on ${name}`))
 
 describe('poe check of the shop', () => {
@@ -112,15 +115,14 @@ describe('poe check of the shop', () => {
       expect(report).to.include({ verdict: 'conformant', exitCode: 0 })
     })
 
+    if (!DOOR_STORES.includes(name)) continue
     for (const [index, { door, notArising }] of DOORS.entries()) {
       it(`on ${name} it passes every check of the door ${door}`, () => {
         const report = reports.get(name)?.[index + 1]
         const told = (report?.results ?? [])
           .filter(({ result }) => result !== 'pass')
           .map(({ id, result, seen }) => (result === 'skipped' ? id : `${id}: ${result}, ${seen}`))
-        const restarts = isDurable ? [] : [...(report?.results ?? [])].map(({ id }) => id)
-        const skipped = [...notArising, ...restarts.filter(id => id.endsWith('/restart'))]
-        expect(told.sort()).to.deep.equal(skipped.sort())
+        expect(told.sort()).to.deep.equal([...notArising].sort())
         expect(report).to.include({ verdict: 'conformant', exitCode: 0 })
       })
     }
@@ -128,7 +130,7 @@ describe('poe check of the shop', () => {
 })
 
 async function judged(
-  { isDurable, open }: Backing,
+  { name, isDurable, open }: Backing,
   folder: string,
 ): Promise<readonly ConformanceReport[]> {
   const env = { ...FAULTS, POE_STORE: await open(folder) }
@@ -141,9 +143,10 @@ async function judged(
   const common = { rounds: 10, ...(isDurable ? { restart } : {}) }
   const links = { url: `${origin}/basket`, adapter: adapterWith(hasty) }
   const reports = [await runConformance({ ...common, ...links })]
-  for (const { door, path, file } of DOORS) {
+  for (const { door, path, file } of DOOR_STORES.includes(name) ? DOORS : []) {
     const adapter = readAdapter(readFileSync(new URL(file, FILE), 'utf8'))
-    reports.push(await runConformance({ ...common, door, adapter, url: origin + path }))
+    const judged = { ...common, rounds: 5, door, adapter, url: origin + path }
+    reports.push(await runConformance(judged))
   }
   for (const { child } of [shop, hasty]) await end(child, 'SIGKILL')
   return reports

@@ -3,8 +3,6 @@
  * doors that give them. The guide's table is made of this.
  */
 import { DOORS, type Door } from './operations.js'
-import { OUTAGES } from './outages.js'
-import { SITUATIONS } from './situations.js'
 
 type Row = readonly (readonly [told: string, doors: string])[]
 
@@ -153,15 +151,4 @@ export function expectedAt(situation: string, door: Door): string {
   const found = EXPECTED[situation]?.find(([, doors]) => doors.split(' ').includes(door))
   if (found === undefined) throw new Error(`Nothing is expected of ${door} in ${situation}`)
   return found[0]
-}
-
-/** The guide's table: a row a situation, a column a door. */
-export function situationTable(): string {
-  const head = ['what happens', ...DOORS]
-  const rows = [...SITUATIONS, ...OUTAGES].map(({ id, title }) => [
-    title,
-    ...DOORS.map(door => expectedAt(id, door).replace(/; 1 effect$/, '')),
-  ])
-  const lines = [head, head.map(() => '---'), ...rows]
-  return lines.map(cells => `| ${cells.join(' | ')} |`).join('\n')
 }

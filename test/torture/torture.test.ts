@@ -53,7 +53,7 @@ describe('the fire test', function () {
   for (const [store, programs] of runs) {
     if (!areInstalled(programs, `the fire test on ${store}`)) continue
     it(`[POE-A-1] ${store}: kills and faults, and nothing is found`, async () => {
-      const ended = await torture(['--store', store, '--seconds', '6', '--seed', '7', '--json'])
+      const ended = await torture(['--store', store, '--seconds', '4', '--seed', '7', '--json'])
       const found = lastLine(ended.out)
       expect(ended.code, ended.out + ended.err).to.equal(0)
       expect(Object.keys(found)).to.have.members(MEMBERS)

@@ -4,14 +4,9 @@
  * @see draft-ietf-httpapi-idempotency-key-header-07
  */
 export { canonicalForm, canonicalJson } from './canonical.js'
-export {
-  type ClaimedDigest,
-  DIGEST_ALGORITHMS,
-  type DigestAlgorithm,
-  readContentDigest,
-} from './content-digest.js'
-export { CLOCK_SKEW_MS, type FirstSent, judgeFirstSent } from './first-sent.js'
-export { KEY_LIMIT, type KeyReading, type KeySyntax, readKey, WANTED } from './key.js'
+export { readContentDigest } from './content-digest.js'
+export { judgeFirstSent } from './first-sent.js'
+export { KEY_LIMIT, type KeySyntax, readKey, WANTED } from './key.js'
 export {
   KEY_PROFILES,
   type KeptAnswers,
