@@ -21,7 +21,7 @@ export interface OldKeys {
 /** Makes the middleware. */
 export function alsoIn(old: OldKeys): Middleware {
   return async function oldKeys(ctx, next) {
-    const key = ctx.get('Idempotency-Key').replaceAll('"', '')
+    const key = ctx.get('Idempotency-Key')
     const found = await old.begin(key)
     if (found === 'running') return ctx.throw(409, 'Still being carried out')
     if (found !== 'new') {
