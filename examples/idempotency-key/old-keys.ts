@@ -1,0 +1,50 @@
+/**
+ * For the time of a change-over: keys that another solution keeps. Put it behind the door, so that
+ * what was begun there is not begun here again, and the other way round.
+ */
+import type { Context, Middleware } from 'koa'
+
+/** What the other solution has kept. */
+export interface OldAnswer {
+  readonly status: number
+  readonly body: unknown
+}
+
+/** The other solution's table, or its adapter. */
+export interface OldKeys {
+  /** Takes a key that is new, in one step; else tells what is there. */
+  begin(key: string): Promise<'new' | 'running' | OldAnswer>
+  finish(key: string, answer: OldAnswer): Promise<void>
+  forget(key: string): Promise<void>
+}
+
+/** Makes the middleware. */
+export function alsoIn(old: OldKeys): Middleware {
+  return async function oldKeys(ctx, next) {
+    const key = ctx.get('Idempotency-Key')
+    const found = await old.begin(key)
+    if (found === 'running') return ctx.throw(409, 'Still being carried out')
+    if (found !== 'new') {
+      ctx.body = found.body
+      ctx.status = found.status
+      return
+    }
+    try {
+      await next()
+    } catch (error) {
+      // A failure that is reported is over. Silence is left as it is, here and there.
+      if (isReported(error)) await old.forget(key)
+      throw error
+    }
+    if (isSuccess(ctx)) await old.finish(key, { status: ctx.status, body: ctx.body })
+    else await old.forget(key)
+  }
+}
+
+function isSuccess({ status }: Context): boolean {
+  return status >= 200 && status < 300
+}
+
+function isReported(error: unknown): boolean {
+  return typeof (error as { status?: unknown } | null)?.status === 'number'
+}
