@@ -331,6 +331,7 @@ function faultOf(
 
 function wrongProblemTypes(text: string): string[] {
   const source = readdirSync(`${ROOT}lib/koa`)
+    .filter(name => name.endsWith('.ts'))
     .map(name => read(`lib/koa/${name}`))
     .join('\n')
   const types = [...source.matchAll(/\btype: '([a-z-]+)'/g)].map(([, name = '']) => name)

@@ -57,8 +57,6 @@ export async function createApp(store: SqliteStore): Promise<Koa> {
     cors({
       ...corsFields,
       origin: 'https://shop.example',
-      allowHeaders: [...corsFields.allowHeaders, 'Idempotency-Key'],
-      exposeHeaders: [...corsFields.exposeHeaders, 'Idempotent-Replayed'],
     }),
   )
   app.use(once.middleware())

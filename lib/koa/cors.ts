@@ -2,16 +2,25 @@
  * What a cross-origin script must be allowed to send and to see, in the form that `@koa/cors`
  * takes.
  *
- * @see POE draft 3, 4
+ * @see POE draft 3, 4; draft-ietf-httpapi-idempotency-key-header-07 2.1
  */
 
-/** `cors({ ...corsFields, origin })`: `POE` may be sent; links, results and waits may be read. */
+/**
+ * `cors({ ...corsFields, origin })`: what doors ask for may be sent, and what they tell may be read.
+ */
 export const corsFields: {
   readonly allowHeaders: string[]
   readonly exposeHeaders: string[]
   readonly allowMethods: string[]
 } = {
-  allowHeaders: ['POE', 'Content-Type'],
-  exposeHeaders: ['POE-Links', 'Link', 'Location', 'Allow', 'Retry-After'],
-  allowMethods: ['GET', 'HEAD', 'POST'],
+  allowHeaders: [
+    ...['POE', 'Content-Type', 'Content-Digest', 'Idempotency-Key', 'Duplicate-Override'],
+    ...['If-Match', 'If-None-Match', 'If-Unmodified-Since', 'If-None-Exist'],
+    ...['Repeatability-Request-ID', 'Repeatability-First-Sent', 'Repeatability-Client-ID'],
+  ],
+  exposeHeaders: [
+    ...['POE-Links', 'Link', 'Location', 'Allow', 'Retry-After', 'ETag'],
+    ...['Idempotent-Replayed', 'Repeatability-Result'],
+  ],
+  allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
 }

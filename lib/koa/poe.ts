@@ -87,8 +87,8 @@ export interface Poe<Tx = never> {
    */
   refuseRepeatability(): Middleware
   /**
-   * Serves the rules of every key door as JSON, and makes refusals lead there. Register it before
-   * the first request.
+   * Serves the rules of every `idempotencyKey` door as JSON, and makes the refusals of all doors
+   * lead there. Register it before the first request.
    *
    * @see draft-ietf-httpapi-idempotency-key-header-07 2.5.2
    */

@@ -13,7 +13,7 @@ import type { ResourceState } from './resource-state.js'
 export type LinkParams = Readonly<Record<string, string | number>>
 
 /** How an operation is named; the first of these that a request has decides. */
-export type Naming = 'link' | 'key' | 'content'
+export type Naming = 'link' | 'key' | 'condition' | 'content'
 
 /** What the resource's middleware gives to its handler. */
 export interface HandlerRun {

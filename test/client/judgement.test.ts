@@ -69,11 +69,11 @@ describe('classify', () => {
       false,
       { isSuccess: () => false },
     ],
-    ['key: 409', response(409), FIRST, 'retry', false, { door: 'idempotency-key' }],
-    ['key: 422', response(422), RETRY, 'refused', false, { door: 'idempotency-key' }],
+    ['[IK-2.7-5] key: 409', response(409), FIRST, 'retry', false, { door: 'idempotency-key' }],
+    ['[IK-2.7-5] key: 422', response(422), RETRY, 'refused', false, { door: 'idempotency-key' }],
     ['key: 403 on a retry', response(403), RETRY, 'unknown', true, { door: 'idempotency-key' }],
     ['key: 405 on a retry', response(405), RETRY, 'unknown', true, { door: 'idempotency-key' }],
-    ['key: 500', response(500), FIRST, 'retry', true, { door: 'idempotency-key' }],
+    ['[IK-2.7-7] key: 500', response(500), FIRST, 'retry', true, { door: 'idempotency-key' }],
     ['key: 302', response(302), FIRST, 'unknown', true, { door: 'idempotency-key' }],
   ]
   for (const [title, answer, past, verdict, mayHaveArrived, rules] of table) {

@@ -84,7 +84,7 @@ for (const kind of EVERY_STORE) {
       expect(thing.changes).to.equal(10)
     })
 
-    it('[COND-05] nothing there: 412 where it would be made, 404 where that is said', async () => {
+    it('[COND-05, H-428-1] nothing there: 412 where it would be made, 404 where that is said', async () => {
       await start(null, counted(), { required: true })
       for (const tag of ['"x"', '*']) {
         await expectProblem(await send({ 'If-Match': tag }), 412, 'precondition-failed')
@@ -121,13 +121,54 @@ for (const kind of EVERY_STORE) {
         return link
       }
       const link = await take()
-      const post = (to: string, tag: string) =>
-        world.send('POST', to, { headers: { 'If-Match': tag }, json: {} })
+      const post = (to: string, tag: string, json: unknown = {}) =>
+        world.send('POST', to, { headers: { 'If-Match': tag }, json })
       expect((await post(link, '"v0"')).status, 'stale: the link stays open').to.equal(412)
       expect((await post(link, '"v1"')).status).to.equal(201)
       await expectSpent(await post(link, '"v1"'), '/things/1', link)
-      expect((await post(await take(), '"v1"')).status, 'another link').to.equal(412)
+      const other = { other: true }
+      expect((await post(await take(), '"v1"', other)).status, 'another link').to.equal(412)
+      expect((await post(await take(), '"v1"')).status, 'the same change').to.equal(201)
       expect(thing.changes).to.equal(1)
+    })
+
+    it('[COND-03] two links and two spellings of one target: one of two at once', async () => {
+      const versions = new Map<string, number>()
+      world = await startDoorWorld(kind, (router, once) => {
+        const nameOf = (ctx: Context) => String(ctx.params.page ?? 'linked')
+        const validator = (ctx: Context) => ({ etag: `"${versions.get(nameOf(ctx)) ?? 0}"` })
+        const change = (ctx: Context) => {
+          versions.set(nameOf(ctx), (versions.get(nameOf(ctx)) ?? 0) + 1)
+          ctx.status = 201
+        }
+        const resource = { name: 'guarded', path: '/guarded/:token' }
+        const linked = once.conditional({ name: 'linked', validator })
+        once.resource(router, resource, linked as never, change as never)
+        router.get('/guarded', ctx => {
+          ctx.body = [ctx.poe.link('guarded'), ctx.poe.link('guarded')]
+        })
+        router.post('/pages/:page', once.conditional({ name: 'page', validator }), change)
+        const target = () => 'one and the same'
+        router.post('/a/:any', once.conditional({ name: 'own', validator, target }), change)
+      })
+      const links = (await (await world.send('GET', '/guarded')).json()) as string[]
+      for (const [paths, name] of [
+        [links, 'linked'],
+        [['/pages/x', '/pages/%78'], 'x'],
+      ] as const) {
+        const both = await Promise.all(
+          paths.map((path, index) =>
+            world.send('POST', path, {
+              headers: { 'If-Match': '"0"', 'X-N': String(index) },
+              json: { index },
+            }),
+          ),
+        )
+        expect(both.map(({ status }) => status).sort()).to.deep.equal([201, 412])
+        expect(versions.get(name)).to.equal(1)
+      }
+      const own = await world.send('POST', '/a/1', { headers: { 'If-Match': '"1"' }, json: {} })
+      expect(own.status).to.equal(201)
     })
 
     it("the caller's own change is told again; another's, and other content, are 412", async () => {

@@ -55,6 +55,21 @@ for (const kind of EVERY_STORE) {
       expect(world.effects).to.have.lengthOf(2)
     })
 
+    it('[DEDUP-01] and two conditions: each step is its own', async () => {
+      let version = 0
+      world = await startDoorWorld(kind, (router, once, act) => {
+        const asSeen = once.conditional({ name: 'c', validator: () => ({ etag: `"${version}"` }) })
+        const alike = once.detectDuplicates({ name: 'o', windowMs: 60_000, identity: () => 'same' })
+        router.post('/orders', asSeen, alike, (ctx, next) => {
+          version += 1
+          return act(ctx, next)
+        })
+      })
+      for (const tag of ['"0"', '"1"']) {
+        expect((await send({ sku: 'a' }, { 'If-Match': tag })).status).to.equal(201)
+      }
+    })
+
     it('[DEDUP-01] and two POE links: two runs', async () => {
       world = await startDoorWorld(kind, (router, once, act) => {
         const alike = once.detectDuplicates({ name: 'o', windowMs: 60_000, identity: bodyOf })

@@ -144,7 +144,7 @@ async function perform(
 ): Promise<void> {
   const { core, rules, voice } = actions
   // A client that was sent on repeats its POST; to us that is the same request.
-  const fingerprint = await fingerprintAt(actions, ctx, 'PUT')
+  const fingerprint = await fingerprintAt(actions, ctx, { method: 'PUT' })
   if (fingerprint === null) return
   const operation = { ...identity, fingerprint, refusesOtherContent: true }
   const steps = compose([...ctx.poe.inner, actions.perform])

@@ -4,8 +4,8 @@
 import type { Context } from 'koa'
 import type { Core } from '../core.js'
 import { principalsOf } from '../principal.js'
-import { type FingerprintRule, fingerprintOf } from './content-fingerprint.js'
-import { DIGEST_MISSING, DIGEST_WRONG, NOBODY, tooLarge } from './door-problems.js'
+import { type FingerprintRule, fingerprintOf, type Place } from './content-fingerprint.js'
+import { DIGEST_MISSING, DIGEST_WRONG, NOBODY, TOO_DEEP, tooLarge } from './door-problems.js'
 import { contentOf } from './request-content.js'
 import type { DoorVoice } from './voice.js'
 
@@ -35,13 +35,13 @@ export function callersOf(
 /**
  * Reads the content and makes its fingerprint.
  *
- * @param method - what stands for the method; the request's own by default
+ * @param place - what stands for method and path; the request's own by default
  * @returns `null` where the request has been refused, or its client has left
  */
 export async function fingerprintAt(
   reader: ContentReader,
   ctx: Context,
-  method: string = ctx.method,
+  place: Place = {},
 ): Promise<string | null> {
   const { voice, contentLimitBytes, fingerprint: rule } = reader
   const content = await contentOf(ctx, contentLimitBytes)
@@ -54,10 +54,16 @@ export async function fingerprintAt(
       ctx.status = 400
       return null
     default: {
-      const made = await fingerprintOf(ctx, content, rule, contentLimitBytes, method)
+      const made = await fingerprintOf(ctx, content, rule, contentLimitBytes, place)
       if (made.kind === 'fingerprint') return made.fingerprint
-      voice.refuse(ctx, made.kind === 'digest-missing' ? DIGEST_MISSING : DIGEST_WRONG)
+      voice.refuse(ctx, NO_FINGERPRINT[made.kind])
       return null
     }
   }
 }
+
+const NO_FINGERPRINT = {
+  'digest-missing': DIGEST_MISSING,
+  'digest-wrong': DIGEST_WRONG,
+  'too-deep': TOO_DEEP,
+} as const

@@ -19,11 +19,12 @@ import {
   type Situation,
   stateOf,
 } from '../../protocols/conditional-post/conditions.js'
+import { canonicalJson } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
-import { publicPath } from '../link-paths.js'
 import { checkNumber, YEAR_MS } from '../options.js'
 import type { Refused } from '../refusals.js'
 import { runClaimed } from '../run-claimed.js'
+import { otherParams } from '../token-operation.js'
 import { type ContentReader, callersOf, fingerprintAt } from './claimed-content.js'
 import type { FingerprintRule } from './content-fingerprint.js'
 import { type DoorOptions, type ResolvedDoor, resolveDoor } from './door-options.js'
@@ -56,6 +57,11 @@ export interface ConditionalOptions<Tx = never> extends DoorOptions {
   readonly exists?:
     | ((ctx: Context, search: string, tx: Tx | null) => MaybePromise<readonly string[]>)
     | undefined
+  /**
+   * Names what is changed: requests with the same name leave its states one after the other.
+   * Default: the parameters of the route, but for a POE link's token; a path without a router.
+   */
+  readonly target?: ((ctx: Context) => string) | undefined
   /** Whether a request without a condition is refused, 428. Default `false`. */
   readonly required?: boolean | undefined
   /** How long a caller's own change is told again. Default 86,400,000 (24 h). */
@@ -78,11 +84,12 @@ interface Visit {
   readonly door: Conditional
   readonly ctx: Context
   readonly conditions: GivenConditions
+  readonly target: string
   readonly principals: readonly [string, ...string[]]
   readonly fingerprint: string
 }
 
-const OWN = ['validator', 'exists', 'required', 'retentionMs', 'fingerprint']
+const OWN = ['validator', 'exists', 'target', 'required', 'retentionMs', 'fingerprint']
 const RETENTION_MS = 86_400_000
 /** The state moved on that often between the look and the claim: it is told so. */
 const MOST_LOOKS = 5
@@ -145,10 +152,19 @@ async function pass(door: Conditional, ctx: Context, next: Next): Promise<void> 
   }
   const principals = callersOf(door, ctx)
   if (principals === null) return
-  const made = await fingerprintAt(door, ctx)
+  const target = targetOf(door, ctx)
+  const made = await fingerprintAt(door, ctx, { path: target })
   if (made === null) return
+  ctx.poe.naming ??= 'condition'
   const fingerprint = digestParts([principals[0], made, conditions.text])
-  await decide({ door, ctx, conditions, principals, fingerprint }, next)
+  await decide({ door, ctx, conditions, target, principals, fingerprint }, next)
+}
+
+/** Not the path: that has many spellings, and a token in it where it is a POE link's. */
+function targetOf({ options }: Conditional, ctx: Context): string {
+  if (options.target !== undefined) return options.target(ctx)
+  const params = Object.entries(ctx.params === undefined ? { path: ctx.path } : otherParams(ctx))
+  return canonicalJson(Object.fromEntries(params))
 }
 
 async function decide(visit: Visit, next: Next): Promise<void> {
@@ -208,8 +224,8 @@ async function claim(
 /** Reported, so that the claim is released: nothing has happened. */
 const MOVED = Object.assign(new Error('The state has moved on'), { status: 412 })
 
-function operationAt({ door, ctx, principals, fingerprint }: Visit, state: string): Operation {
-  const digest = digestParts([publicPath(ctx), state])
+function operationAt({ door, target, principals, fingerprint }: Visit, state: string): Operation {
+  const digest = digestParts([target, state])
   return {
     key: `step:${encodeURIComponent(door.name)}:${digest}`,
     epoch: null,

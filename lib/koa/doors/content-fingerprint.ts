@@ -14,6 +14,7 @@ import { digestParts } from '../../engine/fingerprint.js'
 import {
   canonicalForm,
   canonicalJson,
+  parseJson,
   readContentDigest,
 } from '../../protocols/idempotency-key/index.js'
 import { atPointer } from '../../protocols/json-pointer.js'
@@ -35,10 +36,16 @@ export type FingerprintRule =
 /** Content that is here; the others are refused before. */
 export type PresentContent = Extract<Content, { readonly kind: 'bytes' | 'parsed' }>
 
-/** A fingerprint, or that the `Content-Digest` is missing or wrong. */
+/** What stands for the method and the path of a request. */
+export interface Place {
+  readonly method?: string
+  readonly path?: string
+}
+
+/** A fingerprint, or why there is none. */
 export type FingerprintResult =
   | { readonly kind: 'fingerprint'; readonly fingerprint: string }
-  | { readonly kind: 'digest-missing' | 'digest-wrong' }
+  | { readonly kind: 'digest-missing' | 'digest-wrong' | 'too-deep' }
 
 /**
  * Makes the fingerprint of a request.
@@ -47,24 +54,30 @@ export type FingerprintResult =
  * @param content - its content
  * @param rule - what of it counts
  * @param limitBytes - how much a coded content may grow to
- * @param method - what stands for the method; the request's own by default
+ * @param place - what stands for method and path; the request's own by default
+ * @throws TypeError where `content-digest` is the rule and the bytes are gone
  */
 export async function fingerprintOf(
   ctx: Context,
   content: PresentContent,
   rule: FingerprintRule,
   limitBytes: number,
-  method: string = ctx.method,
+  { method = ctx.method, path = publicPath(ctx) }: Place = {},
 ): Promise<FingerprintResult> {
-  const head = [method, publicPath(ctx), ctx.querystring]
+  const head = [method, path, ctx.querystring]
   const made = (...parts: readonly (string | Uint8Array)[]): FingerprintResult => ({
     kind: 'fingerprint',
     fingerprint: digestParts([...head, ...parts]),
   })
   if (typeof rule === 'function') return made('own', rule(ctx))
-  if (content.kind === 'parsed') return made('parsed', ctx.get('Content-Type'), json(content.value))
-  const { bytes } = content
   const type = ctx.get('Content-Type')
+  const mediaType = type.replace(/;.*/s, '').trim().toLowerCase()
+  if (content.kind === 'parsed') {
+    const meaning = meaningOfValue(content.value, rule)
+    if (meaning === null) return { kind: 'too-deep' }
+    return made('parsed', rule === 'raw' ? type : mediaType, meaning)
+  }
+  const { bytes } = content
   const raw = () => made('raw', type, ctx.get('Content-Encoding'), bytes)
   if (rule === 'raw') return raw()
   if (rule === 'content-digest') {
@@ -77,7 +90,6 @@ export async function fingerprintOf(
   }
   try {
     const plain = content.isDecoded ? bytes : await decoded(ctx, bytes, limitBytes)
-    const mediaType = type.replace(/;.*/s, '').trim().toLowerCase()
     return made('semantic', mediaType, await meaningOf(type, mediaType, plain, rule))
   } catch {
     // What cannot be read as what it says it is stands for itself.
@@ -92,17 +104,39 @@ async function meaningOf(
   rule: 'semantic' | readonly string[],
 ): Promise<string | Uint8Array> {
   if (/^application\/([\w.+-]+\+)?json$/.test(mediaType)) {
-    const value: unknown = JSON.parse(Buffer.from(bytes).toString())
-    if (rule === 'semantic') return canonicalJson(value)
-    // A member that is missing is not one that is null.
-    const members = rule.map(pointer => atPointer(value, pointer))
-    return canonicalJson(members.map(member => (member === undefined ? [] : [member])))
+    const value = parseJson(bytes)
+    return canonicalJson(rule === 'semantic' ? value : membersAt(value, rule))
   }
   if (mediaType === 'application/x-www-form-urlencoded') {
-    return canonicalForm(Buffer.from(bytes).toString())
+    return canonicalForm(bytes)
   }
   if (mediaType === 'multipart/form-data') return await partsOf(type, bytes)
   return bytes
+}
+
+/** What a parser has left, in one spelling; `null` where it is nested too deeply for that. */
+function meaningOfValue(
+  value: unknown,
+  rule: Exclude<FingerprintRule, (ctx: Context) => string>,
+): string | null {
+  if (rule === 'content-digest') {
+    throw new TypeError(
+      'Content-Digest cannot be checked: the bytes were read before the door and are gone. Put ' +
+        'the door in front of what reads them.',
+    )
+  }
+  try {
+    return canonicalJson(typeof rule === 'string' ? (value ?? null) : membersAt(value, rule))
+  } catch (error) {
+    if (error instanceof RangeError) return null
+    throw error
+  }
+}
+
+/** The members that count. One that is missing is not one that is null. */
+function membersAt(value: unknown, pointers: readonly string[]): readonly unknown[] {
+  const members = pointers.map(pointer => atPointer(value, pointer))
+  return members.map(member => (member === undefined ? [] : [member]))
 }
 
 /** The parts of a form, whatever stands between them. */
@@ -135,8 +169,4 @@ async function decoded(ctx: Context, bytes: Uint8Array, limitBytes: number): Pro
   const decode = DECODERS[coding]
   if (decode === undefined) throw new TypeError('unknown content coding')
   return await decode(bytes, { maxOutputLength: limitBytes })
-}
-
-function json(value: unknown): string {
-  return canonicalJson(value ?? null)
 }

@@ -133,6 +133,7 @@ function keeps(kept: KeptAnswers, rules: ResourceRules, error: unknown): boolean
 
 async function answer(door: KeyedDoor, ctx: Context, finding: Refused): Promise<void> {
   if (finding.kind !== 'spent' || door.repeat === null) return door.voice.found(ctx, finding)
+  ctx.set('Cache-Control', 'no-store')
   await door.repeat(ctx, finding)
   door.voice.mark(ctx)
 }

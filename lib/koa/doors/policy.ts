@@ -1,5 +1,5 @@
 /**
- * The policy document: the published rules of every door that takes keys.
+ * The policy document: the published rules of every `idempotencyKey` door.
  *
  * @see draft-ietf-httpapi-idempotency-key-header-07 2.3, 2.5.2, 5
  */
@@ -59,7 +59,10 @@ export function keyPolicy(door: ResolvedKeyDoor): PolicyEntry {
       mark: replayMark === null ? null : replayMark.join(': '),
       resultField,
     },
-    refusals: { missing: 400, malformed: 400, storeDown: 503, interrupted: 409 },
+    refusals: { missing: 400, malformed: 400, storeDown: 503 },
+    interrupted: rules.transactional
+      ? 'nothing was done: the same request runs'
+      : '409 until it is known whether it was done',
     documentation: door.documentation,
   }
 }
