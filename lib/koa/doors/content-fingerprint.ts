@@ -14,6 +14,7 @@ import { digestParts } from '../../engine/fingerprint.js'
 import {
   canonicalForm,
   canonicalJson,
+  parseJson,
   readContentDigest,
 } from '../../protocols/idempotency-key/index.js'
 import { atPointer } from '../../protocols/json-pointer.js'
@@ -92,14 +93,14 @@ async function meaningOf(
   rule: 'semantic' | readonly string[],
 ): Promise<string | Uint8Array> {
   if (/^application\/([\w.+-]+\+)?json$/.test(mediaType)) {
-    const value: unknown = JSON.parse(Buffer.from(bytes).toString())
+    const value = parseJson(bytes)
     if (rule === 'semantic') return canonicalJson(value)
     // A member that is missing is not one that is null.
     const members = rule.map(pointer => atPointer(value, pointer))
     return canonicalJson(members.map(member => (member === undefined ? [] : [member])))
   }
   if (mediaType === 'application/x-www-form-urlencoded') {
-    return canonicalForm(Buffer.from(bytes).toString())
+    return canonicalForm(bytes)
   }
   if (mediaType === 'multipart/form-data') return await partsOf(type, bytes)
   return bytes

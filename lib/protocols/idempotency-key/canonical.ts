@@ -24,12 +24,34 @@ export function canonicalJson(value: unknown): string {
 }
 
 /**
+ * Reads JSON of which nothing gets lost: contents that differ must not become one value.
+ *
+ * @param bytes - UTF-8
+ * @throws TypeError where it is not UTF-8; RangeError for a number that would be infinite;
+ *   SyntaxError where it is no JSON
+ */
+export function parseJson(bytes: Uint8Array): unknown {
+  return JSON.parse(textOf(bytes), (_name, member: unknown) => {
+    if (typeof member !== 'number' || Number.isFinite(member)) return member
+    throw new RangeError('A number of this JSON is too large')
+  })
+}
+
+/**
  * Writes the pairs of a form with names sorted; the order of one name's values stays.
  *
- * @param text - `application/x-www-form-urlencoded`
+ * @param bytes - `application/x-www-form-urlencoded`
+ * @throws TypeError or URIError where the text, or what it escapes, is not UTF-8
  */
-export function canonicalForm(text: string): string {
+export function canonicalForm(bytes: Uint8Array): string {
+  const text = textOf(bytes)
+  // `URLSearchParams` would make one character of all bytes that are none.
+  decodeURIComponent(text)
   const pairs = new URLSearchParams(text)
   pairs.sort()
   return pairs.toString()
+}
+
+function textOf(bytes: Uint8Array): string {
+  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
 }

@@ -3,7 +3,7 @@
  *
  * @see draft-ietf-httpapi-idempotency-key-header-07
  */
-export { canonicalForm, canonicalJson } from './canonical.js'
+export { canonicalForm, canonicalJson, parseJson } from './canonical.js'
 export { readContentDigest } from './content-digest.js'
 export { judgeFirstSent } from './first-sent.js'
 export { KEY_LIMIT, type KeySyntax, readKey, WANTED } from './key.js'

@@ -60,9 +60,9 @@ function parse(text: string, syntax: KeySyntax): string | null {
   const item = itemOf(text)
   if (typeof item === 'string') return item
   if (syntax === 'strict') return null
-  if (item instanceof Token) return BARE.test(item.toString()) ? item.toString() : null
-  if (syntax === 'lenient') return BARE.test(text) ? text : null
-  return VISIBLE.test(text) ? text : null
+  if (syntax === 'text') return VISIBLE.test(text) ? text : null
+  const bare = item instanceof Token ? item.toString() : text
+  return BARE.test(bare) ? bare : null
 }
 
 function itemOf(text: string): unknown {
