@@ -5,7 +5,7 @@ import type { Context } from 'koa'
 import type { Core } from '../core.js'
 import { principalsOf } from '../principal.js'
 import { type FingerprintRule, fingerprintOf } from './content-fingerprint.js'
-import { DIGEST_MISSING, DIGEST_WRONG, NOBODY, tooLarge } from './door-problems.js'
+import { DIGEST_MISSING, DIGEST_WRONG, NOBODY, TOO_DEEP, tooLarge } from './door-problems.js'
 import { contentOf } from './request-content.js'
 import type { DoorVoice } from './voice.js'
 
@@ -56,8 +56,14 @@ export async function fingerprintAt(
     default: {
       const made = await fingerprintOf(ctx, content, rule, contentLimitBytes, method)
       if (made.kind === 'fingerprint') return made.fingerprint
-      voice.refuse(ctx, made.kind === 'digest-missing' ? DIGEST_MISSING : DIGEST_WRONG)
+      voice.refuse(ctx, NO_FINGERPRINT[made.kind])
       return null
     }
   }
 }
+
+const NO_FINGERPRINT = {
+  'digest-missing': DIGEST_MISSING,
+  'digest-wrong': DIGEST_WRONG,
+  'too-deep': TOO_DEEP,
+} as const

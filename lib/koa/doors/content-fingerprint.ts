@@ -36,10 +36,10 @@ export type FingerprintRule =
 /** Content that is here; the others are refused before. */
 export type PresentContent = Extract<Content, { readonly kind: 'bytes' | 'parsed' }>
 
-/** A fingerprint, or that the `Content-Digest` is missing or wrong. */
+/** A fingerprint, or why there is none. */
 export type FingerprintResult =
   | { readonly kind: 'fingerprint'; readonly fingerprint: string }
-  | { readonly kind: 'digest-missing' | 'digest-wrong' }
+  | { readonly kind: 'digest-missing' | 'digest-wrong' | 'too-deep' }
 
 /**
  * Makes the fingerprint of a request.
@@ -49,6 +49,7 @@ export type FingerprintResult =
  * @param rule - what of it counts
  * @param limitBytes - how much a coded content may grow to
  * @param method - what stands for the method; the request's own by default
+ * @throws TypeError where `content-digest` is the rule and the bytes are gone
  */
 export async function fingerprintOf(
   ctx: Context,
@@ -63,9 +64,14 @@ export async function fingerprintOf(
     fingerprint: digestParts([...head, ...parts]),
   })
   if (typeof rule === 'function') return made('own', rule(ctx))
-  if (content.kind === 'parsed') return made('parsed', ctx.get('Content-Type'), json(content.value))
-  const { bytes } = content
   const type = ctx.get('Content-Type')
+  const mediaType = type.replace(/;.*/s, '').trim().toLowerCase()
+  if (content.kind === 'parsed') {
+    const meaning = meaningOfValue(content.value, rule)
+    if (meaning === null) return { kind: 'too-deep' }
+    return made('parsed', rule === 'raw' ? type : mediaType, meaning)
+  }
+  const { bytes } = content
   const raw = () => made('raw', type, ctx.get('Content-Encoding'), bytes)
   if (rule === 'raw') return raw()
   if (rule === 'content-digest') {
@@ -78,7 +84,6 @@ export async function fingerprintOf(
   }
   try {
     const plain = content.isDecoded ? bytes : await decoded(ctx, bytes, limitBytes)
-    const mediaType = type.replace(/;.*/s, '').trim().toLowerCase()
     return made('semantic', mediaType, await meaningOf(type, mediaType, plain, rule))
   } catch {
     // What cannot be read as what it says it is stands for itself.
@@ -94,16 +99,38 @@ async function meaningOf(
 ): Promise<string | Uint8Array> {
   if (/^application\/([\w.+-]+\+)?json$/.test(mediaType)) {
     const value = parseJson(bytes)
-    if (rule === 'semantic') return canonicalJson(value)
-    // A member that is missing is not one that is null.
-    const members = rule.map(pointer => atPointer(value, pointer))
-    return canonicalJson(members.map(member => (member === undefined ? [] : [member])))
+    return canonicalJson(rule === 'semantic' ? value : membersAt(value, rule))
   }
   if (mediaType === 'application/x-www-form-urlencoded') {
     return canonicalForm(bytes)
   }
   if (mediaType === 'multipart/form-data') return await partsOf(type, bytes)
   return bytes
+}
+
+/** What a parser has left, in one spelling; `null` where it is nested too deeply for that. */
+function meaningOfValue(
+  value: unknown,
+  rule: Exclude<FingerprintRule, (ctx: Context) => string>,
+): string | null {
+  if (rule === 'content-digest') {
+    throw new TypeError(
+      'Content-Digest cannot be checked: the bytes were read before the door and are gone. Put ' +
+        'the door in front of what reads them.',
+    )
+  }
+  try {
+    return canonicalJson(typeof rule === 'string' ? (value ?? null) : membersAt(value, rule))
+  } catch (error) {
+    if (error instanceof RangeError) return null
+    throw error
+  }
+}
+
+/** The members that count. One that is missing is not one that is null. */
+function membersAt(value: unknown, pointers: readonly string[]): readonly unknown[] {
+  const members = pointers.map(pointer => atPointer(value, pointer))
+  return members.map(member => (member === undefined ? [] : [member]))
 }
 
 /** The parts of a form, whatever stands between them. */
@@ -136,8 +163,4 @@ async function decoded(ctx: Context, bytes: Uint8Array, limitBytes: number): Pro
   const decode = DECODERS[coding]
   if (decode === undefined) throw new TypeError('unknown content coding')
   return await decode(bytes, { maxOutputLength: limitBytes })
-}
-
-function json(value: unknown): string {
-  return canonicalJson(value ?? null)
 }

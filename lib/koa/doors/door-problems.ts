@@ -54,6 +54,14 @@ export const DIGEST_WRONG: Problem = {
   detail: 'Content-Digest does not fit the content that has arrived. Nothing was carried out.',
 }
 
+/** Content that is nested more deeply than can be compared. */
+export const TOO_DEEP: Problem = {
+  type: 'too-deep',
+  status: 400,
+  title: 'This content cannot be compared',
+  detail: 'The content is nested too deeply. Nothing was carried out.',
+}
+
 /** It is done, and the answer cannot be repeated: it is not kept, and there is no `Location`. */
 export const DONE_NOT_KEPT: Problem = {
   type: 'body-not-kept',
