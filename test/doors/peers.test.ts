@@ -181,6 +181,17 @@ describe('what peers promise of keys', () => {
     await world.close()
   })
 
+  it('the handler is told the name of its record, and nobody the key of the client', async () => {
+    const there = await site({ see: ctx => ctx.poe.key })
+    const key = 'a-secret-of-the-client'
+    await send(there, { 'Idempotency-Key': key })
+    const [name] = there.seen
+    expect(name)
+      .to.be.a('string')
+      .and.match(/^key:pay:/)
+    expect(JSON.stringify([name, there.world.events])).to.not.include(key)
+  })
+
   it('an id out of the content names a webhook, and other members do not count', async () => {
     const there = await site({
       makeDoor: once =>
