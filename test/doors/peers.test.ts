@@ -1,4 +1,4 @@
-/** What others promise of such a door, as scenarios of our own; the table is spec-notes/peers.md. */
+/** What peers promise of such a door, as scenarios of our own; see spec-notes/peers.md. */
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { expect } from 'chai'
@@ -42,7 +42,7 @@ for (const kind of EVERY_STORE) {
       expect(there.seen).to.have.lengthOf(1)
     })
 
-    it('[RACE-01, IK-2.6-3] of 12 at once one runs; the others are told so, or its end', async () => {
+    it('[RACE-01, IK-2.6-3] of 12 at once one runs; the others are told so', async () => {
       const there = await site({ kind })
       const all = await Promise.all(Array.from({ length: 12 }, () => send(there)))
       expect(there.seen).to.have.lengthOf(1)
@@ -157,7 +157,7 @@ describe('what peers promise of keys', () => {
     expect(there.seen).to.have.lengthOf(2)
   })
 
-  it('[BIND-01, RACE-09] each operation has its own keys; one operation, one path a key', async () => {
+  it('[BIND-01, RACE-09] each operation has its own keys; a key has one path', async () => {
     const runs: string[] = []
     const world = await startWorld(MEMORY, {
       extend: (_app, router, once) => {
@@ -387,7 +387,7 @@ describe('what peers promise of answers', () => {
     expect(there.seen).to.have.lengthOf(1)
   })
 
-  it('[LOCK-07] without a Location it is told that it is done, and never a second time', async () => {
+  it('[LOCK-07] without a Location it is told that it is done', async () => {
     const there = await site({
       handle: ctx => {
         ctx.respond = false
