@@ -254,6 +254,25 @@ describe('content that a door reads ahead', () => {
     expect((await pay(there, '')).status).to.equal(201)
   })
 
+  for (const [what, meddle] of [
+    ['takes a piece of it', takePiece],
+    ['listens to it', (ctx: Context) => ctx.req.on('data', () => {})],
+    ['has it made into text', (ctx: Context) => ctx.req.setEncoding('utf8')],
+  ] as const) {
+    it(`content is not taken for whole where something in front ${what}`, async () => {
+      const front: Middleware = async (ctx, next) => {
+        await meddle(ctx)
+        await next()
+      }
+      const there = await site({ front: [front], see: ownBytes })
+      for (const body of ['one', 'two']) {
+        expect((await pay(there, body, BINARY_TYPE)).status).to.equal(500)
+      }
+      expect(there.seen).to.deep.equal([])
+      expect(String(there.errors[0])).to.match(/TypeError: .*read before the door/)
+    })
+  }
+
   it('what a parser in front keeps as a value alone is enough', async () => {
     const bare: Middleware = async (ctx, next) => {
       Object.assign(ctx.request, { body: JSON.parse(String(await ownBytes(ctx))) })
@@ -292,6 +311,11 @@ async function http2Status(
   const [{ ':status': status }] = await answered
   stream.resume()
   return status
+}
+
+async function takePiece(ctx: Context): Promise<void> {
+  await until(() => ctx.req.readableLength > 0, 'something is there')
+  ctx.req.read(1)
 }
 
 async function flowing(ctx: Context): Promise<Buffer> {

@@ -19,7 +19,8 @@ const NOTHING: Content = { kind: 'bytes', bytes: new Uint8Array(), isDecoded: tr
  *
  * @param ctx - the request; a parser in front must have left `rawBody`, or at least `body`
  * @param limitBytes - more than this is not read
- * @throws TypeError where something in front has read the content and left nothing of it
+ * @throws TypeError where something in front has read the content, or is about to, and leaves
+ *   nothing of it
  */
 export async function contentOf(ctx: Context, limitBytes: number): Promise<Content> {
   const { rawBody, body } = ctx.request as { rawBody?: unknown; body?: unknown }
@@ -27,14 +28,31 @@ export async function contentOf(ctx: Context, limitBytes: number): Promise<Conte
   if (rawBody instanceof Uint8Array) return within(rawBody, limitBytes, true)
   if (hasNoContent(ctx)) return NOTHING
   if (!ctx.req.readableEnded) {
+    if (isTouched(ctx.req)) throw gone()
     if (Number(ctx.get('Content-Length')) > limitBytes) return { kind: 'too-large' }
     return await readAhead(ctx.req, limitBytes)
   }
   if (body !== undefined) return { kind: 'parsed', value: body }
-  throw new TypeError(
+  throw gone()
+}
+
+function gone(): TypeError {
+  return new TypeError(
     'The content of the request was read before the door and is gone. Put the door in front of ' +
       'what reads it, or use a parser that keeps ctx.request.rawBody or ctx.request.body.',
   )
+}
+
+/** Requests whose content a door has read and put back. */
+const putBack = new WeakSet<IncomingMessage>()
+
+/**
+ * Whether somebody in front has taken some of the content; or will, as soon as it is put back; or
+ * has had it made into text.
+ */
+function isTouched(req: IncomingMessage): boolean {
+  if (req.listenerCount('data') > 0 || req.readableEncoding !== null) return true
+  return req.readableDidRead && !putBack.has(req)
 }
 
 function within(bytes: Uint8Array, limitBytes: number, isDecoded: boolean): Content {
@@ -64,7 +82,10 @@ function readAhead(req: IncomingMessage, limitBytes: number): Promise<Content> {
     const cut = () => end({ kind: 'cut-off' })
     const whole = () => {
       const bytes = Buffer.concat(chunks)
-      if (bytes.byteLength > 0 && !req.readableEnded) req.unshift(bytes)
+      if (bytes.byteLength > 0 && !req.readableEnded) {
+        putBack.add(req)
+        req.unshift(bytes)
+      }
       end({ kind: 'bytes', bytes, isDecoded: false })
     }
     const take = () => {
