@@ -139,6 +139,9 @@ async function partsOf(type: string, bytes: Uint8Array): Promise<string> {
   const form = await new Response(Buffer.from(bytes), { headers }).formData()
   const parts: string[] = []
   for (const [name, value] of form) {
+    // Stands for any bytes that are no UTF-8: two parts that differ would be one.
+    const text = name + (typeof value === 'string' ? value : value.name)
+    if (text.includes('\ufffd')) throw new TypeError('a part that is perhaps no UTF-8')
     if (typeof value === 'string') parts.push(digestParts([name, 'text', value]))
     else {
       const content = new Uint8Array(await value.arrayBuffer())
