@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import {
   DIGEST_ALGORITHMS,
   readContentDigest,
-} from '../../../lib/protocols/idempotency-key/index.js'
+} from '../../../lib/protocols/idempotency-key/content-digest.js'
 
 // RFC 9530 appendix B.1
 const EXAMPLE = 'sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:'

@@ -1,7 +1,7 @@
 /** Repeatability-First-Sent: the edges of the window. */
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { CLOCK_SKEW_MS, judgeFirstSent } from '../../../lib/protocols/idempotency-key/index.js'
+import { CLOCK_SKEW_MS, judgeFirstSent } from '../../../lib/protocols/idempotency-key/first-sent.js'
 
 const NOW = Date.parse('2026-10-21T12:00:00Z')
 const HOUR_MS = 3_600_000
