@@ -6,7 +6,8 @@
  */
 
 /**
- * `cors({ ...corsFields, origin })`: what doors ask for may be sent, and what they tell may be read.
+ * `cors({ ...corsFields, origin })`: what doors ask for may be sent, and what they tell may be
+ * read.
  */
 export const corsFields: {
   readonly allowHeaders: string[]

@@ -4,6 +4,7 @@
  * @see POE draft 2; RFC 9110 15.5.6, 15.5.10, 15.5.11, 15.6.4
  */
 import type { Finding } from '../engine/operation.js'
+import { MISMATCH } from './doors/door-problems.js'
 import type { Problem } from './problem.js'
 
 /** What a refusal needs to know besides the finding. */
@@ -72,16 +73,6 @@ export const BODY_PENDING: Problem = {
   title: 'It is done',
   detail: 'This request was carried out. Its answer is still being written; ask again shortly.',
   askAgainMs: 1_000,
-}
-
-/** The answer to a key that is in use for other content. */
-export const MISMATCH: Problem = {
-  type: 'mismatch',
-  status: 422,
-  title: 'Another request has this key',
-  detail:
-    'This key was sent before, with another request. What was sent now was not carried out; ' +
-    'send it with a key of its own.',
 }
 
 const RUNNING: Problem = {

@@ -142,7 +142,7 @@ describe('identity', () => {
     expect(outcome.link).to.equal(LINK)
   })
 
-  it('[CL-03, IK-2.2-3, IK-2.5.1-3] one key on all tries, made before the first byte and told', async () => {
+  it('[CL-03, IK-2.2-3, IK-2.5.1-3] one key on all tries, made before any byte, told', async () => {
     const one = scene(THREE_TRIES)
     let told: string | null = null
     const outcome = await one.finish(
@@ -160,7 +160,7 @@ describe('identity', () => {
     expect(told).to.match(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
   })
 
-  it('[CL-03, IK-2.1-1] a key of the caller is never replaced, and written as the server wants', async () => {
+  it('[CL-03, IK-2.1-1] a key of the caller stays, written as the server wants', async () => {
     const table: readonly (readonly [ClientOptions, string, string])[] = [
       [{}, 'mine', '"mine"'],
       [{}, 'a"b\\c', '"a\\"b\\\\c"'],

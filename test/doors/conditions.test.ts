@@ -84,7 +84,7 @@ for (const kind of EVERY_STORE) {
       expect(thing.changes).to.equal(10)
     })
 
-    it('[COND-05, H-428-1] nothing there: 412 where it would be made, 404 where that is said', async () => {
+    it('[COND-05, H-428-1] nothing there: 412, or 404 where that is said', async () => {
       await start(null, counted(), { required: true })
       for (const tag of ['"x"', '*']) {
         await expectProblem(await send({ 'If-Match': tag }), 412, 'precondition-failed')

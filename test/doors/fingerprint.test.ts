@@ -35,6 +35,15 @@ function multipart(boundary: string, value = '1', file = 'f.txt'): Sent {
   return { body, type: `multipart/form-data; boundary=${boundary}` }
 }
 
+/** A form in which one byte of a value, of a file's name or of a file is no UTF-8. */
+function latinPart(byte: number, where: '1' | 'b' | 'x' = '1'): Sent {
+  const { body, type = '' } = multipart('one', '@1', '@b')
+  const marked = String(body).replace('\r\n\r\nx', '\r\n\r\n@x')
+  const bytes = Buffer.from(marked.replace(`@${where}`, '\u0001').replaceAll('@', ''))
+  bytes[bytes.indexOf(1)] = byte
+  return { body: bytes, type }
+}
+
 function send(site: KeySite, sent: Sent): Promise<Answer> {
   const { body, type = JSON_TYPE, query = '', method = 'POST', headers } = sent
   const fields = { 'Idempotency-Key': '"k"', 'Content-Type': type, ...headers }
@@ -129,6 +138,9 @@ describe('fingerprints of requests under one key', () => {
     ],
     ['broken JSON', { body: '{"a":1' }, { body: '{"a": 1' }, NEVER],
     ['broken JSON once more', { body: '{"a":1' }, { body: '{"a":1' }, ALWAYS],
+    ['Latin-1 in a part', latinPart(0xe9), latinPart(0xe8), NEVER],
+    ['Latin-1 in the name of a file', latinPart(0xe9, 'b'), latinPart(0xe8, 'b'), NEVER],
+    ['bytes in a file', latinPart(0xe9, 'x'), latinPart(0xe8, 'x'), NEVER],
     ['no content', { body: '' }, { body: '{}' }, NEVER],
     ['no content once more', { body: '' }, { body: '' }, ALWAYS],
   ]
@@ -178,6 +190,12 @@ describe('fingerprints by Content-Digest', () => {
     expect((await send(site, { body, headers: plain })).status).to.equal(400)
     const coded = { ...GZIP, ...headers(digest('sha-256', body)) }
     expect((await send(site, { body, headers: coded })).status).to.equal(201)
+    // Behind a parser those bytes are gone, and nothing is taken.
+    const behind = await keySite({ door: { fingerprint: 'content-digest' } })
+    expect((await send(behind, { body, headers: coded })).status).to.equal(500)
+    const as = { body: AB, headers: headers(digest('sha-256', AB)) }
+    expect((await send(behind, as)).status).to.equal(201)
+    await behind.close()
   })
 
   for (const [what, value, type] of [

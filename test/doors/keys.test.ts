@@ -24,7 +24,7 @@ for (const kind of EVERY_STORE) {
       })
     }
 
-    it('[IK-1-1, IK-2.6-1, IK-2.6-2, IK-2.5.2-4] the first runs, a repeat is told its answer', async () => {
+    it('[IK-1-1, IK-2.6-1, IK-2.6-2, IK-2.5.2-4] the first runs, a repeat is told', async () => {
       await plain()
       const first = await sendKeyed(world, '/orders', '"k"')
       expect([first.status, first.headers.get('Idempotent-Replayed')]).to.deep.equal([201, null])

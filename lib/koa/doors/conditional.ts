@@ -55,7 +55,11 @@ export interface ConditionalOptions<Tx = never> extends DoorOptions {
    * For `If-None-Exist`: finds what a search finds now, as URI-references. Asked as `validator` is.
    */
   readonly exists?:
-    | ((ctx: Context, search: string, tx: Tx | null) => MaybePromise<readonly string[]>)
+    | ((
+        ctx: Context,
+        search: string,
+        tx: Tx | null,
+      ) => readonly string[] | Promise<readonly string[]>)
     | undefined
   /**
    * Names what is changed: requests with the same name leave its states one after the other.
@@ -69,8 +73,6 @@ export interface ConditionalOptions<Tx = never> extends DoorOptions {
   /** What makes a repeat the same request. Default `raw`. */
   readonly fingerprint?: FingerprintRule | undefined
 }
-
-type MaybePromise<T> = T | Promise<T>
 
 interface Conditional extends ContentReader, ResolvedDoor {
   readonly core: Core

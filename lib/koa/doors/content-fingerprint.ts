@@ -81,6 +81,7 @@ export async function fingerprintOf(
   const raw = () => made('raw', type, ctx.get('Content-Encoding'), bytes)
   if (rule === 'raw') return raw()
   if (rule === 'content-digest') {
+    if (content.isDecoded && !isPlain(ctx)) throw digestUnchecked()
     const digest = readContentDigest(ctx.get('Content-Digest'))
     if (digest === null) return { kind: 'digest-missing' }
     const hash = createHash(digest.algorithm.replace('-', '')).update(bytes).digest()
@@ -119,18 +120,20 @@ function meaningOfValue(
   value: unknown,
   rule: Exclude<FingerprintRule, (ctx: Context) => string>,
 ): string | null {
-  if (rule === 'content-digest') {
-    throw new TypeError(
-      'Content-Digest cannot be checked: the bytes were read before the door and are gone. Put ' +
-        'the door in front of what reads them.',
-    )
-  }
+  if (rule === 'content-digest') throw digestUnchecked()
   try {
     return canonicalJson(typeof rule === 'string' ? (value ?? null) : membersAt(value, rule))
   } catch (error) {
     if (error instanceof RangeError) return null
     throw error
   }
+}
+
+function digestUnchecked(): TypeError {
+  return new TypeError(
+    'Content-Digest cannot be checked: the bytes were read before the door and are gone. Put ' +
+      'the door in front of what reads them.',
+  )
 }
 
 /** The members that count. One that is missing is not one that is null. */
@@ -145,6 +148,9 @@ async function partsOf(type: string, bytes: Uint8Array): Promise<string> {
   const form = await new Response(Buffer.from(bytes), { headers }).formData()
   const parts: string[] = []
   for (const [name, value] of form) {
+    // Stands for any bytes that are no UTF-8: two parts that differ would be one.
+    const text = name + (typeof value === 'string' ? value : value.name)
+    if (text.includes('\ufffd')) throw new TypeError('a part that is perhaps no UTF-8')
     if (typeof value === 'string') parts.push(digestParts([name, 'text', value]))
     else {
       const content = new Uint8Array(await value.arrayBuffer())
@@ -164,9 +170,17 @@ const DECODERS: Readonly<
 }
 
 async function decoded(ctx: Context, bytes: Uint8Array, limitBytes: number): Promise<Uint8Array> {
-  const coding = ctx.get('Content-Encoding').trim().toLowerCase()
-  if (coding === '' || coding === 'identity') return bytes
+  if (isPlain(ctx)) return bytes
+  const coding = codingOf(ctx)
   const decode = DECODERS[coding]
   if (decode === undefined) throw new TypeError('unknown content coding')
   return await decode(bytes, { maxOutputLength: limitBytes })
+}
+
+function codingOf(ctx: Context): string {
+  return ctx.get('Content-Encoding').trim().toLowerCase()
+}
+
+function isPlain(ctx: Context): boolean {
+  return ['', 'identity'].includes(codingOf(ctx))
 }

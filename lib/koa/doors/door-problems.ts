@@ -20,6 +20,16 @@ export function keyMalformed(why: string): Problem {
   return { type: 'key-malformed', status: 400, title: 'This key cannot be read', detail: why }
 }
 
+/** The answer to a key that is in use for other content. */
+export const MISMATCH: Problem = {
+  type: 'mismatch',
+  status: 422,
+  title: 'Another request has this key',
+  detail:
+    'This key was sent before, with another request. What was sent now was not carried out; ' +
+    'send it with a key of its own.',
+}
+
 /** Nobody has sent this. */
 export const NOBODY: Problem = {
   type: 'nobody',

@@ -5,7 +5,7 @@ import {
   canonicalForm as canonicalFormOf,
   canonicalJson,
   parseJson,
-} from '../../../lib/protocols/idempotency-key/index.js'
+} from '../../../lib/protocols/idempotency-key/canonical.js'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const parsed = (text: string): string => canonicalJson(parseJson(bytes(text)))

@@ -6,7 +6,7 @@ import {
   type KeySyntax,
   readKey,
   WANTED,
-} from '../../../lib/protocols/idempotency-key/index.js'
+} from '../../../lib/protocols/idempotency-key/key.js'
 
 const SYNTAXES: readonly KeySyntax[] = ['strict', 'lenient', 'text']
 const UUID = '8e03978e-40d5-43dd-bc93-6894a57f9324'
