@@ -142,6 +142,15 @@ for (const kind of EVERY_STORE) {
       expect(world.effects).to.have.lengthOf(2)
     })
 
+    it('an identity that is nested too deeply is 400, and runs nothing', async () => {
+      await start()
+      const body = `${'['.repeat(20_000)}${']'.repeat(20_000)}`
+      const headers = { 'Content-Type': 'application/json' }
+      const refused = await world.send('POST', '/orders', { headers, body })
+      await expectProblem(refused, 400, 'too-deep')
+      expect(world.effects).to.deep.equal([])
+    })
+
     it("answer: 'redirect' leads to the first result", async () => {
       await start({ answer: 'redirect' })
       const first = await send({ sku: 'a' })

@@ -201,6 +201,44 @@ for (const kind of EVERY_STORE) {
       expect(world.effects).to.have.lengthOf(1)
     })
 
+    it('[FAIL-11] a redirect to a login in front of the door keeps nothing', async () => {
+      world = await startDoorWorld(kind, (router, once, act) => {
+        const login = (ctx: Context, next: () => Promise<unknown>) =>
+          ctx.get('X-User') === '' ? ctx.redirect('/login') : next()
+        router.post('/orders', login as never, once.idempotencyKey(keyOptions()), act)
+      })
+      expect((await sendKeyed(world, '/orders', '"k"')).status).to.equal(302)
+      const ann = { 'X-User': 'ann' }
+      const first = await sendKeyed(world, '/orders', '"k"', { a: 1 }, ann)
+      expect([first.status, first.headers.get('Idempotent-Replayed')]).to.deep.equal([201, null])
+      expect(world.effects).to.have.lengthOf(1)
+    })
+
+    it('[BIND-07] spelled in another way: 422 by its bytes, a repeat by its meaning', async () => {
+      world = await startDoorWorld(kind, (router, once, act) => {
+        router.post('/raw', once.idempotencyKey(keyOptions({ name: 'raw' })), act)
+        const meant = keyOptions({ name: 'meant', fingerprint: 'semantic' })
+        router.post('/meant', once.idempotencyKey(meant), act)
+      })
+      for (const [path, expected] of [
+        ['/raw', [201, 422, 422, 422]],
+        ['/meant', [201, 201, 422, 422]],
+      ] as const) {
+        const statuses = []
+        for (const [body, type, query] of [
+          ['{"a":1,"b":2}', 'application/json', ''],
+          ['{ "b": 2.0, "a": 1 }', 'application/json', ''],
+          ['{"a":1,"b":2}', 'text/plain', ''],
+          ['{"a":1,"b":2}', 'application/json', '?x=1'],
+        ] as const) {
+          const headers = { 'Content-Type': type, 'Idempotency-Key': '"k"' }
+          statuses.push((await world.send('POST', path + query, { headers, body })).status)
+        }
+        expect(statuses, path).to.deep.equal(expected)
+      }
+      expect(world.effects).to.have.lengthOf(2)
+    })
+
     it('[FAIL-03] failures are not kept; with kept: every they are, and marked', async () => {
       const fail = (ctx: Context) => {
         ctx.status = 500

@@ -100,6 +100,43 @@ describe('memoryStore', () => {
       expect(await claim('ann-8', 'ann'), 'after their time').to.equal('claimed')
     })
 
+    it('a record that makes room for its own successor is counted down once', async () => {
+      let nowMs = 1_000
+      const store = memoryStore({ maxRecords: 50, now: () => nowMs })
+      const claim = (key: string, principal: string, keepUntilMs: number | null = null) =>
+        claimState(store, key, { owner: key, principal, keepUntilMs, tokenExpiresMs: null })
+      for (const [key, principal, untilMs] of [
+        ['bob-0', 'bob', 1_500],
+        ...[0, 1, 2, 3, 4].map(index => [`ann-${index}`, 'ann', 1_600] as const),
+      ] as const) {
+        await claim(key, principal, untilMs)
+        await store.complete(key, key, outcome())
+      }
+      await claim('bob-1', 'bob')
+      nowMs = 2_000
+      expect(await claim('bob-0', 'ann'), 'taken by ann').to.equal('claimed')
+      const states: string[] = []
+      for (const index of [2, 3, 4, 5, 6]) states.push(await claim(`bob-${index}`, 'bob'))
+      expect(states).to.deep.equal(['claimed', 'claimed', 'claimed', 'claimed', 'full'])
+    })
+
+    it('[EXP-05] a record that was worked on past its time is gone when the work is', async () => {
+      let nowMs = 1_000
+      const store = memoryStore({ now: () => nowMs })
+      const wishes = { owner: 'o', keepUntilMs: 2_000, leaseMs: 5_000 }
+      for (const key of ['completed', 'released', 'silent']) await claimState(store, key, wishes)
+      nowMs = 3_000
+      expect(await store.purge(9)).to.deep.equal({ removed: 0, more: false })
+      await store.complete('completed', 'o', outcome())
+      await store.release('released', 'o')
+      await store.renew('silent', 'o', 0)
+      for (const key of ['completed', 'released', 'silent']) {
+        expect((await store.read(key, null)).state, key).to.equal('none')
+      }
+      expect(await store.purge(1)).to.deep.equal({ removed: 1, more: true })
+      expect(await store.purge(9)).to.deep.equal({ removed: 1, more: false })
+    })
+
     it('a principal that stands for everybody has no quota', async () => {
       const store = memoryStore({ maxRecords: 30 })
       for (let index = 0; index < 30; index += 1) {

@@ -3,6 +3,7 @@
  * behind or have another history, and schemas that are not ours.
  */
 import { execFileSync } from 'node:child_process'
+import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
 import type pg from 'pg'
 import type { PostgresStore } from '../../lib/stores/postgres.js'
@@ -68,6 +69,22 @@ describeWith(['postgres', 'initdb'], 'PostgreSQL and its locks', function () {
       [hashKey(key), Buffer.from('held'), nowMs + 60_000, told],
     )
   }
+
+  it('replaces: a spent record that somebody holds for a moment is waited for', async () => {
+    const claim = makeClaim((await store.epoch()).nowMs)
+    await store.claim('key', { ...claim, owner: 'a' })
+    await store.complete('key', 'a', { head: '[200,[],"n"]', body: null })
+    const seen = await store.read('key', null)
+    if (seen.state !== 'spent') throw new Error(`it is ${seen.state}`)
+    const { hashKey } = await import('../../lib/stores/postgres/packing.js')
+    await other.query('BEGIN')
+    const lock = `SELECT 1 FROM ${poe}.record WHERE key = $1 FOR UPDATE`
+    await other.query(lock, [hashKey('key')])
+    const claimed = store.claim('key', { ...claim, owner: 'b', replaces: seen.mark })
+    await pause(60)
+    await other.query('COMMIT')
+    expect(await claimed).to.include({ state: 'claimed' })
+  })
 
   it('[STORE-11] a rival’s claim is being committed: running, after that', async () => {
     await claimHeld('key')

@@ -19,7 +19,7 @@ import { linkResult, resultOf } from '../replay.js'
 import { runClaimed } from '../run-claimed.js'
 import { callersOf } from './claimed-content.js'
 import { type DoorOptions, type ResolvedDoor, resolveDoor } from './door-options.js'
-import { OVERRIDE_MALFORMED, suspectedDuplicate } from './door-problems.js'
+import { OVERRIDE_MALFORMED, suspectedDuplicate, TOO_DEEP } from './door-problems.js'
 import { isSafe, poeOf } from './keyed-door.js'
 import { DoorVoice } from './voice.js'
 
@@ -87,9 +87,14 @@ async function detect(detector: Detector, ctx: Context, next: Next): Promise<voi
   if (callers === null) return
   const override = readOverride(ctx.get(OVERRIDE_FIELD), bodyOf(ctx))
   if (override.kind === 'malformed') return voice.refuse(ctx, OVERRIDE_MALFORMED)
+  const said = spelled(identity)
+  if (said === null) {
+    voice.refuse(ctx, TOO_DEEP)
+    return
+  }
   poe.naming = 'content'
   const mark = override.kind === 'given' ? override.value : ''
-  const digest = digestParts([callers[0], ctx.method, canonicalJson(identity), mark])
+  const digest = digestParts([callers[0], ctx.method, said, mark])
   const operation = {
     key: `content:${encodeURIComponent(name)}:${digest}`,
     epoch: null,
@@ -108,6 +113,16 @@ async function detect(detector: Detector, ctx: Context, next: Next): Promise<voi
       found: (served, finding) => tell(detector, served, finding, override.kind === 'given'),
     },
   )
+}
+
+/** One spelling of an identity; `null` where it is nested too deeply for that. */
+function spelled(identity: unknown): string | null {
+  try {
+    return canonicalJson(identity)
+  } catch (error) {
+    if (error instanceof RangeError) return null
+    throw error
+  }
 }
 
 function bodyOf(ctx: Context): unknown {

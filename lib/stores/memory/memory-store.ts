@@ -58,6 +58,8 @@ export class MemoryStore implements Store {
   readonly #entries = new Map<string, Entry>()
   readonly #expiry = new ExpiryHeap<Entry>()
   readonly #holders = new Map<string, Holder>()
+  /** Records past their time that somebody was at work on when room was looked for. */
+  readonly #overdue = new Set<Entry>()
   readonly #shelf: BodyShelf
   #epoch = freshEpoch()
   #secrets: readonly StoredSecret[] | null = null
@@ -185,6 +187,7 @@ export class MemoryStore implements Store {
     this.#closed = true
     this.#entries.clear()
     this.#holders.clear()
+    this.#overdue.clear()
   }
 
   /** Gives the time, and refuses to work after `close`. */
@@ -236,7 +239,8 @@ export class MemoryStore implements Store {
       this.#remove(free)
     } else {
       if (!this.#hasRoomFor(claim.principal, nowMs)) return false
-      if (free !== undefined) this.#remove(free)
+      // Making room may have taken it already.
+      if (free !== undefined && !free.gone) this.#remove(free)
       else if (!this.#makeRoom(nowMs)) return false
     }
     this.#add(key, claim, nowMs)
@@ -279,28 +283,29 @@ export class MemoryStore implements Store {
     entry.content = null
     entry.holder.records -= 1
     if (entry.holder.records === 0) this.#holders.delete(entry.holder.principal)
-    if (entry.keepUntilMs !== NEVER) this.#expiry.noteGone()
+    if (entry.keepUntilMs !== NEVER && !this.#overdue.delete(entry)) this.#expiry.noteGone()
   }
 
-  /** The record that is longest past its time, unless somebody is at work on it. */
+  /** A record that is past its time, and that nobody is at work on. */
   #mayGo(nowMs: number): Entry | null {
+    for (const entry of this.#overdue) if (!isAtWork(entry, nowMs)) return entry
     while (true) {
       const entry = this.#expiry.peek()
       if (entry === undefined || nowMs <= entry.keepUntilMs + this.#startMs) return null
-      const { content } = entry
-      if (content === null || typeof content === 'string') return entry
-      if (content.leaseUntilMs <= nowMs) return entry
+      if (!isAtWork(entry, nowMs)) return entry
+      // Its time stays what it was: it goes as soon as the work is over.
       this.#expiry.pop()
-      entry.keepUntilMs = content.leaseUntilMs - this.#startMs
-      this.#expiry.push(entry)
+      this.#overdue.add(entry)
     }
   }
 
   #removeExpired(nowMs: number): boolean {
     const entry = this.#mayGo(nowMs)
     if (entry === null) return false
-    this.#expiry.pop()
-    entry.keepUntilMs = NEVER
+    if (!this.#overdue.has(entry)) {
+      this.#expiry.pop()
+      this.#overdue.add(entry)
+    }
     this.#remove(entry)
     return true
   }
@@ -332,6 +337,10 @@ export class MemoryStore implements Store {
     if (entry.segment >= 0) this.#shelf.forget(entry)
     entry.segment = NO_BODY
   }
+}
+
+function isAtWork({ content }: Entry, nowMs: number): boolean {
+  return content !== null && typeof content !== 'string' && content.leaseUntilMs > nowMs
 }
 
 /** A record that an operator decided has no mark, and nobody takes its place. */

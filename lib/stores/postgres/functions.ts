@@ -8,13 +8,24 @@
  */
 import { IS_STALE, IS_STOLEN, IS_TOO_ISOLATED, SLICE_MS } from './states.js'
 
-/** The key, while its record is the one that was seen and nobody holds it. */
-const freeKey = (poe: string): string => `
+/**
+ * Takes over the record that was seen: lapsed and free, or past its time, or to be replaced; unless
+ * its owner is in the act of completing it.
+ */
+const takeOver = (poe: string): string => `
+        IF r.head IS NOT NULL THEN
+          -- A body that is being attached, or a purge: over in a moment, and worth the wait.
+          PERFORM 1 FROM ${poe}.record WHERE record.key = the_key FOR UPDATE;
+        END IF;
+        UPDATE ${poe}.record
+          SET (keep_until_ms, lease_until_ms, means_doubt, owner, told, head, body)
+          = (the_keep_until_ms, now_ms + lease_ms, the_doubt, the_owner, the_told, NULL, NULL)
+          WHERE record.key = (
             SELECT free.key FROM ${poe}.record AS free
             WHERE free.key = the_key AND free.owner IS NOT DISTINCT FROM r.owner
               AND ((${poe}.tell(free, now_ms)).state = 'none'
                 OR (free.head IS NOT NULL AND free.owner = the_replaces))
-            FOR UPDATE SKIP LOCKED`
+            FOR UPDATE SKIP LOCKED);`
 
 /** Takes a key if it is free. */
 export const claimSql = (poe: string): string => `
@@ -65,12 +76,7 @@ export const claimSql = (poe: string): string => `
           VALUES (the_key, the_keep_until_ms, now_ms + lease_ms, the_doubt, the_owner, the_told)
           ON CONFLICT DO NOTHING;
       ELSE
-        -- Lapsed and free, or past its time, or to be replaced; unless its owner is in the act of
-        -- completing it.
-        UPDATE ${poe}.record
-          SET (keep_until_ms, lease_until_ms, means_doubt, owner, told, head, body)
-          = (the_keep_until_ms, now_ms + lease_ms, the_doubt, the_owner, the_told, NULL, NULL)
-          WHERE record.key = (${freeKey(poe)});
+        ${takeOver(poe)}
       END IF;
       IF FOUND THEN
         state := 'claimed';

@@ -95,7 +95,10 @@ export const CLAIM: Script = script(`${TIME}${RECORD}${MEMORY}
       keepRunning(mark, lease, kept, owner, claimedBy, redis.pcall)
       return {'claimed', now}
     end
-    if mark == 'U' then return {'undecided', now, lease, holder, claimedBy} end
+    local isOver = mark and kept ~= 0 and now > kept
+    if mark == 'U' and not isOver then
+      return {'undecided', now, lease, holder, claimedBy}
+    end
   end
 
   if now > claimBy then return {'late', now} end
@@ -116,7 +119,10 @@ export const READ: Script = script(`${TIME}${RECORD}${MEMORY}
     local mark, lease, kept, holder, claimedBy = running()
     if not mark then return {'spent', now, value} end
     if lease > now then return {'running', now, lease - now, claimedBy} end
-    if mark == 'U' then return {'undecided', now, lease, holder, claimedBy} end
+    local isOver = mark and kept ~= 0 and now > kept
+    if mark == 'U' and not isOver then
+      return {'undecided', now, lease, holder, claimedBy}
+    end
   end
   return {ARGV[1] ~= '' and disagrees(ARGV[1]) or 'none', now}
 `)
