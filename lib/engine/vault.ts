@@ -79,10 +79,10 @@ export class Vault {
   keyBeside(key: string, purpose: string): string | null {
     const count = this.#epochs?.length
     if (count === undefined) return null
-    for (let index = 0; ; index += 1) {
-      const beside = `${key}:${purpose}${index}`
-      if (bucketOf(beside, count) === bucketOf(key, count)) return beside
-    }
+    const bucket = bucketOf(key, count)
+    let index = 0
+    while (bucketOf(`${key}:${purpose}${index}`, count) !== bucket) index += 1
+    return `${key}:${purpose}${index}`
   }
 
   /** Reads epochs and secrets if they are not known; one reading at a time. Never rejects. */

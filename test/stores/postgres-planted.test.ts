@@ -50,6 +50,18 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     instead: 'WHEN false THEN',
     titles: ['lease: lapsed in doubt', 'renew: 0 ends the lease'],
   },
+  'replaces whatever is spent': {
+    in: 'claim',
+    check: '.owner = the_replaces',
+    instead: '.owner IS NOT NULL AND the_replaces IS NOT NULL',
+    titles: ['replaces: another record than it names'],
+  },
+  'tells what is past its time': {
+    in: 'tell',
+    check: 'WHEN r.keep_until_ms < now_ms THEN',
+    instead: 'WHEN false THEN',
+    titles: ['[EXP-05] keepUntilMs: past it'],
+  },
   'does not know its own claim': {
     in: 'claim',
     check: "IF state = 'running' AND r.owner = the_owner THEN",

@@ -65,19 +65,16 @@ describeWith(
   },
 )
 
-for (const [name, value] of [
-  ['default_transaction_isolation', 'serializable'],
-  ['default_transaction_isolation', 'repeatable read'],
-  ['default_transaction_read_only', 'on'],
-  ['synchronous_commit', 'off'],
-  ['bytea_output', 'escape'],
-] as const) {
-  describeWith(['postgres', 'initdb'], `the store contract with ${name} = ${value}`, function () {
+for (const defaults of [
+  ['default_transaction_isolation=serializable', 'synchronous_commit=off', 'bytea_output=escape'],
+  ['default_transaction_isolation=repeatable\\ read', 'default_transaction_read_only=on'],
+]) {
+  describeWith(['postgres', 'initdb'], `the store contract with ${defaults.join()}`, function () {
     this.timeout(30_000)
     let stores: PostgresStores
     before(async () => {
       const url = new URL((await sharedPostgres()).url)
-      url.searchParams.set('options', `-c ${name}=${value.replace(' ', '\\ ')}`)
+      url.searchParams.set('options', defaults.map(each => `-c ${each}`).join(' '))
       stores = new PostgresStores(url.href)
     })
     after(() => stores.end())

@@ -39,15 +39,21 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
   'claims what is running in its lease': {
     script: scripts.CLAIM,
-    check: 'if lease > now then',
+    check: 'if mark and lease > now then',
     instead: 'if false then',
-    titles: ['claim: a free key is claimed, and running', '[RACE-01]'],
+    titles: ['claim: a free key is claimed, and running', '[RACE-01] [RACE-03]'],
   },
   'never lets a lease end': {
     script: scripts.READ,
     check: 'if lease > now then',
     instead: 'if true then',
     titles: ['lease: it ends by itself', 'lease: lapsed in doubt'],
+  },
+  'replaces whatever is spent': {
+    script: scripts.CLAIM,
+    check: 'markOf() ~= ARGV[9]',
+    instead: 'false',
+    titles: ['replaces: another record than it names'],
   },
   'does not know its own claim': {
     script: scripts.CLAIM,
@@ -63,13 +69,13 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
   'completes again for anybody': {
     script: scripts.COMPLETE,
-    check: 'string.sub(value, from, from + 5) == ARGV[2]',
+    check: 'markOf() == ARGV[2]',
     instead: 'true',
     titles: ['complete: a stranger', 'settle: afterwards the silent owner'],
   },
   'attaches for anybody': {
     script: scripts.ATTACH,
-    check: 'string.sub(value, from, from + 5) ~= ARGV[1]',
+    check: 'markOf() ~= ARGV[1]',
     instead: 'false',
     titles: ['attachBody: a stranger', 'attachBody: nobody else may'],
   },

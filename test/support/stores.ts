@@ -27,9 +27,12 @@ const PROGRAMS: Readonly<Record<StoreKind, readonly string[]>> = {
   redis: ['redis-server'],
 }
 
+/** The kinds that are asked for: all, or those that `POE_TEST_STORES` names, joined by commas. */
+const ASKED: readonly string[] = process.env.POE_TEST_STORES?.split(',') ?? Object.keys(PROGRAMS)
+
 /** The kinds that can be tried here; a line tells which ones cannot. */
 export const INSTALLED_STORES: readonly StoreKind[] = (Object.keys(PROGRAMS) as StoreKind[]).filter(
-  kind => areInstalled(PROGRAMS[kind], `the ${kind} store`),
+  kind => ASKED.includes(kind) && areInstalled(PROGRAMS[kind], `the ${kind} store`),
 )
 
 /** A store that is open for one test. */

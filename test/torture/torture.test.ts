@@ -66,7 +66,7 @@ describe('the fire test', function () {
 
   it('what was planted is found: no owner check, completion outside the transaction', async () => {
     const plants = ['owner', 'outside-transaction'].map(async plant => {
-      const ended = await torture(['--plant', plant, '--seconds', '10', '--seed', '3', '--json'])
+      const ended = await torture(['--plant', plant, '--seconds', '7', '--seed', '3', '--json'])
       expect(ended.code, ended.out + ended.err).to.equal(1)
       expect(lastLine(ended.out).duplicates).to.be.above(0)
     })
