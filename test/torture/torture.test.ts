@@ -53,7 +53,7 @@ describe('the fire test', function () {
   for (const [store, programs] of runs) {
     if (!areInstalled(programs, `the fire test on ${store}`)) continue
     it(`[POE-A-1] ${store}: kills and faults, and nothing is found`, async () => {
-      const ended = await torture(['--store', store, '--seconds', '4', '--seed', '7', '--json'])
+      const ended = await torture(['--store', store, '--seconds', '6', '--seed', '7', '--json'])
       const found = lastLine(ended.out)
       expect(ended.code, ended.out + ended.err).to.equal(0)
       expect(Object.keys(found)).to.have.members(MEMBERS)
@@ -66,7 +66,7 @@ describe('the fire test', function () {
 
   it('what was planted is found: no owner check, completion outside the transaction', async () => {
     const plants = ['owner', 'outside-transaction'].map(async plant => {
-      const ended = await torture(['--plant', plant, '--seconds', '7', '--seed', '3', '--json'])
+      const ended = await torture(['--plant', plant, '--seconds', '10', '--seed', '3', '--json'])
       expect(ended.code, ended.out + ended.err).to.equal(1)
       expect(lastLine(ended.out).duplicates).to.be.above(0)
     })
