@@ -253,6 +253,25 @@ for (const kind of EVERY_STORE) {
       expect(found).to.have.lengthOf(2)
     })
 
+    it('If-None-Exist: what came between the look and the claim is seen inside it', async () => {
+      let looks = 0
+      let runs = 0
+      world = await startDoorWorld(kind, (router, once) => {
+        const exists = () => {
+          looks += 1
+          return looks === 1 ? [] : ['/patients/9']
+        }
+        router.post('/patients', once.conditional({ name: 'p', exists }), ctx => {
+          runs += 1
+          ctx.status = 201
+        })
+      })
+      const headers = { 'If-None-Exist': 'id=7' }
+      const told = await world.send('POST', '/patients', { headers, json: {} })
+      expect([told.status, told.headers.get('Location')]).to.deep.equal([200, '/patients/9'])
+      expect(runs).to.equal(0)
+    })
+
     it('a surprise after the change: 409 to the caller, 412 to others', async () => {
       thing = { etag: '"v1"', changes: 0 }
       world = await startDoorWorld(kind, (router, once) => {

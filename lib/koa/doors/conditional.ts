@@ -124,7 +124,7 @@ export function makeConditional<Tx>(core: Core, given: ConditionalOptions<Tx>): 
     demanded: fields.join(' or '),
     voice: new DoorVoice(core, documentation),
   }
-  const middleware: Middleware = async function conditional(ctx, next) {
+  return async function conditional(ctx, next) {
     const poe = poeOf(ctx)
     if (isSafe(ctx.method)) return await next()
     if (poe.state !== null && !poe.isInside) {
@@ -134,7 +134,6 @@ export function makeConditional<Tx>(core: Core, given: ConditionalOptions<Tx>): 
     }
     return await pass(door, ctx, next)
   }
-  return middleware
 }
 
 async function pass(door: Conditional, ctx: Context, next: Next): Promise<void> {
@@ -202,7 +201,9 @@ async function claim(
   let end: 'answered' | 'moved' | { readonly spentBy: string } = 'answered'
   const handler = async () => {
     const now = await situationOf(visit, rules.transactional ? ctx.poe.tx : null)
-    if (stateOf(now) !== stateOf(situation)) throw MOVED
+    // The same search, or the same second, may find something else by now.
+    const holds = failedCondition(visit.conditions, now) === null
+    if (!holds || stateOf(now) !== stateOf(situation)) throw MOVED
     await next()
   }
   await runClaimed(

@@ -148,6 +148,7 @@ async function tell(
     return
   }
   const why = { result, override: nanoid() }
+  ctx.set('Cache-Control', 'no-store')
   if (result !== null) linkResult(ctx, result, self, core.options.uriBase)
   if (options.rerender !== undefined && ctx.accepts('json', 'html') === 'html') {
     await options.rerender(ctx, why)
