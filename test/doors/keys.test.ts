@@ -327,6 +327,21 @@ for (const kind of EVERY_STORE) {
       }
     })
 
+    it('[POE-2-5] at a POE link the link wins: a repeat under the same key is 405', async () => {
+      world = await startDoorWorld(kind, (router, once, act) => {
+        const key = once.idempotencyKey(keyOptions())
+        const resource = { name: 'linked', path: '/linked/:token' }
+        once.resource(router, resource, key as never, act as never)
+        router.get('/linked', ctx => {
+          ctx.body = { link: ctx.poe.link('linked') }
+        })
+      })
+      const { link } = (await (await world.send('GET', '/linked')).json()) as { link: string }
+      expect((await sendKeyed(world, link, '"k"')).status).to.equal(201)
+      expect((await sendKeyed(world, link, '"k"')).status).to.equal(405)
+      expect(world.effects).to.have.lengthOf(1)
+    })
+
     it('a login between two tries does not run it twice', async () => {
       world = await startDoorWorld(
         kind,

@@ -6,7 +6,10 @@ import { expect } from 'chai'
 import type { Context } from 'koa'
 import { type IdempotencyKeyOptions, poe } from 'post-once-exactly/koa'
 import { memoryStore } from 'post-once-exactly/stores/memory'
+import type { PostgresTransaction } from 'post-once-exactly/stores/postgres'
+import type { SqliteTransaction } from 'post-once-exactly/stores/sqlite'
 import { expectProblem } from '../support/answers.js'
+import { INSTALLED_STORES } from '../support/stores.js'
 import type { WorldKind } from '../support/world.js'
 import {
   DAY_MS,
@@ -76,6 +79,39 @@ describe('profiles of the key door', () => {
       expect((await sendKeyed(world, '/pay', 'k')).status).to.equal(402)
       expect((await sendKeyed(world, '/pay', 'k')).status, 'kept').to.equal(402)
     })
+
+    for (const store of INSTALLED_STORES.filter(each => each === 'sqlite' || each === 'postgres')) {
+      it(`a kept refusal undoes what the handler wrote, ${store}`, async () => {
+        const table = `kept_${process.pid}_${Date.now()}`
+        const run = async (ctx: Context, sql: string): Promise<number> => {
+          const { tx } = ctx.poe as { tx: Partial<SqliteTransaction & PostgresTransaction> }
+          if (tx.query !== undefined) return (await tx.query(sql)).rows.length
+          if (sql.startsWith('SELECT')) return (await tx.all?.(sql))?.length ?? 0
+          await tx.run?.(sql)
+          return 0
+        }
+        world = await startDoorWorld({ store, koa: 3, at: 'root' }, (router, once) => {
+          const door = once.idempotencyKey({ ...options, transactional: true })
+          router.post('/pay', door, async ctx => {
+            const { sql, status } = ctx.request.body as { sql: string; status: number }
+            ctx.body = { rows: await run(ctx as Context, sql.replace('$', table)) }
+            ctx.status = status
+          })
+        })
+        const send = async (key: string, sql: string, status: number) => {
+          const answer = await sendKeyed(world, '/pay', key, { sql, status })
+          return [answer.status, ((await answer.json()) as { rows: number }).rows]
+        }
+        expect(await send('1', 'CREATE TABLE $ (n integer)', 201)).to.deep.equal([201, 0])
+        const insert = 'INSERT INTO $ VALUES (1)'
+        expect(await send('2', insert, 402)).to.deep.equal([402, 0])
+        expect(await send('2', insert, 402), 'kept').to.deep.equal([402, 0])
+        expect(await send('3', 'SELECT n FROM $', 200), 'undone').to.deep.equal([200, 0])
+        expect(await send('4', insert, 201)).to.deep.equal([201, 0])
+        expect(await send('5', 'SELECT n FROM $', 200)).to.deep.equal([200, 1])
+        expect(await send('6', 'DROP TABLE $', 200)).to.deep.equal([200, 0])
+      })
+    }
 
     it('refusals carry an error member, so that its clients see no success in them', async () => {
       world = await startDoorWorld(MEMORY, (router, once) => {
