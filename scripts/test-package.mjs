@@ -19,7 +19,7 @@ import { fail, prepare, ROOT, run, runNpm } from './prepare.mjs'
 /** What speaks to the package from outside; the rest tests the checkout itself. */
 const SUITES = [
   'test/spec/**/*.test.ts',
-  'test/cases/**/*.test.ts',
+  'test/koa/*.test.ts',
   'test/stores/{memory,sqlite,redis,postgres-transaction}.test.ts',
 ]
 const NAME = 'post-once-exactly'

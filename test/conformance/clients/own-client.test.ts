@@ -18,7 +18,7 @@ import {
   type ClientTask,
   checkClient,
 } from 'post-once-exactly/conformance'
-import { bundle, startBrowser } from '../../browser/chromium.js'
+import { bundle, startBrowser } from '../../client/browser/chromium.js'
 import { describeWith } from '../../support/servers/programs.js'
 import { strippedModule } from '../../support/stripped-tree.js'
 import { sideBySide } from '../side-by-side.js'

@@ -1,0 +1,38 @@
+/**
+ * Short runs of the client under fire, and clients that are wrong on purpose, which the same check
+ * finds. The whole campaign is `npm run client-fire`.
+ */
+import { expect } from 'chai'
+import { endLeftovers } from '../../../examples/shop/support.js'
+import { type Campaign, isViolated, runCampaign } from './campaign.js'
+import { MIXES } from './mixes.js'
+import type { Plant } from './plants.js'
+
+const SEED = 20_261_125
+
+describe('the client under fire', function () {
+  this.timeout(60_000)
+  afterEach(endLeftovers)
+
+  for (const mix of MIXES) {
+    it(`[POE-2-11] ${mix.name}: one effect for each operation that was accepted`, async () => {
+      const found = await runCampaign({ mix, operations: 120, seed: SEED, plant: null })
+      expect(isViolated(found), JSON.stringify({ ...found, SEED })).to.equal(false)
+      expect(found.outcomes).to.have.property('accepted').above(0)
+    })
+  }
+
+  const planted: readonly (readonly [plant: Plant, mix: string, found: keyof Campaign])[] = [
+    ['new-link', 'reply-dropped', 'duplicates'],
+    ['pessimist', 'reply-dropped', 'falseRefused'],
+    ['optimist', 'request-dropped', 'falseAccepted'],
+  ]
+  for (const [plant, name, member] of planted) {
+    it(`a client that is a ${plant} is caught by ${member}`, async () => {
+      const mix = MIXES.find(one => one.name === name)
+      if (mix === undefined) throw new Error(`there is no mix ${name}`)
+      const found = await runCampaign({ mix, operations: 120, seed: SEED, plant })
+      expect(found[member], JSON.stringify(found)).to.be.above(0)
+    })
+  }
+})

@@ -1,0 +1,264 @@
+/**
+ * The client in Chromium: lost answers, no network, tabs that close and tabs that compete, on
+ * IndexedDB and the browser's own locks.
+ */
+import { expect } from 'chai'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import type * as Client from '../../../lib/client/browser-journal.js'
+import { describeWith } from '../../support/servers/programs.js'
+import { bundle, openPage, type Stage, startBrowser, startStage } from './chromium.js'
+
+/** The module, as a page has it. */
+declare const poe: typeof Client
+
+/** What a page tells of an outcome. */
+interface Told {
+  readonly outcome: string
+  readonly attempts: number
+  readonly text: string
+}
+
+describeWith(['chromium'], 'the client in Chromium', function () {
+  this.timeout(30_000)
+  let browser: Browser
+  let stage: Stage
+  let context: BrowserContext
+
+  before(async () => {
+    browser = await startBrowser()
+  })
+  beforeEach(async () => {
+    stage = await startStage(await bundle())
+    context = await browser.newContext()
+  })
+  afterEach(async () => {
+    await context.close()
+    await stage.close()
+  })
+  after(async () => {
+    await browser.close()
+  })
+
+  it('[POE-5-2] an order is accepted, and every request says POE: 1', async () => {
+    const page = await openPage(context, stage)
+    const told = await order(page, await linkIn(page))
+    expect(told).to.include({ outcome: 'accepted', attempts: 1 })
+    expect(told.text).to.match(/^\{"id":1,/)
+    const ours = stage.seen.filter(({ line }) => /basket|once/.test(line))
+    expect(ours.map(({ poe }) => poe)).to.deep.equal(['1', '1'])
+  })
+
+  it('[POE-5-1] a lost answer is found again, with one effect', async () => {
+    const page = await openPage(context, stage)
+    const link = await linkIn(page)
+    stage.loseAnswers(1)
+    const told = await order(page, link)
+    // Chromium sends a POST again by itself where a connection that was in use before is cut.
+    expect(told.outcome).to.equal('accepted-earlier')
+    expect(told.text).to.match(/^\{"id":1,/)
+    expect(await stage.orders()).to.equal(1)
+  })
+
+  it('[CL-13] a redirect that the browser hides is asked about, with one effect', async () => {
+    const page = await openPage(context, stage)
+    const told = await order(page, await linkIn(page), { accept: 'text/html' })
+    expect(told.outcome).to.equal('accepted-earlier')
+    expect(told.text).to.include('<html')
+    expect(await stage.orders()).to.equal(1)
+  })
+
+  it('[CL-17] offline and online again: the order is made once, by resuming', async () => {
+    const page = await openPage(context, stage)
+    const link = await linkIn(page)
+    await context.setOffline(true)
+    const told = await order(page, link, {}, 2)
+    expect(told.outcome).to.equal('unknown')
+    expect(await resume(page)).to.deep.equal(['unknown'])
+    await context.setOffline(false)
+    expect(await stage.orders()).to.equal(0)
+    expect(await resume(page)).to.deep.equal(['accepted'])
+    expect(await resume(page)).to.deep.equal([])
+    expect(await stage.orders()).to.equal(1)
+  })
+
+  it('[CL-17] a tab closed in mid-flight: the next one goes on', async () => {
+    await closeInMidFlight(context, stage)
+    const next = await openPage(context, stage)
+    await until(async () => (await stage.orders()) === 1)
+    expect(await resume(next)).to.deep.equal(['accepted-earlier'])
+    expect(await resume(next)).to.deep.equal([])
+    expect(await stage.orders()).to.equal(1)
+  })
+
+  it('a journal that forgets is caught by the same', async () => {
+    const forgetful = await startStage(
+      await bundle(code => code.replace('entries.add(entry)', 'entries.get(entry.id)')),
+    )
+    try {
+      await closeInMidFlight(context, forgetful)
+      const next = await openPage(context, forgetful)
+      expect(await resume(next)).to.deep.equal([])
+    } finally {
+      await forgetful.close()
+    }
+  })
+
+  it('[BR-11] two tabs that resume at once send one stored order once', async () => {
+    const page = await openPage(context, stage)
+    const link = await linkIn(page)
+    await context.setOffline(true)
+    await order(page, link, {}, 1)
+    await context.setOffline(false)
+    const other = await openPage(context, stage)
+    stage.loseAnswers(1)
+    const told = await Promise.all([resume(page), resume(other)])
+    expect(told.flat()).to.deep.equal(['accepted-earlier'])
+    expect(await stage.orders()).to.equal(1)
+  })
+
+  it('[BR-11] two tabs that post to one link at once make one order', async () => {
+    const [page, other] = [await openPage(context, stage), await openPage(context, stage)]
+    const link = await linkIn(page)
+    const told = await Promise.all([order(page, link), order(other, link)])
+    expect(told.map(({ outcome }) => outcome).toSorted()).to.deep.equal([
+      'accepted',
+      'accepted-earlier',
+    ])
+    expect(await stage.orders()).to.equal(1)
+  })
+
+  it('[BR-11] a replay when the link is forgotten is unknown; nothing is posted anew', async () => {
+    const page = await openPage(context, stage)
+    await context.setOffline(true)
+    await order(page, `${stage.origin}/orders/once/${'A'.repeat(70)}`, {}, 1)
+    await context.setOffline(false)
+    stage.seen.length = 0
+    expect(await resume(page)).to.deep.equal(['unknown'])
+    expect(await resume(page)).to.deep.equal([])
+    const posts = stage.seen.filter(({ line }) => line.startsWith('POST'))
+    expect(posts).to.have.length(1)
+    expect(await stage.orders()).to.equal(0)
+  })
+
+  it('[BR-05] after Back the shop’s button works, and a second submit has no effect', async () => {
+    const page = await context.newPage()
+    await page.addInitScript(() => {
+      addEventListener('pageshow', event => {
+        if (event.persisted) sessionStorage.setItem('persisted', 'yes')
+      })
+    })
+    await page.goto(`${stage.origin}/basket`)
+    const button = page.locator('button').first()
+    await page.fill('#sku', 'tea')
+    await page.fill('#qty', '1')
+    await Promise.all([page.waitForURL(/\/orders\/\d+$/), button.click()])
+    expect(await stage.orders()).to.equal(1)
+    // A page that is taken out of the cache loads nothing that could be waited for.
+    await page.evaluate(() => history.back())
+    const persisted = () => page.evaluate(() => sessionStorage.getItem('persisted'))
+    await until(async () => (await persisted().catch(() => null)) === 'yes')
+    expect(await button.isEnabled()).to.equal(true)
+    await button.click({ noWaitAfter: true })
+    await until(async () => /already|before/i.test(await page.content().catch(() => '')))
+    expect(await stage.orders()).to.equal(1)
+  })
+
+  it('[POE-4-1] another origin is told POE only on request', async () => {
+    const page = await openPage(context, stage)
+    const other = stage.origin.replace('127.0.0.1', 'localhost')
+    for (const crossOrigin of [false, true]) {
+      stage.seen.length = 0
+      const outcome = await page.evaluate(
+        async ({ url, crossOrigin }) => {
+          const client = poe.createClient({ crossOrigin })
+          return (await client.post(url, 'x')).outcome
+        },
+        { url: `${other}/elsewhere`, crossOrigin },
+      )
+      expect(outcome).to.equal('accepted')
+      const said = stage.seen.filter(({ line }) => line === 'POST /elsewhere')
+      expect(said.map(({ poe }) => poe)).to.deep.equal([crossOrigin ? '1' : undefined])
+    }
+  })
+
+  it('a page that did not come by https has no journal, and can post all the same', async () => {
+    const strict = await startBrowser(['--host-resolver-rules=MAP shop.test 127.0.0.1'])
+    try {
+      const insecure = await strict.newContext()
+      const origin = stage.origin.replace('127.0.0.1', 'shop.test')
+      const page = await openPage(insecure, { ...stage, origin })
+      const code = await page.evaluate(async () => {
+        return await poe.indexedDbJournal().then(
+          () => 'opened',
+          (error: { code: string }) => error.code,
+        )
+      })
+      expect(code).to.equal('ERR_POE_JOURNAL')
+      const outcome = await page.evaluate(async () => {
+        const client = poe.createClient()
+        const [found] = await client.links(`${location.origin}/basket`)
+        return (await client.post(found?.link ?? '', { sku: 'tea', qty: 1 })).outcome
+      })
+      expect(outcome).to.equal('accepted')
+    } finally {
+      await strict.close()
+    }
+  })
+})
+
+/** A fresh link, by the client itself. */
+async function linkIn(page: Page): Promise<string> {
+  return await page.evaluate(async () => {
+    const [found] = await poe.createClient().links(`${location.origin}/basket`)
+    return found?.link ?? ''
+  })
+}
+
+/** Orders with a journal, as a page does. */
+async function order(
+  page: Page,
+  link: string,
+  headers: Record<string, string> = {},
+  tries = 4,
+): Promise<Told> {
+  return await page.evaluate(
+    async ({ link, headers, tries }) => {
+      const journal = await poe.indexedDbJournal()
+      const client = poe.createClient({ journal, tries, baseMs: 50, timeoutMs: 5_000 })
+      const outcome = await client.post(link, { sku: 'tea', qty: 1 }, { headers })
+      const text = await outcome.text()
+      await journal.close()
+      return { outcome: outcome.outcome, attempts: outcome.attempts, text }
+    },
+    { link, headers, tries },
+  )
+}
+
+/** Goes on with what the journal holds. */
+async function resume(page: Page): Promise<string[]> {
+  return await page.evaluate(async () => {
+    const journal = await poe.indexedDbJournal()
+    const client = poe.createClient({ journal, tries: 3, baseMs: 50 })
+    const resumed = await client.resume()
+    await journal.close()
+    return resumed.map(({ outcome }) => outcome.outcome)
+  })
+}
+
+/** Orders, and closes the tab while the shop still works. */
+async function closeInMidFlight(context: BrowserContext, stage: Stage): Promise<void> {
+  const page = await openPage(context, stage)
+  const link = await linkIn(page)
+  const sent = order(page, link, { 'demo-fault': 'delay=700' }).catch(() => null)
+  await until(async () => stage.seen.some(({ line }) => line.startsWith('POST /orders/once/')))
+  await page.close()
+  await sent
+}
+
+async function until(isTrue: () => Promise<boolean>): Promise<void> {
+  const endMs = performance.now() + 10_000
+  while (!(await isTrue())) {
+    if (performance.now() > endMs) expect.fail('it does not come true')
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+}

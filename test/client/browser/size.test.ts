@@ -1,0 +1,75 @@
+/**
+ * What a page has to load: the browser's core, and the whole client with journal and pool.
+ */
+import { builtinModules } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { expect } from 'chai'
+import { build } from 'esbuild'
+
+const CLIENT = fileURLToPath(new URL('../../../lib/client/', import.meta.url))
+
+const ENTRIES = ['browser.ts', 'browser-journal.ts'] as const
+
+/** Both entries as a bundler makes them for a page that uses both: what they share stands once. */
+async function buildBoth() {
+  const built = await build({
+    entryPoints: ENTRIES.map(entry => `${CLIENT}${entry}`),
+    outdir: 'out',
+    bundle: true,
+    splitting: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    write: false,
+    metafile: true,
+    conditions: ['@post-once-exactly/source'],
+  })
+  const bytesOf = (name: string) => {
+    const file = built.outputFiles.find(({ path }) => path.endsWith(`/${name}`))
+    return gzipSync(file?.contents ?? new Uint8Array(), { level: 9 }).length
+  }
+  return { own: bytesOf('browser-journal.js'), modules: Object.keys(built.metafile.inputs) }
+}
+
+/** One entry by itself, bundled, minified and compressed, in bytes. */
+async function weigh(entry: string): Promise<number> {
+  const built = await build({
+    entryPoints: [`${CLIENT}${entry}`],
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    write: false,
+    conditions: ['@post-once-exactly/source'],
+  })
+  return gzipSync(built.outputFiles[0]?.contents ?? new Uint8Array(), { level: 9 }).length
+}
+
+describe('the browser’s modules', () => {
+  const sizes: string[] = []
+
+  it('the core has at most 6 KiB', async () => {
+    const bytes = await weigh('browser.ts')
+    sizes.push(`core ${bytes}`)
+    expect(bytes).to.be.at.most(6 * 1024)
+  })
+
+  it('journal, pool and what they bring have at most 10 KiB beside the core', async () => {
+    const { own } = await buildBoth()
+    sizes.push(`journal and pool ${own}`, `all by itself ${await weigh('browser-journal.ts')}`)
+    expect(own).to.be.within(1_000, 10 * 1024)
+  })
+
+  it('there is nothing of Node in them, no dependency, and no reading of Link', async () => {
+    const { modules } = await buildBoth()
+    expect(modules.length).to.be.above(15)
+    const foreign = /node_modules|client\/node\/|link-field|structured/
+    expect(modules.filter(path => foreign.test(path))).to.deep.equal([])
+    expect(modules.filter(path => builtinModules.includes(path))).to.deep.equal([])
+  })
+
+  after('says the sizes', () => {
+    process.stderr.write(`    gzipped: ${sizes.join(', ')}\n`)
+  })
+})
