@@ -19,7 +19,8 @@ export class PostgresStores {
   readonly admin: pg.Pool
   readonly #url: string
   readonly #wishes: Partial<PostgresStoreOptions>
-  readonly #pools: pg.Pool[] = []
+  readonly #pools = new Set<pg.Pool>()
+  readonly #ended: Promise<void>[] = []
   readonly #schemas = new WeakMap<Store<PostgresTransaction>, string>()
   readonly #poolOf = new WeakMap<Store<PostgresTransaction>, pg.Pool>()
 
@@ -30,7 +31,7 @@ export class PostgresStores {
     plain.search = ''
     this.admin = new pg.Pool({ connectionString: plain.href, max: 1 })
     this.admin.on('error', () => {})
-    this.#pools.push(this.admin)
+    this.#pools.add(this.admin)
     this.#wishes = wishes
   }
 
@@ -42,11 +43,17 @@ export class PostgresStores {
     return store
   }
 
-  /** Opens a store in a schema that is there already. */
+  /** Opens a store in a schema that is there already; closing it ends its pool. */
   open(schema: string, wishes: Partial<PostgresStoreOptions> = {}): PostgresStore {
     const pool = new pg.Pool({ connectionString: this.#url, max: 8 })
-    this.#pools.push(pool)
+    this.#pools.add(pool)
     const store = postgresStore({ pool, schema, ...this.#wishes, ...wishes })
+    const close = store.close.bind(store)
+    store.close = async () => {
+      await close()
+      // Not awaited: a test may close a store whose transaction still holds a connection.
+      if (this.#pools.delete(pool)) this.#ended.push(pool.end())
+    }
     this.#schemas.set(store, schema)
     this.#poolOf.set(store, pool)
     return store
@@ -64,9 +71,11 @@ export class PostgresStores {
     return pool
   }
 
-  /** Ends every pool. */
+  /** Ends every pool that is open still. */
   async end(): Promise<void> {
-    await Promise.all(this.#pools.splice(0).map(pool => pool.end()))
+    for (const pool of this.#pools) this.#ended.push(pool.end())
+    this.#pools.clear()
+    await Promise.all(this.#ended.splice(0))
   }
 }
 
