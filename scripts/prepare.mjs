@@ -44,12 +44,9 @@ export function run(program, args, env = {}, cwd = ROOT) {
       shell: program.endsWith('.cmd'),
     })
     // A terminal sends its interrupt to the child as well; this process only has to outlive it.
-    const listeners = PASSED_ON.map(signal => [signal, () => child.kill(signal)])
-    for (const [signal, listener] of listeners) process.on(signal, listener)
-    const stopWatching = onOrphaned(() => child.kill('SIGTERM'))
+    const forget = onStopped(signal => child.kill(signal))
     const settle = code => {
-      stopWatching()
-      for (const [signal, listener] of listeners) process.off(signal, listener)
+      forget()
       resolve(code)
     }
     child.on('error', error => {
@@ -60,6 +57,22 @@ export function run(program, args, env = {}, cwd = ROOT) {
       settle(code === null ? 128 + (constants.signals[signal ?? 'SIGKILL'] ?? 0) : code)
     })
   })
+}
+
+/**
+ * Tells when this process is asked to stop, by a signal or because npm's shell is gone.
+ *
+ * @param {(signal: string) => void} listener
+ * @returns {() => void} stops listening
+ */
+export function onStopped(listener) {
+  const listeners = PASSED_ON.map(signal => [signal, () => listener(signal)])
+  for (const [signal, listen] of listeners) process.on(signal, listen)
+  const stopWatching = onOrphaned(() => listener('SIGTERM'))
+  return () => {
+    stopWatching()
+    for (const [signal, listen] of listeners) process.off(signal, listen)
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Keeps the registers in `spec-notes/` true: which test proves which requirement, which failure
- * case is replayed where, and what nobody has proven yet.
+ * Keeps the registers in `spec-notes/` true: which test is the home of which requirement, which
+ * failure case is replayed where, and what nobody has proven yet.
  *
  *     node --import ts-blank-space/register -C @post-once-exactly/source scripts/register.ts
  *
@@ -36,7 +36,7 @@ const DEMANDED_LEVEL = /MUST|SHOULD|^should$/
 const ID = /^[A-Z]+(?:-[A-Za-z0-9.]+)*-\d+$/
 const LOOKS_LIKE_IDS = /^\[(?=[A-Z]+-(?:[A-Za-z0-9.]+-)*\d)([^\]]*)\]/
 const TEST_ROOTS: readonly string[] = ['test', 'examples', 'lib/testing']
-const LAST_COLUMN = 'proven by'
+const LAST_COLUMN = 'home test, others'
 
 /** A file as the register sees it. */
 interface Source {
@@ -124,26 +124,50 @@ export function rowsIn(source: Source): Row[] {
 }
 
 /**
- * Fills in the last column of a register.
+ * Fills in the last column of a register: the home test of each id, then the other files that touch
+ * it. The file that stands first there stays the home test as long as it has the id, so that a person
+ * can choose it; else it is the quick file whose title names the id first, with the fewest beside it.
  *
  * @param source - a Markdown file
  * @param titles - the titles of all tests
  * @returns the text as it should be
  */
 export function withProofs(source: Source, titles: readonly Title[]): string {
-  const files = new Map<string, Set<string>>()
+  const byId = new Map<string, Title[]>()
   for (const title of titles) {
-    for (const id of title.ids ?? []) {
-      const known = files.get(id) ?? new Set()
-      files.set(id, known.add(title.path))
-    }
+    for (const id of title.ids ?? []) byId.set(id, [...(byId.get(id) ?? []), title])
   }
   return forEachRow(source.text, (cells, columns) => {
-    const proofs = [...(files.get(cells[0] ?? '') ?? [])].sort()
+    const column = columns.indexOf(LAST_COLUMN)
+    const id = cells[0] ?? ''
+    const found = (byId.get(id) ?? []).toSorted((one, other) => awayFrom(id, one, other))
+    const paths = [...new Set(found.map(({ path }) => path))]
+    const chosen = cells[column]?.split(', ')[0]
+    const home = paths.find(path => path === chosen && !isLong(path)) ?? paths[0]
+    const others = paths.filter(path => path !== home).sort()
     const filled = cells.slice()
-    filled[columns.indexOf(LAST_COLUMN)] = proofs.length > 0 ? proofs.join(', ') : '-'
+    filled[column] = home === undefined ? '-' : [home, ...others].join(', ')
     return filled
   })
+}
+
+/** Orders titles by how far they are from being the home test of an id. */
+function awayFrom(id: string, one: Title, other: Title): number {
+  const far = ({ path, ids }: Title): number[] => [
+    isLong(path) ? 1 : 0,
+    path.endsWith('.test.ts') ? 0 : 1,
+    ids?.[0] === id ? 0 : 1,
+    ids?.length ?? 0,
+  ]
+  const theirs = far(other)
+  const step = far(one).findIndex((distance, index) => distance !== theirs[index])
+  if (step >= 0) return (far(one)[step] ?? 0) - (theirs[step] ?? 0)
+  return one.path < other.path ? -1 : 1
+}
+
+/** Whether `npm test` leaves a file out. */
+function isLong(path: string): boolean {
+  return path.endsWith('.long.test.ts')
 }
 
 /**

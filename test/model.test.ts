@@ -17,8 +17,7 @@ interface Row {
   readonly states: number
 }
 
-describeWith(['spin', 'gcc'], 'the model of the claim protocol', function () {
-  this.timeout(60_000)
+describeWith(['spin', 'gcc'], 'the model of the claim protocol', () => {
   const listed = execFileSync(process.execPath, [SCRIPT, '--list'], { encoding: 'utf8' })
   const names = listed.trim().split('\n')
   const small = names.filter(name => !name.endsWith('-3'))
@@ -70,9 +69,7 @@ describeWith(['spin', 'gcc'], 'the model of the claim protocol', function () {
   })
 })
 
-describeWith(['spin', 'gcc'], 'scripts/check-model', function () {
-  this.timeout(60_000)
-
+describeWith(['spin', 'gcc'], 'scripts/check-model', () => {
   it('exits with 1 when a rule that is taken away was expected to do no harm', async () => {
     const { code, output } = await checkModel(
       '--only spent-first --expect spent-first=holds'.split(' '),

@@ -18,8 +18,7 @@ interface Step {
   readonly expected: readonly string[]
 }
 
-describe('README', function () {
-  this.timeout(30_000)
+describe('README', () => {
   const hasCurl = spawnSync('curl', ['--version']).status === 0
 
   it('[POE-5-1, POE-5-7, POE-6-1] its transcript is what happens', async () => {

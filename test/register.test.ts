@@ -27,7 +27,7 @@ describe('scripts/register', () => {
   const requirements = {
     path: 'requirements.md',
     text: [
-      '| id | level | what it asks | slice | proven by |',
+      '| id | level | what it asks | slice | home test, others |',
       '|---|---|---|---|---|',
       '| POE-2-1 | MUST NOT | no second success | server | test/a.test.ts, test/b.test.ts |',
       '| POE-2-11 | MAY | retry | doors | - |',
@@ -57,7 +57,7 @@ describe('scripts/register', () => {
 
   it('demands a test for every failure case of the slice', () => {
     const text =
-      '| id | kind | slice | proven by |\n|---|---|---|---|\n| RACE-01 | x | server | - |\n'
+      '| id | kind | slice | home test, others |\n|---|---|---|---|\n| RACE-01 | x | server | - |\n'
     expect(problemsOf({ path: 'cases.md', text })).to.deep.equal([
       'RACE-01 (failure case, cases.md) has no test',
     ])
@@ -82,6 +82,32 @@ describe('scripts/register', () => {
     ])
     const titles = [a, b].flatMap(titlesIn)
     expect(withProofs(stale, titles)).to.equal(requirements.text)
+  })
+
+  it('names the home test first: the quick one that is about this id most, or the one chosen', () => {
+    const test = (path: string, text: string) => ({ path, text })
+    const titles = [
+      test('test/aside.test.ts', "it('[POE-2-11, POE-2-1] told beside another')"),
+      test('test/campaigns/a.long.test.ts', "it('[POE-2-1] in a long race')"),
+      test('test/home.test.ts', "it('[POE-2-1] what it means')"),
+      test('test/support/table.ts', "it('[POE-2-1] in a table')"),
+      test('test/two.test.ts', "it('[POE-2-1, POE-2-11] with another')"),
+    ].flatMap(titlesIn)
+    const columnWith = (before: string): string[] => {
+      const text = requirements.text.replace(/test.*/, `${before} |`)
+      const [, cell = ''] =
+        /no second success \| server \| (.*) \|/.exec(
+          withProofs({ ...requirements, text }, titles),
+        ) ?? []
+      return cell.split(', ')
+    }
+    const paths = [...new Set(titles.map(({ path }) => path))]
+    const [home = '', ...others] = columnWith('-')
+    expect(home).to.equal('test/home.test.ts')
+    expect(others).to.deep.equal(paths.filter(path => path !== home).sort())
+    expect(columnWith('test/two.test.ts')[0]).to.equal('test/two.test.ts')
+    expect(columnWith('test/gone.test.ts')[0]).to.equal(home)
+    expect(columnWith('test/campaigns/a.long.test.ts')[0]).to.equal(home)
   })
 
   for (const [what, from, to, message] of [

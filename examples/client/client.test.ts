@@ -41,7 +41,7 @@ describe('examples/client', () => {
         expect(await orderAll(origin, file, [])).to.deep.equal([])
       })
     })
-  }).timeout(20_000)
+  })
 
   it('pays with one key on all tries', async () => {
     const keys: unknown[] = []

@@ -92,8 +92,7 @@ class Visitor {
 
 for (const { name, needs, isTransactional, open } of STORES) {
   if (!areInstalled(needs, `proxies before shops on ${name}`)) continue
-  describeWith(['nginx', 'haproxy'], `proxies before two shops on ${name}`, function () {
-    this.timeout(60_000)
+  describeWith(['nginx', 'haproxy'], `proxies before two shops on ${name}`, () => {
     let folder: string
     let cluster: Cluster
     let haproxy: ServerChild | null

@@ -18,9 +18,7 @@ const ALONE: Readonly<Record<string, number>> = {
   'Workbox 7, three syncs': 3,
 }
 
-describe('recipes', function () {
-  this.timeout(30_000)
-
+describe('recipes', () => {
   it('make one effect of 4 to 11, as the README says', async () => {
     const rows = await Promise.all(HELPERS.map(measure))
     expect(Object.fromEntries(rows.map(({ name, alone }) => [name, alone]))).to.deep.equal(ALONE)

@@ -7,8 +7,7 @@ import { end, endLeftovers, runShop, startShop, takeLink, withFolder } from './s
 
 const ORDER = { sku: 'tea', qty: 2 }
 
-describe('shop: a configuration that cannot be used', function () {
-  this.timeout(30_000)
+describe('shop: a configuration that cannot be used', () => {
   afterEach(endLeftovers)
 
   for (const [name, env, line] of [

@@ -18,8 +18,7 @@ const WAYS: Readonly<Record<string, () => Promise<WriteOrder>>> = {
   },
 }
 
-describeWith(['postgres', 'initdb'], 'orders in the transaction of their link', function () {
-  this.timeout(20_000)
+describeWith(['postgres', 'initdb'], 'orders in the transaction of their link', () => {
   let pool: pg.Pool
   let shop: OrderApp
   before(async () => {

@@ -21,7 +21,7 @@ describe('poe check --door', () => {
     expect(code).to.equal(0)
     expect(out).to.match(/6 of 6 +IK-1-1 +implied MUST +An operation takes effect once/)
     expect(out.trimEnd().split('\n').at(-1)).to.equal('CONFORMANT IN WHAT WAS JUDGED (exit 0)')
-  }).timeout(20_000)
+  })
 
   it('a wrong server: exit 1, with what was expected and seen', async () => {
     const server = await startKeyServer({ scope: ({ text }, key) => key + text })
@@ -47,7 +47,7 @@ describe('poe check --door', () => {
     expect([first.code, second.code]).to.deep.equal([0, 0])
     expect(first.out).to.match(/ACT-05/)
     expect(second.out).to.match(/COND-03/)
-  }).timeout(20_000)
+  })
 
   it('a server that says nothing: exit 2', async () => {
     const server = await startSilent('silent')

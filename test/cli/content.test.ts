@@ -41,8 +41,7 @@ async function bodyOf(content: string | Buffer, type?: string): Promise<unknown>
   return body
 }
 
-describe('poe post: its content', function () {
-  this.timeout(20_000)
+describe('poe post: its content', () => {
   afterEach(endPoes)
 
   for (const [args, type, body] of [
@@ -108,8 +107,7 @@ describe('poe post: its content', function () {
     ))
 })
 
-describe('poe post: what came back', function () {
-  this.timeout(20_000)
+describe('poe post: what came back', () => {
   afterEach(endPoes)
 
   for (const [content, type, body] of [

@@ -5,8 +5,7 @@ import { expect } from 'chai'
 import { withFolder } from '../../examples/shop/support.js'
 import { endPoes, ORDER, poe, printed, startPoe, withProxiedShop, withServer } from './poe.js'
 
-describe('poe, interrupted', function () {
-  this.timeout(20_000)
+describe('poe, interrupted', () => {
   afterEach(endPoes)
 
   for (const [signal, code] of [

@@ -3,8 +3,7 @@ import { expect } from 'chai'
 import { poeHere } from './fake-terminal.js'
 import { closedPort, endPoes, ORDER, poe, printed, withProxiedShop, withServer } from './poe.js'
 
-describe('poe links', function () {
-  this.timeout(20_000)
+describe('poe links', () => {
   afterEach(endPoes)
 
   it('prints the links of a page, one on a line', () =>
@@ -65,8 +64,7 @@ describe('poe links', function () {
     ))
 })
 
-describe('poe post: the link that is taken', function () {
-  this.timeout(20_000)
+describe('poe post: the link that is taken', () => {
   afterEach(endPoes)
 
   it('of several none: exit 2, told without their tokens, nothing sent', () =>

@@ -8,9 +8,7 @@ import { describeWith } from '../support/servers/programs.js'
 import { poeHere } from './fake-terminal.js'
 import { poe } from './poe.js'
 
-describe('poe', function () {
-  this.timeout(20_000)
-
+describe('poe', () => {
   it('without a command lists the commands, and exits 2; with --help, 0', async () => {
     for (const [args, code] of [
       [[], 2],
@@ -55,9 +53,7 @@ describe('poe', function () {
   })
 })
 
-describeWith(['postgres', 'initdb'], 'poe migrate', function () {
-  this.timeout(20_000)
-
+describeWith(['postgres', 'initdb'], 'poe migrate', () => {
   it('makes the tables, and says so when they are there', async () => {
     const { url, query } = await sharedPostgres()
     const first = await poe(['migrate', url, '--schema', 'by_command'])

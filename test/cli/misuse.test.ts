@@ -64,8 +64,7 @@ const WRONG: readonly (readonly [args: readonly string[], message: RegExp])[] = 
   [['links', URL, '--header', 'Cookie s3cret'], /a name, a colon/],
 ]
 
-describe('poe, called wrongly', function () {
-  this.timeout(20_000)
+describe('poe, called wrongly', () => {
   afterEach(endPoes)
 
   for (const [args, message] of WRONG) {

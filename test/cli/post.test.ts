@@ -4,8 +4,7 @@ import { closedPort, endPoes, ORDER, poe, printed, withProxiedShop, withServer }
 
 const SOON = ['--tries', '2', '--timeout', '1000', '--total', '5000']
 
-describe('poe post', function () {
-  this.timeout(20_000)
+describe('poe post', () => {
   afterEach(endPoes)
 
   it('finds the link on the page, and prints the order: exit 0', () =>

@@ -36,8 +36,7 @@ async function leaveOne(journal: string, origin: string, path = '/once/t'): Prom
   return await poe([...args, ...QUICK])
 }
 
-describe('poe resume', function () {
-  this.timeout(20_000)
+describe('poe resume', () => {
   afterEach(endPoes)
 
   it('kill -9 with the answer on its way: resume tells it, one order', () =>

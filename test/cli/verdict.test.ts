@@ -60,8 +60,7 @@ function planted(folder: string, file: string, text: string, other: string): str
   return join(folder, 'lib/cli/main.js')
 }
 
-describe('the exit codes of poe', function () {
-  this.timeout(20_000)
+describe('the exit codes of poe', () => {
   afterEach(endPoes)
 
   it('are those of the table', async () => {

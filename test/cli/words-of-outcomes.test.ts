@@ -142,7 +142,7 @@ describe('what poe says of each ending', () => {
       expect(left.code).to.equal(0)
       expect(`${left.out}${left.err}`).to.match(/nothing to resume/i)
     })
-  }).timeout(20_000)
+  })
 })
 
 /** A POST whose answer never came, left in the journal. */

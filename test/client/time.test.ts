@@ -229,7 +229,7 @@ describe('an abort', () => {
     await new Promise(resolve => setImmediate(resolve))
     process.off('warning', listen)
     expect(warnings.map(({ name }) => name)).to.not.include('MaxListenersExceededWarning')
-  }).timeout(20_000)
+  })
 
   it('of a second caller ends only its own waiting', async () => {
     const controller = new AbortController()

@@ -38,8 +38,7 @@ const NOT_ARISING = {
 describe('poe check of right servers', () => {
   const reports = new Map<string, ConformanceReport>()
 
-  before('judges all of them side by side', async function () {
-    this.timeout(60_000)
+  before('judges all of them side by side', async () => {
     await sideBySide(STYLES, STYLES.length, async style => {
       reports.set(style, await judged(style))
     })

@@ -62,9 +62,7 @@ function scenarios(kind: Kind): fc.Arbitrary<Scenario> {
   })
 }
 
-describe('any number of processes, with everything that can go wrong', function () {
-  this.timeout(60_000)
-
+describe('any number of processes, with everything that can go wrong', () => {
   for (const kind of KINDS) {
     it(`[POE-2-2] [POE-2-20] ${kind}: at most one effect, never a false yes or no`, async () => {
       await fc.assert(
@@ -92,9 +90,7 @@ describe('the simulation', () => {
   })
 })
 
-describe('the simulation finds planted faults:', function () {
-  this.timeout(60_000)
-
+describe('the simulation finds planted faults:', () => {
   const planted: [name: string, kind: Kind, spoil: spoilt.Spoil][] = [
     ['[LOCK-01] no owner check', 'transactional', spoilt.noOwnerCheck],
     ['[LOCK-01] no owner check on marks', 'marks', spoilt.noOwnerCheck],

@@ -119,8 +119,7 @@ for (const kind of EVERY_STORE) {
       expect(world.runs).to.equal(1)
     })
 
-    it('[HTTP-09] an early 405 does not leave its connection in limbo', async function () {
-      this.timeout(15_000)
+    it('[HTTP-09] an early 405 does not leave its connection in limbo', async () => {
       world = await startWorld(kind, { parse: false })
       const link = await world.link()
       expect((await world.send('POST', link)).status).to.equal(201)

@@ -105,8 +105,7 @@ describe('lifetimes', () => {
   const shared = ['sqlite', 'postgres', 'redis'] as const
   for (const kind of shared) {
     if (!INSTALLED_STORES.includes(kind)) continue
-    it(`[EXP-03] two processes, minutes apart, on one ${kind} store`, async function () {
-      this.timeout(20_000)
+    it(`[EXP-03] two processes, minutes apart, on one ${kind} store`, async () => {
       await orderMinutesApart(
         makeSite(kind === 'sqlite' ? undefined : await emptyServerStore(kind)),
       )

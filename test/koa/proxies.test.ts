@@ -20,8 +20,7 @@ describe('a proxy that re-sends, over two processes and one sqlite file', () => 
     let first: ServerProcess
     let second: ServerProcess
     let patient: ServerProcess
-    before(async function () {
-      this.timeout(30_000)
+    before(async () => {
       const all = [OPTIONS, OPTIONS, { ...OPTIONS, waitMs: 5_000 }]
       ;[first, second, patient] = (await Promise.all(all.map(one => site.serve(one)))) as [
         ServerProcess,

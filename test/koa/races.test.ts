@@ -17,8 +17,7 @@ for (const kind of EVERY_STORE) {
     let world: World
     afterEach(() => world.close())
 
-    it(`[RACE-01, POE-2-2] two at once, ${ROUNDS} rounds: one 201, one effect`, async function () {
-      this.timeout(30_000)
+    it(`[RACE-01, POE-2-2] two at once, ${ROUNDS} rounds: one 201, one effect`, async () => {
       // The handler goes on until the other request has met it.
       let met: Latch = latch()
       world = await startWorld(kind, {
@@ -112,8 +111,7 @@ describe('a claim, three processes on one sqlite file', () => {
   })
   after(() => site.close())
 
-  it('[RACE-07] slow store, three POSTs through three processes: one 201', async function () {
-    this.timeout(30_000)
+  it('[RACE-07] slow store, three POSTs through three processes: one 201', async () => {
     const options = { storeDelayMs: 50, waitMs: 0 }
     const servers = await Promise.all([1, 2, 3].map(() => site.serve(options)))
     for (let round = 0; round < 10; round += 1) {

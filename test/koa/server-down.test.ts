@@ -38,8 +38,7 @@ const A_SECOND_MS = 1_000
 const BODY = { json: { sku: 'a' } }
 
 for (const [name, needs, open] of BACKINGS) {
-  describeWith(needs, `${name} goes away`, function () {
-    this.timeout(30_000)
+  describeWith(needs, `${name} goes away`, () => {
     let backing: Backing
     let world: World
     beforeEach(async () => {

@@ -12,8 +12,7 @@ import { makeSite, type Site } from '../support/server-process.js'
 
 const DRIVER = createRequire(import.meta.url).resolve('better-sqlite3')
 
-describe('the sqlite file of a running server', function () {
-  this.timeout(20_000)
+describe('the sqlite file of a running server', () => {
   let site: Site
   let holder: ChildProcess | null = null
   beforeEach(() => {

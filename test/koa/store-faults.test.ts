@@ -8,8 +8,7 @@ import { until } from '../support/meeting.js'
 import { EVERY_STORE, nameOf, startWorld, type World } from '../support/world.js'
 
 for (const kind of EVERY_STORE) {
-  describe(`the store fails, ${nameOf(kind)}`, function () {
-    this.timeout(20_000)
+  describe(`the store fails, ${nameOf(kind)}`, () => {
     let world: World
     afterEach(() => world.close())
 

@@ -12,8 +12,7 @@ const BODY = { json: { sku: 'a' } }
 
 const txOf = (poe: unknown) => (poe as RequestPoe<PostgresTransaction>).tx
 
-describeWith(['postgres', 'initdb'], 'transactional resources on PostgreSQL', function () {
-  this.timeout(20_000)
+describeWith(['postgres', 'initdb'], 'transactional resources on PostgreSQL', () => {
   let world: World
   before(async () => {
     const { query } = await sharedPostgres()

@@ -220,8 +220,7 @@ describe('memoryStore', () => {
     })
   })
 
-  it('needs at most 450 bytes for a spent record with an answer of 150 bytes', async function () {
-    this.timeout(20_000)
+  it('needs at most 450 bytes for a spent record with an answer of 150 bytes', async () => {
     const records = 60_000
     const store = memoryStore()
     const digest = (index: number) => Buffer.from(`${index}`.padStart(16)).toString('base64url')

@@ -38,8 +38,7 @@ async function messageOf(promise: Promise<unknown>): Promise<string> {
   )
 }
 
-describeWith(['postgres', 'initdb'], 'PostgreSQL and its locks', function () {
-  this.timeout(20_000)
+describeWith(['postgres', 'initdb'], 'PostgreSQL and its locks', () => {
   let stores: PostgresStores
   let store: PostgresStore
   let poe: string
@@ -182,8 +181,7 @@ describeWith(['postgres', 'initdb'], 'PostgreSQL and its locks', function () {
   })
 })
 
-describeWith(['postgres', 'initdb'], 'a schema that cannot be used', function () {
-  this.timeout(20_000)
+describeWith(['postgres', 'initdb'], 'a schema that cannot be used', () => {
   let stores: PostgresStores
   before(async () => {
     stores = new PostgresStores((await sharedPostgres()).url)
@@ -286,8 +284,7 @@ describeWith(['postgres', 'initdb'], 'a schema that cannot be used', function ()
   }
 })
 
-describeWith(['postgres', 'initdb'], 'a PostgreSQL server that goes away', function () {
-  this.timeout(30_000)
+describeWith(['postgres', 'initdb'], 'a PostgreSQL server that goes away', () => {
   let server: PostgresServer
   let stores: PostgresStores
   let store: PostgresStore

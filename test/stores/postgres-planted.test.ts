@@ -128,9 +128,7 @@ function broken(schema: string, { in: name, check, instead }: Fault): string {
   return spoilt
 }
 
-describeWith(['postgres', 'initdb'], 'a PostgreSQL store with a fault', function () {
-  this.timeout(60_000)
-
+describeWith(['postgres', 'initdb'], 'a PostgreSQL store with a fault', () => {
   for (const [name, fault] of Object.entries(FAULTS)) {
     it(`that ${name} is caught`, async () => {
       const stores = new PostgresStores((await sharedPostgres()).url)

@@ -17,8 +17,7 @@ import { describeWith } from '../support/servers/programs.js'
 import { claimState, outcome } from './helpers/claims.js'
 import { PostgresStores } from './helpers/postgres-stores.js'
 
-describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', function () {
-  this.timeout(20_000)
+describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', () => {
   let stores: PostgresStores
   let store: PostgresStore
   let poe: string
@@ -155,7 +154,8 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', function () {
     await short.close()
     // An error that nobody hears would end the process, and this test with it.
     await stores.admin.query(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction'`,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE state = 'idle in transaction' AND datname = current_database()`,
     )
     await new Promise(resolve => setTimeout(resolve, 300))
     expect(await effects()).to.deep.equal([])

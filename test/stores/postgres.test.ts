@@ -15,8 +15,7 @@ import {
 import { describeWith } from '../support/servers/programs.js'
 import { PostgresStores, postgresContract } from './helpers/postgres-stores.js'
 
-describeWith(['postgres', 'initdb'], 'the store contract on PostgreSQL', function () {
-  this.timeout(30_000)
+describeWith(['postgres', 'initdb'], 'the store contract on PostgreSQL', () => {
   let stores: PostgresStores
   before(async () => {
     stores = new PostgresStores((await sharedPostgres()).url)
@@ -27,8 +26,7 @@ describeWith(['postgres', 'initdb'], 'the store contract on PostgreSQL', functio
 })
 
 for (const version of ([13, 18] as const).filter(isPackaged)) {
-  describeWith([], `the store contract on PostgreSQL ${version}`, function () {
-    this.timeout(30_000)
+  describeWith([], `the store contract on PostgreSQL ${version}`, () => {
     let server: PostgresServer
     let stores: PostgresStores
     before(async function () {
@@ -45,32 +43,26 @@ for (const version of ([13, 18] as const).filter(isPackaged)) {
   })
 }
 
-describeWith(
-  ['postgres', 'initdb', 'pgbouncer'],
-  'the store contract through PgBouncer',
-  function () {
-    this.timeout(30_000)
-    let bouncer: Bouncer
-    let stores: PostgresStores
-    before(async () => {
-      bouncer = await startBouncer(await sharedPostgres())
-      stores = new PostgresStores(bouncer.url)
-    })
-    after(async () => {
-      await stores?.end()
-      await bouncer?.remove()
-    })
+describeWith(['postgres', 'initdb', 'pgbouncer'], 'the store contract through PgBouncer', () => {
+  let bouncer: Bouncer
+  let stores: PostgresStores
+  before(async () => {
+    bouncer = await startBouncer(await sharedPostgres())
+    stores = new PostgresStores(bouncer.url)
+  })
+  after(async () => {
+    await stores?.end()
+    await bouncer?.remove()
+  })
 
-    for (const { title, run } of storeContract(postgresContract(() => stores))) it(title, run)
-  },
-)
+  for (const { title, run } of storeContract(postgresContract(() => stores))) it(title, run)
+})
 
 for (const defaults of [
   ['default_transaction_isolation=serializable', 'synchronous_commit=off', 'bytea_output=escape'],
   ['default_transaction_isolation=repeatable\\ read', 'default_transaction_read_only=on'],
 ]) {
-  describeWith(['postgres', 'initdb'], `the store contract with ${defaults.join()}`, function () {
-    this.timeout(30_000)
+  describeWith(['postgres', 'initdb'], `the store contract with ${defaults.join()}`, () => {
     let stores: PostgresStores
     before(async () => {
       const url = new URL((await sharedPostgres()).url)

@@ -16,8 +16,7 @@ import { byIoredis, byNodeRedis, type Connected } from './helpers/redis-clients.
 const CLIENTS = { redis: byNodeRedis, ioredis: byIoredis }
 const SECRET = 'the-secret-of-all-secrets'
 
-describeWith(['redis-server'], 'redisStore on a way that fails', function () {
-  this.timeout(30_000)
+describeWith(['redis-server'], 'redisStore on a way that fails', () => {
   let server: RedisServer
   let proxy: FaultProxy
   const clients: Connected[] = []

@@ -19,8 +19,7 @@ import { byIoredis, byNodeRedis, type Connected } from './helpers/redis-clients.
 
 const CLIENTS = { redis: byNodeRedis, ioredis: byIoredis }
 
-describeWith(['redis-server'], 'redisStore on a server that forgets', function () {
-  this.timeout(30_000)
+describeWith(['redis-server'], 'redisStore on a server that forgets', () => {
   const servers: RedisServer[] = []
   const clients: Connected[] = []
   const serve = async (options?: RedisServerOptions): Promise<RedisServer> => {

@@ -105,8 +105,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
 }
 
-describeWith(['redis-server'], 'a redisStore with a check taken out', function () {
-  this.timeout(30_000)
+describeWith(['redis-server'], 'a redisStore with a check taken out', () => {
   let server: RedisServer
   let client: Redis
   beforeEach(async () => {

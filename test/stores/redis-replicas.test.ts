@@ -25,8 +25,7 @@ const CLIENTS = { redis: byNodeRedis, ioredis: byIoredis }
 const CLUSTERS = { redis: byNodeRedisCluster, ioredis: byIoredisCluster }
 type Connect = (port: number) => Promise<Connected>
 
-describeWith(['redis-server'], 'redisStore with replicas and clusters', function () {
-  this.timeout(60_000)
+describeWith(['redis-server'], 'redisStore with replicas and clusters', () => {
   const servers: RedisServer[] = []
   const clients: Connected[] = []
   const keep = <Server extends RedisServer>(server: Server): Server => {

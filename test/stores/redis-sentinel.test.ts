@@ -43,8 +43,7 @@ const CLIENTS: Readonly<Record<string, (port: number) => Promise<Connected>>> = 
   },
 }
 
-describeWith(['redis-server', 'redis-sentinel'], 'redisStore behind Sentinel', function () {
-  this.timeout(60_000)
+describeWith(['redis-server', 'redis-sentinel'], 'redisStore behind Sentinel', () => {
   for (const [name, connect] of Object.entries(CLIENTS)) {
     it(`works, also after a failover (${name})`, async () => {
       const ends: (() => unknown)[] = []

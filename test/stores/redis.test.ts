@@ -21,8 +21,7 @@ import {
 for (const [name, start] of Object.entries(SETUPS)) {
   describeWith(['redis-server'], `redisStore with ${name}`, () => {
     let setup: Setup | null = null
-    before(async function () {
-      this.timeout(60_000)
+    before(async () => {
       setup = await start()
     })
     after(() => setup?.remove())
@@ -152,8 +151,7 @@ describeWith(['redis-server'], 'redisStore', () => {
     expect(await keysWithoutTtl(server, prefix)).to.equal(66)
   })
 
-  it('a spent record with an answer of 150 bytes takes less than 300', async function () {
-    this.timeout(30_000)
+  it('a spent record with an answer of 150 bytes takes less than 300', async () => {
     const own = await startRedis()
     const client = await byIoredis(own.port, { enableAutoPipelining: true })
     const store = open({ client: client.client, prefix: undefined })

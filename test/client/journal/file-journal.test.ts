@@ -162,8 +162,7 @@ describe('fileJournal', () => {
         .filter(line => line !== '')
     })
 
-    it('[CL-17] cut off after any byte: the entries whose records are complete', async function () {
-      this.timeout(30_000)
+    it('[CL-17] cut off after any byte: the entries whose records are complete', async () => {
       const ends = lines.map(line => whole.indexOf(line) + line.length + 1)
       const ids = ['one', 'two', 'three']
       for (let length = whole.length; length >= 0; length -= 1) {
@@ -182,8 +181,7 @@ describe('fileJournal', () => {
       }
     })
 
-    it('a flipped byte loses its own record only', async function () {
-      this.timeout(30_000)
+    it('a flipped byte loses its own record only', async () => {
       for (let at = 0; at < whole.length; at += 1) {
         const spoilt = Buffer.from(whole)
         spoilt[at] = (spoilt[at] ?? 0) ^ (at % 2 === 0 ? 0x20 : 0x01)

@@ -164,8 +164,7 @@ describe('poe check-client of retry helpers as they are', () => {
   const found = new Map<string, string[]>()
   const pausesFound = new Map<string, string[]>()
 
-  before('judges all of them side by side', async function () {
-    this.timeout(60_000)
+  before('judges all of them side by side', async () => {
     const helpers = Object.entries(HELPERS)
     const skip = Object.fromEntries(PAUSES.map(id => [id, 'asked apart']))
     await sideBySide(helpers, helpers.length, async ([name, send]) => {

@@ -13,8 +13,7 @@ import { startPlain, told } from './plain.js'
 const SIBLINGS = DOORS.filter(door => door !== 'poe')
 
 describe('poe check --door of foreign servers', () => {
-  it('one with keys without quotes: core passes, and its habits are told', async function () {
-    this.timeout(30_000)
+  it('one with keys without quotes: core passes, and its habits are told', async () => {
     const file = new URL('./foreign-adapter.json', import.meta.url)
     const server = await startForeignKeys()
     const report = await runConformance({

@@ -14,8 +14,7 @@ import { play, SITUATIONS } from './situations.js'
 const AT_ONCE = 12
 
 for (const kind of INSTALLED_STORES) {
-  describe(`the same situations through every door, ${kind}`, function () {
-    this.timeout(60_000)
+  describe(`the same situations through every door, ${kind}`, () => {
     const told = new Map<string, string>()
     const outages = new Map<string, Readonly<Record<Door, string>>>()
 

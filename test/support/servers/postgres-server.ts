@@ -138,7 +138,7 @@ export interface Bouncer {
 }
 
 /** Starts PgBouncer. */
-export async function startBouncer(server: PostgresServer): Promise<Bouncer> {
+export async function startBouncer(server: SharedPostgres): Promise<Bouncer> {
   const folder = mkdtempSync(join(tmpdir(), 'poe-pgbouncer-'))
   own(folder)
   const port = await freePort()
@@ -175,16 +175,32 @@ server_login_retry = 0
   }
 }
 
-let shared: Promise<PostgresServer> | null = null
+/** What may be done with a server that other tests use as well. */
+export type SharedPostgres = Pick<PostgresServer, 'port' | 'url' | 'query'>
 
-/** The server that tests share which do not kill it; each takes a schema of its own. */
-export function sharedPostgres(): Promise<PostgresServer> {
-  if (shared === null) {
-    const starting = startPostgres()
-    atTheEnd(async () => (await starting).remove())
-    shared = starting
-  }
+let shared: Promise<SharedPostgres> | null = null
+
+/**
+ * The server that tests share which do not kill it; each takes a schema of its own. In a run over
+ * several processes it is the runner's, and this process has a database of its own there.
+ */
+export function sharedPostgres(): Promise<SharedPostgres> {
+  const port = process.env.POE_TEST_POSTGRES
+  shared ??= port === undefined ? ownForAll() : databaseAt(Number(port))
   return shared
+}
+
+async function ownForAll(): Promise<SharedPostgres> {
+  const server = await startPostgres()
+  atTheEnd(() => server.remove())
+  return server
+}
+
+async function databaseAt(port: number): Promise<SharedPostgres> {
+  const base = `postgres://postgres@127.0.0.1:${port}`
+  await queryOnce(`${base}/postgres`, `CREATE DATABASE process_${process.pid}`)
+  const url = `${base}/process_${process.pid}`
+  return { port, url, query: (sql, values) => queryOnce(url, sql, values) }
 }
 
 /** Runs SQL on a connection of its own. */

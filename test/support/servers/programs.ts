@@ -4,6 +4,7 @@
  * with the test run.
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { accessSync, constants, readdirSync } from 'node:fs'
 import { createConnection, createServer } from 'node:net'
@@ -58,15 +59,23 @@ export function describeWith(
   if (areInstalled(names, `'${title}'`)) describe(title, body)
 }
 
-/** Finds a port of 127.0.0.1 that nobody uses. */
+/**
+ * Finds a port of 127.0.0.1 that nobody uses. It is below those that the system gives out by
+ * itself, so that none of the many connections of other tests takes it before the server does, or
+ * while the server is down. A Redis cluster also takes the port 10,000 above it.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  await new Promise(resolve => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('there is no port')
-  return address.port
+  for (;;) {
+    const port = randomInt(10_240, 20_000)
+    const server = createServer()
+    const isFree = await new Promise<boolean>(resolve => {
+      server.once('error', () => resolve(false))
+      server.listen(port, '127.0.0.1', () => resolve(true))
+    })
+    if (!isFree) continue
+    await new Promise(resolve => server.close(resolve))
+    return port
+  }
 }
 
 /** Waits until something listens at a port of 127.0.0.1. */

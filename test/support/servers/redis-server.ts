@@ -18,8 +18,6 @@ import {
 
 const READY_MS = 20_000
 const SLOTS = 16_384
-/** A cluster's nodes talk at their port and 10,000. */
-const MOST_CLUSTER_PORT = 55_535
 
 /** What a server keeps over a restart: nothing, its last dump, or an append-only file. */
 export type Persistence = 'none' | 'dump' | 'everysec' | 'always'
@@ -57,21 +55,27 @@ export interface RedisServer {
 
 /** Starts a server. */
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
-  const server = new PrivateServer(await portFor(options), options)
+  const server = new PrivateServer(await freePort(), options)
   await server.start()
   return server
 }
 
-let shared: Promise<RedisServer> | null = null
+let shared: Promise<{ readonly url: string }> | null = null
 
-/** The server that tests share which do not kill it; each takes a prefix of its own. */
-export function sharedRedis(): Promise<RedisServer> {
-  if (shared === null) {
-    const starting = startRedis()
-    atTheEnd(async () => (await starting).remove())
-    shared = starting
-  }
+/**
+ * The server that tests share which do not kill it; each takes a prefix of its own. In a run over
+ * several processes it is the runner's, and this process has a database of its own there.
+ */
+export function sharedRedis(): Promise<{ readonly url: string }> {
+  const url = process.env.POE_TEST_REDIS
+  shared ??= url === undefined ? ownForAll() : Promise.resolve({ url })
   return shared
+}
+
+async function ownForAll(): Promise<RedisServer> {
+  const server = await startRedis()
+  atTheEnd(() => server.remove())
+  return server
 }
 
 /** Starts three servers that are one cluster; resolves when each knows of every slot. */
@@ -99,13 +103,6 @@ export async function until(isSo: () => Promise<boolean>, what: string): Promise
   while (!(await isSo().catch(() => false))) {
     if (performance.now() > endMs) throw new Error(`${what} is not there after ${READY_MS} ms`)
     await pause(20)
-  }
-}
-
-async function portFor({ cluster }: RedisServerOptions): Promise<number> {
-  while (true) {
-    const port = await freePort()
-    if (cluster !== true || port <= MOST_CLUSTER_PORT) return port
   }
 }
 

@@ -18,8 +18,7 @@ interface Told {
   readonly text: string
 }
 
-describeWith(['chromium'], 'the client in Chromium', function () {
-  this.timeout(30_000)
+describeWith(['chromium'], 'the client in Chromium', () => {
   let browser: Browser
   let stage: Stage
   let context: BrowserContext

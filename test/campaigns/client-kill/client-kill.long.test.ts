@@ -10,8 +10,7 @@ import type { ClientLine, Plant } from './client-program.js'
 
 const SEED = 20_261_125
 
-describe('clients that are killed', function () {
-  this.timeout(60_000)
+describe('clients that are killed', () => {
   afterEach(endLeftovers)
 
   it('[CL-17] have one effect for each operation, and all is told in the end', async () => {

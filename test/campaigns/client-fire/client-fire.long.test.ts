@@ -10,8 +10,7 @@ import type { Plant } from './plants.js'
 
 const SEED = 20_261_125
 
-describe('the client under fire', function () {
-  this.timeout(60_000)
+describe('the client under fire', () => {
   afterEach(endLeftovers)
 
   for (const mix of MIXES) {

@@ -14,8 +14,7 @@ const LINKS_A_ROUND = 6
 /** A kill falls somewhere into the time that a round's requests need. */
 const LONGEST_LIFE_MS = 60
 
-describe('kill -9 of a server on a sqlite file', function () {
-  this.timeout(60_000)
+describe('kill -9 of a server on a sqlite file', () => {
   let site: Site
   beforeEach(() => {
     site = makeSite()

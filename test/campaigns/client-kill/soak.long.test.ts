@@ -2,9 +2,7 @@
 import { expect } from 'chai'
 import { runSoak } from './soak-run.js'
 
-describe('a soak of the client', function () {
-  this.timeout(60_000)
-
+describe('a soak of the client', () => {
   it('[CL-09] leaves no listener, timer or socket of 3,000 sends, and no memory', async () => {
     const { faults, ...figures } = await runSoak(3_000, false)
     expect(faults, JSON.stringify(figures)).to.deep.equal([])

@@ -1,0 +1,190 @@
+/**
+ * A test run over several processes: each takes the next file as soon as it is through with one,
+ * those that last longest first. Redis and PostgreSQL are started once, and each process has a
+ * database of its own there.
+ */
+import { spawn } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { onStopped, ROOT } from './prepare.mjs'
+
+/** Tests mostly wait; so there are more processes than cores. */
+const WORKERS = Number(process.env.POE_TEST_WORKERS ?? availableParallelism() + 2)
+const WORKER = fileURLToPath(new URL('./test-worker.mjs', import.meta.url))
+const NODE = ['--enable-source-maps', '--conditions=@post-once-exactly/source']
+/** Files that last longer than two seconds, with their seconds: what `--measure` writes. */
+const SECONDS = fileURLToPath(new URL('./test-seconds.json', import.meta.url))
+/** A process that is through and does not end by then has something open still. */
+const END_MS = 30_000
+/** How often a line tells how far it is, where there is no terminal. */
+const TELL_MS = 10_000
+
+/**
+ * Runs test files.
+ *
+ * @param {readonly string[]} files - relative to the root
+ * @param {{ grep?: string, env?: Record<string, string>, measure?: boolean }} [wishes]
+ * @returns {Promise<{ passes: number, failures: number, pending: number, stopped: boolean }>}
+ */
+export async function runFiles(files, wishes = {}) {
+  const seconds = JSON.parse(readFileSync(SECONDS, 'utf8'))
+  const queue = files.toSorted((one, other) => (seconds[other] ?? 1) - (seconds[one] ?? 1))
+  const run = new Run(queue, files.length, wishes)
+  const forget = onStopped(() => run.stop())
+  try {
+    return await run.finish()
+  } finally {
+    forget()
+    if (wishes.measure === true) keepSeconds(seconds, run.tookMs)
+  }
+}
+
+class Run {
+  tookMs = new Map()
+  #queue
+  #all
+  #wishes
+  #workers = new Set()
+  #counts = { passes: 0, failures: 0, pending: 0, stopped: false }
+  #failed = []
+  #done = 0
+  #started = 0
+  #startedMs = performance.now()
+
+  constructor(queue, all, wishes) {
+    this.#queue = queue
+    this.#all = all
+    this.#wishes = wishes
+  }
+
+  async finish() {
+    const told = setInterval(() => this.#tell(), process.stdout.isTTY ? 500 : TELL_MS)
+    const count = Math.max(1, Math.min(WORKERS, this.#all))
+    try {
+      await Promise.all(Array.from({ length: count }, () => this.#work()))
+    } finally {
+      clearInterval(told)
+    }
+    this.#tell()
+    if (process.stdout.isTTY) process.stdout.write('\n')
+    for (const { file, texts, output } of this.#failed) {
+      console.log(`\n${file}\n\n${texts.join('\n\n')}`)
+      if (output.trim() !== '') console.log(`\n  what was printed meanwhile:\n${output.trimEnd()}`)
+    }
+    return this.#counts
+  }
+
+  stop() {
+    this.#counts.stopped = true
+    this.#queue = []
+    for (const { child } of this.#workers) child.kill('SIGTERM')
+  }
+
+  /** One process after the other, until there is no file left: one that dies is replaced. */
+  async #work() {
+    do await this.#oneWorker()
+    while (this.#queue.length > 0)
+  }
+
+  #oneWorker() {
+    const env = { ...process.env, ...this.#wishes.env }
+    this.#started += 1
+    if (env.POE_TEST_REDIS !== undefined) env.POE_TEST_REDIS += `/${this.#started}`
+    env.POE_TEST_OPTIONS = JSON.stringify({ ...mochaOptions(), grep: this.#wishes.grep })
+    const child = spawn(
+      process.execPath,
+      [...NODE, '--import', 'ts-blank-space/register', WORKER],
+      { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] },
+    )
+    const worker = { child, file: null, output: '', timer: undefined }
+    this.#workers.add(worker)
+    const keep = chunk => {
+      worker.output = (worker.output + chunk).slice(-20_000)
+    }
+    child.stdout.on('data', keep)
+    child.stderr.on('data', keep)
+    child.on('message', message => {
+      if (message.file !== undefined) this.#take(worker, message)
+      this.#next(worker)
+    })
+    return new Promise(resolve => {
+      child.once('close', (code, signal) => {
+        clearTimeout(worker.timer)
+        this.#workers.delete(worker)
+        if (code !== 0 && !this.#counts.stopped) this.#died(worker, signal ?? `exit ${code}`)
+        resolve()
+      })
+    })
+  }
+
+  #next(worker) {
+    const file = this.#queue.shift()
+    worker.file = file ?? null
+    if (file !== undefined) {
+      worker.output = ''
+      worker.child.send({ file })
+      return
+    }
+    worker.child.send({ end: true })
+    worker.timer = setTimeout(() => worker.child.kill('SIGKILL'), END_MS)
+  }
+
+  #take(worker, { file, passes, pending, failures, ms }) {
+    this.#done += 1
+    this.tookMs.set(file, ms)
+    this.#counts.passes += passes
+    this.#counts.pending += pending
+    this.#counts.failures += failures.length
+    worker.last = file
+    if (failures.length > 0) this.#fail(file, failures, worker.output)
+  }
+
+  #died(worker, how) {
+    this.#counts.failures += 1
+    const text =
+      worker.file === null
+        ? `  its process did not end: a test left something open (${how})`
+        : `  its process ended in the middle of it (${how})`
+    this.#fail(worker.file ?? worker.last ?? 'a test process', [text], worker.output)
+  }
+
+  #fail(file, texts, output) {
+    this.#failed.push({ file, texts, output })
+    this.#line(`FAILED ${file}: ${texts.length}`)
+  }
+
+  #tell() {
+    const { passes, failures } = this.#counts
+    const took = Math.round((performance.now() - this.#startedMs) / 1_000)
+    const now = [...this.#workers].map(({ file }) => file).filter(file => file !== null)
+    const counts = `${passes} passed, ${failures} failed`
+    const text = `${took} s: ${this.#done} of ${this.#all} files, ${counts}`
+    this.#line(now.length === 0 ? text : `${text}; at ${now.map(short).join(', ')}`, true)
+  }
+
+  /** On a terminal, what tells how far it is stands in one line that is written again. */
+  #line(text, isProgress = false) {
+    if (!process.stdout.isTTY) console.log(text)
+    else {
+      const fits = text.slice(0, (process.stdout.columns ?? 80) - 1)
+      process.stdout.write(`\r\u001b[K${isProgress ? fits : `${text}\n`}`)
+    }
+  }
+}
+
+function mochaOptions() {
+  const { timeout, slow, forbidOnly } = JSON.parse(readFileSync(`${ROOT}.mocharc.json`, 'utf8'))
+  return { timeout, slow, forbidOnly }
+}
+
+function short(file) {
+  return file.replace(/^test\//, '').replace(/\.test\.ts$/, '')
+}
+
+function keepSeconds(before, tookMs) {
+  const now = [...tookMs].map(([file, ms]) => [file, Math.round(ms / 1_000)])
+  const all = Object.entries({ ...before, ...Object.fromEntries(now) })
+  const long = all.filter(([, took]) => took >= 2).sort(([, one], [, other]) => other - one)
+  writeFileSync(SECONDS, `${JSON.stringify(Object.fromEntries(long), null, 2)}\n`)
+}

@@ -1,0 +1,68 @@
+/**
+ * One process of a test run: runs the files that the parent names, one after the other, and tells
+ * what came of each. It ends by itself after the last one; whatever keeps it alive was not closed.
+ */
+import { format } from 'node:util'
+import Mocha from 'mocha'
+import { mochaHooks } from '../test/support/setup.ts'
+
+const { Base } = Mocha.reporters
+const { EVENT_TEST_FAIL, EVENT_TEST_PASS, EVENT_TEST_PENDING } = Mocha.Runner.constants
+const options = JSON.parse(process.env.POE_TEST_OPTIONS ?? '{}')
+
+// By `exit`, so that the servers which tests started end with this process.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(130))
+process.on('disconnect', () => process.exit(130))
+process.on('message', async message => {
+  if (message.file !== undefined) process.send(await runFile(message.file))
+  else await end()
+})
+process.send({ ready: true })
+
+/** Runs a file; an error while it is loaded is a failure like any other. */
+async function runFile(file) {
+  const startedMs = performance.now()
+  const told = { file, passes: 0, pending: 0, failures: [], ms: 0 }
+  const failed = []
+  const mocha = new Mocha({ ...options, reporter: class {} })
+  try {
+    mocha.addFile(file)
+    await mocha.loadFilesAsync()
+    await new Promise(resolve => {
+      const runner = mocha.run(resolve)
+      runner.on(EVENT_TEST_PASS, () => {
+        told.passes += 1
+      })
+      runner.on(EVENT_TEST_PENDING, () => {
+        told.pending += 1
+      })
+      runner.on(EVENT_TEST_FAIL, (test, error) => failed.push(Object.assign(test, { err: error })))
+    })
+    told.failures = failed.map(asText)
+  } catch (error) {
+    told.failures = [...failed.map(asText), `  ${file} cannot be run:\n${format(error)}`]
+  }
+  return { ...told, ms: performance.now() - startedMs }
+}
+
+/** A failure as mocha's own reporters print it, without its number. */
+function asText(test) {
+  const lines = []
+  Base.consoleLog = (...args) => lines.push(format(...args))
+  try {
+    Base.list([test])
+  } finally {
+    Base.consoleLog = console.log
+  }
+  return lines
+    .join('\n')
+    .replace(/^\s*1\) /, '  ')
+    .trimEnd()
+}
+
+async function end() {
+  await mochaHooks.afterAll()
+  process.removeAllListeners('message')
+  process.removeAllListeners('disconnect')
+  process.disconnect()
+}
