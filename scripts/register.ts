@@ -124,9 +124,10 @@ export function rowsIn(source: Source): Row[] {
 }
 
 /**
- * Fills in the last column of a register: the home test of each id, then the other files that touch
- * it. The file that stands first there stays the home test as long as it has the id, so that a person
- * can choose it; else it is the quick file whose title names the id first, with the fewest beside it.
+ * Fills in the last column of a register: the home test of each id, then the other files that
+ * touch it. The file that stands first there stays the home test as long as it has the id, so that
+ * a person can choose it; else it is the quick file whose title names the id first, with the fewest
+ * beside it.
  *
  * @param source - a Markdown file
  * @param titles - the titles of all tests

@@ -50,7 +50,7 @@ describe('scripts/register', () => {
   it('catches a planted missing test', () => {
     const problems = problemsOf({
       ...requirements,
-      text: requirements.text.replace(/test.*/, '- |'),
+      text: requirements.text.replace(/test\/.*/, '- |'),
     })
     expect(problems).to.deep.equal(['POE-2-1 (MUST NOT, requirements.md) has no test'])
   })
@@ -84,7 +84,7 @@ describe('scripts/register', () => {
     expect(withProofs(stale, titles)).to.equal(requirements.text)
   })
 
-  it('names the home test first: the quick one that is about this id most, or the one chosen', () => {
+  it('names the home test first: the quick one that is most about the id, or the chosen one', () => {
     const test = (path: string, text: string) => ({ path, text })
     const titles = [
       test('test/aside.test.ts', "it('[POE-2-11, POE-2-1] told beside another')"),
@@ -94,7 +94,7 @@ describe('scripts/register', () => {
       test('test/two.test.ts', "it('[POE-2-1, POE-2-11] with another')"),
     ].flatMap(titlesIn)
     const columnWith = (before: string): string[] => {
-      const text = requirements.text.replace(/test.*/, `${before} |`)
+      const text = requirements.text.replace(/test\/.*/, `${before} |`)
       const [, cell = ''] =
         /no second success \| server \| (.*) \|/.exec(
           withProofs({ ...requirements, text }, titles),
