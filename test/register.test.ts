@@ -84,7 +84,7 @@ describe('scripts/register', () => {
     expect(withProofs(stale, titles)).to.equal(requirements.text)
   })
 
-  it('names the home test first: the quick one that is most about the id, or the chosen one', () => {
+  it('names the home test first: the quick one most about it, or the chosen one', () => {
     const test = (path: string, text: string) => ({ path, text })
     const titles = [
       test('test/aside.test.ts', "it('[POE-2-11, POE-2-1] told beside another')"),
