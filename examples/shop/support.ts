@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import supertest from 'supertest'
+import { strippedModule } from '../../test/support/stripped-tree.js'
 import { createShop } from './app.js'
 import { openStorage, type Storage } from './storage.js'
 
@@ -122,11 +123,8 @@ export async function endLeftovers(): Promise<void> {
 }
 
 function spawnShop(env: Record<string, string>): ChildProcess {
-  const main = fileURLToPath(new URL('./main.ts', import.meta.url))
-  const flags = ['--import', 'ts-blank-space/register', '-C', '@post-once-exactly/source']
-  const root = fileURLToPath(new URL('../..', import.meta.url))
-  const child = spawn(process.execPath, [...flags, main], {
-    cwd: root,
+  const child = spawn(process.execPath, [strippedModule('examples/shop/main.ts')], {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
     env: { PATH: process.env.PATH ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -1,10 +1,9 @@
 /**
- * The redis store: the contract with each kind of client, its options, and what a record costs.
+ * The redis store: the contract with each client, its options, and what a record costs.
  */
 import { expect } from 'chai'
 import type { Store } from '../../lib/engine/store.js'
 import { type RedisStoreOptions, redisStore } from '../../lib/stores/redis.js'
-import { storeContract } from '../../lib/testing/store-contract.js'
 import { describeWith } from '../support/servers/programs.js'
 import { type RedisServer, startRedis } from '../support/servers/redis-server.js'
 import { claimState, makeClaim, outcome } from './helpers/claims.js'
@@ -12,29 +11,12 @@ import {
   byIoredis,
   byNodeRedis,
   type Connected,
+  describeRedisContract,
   freshPrefix,
-  redisContract,
-  SETUPS,
-  type Setup,
 } from './helpers/redis-clients.js'
 
-for (const [name, start] of Object.entries(SETUPS)) {
-  describeWith(['redis-server'], `redisStore with ${name}`, () => {
-    let setup: Setup | null = null
-    before(async () => {
-      setup = await start()
-    })
-    after(() => setup?.remove())
-    const current = (): Setup => {
-      if (setup === null) throw new Error('the servers are not there')
-      return setup
-    }
-
-    describe('keeps the store contract', () => {
-      for (const { title, run } of storeContract(redisContract(current))) it(title, run)
-    })
-  })
-}
+describeRedisContract('the redis client')
+describeRedisContract('the ioredis client')
 
 describeWith(['redis-server'], 'redisStore', () => {
   let server: RedisServer

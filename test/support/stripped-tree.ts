@@ -3,6 +3,8 @@
  * from it need not load a compiler first, and tests that start dozens take a third of the time.
  */
 import {
+  cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -17,22 +19,29 @@ import { fileURLToPath } from 'node:url'
 import blankSpace from 'ts-blank-space'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const PARTS = ['lib', 'test/support']
+/** What programs are made of: the library, the tests' own, and the shop. */
+const PARTS = ['lib', 'test', 'examples/shop']
 const INSTALLED = 'node_modules/post-once-exactly/package.json'
 const NONE = { name: '', type: 'module', exports: {} }
 const SOURCE = '@post-once-exactly/source'
 
-let folder: string | null = null
+/** A run over several processes has one copy, which its runner made. */
+let folder: string | null = process.env.POE_TEST_STRIPPED ?? null
 
 /**
  * Gives the path of a module's JavaScript. The first call makes the copy; it is removed when this
  * process ends.
  *
- * @param path - of a TypeScript module below `lib` or `test/support`, relative to the root
+ * @param path - of a TypeScript module of the library, the tests or the shop, relative to the root
  */
 export function strippedModule(path: string): string {
+  return join(strippedTree(), path.replace(/\.ts$/, '.js'))
+}
+
+/** The folder of the copy, which looks like the root. */
+export function strippedTree(): string {
   folder ??= strip()
-  return join(folder, path.replace(/\.ts$/, '.js'))
+  return folder
 }
 
 function strip(): string {
@@ -40,10 +49,11 @@ function strip(): string {
   process.once('exit', () => rmSync(target, { recursive: true, force: true }))
   symlinkSync(join(ROOT, 'node_modules'), join(target, 'node_modules'))
   writeFileSync(join(target, 'package.json'), JSON.stringify(packageFile()))
-  for (const part of PARTS) {
+  for (const part of PARTS.filter(name => existsSync(join(ROOT, name)))) {
     for (const name of readdirSync(join(ROOT, part), { recursive: true, encoding: 'utf8' })) {
-      if (!name.endsWith('.ts') || name.endsWith('.d.ts')) continue
       const path = join(part, name)
+      if (name.endsWith('.css')) cpSync(join(ROOT, path), join(target, path))
+      if (!name.endsWith('.ts') || /\.(?:d|test)\.ts$/.test(name)) continue
       const copy = join(target, path.replace(/\.ts$/, '.js'))
       mkdirSync(dirname(copy), { recursive: true })
       writeFileSync(copy, blankSpace(readFileSync(join(ROOT, path), 'utf8')))

@@ -9,8 +9,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { createClient, fileJournal } from 'post-once-exactly/client'
 import { type Fault, faultProxy } from 'post-once-exactly/testing'
 import { end, startShop } from '../../../examples/shop/support.js'
-import { strippedProgram } from '../../client/journal/stripped-program.js'
 import { ordersIn } from '../../support/campaign.js'
+import { strippedModule } from '../../support/stripped-tree.js'
 import { Random } from '../torture/random.js'
 import { Book, check, type Violation } from './checker.js'
 import type { ClientLine, ClientProgramOptions, Plant } from './client-program.js'
@@ -133,7 +133,7 @@ type Life = Pick<ClientProgramOptions, 'journal' | 'compactBytes' | 'life' | 'pl
 /** Starts a client, and kills it at a moment that the seed decides. */
 async function live({ folder, origin, book, random }: Site, life: Life): Promise<void> {
   const told = { ...life, origin, journal: join(folder, life.journal) }
-  const program = strippedProgram('test/campaigns/client-kill/client-program.ts')
+  const program = strippedModule('test/campaigns/client-kill/client-program.ts')
   const child = spawn(process.execPath, [program, JSON.stringify(told)], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { strippedProgram } from '../../client/journal/stripped-program.js'
+import { strippedModule } from '../../support/stripped-tree.js'
 import type { SoakReport } from './soak-program.js'
 
 /** How it went. */
@@ -72,7 +72,7 @@ function faultsOf(report: SoakReport, sends: number, endedMs: number): string[] 
 }
 
 function start(name: string, args: readonly string[], stdin: 'pipe' | 'ignore'): ChildProcess {
-  const program = strippedProgram(`test/campaigns/client-kill/${name}.ts`)
+  const program = strippedModule(`test/campaigns/client-kill/${name}.ts`)
   return spawn(process.execPath, ['--expose-gc', program, ...args], {
     stdio: [stdin, 'pipe', 'inherit'],
   })

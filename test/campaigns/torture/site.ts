@@ -1,12 +1,12 @@
 /** The shops and their store, and everything that is done to them. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Fault } from '../../../lib/testing/index.js'
+import { strippedModule } from '../../support/stripped-tree.js'
 import type { Backend, StoreServer } from './backends/backend.js'
 import type { SiteEvent } from './history.js'
 import type { Plant } from './options.js'
 import type { Disturbance } from './plan.js'
 import { Shop } from './shop.js'
-import { shopProgram } from './shop-program.js'
 
 /** What a site is made of. */
 export interface SiteOptions {
@@ -49,7 +49,7 @@ export class Site {
   static async open(options: SiteOptions): Promise<Site> {
     const { backend, leaseMs, plant } = options
     const { server, ledger } = backend
-    const program = shopProgram()
+    const program = strippedModule('test/campaigns/torture/shop-process.ts')
     const note = (text: string): void => site.#fell(text)
     const making = Array.from({ length: options.shops }, (_, index) =>
       Shop.make({

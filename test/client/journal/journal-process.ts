@@ -10,8 +10,8 @@ import {
   type Journal,
   type JournalEntry,
 } from 'post-once-exactly/client'
+import { strippedModule } from '../../support/stripped-tree.js'
 import type { JournalReport, JournalTask } from './journal-program.js'
-import { strippedProgram } from './stripped-program.js'
 
 /** A user of the journal in a process of its own. */
 export interface JournalProcess {
@@ -51,7 +51,7 @@ export class JournalFolder {
 
   /** Starts another process, which opens the journal when it can. */
   spawn({ mostKiB, ...options }: StartOptions = {}): JournalProcess {
-    const program = strippedProgram('test/client/journal/journal-program.ts')
+    const program = strippedModule('test/client/journal/journal-program.ts')
     const node = [process.execPath, program, this.path, JSON.stringify(options)]
     // In a shell that ignores the signal, since the process itself is to see the error.
     const limited = `trap '' XFSZ; ulimit -f ${mostKiB}; exec "$@"`

@@ -9,7 +9,8 @@ import {
   type PostgresTransaction,
   postgresStore,
 } from '../../../lib/stores/postgres.js'
-import type { StoreContractOptions } from '../../../lib/testing/store-contract.js'
+import { type StoreContractOptions, storeContract } from '../../../lib/testing/store-contract.js'
+import { describeWith } from '../../support/servers/programs.js'
 
 let schemas = 0
 
@@ -122,4 +123,39 @@ export function postgresContract(
       },
     },
   }
+}
+
+/** Where a contract is held, and with which options of the store. */
+export interface PostgresPlace {
+  readonly url: string
+  readonly wishes?: Partial<PostgresStoreOptions>
+  /** Ends the server, if it is the suite's own. */
+  readonly remove?: () => Promise<void>
+}
+
+/**
+ * Declares the store contract at a place.
+ *
+ * @param programs - that it needs besides PostgreSQL
+ * @param open - called when the suite runs
+ */
+export function describePostgresContract(
+  programs: readonly string[],
+  title: string,
+  open: () => Promise<PostgresPlace>,
+): void {
+  describeWith(['postgres', 'initdb', ...programs], title, () => {
+    let place: PostgresPlace
+    let stores: PostgresStores
+    before(async () => {
+      place = await open()
+      stores = new PostgresStores(place.url, place.wishes)
+    })
+    after(async () => {
+      await stores?.end()
+      await place?.remove?.()
+    })
+
+    for (const { title: each, run } of storeContract(postgresContract(() => stores))) it(each, run)
+  })
 }

@@ -5,7 +5,8 @@ import { Cluster, Redis } from 'ioredis'
 import { createClient, createCluster } from 'redis'
 import type { Store } from '../../../lib/engine/store.js'
 import { type RedisClient, type RedisStoreOptions, redisStore } from '../../../lib/stores/redis.js'
-import type { StoreContractOptions } from '../../../lib/testing/store-contract.js'
+import { type StoreContractOptions, storeContract } from '../../../lib/testing/store-contract.js'
+import { describeWith } from '../../support/servers/programs.js'
 import {
   type RedisServer,
   startRedis,
@@ -26,13 +27,30 @@ export interface Setup extends Connected {
 }
 
 /** The kinds of client, each with the servers that it is for. */
-export const SETUPS: Readonly<Record<string, () => Promise<Setup>>> = {
+const SETUPS = {
   'the redis client': async () => setUp([await startRedis()], byNodeRedis),
   'the ioredis client': async () => setUp([await startRedis()], byIoredis),
   'the ioredis client, auto-pipelined': async () =>
     setUp([await startRedis()], port => byIoredis(port, { enableAutoPipelining: true })),
   'the ioredis Cluster': async () => setUp(await startRedisCluster(), byIoredisCluster),
   'the redis cluster client': async () => setUp(await startRedisCluster(), byNodeRedisCluster),
+}
+
+/** Declares the store contract with a kind of client, on servers of its own. */
+export function describeRedisContract(name: keyof typeof SETUPS): void {
+  describeWith(['redis-server'], `the store contract with ${name}`, () => {
+    let setup: Setup | null = null
+    before(async () => {
+      setup = await SETUPS[name]()
+    })
+    after(() => setup?.remove())
+    const current = (): Setup => {
+      if (setup === null) throw new Error('the servers are not there')
+      return setup
+    }
+
+    for (const { title, run } of storeContract(redisContract(current))) it(title, run)
+  })
 }
 
 async function setUp(

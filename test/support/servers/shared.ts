@@ -2,6 +2,8 @@
  * The servers that the processes of one test run share: started by the runner, found by its
  * environment. Each process has a database of its own on them.
  */
+
+import { strippedTree } from '../stripped-tree.js'
 import { startPostgres } from './postgres-server.js'
 import { areInstalled, findProgram } from './programs.js'
 import { startRedis } from './redis-server.js'
@@ -24,6 +26,7 @@ export async function startShared(): Promise<SharedServers> {
   ])
   return {
     env: {
+      POE_TEST_STRIPPED: strippedTree(),
       ...(postgres === null ? {} : { POE_TEST_POSTGRES: String(postgres.port) }),
       ...(redis === null ? {} : { POE_TEST_REDIS: redis.url }),
     },
