@@ -43,7 +43,6 @@ const STEPS = [
     '--profile',
     'esm-only',
   ],
-  ['tarball', 'the suites pass against what is published', 'scripts/test-package.mjs'],
   [
     'docs',
     'every public name is documented',

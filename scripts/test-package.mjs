@@ -54,11 +54,11 @@ async function test(folder) {
   symlinkSync(join(home, 'lib'), join(folder, 'lib'))
   writeFileSync(join(folder, 'package.json'), '{ "name": "consumer", "type": "module" }\n')
   const mocha = join(folder, 'node_modules/mocha/bin/mocha.js')
-  const options = ['--no-config', '--require', 'test/support/setup.ts', '--timeout', '20000']
+  const options = ['--no-config', '--require', 'test/support/setup.ts', '--timeout', '60000']
   const node = ['--import', 'ts-blank-space/register']
   return await run(
     process.execPath,
-    [...node, mocha, ...options, '--reporter', 'dot', ...SUITES],
+    [...node, mocha, ...options, '--reporter', `${ROOT}scripts/count-reporter.mjs`, ...SUITES],
     // What is packed is the same for each store; the servers' own suites are in the list.
     { POE_TEST_STORES: 'memory,sqlite' },
     folder,

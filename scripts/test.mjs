@@ -8,7 +8,9 @@
  *
  * The counts are written as JSON to the file that `POE_TEST_REPORT` names.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fail, prepare, ROOT, run } from './prepare.mjs'
 import { homeOf, testFiles } from './test-files.mjs'
 
@@ -67,6 +69,10 @@ async function whole(wishes) {
   } finally {
     await shared.remove()
   }
+  if (part === 'long' && wishes.grep === undefined && !counts.stopped) {
+    const packaged = await testPackage()
+    for (const [name, count] of Object.entries(packaged)) counts[name] += count
+  }
   const report = process.env.POE_TEST_REPORT
   if (report) writeFileSync(report, JSON.stringify(counts))
   const took = Math.round((performance.now() - startedMs) / 1_000)
@@ -75,6 +81,23 @@ async function whole(wishes) {
   console.log(`\n${passes} passed, ${failures} failed${skipped}, in ${took} s`)
   if (stopped) return 130
   return failures > 0 || passes === 0 ? 1 : 0
+}
+
+/** Runs the suites against what would be published, and counts; that it cannot run is a failure. */
+async function testPackage() {
+  console.log('\nthe package, as it would be published')
+  const folder = mkdtempSync(join(tmpdir(), 'poe-report-'))
+  const file = join(folder, 'report.json')
+  // What the package's own processes reach does not count: their files lie elsewhere.
+  const env = { POE_TEST_REPORT: file, NODE_V8_COVERAGE: '' }
+  try {
+    const code = await run(process.execPath, ['scripts/test-package.mjs'], env)
+    if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8'))
+    console.log(`the package could not be tested (exit ${code})`)
+    return { failures: 1 }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 /** What `--grep` alone asks for; `null` where something else is asked for as well. */
