@@ -106,7 +106,7 @@ describe('poe check-client of wrong clients', () => {
     const judge = async (name: FaultName | 'none') => {
       const jobs = PACED.some(one => one === name) ? 2 : 6
       const client = baseClient(name === 'none' ? null : name)
-      reports.set(name, await checkClient({ client, timeoutMs: 6_000, jobs }))
+      reports.set(name, await checkClient({ client, timeoutMs: 20_000, jobs }))
     }
     const faults = (Object.keys(FAULTS) as FaultName[]).filter(name => !PACED.includes(name))
     // The longest one first.
