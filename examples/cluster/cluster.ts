@@ -42,7 +42,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const SHOP = fileURLToPath(new URL('../shop/main.ts', import.meta.url))
 const TEMPLATE = fileURLToPath(new URL('./nginx.conf', import.meta.url))
 const FLAGS = ['--import', 'ts-blank-space/register', '-C', '@post-once-exactly/source']
-const START_MS = 20_000
+const START_MS = 60_000
 
 /**
  * Starts the shops, and nginx when they listen.

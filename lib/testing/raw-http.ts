@@ -45,10 +45,11 @@ export interface RawRequestParts {
   readonly body?: string | Uint8Array
 }
 
-/** One thing to do on the socket: send bytes, pause, or leave. */
+/** One thing to do on the socket: send bytes, pause, wait for so much of the answer, or leave. */
 export type RawStep =
   | Uint8Array
   | { readonly pauseMs: number }
+  | { readonly receivedBytes: number }
   | { readonly leave: 'end' | 'destroy' | 'reset' }
 
 /** What {@link rawRequest} sends: `steps`, else `bytes`, else a request by its parts. */
@@ -247,6 +248,7 @@ class Exchange {
       if (this.#over) return
       if (step instanceof Uint8Array) await this.#flush(step)
       else if ('pauseMs' in step) await this.#pause(step.pauseMs)
+      else if ('receivedBytes' in step) await this.#hasReceived(step.receivedBytes)
       else this.#leave(step.leave)
     }
   }
@@ -271,6 +273,17 @@ class Exchange {
         clearTimeout(timer)
         resolve()
       })
+    })
+  }
+
+  #hasReceived(bytes: number): Promise<void> {
+    return new Promise(resolve => {
+      const look = (): void => {
+        if (this.#received.length >= bytes) resolve()
+      }
+      this.#timers.add(resolve)
+      this.#socket.on('data', look)
+      look()
     })
   }
 

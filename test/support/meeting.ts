@@ -37,7 +37,7 @@ export function latch(): Latch {
 export async function until(
   isSo: () => boolean | Promise<boolean>,
   what: string,
-  timeoutMs = 5_000,
+  timeoutMs = 30_000,
 ): Promise<void> {
   const giveUpMs = performance.now() + timeoutMs
   while (!(await isSo())) {

@@ -22,7 +22,7 @@ export interface ShopOptions {
 }
 
 /** A process that is not up in this time will not be. */
-const START_MS = 20_000
+const START_MS = 60_000
 /** How long a shop whose store is away waits before it tries again. */
 const AGAIN_MS = 150
 const KEPT_CHARS = 4_000

@@ -155,10 +155,10 @@ for (const style of ['draft', 'mint', 'header'] as const) {
     })
 
     it('tells of expiry, but of a success first', async () => {
-      const unused = await at.link({ 'X-Fault': 'lifetime=40' })
-      const used = await at.link({ 'X-Fault': 'lifetime=40' })
+      const unused = await at.link({ 'X-Fault': 'lifetime=400' })
+      const used = await at.link({ 'X-Fault': 'lifetime=400' })
       await at.post(used)
-      await wait(50)
+      await wait(410)
       expect([(await at.post(unused)).status, (await at.get(unused)).status]).to.deep.equal([
         410, 410,
       ])

@@ -132,7 +132,7 @@ export const POST_SHOWS: Readonly<Record<string, Shows>> = {
   'client-gone-undone': async at => {
     const link = await at.link()
     await at.leave(link)
-    await wait(60)
+    await wait(250)
     return (await at.orders()) === 0 && (await at.get(link)).status === 405
   },
   'forged-runs': async at => {
@@ -147,9 +147,9 @@ export const POST_SHOWS: Readonly<Record<string, Shows>> = {
     return isSuccess(await at.post(link))
   },
   'expired-forgets': async at => {
-    const link = await at.link({ 'X-Fault': 'lifetime=20' })
+    const link = await at.link({ 'X-Fault': 'lifetime=400' })
     await at.post(link)
-    await wait(40)
+    await wait(410)
     return (await at.post(link)).status === 410
   },
   'burnt-by-400': burnt((at, link) => at.post(link, {}, '{"sku"')),

@@ -12,6 +12,7 @@ import Router from '@koa/router'
 import Koa, { type Context } from 'koa'
 import { type Poe, type PoeOptions, poe } from 'post-once-exactly/koa'
 import type { Store } from '../../../lib/engine/store.js'
+import { type Latch, latch } from '../../support/meeting.js'
 import { openStore, type StoreKind } from '../../support/stores.js'
 
 /** An application at work. */
@@ -30,6 +31,8 @@ export interface DoorsSite {
   effectsOf(operation: string): number
   /** How often the handler was entered for an operation. */
   runsOf(operation: string): number
+  /** Lets a handler go on that was asked to `wait`. */
+  letGo(operation: string): void
   close(): Promise<void>
 }
 
@@ -74,6 +77,7 @@ export async function startDoors(kind: StoreKind, options: DoorsOptions = {}): P
     store,
     effectsOf: operation => ledger.effects.get(operation) ?? 0,
     runsOf: operation => ledger.runs.get(operation) ?? 0,
+    letGo: operation => ledger.doorOf(operation).open(),
     async close() {
       for (const server of servers) server.closeAllConnections()
       await Promise.all(servers.map(server => new Promise(done => server.close(done))))
@@ -86,6 +90,7 @@ export async function startDoors(kind: StoreKind, options: DoorsOptions = {}): P
 /** What the handlers did, outside the store. */
 class Ledger {
   readonly effects: Map<string, number> = new Map()
+  readonly #doors = new Map<string, Latch>()
   readonly runs: Map<string, number> = new Map()
   readonly versions: Map<string, number> = new Map()
   #things = 0
@@ -107,6 +112,13 @@ class Ledger {
 
   version(target: string): number {
     return this.versions.get(target) ?? 0
+  }
+
+  /** What a waiting handler of an operation stands before. */
+  doorOf(operation: string): Latch {
+    const door = this.#doors.get(operation) ?? latch()
+    this.#doors.set(operation, door)
+    return door
   }
 }
 
@@ -189,6 +201,9 @@ async function act(ctx: Context, ledger: Ledger): Promise<void> {
       throw new Error('a surprise')
     case 'slow':
       await pause(Number(argument))
+      break
+    case 'wait':
+      await ledger.doorOf(ctx.get('X-Op')).opened
       break
     case 'hang':
       ledger.effect(ctx)

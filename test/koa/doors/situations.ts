@@ -181,9 +181,10 @@ async function inTurn(at: At, says: readonly Say[]): Promise<string[]> {
 
 async function during(at: At, say: Say): Promise<string[]> {
   const operation = await at.operation()
-  const first = operation.send({ do: 'slow 250' })
+  const first = operation.send({ do: 'wait' })
   await until(() => at.site.runsOf(operation.id) === 1, 'the first runs')
   const second = await tell(await operation.send(say))
+  at.site.letGo(operation.id)
   return [await tell(await first), second]
 }
 
