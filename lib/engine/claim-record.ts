@@ -8,6 +8,7 @@ import type { OwedWrites } from './owed-writes.js'
 import type { Clock, OnEvent } from './ports.js'
 import type { OwnerReply, Store, StoredOutcome, StoreTransaction } from './store.js'
 import type { StoreGuard } from './store-guard.js'
+import type { UndecidedSeen } from './undecided-seen.js'
 
 const RECORD_PAUSE_MS = 100
 
@@ -67,6 +68,7 @@ export interface RecordTools {
   readonly clock: Clock
   readonly emit: OnEvent
   readonly owed: OwedWrites
+  readonly undecided: UndecidedSeen
   readonly recordForMs: number
 }
 
@@ -127,8 +129,8 @@ export class OwnedRecord implements ClaimRecord {
   }
 
   async fallSilent(mark: boolean, cause: unknown): Promise<void> {
-    const { store, guard, emit } = this.#tools
-    emit({ type: 'undecided', key: this.#key, cause })
+    const { store, guard, undecided } = this.#tools
+    undecided.announce({ key: this.#key, owner: this.#owner, sinceMs: guard.now(), cause })
     if (mark) {
       const reply = await this.#nowOrOwed(() => store.mark(this.#key, this.#owner))
       // Until the mark is there, the end of the lease would free the key.

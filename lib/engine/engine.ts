@@ -16,8 +16,9 @@ import type { Finding, Operation, ResourceRules, Verdict, Work } from './operati
 import { OwedWrites } from './owed-writes.js'
 import { type Clock, type MakeId, type OnEvent, safeEmitter } from './ports.js'
 import { Reconciler } from './reconciler.js'
-import type { Claim, ClaimReply, Store, UndecidedRecord } from './store.js'
+import type { Claim, ClaimReply, ReadReply, Store, UndecidedRecord } from './store.js'
 import { StoreGuard } from './store-guard.js'
+import { UndecidedSeen } from './undecided-seen.js'
 import { Waiters } from './waiters.js'
 
 const STORE_RETRY_AFTER_MS = 1_000
@@ -51,6 +52,7 @@ export class Engine {
   readonly #disowned: OwedWrites
   readonly #waiters: Waiters
   readonly #reconciler: Reconciler
+  readonly #undecided: UndecidedSeen
   readonly #tools: AttemptTools & RecordTools
 
   constructor(options: EngineOptions) {
@@ -69,9 +71,13 @@ export class Engine {
     this.#owed = new OwedWrites(clock, this.emit)
     this.#disowned = new OwedWrites(clock, this.emit)
     this.#waiters = new Waiters(clock)
-    this.#reconciler = new Reconciler({ store, guard: this.guard, clock, emit: this.emit })
+    const { bodyLimitBytes } = options
+    const { guard, emit } = this
+    this.#reconciler = new Reconciler({ store, guard, clock, emit, bodyLimitBytes })
+    this.#undecided = new UndecidedSeen(emit)
     this.#tools = {
       ...options,
+      undecided: this.#undecided,
       alarms: this.#alarms,
       guard: this.guard,
       emit: this.emit,
@@ -126,7 +132,9 @@ export class Engine {
   async look(operation: Operation): Promise<Finding> {
     try {
       const { key, epoch } = operation
-      return findingOf(await this.guard.call(() => this.store.read(key, epoch)), operation)
+      const reply = await this.guard.call(() => this.store.read(key, epoch))
+      this.#meet(key, reply)
+      return findingOf(reply, operation)
     } catch {
       return { kind: 'store-down', retryAfterMs: STORE_RETRY_AFTER_MS }
     }
@@ -156,12 +164,20 @@ export class Engine {
         reply = await send()
       }
       if (reply.state === 'late') return { state: 'failed', cause: new Error('claim came late') }
-      if (reply.state === 'claimed') this.emit({ type: 'claimed', key })
+      if (reply.state === 'claimed') this.emit({ type: 'claimed', key, owner })
+      this.#meet(key, reply)
       return reply
     } catch (cause) {
       this.#disown(key, claim)
       return { state: 'failed', cause }
     }
+  }
+
+  /** Whoever meets an undecided record tells of it: its owner may have died without a word. */
+  #meet(key: string, reply: ClaimReply | ReadReply): void {
+    if (reply.state !== 'undecided') return
+    const { owner, sinceMs } = reply
+    this.#undecided.announce({ key, owner, sinceMs })
   }
 
   #claimOf(operation: Operation, rules: ResourceRules, owner: string): Claim {

@@ -7,7 +7,9 @@
  *
  * Every method is one atomic step of the store. Any of them may reject: the engine then assumes
  * neither that it happened nor that it did not. All times are milliseconds since the Unix epoch by
- * the **store's** clock, which each reply carries as `nowMs`.
+ * the **store's** clock, which each reply carries as `nowMs`; fractions are dropped. Arguments that
+ * make no sense (a time that is no number, an empty key, a verdict that nobody knows) reject with a
+ * TypeError or RangeError, and nothing is written.
  *
  * @see POE draft, appendix A (what enacts the effect and the state change together, durably)
  */
@@ -90,6 +92,36 @@ export interface UndecidedRecord extends ClaimedBy {
   readonly owner: string
   /** When the lease lapsed. */
   readonly sinceMs: number
+}
+
+/** Which records are asked for, in pages. */
+export interface ListQuery {
+  /** Only undecided records can be listed: they are few, and somebody has to decide them. */
+  readonly state: 'undecided'
+  /** Store time, milliseconds: those whose owner fell silent before it; absent for all. */
+  readonly before?: number | undefined
+  /** How many records a page may have, 1 to 1,000. Default 100. */
+  readonly limit?: number | undefined
+  /** Of the page before; absent or `null` for the first one. */
+  readonly cursor?: string | null | undefined
+}
+
+/** A record as a list tells it: enough to look at it (`read`) and to decide it (`settle`). */
+export interface ListedRecord {
+  /** The record's key, as it was claimed. */
+  readonly key: string
+  readonly owner: string
+  /** When the lease lapsed. */
+  readonly sinceMs: number
+}
+
+/**
+ * A page of a list, in no particular order. It may have fewer records than the limit, also none,
+ * and yet not be the last: that one has no cursor.
+ */
+export interface ListReply extends StoreTime {
+  readonly records: readonly ListedRecord[]
+  readonly cursor: string | null
 }
 
 /** The time by the store's clock, on every reply. */
@@ -191,6 +223,14 @@ export interface Store<Tx = never> {
    * still `expectedOwner`'s; else `stale`. Afterwards every write of that owner is `stale`.
    */
   settle(key: string, expectedOwner: string, verdict: StoredOutcome | 'free'): Promise<OwnerReply>
+  /**
+   * Lists undecided records, page by page: each that is undecided from the first page to the last
+   * comes once; what is decided or becomes undecided meanwhile may or may not. A page costs no more
+   * than its limit and the claims that are at work; it never looks at spent records.
+   *
+   * @throws TypeError or RangeError where the query makes no sense
+   */
+  list(query: ListQuery): Promise<ListReply>
 
   /**
    * The names of the store's unbroken memory: one, or one per bucket, in a fixed order (see

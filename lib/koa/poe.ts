@@ -5,10 +5,10 @@
  */
 import type { RouterContext } from '@koa/router'
 import type { Context, Middleware, Next } from 'koa'
+import { checkMembers, checkText } from '../engine/checks.js'
 import type { Reconciled } from '../engine/operation.js'
-import { encodeOutcome } from '../engine/outcome.js'
-import { outcomeOf } from '../engine/reconciler.js'
-import type { ReadReply } from '../engine/store.js'
+import { decisionOf } from '../engine/reconciled.js'
+import type { ListedRecord, ReadReply } from '../engine/store.js'
 import { Core, type Resource, TOKEN_PARAM } from './core.js'
 import { type ActionOptions, registerActions } from './doors/actions.js'
 import { type ConditionalOptions, makeConditional } from './doors/conditional.js'
@@ -132,13 +132,27 @@ export interface Poe<Tx = never> {
    * @throws TypeError or RangeError that says what to do
    */
   detectDuplicates(options: DuplicateOptions): Middleware
-  /** Tells what the store holds at a record's key; for operators. */
+  /**
+   * Tells what is undecided, one record after the other, in no particular order; for operators.
+   * Asks the store for 100 at a time, so that a loop may end early and needs little memory.
+   *
+   * @param wishes - `before`: only those whose owner fell silent before that time
+   * @throws TypeError where `before` is no Date; PoeError `ERR_POE_STORE_DOWN`
+   */
+  undecided(wishes?: { readonly before?: Date | undefined }): AsyncIterable<ListedRecord>
+  /**
+   * Tells what the store holds at a record's key; for operators.
+   *
+   * @throws TypeError where `key` is no text; PoeError `ERR_POE_STORE_DOWN`
+   */
   inspect(key: string): Promise<ReadReply>
   /**
    * Decides an undecided key from outside; for operators. Takes effect only while the key is
-   * undecided and still `expectedOwner`'s.
+   * undecided and still `expectedOwner`'s. `unknown` writes nothing.
    *
    * @returns whether it took effect
+   * @throws TypeError or RangeError where an argument makes no sense: nothing is written then;
+   *   PoeError `ERR_POE_STORE_DOWN` when the store does not tell
    */
   settle(key: string, expectedOwner: string, verdict: Reconciled): Promise<boolean>
   /** Stops background work. The store stays open: whoever made it closes it. */
@@ -178,16 +192,41 @@ export function poe<Tx = never>(options: PoeOptions<Tx>): Poe<Tx> {
     },
     conditional: given => makeConditional(core, given),
     detectDuplicates: given => makeDetectDuplicates(core, given),
-    inspect: key => guard.call(() => store.read(key, null)),
+    undecided: wishes => listUndecided(core, wishes),
+    inspect: async key => {
+      checkText('inspect()', 'key', key)
+      return await guard.call(() => store.read(key, null))
+    },
     settle: async (key, expectedOwner, verdict) => {
-      if (verdict.verdict === 'unknown') return false
-      const decided =
-        verdict.verdict === 'happened' ? encodeOutcome(outcomeOf(verdict.outcome)) : 'free'
+      checkText('settle()', 'key', key)
+      checkText('settle()', 'expectedOwner', expectedOwner)
+      const decided = decisionOf('settle()', verdict, core.options.bodyLimitBytes)
+      if (decided === null) return false
       const reply = await guard.call(() => store.settle(key, expectedOwner, decided))
       return reply.state === 'ok'
     },
     close: async () => core.engine.close(),
   }
+}
+
+async function* listUndecided(
+  core: Core,
+  wishes: { readonly before?: Date | undefined } = {},
+): AsyncGenerator<ListedRecord> {
+  checkMembers('undecided(): its argument', wishes, ['before'])
+  const { before } = wishes
+  if (before !== undefined && !(before instanceof Date && !Number.isNaN(before.getTime()))) {
+    throw new TypeError('undecided(): before must be a Date')
+  }
+  const { store, guard } = core.engine
+  const query = { state: 'undecided', before: before?.getTime() } as const
+  let cursor: string | null = null
+  do {
+    const after: string | null = cursor
+    const page = await guard.call(() => store.list({ ...query, cursor: after }))
+    yield* page.records
+    cursor = page.cursor
+  } while (cursor !== null)
 }
 
 function contextMiddleware(core: Core): Middleware {

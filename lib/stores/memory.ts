@@ -4,9 +4,10 @@
  * It never forgets a record before its time: at capacity it refuses new claims. Only bodies are
  * dropped early; the record then says that its body is not kept.
  */
+import { wholeNumber } from '../engine/checks.js'
 import type { Store } from '../engine/store.js'
 import { type MemoryLimits, MemoryStore } from './memory/memory-store.js'
-import { checkKeys, clockOption, wholeNumber } from './options.js'
+import { checkKeys, clockOption } from './options.js'
 
 const WHERE = 'memoryStore'
 

@@ -4,9 +4,12 @@
  */
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
+import { describe, wholeNumber } from '../engine/checks.js'
 import type {
   Claim,
   ClaimReply,
+  ListQuery,
+  ListReply,
   OwnerReply,
   ReadReply,
   Store,
@@ -17,7 +20,8 @@ import type {
   StoreTransaction,
 } from '../engine/store.js'
 import { PoeError } from '../errors.js'
-import { checkKeys, describe, wholeNumber } from './options.js'
+import { claimFault, leaseFault, pageOf, purgeLimit, verdictFault } from './arguments.js'
+import { checkKeys } from './options.js'
 import { Connections } from './postgres/connections.js'
 import type { PostgresPool } from './postgres/driver.js'
 import { checkVersion, type Migration, migrate, migrationSql } from './postgres/migrate.js'
@@ -187,11 +191,13 @@ class ServerStore implements PostgresStore {
   }
 
   claim(key: string, claim: Claim): Promise<ClaimReply> {
-    return this.#records.claim(key, claim)
+    const fault = claimFault(key, claim)
+    return fault === null ? this.#records.claim(key, claim) : Promise.reject(fault)
   }
 
   renew(key: string, owner: string, leaseMs: number): Promise<OwnerReply> {
-    return this.#records.renew(key, owner, leaseMs)
+    const fault = leaseFault(leaseMs)
+    return fault === null ? this.#records.renew(key, owner, leaseMs) : Promise.reject(fault)
   }
 
   mark(key: string, owner: string): Promise<OwnerReply> {
@@ -211,7 +217,12 @@ class ServerStore implements PostgresStore {
   }
 
   settle(key: string, owner: string, verdict: StoredOutcome | 'free'): Promise<OwnerReply> {
-    return this.#records.settle(key, owner, verdict)
+    const fault = verdictFault(key, owner, verdict)
+    return fault === null ? this.#records.settle(key, owner, verdict) : Promise.reject(fault)
+  }
+
+  async list(query: ListQuery): Promise<ListReply> {
+    return this.#records.list(pageOf(query))
   }
 
   read(key: string, epoch: string | null): Promise<ReadReply> {
@@ -238,9 +249,10 @@ class ServerStore implements PostgresStore {
   }
 
   async purge(limit: number): Promise<{ readonly removed: number; readonly more: boolean }> {
+    const most = purgeLimit(limit)
     let removed = 0
-    while (removed < limit) {
-      const room = Math.min(PURGE_BATCH, limit - removed)
+    while (removed < most) {
+      const room = Math.min(PURGE_BATCH, most - removed)
       const count = await this.#records.purge(room)
       removed += count
       if (count < room) return { removed, more: false }

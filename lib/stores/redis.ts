@@ -7,10 +7,13 @@
  * backup that is put in place of the data of a server with `appendfsync always` goes unseen: call
  * `rotateEpoch` after that.
  */
+import { describe, wholeNumber } from '../engine/checks.js'
 import {
   bucketOf,
   type Claim,
   type ClaimReply,
+  type ListQuery,
+  type ListReply,
   type OwnerReply,
   type ReadReply,
   type Store,
@@ -20,10 +23,12 @@ import {
   type StoreTime,
 } from '../engine/store.js'
 import { PoeError } from '../errors.js'
-import { checkKeys, describe, wholeNumber } from './options.js'
+import { claimFault, leaseFault, pageOf, purgeLimit, verdictFault } from './arguments.js'
+import { checkKeys } from './options.js'
 import { type Argument, type Driver, driverOf, type RedisClient } from './redis/driver.js'
 import { BUCKETS, Epochs } from './redis/epochs.js'
 import { Exchange, type Step } from './redis/exchange.js'
+import { listUndecided } from './redis/listing.js'
 import { hashOwner, packOutcome, packWho, recordName } from './redis/packing.js'
 import { claimReply, ownerReply, readReply, stateOf } from './redis/replies.js'
 import * as scripts from './redis/scripts.js'
@@ -54,8 +59,10 @@ export interface RedisStoreOptions {
   /** What the names of all keys begin with. Default `poe`. Short ones save memory. */
   readonly prefix?: string | undefined
   /**
-   * How many replicas must have a claim before its handler runs (`WAIT`). Default 0: a failover
-   * may lose claims and outcomes, whose links are then void, not free.
+   * How many replicas must have a claim before its handler runs, and a mark before
+   * `pointOfNoReturn()` returns (`WAIT`). Default 0: a failover may lose claims, marks and outcomes,
+   * whose links are then void, not free; but not those of resources with a `key`, which belong to no
+   * epoch.
    */
   readonly replicas?: number | undefined
   /**
@@ -127,21 +134,27 @@ class RedisStore implements Store {
   }
 
   async claim(key: string, claim: Claim): Promise<ClaimReply> {
-    const step = this.#step(scripts.CLAIM, key, claimArguments(claim), true)
+    const fault = claimFault(key, claim)
+    if (fault !== null) throw fault
+    const step = this.#step(scripts.CLAIM, key, claimArguments(key, claim), 2)
     const reply = await this.#settled(key, () => this.#claim(key, claim.owner, step))
     return claimReply(reply)
   }
 
   async renew(key: string, owner: string, leaseMs: number): Promise<OwnerReply> {
+    const fault = leaseFault(leaseMs)
+    if (fault !== null) throw fault
     return this.#write(scripts.RENEW, key, [owner, wholeMs(leaseMs)])
   }
 
   async mark(key: string, owner: string): Promise<OwnerReply> {
-    return this.#write(scripts.MARK, key, [owner])
+    const step = this.#step(scripts.MARK, key, [owner, key], 1)
+    return ownerReply(await this.#onReplicas(step, 'ok', 'mark'))
   }
 
   async complete(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
-    return this.#write(scripts.COMPLETE, key, [owner, hashOwner(owner), packOutcome(outcome)])
+    const args = [owner, hashOwner(owner), packOutcome(outcome), key]
+    return this.#write(scripts.COMPLETE, key, args)
   }
 
   async attachBody(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
@@ -149,7 +162,7 @@ class RedisStore implements Store {
   }
 
   async release(key: string, owner: string): Promise<OwnerReply> {
-    return this.#write(scripts.RELEASE, key, [owner])
+    return this.#write(scripts.RELEASE, key, [owner, key])
   }
 
   async settle(
@@ -157,12 +170,19 @@ class RedisStore implements Store {
     expectedOwner: string,
     verdict: StoredOutcome | 'free',
   ): Promise<OwnerReply> {
+    const fault = verdictFault(key, expectedOwner, verdict)
+    if (fault !== null) throw fault
     const outcome = verdict === 'free' ? '' : packOutcome(verdict)
-    return this.#write(scripts.SETTLE, key, [expectedOwner, outcome])
+    return this.#write(scripts.SETTLE, key, [expectedOwner, outcome, key])
+  }
+
+  async list(query: ListQuery): Promise<ListReply> {
+    const page = pageOf(query)
+    return listUndecided(this.#exchange, this.#epochs, this.#settings.prefix, page)
   }
 
   async read(key: string, epoch: string | null): Promise<ReadReply> {
-    const step = this.#step(scripts.READ, key, [epoch ?? ''], true)
+    const step = this.#step(scripts.READ, key, [epoch ?? ''], 2)
     return readReply(await this.#settled(key, () => this.#exchange.run(step)))
   }
 
@@ -180,10 +200,11 @@ class RedisStore implements Store {
     const command =
       own.length === 0 ? ['get', name] : ['set', name, JSON.stringify(own), 'NX', 'GET']
     const kept = await this.#exchange.command(name, command)
-    return kept === null ? own : (JSON.parse(String(kept)) as StoredSecret[])
+    return kept === null ? own : readSecrets(kept)
   }
 
-  async purge(): Promise<{ readonly removed: number; readonly more: boolean }> {
+  async purge(limit: number): Promise<{ readonly removed: number; readonly more: boolean }> {
+    purgeLimit(limit)
     this.#exchange.open()
     return { removed: 0, more: false }
   }
@@ -197,14 +218,17 @@ class RedisStore implements Store {
     key: string,
     args: readonly Argument[],
   ): Promise<OwnerReply> {
-    return ownerReply(await this.#exchange.run(this.#step(script, key, args, false)))
+    return ownerReply(await this.#exchange.run(this.#step(script, key, args, 1)))
   }
 
-  #step(script: scripts.Script, key: string, args: readonly Argument[], withEpoch: boolean): Step {
+  /** Record, epoch where it is needed, and the index, which a script can do without. */
+  #step(script: scripts.Script, key: string, args: readonly Argument[], needed: 1 | 2): Step {
     const bucket = bucketOf(key, BUCKETS)
     const slot = this.#epochs.name(bucket)
     const name = recordName(this.#settings.prefix, bucket, key)
-    return { script, keys: withEpoch ? [name, slot] : [name], args, slot }
+    const keys = needed === 2 ? [name, slot] : [name]
+    if (!script.usesIndex) return { script, keys, args, slot }
+    return { script, keys: [...keys, this.#epochs.index(bucket)], args, slot, needed }
   }
 
   /** Asks again once the epoch's bond to the server's memory is settled, where it is not. */
@@ -217,28 +241,41 @@ class RedisStore implements Store {
     throw new PoeError('ERR_POE_STORE_DOWN', 'The Redis server changes faster than it answers.')
   }
 
-  /** A claim that too few replicas have could be forgotten while its handler runs. */
-  async #claim(key: string, owner: string, step: Step): Promise<unknown> {
+  #claim(key: string, owner: string, step: Step): Promise<unknown> {
+    // The engine releases too; this one does not wait for it.
+    const takeBack = () => this.release(key, owner).catch(() => {})
+    return this.#onReplicas(step, 'claimed', 'claim', takeBack)
+  }
+
+  /**
+   * Runs a step that a handler relies on as soon as it is granted: if too few replicas have it, it
+   * could be forgotten while that one is at work.
+   */
+  async #onReplicas(
+    step: Step,
+    granted: 'claimed' | 'ok',
+    what: string,
+    takeBack: () => unknown = () => {},
+  ): Promise<unknown> {
     const { replicas, replicaWaitMs } = this.#settings
     if (replicas === 0) return this.#exchange.run(step)
     const wait = ['wait', String(replicas), String(replicaWaitMs)]
     const [reply, waited] = await this.#exchange.runWith(step, wait)
-    if (stateOf(reply) !== 'claimed') {
+    if (stateOf(reply) !== granted) {
       // Asked again for its bytes: of two that went together replies may be text.
       const again = await this.#exchange.run(step)
-      return stateOf(again) === 'claimed' ? this.#claim(key, owner, step) : again
+      return stateOf(again) === granted ? this.#onReplicas(step, granted, what, takeBack) : again
     }
     const having = 'reply' in waited ? Number(waited.reply) : 0
     if (having >= replicas) return reply
-    // The engine releases too; this one does not wait for it.
-    this.release(key, owner).catch(() => {})
+    takeBack()
     const cause = 'error' in waited ? { cause: waited.error } : {}
-    const text = `${having} of ${replicas} replicas had the claim in ${replicaWaitMs} ms.`
+    const text = `${having} of ${replicas} replicas had the ${what} in ${replicaWaitMs} ms.`
     throw new PoeError('ERR_POE_STORE_DOWN', text, cause)
   }
 }
 
-function claimArguments(claim: Claim): Argument[] {
+function claimArguments(key: string, claim: Claim): Argument[] {
   return [
     claim.owner,
     claim.epoch ?? '',
@@ -249,7 +286,19 @@ function claimArguments(claim: Claim): Argument[] {
     claim.onSilence === 'free' ? 'F' : 'U',
     packWho(claim),
     Buffer.from(claim.replaces ?? '', 'hex'),
+    key,
   ]
+}
+
+/** What is there is never quoted, in no message: it may be most of a secret. */
+function readSecrets(kept: unknown): StoredSecret[] {
+  try {
+    const list: unknown = JSON.parse(String(kept))
+    if (Array.isArray(list)) return list as StoredSecret[]
+  } catch {
+    // The parser's error has the text in it.
+  }
+  throw new PoeError('ERR_POE_SECRETS')
 }
 
 function wholeMs(ms: number): string {

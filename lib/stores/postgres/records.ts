@@ -5,11 +5,14 @@
 import type {
   Claim,
   ClaimReply,
+  ListedRecord,
+  ListReply,
   OwnerReply,
   ReadReply,
   StoredOutcome,
   StoredSecret,
 } from '../../engine/store.js'
+import { type Page, strangeCursor } from '../arguments.js'
 import { restoreHead, shortenHead } from '../head-text.js'
 import type { Call, Connections } from './connections.js'
 import { hashKey, hashOwner, packTold, unpackTold } from './packing.js'
@@ -24,6 +27,14 @@ type FoundRow = readonly [
   head: Buffer | null,
   body: Buffer | null,
 ]
+
+/** One of a list: key and owner in base64, and since when. */
+type ListedRow = readonly [key: string, owner: string, sinceMs: number]
+
+type ListRow = readonly [nowMs: number, found: ListedRow[] | string, last: string | null]
+
+const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/
+const CLAIM_PLACES = Array.from({ length: 12 }, (_, index) => `$${index + 1}`).join(', ')
 
 type DoneRow = readonly [nowMs: number, isDone: boolean]
 
@@ -57,11 +68,12 @@ export class Records {
     } = claim
     const row = await this.#connections.call<FoundRow>('The claim failed', {
       name: 'claim',
-      text: `SELECT * FROM ${this.#poe}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+      text: `SELECT * FROM ${this.#poe}.claim(${CLAIM_PLACES})`,
       values: [
-        ...[hashKey(key), Buffer.from(claim.owner), epoch, leaseMs, Math.floor(claimByMs)],
+        ...[hashKey(key), Buffer.from(claim.owner), epoch],
+        ...[Math.floor(leaseMs), Math.floor(claimByMs)],
         ...[wholeOrNull(tokenExpiresMs), wholeOrNull(keepUntilMs), onSilence === 'undecided'],
-        ...[packTold(claim), markBytes(replaces), this.#lockMs],
+        ...[packTold(claim), markBytes(replaces), Buffer.from(key), this.#lockMs],
       ],
     })
     const [nowMs, state] = row
@@ -82,12 +94,12 @@ export class Records {
 
   /** Sets the owner's lease. */
   renew(key: string, owner: string, leaseMs: number): Promise<OwnerReply> {
-    return this.#write('renew', hashKey(key), Buffer.from(owner), leaseMs)
+    return this.#write('renew', hashKey(key), Buffer.from(owner), Math.floor(leaseMs))
   }
 
   /** From here on the owner's silence means doubt. */
   mark(key: string, owner: string): Promise<OwnerReply> {
-    return this.#write('mark', hashKey(key), Buffer.from(owner))
+    return this.#write('mark', hashKey(key), Buffer.from(owner), Buffer.from(key))
   }
 
   /** Makes the owner's key spent. */
@@ -112,6 +124,26 @@ export class Records {
     const [head, body] =
       verdict === 'free' ? [null, null] : [packHead(verdict.head), bytesOf(verdict.body)]
     return this.#write('settle', hashKey(key), Buffer.from(owner), head, body)
+  }
+
+  /** Lists undecided records by the hashes of their keys. */
+  async list({ before, limit, cursor }: Page): Promise<ListReply> {
+    if (cursor !== null && !UUID.test(cursor)) throw strangeCursor()
+    const beforeMs = Number.isFinite(before) ? Math.ceil(before) : null
+    const [nowMs, found, last] = await this.#connections.call<ListRow>('The list failed', {
+      name: 'list',
+      text: `SELECT * FROM ${this.#poe}.list($1, $2, $3)`,
+      values: [beforeMs, cursor, limit],
+    })
+    const rows = typeof found === 'string' ? (JSON.parse(found) as ListedRow[]) : found
+    const records = rows.map(
+      ([key, owner, sinceMs]): ListedRecord => ({
+        key: Buffer.from(key, 'base64').toString(),
+        owner: Buffer.from(owner, 'base64').toString(),
+        sinceMs,
+      }),
+    )
+    return { nowMs, records, cursor: last }
   }
 
   /** Whether the owner's transaction, whose end was not heard of, was committed. */

@@ -51,6 +51,11 @@ export class Epochs {
     return `${this.#prefix}{${bucket}}:e`
   }
 
+  /** The key of a bucket's index of what is or may become undecided, in the same slot. */
+  index(bucket: number): string {
+    return `${this.#prefix}{${bucket}}:u`
+  }
+
   /** Reads all, and replaces those that are missing or may have been outlived. */
   async all(): Promise<StoreTime & { readonly epochs: readonly string[] }> {
     const found = await this.#each(bucket => this.settle(bucket))

@@ -21,6 +21,8 @@ export interface Step {
   readonly args: readonly Argument[]
   /** Text in the same slot as the keys. */
   readonly slot: string
+  /** How many of the keys, from the first, are enough while a cluster moves them apart. */
+  readonly needed?: number
 }
 
 /** Sends steps and commands. */
@@ -66,6 +68,10 @@ export class Exchange {
     try {
       return await this.#send(step.slot, bySha(step))
     } catch (error) {
+      const { keys, needed = keys.length } = step
+      if (needed < keys.length && says(error, 'TRYAGAIN')) {
+        return await this.#run({ ...step, keys: keys.slice(0, needed) })
+      }
       if (!says(error, 'NOSCRIPT')) throw error
       return await this.#send(step.slot, byText(step))
     }
