@@ -5,6 +5,7 @@
  */
 import type { RouterContext } from '@koa/router'
 import type { Context, Middleware, Next } from 'koa'
+import type { Unfinished } from '../engine/engine.js'
 import type { Reconciled } from '../engine/operation.js'
 import { encodeOutcome } from '../engine/outcome.js'
 import { outcomeOf } from '../engine/reconciler.js'
@@ -23,8 +24,17 @@ import { makeReplay, type ReplayOptions } from './doors/replay-door.js'
 import { mintLink, sendOn } from './endpoints.js'
 import { makeGate } from './gate.js'
 import type { RouterLike } from './link-paths.js'
-import { type PoeOptions, type ResourceOptions, resolveOptions, resolveRules } from './options.js'
+import {
+  checkNumber,
+  type PoeOptions,
+  type ResourceOptions,
+  resolveOptions,
+  resolveRules,
+} from './options.js'
 import { RequestPoe } from './request-poe.js'
+
+/** How long `close` waits for handlers unless it is told, in milliseconds. */
+const GRACE_MS = 5_000
 
 /** The handler of a resource, or middleware that runs before its claim. */
 export type ResourceMiddleware<Tx> = (
@@ -141,8 +151,16 @@ export interface Poe<Tx = never> {
    * @returns whether it took effect
    */
   settle(key: string, expectedOwner: string, verdict: Reconciled): Promise<boolean>
-  /** Stops background work. The store stays open: whoever made it closes it. */
-  close(): Promise<void>
+  /**
+   * Ends orderly, after the server has stopped taking requests: waits for handlers that are still
+   * at work (of clients that have left), keeps their claims meanwhile, and tries once more to write
+   * what is owed to the store. The store stays open: whoever made it closes it, after this.
+   *
+   * @param options - `graceMs`: how long handlers are waited for, in milliseconds; default 5,000
+   * @returns what could not be brought to its end, as keys of records
+   * @throws RangeError on a malformed `graceMs`
+   */
+  close(options?: { readonly graceMs?: number }): Promise<Unfinished>
 }
 
 /**
@@ -178,15 +196,26 @@ export function poe<Tx = never>(options: PoeOptions<Tx>): Poe<Tx> {
     },
     conditional: given => makeConditional(core, given),
     detectDuplicates: given => makeDetectDuplicates(core, given),
-    inspect: key => guard.call(() => store.read(key, null)),
+    inspect: key => guard.call(ms => store.read(key, null, ms)),
     settle: async (key, expectedOwner, verdict) => {
       if (verdict.verdict === 'unknown') return false
       const decided =
         verdict.verdict === 'happened' ? encodeOutcome(outcomeOf(verdict.outcome)) : 'free'
-      const reply = await guard.call(() => store.settle(key, expectedOwner, decided))
+      const reply = await guard.call(ms => store.settle(key, expectedOwner, decided, ms))
       return reply.state === 'ok'
     },
-    close: async () => core.engine.close(),
+    close: given => closeIn(core, given?.graceMs),
+  }
+}
+
+async function closeIn(core: Core, graceMs = GRACE_MS): Promise<Unfinished> {
+  checkNumber('close()', 'graceMs', graceMs, 0, 3_600_000)
+  // Our timers let a process end; what is waited for here shall not be cut off by that.
+  const hold = setInterval(() => {}, graceMs + 1_000)
+  try {
+    return await core.engine.close(graceMs)
+  } finally {
+    clearInterval(hold)
   }
 }
 

@@ -27,6 +27,7 @@ import { Exchange, type Step } from './redis/exchange.js'
 import { hashOwner, packOutcome, packWho, recordName } from './redis/packing.js'
 import { claimReply, ownerReply, readReply, stateOf } from './redis/replies.js'
 import * as scripts from './redis/scripts.js'
+import { USUAL_MS } from './within.js'
 
 export type {
   Argument,
@@ -39,7 +40,6 @@ export type {
 const WHERE = 'redisStore'
 /** The engine waits a little longer than the store, so that the store can say what was wrong. */
 const MARGIN_MS = 50
-const USUAL_MS = 850
 /** A server that has restarted twice during one claim is not there yet. */
 const TRIES = 3
 
@@ -69,7 +69,8 @@ export interface RedisStoreOptions {
  * Makes a store of a Redis server, 7.0 or newer, with `maxmemory-policy noeviction`.
  *
  * Several processes may share it. Every key but the epochs and the secrets expires by itself. A
- * call takes at most 850 ms (and `replicaWaitMs`) and then rejects; all times are the server's.
+ * call takes as long as the engine's `storeTimeoutMs` allows (at least `replicaWaitMs` and 850 ms)
+ * and then rejects; all times are the server's.
  *
  * @param options - the client, and what is to be otherwise
  * @returns a store; its calls reject with PoeError `ERR_POE_STORE_DOWN`; `ERR_POE_STORE_CONFIG`
@@ -115,71 +116,99 @@ class RedisStore implements Store {
   })
   readonly timeoutMs: number
   readonly #settings: Settings
+  readonly #usualMs: number
   readonly #exchange: Exchange
   readonly #epochs: Epochs
 
   constructor(settings: Settings) {
     const extraMs = settings.replicas > 0 ? settings.replicaWaitMs : 0
-    this.timeoutMs = USUAL_MS + extraMs + MARGIN_MS
+    this.#usualMs = USUAL_MS + extraMs
+    this.timeoutMs = this.#usualMs + MARGIN_MS
     this.#settings = settings
-    this.#exchange = new Exchange(settings.driver, USUAL_MS + extraMs)
+    this.#exchange = new Exchange(settings.driver, this.#usualMs)
     this.#epochs = new Epochs(this.#exchange, settings.prefix)
   }
 
-  async claim(key: string, claim: Claim): Promise<ClaimReply> {
+  async claim(key: string, claim: Claim, withinMs: number = this.#usualMs): Promise<ClaimReply> {
     const step = this.#step(scripts.CLAIM, key, claimArguments(claim), true)
-    const reply = await this.#settled(key, () => this.#claim(key, claim.owner, step))
-    return claimReply(reply)
+    const ask = (leftMs: number) => this.#claim(key, claim.owner, step, leftMs)
+    return claimReply(await this.#settled(key, withinMs, ask))
   }
 
-  async renew(key: string, owner: string, leaseMs: number): Promise<OwnerReply> {
-    return this.#write(scripts.RENEW, key, [owner, wholeMs(leaseMs)])
+  async renew(key: string, owner: string, leaseMs: number, withinMs?: number): Promise<OwnerReply> {
+    return this.#write(scripts.RENEW, key, [owner, wholeMs(leaseMs)], withinMs)
   }
 
-  async mark(key: string, owner: string): Promise<OwnerReply> {
-    return this.#write(scripts.MARK, key, [owner])
+  async mark(key: string, owner: string, withinMs?: number): Promise<OwnerReply> {
+    return this.#write(scripts.MARK, key, [owner], withinMs)
   }
 
-  async complete(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
-    return this.#write(scripts.COMPLETE, key, [owner, hashOwner(owner), packOutcome(outcome)])
+  async complete(
+    key: string,
+    owner: string,
+    outcome: StoredOutcome,
+    withinMs?: number,
+  ): Promise<OwnerReply> {
+    const args = [owner, hashOwner(owner), packOutcome(outcome)]
+    return this.#write(scripts.COMPLETE, key, args, withinMs)
   }
 
-  async attachBody(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
-    return this.#write(scripts.ATTACH, key, [hashOwner(owner), packOutcome(outcome)])
+  async confirm(key: string, owner: string, withinMs?: number): Promise<OwnerReply> {
+    const found = await this.read(key, null, withinMs)
+    const isOwn = found.state === 'spent' && found.mark === hashOwner(owner).toString('hex')
+    return { nowMs: found.nowMs, state: isOwn ? 'ok' : 'stale' }
   }
 
-  async release(key: string, owner: string): Promise<OwnerReply> {
-    return this.#write(scripts.RELEASE, key, [owner])
+  async attachBody(
+    key: string,
+    owner: string,
+    outcome: StoredOutcome,
+    withinMs?: number,
+  ): Promise<OwnerReply> {
+    return this.#write(scripts.ATTACH, key, [hashOwner(owner), packOutcome(outcome)], withinMs)
+  }
+
+  async release(key: string, owner: string, withinMs?: number): Promise<OwnerReply> {
+    return this.#write(scripts.RELEASE, key, [owner], withinMs)
   }
 
   async settle(
     key: string,
     expectedOwner: string,
     verdict: StoredOutcome | 'free',
+    withinMs?: number,
   ): Promise<OwnerReply> {
     const outcome = verdict === 'free' ? '' : packOutcome(verdict)
-    return this.#write(scripts.SETTLE, key, [expectedOwner, outcome])
+    return this.#write(scripts.SETTLE, key, [expectedOwner, outcome], withinMs)
   }
 
-  async read(key: string, epoch: string | null): Promise<ReadReply> {
+  async read(
+    key: string,
+    epoch: string | null,
+    withinMs: number = this.#usualMs,
+  ): Promise<ReadReply> {
     const step = this.#step(scripts.READ, key, [epoch ?? ''], true)
-    return readReply(await this.#settled(key, () => this.#exchange.run(step)))
+    const ask = (leftMs: number) => this.#exchange.run(step, leftMs)
+    return readReply(await this.#settled(key, withinMs, ask))
   }
 
-  epoch(): Promise<StoreTime & { readonly epochs: readonly string[] }> {
-    return this.#epochs.all()
+  epoch(withinMs?: number): Promise<StoreTime & { readonly epochs: readonly string[] }> {
+    return this.#epochs.all(withinMs)
   }
 
   rotateEpoch(): Promise<void> {
     return this.#epochs.rotate()
   }
 
-  async secrets(proposed: readonly StoredSecret[]): Promise<readonly StoredSecret[]> {
+  async secrets(
+    proposed: readonly StoredSecret[],
+    withinMs?: number,
+  ): Promise<readonly StoredSecret[]> {
     const name = `${this.#settings.prefix}:secrets`
     const own = proposed.map(({ id, key }): StoredSecret => ({ id, key }))
     const command =
       own.length === 0 ? ['get', name] : ['set', name, JSON.stringify(own), 'NX', 'GET']
-    const kept = await this.#exchange.command(name, command)
+    const kept = await this.#exchange.command(name, command, withinMs)
     return kept === null ? own : (JSON.parse(String(kept)) as StoredSecret[])
   }
 
@@ -196,8 +225,9 @@ class RedisStore implements Store {
     script: scripts.Script,
     key: string,
     args: readonly Argument[],
+    withinMs: number | undefined,
   ): Promise<OwnerReply> {
-    return ownerReply(await this.#exchange.run(this.#step(script, key, args, false)))
+    return ownerReply(await this.#exchange.run(this.#step(script, key, args, false), withinMs))
   }
 
   #step(script: scripts.Script, key: string, args: readonly Argument[], withEpoch: boolean): Step {
@@ -208,25 +238,32 @@ class RedisStore implements Store {
   }
 
   /** Asks again once the epoch's bond to the server's memory is settled, where it is not. */
-  async #settled(key: string, ask: () => Promise<unknown>): Promise<unknown> {
+  async #settled(
+    key: string,
+    withinMs: number,
+    ask: (leftMs: number) => Promise<unknown>,
+  ): Promise<unknown> {
+    const untilMs = performance.now() + withinMs
+    let leftMs = withinMs
     for (let tries = 0; tries < TRIES; tries += 1) {
-      const reply = await ask()
+      const reply = await ask(leftMs)
       if (stateOf(reply) !== 'unsettled') return reply
-      await this.#epochs.settle(bucketOf(key, BUCKETS))
+      await this.#epochs.settle(bucketOf(key, BUCKETS), untilMs - performance.now())
+      leftMs = untilMs - performance.now()
     }
     throw new PoeError('ERR_POE_STORE_DOWN', 'The Redis server changes faster than it answers.')
   }
 
   /** A claim that too few replicas have could be forgotten while its handler runs. */
-  async #claim(key: string, owner: string, step: Step): Promise<unknown> {
+  async #claim(key: string, owner: string, step: Step, withinMs: number): Promise<unknown> {
     const { replicas, replicaWaitMs } = this.#settings
-    if (replicas === 0) return this.#exchange.run(step)
+    if (replicas === 0) return this.#exchange.run(step, withinMs)
     const wait = ['wait', String(replicas), String(replicaWaitMs)]
-    const [reply, waited] = await this.#exchange.runWith(step, wait)
+    const [reply, waited] = await this.#exchange.runWith(step, wait, withinMs)
     if (stateOf(reply) !== 'claimed') {
       // Asked again for its bytes: of two that went together replies may be text.
-      const again = await this.#exchange.run(step)
-      return stateOf(again) === 'claimed' ? this.#claim(key, owner, step) : again
+      const again = await this.#exchange.run(step, withinMs)
+      return stateOf(again) === 'claimed' ? this.#claim(key, owner, step, withinMs) : again
     }
     const having = 'reply' in waited ? Number(waited.reply) : 0
     if (having >= replicas) return reply

@@ -180,6 +180,10 @@ class FileStore implements SqliteStore {
     return this.#queue.submit(() => this.#records.complete(key, owner, outcome))
   }
 
+  async confirm(key: string, owner: string): Promise<OwnerReply> {
+    return this.#read(() => this.#reads.confirm(key, owner))
+  }
+
   attachBody(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
     return this.#queue.submit(() => this.#records.attachBody(key, owner, outcome))
   }

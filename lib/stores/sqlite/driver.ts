@@ -8,6 +8,8 @@ import { PoeError, type PoeErrorCode } from '../../errors.js'
 /** A connection of better-sqlite3. */
 export type SqliteDatabase = BetterSqlite3.Database
 
+const BUSY = /^SQLITE_(?:BUSY|LOCKED|PROTOCOL)/
+
 type Constructor = new (file: string, options: BetterSqlite3.Options) => SqliteDatabase
 
 /**
@@ -40,7 +42,7 @@ export function configure(db: SqliteDatabase): void {
 
 /** Whether an error says that another connection holds the lock. */
 export function isBusy(error: unknown): boolean {
-  return /^SQLITE_(?:BUSY|LOCKED|PROTOCOL)/.test(sqliteCode(error))
+  return BUSY.test(sqliteCode(error))
 }
 
 /**
@@ -62,7 +64,8 @@ export function sqliteCode(error: unknown): string {
 }
 
 function codeFor(code: string): PoeErrorCode {
-  return code.startsWith('SQLITE_FULL') ? 'ERR_POE_STORE_FULL' : 'ERR_POE_STORE_DOWN'
+  if (code.startsWith('SQLITE_FULL')) return 'ERR_POE_STORE_FULL'
+  return BUSY.test(code) ? 'ERR_POE_STORE_BUSY' : 'ERR_POE_STORE_DOWN'
 }
 
 function advice(cause: unknown): string {

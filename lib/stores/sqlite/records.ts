@@ -107,13 +107,19 @@ export class Records {
   /** Makes the owner's key spent. */
   complete(key: string, owner: string, outcome: StoredOutcome): OwnerReply {
     const nowMs = this.nowMs()
-    const { start, whole } = hashKey(key)
+    const { whole } = hashKey(key)
     const by = hashOwner(owner)
     const { head, body } = outcome
     const moved = this.#run(sql.SPEND, whole, by, shortenHead(head), body, key, owner)
     if (moved) this.#run(sql.DROP_CLAIM, key)
-    const isRepeat = () => this.#get(sql.WAS_SPENT_BY, start, whole, by) !== undefined
-    return this.#reply(nowMs, moved || isRepeat())
+    return moved ? this.#reply(nowMs, true) : this.confirm(key, owner)
+  }
+
+  /** Whether this owner spent the key; needs no transaction, being one statement. */
+  confirm(key: string, owner: string): OwnerReply {
+    const { start, whole } = hashKey(key)
+    const found = this.#get(sql.WAS_SPENT_BY, start, whole, hashOwner(owner))
+    return this.#reply(this.nowMs(), found !== undefined)
   }
 
   /** Replaces the outcome of a key that this owner made spent. */

@@ -99,6 +99,13 @@ export class PlainStore implements Store {
     return { nowMs, state: 'ok' }
   }
 
+  async confirm(key: string, owner: string): Promise<OwnerReply> {
+    const nowMs = this.now()
+    const record = this.memory.records.get(key)
+    const isOwn = record !== undefined && record.outcome !== null && record.owner === owner
+    return { nowMs, state: isOwn ? 'ok' : 'stale' }
+  }
+
   async attachBody(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
     const nowMs = this.now()
     const record = this.memory.records.get(key)
