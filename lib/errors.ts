@@ -8,6 +8,8 @@
 /** Every stable code, with what it means and what to do. */
 export const ERROR_CODES = {
   ERR_POE_STORE_DOWN: 'The store did not answer in time or refused. Check that it runs; retry.',
+  ERR_POE_STORE_BUSY:
+    'The store answers, but another transaction held what this call needed. Retry.',
   ERR_POE_STORE_FULL: 'The store is at its capacity. Raise the limit or shorten the horizon.',
   ERR_POE_STORE_CONFIG:
     'The store cannot be relied on as its server is set up. The message names the setting.',

@@ -2,7 +2,7 @@
  * A shop that charges cards at a provider: an effect outside of any transaction, so that a crash
  * in its middle leaves a link undecided. It writes what happens to its log, a line of JSON each.
  */
-import { type Server, createServer } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import Router from '@koa/router'
 import Koa from 'koa'
 import type { Store } from 'post-once-exactly'

@@ -10,10 +10,13 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
+import { anyone, type Poe, poe } from 'post-once-exactly/koa'
 import { until } from '../../test/support/meeting.js'
 import { startPostgres } from '../../test/support/servers/postgres-server.js'
 import { describeWith } from '../../test/support/servers/programs.js'
 import { startRedis } from '../../test/support/servers/redis-server.js'
+import { itDidNotHappen, itHappened, listUndecided } from './operator.js'
+import { openStore } from './stores.js'
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
 const NODE = ['--import', 'ts-blank-space/register', '-C', '@post-once-exactly/source']
@@ -55,7 +58,7 @@ interface Shop {
 
 for (const { name, needs, open } of STORES) {
   describeWith(needs, `a crash while a card is charged, and an operator (${name})`, function () {
-    this.timeout(120_000)
+    this.timeout(240_000)
     let folder: string
     let env: NodeJS.ProcessEnv
     let remove: () => Promise<void>
@@ -77,11 +80,21 @@ for (const { name, needs, open } of STORES) {
       shops.push(shop)
       return shop
     }
-    const operator = async (...words: string[]) => {
+    /** A command of the guide, as a process. */
+    const command = async (...words: string[]) => {
       const { stdout } = await promisify(execFile)(process.execPath, [...NODE, MAIN, ...words], {
         env,
       })
       return stdout.trim()
+    }
+    /** The same functions here: a process for each takes its time. */
+    const operate = async <Result>(work: (once: Poe<unknown>) => Promise<Result>) => {
+      const { store, close } = await openStore(env.POE_STORE ?? '')
+      const once = poe({ store, principal: anyone })
+      const result = await work(once)
+      await once.close()
+      await close()
+      return result
     }
     const charges = () =>
       existsSync(env.CHARGES ?? '') ? readFileSync(env.CHARGES ?? '', 'utf8').split('\n') : []
@@ -95,7 +108,11 @@ for (const { name, needs, open } of STORES) {
       await until(() => shop.log.some(line => line.startsWith(word)), word, 20_000)
       await kill(shop.child)
       expect(await lost).to.equal(null)
-      await until(async () => (await post(survivor, link)).type.endsWith('undecided'), 'undecided', 20_000)
+      await until(
+        async () => (await post(survivor, link)).type.endsWith('undecided'),
+        'undecided',
+        20_000,
+      )
       return link
     }
 
@@ -109,22 +126,26 @@ for (const { name, needs, open } of STORES) {
       const told = survivor.log.filter(line => line.includes('"undecided"'))
       expect(told, 'one event for each link').to.have.lengthOf(2)
       // 2. It is found, by somebody who knows no key.
-      const listed = (await operator('list')).split('\n').map(line => line.split(' '))
+      const listed = (await command('list')).split('\n').map(line => line.split(' '))
       expect(listed, 'what is listed').to.have.lengthOf(2)
       const find = (link: string) => listed.find(([, key = '']) => link.includes(nonceOf(key)))
       const [sinceOne = '', keyOne = '', ownerOne = ''] = find(charged) ?? []
       const [, keyTwo = '', ownerTwo = ''] = find(uncharged) ?? []
       expect(Date.parse(sinceOne)).to.be.closeTo(Date.now(), 100_000)
       expect(told.join('\n')).to.contain(keyOne).and.to.contain(ownerTwo)
-      expect(await operator('show', keyOne)).to.contain("state: 'undecided'")
+      const seen = await operate(once => once.inspect(keyOne))
+      expect(seen).to.include({ state: 'undecided', owner: ownerOne })
       // 3. The provider knows what happened, by the key.
       expect([chargesOf(keyOne), chargesOf(keyTwo)]).to.deep.equal([1, 0])
       // 4. It is decided, once, and only for the owner that is silent.
-      expect(await operator('happened', keyOne, 'another', '/payments/1')).to.equal('false')
-      expect(await operator('happened', keyOne, ownerOne, '/payments/1')).to.equal('true')
-      expect(await operator('did-not-happen', keyOne, ownerOne)).to.equal('false')
-      expect(await operator('did-not-happen', keyTwo, ownerTwo)).to.equal('true')
-      expect(await operator('list')).to.equal('')
+      const verdicts = await operate(async once => [
+        await itHappened(once, keyOne, 'another', '/payments/1'),
+        await itHappened(once, keyOne, ownerOne, '/payments/1'),
+        await itDidNotHappen(once, keyOne, ownerOne),
+      ])
+      expect(verdicts, 'of another, of the owner, once more').to.deep.equal([false, true, false])
+      expect(await command('did-not-happen', keyTwo, ownerTwo)).to.equal('true')
+      expect(await operate(listUndecided)).to.deep.equal([])
 
       const first = await post(survivor, charged)
       expect([first.status, first.result]).to.deep.equal([405, '/payments/1'])

@@ -67,7 +67,9 @@ export function wholeNumber(
  */
 export function checkText(where: string, name: string, value: unknown): void {
   if (typeof value === 'string' && value !== '') return
-  throw new TypeError(`${where}: ${name} must be a string that is not empty, got ${describe(value)}`)
+  throw new TypeError(
+    `${where}: ${name} must be a string that is not empty, got ${describe(value)}`,
+  )
 }
 
 /**

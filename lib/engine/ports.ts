@@ -74,8 +74,10 @@ export type PoeEvent =
   | { readonly type: 'unprotected'; readonly key: string; readonly cause: unknown }
   /** `dangerouslyRetryUndecided`: an undecided link is freed without knowing. */
   | { readonly type: 'undecided-retried'; readonly key: string }
-  /** A write that is owed to the store was given up: there were too many, or for too long. */
+  /** A write that is owed to the store was given up: too many, for too long, or at `close`. */
   | { readonly type: 'owed-write-dropped'; readonly key: string }
+  /** `close` has waited as long as it was told to; a handler is still at work. */
+  | { readonly type: 'unfinished'; readonly key: string }
 
 /** Receives events; what it throws is ignored. */
 export type OnEvent = (event: PoeEvent) => void

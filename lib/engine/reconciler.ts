@@ -65,7 +65,7 @@ export class Reconciler {
     }
     if (verdict === null) return false
     const decided = verdict
-    const reply = await guard.call(() => store.settle(key, owner, decided)).catch(() => null)
+    const reply = await guard.call(ms => store.settle(key, owner, decided, ms)).catch(() => null)
     return reply !== null
   }
 

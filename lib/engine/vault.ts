@@ -140,7 +140,7 @@ export class Vault {
     const { store, guard, emit } = this.#options
     // Secrets first: a memory that was lost gets the old ones back, so that its tokens verify.
     if (this.#own === null) await this.#readSecrets()
-    const { epochs } = await guard.call(() => store.epoch())
+    const { epochs } = await guard.call(ms => store.epoch(ms))
     const before = this.#epochs?.join()
     this.#epochs = epochs
     this.#outdated = false
@@ -151,7 +151,7 @@ export class Vault {
     const { store, guard } = this.#options
     const proposed = this.#kept.length > 0 ? this.#kept : [makeSecret()]
     try {
-      const kept = await guard.call(() => store.secrets(proposed))
+      const kept = await guard.call(ms => store.secrets(proposed, ms))
       this.#ring = keyring(kept.map(importSecret))
       this.#kept = kept
       this.#unreadable = false

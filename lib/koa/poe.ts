@@ -6,9 +6,10 @@
 import type { RouterContext } from '@koa/router'
 import type { Context, Middleware, Next } from 'koa'
 import { checkMembers, checkText } from '../engine/checks.js'
+import type { Unfinished } from '../engine/engine.js'
 import type { Reconciled } from '../engine/operation.js'
 import { decisionOf } from '../engine/reconciled.js'
-import type { ListedRecord, ReadReply } from '../engine/store.js'
+import type { ListedRecord, ListReply, ReadReply } from '../engine/store.js'
 import { Core, type Resource, TOKEN_PARAM } from './core.js'
 import { type ActionOptions, registerActions } from './doors/actions.js'
 import { type ConditionalOptions, makeConditional } from './doors/conditional.js'
@@ -23,8 +24,17 @@ import { makeReplay, type ReplayOptions } from './doors/replay-door.js'
 import { mintLink, sendOn } from './endpoints.js'
 import { makeGate } from './gate.js'
 import type { RouterLike } from './link-paths.js'
-import { type PoeOptions, type ResourceOptions, resolveOptions, resolveRules } from './options.js'
+import {
+  checkNumber,
+  type PoeOptions,
+  type ResourceOptions,
+  resolveOptions,
+  resolveRules,
+} from './options.js'
 import { RequestPoe } from './request-poe.js'
+
+/** How long `close` waits for handlers unless it is told, in milliseconds. */
+const GRACE_MS = 5_000
 
 /** The handler of a resource, or middleware that runs before its claim. */
 export type ResourceMiddleware<Tx> = (
@@ -155,8 +165,16 @@ export interface Poe<Tx = never> {
    *   PoeError `ERR_POE_STORE_DOWN` when the store does not tell
    */
   settle(key: string, expectedOwner: string, verdict: Reconciled): Promise<boolean>
-  /** Stops background work. The store stays open: whoever made it closes it. */
-  close(): Promise<void>
+  /**
+   * Ends orderly, after the server has stopped taking requests: waits for handlers that are still
+   * at work (of clients that have left), keeps their claims meanwhile, and tries once more to write
+   * what is owed to the store. The store stays open: whoever made it closes it, after this.
+   *
+   * @param options - `graceMs`: how long handlers are waited for, in milliseconds; default 5,000
+   * @returns what could not be brought to its end, as keys of records
+   * @throws RangeError on a malformed `graceMs`
+   */
+  close(options?: { readonly graceMs?: number }): Promise<Unfinished>
 }
 
 /**
@@ -195,17 +213,28 @@ export function poe<Tx = never>(options: PoeOptions<Tx>): Poe<Tx> {
     undecided: wishes => listUndecided(core, wishes),
     inspect: async key => {
       checkText('inspect()', 'key', key)
-      return await guard.call(() => store.read(key, null))
+      return await guard.call(ms => store.read(key, null, ms))
     },
     settle: async (key, expectedOwner, verdict) => {
       checkText('settle()', 'key', key)
       checkText('settle()', 'expectedOwner', expectedOwner)
       const decided = decisionOf('settle()', verdict, core.options.bodyLimitBytes)
       if (decided === null) return false
-      const reply = await guard.call(() => store.settle(key, expectedOwner, decided))
+      const reply = await guard.call(ms => store.settle(key, expectedOwner, decided, ms))
       return reply.state === 'ok'
     },
-    close: async () => core.engine.close(),
+    close: given => closeIn(core, given?.graceMs),
+  }
+}
+
+async function closeIn(core: Core, graceMs = GRACE_MS): Promise<Unfinished> {
+  checkNumber('close()', 'graceMs', graceMs, 0, 3_600_000)
+  // Our timers let a process end; what is waited for here shall not be cut off by that.
+  const hold = setInterval(() => {}, graceMs + 1_000)
+  try {
+    return await core.engine.close(graceMs)
+  } finally {
+    clearInterval(hold)
   }
 }
 
@@ -223,7 +252,7 @@ async function* listUndecided(
   let cursor: string | null = null
   do {
     const after: string | null = cursor
-    const page = await guard.call(() => store.list({ ...query, cursor: after }))
+    const page: ListReply = await guard.call(ms => store.list({ ...query, cursor: after }, ms))
     yield* page.records
     cursor = page.cursor
   } while (cursor !== null)

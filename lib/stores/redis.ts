@@ -32,6 +32,7 @@ import { listUndecided } from './redis/listing.js'
 import { hashOwner, packOutcome, packWho, recordName } from './redis/packing.js'
 import { claimReply, ownerReply, readReply, stateOf } from './redis/replies.js'
 import * as scripts from './redis/scripts.js'
+import { USUAL_MS } from './within.js'
 
 export type {
   Argument,
@@ -44,7 +45,6 @@ export type {
 const WHERE = 'redisStore'
 /** The engine waits a little longer than the store, so that the store can say what was wrong. */
 const MARGIN_MS = 50
-const USUAL_MS = 850
 /** A server that has restarted twice during one claim is not there yet. */
 const TRIES = 3
 
@@ -60,9 +60,9 @@ export interface RedisStoreOptions {
   readonly prefix?: string | undefined
   /**
    * How many replicas must have a claim before its handler runs, and a mark before
-   * `pointOfNoReturn()` returns (`WAIT`). Default 0: a failover may lose claims, marks and outcomes,
-   * whose links are then void, not free; but not those of resources with a `key`, which belong to no
-   * epoch.
+   * `pointOfNoReturn()` returns (`WAIT`). Default 0: a failover may lose claims, marks and
+   * outcomes, whose links are then void, not free; but those of resources with a `key`, which
+   * belong to no epoch, are free then.
    */
   readonly replicas?: number | undefined
   /**
@@ -76,7 +76,8 @@ export interface RedisStoreOptions {
  * Makes a store of a Redis server, 7.0 or newer, with `maxmemory-policy noeviction`.
  *
  * Several processes may share it. Every key but the epochs and the secrets expires by itself. A
- * call takes at most 850 ms (and `replicaWaitMs`) and then rejects; all times are the server's.
+ * call takes as long as the engine's `storeTimeoutMs` allows (at least `replicaWaitMs` and 850 ms)
+ * and then rejects; all times are the server's.
  *
  * @param options - the client, and what is to be otherwise
  * @returns a store; its calls reject with PoeError `ERR_POE_STORE_DOWN`; `ERR_POE_STORE_CONFIG`
@@ -122,84 +123,111 @@ class RedisStore implements Store {
   })
   readonly timeoutMs: number
   readonly #settings: Settings
+  readonly #usualMs: number
   readonly #exchange: Exchange
   readonly #epochs: Epochs
 
   constructor(settings: Settings) {
     const extraMs = settings.replicas > 0 ? settings.replicaWaitMs : 0
-    this.timeoutMs = USUAL_MS + extraMs + MARGIN_MS
+    this.#usualMs = USUAL_MS + extraMs
+    this.timeoutMs = this.#usualMs + MARGIN_MS
     this.#settings = settings
-    this.#exchange = new Exchange(settings.driver, USUAL_MS + extraMs)
+    this.#exchange = new Exchange(settings.driver, this.#usualMs)
     this.#epochs = new Epochs(this.#exchange, settings.prefix)
   }
 
-  async claim(key: string, claim: Claim): Promise<ClaimReply> {
+  async claim(key: string, claim: Claim, withinMs: number = this.#usualMs): Promise<ClaimReply> {
     const fault = claimFault(key, claim)
     if (fault !== null) throw fault
     const step = this.#step(scripts.CLAIM, key, claimArguments(key, claim), 2)
-    const reply = await this.#settled(key, () => this.#claim(key, claim.owner, step))
-    return claimReply(reply)
+    const ask = (leftMs: number) => this.#claim(key, claim.owner, step, leftMs)
+    return claimReply(await this.#settled(key, withinMs, ask))
   }
 
-  async renew(key: string, owner: string, leaseMs: number): Promise<OwnerReply> {
+  async renew(key: string, owner: string, leaseMs: number, withinMs?: number): Promise<OwnerReply> {
     const fault = leaseFault(leaseMs)
     if (fault !== null) throw fault
-    return this.#write(scripts.RENEW, key, [owner, wholeMs(leaseMs)])
+    return this.#write(scripts.RENEW, key, [owner, wholeMs(leaseMs)], withinMs)
   }
 
-  async mark(key: string, owner: string): Promise<OwnerReply> {
+  async mark(key: string, owner: string, withinMs?: number): Promise<OwnerReply> {
     const step = this.#step(scripts.MARK, key, [owner, key], 1)
-    return ownerReply(await this.#onReplicas(step, 'ok', 'mark'))
+    return ownerReply(await this.#onReplicas(step, 'ok', 'mark', withinMs))
   }
 
-  async complete(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
+  async complete(
+    key: string,
+    owner: string,
+    outcome: StoredOutcome,
+    withinMs?: number,
+  ): Promise<OwnerReply> {
     const args = [owner, hashOwner(owner), packOutcome(outcome), key]
-    return this.#write(scripts.COMPLETE, key, args)
+    return this.#write(scripts.COMPLETE, key, args, withinMs)
   }
 
-  async attachBody(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
-    return this.#write(scripts.ATTACH, key, [hashOwner(owner), packOutcome(outcome)])
+  async confirm(key: string, owner: string, withinMs?: number): Promise<OwnerReply> {
+    const found = await this.read(key, null, withinMs)
+    const isOwn = found.state === 'spent' && found.mark === hashOwner(owner).toString('hex')
+    return { nowMs: found.nowMs, state: isOwn ? 'ok' : 'stale' }
   }
 
-  async release(key: string, owner: string): Promise<OwnerReply> {
-    return this.#write(scripts.RELEASE, key, [owner, key])
+  async attachBody(
+    key: string,
+    owner: string,
+    outcome: StoredOutcome,
+    withinMs?: number,
+  ): Promise<OwnerReply> {
+    return this.#write(scripts.ATTACH, key, [hashOwner(owner), packOutcome(outcome)], withinMs)
+  }
+
+  async release(key: string, owner: string, withinMs?: number): Promise<OwnerReply> {
+    return this.#write(scripts.RELEASE, key, [owner, key], withinMs)
   }
 
   async settle(
     key: string,
     expectedOwner: string,
     verdict: StoredOutcome | 'free',
+    withinMs?: number,
   ): Promise<OwnerReply> {
     const fault = verdictFault(key, expectedOwner, verdict)
     if (fault !== null) throw fault
     const outcome = verdict === 'free' ? '' : packOutcome(verdict)
-    return this.#write(scripts.SETTLE, key, [expectedOwner, outcome, key])
+    return this.#write(scripts.SETTLE, key, [expectedOwner, outcome, key], withinMs)
   }
 
-  async list(query: ListQuery): Promise<ListReply> {
+  async list(query: ListQuery, withinMs?: number): Promise<ListReply> {
     const page = pageOf(query)
-    return listUndecided(this.#exchange, this.#epochs, this.#settings.prefix, page)
+    return listUndecided(this.#exchange, this.#epochs, this.#settings.prefix, page, withinMs)
   }
 
-  async read(key: string, epoch: string | null): Promise<ReadReply> {
+  async read(
+    key: string,
+    epoch: string | null,
+    withinMs: number = this.#usualMs,
+  ): Promise<ReadReply> {
     const step = this.#step(scripts.READ, key, [epoch ?? ''], 2)
-    return readReply(await this.#settled(key, () => this.#exchange.run(step)))
+    const ask = (leftMs: number) => this.#exchange.run(step, leftMs)
+    return readReply(await this.#settled(key, withinMs, ask))
   }
 
-  epoch(): Promise<StoreTime & { readonly epochs: readonly string[] }> {
-    return this.#epochs.all()
+  epoch(withinMs?: number): Promise<StoreTime & { readonly epochs: readonly string[] }> {
+    return this.#epochs.all(withinMs)
   }
 
   rotateEpoch(): Promise<void> {
     return this.#epochs.rotate()
   }
 
-  async secrets(proposed: readonly StoredSecret[]): Promise<readonly StoredSecret[]> {
+  async secrets(
+    proposed: readonly StoredSecret[],
+    withinMs?: number,
+  ): Promise<readonly StoredSecret[]> {
     const name = `${this.#settings.prefix}:secrets`
     const own = proposed.map(({ id, key }): StoredSecret => ({ id, key }))
     const command =
       own.length === 0 ? ['get', name] : ['set', name, JSON.stringify(own), 'NX', 'GET']
-    const kept = await this.#exchange.command(name, command)
+    const kept = await this.#exchange.command(name, command, withinMs)
     return kept === null ? own : readSecrets(kept)
   }
 
@@ -217,8 +245,9 @@ class RedisStore implements Store {
     script: scripts.Script,
     key: string,
     args: readonly Argument[],
+    withinMs: number | undefined,
   ): Promise<OwnerReply> {
-    return ownerReply(await this.#exchange.run(this.#step(script, key, args, 1)))
+    return ownerReply(await this.#exchange.run(this.#step(script, key, args, 1), withinMs))
   }
 
   /** Record, epoch where it is needed, and the index, which a script can do without. */
@@ -232,19 +261,26 @@ class RedisStore implements Store {
   }
 
   /** Asks again once the epoch's bond to the server's memory is settled, where it is not. */
-  async #settled(key: string, ask: () => Promise<unknown>): Promise<unknown> {
+  async #settled(
+    key: string,
+    withinMs: number,
+    ask: (leftMs: number) => Promise<unknown>,
+  ): Promise<unknown> {
+    const untilMs = performance.now() + withinMs
+    let leftMs = withinMs
     for (let tries = 0; tries < TRIES; tries += 1) {
-      const reply = await ask()
+      const reply = await ask(leftMs)
       if (stateOf(reply) !== 'unsettled') return reply
-      await this.#epochs.settle(bucketOf(key, BUCKETS))
+      await this.#epochs.settle(bucketOf(key, BUCKETS), untilMs - performance.now())
+      leftMs = untilMs - performance.now()
     }
     throw new PoeError('ERR_POE_STORE_DOWN', 'The Redis server changes faster than it answers.')
   }
 
-  #claim(key: string, owner: string, step: Step): Promise<unknown> {
+  #claim(key: string, owner: string, step: Step, withinMs: number): Promise<unknown> {
     // The engine releases too; this one does not wait for it.
     const takeBack = () => this.release(key, owner).catch(() => {})
-    return this.#onReplicas(step, 'claimed', 'claim', takeBack)
+    return this.#onReplicas(step, 'claimed', 'claim', withinMs, takeBack)
   }
 
   /**
@@ -255,16 +291,18 @@ class RedisStore implements Store {
     step: Step,
     granted: 'claimed' | 'ok',
     what: string,
+    withinMs: number | undefined,
     takeBack: () => unknown = () => {},
   ): Promise<unknown> {
     const { replicas, replicaWaitMs } = this.#settings
-    if (replicas === 0) return this.#exchange.run(step)
+    if (replicas === 0) return this.#exchange.run(step, withinMs)
     const wait = ['wait', String(replicas), String(replicaWaitMs)]
-    const [reply, waited] = await this.#exchange.runWith(step, wait)
+    const [reply, waited] = await this.#exchange.runWith(step, wait, withinMs)
     if (stateOf(reply) !== granted) {
       // Asked again for its bytes: of two that went together replies may be text.
-      const again = await this.#exchange.run(step)
-      return stateOf(again) === granted ? this.#onReplicas(step, granted, what, takeBack) : again
+      const again = await this.#exchange.run(step, withinMs)
+      if (stateOf(again) !== granted) return again
+      return this.#onReplicas(step, granted, what, withinMs, takeBack)
     }
     const having = 'reply' in waited ? Number(waited.reply) : 0
     if (having >= replicas) return reply

@@ -146,8 +146,8 @@ class FileStore implements SqliteStore {
     this.timeoutMs = lockWaitMs + txMaxMs + MARGIN_MS
     this.#file = new StoreFile(settings.file)
     this.#queue = new WriteQueue(this.#file, lockWaitMs)
-    this.#records = new Records(this.#file.writer, now)
-    this.#reads = new Records(this.#file.reader, now)
+    this.#records = new Records(() => this.#file.writer, now)
+    this.#reads = new Records(() => this.#file.reader, now)
     this.#handlers = new HandlerConnection(this.#file, now)
   }
 
@@ -186,6 +186,10 @@ class FileStore implements SqliteStore {
 
   complete(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
     return this.#queue.submit(() => this.#records.complete(key, owner, outcome))
+  }
+
+  async confirm(key: string, owner: string): Promise<OwnerReply> {
+    return this.#read(() => this.#reads.confirm(key, owner))
   }
 
   attachBody(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {

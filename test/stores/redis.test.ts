@@ -161,7 +161,9 @@ describeWith(['redis-server'], 'redisStore', () => {
     const { nowMs } = await store.epoch()
     const records = 9_999
     const spendFrom = async (from: number) => {
-      await Promise.all(Array.from({ length: 101 }, (_, index) => spend(store, nowMs, from + index)))
+      await Promise.all(
+        Array.from({ length: 101 }, (_, index) => spend(store, nowMs, from + index)),
+      )
     }
     // What the server needs once, for scripts and buffers, is no record's.
     await spendFrom(records)

@@ -115,11 +115,18 @@ export class MemoryStore implements Store {
     const entry = this.#entries.get(key)
     if (entry === undefined || entry.content === null) return { nowMs, state: 'stale' }
     if (typeof entry.content === 'string') {
-      return { nowMs, state: wasSpentBy(entry.content, owner) ? 'ok' : 'stale' }
+      return this.confirm(key, owner)
     }
     if (entry.content.owner !== owner) return { nowMs, state: 'stale' }
     this.#spend(entry, entry.content.fingerprint, owner, outcome)
     return { nowMs, state: 'ok' }
+  }
+
+  async confirm(key: string, owner: string): Promise<OwnerReply> {
+    const nowMs = this.#open()
+    const content = this.#entries.get(key)?.content
+    const isOwn = typeof content === 'string' && wasSpentBy(content, owner)
+    return { nowMs, state: isOwn ? 'ok' : 'stale' }
   }
 
   async attachBody(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {

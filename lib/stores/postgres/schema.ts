@@ -4,7 +4,15 @@
  *
  * All times are milliseconds since the Unix epoch by the server's clock.
  */
-import { claimSql, finishSql, listSql, readSql, settleSql, upkeepSql, writesSql } from './functions.js'
+import {
+  claimSql,
+  finishSql,
+  listSql,
+  readSql,
+  settleSql,
+  upkeepSql,
+  writesSql,
+} from './functions.js'
 import { IS_STANDBY, SLICE_MS } from './states.js'
 
 /** The version of what follows; `epoch()` tells it. */

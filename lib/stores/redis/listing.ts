@@ -10,7 +10,7 @@
 import type { ListedRecord, ListReply } from '../../engine/store.js'
 import { type Page, strangeCursor } from '../arguments.js'
 import { BUCKETS, type Epochs } from './epochs.js'
-import type { Exchange } from './exchange.js'
+import type { Exchange, Step } from './exchange.js'
 import { recordName } from './packing.js'
 import { DOUBTED, INDEXED } from './scripts.js'
 
@@ -37,12 +37,14 @@ export async function listUndecided(
   epochs: Epochs,
   prefix: string,
   { before, limit, cursor }: Page,
+  withinMs?: number,
 ): Promise<ListReply> {
-  const untilMs = performance.now() + PAGE_MS
+  const untilMs = performance.now() + Math.min(PAGE_MS, (withinMs ?? PAGE_MS) / 2)
   const records: ListedRecord[] = []
   let place: Place = cursor === null ? startOf(0) : placeOf(cursor)
   for (;;) {
-    const some = await askBucket(exchange, epochs, prefix, place, limit - records.length)
+    const ask = (step: Step) => exchange.run(step, withinMs)
+    const some = await askBucket(ask, epochs, prefix, place, limit - records.length)
     records.push(...some.records.filter(({ sinceMs }) => sinceMs < before))
     const { nowMs, last } = some
     const next = last === null ? startOf(place.bucket + 1) : { bucket: place.bucket, ...last }
@@ -55,7 +57,7 @@ export async function listUndecided(
 }
 
 async function askBucket(
-  exchange: Exchange,
+  ask: (step: Step) => Promise<unknown>,
   epochs: Epochs,
   prefix: string,
   { bucket, score, key }: Place,
@@ -64,7 +66,7 @@ async function askBucket(
   const slot = epochs.name(bucket)
   const keys = [epochs.index(bucket)]
   const args = [score, key, String(most)]
-  const [nowMs, ...indexed] = (await exchange.run({ script: INDEXED, keys, args, slot })) as [
+  const [nowMs, ...indexed] = (await ask({ script: INDEXED, keys, args, slot })) as [
     number,
     ...Buffer[],
   ]
@@ -74,7 +76,7 @@ async function askBucket(
   }
   if (entries.length === 0) return { nowMs, records: [], last: null }
   const names = entries.map(entry => recordName(prefix, bucket, entry.key))
-  const reply = await exchange.run({ script: DOUBTED, keys: names, args: [], slot })
+  const reply = await ask({ script: DOUBTED, keys: names, args: [], slot })
   const [, ...found] = reply as [number, ...([sinceMs: number, owner: Buffer] | null)[]]
   const records = entries.flatMap((entry, index): ListedRecord[] => {
     const [sinceMs, owner] = found[index] ?? []

@@ -114,8 +114,8 @@ const ALSO_WHEN_FULL = '#!lua flags=allow-oom\n'
 
 /**
  * KEYS record, epoch, index; ARGV owner, epoch ('' for none), leaseMs, claimByMs, tokenExpiresMs
- * ('' for never), keepUntilMs (0 for never), tag, who, the mark of the record to be replaced ('' for
- * none), the record's key.
+ * ('' for never), keepUntilMs (0 for never), tag, who, the mark of the record to be replaced (''
+ * for none), the record's key.
  */
 export const CLAIM: Script = script(`${TIME}${RECORD}${INDEX}${MEMORY}
   local owner, epoch, tag, who = ARGV[1], ARGV[2], ARGV[7], ARGV[8]

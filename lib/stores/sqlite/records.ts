@@ -52,16 +52,18 @@ type Statement = BetterSqlite3.Statement<unknown[]>
 
 /** The records of one file, seen through one connection. */
 export class Records {
-  readonly #db: SqliteDatabase
+  readonly #connection: () => SqliteDatabase
   readonly #now: () => number
+  #db: SqliteDatabase | null = null
   readonly #statements = new Map<string, Statement>()
 
   /**
-   * @param db - the connection; its file must have been prepared
+   * @param connection - gives the connection, asked at each statement; its file must have been
+   *   prepared
    * @param now - the store's clock
    */
-  constructor(db: SqliteDatabase, now: () => number) {
-    this.#db = db
+  constructor(connection: () => SqliteDatabase, now: () => number) {
+    this.#connection = connection
     this.#now = now
   }
 
@@ -110,13 +112,19 @@ export class Records {
   /** Makes the owner's key spent. */
   complete(key: string, owner: string, outcome: StoredOutcome): OwnerReply {
     const nowMs = this.nowMs()
-    const { start, whole } = hashKey(key)
+    const { whole } = hashKey(key)
     const by = hashOwner(owner)
     const { head, body } = outcome
     const moved = this.#run(sql.SPEND, whole, by, shortenHead(head), body, key, owner)
     if (moved) this.#run(sql.DROP_CLAIM, key)
-    const isRepeat = () => this.#get(sql.WAS_SPENT_BY, start, whole, by) !== undefined
-    return this.#reply(nowMs, moved || isRepeat())
+    return moved ? this.#reply(nowMs, true) : this.confirm(key, owner)
+  }
+
+  /** Whether this owner spent the key; needs no transaction, being one statement. */
+  confirm(key: string, owner: string): OwnerReply {
+    const { start, whole } = hashKey(key)
+    const found = this.#get(sql.WAS_SPENT_BY, start, whole, hashOwner(owner))
+    return this.#reply(this.nowMs(), found !== undefined)
   }
 
   /** Replaces the outcome of a key that this owner made spent. */
@@ -239,9 +247,14 @@ export class Records {
   }
 
   #statement(text: string): Statement {
+    const db = this.#connection()
+    if (db !== this.#db) {
+      this.#statements.clear()
+      this.#db = db
+    }
     let statement = this.#statements.get(text)
     if (statement === undefined) {
-      statement = this.#db.prepare<unknown[]>(text)
+      statement = db.prepare<unknown[]>(text)
       if (statement.reader) statement.raw(true)
       this.#statements.set(text, statement)
     }

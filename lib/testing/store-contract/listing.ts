@@ -94,24 +94,40 @@ function pages<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
         )
       }
     }),
-    storeCase(options, 'list: what is decided between two pages makes none be missed', async trial => {
-      const keys = Array.from({ length: MANY }, (_, index) => `key-${index}`).sort()
-      // Of one time and of no end: a store may not go by places that move, nor by times alone.
-      for (const key of keys) await trial.fallSilent(key, 'a', { keepUntilMs: null })
-      const seen: string[] = []
-      for await (const { key } of walk(trial, { limit: 3 })) {
-        seen.push(key)
-        await trial.store.settle(key, 'a', 'free')
-      }
-      assert.deepEqual(seen.sort(), keys, 'each was listed, although those before it were settled')
-    }),
+    storeCase(
+      options,
+      'list: what is decided between two pages makes none be missed',
+      async trial => {
+        const keys = Array.from({ length: MANY }, (_, index) => `key-${index}`).sort()
+        // Of one time and of no end: a store may not go by places that move, nor by times alone.
+        for (const key of keys) await trial.fallSilent(key, 'a', { keepUntilMs: null })
+        const seen: string[] = []
+        for await (const { key } of walk(trial, { limit: 3 })) {
+          seen.push(key)
+          await trial.store.settle(key, 'a', 'free')
+        }
+        assert.deepEqual(
+          seen.sort(),
+          keys,
+          'each was listed, although those before it were settled',
+        )
+      },
+    ),
     storeCase(options, 'list: before a time, those that fell silent before it', async trial => {
       await trial.fallSilent('early', 'a')
       await trial.pass(50)
       await trial.fallSilent('late', 'a')
       const late = (await all(trial)).find(({ key }) => key === 'late')?.sinceMs ?? 0
-      assert.deepEqual(keysOf(await all(trial, { before: late })), ['early'], 'before the later one')
-      assert.deepEqual(keysOf(await all(trial, { before: late + 1 })), ['early', 'late'], 'after it')
+      assert.deepEqual(
+        keysOf(await all(trial, { before: late })),
+        ['early'],
+        'before the later one',
+      )
+      assert.deepEqual(
+        keysOf(await all(trial, { before: late + 1 })),
+        ['early', 'late'],
+        'after it',
+      )
       assert.deepEqual(keysOf(await all(trial, { before: 1 })), [], 'before both')
     }),
   ]
@@ -122,10 +138,22 @@ function queries<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
     storeCase(options, 'list: a query that makes no sense is refused', async trial => {
       const odd: unknown[] = [
         ...[undefined, null, 'undecided', {}, { state: 'running' }, { state: 'Undecided' }],
-        ...[{ state: 'undecided', limit: 0 }, { state: 'undecided', limit: 1.5 }],
-        ...[{ state: 'undecided', limit: 1_001 }, { state: 'undecided', limit: '5' }],
-        ...[{ state: 'undecided', before: Number.NaN }, { state: 'undecided', before: '1' }],
-        ...[{ state: 'undecided', cursor: 5 }, { state: 'undecided', Limit: 5 }],
+        ...[
+          { state: 'undecided', limit: 0 },
+          { state: 'undecided', limit: 1.5 },
+        ],
+        ...[
+          { state: 'undecided', limit: 1_001 },
+          { state: 'undecided', limit: '5' },
+        ],
+        ...[
+          { state: 'undecided', before: Number.NaN },
+          { state: 'undecided', before: '1' },
+        ],
+        ...[
+          { state: 'undecided', cursor: 5 },
+          { state: 'undecided', Limit: 5 },
+        ],
       ]
       for (const query of odd) {
         const said = JSON.stringify(query)

@@ -114,6 +114,13 @@ export class PlainStore implements Store {
     return { nowMs, state: 'ok' }
   }
 
+  async confirm(key: string, owner: string): Promise<OwnerReply> {
+    const nowMs = this.now()
+    const record = this.memory.records.get(key)
+    const isOwn = record !== undefined && record.outcome !== null && record.owner === owner
+    return { nowMs, state: isOwn ? 'ok' : 'stale' }
+  }
+
   async attachBody(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
     const nowMs = this.now()
     const record = this.memory.records.get(key)
@@ -208,7 +215,11 @@ export class PlainStore implements Store {
     const keys = [...this.memory.records.keys()].sort().filter(key => key > (cursor ?? ''))
     const records = keys.flatMap(key => this.isListed(key, before, nowMs) ?? [])
     const page = records.slice(0, limit)
-    return { nowMs, records: page, cursor: records.length > limit ? (page.at(-1)?.key ?? '') : null }
+    return {
+      nowMs,
+      records: page,
+      cursor: records.length > limit ? (page.at(-1)?.key ?? '') : null,
+    }
   }
 
   protected now(): number {
