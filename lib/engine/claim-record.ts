@@ -206,6 +206,8 @@ export class OwnedRecord implements ClaimRecord {
       try {
         return await transaction.commit(stored, withinMs)
       } catch (error) {
+        // A full store has undone it all, and is to be told of once that is certain.
+        if (isFull(error)) failure = error
         if (isUnclear(error)) throw error
         // What the handler did to its transaction does not make the store down.
         failure = error
@@ -252,8 +254,7 @@ export class OwnedRecord implements ClaimRecord {
 
   /** A store that is full for an outcome with its body may have room for one without. */
   #shedBody(cause: unknown): boolean {
-    const isFull = cause instanceof PoeError && cause.code === 'ERR_POE_STORE_FULL'
-    if (!isFull || this.#stored.body === null) return false
+    if (!isFull(cause) || this.#stored.body === null) return false
     this.#dropBody(cause)
     return true
   }
@@ -272,6 +273,10 @@ function begin(
 ): StoreTransaction<unknown> {
   if (store.transaction !== undefined) return store.transaction(key, owner, withinMs)
   throw new TypeError('A transactional resource needs a store with transactions.')
+}
+
+function isFull(cause: unknown): boolean {
+  return cause instanceof PoeError && cause.code === 'ERR_POE_STORE_FULL'
 }
 
 /** A commit that fails so may have taken place. */

@@ -7,6 +7,7 @@
  *
  * @see POE draft 2, appendix A
  */
+import { PoeError } from '../errors.js'
 import { Alarms } from './alarms.js'
 import { Attempt, type AttemptTools } from './attempt.js'
 import { type ClaimRecord, NO_RECORD, OwnedRecord, type RecordTools } from './claim-record.js'
@@ -43,7 +44,7 @@ export interface EngineOptions {
 
 /** What `close` could not bring to its end: keys of records. */
 export interface Unfinished {
-  /** Handlers that were still at work; their links are not decided before they are. */
+  /** Handlers that were still at work; their claims are not kept any longer. */
   readonly running: readonly string[]
   /** Writes that the store did not take: outcomes, and claims that were given up. */
   readonly unwritten: readonly string[]
@@ -65,6 +66,7 @@ export class Engine {
   readonly #underway: Underway
   readonly #tools: AttemptTools & RecordTools
   #closing: Promise<Unfinished> | null = null
+  #isClosed = false
 
   constructor(options: EngineOptions) {
     const { store, clock } = options
@@ -161,8 +163,9 @@ export class Engine {
 
   /**
    * Waits for work that is under way, whose leases are kept meanwhile; then tries what is owed to
-   * the store once more, and stops background work. The store stays open, and calls of it go on to
-   * end in time. Called again it gives the same.
+   * the store once more, and stops background work: the claims of handlers that are at work even
+   * then are kept no longer. The store stays open, and calls of it go on to end in time. Called
+   * again it gives the same.
    *
    * @param graceMs - how long the wait may take, in milliseconds; the last tries come after it, and
    *   take one call's time at most
@@ -174,6 +177,7 @@ export class Engine {
 
   async #close(graceMs: number): Promise<Unfinished> {
     const running = await this.#underway.idle(graceMs)
+    this.#isClosed = true
     for (const key of running) this.emit({ type: 'unfinished', key })
     const dropped = await Promise.all([this.#owed.close(), this.#disowned.close()])
     this.guard.close()
@@ -259,7 +263,10 @@ export class Engine {
       leaseMs,
       maxRunMs,
       sentMs,
-      renew: () => this.guard.call(ms => this.store.renew(key, owner, leaseMs, ms)),
+      renew: async () => {
+        if (this.#isClosed) throw new PoeError('ERR_POE_LEASE_LOST')
+        return await this.guard.call(ms => this.store.renew(key, owner, leaseMs, ms))
+      },
       onLost: cause => this.emit({ type: 'lease-lost', key, cause }),
     })
   }

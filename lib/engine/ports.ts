@@ -76,7 +76,7 @@ export type PoeEvent =
   | { readonly type: 'undecided-retried'; readonly key: string }
   /** A write that is owed to the store was given up: too many, for too long, or at `close`. */
   | { readonly type: 'owed-write-dropped'; readonly key: string }
-  /** `close` has waited as long as it was told to; a handler is still at work. */
+  /** `close` waits no longer for a handler, and keeps its claim no longer: it will lapse. */
   | { readonly type: 'unfinished'; readonly key: string }
 
 /** Receives events; what it throws is ignored. */

@@ -43,8 +43,7 @@ describe('writes that are owed', () => {
     for (let index = 0; index < 10_001; index += 1) owed.owe(`k${index}`, async () => true)
     expect(owed.count).to.equal(10_000)
     expect(events).to.deep.equal([{ type: 'owed-write-dropped', key: 'k10000' }])
-    owed.close()
-    await settle()
+    await owed.close()
   })
 
   it('[FALSE-1301] are tried once more at close, and what is owed even then is named', async () => {

@@ -73,6 +73,15 @@ describe('the fire test', function () {
     await Promise.all(plants)
   })
 
+  if (areInstalled(['postgres', 'initdb'], 'the fire test with a planted slow commit')) {
+    it('[FALSE-609] what was planted is found: its own success told as used', async () => {
+      const args = ['--store', 'postgres', '--plant', 'own-success', '--seconds', '10']
+      const ended = await torture([...args, '--seed', '3', '--json'])
+      expect(ended.code, ended.out + ended.err).to.equal(1)
+      expect(lastLine(ended.out).falseRefused).to.be.above(0)
+    })
+  }
+
   const misuses = [
     [['--store', 'mysql'], /give sqlite, postgres, redis/],
     [['--minutes', 'soon'], /--minutes soon cannot be used/],
