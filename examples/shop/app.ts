@@ -4,7 +4,7 @@
  */
 import Router from '@koa/router'
 import Koa, { type Context, type Next } from 'koa'
-import { poe } from 'post-once-exactly/koa'
+import { poe, type Unfinished } from 'post-once-exactly/koa'
 import { readBody } from './body.js'
 import { faultInjection } from './faults.js'
 import { openCounter, redrawForm, sendForm } from './ordering.js'
@@ -30,8 +30,8 @@ export interface ShopOptions {
 /** A shop ready to be listened to. */
 export interface Shop {
   readonly app: Koa
-  /** Stops background work; leaves the storage open. */
-  close(): Promise<void>
+  /** Waits for orders that are being placed, and stops; leaves the storage open. */
+  close(): Promise<Unfinished>
 }
 
 /**

@@ -6,11 +6,13 @@ import { PoeError } from '../errors.js'
 import type { Alarms } from './alarms.js'
 import { BodyPump } from './body-pump.js'
 import type { ClaimRecord, Released } from './claim-record.js'
+import { findingOfFailure } from './finding.js'
 import type { Lease } from './lease.js'
 import type { Report, ResourceRules, Run, Verdict, Work } from './operation.js'
 import type { Outcome, OutcomeBody } from './outcome.js'
 import type { OnEvent } from './ports.js'
 import type { StoreGuard } from './store-guard.js'
+import type { Underway } from './underway.js'
 
 const SOON_MS = 1_000
 
@@ -19,6 +21,7 @@ export interface AttemptTools {
   readonly guard: StoreGuard
   readonly alarms: Alarms
   readonly emit: OnEvent
+  readonly underway: Underway
   /** The longest that a claim outlives `maxRunMs`, in milliseconds. */
   readonly leaseMs: number
   readonly bodyLimitBytes: number
@@ -39,6 +42,8 @@ export class Attempt {
   readonly #tools: AttemptTools
   readonly #subject: AttemptSubject
   #marked = false
+  /** The handler is at its end, and its outcome on the way to the store: that is waited for. */
+  #recording = false
   /** What pointOfNoReturn() threw: if the handler lets it pass, its effect was never begun. */
   #markFailure: unknown = null
 
@@ -54,13 +59,16 @@ export class Attempt {
    * @returns what to answer; `null` when the record tells it better
    */
   run(wake: () => void): Promise<Verdict | null> {
-    const { alarms, leaseMs } = this.#tools
+    const { alarms, leaseMs, underway } = this.#tools
+    underway.begin(this.#subject)
     const settled = this.#perform().finally(() => {
       this.#subject.lease?.end()
+      underway.end(this.#subject)
       wake()
     })
     return new Promise((resolve, reject) => {
       const overdue = alarms.set(this.#subject.rules.maxRunMs + leaseMs, () => {
+        if (this.#recording) return
         this.#abandon().finally(wake).then(resolve, reject)
       })
       settled.finally(() => alarms.clear(overdue)).then(resolve, reject)
@@ -141,6 +149,7 @@ export class Attempt {
   async #kept(report: Report, pump: BodyPump | null): Promise<Verdict | null> {
     const { lease, record } = this.#subject
     const outcome = this.#outcomeOf(report)
+    this.#recording = true
     lease?.settle()
     if ((await record.keepRefusal(outcome, lease?.lost ?? false)) === 'stale') {
       pump?.drop()
@@ -182,10 +191,13 @@ export class Attempt {
   async #succeeded(report: Report, pump: BodyPump | null): Promise<Verdict | null> {
     const { lease, record } = this.#subject
     const outcome = this.#outcomeOf(report)
+    this.#recording = true
     lease?.settle()
     const recorded = await record.complete(outcome, lease?.lost ?? false)
     // Unrecorded and without a mark, the link may run again: its answer must not be a success.
-    if (recorded === 'stale' || (recorded === 'unrecorded' && this.#lacksMark)) {
+    const isDoubtful = recorded === 'stale' || (recorded === 'unrecorded' && this.#lacksMark)
+    // What is recorded may be this very outcome, of which only the reply was lost.
+    if (isDoubtful && !(await record.confirm())) {
       pump?.drop()
       return null
     }
@@ -220,12 +232,18 @@ export class Attempt {
 
   #carry(pump: BodyPump, outcome: Outcome): void {
     const { key, record } = this.#subject
+    const { underway } = this.#tools
+    const piece = { key }
+    underway.begin(piece)
     const keep = async (bytes: Uint8Array | null, cause?: unknown): Promise<void> => {
       if (bytes === null) this.#tools.emit({ type: 'body-not-kept', key, cause })
       const body: OutcomeBody = bytes === null ? { kind: 'not-kept' } : { kind: 'kept', bytes }
       await record.attach({ ...outcome, body })
     }
-    pump.flow(bytes => keep(bytes)).catch(cause => keep(null, cause))
+    pump
+      .flow(bytes => keep(bytes))
+      .catch(cause => keep(null, cause))
+      .finally(() => underway.end(piece))
   }
 }
 
@@ -239,10 +257,10 @@ function storeVerdict(error: unknown): Verdict | null {
   if (!(error instanceof PoeError)) return null
   switch (error.code) {
     case 'ERR_POE_STORE_DOWN':
-    case 'ERR_POE_TX_CONFLICT':
-      return { kind: 'store-down', retryAfterMs: SOON_MS }
+    case 'ERR_POE_STORE_BUSY':
     case 'ERR_POE_STORE_FULL':
-      return { kind: 'store-full', retryAfterMs: SOON_MS }
+    case 'ERR_POE_TX_CONFLICT':
+      return findingOfFailure(error)
     default:
       return null
   }

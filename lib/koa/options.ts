@@ -2,11 +2,14 @@
  * The options of `poe()` and of a resource: what they mean, their defaults, and their checks.
  */
 import type { Context } from 'koa'
+import { checkNumber } from '../engine/checks.js'
 import type { Reconciled, ResourceRules, SuccessRule } from '../engine/operation.js'
 import { isSuccess } from '../engine/outcome.js'
 import type { Clock, OnEvent } from '../engine/ports.js'
 import type { Store } from '../engine/store.js'
 import type { Anyone, PrincipalOf } from './principal.js'
+
+export { checkNumber } from '../engine/checks.js'
 
 /** Options of `poe()`. Times are milliseconds, sizes bytes. */
 export interface PoeOptions<Tx = never> {
@@ -301,18 +304,6 @@ function checkNumbers(options: ResolvedOptions): void {
   checkNumber('poe()', 'storeTimeoutMs', options.storeTimeoutMs, 1, 60_000)
   checkNumber('poe()', 'recordForMs', options.recordForMs, 0, 60_000)
   checkNumber('poe()', 'bodyLimitBytes', options.bodyLimitBytes, 0, 64 * 1024 * 1024)
-}
-
-/** Checks an option that is a number. @throws RangeError that names it and its bounds */
-export function checkNumber(
-  where: string,
-  name: string,
-  value: unknown,
-  least: number,
-  most: number,
-): void {
-  if (typeof value === 'number' && value >= least && value <= most) return
-  throw new RangeError(`${where}: ${name} must be a number from ${least} to ${most}`)
 }
 
 function checkFields(options: ResolvedOptions): void {

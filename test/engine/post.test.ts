@@ -25,7 +25,7 @@ describe('a POST through the engine', () => {
     }
     expect(bench.runs).to.equal(1)
     expect(bench.events).to.deep.equal([
-      { type: 'claimed', key: 'order:1' },
+      { type: 'claimed', key: 'order:1', owner: 'owner-1' },
       { type: 'spent', key: 'order:1', late: false },
     ])
   })
