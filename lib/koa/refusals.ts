@@ -132,20 +132,26 @@ const STORE_FULL: Problem = { ...STORE_DOWN, type: 'store-full' }
 
 function spent(payloadMatches: boolean | null, about: RefusalContext): Problem {
   const { result, link, createForm, method } = about
-  const different = payloadMatches === false
   return {
     type: 'used',
     status: 405,
     title: method === 'POST' ? 'This was already sent' : 'This address was already used',
-    detail: different
-      ? 'This address was used before, with other content. What was sent now was not carried out.'
-      : 'This request was carried out once, and is not carried out again.',
+    detail: SPENT[`${payloadMatches}`],
     result,
     payloadMatches,
-    link: different ? link : null,
-    createForm: different ? createForm : null,
+    link: payloadMatches === false ? link : null,
+    createForm: payloadMatches === true ? null : createForm,
   }
 }
+
+/** Only what is known: whether the content was the same, another, or nobody can tell. */
+const SPENT = {
+  true: 'This request was carried out once, and is not carried out again.',
+  false: 'This address was used before, with other content. What was sent now was not carried out.',
+  null:
+    'This address was used before, and what was sent then was carried out. What was sent now was ' +
+    'not carried out; whether it is the same cannot be told here.',
+} as const
 
 function plain(problem: Problem): { problem: Problem; retryAfterMs: null } {
   return { problem, retryAfterMs: null }

@@ -6,7 +6,7 @@ import type { Core } from '../core.js'
 import { principalsOf } from '../principal.js'
 import { NOBODY } from './door-problems.js'
 import { poeOf } from './keyed-door.js'
-import { contentOf } from './request-content.js'
+import { contentOf } from '../request-content.js'
 import type { DoorVoice } from './voice.js'
 
 const NOT_EMPTY = {

@@ -6,7 +6,7 @@ import type { Core } from '../core.js'
 import { principalsOf } from '../principal.js'
 import { type FingerprintRule, fingerprintOf, type Place } from './content-fingerprint.js'
 import { DIGEST_MISSING, DIGEST_WRONG, NOBODY, TOO_DEEP, tooLarge } from './door-problems.js'
-import { contentOf } from './request-content.js'
+import { contentOf } from '../request-content.js'
 import type { DoorVoice } from './voice.js'
 
 /** What is needed of a door. */

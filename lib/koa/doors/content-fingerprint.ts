@@ -19,7 +19,7 @@ import {
 } from '../../protocols/idempotency-key/index.js'
 import { atPointer } from '../../protocols/json-pointer.js'
 import { publicPath } from '../link-paths.js'
-import type { Content } from './request-content.js'
+import type { Content } from '../request-content.js'
 
 /**
  * What of the content counts. `raw`: its bytes. `semantic`: what JSON, a form or multipart parts
