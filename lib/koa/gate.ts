@@ -35,7 +35,6 @@ export function makeGate(
   return async function poeResource(ctx, next) {
     if (!isOurs(find(), ctx) || isPreflight(ctx)) return await next()
     if (ctx.poe === undefined) throw missingMiddleware()
-    if (ctx.poe.naming !== null && ctx.poe.naming !== 'link') throw misplaced(ctx.poe.naming)
     ctx.poe.naming = 'link'
     ctx.poe.state ??= new ResourceState(ctx.res)
     return await steps(ctx, next)
@@ -58,14 +57,6 @@ async function enter(
   const exchange: Exchange = { core, resource, ctx, params: otherParams(ctx) }
   const steps = compose([...ctx.poe.inner, handler])
   await serve(exchange, operation, () => steps(ctx, next))
-}
-
-/** A link is the operation's name; a door around the whole resource would repeat its answers. */
-function misplaced(naming: string): Error {
-  const text =
-    `A door that goes by ${naming} stands in front of a POE resource. ` +
-    "Put it among the resource's own middleware, where the link comes first."
-  return Object.assign(new TypeError(text), { status: 500 })
 }
 
 async function identify(

@@ -66,6 +66,16 @@ export const BODY_NOT_KEPT: Problem = {
   detail: 'This request was carried out. Its answer is no longer kept.',
 }
 
+/** The answer of a spent link whose body is kept in a coding that the client does not take. */
+export const CODING_REFUSED: Problem = {
+  type: 'coding-refused',
+  status: 406,
+  title: 'It is done',
+  detail:
+    'This request was carried out. Its answer is kept in a content coding only that ' +
+    'Accept-Encoding does not name.',
+}
+
 /** The answer of a spent link whose body is still being written. */
 export const BODY_PENDING: Problem = {
   type: 'body-pending',

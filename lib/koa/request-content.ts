@@ -50,10 +50,29 @@ export function arrivalOf({ req }: Context): Arrival {
 const HALF_CLOSED = constants.NGHTTP2_STREAM_STATE_HALF_CLOSED_REMOTE
 
 /**
+ * Waits until the content is here as a whole, where nobody has read it yet. What is larger, or what
+ * somebody else reads, is left to whoever reads it, and an error to him where it is cut off.
+ *
+ * @param limitBytes - more than this is not waited for
+ * @returns what there is; `null` where it was cut off: nobody is there to be answered, and nothing
+ *   is to be run
+ */
+export async function wholeContent(ctx: Context, limitBytes: number): Promise<ContentHere | null> {
+  const here = contentHere(ctx)
+  const content = here.kind === 'unread' ? await contentOf(ctx, limitBytes) : here
+  if (content.kind === 'cut-off') {
+    ctx.status = 400
+    return null
+  }
+  if (content.kind === 'too-large' || content.kind === 'taken') failWhenCutOff(ctx)
+  return content
+}
+
+/**
  * Makes an upload that is cut off from here on an error of the request, as it is over HTTP/1.1:
  * whoever reads it must not take its half for the whole.
  */
-export function failWhenCutOff({ req }: Context): void {
+function failWhenCutOff({ req }: Context): void {
   if (req.httpVersionMajor < 2) return
   // Without a reader the error would end the process.
   req.once('error', () => {})

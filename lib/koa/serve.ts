@@ -15,13 +15,7 @@ import type { RerenderReason } from './options.js'
 import { answerProblem, wantsHtml } from './problem.js'
 import { type Refused, refusal } from './refusals.js'
 import { answerOutcome, linkResult, resultOf } from './replay.js'
-import {
-  type ContentHere,
-  contentHere,
-  contentOf,
-  failWhenCutOff,
-  isAllHere,
-} from './request-content.js'
+import { type ContentHere, contentHere, isAllHere, wholeContent } from './request-content.js'
 import type { AllowState } from './resource-state.js'
 import { runClaimed } from './run-claimed.js'
 import type { TokenIdentity } from './token-operation.js'
@@ -85,7 +79,7 @@ async function post(
 ): Promise<void> {
   const { core, resource, ctx } = exchange
   const id = fingerprintOfId(ctx)
-  const content = await wholeContent(exchange, { ...identity, fingerprint: id })
+  const content = await contentFor(exchange, { ...identity, fingerprint: id })
   if (content === null) return
   const operation = { ...identity, fingerprint: id ?? fingerprintOfContent(ctx, content) }
   const { state } = ctx.poe
@@ -113,29 +107,16 @@ const AHEAD_BYTES = 1_048_576
  *
  * @returns `null` where the request is over: refused, or nobody is there any more
  */
-async function wholeContent(
-  exchange: Exchange,
-  operation: Operation,
-): Promise<ContentHere | null> {
+async function contentFor(exchange: Exchange, operation: Operation): Promise<ContentHere | null> {
   const { ctx } = exchange
-  let content = contentHere(ctx)
-  if (content.kind === 'unread') {
-    if (!isAllHere(ctx)) {
-      const finding = await find(exchange, operation)
-      if (!MAY_RUN.has(finding.kind)) {
-        await refuse(exchange, finding)
-        return null
-      }
+  if (contentHere(ctx).kind === 'unread' && !isAllHere(ctx)) {
+    const finding = await find(exchange, operation)
+    if (!MAY_RUN.has(finding.kind)) {
+      await refuse(exchange, finding)
+      return null
     }
-    content = await contentOf(ctx, AHEAD_BYTES)
   }
-  if (content.kind === 'cut-off') {
-    // There is nobody left to answer.
-    ctx.status = 400
-    return null
-  }
-  if (content.kind === 'too-large' || content.kind === 'taken') failWhenCutOff(ctx)
-  return content
+  return await wholeContent(ctx, AHEAD_BYTES)
 }
 
 /** What a claim may still find free: it asks the application, or waits. */
