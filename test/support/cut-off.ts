@@ -1,5 +1,5 @@
 /** Requests that are cut off in the middle of their content, over HTTP/1.1 and HTTP/2. */
-import { connect as connectHttp2, constants } from 'node:http2'
+import { constants } from 'node:http2'
 import { connect as connectSocket, type Socket } from 'node:net'
 
 /** A request that is going to be cut off. */
@@ -51,7 +51,10 @@ export async function cutOverHttp1(
   await closed(socket)
 }
 
-/** Sends the first `bytes` of each content on one connection, and then leaves. */
+/**
+ * Sends the first `bytes` of each content on one connection, frame by frame, and then leaves. A
+ * client of Node would end a stream before it resets it.
+ */
 export async function cutOverHttp2(
   port: number,
   requests: readonly CutRequest[],
@@ -60,37 +63,65 @@ export async function cutOverHttp2(
   seen: () => Promise<void>,
 ): Promise<void> {
   const socket = await socketTo(port)
-  const session = connectHttp2(`http://127.0.0.1:${port}`, { createConnection: () => socket })
-  session.on('error', () => {})
-  const streams = requests.map(({ method, path, headers, content, announced }) => {
-    const stream = session.request({
-      ':method': method,
-      ':path': path,
+  socket.write(Buffer.concat([PREFACE, frame(SETTINGS, 0, 0), frame(SETTINGS, ACK, 0)]))
+  const ids = requests.map((_, index) => index * 2 + 1)
+  requests.forEach(({ method, path, headers, content, announced }, index) => {
+    const id = ids[index] ?? 0
+    const fields = {
+      ...{ ':method': method, ':scheme': 'http', ':path': path, ':authority': 'a' },
       ...headers,
       ...(announced && { 'content-length': String(content.length) }),
-    })
-    stream.on('error', () => {}).resume()
-    if (bytes > 0) stream.write(content.subarray(0, bytes))
-    return stream
+    }
+    socket.write(frame(HEADERS, END_HEADERS, id, literal(fields)))
+    if (bytes > 0) socket.write(frame(DATA, 0, id, content.subarray(0, bytes)))
   })
   await seen()
-  const codes = {
-    RST_STREAM: constants.NGHTTP2_CANCEL,
-    'RST_STREAM without an error': constants.NGHTTP2_NO_ERROR,
-  } as const
-  if (end === 'RST_STREAM' || end === 'RST_STREAM without an error') {
-    const over = streams.map(stream => new Promise(done => stream.once('close', done)))
-    for (const stream of streams) stream.rstWithCode(codes[end])
-    await Promise.all(over)
-    session.close()
-  } else if (end === 'closed') {
-    socket.destroy()
-  } else {
-    if (end === 'GOAWAY') session.goaway()
-    socket.end()
+  switch (end) {
+    case 'RST_STREAM':
+    case 'RST_STREAM without an error': {
+      const code = Buffer.alloc(4)
+      code.writeUInt32BE(end === 'RST_STREAM' ? CANCEL : NO_ERROR)
+      for (const id of ids) socket.write(frame(RST_STREAM, 0, id, code))
+      await new Promise(done => setTimeout(done, 20))
+      socket.destroy()
+      break
+    }
+    case 'GOAWAY':
+      socket.end(frame(GOAWAY, 0, 0, Buffer.alloc(8)))
+      break
+    case 'FIN':
+      socket.end()
+      break
+    case 'closed':
+      socket.destroy()
   }
-  setTimeout(() => socket.destroy(), 50)
   await closed(socket)
+}
+
+const [DATA, HEADERS, RST_STREAM, SETTINGS, GOAWAY] = [0, 1, 3, 4, 7] as const
+const ACK = 1
+const END_HEADERS = 4
+const { NGHTTP2_CANCEL: CANCEL, NGHTTP2_NO_ERROR: NO_ERROR } = constants
+const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+
+/** RFC 9113 4.1 */
+function frame(type: number, flags: number, id: number, payload = Buffer.alloc(0)): Buffer {
+  const head = Buffer.alloc(9)
+  head.writeUIntBE(payload.length, 0, 3)
+  head[3] = type
+  head[4] = flags
+  head.writeUInt32BE(id, 5)
+  return Buffer.concat([head, payload])
+}
+
+/** RFC 7541 6.2.2, names and values of less than 127 bytes. */
+function literal(fields: Readonly<Record<string, string>>): Buffer {
+  const parts = Object.entries(fields).flatMap(pair => pair.map(text => Buffer.from(text)))
+  const strings = parts.map((text, index) => {
+    const length = Buffer.of(text.length)
+    return Buffer.concat(index % 2 === 0 ? [Buffer.of(0), length, text] : [length, text])
+  })
+  return Buffer.concat(strings)
 }
 
 function socketTo(port: number): Promise<Socket> {
@@ -102,5 +133,7 @@ function socketTo(port: number): Promise<Socket> {
 
 async function closed(socket: Socket): Promise<void> {
   if (socket.closed) return
+  // A server that keeps its half open must not keep the test.
+  setTimeout(() => socket.destroy(), 100).unref()
   await new Promise(done => socket.once('close', done))
 }
