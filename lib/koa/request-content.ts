@@ -50,6 +50,21 @@ export function arrivalOf({ req }: Context): Arrival {
 const HALF_CLOSED = constants.NGHTTP2_STREAM_STATE_HALF_CLOSED_REMOTE
 
 /**
+ * Gives the content if it is here in a moment, as that of most requests is.
+ *
+ * @param limitBytes - more than this is not read
+ * @returns `unread` where it is late, large, or will not come until it is asked for
+ */
+export async function contentSoon(ctx: Context, limitBytes: number): Promise<ContentHere> {
+  const here = contentHere(ctx)
+  if (here.kind !== 'unread' || Number(ctx.get('Content-Length')) > limitBytes) return here
+  if (ctx.get('Expect') !== '' && !isAllHere(ctx)) return here
+  return await readAhead(ctx, limitBytes, MOMENT_MS)
+}
+
+const MOMENT_MS = 50
+
+/**
  * Waits until the content is here as a whole, where nobody has read it yet. What is larger, or what
  * somebody else reads, is left to whoever reads it, and an error to him where it is cut off.
  *
@@ -58,7 +73,17 @@ const HALF_CLOSED = constants.NGHTTP2_STREAM_STATE_HALF_CLOSED_REMOTE
  *   is to be run
  */
 export async function wholeContent(ctx: Context, limitBytes: number): Promise<ContentHere | null> {
-  const here = contentHere(ctx)
+  return await wholeOf(ctx, limitBytes, contentHere(ctx))
+}
+
+/**
+ * As {@link wholeContent}, with what is known of the content by now.
+ */
+export async function wholeOf(
+  ctx: Context,
+  limitBytes: number,
+  here: ContentHere,
+): Promise<ContentHere | null> {
   const content = here.kind === 'unread' ? await contentOf(ctx, limitBytes) : here
   if (content.kind === 'cut-off') {
     ctx.status = 400
@@ -84,7 +109,7 @@ function failWhenCutOff({ req }: Context): void {
 const NOTHING: Content = { kind: 'bytes', bytes: new Uint8Array(), isDecoded: true }
 
 /** Gives what is known of the content of a request without waiting for it. */
-export function contentHere(ctx: Context): ContentHere {
+function contentHere(ctx: Context): ContentHere {
   if (arrivalOf(ctx) === 'cut-off') return { kind: 'cut-off' }
   const { rawBody, body } = ctx.request as { rawBody?: unknown; body?: unknown }
   if (typeof rawBody === 'string') return bytesOf(Buffer.from(rawBody), true)
@@ -148,7 +173,7 @@ function hasNoContent(req: IncomingMessage): boolean {
 }
 
 /** Whether the last byte can be read now: nobody has to be waited for. */
-export function isAllHere(ctx: Context): boolean {
+function isAllHere(ctx: Context): boolean {
   if (arrivalOf(ctx) !== 'whole') return false
   const { stream } = ctx.req as { stream?: ServerHttp2Stream }
   return stream === undefined || stream.endAfterHeaders || stream.readableEnded
@@ -165,12 +190,20 @@ function isOfLength({ headers }: IncomingMessage, bytes: number): boolean {
  * Reads until the last byte is here but the end has not been told yet: what is put back then is
  * read again by whoever comes next.
  */
-function readAhead(ctx: Context, limitBytes: number): Promise<Content> {
+function readAhead(ctx: Context, limitBytes: number): Promise<Content>
+function readAhead(ctx: Context, limitBytes: number, patienceMs: number): Promise<ContentHere>
+function readAhead(
+  ctx: Context,
+  limitBytes: number,
+  patienceMs: number | null = null,
+): Promise<ContentHere> {
   const { req } = ctx
   return new Promise(resolve => {
     const chunks: Buffer[] = []
     let size = 0
-    const end = (content: Content): void => {
+    let timer: NodeJS.Timeout | null = null
+    const end = (content: ContentHere): void => {
+      if (timer !== null) clearTimeout(timer)
       req.off('readable', take).off('end', over).off('close', cut).off('error', cut)
       resolve(content)
     }
@@ -202,5 +235,10 @@ function readAhead(ctx: Context, limitBytes: number): Promise<Content> {
     }
     if (isAllHere(ctx)) return take()
     req.on('readable', take).on('end', over).on('close', cut).on('error', cut)
+    if (patienceMs === null) return
+    timer = setTimeout(() => {
+      giveBack()
+      end({ kind: 'unread' })
+    }, patienceMs)
   })
 }

@@ -15,7 +15,7 @@ import type { RerenderReason } from './options.js'
 import { answerProblem, wantsHtml } from './problem.js'
 import { type Refused, refusal } from './refusals.js'
 import { answerOutcome, linkResult, resultOf } from './replay.js'
-import { type ContentHere, contentHere, isAllHere, wholeContent } from './request-content.js'
+import { type ContentHere, contentSoon, wholeOf } from './request-content.js'
 import type { AllowState } from './resource-state.js'
 import { runClaimed } from './run-claimed.js'
 import type { TokenIdentity } from './token-operation.js'
@@ -109,14 +109,15 @@ const AHEAD_BYTES = 1_048_576
  */
 async function contentFor(exchange: Exchange, operation: Operation): Promise<ContentHere | null> {
   const { ctx } = exchange
-  if (contentHere(ctx).kind === 'unread' && !isAllHere(ctx)) {
+  const here = await contentSoon(ctx, AHEAD_BYTES)
+  if (here.kind === 'unread') {
     const finding = await find(exchange, operation)
     if (!MAY_RUN.has(finding.kind)) {
       await refuse(exchange, finding)
       return null
     }
   }
-  return await wholeContent(ctx, AHEAD_BYTES)
+  return await wholeOf(ctx, AHEAD_BYTES, here)
 }
 
 /** What a claim may still find free: it asks the application, or waits. */
