@@ -2,6 +2,7 @@
  * Turns a store's reply into what is found at a key: one pure function for POST and GET.
  */
 import { PoeError } from '../errors.js'
+import { sameContent } from './fingerprint.js'
 import type { Finding, Operation, OtherContent } from './operation.js'
 import { decodeOutcome } from './outcome.js'
 import type { ClaimedBy, ClaimReply, ReadReply } from './store.js'
@@ -25,7 +26,7 @@ export function findingOf(reply: ClaimReply | ReadReply, operation: Operation): 
         inUse(reply, operation) ?? {
           kind: 'spent',
           outcome: decodeOutcome(reply.outcome, reply.nowMs),
-          payloadMatches: compare(reply.fingerprint, operation.fingerprint),
+          payloadMatches: sameContent(reply.fingerprint, operation.fingerprint),
           mark: reply.mark,
         }
       )
@@ -70,8 +71,4 @@ function isForeign(record: ClaimedBy, operation: Operation): boolean {
 
 function isOver(operation: Operation, nowMs: number): boolean {
   return operation.expiresAtMs !== null && nowMs > operation.expiresAtMs
-}
-
-function compare(recorded: string | null, seen: string | null): boolean | null {
-  return recorded === null || seen === null ? null : recorded === seen
 }

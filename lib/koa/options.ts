@@ -65,6 +65,11 @@ export interface RerenderReason {
   readonly state: 'spent' | 'expired' | 'forgotten'
   /** The result of the first POST, where there is one. */
   readonly result: string | null
+  /**
+   * For `spent`: `false` where other content was sent before, `null` where nobody can tell whether
+   * it was the same.
+   */
+  readonly payloadMatches?: false | null
 }
 
 /** Options of `resource()`. Times are milliseconds; those left out are taken from `poe()`. */
@@ -158,6 +163,25 @@ const ALWAYS_RECORDED = [
   'last-modified',
   'link',
   'location',
+  'vary',
+  // What makes the content safe to show: without them, a page is another one.
+  'content-security-policy',
+  'content-security-policy-report-only',
+  'x-content-type-options',
+  'x-frame-options',
+  'x-xss-protection',
+  'x-permitted-cross-domain-policies',
+  'x-download-options',
+  'x-robots-tag',
+  'permissions-policy',
+  'referrer-policy',
+  'origin-agent-cluster',
+  'cross-origin-opener-policy',
+  'cross-origin-opener-policy-report-only',
+  'cross-origin-embedder-policy',
+  'cross-origin-embedder-policy-report-only',
+  'cross-origin-resource-policy',
+  'timing-allow-origin',
 ]
 
 /** Fields that belong to one exchange or one person: never recorded. */

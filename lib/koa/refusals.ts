@@ -66,6 +66,16 @@ export const BODY_NOT_KEPT: Problem = {
   detail: 'This request was carried out. Its answer is no longer kept.',
 }
 
+/** The answer of a spent link whose body is kept in a coding that the client does not take. */
+export const CODING_REFUSED: Problem = {
+  type: 'coding-refused',
+  status: 406,
+  title: 'It is done',
+  detail:
+    'This request was carried out. Its answer is kept in a content coding only that ' +
+    'Accept-Encoding does not name.',
+}
+
 /** The answer of a spent link whose body is still being written. */
 export const BODY_PENDING: Problem = {
   type: 'body-pending',
@@ -132,20 +142,26 @@ const STORE_FULL: Problem = { ...STORE_DOWN, type: 'store-full' }
 
 function spent(payloadMatches: boolean | null, about: RefusalContext): Problem {
   const { result, link, createForm, method } = about
-  const different = payloadMatches === false
   return {
     type: 'used',
     status: 405,
     title: method === 'POST' ? 'This was already sent' : 'This address was already used',
-    detail: different
-      ? 'This address was used before, with other content. What was sent now was not carried out.'
-      : 'This request was carried out once, and is not carried out again.',
+    detail: SPENT[`${payloadMatches}`],
     result,
     payloadMatches,
-    link: different ? link : null,
-    createForm: different ? createForm : null,
+    link: payloadMatches === false ? link : null,
+    createForm: payloadMatches === true ? null : createForm,
   }
 }
+
+/** Only what is known: whether the content was the same, another, or nobody can tell. */
+const SPENT = {
+  true: 'This request was carried out once, and is not carried out again.',
+  false: 'This address was used before, with other content. What was sent now was not carried out.',
+  null:
+    'This address was used before, and what was sent then was carried out. What was sent now was ' +
+    'not carried out; whether it is the same cannot be told here.',
+} as const
 
 function plain(problem: Problem): { problem: Problem; retryAfterMs: null } {
   return { problem, retryAfterMs: null }

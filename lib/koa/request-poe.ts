@@ -69,14 +69,15 @@ export class RequestPoe<Tx = unknown> {
       return null
     }
     const offered = this.#core.offer(this.#ctx, principal, name, params)
-    if (offered === null || !this.#core.resource(name).isPoe) return offered
+    if (offered === null) return offered
     this.#advertisement ??= new Advertisement(this.#ctx.res, {
       advertise: options.advertise,
       linkField: options.linkField,
       uriBase: options.uriBase,
       poeField: this.#ctx.get('POE') || undefined,
     })
-    this.#advertisement.add(offered.link)
+    const { isPoe } = this.#core.resource(name)
+    this.#advertisement.add(isPoe ? offered.link : null)
     return offered
   }
 

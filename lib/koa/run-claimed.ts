@@ -8,6 +8,7 @@ import { PoeError } from '../errors.js'
 import type { Core } from './core.js'
 import { HandlerWork, settleBody } from './handler-work.js'
 import type { Refused } from './refusals.js'
+import { arrivalOf } from './request-content.js'
 import { answerable } from './thrown.js'
 
 /** A request whose operation is known. */
@@ -42,6 +43,11 @@ export interface Endings {
  */
 export async function runClaimed(claimable: Claimable, endings: Endings): Promise<void> {
   const { core, ctx, operation, rules, handler, handlerKey, keepsThrown } = claimable
+  if (arrivalOf(ctx) === 'cut-off') {
+    // Whoever has read it has read half of it, and there is nobody left to answer.
+    ctx.status = 400
+    return
+  }
   const work = new HandlerWork({
     ctx,
     poe: ctx.poe,

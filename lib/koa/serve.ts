@@ -5,16 +5,17 @@
  * @see POE draft 2; RFC 9110 9.3
  */
 import type { Context } from 'koa'
-import { fingerprint } from '../engine/fingerprint.js'
 import type { Finding, Operation } from '../engine/operation.js'
 import type { Core, Resource } from './core.js'
 import { drainAfterAnswer } from './drain.js'
 import { retryAfter } from './fields.js'
+import { fingerprintOfContent, fingerprintOfId } from './link-fingerprint.js'
 import { publicPath } from './link-paths.js'
 import type { RerenderReason } from './options.js'
 import { answerProblem, wantsHtml } from './problem.js'
 import { type Refused, refusal } from './refusals.js'
 import { answerOutcome, linkResult, resultOf } from './replay.js'
+import { type ContentHere, contentSoon, wholeOf } from './request-content.js'
 import type { AllowState } from './resource-state.js'
 import { runClaimed } from './run-claimed.js'
 import type { TokenIdentity } from './token-operation.js'
@@ -55,18 +56,6 @@ export async function serve(
   }
 }
 
-/**
- * Refuses a POST whose link is spent before anybody reads its content.
- *
- * @returns whether it was refused; nothing has happened if not
- */
-export async function refuseSpent(exchange: Exchange, operation: Operation): Promise<boolean> {
-  const finding = await find(exchange, operation)
-  if (finding.kind !== 'spent') return false
-  await refuse(exchange, finding)
-  return true
-}
-
 /** What is told where a token names no operation. */
 export function withoutOperation(kind: Exclude<TokenIdentity, Operation>): Refused {
   if (kind === 'past-horizon') return { kind: 'forgotten' }
@@ -89,7 +78,10 @@ async function post(
   handler: () => Promise<unknown>,
 ): Promise<void> {
   const { core, resource, ctx } = exchange
-  const operation = { ...identity, fingerprint: contentFingerprint(ctx) }
+  const id = fingerprintOfId(ctx)
+  const content = await contentFor(exchange, { ...identity, fingerprint: id })
+  if (content === null) return
+  const operation = { ...identity, fingerprint: id ?? fingerprintOfContent(ctx, content) }
   const { state } = ctx.poe
   state?.set('busy')
   const claimable = { core, ctx, operation, rules: resource.rules, handler }
@@ -105,6 +97,31 @@ async function post(
     },
   })
 }
+
+/** A content up to this size is here as a whole before it is run; more is the handler's to read. */
+const AHEAD_BYTES = 1_048_576
+
+/**
+ * Waits for the content where nobody has read it: the link is neither claimed nor run for half of
+ * one. Whoever would wait in vain is told so first, and is spared the upload.
+ *
+ * @returns `null` where the request is over: refused, or nobody is there any more
+ */
+async function contentFor(exchange: Exchange, operation: Operation): Promise<ContentHere | null> {
+  const { ctx } = exchange
+  const here = await contentSoon(ctx, AHEAD_BYTES)
+  if (here.kind === 'unread') {
+    const finding = await find(exchange, operation)
+    if (!MAY_RUN.has(finding.kind)) {
+      await refuse(exchange, finding)
+      return null
+    }
+  }
+  return await wholeOf(ctx, AHEAD_BYTES, here)
+}
+
+/** What a claim may still find free: it asks the application, or waits. */
+const MAY_RUN: ReadonlySet<Finding['kind']> = new Set(['unspent', 'running', 'undecided'])
 
 async function look(exchange: Exchange, finding: Finding): Promise<void> {
   const { core, resource, ctx } = exchange
@@ -210,7 +227,8 @@ async function rerender(
 
 function reasonOf(finding: Refused, result: string | null): RerenderReason | null {
   if (finding.kind === 'spent') {
-    return finding.payloadMatches === false ? { state: 'spent', result } : null
+    const { payloadMatches } = finding
+    return payloadMatches === true ? null : { state: 'spent', result, payloadMatches }
   }
   if (finding.kind === 'expired' || finding.kind === 'forgotten') {
     return { state: finding.kind, result }
@@ -255,14 +273,4 @@ function unspentState({ resource }: Exchange): AllowState {
 function selfOf({ core, ctx }: Exchange): string {
   const path = core.options.publicPrefix + publicPath(ctx)
   return path.replace(/[^!#-;=?-[\]^-~]/g, encodeURIComponent)
-}
-
-/** A fingerprint of what a body parser in front has read; `null` where nobody has read it. */
-function contentFingerprint(ctx: Context): string | null {
-  const { rawBody } = ctx.request as { rawBody?: unknown }
-  const type = ctx.get('Content-Type')
-  if (typeof rawBody === 'string' || rawBody instanceof Uint8Array) {
-    return fingerprint(type, rawBody)
-  }
-  return ctx.get('Content-Length') === '0' ? fingerprint(type, '') : null
 }

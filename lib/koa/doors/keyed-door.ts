@@ -9,6 +9,7 @@ import { digestParts } from '../../engine/fingerprint.js'
 import type { Operation, ResourceRules } from '../../engine/operation.js'
 import { PoeError } from '../../errors.js'
 import { type KeptAnswers, keepsRefusal } from '../../protocols/idempotency-key/index.js'
+import { isLinks, unlessLinks } from '../link-first.js'
 import type { Problem } from '../problem.js'
 import type { Refused } from '../refusals.js'
 import { missingMiddleware, type RequestPoe } from '../request-poe.js'
@@ -59,8 +60,8 @@ export function poeOf(ctx: Context): RequestPoe {
 /** Serves a request at the door. */
 export async function passKeyedDoor(door: KeyedDoor, ctx: Context, next: Next): Promise<void> {
   const poe = poeOf(ctx)
-  // A link or another key in front has named the operation already.
-  if (isSafe(ctx.method) || poe.naming === 'link' || poe.naming === 'key') {
+  // A link, or another key in front, names the operation.
+  if (isSafe(ctx.method) || poe.naming === 'key' || isLinks(door.core, ctx)) {
     await next()
     return
   }
@@ -109,11 +110,13 @@ function keyFor(door: KeyedDoor, principal: string, method: string, name: string
 
 async function run(door: KeyedDoor, ctx: Context, operation: Operation, next: Next): Promise<void> {
   const { core, kept, voice } = door
-  const rules: ResourceRules = {
+  const rules = unlessLinks(ctx, {
     ...door.rules,
     keepsRefusal: kept === 'success' ? null : status => keepsRefusal(kept, status),
+  })
+  const keepsThrown = (error: unknown) => {
+    return ctx.poe.naming !== 'link' && keeps(kept, rules, error)
   }
-  const keepsThrown = (error: unknown) => keeps(kept, rules, error)
   const claimable = { core, ctx, operation, rules, handler: next, keepsThrown }
   await runClaimed(claimable, {
     done: served => voice.accept(served),

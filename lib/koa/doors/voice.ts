@@ -11,7 +11,7 @@ import { drainAfterAnswer } from '../drain.js'
 import { addToField, retryAfter } from '../fields.js'
 import { linkTo } from '../link-paths.js'
 import { answerProblem, type Problem } from '../problem.js'
-import { BODY_PENDING, type Refused, refusal } from '../refusals.js'
+import { BODY_PENDING, CODING_REFUSED, type Refused, refusal } from '../refusals.js'
 import { giveBack, resultOf, setFields } from '../replay.js'
 import { DONE_NOT_KEPT } from './door-problems.js'
 
@@ -102,7 +102,11 @@ export class DoorVoice {
       ctx.status = 303
       ctx.set('Location', resultOf(outcome, ''))
     } else if (body.kind === 'kept') {
-      giveBack(ctx, outcome, body.bytes, status, ['location'])
+      const isGiven = giveBack(ctx, outcome, body.bytes, status, ['location'])
+      if (!isGiven) {
+        this.refuse(ctx, CODING_REFUSED)
+        return
+      }
     } else {
       ctx.body = null
       ctx.status = status
