@@ -72,7 +72,8 @@ export async function judge(sending: Sending, last: LastWord, hops: number): Pro
   const { door, means, options } = sending
   const rules = { door, ...options.adapter }
   const judgement = means.parts.classify(response ?? cause, sending, rules)
-  const isFirst = !sending.mayHaveArrived
+  // What was sent once more to learn whose it was proves nothing by that.
+  const isFirst = !sending.mayHaveArrived || sending.isVerified
   sending.note(judgement)
   switch (judgement.action) {
     case 'stop':

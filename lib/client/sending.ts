@@ -7,13 +7,13 @@ import { formatPoe } from '../protocols/poe/field.js'
 import { type ProblemReading, problemOf, readText } from './answer.js'
 import type { Payload } from './body.js'
 import type { Parts } from './core.js'
-import { ungiven } from './ungiven.js'
 import type { JournalHold } from './journal.js'
 import type { Judgement } from './judge.js'
 import type { Door } from './judge-keyed.js'
 import type { KnownLinks } from './known-links.js'
 import type { ResolvedOptions, SendOptions } from './options.js'
 import { within } from './timing.js'
+import { ungiven } from './ungiven.js'
 
 /** How much of a problem document is read, in bytes. */
 const PROBLEM_LIMIT_BYTES = 65_536
