@@ -374,10 +374,9 @@ export class PoeClient extends PoeCore {
     const all = { ...accept, ...(await commonFields(this.options, url)), ...toFields(given) }
     const hop = (at: URL, by: string, isGiven: boolean) =>
       within(clock, timeoutMs, signal, async own => {
-        const how = isGiven
-          ? ({ headers: all, redirect: 'manual' } as const)
-          : { headers: ungiven(all) }
-        return await fetch(at.href, { ...init, ...how, method: by, signal: own, cache: 'no-store' })
+        const more = { ...init, method: by, signal: own, cache: 'no-store' } as const
+        if (!isGiven) return await this.#bare(at.href, { ...more, headers: ungiven(all) })
+        return await fetch(at.href, { ...more, headers: all, redirect: 'manual' })
       })
     try {
       return await followHops(url, method, target => this.known.isAllowed(target, url), hop)

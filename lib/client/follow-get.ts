@@ -25,7 +25,7 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308])
  *
  * @param url - where to
  * @param method - of the first request
- * @param isAllowed - whether what the request carries may go there, too
+ * @param isAllowed - whether it may be led there; what was given goes to the origin of `url` only
  * @param hop - sends one request, and follows nothing by itself
  * @returns the last answer: a redirect, where it leads to what is not allowed
  */
@@ -39,7 +39,7 @@ export const followHops: FollowHops = async (url, method, isAllowed, hop) => {
     if (status === 303 || (status < 303 && by === 'POST')) by = by === 'HEAD' ? by : 'GET'
     at = target
     discard(response)
-    response = await hop(at, by, true)
+    response = await hop(at, by, at.origin === url.origin)
   }
   // A browser hides where a redirect leads. It can follow by itself, but without what was given.
   if (response.status !== 0 || by === 'POST') return response

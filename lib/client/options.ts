@@ -116,7 +116,7 @@ export interface ClientOptions extends SendOptions {
   ) => HeadersInit | null | Promise<HeadersInit | null>
   /**
    * Origins that links, and redirects of pages, may lead to, besides the one that was asked; `any`
-   * for all. What is given for requests goes there, too; what `authenticate` gave does not.
+   * for all. What was given for requests goes there only when such a link is posted to.
    *
    * @defaultValue none
    * @see POE draft 8

@@ -160,8 +160,14 @@ export class Sending {
     await this.options.clock.sleep(ms, this.order.signal)
   }
 
+  /** A redirect to another origin that is allowed takes along the content only. */
   async #fields(own: Fields): Promise<Fields> {
-    return { ...(await commonFields(this.means.options, this.link)), ...own }
+    const { link, order, means } = this
+    if (link.origin === order.link.origin) {
+      return { ...(await commonFields(means.options, link)), ...own }
+    }
+    const content = Object.entries(own).filter(([name]) => ABOUT_CONTENT.test(name))
+    return { ...ungiven(own), ...Object.fromEntries(content) }
   }
 
   async #exchange(url: URL, init: RequestInit): Promise<Response> {
