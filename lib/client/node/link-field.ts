@@ -18,7 +18,7 @@ export const linkReader: LinkReader & {
   result(field, link, uriBase) {
     const relation = `${uriBase}rel:result`
     for (const { rel, uri, anchor } of parse(field)) {
-      if (!rel.split(/\s+/).includes(relation)) continue
+      if (!hasRelation(rel, relation)) continue
       if (webUrl(anchor ?? null, link)?.href !== link.href) continue
       const target = webUrl(uri, link)
       if (target !== null) return target.href
@@ -27,10 +27,15 @@ export const linkReader: LinkReader & {
   },
   targets(field, base, relation) {
     return parse(field).flatMap(({ rel, uri }) => {
-      const target = rel.split(/\s+/).includes(relation) ? webUrl(uri, base) : null
+      const target = hasRelation(rel, relation) ? webUrl(uri, base) : null
       return target === null ? [] : [target]
     })
   },
+}
+
+/** A member without `rel` names no relation. @see RFC 8288 3.3 */
+function hasRelation(rel: string | undefined, relation: string): boolean {
+  return rel?.split(/\s+/).includes(relation) === true
 }
 
 function parse(field: string | null) {
