@@ -29,7 +29,7 @@ export interface Endings {
   done(ctx: Context): void
   /** The handler refused; its answer stands. */
   refused(ctx: Context): void
-  /** The handler threw; `free`: as good as refused. */
+  /** The handler threw, or gave an answer that reports nothing; `free`: as good as refused. */
   threw(ctx: Context, free: boolean): void
   /** Nothing was done now: puts what was found into an answer. */
   found(ctx: Context, finding: Refused): Promise<void> | void
@@ -47,6 +47,7 @@ export async function runClaimed(claimable: Claimable, endings: Endings): Promis
     poe: ctx.poe,
     key: handlerKey ?? operation.key,
     handler,
+    rules,
     recordedFields: core.options.recordedFields,
     keepsThrown: keepsThrown ?? (() => false),
   })
@@ -76,13 +77,16 @@ async function conclude(
       return settleBody(ctx, work.bodyLost)
     case 'refused':
       return endings.refused(ctx)
+    case 'silent':
+      // Its answer is no promise, and is passed on; the fields beside it tell the state.
+      return endings.threw(ctx, false)
     case 'threw':
       endings.threw(ctx, verdict.free)
-      if (!verdict.free || !isOverdue(verdict.error)) throw answerable(verdict.error)
+      if (!verdict.free || !isOverdue(verdict.error)) throw answerable(verdict.error, verdict.free)
       // Rolled back: worth a line in the log, and for the client another try.
       ctx.app.emit('error', verdict.error, ctx)
       work.takeBack()
-      return await endings.found(ctx, { kind: 'store-down', retryAfterMs: 1_000 })
+      return await endings.found(ctx, { kind: 'store-down', retryAfterMs: 1_000, undone: true })
     case 'gone':
       // There is nobody left to answer.
       ctx.status = 503

@@ -13,7 +13,7 @@ import type { Problem } from '../problem.js'
 import type { Refused } from '../refusals.js'
 import { missingMiddleware, type RequestPoe } from '../request-poe.js'
 import { runClaimed } from '../run-claimed.js'
-import { isReportedFailure, statusOf } from '../thrown.js'
+import { answeredStatus, isReportedFailure, statusToKeep } from '../thrown.js'
 import { type ContentReader, callersOf, fingerprintAt } from './claimed-content.js'
 
 /** The name that a request carries. Times are milliseconds by the store's clock. */
@@ -126,7 +126,9 @@ async function run(door: KeyedDoor, ctx: Context, operation: Operation, next: Ne
 /** Whether what a handler throws is kept as its answer. The store's own failures never are. */
 function keeps(kept: KeptAnswers, rules: ResourceRules, error: unknown): boolean {
   if (kept === 'success' || error instanceof PoeError) return false
-  if (isReportedFailure(error)) return keepsRefusal(kept, Number(statusOf(error)))
+  if (answeredStatus(error) !== null || isReportedFailure(error, rules)) {
+    return keepsRefusal(kept, statusToKeep(error, rules))
+  }
   // A surprise is kept where nothing better is known of it than that it is over.
   return kept === 'every' && !rules.transactional && !rules.releaseOnThrow && !rules.marks
 }
