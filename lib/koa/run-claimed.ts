@@ -8,7 +8,8 @@ import { PoeError } from '../errors.js'
 import type { Core } from './core.js'
 import { HandlerWork, settleBody } from './handler-work.js'
 import type { Refused } from './refusals.js'
-import { answerable } from './thrown.js'
+import { answerable, statusToKeep } from './thrown.js'
+import { watchAnswer } from './watch-answer.js'
 
 /** A request whose operation is known. */
 export interface Claimable {
@@ -51,13 +52,14 @@ export async function runClaimed(claimable: Claimable, endings: Endings): Promis
     recordedFields: core.options.recordedFields,
     keepsThrown: keepsThrown ?? (() => false),
   })
+  watchAnswer(core, ctx)
   const verdict = await core.engine.post(operation, rules, work, goneSignal(ctx))
   const { running } = work
-  if (running === null) return await conclude(ctx, work, verdict, endings)
+  if (running === null) return await conclude(claimable, ctx, work, verdict, endings)
   // Its time has long been over: the client is answered without it.
   const apart = work.partFromClient()
   if (apart !== null) {
-    await conclude(apart, work, verdict, endings)
+    await conclude(claimable, apart, work, verdict, endings)
     apart.poe.decision = null
     apart.res.end(apart.body)
   }
@@ -66,11 +68,16 @@ export async function runClaimed(claimable: Claimable, endings: Endings): Promis
 }
 
 async function conclude(
+  { operation, rules }: Claimable,
   ctx: Context,
   work: HandlerWork,
   verdict: Verdict,
   endings: Endings,
 ): Promise<void> {
+  if (ctx.poe.isWatched) {
+    const status = verdict.kind === 'threw' ? statusToKeep(verdict.error, rules) : ctx.status
+    ctx.poe.said = { key: operation.key, status }
+  }
   switch (verdict.kind) {
     case 'done':
       endings.done(ctx)

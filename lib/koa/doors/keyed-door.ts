@@ -14,6 +14,7 @@ import type { Refused } from '../refusals.js'
 import { missingMiddleware, type RequestPoe } from '../request-poe.js'
 import { runClaimed } from '../run-claimed.js'
 import { answeredStatus, isReportedFailure, statusToKeep } from '../thrown.js'
+import { SAFE_METHODS } from '../token-operation.js'
 import { type ContentReader, callersOf, fingerprintAt } from './claimed-content.js'
 
 /** The name that a request carries. Times are milliseconds by the store's clock. */
@@ -43,11 +44,9 @@ export interface KeyedDoor extends ContentReader {
   readonly repeat: ((ctx: Context, finding: Extract<Refused, { kind: 'spent' }>) => unknown) | null
 }
 
-const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
-
 /** Whether a method asks for no change. RFC 9110 9.2.1 */
 export function isSafe(method: string): boolean {
-  return SAFE.has(method)
+  return SAFE_METHODS.has(method)
 }
 
 /** `ctx.poe`. @throws PoeError where `once.middleware()` is missing */
