@@ -102,8 +102,12 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
     })
   }
 
-  async use<Result>(section: (db: SqliteDatabase) => Result): Promise<Result> {
-    refuseAsync(section)
+  use<Result>(section: (db: SqliteDatabase) => Result): Promise<Result> {
+    try {
+      refuseAsync(section)
+    } catch (error) {
+      return Promise.reject(error)
+    }
     return this.#section(guard => giveConnection(this.#tools.connection.db, section, guard))
   }
 
@@ -124,7 +128,9 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
   }
 
   #section<Result>(work: (guard: DatabaseGuard) => Result): Promise<Result> {
-    const ended: Promise<Result> = this.#perform(work, () => ended.catch(() => {}))
+    const ended: Promise<Result> = this.#perform(work, () => {
+      ended.catch(() => {})
+    })
     return ended
   }
 
