@@ -128,9 +128,10 @@ export class Attempt {
   }
 
   /** Whether nothing has happened under an answer that is no success. */
-  #isFree({ status }: Report): boolean {
+  #isFree({ status, passedOn }: Report): boolean {
     const { rules, record } = this.#subject
-    return record.tx !== null || isReport(status, rules.reports) || (rules.marks && !this.#marked)
+    if (record.tx !== null || (rules.marks && !this.#marked)) return true
+    return passedOn !== true && isReport(status, rules.reports)
   }
 
   async #refused(pump: BodyPump | null): Promise<Verdict | null> {

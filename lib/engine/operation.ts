@@ -78,6 +78,8 @@ export interface Report {
   /** The representation fields that may be recorded. */
   readonly fields: readonly RecordedField[]
   readonly hasLocation: boolean
+  /** Whether the status is another server's, and so no word of the handler's. */
+  readonly passedOn?: boolean
   readonly body: Produced
   /** Where a streamed body goes. */
   readonly client: Writable | null

@@ -144,6 +144,7 @@ function reported({ ctx, recordedFields }: HandlerWorkOptions, slot: BodySlot): 
     status: ctx.status,
     fields: fieldsOf(res, recordedFields),
     hasLocation: res.hasHeader('Location'),
+    passedOn: slot.passedOn === ctx.status,
     body: empty ? { kind: 'none' } : slot.produced(),
     client: slot.client,
   }

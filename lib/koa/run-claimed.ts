@@ -85,8 +85,11 @@ async function conclude(
     case 'refused':
       return endings.refused(ctx)
     case 'silent':
-      // Its answer is no promise, and is passed on; the fields beside it tell the state.
-      return endings.threw(ctx, false)
+      endings.threw(ctx, false)
+      // A 5xx promises nothing. Another server's refusal would look like one of ours.
+      if (ctx.status >= 500) return
+      work.takeBack()
+      return await endings.found(ctx, { kind: 'undecided', sinceMs: 0 })
     case 'threw':
       endings.threw(ctx, verdict.free)
       if (!verdict.free || !isOverdue(verdict.error)) throw answerable(verdict.error, verdict.free)

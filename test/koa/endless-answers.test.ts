@@ -11,7 +11,10 @@ import { poe } from 'post-once-exactly/koa'
 import { memoryStore } from 'post-once-exactly/stores/memory'
 import { until } from '../support/meeting.js'
 
-const SERVERS = { 'HTTP/1.1': createServer, 'HTTP/2': createHttp2Server } as const
+const SERVERS = {
+  'HTTP/1.1': (app: Koa) => createServer(app.callback()),
+  'HTTP/2': (app: Koa) => createHttp2Server(app.callback()),
+} as const
 const APPS = { 'Koa 3': Koa, 'Koa 2': Koa2 } as const
 
 for (const [protocol, create] of Object.entries(SERVERS)) {
@@ -33,7 +36,7 @@ for (const [protocol, create] of Object.entries(SERVERS)) {
         ctx.body = source
       })
       app.use(once.middleware()).use(router.routes())
-      const server = create(app.callback())
+      const server = create(app)
       await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
       const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
       try {

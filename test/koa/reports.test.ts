@@ -1,7 +1,8 @@
 /**
  * What counts as a handler's report that nothing happened, and what is silence: decision 0012.
  */
-import { connect } from 'node:net'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
 import { expect } from 'chai'
 import type { Context } from 'koa'
 import type { RequestPoe, ResourceOptions } from 'post-once-exactly/koa'
@@ -125,6 +126,24 @@ for (const kind of EVERY_STORE) {
       await expectSilence(await start(kind, writes), 502)
     })
 
+    it('[FALSE-113] nor is the status of a fetched Response that is passed on', async () => {
+      const gateway = createServer((_asked, answer) => answer.writeHead(402).end('no money'))
+      await new Promise<void>(resolve => gateway.listen(0, '127.0.0.1', resolve))
+      const { port } = gateway.address() as AddressInfo
+      const link = await start(kind, async ctx => {
+        ctx.body = await fetch(`http://127.0.0.1:${port}/charges`, { method: 'POST' })
+      })
+      await expectProblem(await world.send('POST', link, BODY), 409, 'undecided')
+      await expectProblem(await world.send('POST', link, BODY), 409, 'undecided')
+      expect(world.runs).to.equal(1)
+      gateway.close()
+      await world.close()
+      const own = await start(kind, ctx => {
+        ctx.body = new Response('no', { status: 422 })
+      })
+      await expectReport(own, 422)
+    })
+
     it('[FALSE-501] a handler that says nothing: 500, once, and a word in the log', async () => {
       const logged: string[] = []
       world = await startWorld(kind, {
@@ -243,6 +262,54 @@ describe('reports by options', () => {
     expect(mount({ report: [500] })).to.throw(TypeError, 'has no option report')
     const key = { name: 'k', retentionMs: 1_000, dangerouslyNotDurable: true, reports: [1] }
     expect(() => world.once.idempotencyKey(key)).to.throw(TypeError, 'reports must be')
+  })
+})
+
+describe('nobody says anything', () => {
+  afterEach(() => world.close())
+
+  it('[FALSE-503] a path that nobody serves behind a key door is 404, and free', async () => {
+    const app = { entered: 0 }
+    world = await startWorld(MEMORY, {
+      extend: (koa, router, once) => {
+        const options = { name: 'all', retentionMs: 60_000, dangerouslyNotDurable: true }
+        koa.use(once.idempotencyKey(options))
+        router.post('/mute', () => {
+          app.entered += 1
+        })
+      },
+    })
+    const headers = { 'Idempotency-Key': '"k"' }
+    const send = (path: string) => world.send('POST', path, { ...BODY, headers })
+    expect([(await send('/none')).status, (await send('/none')).status]).to.deep.equal([404, 404])
+    expect(world.events.map(({ type }) => type)).to.not.include('undecided')
+    headers['Idempotency-Key'] = '"other"'
+    expect([(await send('/mute')).status, (await send('/mute')).status]).to.deep.equal([500, 409])
+    expect(app.entered).to.equal(1)
+  })
+
+  it('[FALSE-504] not even after impatient middleware has answered 503', async () => {
+    const door = latch()
+    world = await startWorld(MEMORY, {
+      outside: [
+        async (ctx, next) => {
+          if (door.isOpen) return await next()
+          const over = until(() => world.runs === 1, 'it runs').then(() => ctx.throw(503))
+          return await Promise.race([next(), over])
+        },
+      ],
+      handler: async (_ctx, here) => {
+        await door.opened
+        here.effects.push('ordered')
+      },
+    })
+    const link = await world.link()
+    const first = await world.send('POST', link, BODY)
+    expect(first.status).to.equal(503)
+    door.open()
+    await until(() => world.events.some(({ type }) => type === 'undecided'), 'the doubt')
+    await expectProblem(await world.send('POST', link, BODY), 409, 'undecided')
+    expect(world.effects).to.have.lengthOf(1)
   })
 })
 
