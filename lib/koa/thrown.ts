@@ -28,13 +28,19 @@ export function isReportedFailure(error: unknown, rules: ResourceRules): boolean
 }
 
 /**
- * The status of an error that was made as an HTTP answer, as `ctx.throw` makes it; `null` for any
- * other error.
+ * The status of an error that was made as an HTTP answer, as `ctx.throw` makes it, or that a body
+ * parser of Koa's has made for content that it cannot read; `null` for any other error.
  *
  * @param error - what was thrown
  */
 export function answeredStatus(error: unknown): number | null {
-  return httpErrors.isHttpError(error) ? failureOf(error) : null
+  return httpErrors.isHttpError(error) || isUnreadable(error) ? failureOf(error) : null
+}
+
+/** co-body throws the parser's own error, with a status and the text that it was to read. */
+function isUnreadable(error: unknown): boolean {
+  if (!(error instanceof SyntaxError) || statusOf(error) !== 400) return false
+  return 'body' in error && typeof error.body === 'string'
 }
 
 /**

@@ -109,7 +109,7 @@ for (const kind of KINDS) {
       expect(changes()[0]).to.include({ said: 201, sent: 500 })
     })
 
-    it('[FALSE-1105] another failure in its place is none, nor is what was left alone', async () => {
+    it('[FALSE-1105] another failure in its place is none, nor is what was left', async () => {
       world = await startWorld(kind, {
         extend: outermost(async (ctx, next) => {
           await next()

@@ -3,6 +3,7 @@
  */
 import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
+import { bodyParser } from '@koa/bodyparser'
 import { expect } from 'chai'
 import type { Context } from 'koa'
 import type { RequestPoe, ResourceOptions } from 'post-once-exactly/koa'
@@ -262,6 +263,34 @@ describe('reports by options', () => {
     expect(mount({ report: [500] })).to.throw(TypeError, 'has no option report')
     const key = { name: 'k', retentionMs: 1_000, dangerouslyNotDurable: true, reports: [1] }
     expect(() => world.once.idempotencyKey(key)).to.throw(TypeError, 'reports must be')
+  })
+})
+
+describe('a body parser inside the claim', () => {
+  afterEach(() => world.close())
+
+  it('[FALSE-114] its refusal of content that it cannot read is a report', async () => {
+    world = await startWorld(MEMORY, {
+      parse: false,
+      extend: (_koa, router, once) => {
+        const options = { name: 'key', retentionMs: 60_000, dangerouslyNotDurable: true }
+        const door = (more: object) => once.idempotencyKey({ ...options, ...more })
+        const done = (ctx: Context) => {
+          ctx.status = 204
+        }
+        router.post('/free', door({}), bodyParser(), done)
+        router.post('/kept', door({ name: 'kept', profile: 'stripe' }), bodyParser(), done)
+      },
+    })
+    const send = async (path: string, body: string) => {
+      const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': '"k"' }
+      return (await world.send('POST', path, { body, headers })).status
+    }
+    for (const content of ['{', '7', '{"__proto__":1}']) {
+      expect(await send('/free', content), content).to.equal(400)
+    }
+    expect(await send('/free', '{"amount":1}')).to.equal(204)
+    expect([await send('/kept', '{'), await send('/kept', '{')]).to.deep.equal([400, 400])
   })
 })
 

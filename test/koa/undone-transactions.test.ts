@@ -1,4 +1,4 @@
-/** A transaction that was undone after its handler ran promises nothing of what is outside of it. */
+/** The answer for a transaction that was undone promises nothing of what is outside of it. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
