@@ -193,7 +193,10 @@ function fieldsOf(res: ServerResponse, names: readonly string[]): RecordedField[
  * place of the rest. Another error may come after the effect, even where the client has left.
  */
 function isOwnAbort({ req }: Context, error: unknown): boolean {
-  return req.errored !== null && req.errored === error
+  if (!(error instanceof Error)) return false
+  // Over HTTP/2 the error stays with the stream, where a handler may read as well.
+  const { stream } = req as { readonly stream?: { readonly errored: Error | null } }
+  return req.errored === error || stream?.errored === error
 }
 
 /** A handler that did its work, perhaps, and left Koa's 404 as it was. */
