@@ -89,8 +89,7 @@ export class OwnedRecord implements ClaimRecord {
     this.#tools = tools
     this.#key = key
     this.#owner = owner
-    const { store, guard } = tools
-    this.#transaction = transactional ? begin(store, key, owner, guard.timeoutMs) : null
+    this.#transaction = transactional ? begin(tools, key, owner) : null
   }
 
   get tx(): unknown {
@@ -266,12 +265,14 @@ export class OwnedRecord implements ClaimRecord {
 }
 
 function begin(
-  store: Store<unknown>,
+  { store, guard, emit }: RecordTools,
   key: string,
   owner: string,
-  withinMs: number,
 ): StoreTransaction<unknown> {
-  if (store.transaction !== undefined) return store.transaction(key, owner, withinMs)
+  const onUnawaited = (): void => emit({ type: 'unawaited-statement', key })
+  if (store.transaction !== undefined) {
+    return store.transaction(key, owner, guard.timeoutMs, onUnawaited)
+  }
   throw new TypeError('A transactional resource needs a store with transactions.')
 }
 

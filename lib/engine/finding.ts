@@ -3,7 +3,7 @@
  */
 import { PoeError } from '../errors.js'
 import { sameContent } from './fingerprint.js'
-import type { Finding, Operation, OtherContent } from './operation.js'
+import type { Finding, Operation, OtherContent, StoreFinding } from './operation.js'
 import { decodeOutcome } from './outcome.js'
 import type { ClaimedBy, ClaimReply, ReadReply } from './store.js'
 
@@ -49,7 +49,7 @@ export function findingOf(reply: ClaimReply | ReadReply, operation: Operation): 
  *
  * @param cause - what it rejected with
  */
-export function findingOfFailure(cause: unknown): Finding {
+export function findingOfFailure(cause: unknown): StoreFinding {
   const isFull = cause instanceof PoeError && cause.code === 'ERR_POE_STORE_FULL'
   return { kind: isFull ? 'store-full' : 'store-down', retryAfterMs: SOON_MS }
 }

@@ -282,8 +282,15 @@ export interface Store<Tx = never> {
    * Opens a transaction for a running claim. Only where `capabilities.transactional`.
    *
    * @param withinMs - how long its beginning may take, and the question after a lost commit
+   * @param onUnawaited - told of a statement of the handler's that the end of the transaction has
+   *   overtaken; its rejection must not end the process, for nobody may be awaiting it
    */
-  transaction?(key: string, owner: string, withinMs?: number): StoreTransaction<Tx>
+  transaction?(
+    key: string,
+    owner: string,
+    withinMs?: number,
+    onUnawaited?: () => void,
+  ): StoreTransaction<Tx>
 }
 
 /**

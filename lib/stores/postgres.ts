@@ -85,7 +85,12 @@ export interface PostgresStore extends Store<PostgresTransaction> {
    */
   migrate(): Promise<Migration>
   /** Opens a transaction for a running claim. */
-  transaction(key: string, owner: string, withinMs?: number): StoreTransaction<PostgresTransaction>
+  transaction(
+    key: string,
+    owner: string,
+    withinMs?: number,
+    onUnawaited?: () => void,
+  ): StoreTransaction<PostgresTransaction>
 }
 
 /**
@@ -192,10 +197,11 @@ class ServerStore implements PostgresStore {
     key: string,
     owner: string,
     withinMs: number = USUAL_MS,
+    onUnawaited?: () => void,
   ): StoreTransaction<PostgresTransaction> {
     const { pool, isolation, txMaxMs } = this.#settings
     const tools = { pool, isolation, txMaxMs, records: this.#records, callMs: withinMs }
-    return new ClaimTransaction(tools, key, owner)
+    return new ClaimTransaction(tools, key, owner, onUnawaited)
   }
 
   claim(key: string, claim: Claim, withinMs?: number): Promise<ClaimReply> {
