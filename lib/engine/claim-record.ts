@@ -81,7 +81,7 @@ export class OwnedRecord implements ClaimRecord {
     this.#tools = tools
     this.#key = key
     this.#owner = owner
-    this.#transaction = transactional ? begin(tools.store, key, owner) : null
+    this.#transaction = transactional ? begin(tools, key, owner) : null
   }
 
   get tx(): unknown {
@@ -209,8 +209,13 @@ export class OwnedRecord implements ClaimRecord {
   }
 }
 
-function begin(store: Store<unknown>, key: string, owner: string): StoreTransaction<unknown> {
-  if (store.transaction !== undefined) return store.transaction(key, owner)
+function begin(
+  { store, emit }: RecordTools,
+  key: string,
+  owner: string,
+): StoreTransaction<unknown> {
+  const onUnawaited = (): void => emit({ type: 'unawaited-statement', key })
+  if (store.transaction !== undefined) return store.transaction(key, owner, onUnawaited)
   throw new TypeError('A transactional resource needs a store with transactions.')
 }
 

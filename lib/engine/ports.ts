@@ -59,6 +59,29 @@ export type PoeEvent =
   | { readonly type: 'unprotected'; readonly key: string; readonly cause: unknown }
   /** `dangerouslyRetryUndecided`: an undecided link is freed without knowing. */
   | { readonly type: 'undecided-retried'; readonly key: string }
+  /**
+   * Middleware outside has made another answer of the one that was decided: a success of a failure,
+   * a failure of a success, or anything else of a refusal of ours. `key` is
+   * `null` where no key was known.
+   */
+  | {
+      readonly type: 'answer-changed'
+      readonly key: string | null
+      /** The status that was decided. */
+      readonly said: number
+      /** The status that the client got. */
+      readonly sent: number
+    }
+  /**
+   * A POST, or its like, to a link that was never given out, or was given to somebody else; it got
+   * 404. The key is known only where the application names it.
+   */
+  | { readonly type: 'unverifiable'; readonly route: string; readonly key: string | null }
+  /**
+   * A statement of the handler was still under way, or began, when its transaction was over, and
+   * has done nothing: an `await` is missing in the handler.
+   */
+  | { readonly type: 'unawaited-statement'; readonly key: string }
   /** A write that is owed to the store was given up: there were too many, or for too long. */
   | { readonly type: 'owed-write-dropped'; readonly key: string }
 

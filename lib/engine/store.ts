@@ -210,8 +210,13 @@ export interface Store<Tx = never> {
   /** Lets go of what the store opened itself. Calls after it reject. */
   close(): Promise<void>
 
-  /** Opens a transaction for a running claim. Only where `capabilities.transactional`. */
-  transaction?(key: string, owner: string): StoreTransaction<Tx>
+  /**
+   * Opens a transaction for a running claim. Only where `capabilities.transactional`.
+   *
+   * @param onUnawaited - told of a statement of the handler's that the end of the transaction has
+   *   overtaken; its rejection must not end the process, for nobody may be awaiting it
+   */
+  transaction?(key: string, owner: string, onUnawaited?: () => void): StoreTransaction<Tx>
 }
 
 /**

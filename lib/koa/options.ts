@@ -84,6 +84,16 @@ export interface ResourceOptions {
   readonly marks?: boolean | undefined
   /** Any throw of the handler means that nothing happened. */
   readonly releaseOnThrow?: boolean | undefined
+  /**
+   * Which thrown errors say that nothing happened, besides those made by `ctx.throw`. Only `true`
+   * counts; errors of a client library do not belong here: theirs is somebody else's status.
+   */
+  readonly isRefusal?: ((error: unknown) => boolean) | undefined
+  /**
+   * Further statuses, of 500 to 599, by which the handler says that nothing happened. Default: 501
+   * and 503 alone.
+   */
+  readonly reports?: readonly number[] | undefined
   /** Finds out about an undecided link; asked on POST, waited for at most 5 s. */
   readonly reconcile?: ((key: string) => Reconciled | Promise<Reconciled>) | undefined
   /** Replaces the rule for what is a success (2xx, or 301, 302, 303 with `Location`). */
@@ -191,8 +201,8 @@ const NEVER_RECORDED = new Set([
 
 const RESOURCE_OPTIONS = [
   ...['name', 'path', 'lifetimeMs', 'waitMs', 'maxRunMs', 'transactional', 'marks'],
-  ...['releaseOnThrow', 'reconcile', 'success', 'page', 'rerender', 'createForm', 'key'],
-  'dangerouslyNotDurable',
+  ...['releaseOnThrow', 'isRefusal', 'reports', 'reconcile', 'success', 'page', 'rerender'],
+  ...['createForm', 'key', 'dangerouslyNotDurable'],
 ]
 
 /**
@@ -238,7 +248,15 @@ export function resolveRules(options: ResourceOptions, defaults: ResolvedOptions
 /** How a handler is run once, whatever the door. */
 export type RuleOptions = Pick<
   ResourceOptions,
-  'waitMs' | 'maxRunMs' | 'transactional' | 'marks' | 'releaseOnThrow' | 'reconcile' | 'success'
+  | 'waitMs'
+  | 'maxRunMs'
+  | 'transactional'
+  | 'marks'
+  | 'releaseOnThrow'
+  | 'isRefusal'
+  | 'reports'
+  | 'reconcile'
+  | 'success'
 >
 
 /** The names of {@link RuleOptions}. */
@@ -248,6 +266,8 @@ export const RULE_OPTIONS: readonly (keyof RuleOptions)[] = [
   'transactional',
   'marks',
   'releaseOnThrow',
+  'isRefusal',
+  'reports',
   'reconcile',
   'success',
 ]
@@ -272,6 +292,9 @@ export function makeRules(
   if (transactional && marks) {
     throw new TypeError(`${where}: marks are for external effects, not for a transactional one`)
   }
+  if (options.isRefusal !== undefined && typeof options.isRefusal !== 'function') {
+    throw new TypeError(`${where}: isRefusal must be a function that judges a thrown error`)
+  }
   const rules: ResourceRules = {
     transactional,
     marks,
@@ -279,12 +302,23 @@ export function makeRules(
     waitMs: options.waitMs ?? waitMs,
     maxRunMs: options.maxRunMs ?? defaults.maxRunMs,
     success: options.success ?? isSuccess,
+    reports: checkReports(where, options.reports),
+    isRefusal: options.isRefusal ?? null,
     keepsRefusal: null,
     reconcile: options.reconcile ?? null,
   }
   checkNumber(where, 'waitMs', rules.waitMs, 0, 60_000)
   checkNumber(where, 'maxRunMs', rules.maxRunMs, 1, DAY_MS)
   return Object.freeze(rules)
+}
+
+function checkReports(where: string, reports: unknown): readonly number[] {
+  if (reports === undefined) return []
+  const isList = Array.isArray(reports)
+  if (isList && reports.every(status => Number.isInteger(status) && /^5\d\d$/.test(`${status}`))) {
+    return Object.freeze([...reports])
+  }
+  throw new TypeError(`${where}: reports must be a list of statuses from 500 to 599`)
 }
 
 /**

@@ -46,9 +46,8 @@ export function refusal(
     case 'forgotten':
       return plain({ ...FORGOTTEN, createForm })
     case 'store-down':
-      return again(STORE_DOWN, finding.retryAfterMs)
     case 'store-full':
-      return again(STORE_FULL, finding.retryAfterMs)
+      return again(storeProblem(finding), finding.retryAfterMs)
     case 'other-content':
       return plain(MISMATCH)
     case 'foreign':
@@ -129,16 +128,20 @@ const UNVERIFIABLE: Problem = {
   detail: 'This address was never given out, or it was given to somebody else.',
 }
 
-const STORE_DOWN: Problem = {
-  type: 'store-down',
-  status: 503,
-  title: 'Not possible right now',
-  detail:
+const STORE_DETAIL = {
+  untouched:
     'What became of this address cannot be told now. It is safe to send the same request again ' +
     'shortly: it will not be carried out twice.',
-}
+  // What the handler did outside of its transaction is not known here, so nothing is promised.
+  undone:
+    'This request could not be finished, and what was written for it in the database was undone. ' +
+    'The same request can be sent again shortly.',
+} as const
 
-const STORE_FULL: Problem = { ...STORE_DOWN, type: 'store-full' }
+function storeProblem({ kind, undone }: Extract<Finding, { readonly undone?: boolean }>): Problem {
+  const detail = STORE_DETAIL[undone === true ? 'undone' : 'untouched']
+  return { type: kind, status: 503, title: 'Not possible right now', detail }
+}
 
 function spent(payloadMatches: boolean | null, about: RefusalContext): Problem {
   const { result, link, createForm, method } = about

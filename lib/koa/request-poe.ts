@@ -8,6 +8,7 @@ import { Advertisement } from './advertisement.js'
 import type { Core, OfferedLink } from './core.js'
 import { principalsOf } from './principal.js'
 import type { ResourceState } from './resource-state.js'
+import type { Said } from './watch-answer.js'
 
 /** Values for the other parameters of a resource's path. */
 export type LinkParams = Readonly<Record<string, string | number>>
@@ -31,6 +32,10 @@ export class RequestPoe<Tx = unknown> {
   state: ResourceState | null = null
   /** @internal An answer of ours, which no router may replace. */
   decision: { readonly status: number; readonly body: unknown } | null = null
+  /** @internal What became of a handler here. */
+  said: Said | null = null
+  /** @internal Whether the answer is compared with what was said, when it leaves. */
+  isWatched = false
   /** @internal What names this request's operation, so that only one door does. */
   naming: Naming | null = null
   /** @internal Doors in front of a POE resource that run inside its claim. */

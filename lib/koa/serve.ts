@@ -18,7 +18,8 @@ import { answerOutcome, linkResult, resultOf } from './replay.js'
 import { type ContentHere, contentSoon, mayRun } from './request-content.js'
 import type { AllowState } from './resource-state.js'
 import { runClaimed } from './run-claimed.js'
-import type { TokenIdentity } from './token-operation.js'
+import { SAFE_METHODS, type TokenIdentity } from './token-operation.js'
+import { watchAnswer } from './watch-answer.js'
 
 /** One request and what it is about. */
 export interface Exchange {
@@ -42,7 +43,10 @@ export async function serve(
   identity: TokenIdentity,
   handler: () => Promise<unknown>,
 ): Promise<void> {
-  if (typeof identity === 'string') return await refuse(exchange, withoutOperation(identity))
+  if (typeof identity === 'string') {
+    noteUnverifiable(exchange.core, exchange.ctx, exchange.resource.name, identity)
+    return await refuse(exchange, withoutOperation(identity))
+  }
   switch (exchange.ctx.method) {
     case 'POST':
       return await post(exchange, identity, handler)
@@ -61,6 +65,23 @@ export function withoutOperation(kind: Exclude<TokenIdentity, Operation>): Refus
   if (kind === 'past-horizon') return { kind: 'forgotten' }
   if (kind === 'store-down') return { kind: 'store-down', retryAfterMs: 1_000 }
   return { kind: 'unverifiable' }
+}
+
+/**
+ * Tells of a request that would have changed something, at a link that was never given out, or was
+ * given to somebody else.
+ *
+ * @param route - the resource's name
+ */
+export function noteUnverifiable(
+  core: Core,
+  ctx: Context,
+  route: string,
+  kind: Exclude<TokenIdentity, Operation>,
+): void {
+  if (SAFE_METHODS.has(ctx.method)) return
+  watchAnswer(core, ctx)
+  if (kind === 'unverifiable') core.engine.emit({ type: 'unverifiable', route, key: null })
 }
 
 async function find(exchange: Exchange, operation: Operation): Promise<Finding> {
@@ -92,6 +113,10 @@ async function post(
     found: async (served, finding) => {
       if (finding.kind === 'forgotten' && operation.epoch !== null) {
         await core.vault.meetWrongEpoch(operation.key, operation.epoch)
+      }
+      if (finding.kind === 'foreign') {
+        const { key } = operation
+        core.engine.emit({ type: 'unverifiable', route: resource.name, key })
       }
       await refuse({ ...exchange, ctx: served }, finding)
     },

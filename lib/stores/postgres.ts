@@ -80,7 +80,11 @@ export interface PostgresStore extends Store<PostgresTransaction> {
    */
   migrate(): Promise<Migration>
   /** Opens a transaction for a running claim. */
-  transaction(key: string, owner: string): StoreTransaction<PostgresTransaction>
+  transaction(
+    key: string,
+    owner: string,
+    onUnawaited?: () => void,
+  ): StoreTransaction<PostgresTransaction>
 }
 
 /**
@@ -180,10 +184,14 @@ class ServerStore implements PostgresStore {
     return migrate(this.#settings.pool, this.#settings.schema)
   }
 
-  transaction(key: string, owner: string): StoreTransaction<PostgresTransaction> {
+  transaction(
+    key: string,
+    owner: string,
+    onUnawaited?: () => void,
+  ): StoreTransaction<PostgresTransaction> {
     const { pool, isolation, txMaxMs } = this.#settings
     const tools = { pool, isolation, txMaxMs, records: this.#records, callMs: CALL_MS }
-    return new ClaimTransaction(tools, key, owner)
+    return new ClaimTransaction(tools, key, owner, onUnawaited)
   }
 
   claim(key: string, claim: Claim): Promise<ClaimReply> {

@@ -71,7 +71,11 @@ export interface SqliteStore extends Store<SqliteTransaction> {
    */
   write<Result>(section: (db: SqliteDatabase) => Result): Promise<Result>
   /** Opens a transaction for a running claim. */
-  transaction(key: string, owner: string): StoreTransaction<SqliteTransaction>
+  transaction(
+    key: string,
+    owner: string,
+    onUnawaited?: () => void,
+  ): StoreTransaction<SqliteTransaction>
 }
 
 /**
@@ -156,11 +160,15 @@ class FileStore implements SqliteStore {
     return writeAlone(this.#queue, this.#handlers, section)
   }
 
-  transaction(key: string, owner: string): StoreTransaction<SqliteTransaction> {
+  transaction(
+    key: string,
+    owner: string,
+    onUnawaited?: () => void,
+  ): StoreTransaction<SqliteTransaction> {
     const { txMaxMs } = this.#settings
     const records = this.#records
     const tools = { queue: this.#queue, connection: this.#handlers, records, txMaxMs }
-    return new ClaimTransaction(tools, key, owner)
+    return new ClaimTransaction(tools, key, owner, onUnawaited)
   }
 
   claim(key: string, claim: Claim): Promise<ClaimReply> {

@@ -55,8 +55,8 @@ describe('a transactional resource', () => {
 
   it('an error of the store that it lets pass is no failure of its own', async () => {
     const answers = {
-      ERR_POE_STORE_DOWN: { kind: 'store-down', retryAfterMs: 1_000 },
-      ERR_POE_STORE_FULL: { kind: 'store-full', retryAfterMs: 1_000 },
+      ERR_POE_STORE_DOWN: { kind: 'store-down', retryAfterMs: 1_000, undone: true },
+      ERR_POE_STORE_FULL: { kind: 'store-full', retryAfterMs: 1_000, undone: true },
       ERR_POE_LEASE_LOST: { kind: 'running', retryAfterMs: 1_000 },
     } as const
     for (const [code, answer] of Object.entries(answers)) {

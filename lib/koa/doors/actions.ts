@@ -25,7 +25,7 @@ import { isWhole } from '../request-content.js'
 import type { RequestPoe } from '../request-poe.js'
 import { ResourceState } from '../resource-state.js'
 import { runClaimed } from '../run-claimed.js'
-import { withoutOperation } from '../serve.js'
+import { noteUnverifiable, withoutOperation } from '../serve.js'
 import { isPreflight, tokenOperation } from '../token-operation.js'
 import { issueAction } from './action-ids.js'
 import { type ContentReader, fingerprintAt } from './claimed-content.js'
@@ -125,7 +125,10 @@ async function serveAction(actions: Actions, ctx: Context, next: Next): Promise<
   const { core, name } = actions
   const principals = principalsOf(ctx, core.options.principal)
   const operation = await tokenOperation(core, name, ctx, principals)
-  if (typeof operation === 'string') return await tell(actions, ctx, withoutOperation(operation))
+  if (typeof operation === 'string') {
+    noteUnverifiable(core, ctx, name, operation)
+    return await tell(actions, ctx, withoutOperation(operation))
+  }
   switch (ctx.method) {
     case 'PUT':
     case 'POST':

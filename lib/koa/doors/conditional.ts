@@ -221,15 +221,19 @@ async function claim(
   const rules = unlessLinks(ctx, door.rules)
   const operation = { ...operationAt(visit, stateOf(situation)), replaces }
   let end: 'answered' | 'moved' | { readonly spentBy: string } = 'answered'
+  // Until the handler is called nothing has happened, whatever is thrown.
+  let isCalled = false
   const handler = async () => {
     const now = await situationOf(visit, rules.transactional ? ctx.poe.tx : null)
     // The same search, or the same second, may find something else by now.
     const holds = failedCondition(visit.conditions, now) === null
     if (!holds || stateOf(now) !== stateOf(situation)) throw MOVED
+    isCalled = true
     await next()
   }
+  const isRefusal = (error: unknown) => !isCalled || rules.isRefusal?.(error) === true
   await runClaimed(
-    { core, ctx, operation, rules, handler },
+    { core, ctx, operation, rules: { ...rules, isRefusal }, handler },
     {
       done: () => {},
       refused: () => {},
@@ -246,8 +250,7 @@ async function claim(
   return end
 }
 
-/** Reported, so that the claim is released: nothing has happened. */
-const MOVED = Object.assign(new Error('The state has moved on'), { status: 412 })
+const MOVED = new Error('The state has moved on')
 
 function operationAt({ door, target, principals, fingerprint }: Visit, state: string): Operation {
   const digest = digestParts([target, state])

@@ -14,7 +14,8 @@ import type { Problem } from '../problem.js'
 import type { Refused } from '../refusals.js'
 import { missingMiddleware, type RequestPoe } from '../request-poe.js'
 import { runClaimed } from '../run-claimed.js'
-import { isReportedFailure, statusOf } from '../thrown.js'
+import { answeredStatus, isReportedFailure, statusToKeep } from '../thrown.js'
+import { SAFE_METHODS } from '../token-operation.js'
 import { type ContentReader, callersOf, fingerprintAt } from './claimed-content.js'
 
 /** The name that a request carries. Times are milliseconds by the store's clock. */
@@ -44,11 +45,9 @@ export interface KeyedDoor extends ContentReader {
   readonly repeat: ((ctx: Context, finding: Extract<Refused, { kind: 'spent' }>) => unknown) | null
 }
 
-const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
-
 /** Whether a method asks for no change. RFC 9110 9.2.1 */
 export function isSafe(method: string): boolean {
-  return SAFE.has(method)
+  return SAFE_METHODS.has(method)
 }
 
 /** `ctx.poe`. @throws PoeError where `once.middleware()` is missing */
@@ -129,7 +128,9 @@ async function run(door: KeyedDoor, ctx: Context, operation: Operation, next: Ne
 /** Whether what a handler throws is kept as its answer. The store's own failures never are. */
 function keeps(kept: KeptAnswers, rules: ResourceRules, error: unknown): boolean {
   if (kept === 'success' || error instanceof PoeError) return false
-  if (isReportedFailure(error)) return keepsRefusal(kept, Number(statusOf(error)))
+  if (answeredStatus(error) !== null || isReportedFailure(error, rules)) {
+    return keepsRefusal(kept, statusToKeep(error, rules))
+  }
   // A surprise is kept where nothing better is known of it than that it is over.
   return kept === 'every' && !rules.transactional && !rules.releaseOnThrow && !rules.marks
 }

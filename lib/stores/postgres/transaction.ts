@@ -75,6 +75,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
   readonly #tools: TransactionTools
   readonly #key: string
   readonly #owner: string
+  readonly #onUnawaited: () => void
   readonly #name = randomBytes(9).toString('base64url')
   #client: PostgresClient | null = null
   #begun: Promise<PostgresClient> | null = null
@@ -82,10 +83,16 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
   /** Why it is over; `null` while it is not. */
   #over: Error | null = null
 
-  constructor(tools: TransactionTools, key: string, owner: string) {
+  constructor(
+    tools: TransactionTools,
+    key: string,
+    owner: string,
+    onUnawaited: () => void = () => {},
+  ) {
     this.#tools = tools
     this.#key = key
     this.#owner = owner
+    this.#onUnawaited = onUnawaited
     this.handle = { query: (...args: unknown[]) => this.#takeQuery(args) } as PostgresTransaction
   }
 
@@ -150,7 +157,19 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
     return undefined
   }
 
-  async #query(args: unknown[]): Promise<QueryResult> {
+  #query(args: unknown[]): Promise<QueryResult> {
+    const ended: Promise<QueryResult> = this.#perform(args).catch((error: unknown) => {
+      if (this.#over !== null) {
+        // It cannot be committed any more, so an error that nobody awaits hides nothing.
+        ended.catch(() => {})
+        if (isTransactionOver(error)) this.#onUnawaited()
+      }
+      throw error
+    })
+    return ended
+  }
+
+  async #perform(args: unknown[]): Promise<QueryResult> {
     const control = findTransactionControl(textOf(args[0]))
     if (control !== null) throw this.#stop(stolen(control))
     // Where it is open already nothing is awaited: a query that the handler forgot to await is
@@ -227,6 +246,10 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
     if (isServersWord(error)) return error
     return storeError('The connection was lost', error)
   }
+}
+
+function isTransactionOver(error: unknown): boolean {
+  return error instanceof PoeError && error.code === 'ERR_POE_TX_OVER'
 }
 
 function textOf(query: unknown): string {
