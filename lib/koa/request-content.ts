@@ -65,48 +65,43 @@ export async function contentSoon(ctx: Context, limitBytes: number): Promise<Con
 const MOMENT_MS = 50
 
 /**
- * Waits until the content is here as a whole, where nobody has read it yet. What is larger, or what
- * somebody else reads, is left to whoever reads it, and an error to him where it is cut off.
+ * Waits until the content is here as a whole, where nobody has read it yet.
  *
  * @param limitBytes - more than this is not waited for
- * @returns what there is; `null` where it was cut off: nobody is there to be answered, and nothing
- *   is to be run
+ * @returns whether the request may be run, as {@link mayRun}
  */
-export async function wholeContent(ctx: Context, limitBytes: number): Promise<ContentHere | null> {
-  return await wholeOf(ctx, limitBytes, contentHere(ctx))
+export async function isWhole(ctx: Context, limitBytes: number): Promise<boolean> {
+  const here = contentHere(ctx)
+  return mayRun(ctx, here.kind === 'unread' ? await contentOf(ctx, limitBytes) : here)
 }
 
 /**
- * As {@link wholeContent}, with what is known of the content by now.
+ * Tells whether a request may be run with the content that is here. What is still to come is left to
+ * whoever reads it, and an error to him where it is cut off.
+ *
+ * @returns `false` where it was cut off: nobody is there to be answered, and nothing is to be run
  */
-export async function wholeOf(
-  ctx: Context,
-  limitBytes: number,
-  here: ContentHere,
-): Promise<ContentHere | null> {
-  const content = here.kind === 'unread' ? await contentOf(ctx, limitBytes) : here
-  if (content.kind === 'cut-off') {
-    ctx.status = 400
-    return null
-  }
-  if (content.kind === 'too-large' || content.kind === 'taken') failWhenCutOff(ctx)
-  return content
+export function mayRun(ctx: Context, { kind }: ContentHere): boolean {
+  if (kind === 'cut-off') ctx.status = 400
+  else if (kind !== 'bytes' && kind !== 'parsed') failWhenCutOff(ctx)
+  return kind !== 'cut-off'
 }
 
 /**
- * Makes an upload that is cut off from here on an error of the request, as it is over HTTP/1.1:
- * whoever reads it must not take its half for the whole.
+ * Makes an upload that is cut off from here on an error of the request, over HTTP/2 as over
+ * HTTP/1.1: whoever reads it must not take its half for the whole, and whoever listens to `aborted`
+ * as well hears of the error first.
  */
 function failWhenCutOff({ req }: Context): void {
-  if (req.httpVersionMajor < 2) return
   // Without a reader the error would end the process.
-  req.once('error', () => {})
-  req.once('aborted', () => {
-    req.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }))
+  req.on('error', () => {})
+  req.prependOnceListener('aborted', () => {
+    if (req.errored === null) {
+      req.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }))
+    }
+    req.emit('error', req.errored)
   })
 }
-
-const NOTHING: Content = { kind: 'bytes', bytes: new Uint8Array(), isDecoded: true }
 
 /** Gives what is known of the content of a request without waiting for it. */
 function contentHere(ctx: Context): ContentHere {

@@ -15,7 +15,7 @@ import type { RerenderReason } from './options.js'
 import { answerProblem, wantsHtml } from './problem.js'
 import { type Refused, refusal } from './refusals.js'
 import { answerOutcome, linkResult, resultOf } from './replay.js'
-import { type ContentHere, contentSoon, wholeOf } from './request-content.js'
+import { type ContentHere, contentSoon, mayRun } from './request-content.js'
 import type { AllowState } from './resource-state.js'
 import { runClaimed } from './run-claimed.js'
 import { SAFE_METHODS, type TokenIdentity } from './token-operation.js'
@@ -123,14 +123,14 @@ async function post(
   })
 }
 
-/** A content up to this size is here as a whole before it is run; more is the handler's to read. */
+/** A content up to this size is read ahead, if it is here in a moment. */
 const AHEAD_BYTES = 1_048_576
 
 /**
- * Waits for the content where nobody has read it: the link is neither claimed nor run for half of
- * one. Whoever would wait in vain is told so first, and is spared the upload.
+ * Gives the content, as far as it is here. Where it is not, whoever would send it in vain is told so
+ * first, and is spared the upload.
  *
- * @returns `null` where the request is over: refused, or nobody is there any more
+ * @returns `null` where the request is over: refused, or cut off
  */
 async function contentFor(exchange: Exchange, operation: Operation): Promise<ContentHere | null> {
   const { ctx } = exchange
@@ -142,7 +142,7 @@ async function contentFor(exchange: Exchange, operation: Operation): Promise<Con
       return null
     }
   }
-  return await wholeOf(ctx, AHEAD_BYTES, here)
+  return mayRun(ctx, here) ? here : null
 }
 
 /** What a claim may still find free: it asks the application, or waits. */

@@ -21,7 +21,7 @@ import type { RouterPort } from '../poe.js'
 import { principalsOf } from '../principal.js'
 import type { Refused } from '../refusals.js'
 import { answerOutcome } from '../replay.js'
-import { wholeContent } from '../request-content.js'
+import { isWhole } from '../request-content.js'
 import type { RequestPoe } from '../request-poe.js'
 import { ResourceState } from '../resource-state.js'
 import { runClaimed } from '../run-claimed.js'
@@ -176,7 +176,7 @@ async function cancelOrUndo(
   next: Next,
 ): Promise<void> {
   const { core, rules, voice, contentLimitBytes } = actions
-  if ((await wholeContent(ctx, contentLimitBytes)) === null) return
+  if (!(await isWhole(ctx, contentLimitBytes))) return
   const operation = { ...identity, fingerprint: CANCEL, refusesOtherContent: true }
   const cancel = async () => {
     ctx.body = null

@@ -17,7 +17,7 @@ import { publicPath } from '../link-paths.js'
 import { checkNumber, YEAR_MS } from '../options.js'
 import type { Refused } from '../refusals.js'
 import { linkResult, resultOf } from '../replay.js'
-import { wholeContent } from '../request-content.js'
+import { isWhole } from '../request-content.js'
 import { runClaimed } from '../run-claimed.js'
 import { callersOf } from './claimed-content.js'
 import { type DoorOptions, type ResolvedDoor, resolveDoor } from './door-options.js'
@@ -96,7 +96,7 @@ async function detect(detector: Detector, ctx: Context, next: Next): Promise<voi
     voice.refuse(ctx, TOO_DEEP)
     return
   }
-  if ((await wholeContent(ctx, detector.contentLimitBytes)) === null) return
+  if (!(await isWhole(ctx, detector.contentLimitBytes))) return
   poe.naming = 'content'
   const mark = override.kind === 'given' ? override.value : ''
   const digest = digestParts([callers[0], ctx.method, said, mark])
