@@ -157,7 +157,7 @@ function awayFrom(id: string, one: Title, other: Title): number {
   const far = ({ path, ids }: Title): number[] => [
     isLong(path) ? 1 : 0,
     path.endsWith('.test.ts') ? 0 : 1,
-    path.startsWith('examples/') ? 1 : 0,
+    /^(?:examples|test\/campaigns)\//.test(path) ? 1 : 0,
     ids?.[0] === id ? 0 : 1,
     ids?.length ?? 0,
   ]

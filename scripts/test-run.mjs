@@ -97,7 +97,7 @@ class Run {
       [...NODE, '--import', 'ts-blank-space/register', WORKER],
       { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] },
     )
-    const worker = { child, file: null, output: '', timer: undefined }
+    const worker = { child, file: null, last: null, output: '', timer: undefined, isLate: false }
     this.#workers.add(worker)
     const keep = chunk => {
       worker.output = (worker.output + chunk).slice(-20_000)
@@ -127,7 +127,10 @@ class Run {
       return
     }
     worker.child.send({ end: true })
-    worker.timer = setTimeout(() => worker.child.kill('SIGKILL'), END_MS)
+    worker.timer = setTimeout(() => {
+      worker.isLate = true
+      worker.child.kill('SIGKILL')
+    }, END_MS)
   }
 
   #take(worker, { file, passes, pending, failures, ms }) {
@@ -142,10 +145,9 @@ class Run {
 
   #died(worker, how) {
     this.#counts.failures += 1
-    const text =
-      worker.file === null
-        ? `  its process did not end: a test left something open (${how})`
-        : `  its process ended in the middle of it (${how})`
+    let text = `  its process ended in the middle of it (${how})`
+    if (worker.isLate) text = '  its process does not end: a test has left something open'
+    else if (worker.file === null) text = `  its process ended badly after its tests (${how})`
     this.#fail(worker.file ?? worker.last ?? 'a test process', [text], worker.output)
   }
 

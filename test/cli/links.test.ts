@@ -1,7 +1,8 @@
 /** Links: how they are found, shown and kept, and what goes to another origin. */
 import { expect } from 'chai'
+import { freePort } from '../support/servers/programs.js'
 import { poeHere } from './fake-terminal.js'
-import { closedPort, endPoes, ORDER, poe, printed, withProxiedShop, withServer } from './poe.js'
+import { endPoes, ORDER, poe, printed, withProxiedShop, withServer } from './poe.js'
 
 describe('poe links', () => {
   afterEach(endPoes)
@@ -29,7 +30,7 @@ describe('poe links', () => {
     ))
 
   it('says each try at a page that cannot be had', async () => {
-    const url = `http://127.0.0.1:${await closedPort()}/`
+    const url = `http://127.0.0.1:${await freePort()}/`
     const ended = await poeHere(['links', url, '--tries', '2'])
     const line = 'Looking for a link: nobody listens there (connection refused).\n'
     expect(ended.err).to.equal(

@@ -112,13 +112,6 @@ export async function withServer(
   }
 }
 
-/** A port where nobody listens. */
-export async function closedPort(): Promise<number> {
-  const proxy = await faultProxy({ target: { port: 1 } })
-  await proxy.close()
-  return proxy.port
-}
-
 /** A shop, and a proxy before it. */
 export interface ProxiedShop {
   readonly proxy: FaultProxy

@@ -1,6 +1,7 @@
 /** `poe post`, as a process before a real shop: how each POST ends, and what is said of it. */
 import { expect } from 'chai'
-import { closedPort, endPoes, ORDER, poe, printed, withProxiedShop, withServer } from './poe.js'
+import { freePort } from '../support/servers/programs.js'
+import { endPoes, ORDER, poe, printed, withProxiedShop, withServer } from './poe.js'
 
 const SOON = ['--tries', '2', '--timeout', '1000', '--total', '5000']
 
@@ -136,7 +137,7 @@ describe('poe post', () => {
     ['a port that fetch refuses', ['--link', 'http://127.0.0.1:1/x']],
   ] as const) {
     it(`unreachable, ${what}: exit 1, nothing sent, each try told`, async () => {
-      const port = String(await closedPort())
+      const port = String(await freePort())
       const target = where.map(one => one.replace('CLOSED', port))
       const ended = await poe(['post', ...target, '--json', ORDER, '--output', 'json', ...SOON])
       expect(printed(ended)).to.include({ outcome: 'refused', reason: 'not-sent', status: null })
@@ -151,10 +152,10 @@ describe('poe post', () => {
       () => {},
       async ({ origin, seen }) => {
         const link = `${origin}/once/t`
-        const limits = ['--tries', '2', '--timeout', '200', '--total', '900']
+        const limits = ['--tries', '2', '--timeout', '500', '--total', '4000']
         const ended = await poe(['post', '--link', link, '--json', ORDER, ...limits])
-        expect(ended.err).to.match(/^Try 1 of 2: no answer within 200 ms; again in/)
-        expect(ended.err).to.match(/\nGave up after 2 tries: no answer within 200 ms\.\n/)
+        expect(ended.err).to.match(/^Try 1 of 2: no answer within 500 ms; again in/)
+        expect(ended.err).to.match(/\nGave up after 2 tries: no answer within 500 ms\.\n/)
         expect(ended.err).to.match(/\nunknown: it may or may not have taken effect/)
         expect(ended.err).to.include(`poe post --link '${link}'`)
         expect([ended.code, ended.out]).to.deep.equal([3, ''])

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
 import { withFolder } from '../../examples/shop/support.js'
+import { freePort } from '../support/servers/programs.js'
 import {
-  closedPort,
   type Ended,
   endPoes,
   ORDER,
@@ -19,7 +19,7 @@ import {
 
 /** Fields of a link that takes a POST. */
 const POST = { allow: 'POST' }
-const QUICK = ['--tries', '2', '--timeout', '150', '--total', '700']
+const QUICK = ['--tries', '2', '--timeout', '600', '--total', '2500']
 
 function array(ended: Ended): Record<string, unknown>[] {
   return JSON.parse(ended.out) as Record<string, unknown>[]
@@ -164,7 +164,7 @@ describe('poe resume', () => {
   it('nobody listens: that is a refusal for good, and nothing is sent later', () =>
     withFolder(async folder => {
       const journal = join(folder, 'poe.journal')
-      const left = await leaveOne(journal, `http://127.0.0.1:${await closedPort()}`)
+      const left = await leaveOne(journal, `http://127.0.0.1:${await freePort()}`)
       expect(left.code).to.equal(1)
       const ended = await poe(['resume', '--journal', journal, ...QUICK])
       expect(`${ended.out}${ended.err}`).to.include('Nothing to resume')

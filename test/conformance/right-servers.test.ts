@@ -3,9 +3,9 @@
  */
 import { expect } from 'chai'
 import { type ConformanceReport, runConformance } from 'post-once-exactly/conformance'
+import { sideBySide } from '../support/side-by-side.js'
 import { INDEPENDENT } from './adapters.js'
 import { startIndependent } from './servers/independent.js'
-import { sideBySide } from './side-by-side.js'
 
 const LIFE_MS = 300
 const STYLES = ['draft', 'mint', 'header'] as const

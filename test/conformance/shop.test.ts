@@ -21,7 +21,7 @@ import {
 import { sharedPostgres } from '../support/servers/postgres-server.js'
 import { areInstalled } from '../support/servers/programs.js'
 import { sharedRedis } from '../support/servers/redis-server.js'
-import { sideBySide } from './side-by-side.js'
+import { sideBySide } from '../support/side-by-side.js'
 
 const FILE = new URL('../../examples/shop/poe-check.json', import.meta.url)
 const FAULTS = { DEMO_FAULTS: '1', DEMO_LEASE_MS: '1000' }

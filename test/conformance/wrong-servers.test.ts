@@ -4,11 +4,11 @@
  */
 import { expect } from 'chai'
 import { type Adapter, type ConformanceReport, runConformance } from 'post-once-exactly/conformance'
+import { sideBySide } from '../support/side-by-side.js'
 import { INDEPENDENT } from './adapters.js'
 import { CAUGHT_BY } from './caught-by.js'
 import type { IndependentOptions } from './servers/independent.js'
 import { startWrong, WRONG } from './servers/wrong.js'
-import { sideBySide } from './side-by-side.js'
 
 const LIFE_MS = 300
 const AT_ONCE = 12

@@ -6,13 +6,13 @@ import {
   rmSync,
   statSync,
   symlinkSync,
-  truncateSync,
   writeFileSync,
 } from 'node:fs'
-import { appendFile, copyFile, readFile } from 'node:fs/promises'
+import { appendFile, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { createClient } from 'post-once-exactly/client'
+import { sideBySide } from '../../support/side-by-side.js'
 import { entryOf, idsIn, JournalFolder } from './journal-process.js'
 
 describe('fileJournal', () => {
@@ -165,10 +165,9 @@ describe('fileJournal', () => {
     it('[CL-17] cut off after any byte: the entries whose records are complete', async () => {
       const ends = lines.map(line => whole.indexOf(line) + line.length + 1)
       const ids = ['one', 'two', 'three']
-      for (let length = whole.length; length >= 0; length -= 1) {
-        truncateSync(place.path, length)
+      await sideBySide([...Array(whole.length + 1).keys()], 16, async length => {
         const copy = join(place.folder, `${length}.journal`)
-        await copyFile(place.path, copy)
+        writeFileSync(copy, whole.subarray(0, length))
         const journal = await place.open({}, copy)
         const complete = ids.filter((_, index) => length >= (ends[index] ?? 0))
         expect(await idsIn(journal), `of ${length} bytes`).to.deep.equal(complete)
@@ -178,11 +177,11 @@ describe('fileJournal', () => {
         const all = [...nearly, 'four']
         expect(await idsIn(journal), `after ${length} bytes`).to.deep.equal(all)
         await journal.close()
-      }
+      })
     })
 
     it('a flipped byte loses its own record only', async () => {
-      for (let at = 0; at < whole.length; at += 1) {
+      await sideBySide([...whole.keys()], 16, async at => {
         const spoilt = Buffer.from(whole)
         spoilt[at] = (spoilt[at] ?? 0) ^ (at % 2 === 0 ? 0x20 : 0x01)
         const copy = join(place.folder, `${at}.journal`)
@@ -193,7 +192,7 @@ describe('fileJournal', () => {
         expect(ids, `byte ${at}`).to.deep.equal(rest)
         expect(ids.length, `byte ${at}`).to.be.at.least(2)
         await journal.close()
-      }
+      })
     })
 
     it('lines that are none of ours are passed over', async () => {

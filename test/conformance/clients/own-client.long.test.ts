@@ -19,8 +19,8 @@ import {
 } from 'post-once-exactly/conformance'
 import { bundle, startBrowser } from '../../client/browser/chromium.js'
 import { describeWith } from '../../support/servers/programs.js'
+import { sideBySide } from '../../support/side-by-side.js'
 import { strippedModule } from '../../support/stripped-tree.js'
-import { sideBySide } from '../side-by-side.js'
 import { unlike } from './unlike.js'
 
 const ORDER = JSON.stringify({ sku: 'tea', qty: 1 })

@@ -4,7 +4,7 @@
  */
 import { expect } from 'chai'
 import { type CheckResult, type ClientReport, checkClient } from 'post-once-exactly/conformance'
-import { sideBySide } from '../side-by-side.js'
+import { sideBySide } from '../../support/side-by-side.js'
 import { baseClient, FAULTS, type FaultName } from './base-client.js'
 
 /** Of whoever does not wait as long as it is told to. */

@@ -4,7 +4,7 @@
  */
 import { expect } from 'chai'
 import { type Adapter, type ConformanceReport, runConformance } from 'post-once-exactly/conformance'
-import { sideBySide } from '../side-by-side.js'
+import { sideBySide } from '../../support/side-by-side.js'
 import { ACTION_FAULTS } from './action-faults.js'
 import { type ActionBehaviour, startActionServer } from './action-server.js'
 import { skippedIn, unlike } from './judged.js'

@@ -4,7 +4,7 @@
  */
 import { expect } from 'chai'
 import { type Adapter, type ConformanceReport, runConformance } from 'post-once-exactly/conformance'
-import { sideBySide } from '../side-by-side.js'
+import { sideBySide } from '../../support/side-by-side.js'
 import { CONDITION_FAULTS } from './condition-faults.js'
 import { type ConditionBehaviour, startConditionServer } from './condition-server.js'
 import { skippedIn, unlike } from './judged.js'

@@ -4,7 +4,7 @@
  */
 import { expect } from 'chai'
 import { type Adapter, type ConformanceReport, runConformance } from 'post-once-exactly/conformance'
-import { sideBySide } from '../side-by-side.js'
+import { sideBySide } from '../../support/side-by-side.js'
 import { skippedIn, unlike } from './judged.js'
 import { KEY_FAULTS, WAITS } from './key-faults.js'
 import { type KeyBehaviour, RIGHT_KEYS, startKeyServer } from './key-server.js'

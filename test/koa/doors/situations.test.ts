@@ -2,7 +2,7 @@
  * The same situations through every door, on every store: each answers as the guide says.
  */
 import { expect } from 'chai'
-import { sideBySide } from '../../conformance/side-by-side.js'
+import { sideBySide } from '../../support/side-by-side.js'
 import { INSTALLED_STORES } from '../../support/stores.js'
 import { startDoors } from './doors-app.js'
 import { expectedAt } from './expected.js'
