@@ -7,11 +7,10 @@ import { systemClock } from '../client/clock.js'
 import type { PostOutcome, RetryNotice, SendOptions } from '../client/index.js'
 import { within } from '../client/timing.js'
 import type { Terminal } from './command.js'
+import { DEFAULT_TIMEOUT_MS } from './request-options.js'
 import { shown } from './shown.js'
 import type { Verdict } from './verdict.js'
 import { failureInWords, tries, tryInWords } from './words.js'
-
-const DEFAULT_TIMEOUT_MS = 30_000
 
 const COLOURS = {
   accepted: 'green',
