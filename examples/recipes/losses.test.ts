@@ -17,7 +17,7 @@ interface Site {
 }
 
 /** A page at `/` and a link beside it, that answers as a test says. */
-async function withSite(answer: Answer, use: (site: Site) => Promise<void>): Promise<void> {
+async function withSite(answer: Answer, use: (site: Site) => Promise<unknown>): Promise<void> {
   let posts = 0
   const others: string[] = []
   const server = createServer((asked, response) => {

@@ -25,6 +25,7 @@ import { makeGate } from './gate.js'
 import type { RouterLike } from './link-paths.js'
 import { type PoeOptions, type ResourceOptions, resolveOptions, resolveRules } from './options.js'
 import { RequestPoe } from './request-poe.js'
+import { watchForMiddleware } from './watch-router.js'
 
 /** The handler of a resource, or middleware that runs before its claim. */
 export type ResourceMiddleware<Tx> = (
@@ -219,6 +220,7 @@ function register(
   }
   const gate = makeGate(core, () => core.resource(name), middleware.slice(0, -1), handler)
   router.all(path, gate)
+  watchForMiddleware(router)
   const lifetimeMs = options.lifetimeMs ?? core.options.lifetimeMs
   const resource: Resource = { name, options, rules, lifetimeMs, router, gate, isPoe: true }
   core.resources.set(name, resource)
