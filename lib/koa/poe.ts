@@ -32,6 +32,7 @@ import {
   resolveRules,
 } from './options.js'
 import { RequestPoe } from './request-poe.js'
+import { watchForMiddleware } from './watch-router.js'
 
 /** How long `close` waits for handlers unless it is told, in milliseconds. */
 const GRACE_MS = 5_000
@@ -287,6 +288,7 @@ function register(
   }
   const gate = makeGate(core, () => core.resource(name), middleware.slice(0, -1), handler)
   router.all(path, gate)
+  watchForMiddleware(router)
   const lifetimeMs = options.lifetimeMs ?? core.options.lifetimeMs
   const resource: Resource = { name, options, rules, lifetimeMs, router, gate, isPoe: true }
   core.resources.set(name, resource)

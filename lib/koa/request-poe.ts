@@ -6,6 +6,7 @@ import type { Run } from '../engine/operation.js'
 import { PoeError } from '../errors.js'
 import { Advertisement } from './advertisement.js'
 import type { Core, OfferedLink } from './core.js'
+import { warnOfNobody } from './nobody.js'
 import { principalsOf } from './principal.js'
 import type { ResourceState } from './resource-state.js'
 import type { Said } from './watch-answer.js'
@@ -71,6 +72,7 @@ export class RequestPoe<Tx = unknown> {
     const [principal] = principalsOf(this.#ctx, options.principal)
     if (principal === undefined) {
       this.#core.resource(name)
+      warnOfNobody(this.#core)
       return null
     }
     const offered = this.#core.offer(this.#ctx, principal, name, params)
