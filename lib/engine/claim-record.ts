@@ -146,7 +146,8 @@ export class OwnedRecord implements ClaimRecord {
 
   async fallSilent(mark: boolean, cause: unknown): Promise<void> {
     const { store, guard, undecided } = this.#tools
-    undecided.announce({ key: this.#key, owner: this.#owner, sinceMs: guard.now(), cause })
+    const sinceMs = Math.floor(guard.now())
+    undecided.announce({ key: this.#key, owner: this.#owner, sinceMs, cause })
     if (mark) {
       const reply = await this.#nowOrOwed(ms => store.mark(this.#key, this.#owner, ms))
       // Until the mark is there, the end of the lease would free the key.

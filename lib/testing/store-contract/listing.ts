@@ -13,7 +13,7 @@ import {
 } from './trial.js'
 
 /** Enough for several pages, and for several in one bucket of a store that has buckets. */
-const MANY = 70
+const MANY = 40
 
 /** Cases about `list`. */
 export function listingCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
