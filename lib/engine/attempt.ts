@@ -79,7 +79,7 @@ export class Attempt {
   async #perform(): Promise<Verdict | null> {
     const { rules, work } = this.#subject
     try {
-      const report = await work.perform(this.#runOf())
+      const report = await work.perform(new ClaimedRun(this.#subject, () => this.#mark()))
       const pump = this.#pumpOf(report)
       await pump?.start()
       if (!rules.success(report)) {
@@ -89,17 +89,6 @@ export class Attempt {
       return await this.#succeeded(report, pump)
     } catch (error) {
       return await this.#threw(error)
-    }
-  }
-
-  #runOf(): Run {
-    const { lease, record } = this.#subject
-    return {
-      get signal(): AbortSignal {
-        return lease?.signal ?? new AbortController().signal
-      },
-      tx: record.tx,
-      pointOfNoReturn: () => this.#mark(),
     }
   }
 
@@ -226,6 +215,23 @@ export class Attempt {
       await record.attach({ ...outcome, body })
     }
     pump.flow(bytes => keep(bytes)).catch(cause => keep(null, cause))
+  }
+}
+
+/** What a handler has of its claim. A getter of a class: one made for each run would be dear. */
+class ClaimedRun implements Run {
+  readonly tx: unknown
+  readonly pointOfNoReturn: () => Promise<void>
+  readonly #lease: Lease | null
+
+  constructor({ lease, record }: AttemptSubject, pointOfNoReturn: () => Promise<void>) {
+    this.tx = record.tx
+    this.pointOfNoReturn = pointOfNoReturn
+    this.#lease = lease
+  }
+
+  get signal(): AbortSignal {
+    return this.#lease?.signal ?? new AbortController().signal
   }
 }
 

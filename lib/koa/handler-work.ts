@@ -6,14 +6,8 @@ import { finished } from 'node:stream/promises'
 import type { Context } from 'koa'
 import type { Report, Run, Work } from '../engine/operation.js'
 import type { RecordedField } from '../engine/outcome.js'
-import { type BodySlot, openBodySlot } from './body-slot.js'
-import {
-  type Fields,
-  type Overtaking,
-  partFromClient,
-  putFields,
-  watchOvertaking,
-} from './late-handler.js'
+import { BodySlot } from './body-slot.js'
+import { type Fields, Overtaking, partFromClient, putFields } from './late-handler.js'
 import type { RequestPoe } from './request-poe.js'
 import { answerThrown, isReportedFailure } from './thrown.js'
 
@@ -77,8 +71,8 @@ export class HandlerWork implements Work {
     forgetEarlierStatus(ctx)
     this.#fieldsBefore = { ...ctx.res.getHeaders() }
     poe.enter({ key, run })
-    const overtaking = watchOvertaking(ctx)
-    const slot = openBodySlot(ctx)
+    const overtaking = new Overtaking(ctx)
+    const slot = new BodySlot(ctx)
     try {
       await this.#handle()
       const report = await this.#report(slot, overtaking)
