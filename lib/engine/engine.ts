@@ -12,7 +12,7 @@ import { Attempt, type AttemptTools } from './attempt.js'
 import { type ClaimRecord, NO_RECORD, OwnedRecord, type RecordTools } from './claim-record.js'
 import { findingOf } from './finding.js'
 import { Lease } from './lease.js'
-import type { Finding, Operation, ResourceRules, Verdict, Work } from './operation.js'
+import type { Finding, Gone, Operation, ResourceRules, Verdict, Work } from './operation.js'
 import { OwedWrites } from './owed-writes.js'
 import { type Clock, type MakeId, type OnEvent, safeEmitter } from './ports.js'
 import { Reconciler } from './reconciler.js'
@@ -89,12 +89,7 @@ export class Engine {
    *
    * @param gone - aborts when the client has left
    */
-  async post(
-    operation: Operation,
-    rules: ResourceRules,
-    work: Work,
-    gone: AbortSignal,
-  ): Promise<Verdict> {
+  async post(operation: Operation, rules: ResourceRules, work: Work, gone: Gone): Promise<Verdict> {
     const place = this.#waiters.place(rules.waitMs)
     let asked = false
     for (;;) {

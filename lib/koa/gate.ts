@@ -75,8 +75,9 @@ async function enter(
   const principals = principalsOf(ctx, core.options.principal)
   const operation = await identify(core, resource, ctx, principals)
   const exchange: Exchange = { core, resource, ctx, params: otherParams(ctx) }
-  const steps = compose([...ctx.poe.inner, handler])
-  await serve(exchange, operation, () => steps(ctx, next))
+  const { inner } = ctx.poe
+  const steps = inner.length === 0 ? handler : compose([...inner, handler])
+  await serve(exchange, operation, async () => steps(ctx, next))
 }
 
 /** A link is the operation's name; a door around the whole resource would repeat its answers. */

@@ -69,7 +69,7 @@ export class HandlerWork implements Work {
   async #perform(run: Run): Promise<Report> {
     const { ctx, poe, key } = this.#options
     forgetEarlierStatus(ctx)
-    this.#fieldsBefore = { ...ctx.res.getHeaders() }
+    this.#fieldsBefore = ctx.res.getHeaders()
     poe.enter({ key, run })
     const overtaking = new Overtaking(ctx)
     const slot = new BodySlot(ctx)

@@ -45,8 +45,11 @@ export async function tokenOperation(
 /** The parameters that a link is bound to besides its token. */
 export function otherParams(ctx: Context): Readonly<Record<string, string>> {
   const params: Record<string, unknown> = ctx.params
-  const others = Object.entries(params).filter(([name]) => name !== TOKEN_PARAM)
-  return Object.fromEntries(others.map(([name, value]) => [name, String(value)]))
+  const others: Record<string, string> = {}
+  for (const name of Object.keys(params)) {
+    if (name !== TOKEN_PARAM) others[name] = String(params[name])
+  }
+  return others
 }
 
 /** A preflight asks the application's CORS layer, not the resource. */
