@@ -55,15 +55,26 @@ export class Attempt {
    */
   run(wake: () => void): Promise<Verdict | null> {
     const { alarms, leaseMs } = this.#tools
-    const settled = this.#perform().finally(() => {
-      this.#subject.lease?.end()
-      wake()
-    })
+    const { lease, rules } = this.#subject
     return new Promise((resolve, reject) => {
-      const overdue = alarms.set(this.#subject.rules.maxRunMs + leaseMs, () => {
+      const overdue = alarms.set(rules.maxRunMs + leaseMs, () => {
         this.#abandon().finally(wake).then(resolve, reject)
       })
-      settled.finally(() => alarms.clear(overdue)).then(resolve, reject)
+      const end = (): void => {
+        lease?.end()
+        wake()
+        alarms.clear(overdue)
+      }
+      this.#perform().then(
+        verdict => {
+          end()
+          resolve(verdict)
+        },
+        (error: unknown) => {
+          end()
+          reject(error)
+        },
+      )
     })
   }
 

@@ -57,34 +57,41 @@ export class StoreGuard {
    * @throws PoeError `ERR_POE_STORE_DOWN` when it rejects or gives no answer in time; whether it
    *   took place is then unknown
    */
-  async call<Reply>(send: () => Promise<Reply>): Promise<Reply> {
+  call<Reply>(send: () => Promise<Reply>): Promise<Reply> {
     const sentMs = this.#clock.now()
-    try {
-      const reply = await this.#bounded(send)
-      this.#noteTime(reply, sentMs)
-      this.#up()
-      return reply
-    } catch (cause) {
-      this.#noteDown(cause)
-      throw asStoreDown(cause)
-    }
+    // One promise beside the store's own: this is done twice a request.
+    return new Promise((resolve, reject) => {
+      let isOver = false
+      const fail = (cause: unknown): void => {
+        if (isOver) return
+        isOver = true
+        this.#alarms.clear(alarm)
+        this.#noteDown(cause)
+        reject(asStoreDown(cause))
+      }
+      const alarm = this.#alarms.set(this.timeoutMs, () => {
+        const text = `The store gave no answer in ${this.timeoutMs} ms.`
+        fail(new PoeError('ERR_POE_STORE_DOWN', text))
+      })
+      const take = (reply: Reply): void => {
+        if (isOver) return
+        isOver = true
+        this.#alarms.clear(alarm)
+        this.#noteTime(reply, sentMs)
+        this.#up()
+        resolve(reply)
+      }
+      try {
+        send().then(take, fail)
+      } catch (cause) {
+        fail(cause)
+      }
+    })
   }
 
   /** Stops probing. */
   close(): void {
     this.#closing.abort()
-  }
-
-  #bounded<Reply>(send: () => Promise<Reply>): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      const alarm = this.#alarms.set(this.timeoutMs, () => {
-        const text = `The store gave no answer in ${this.timeoutMs} ms.`
-        reject(new PoeError('ERR_POE_STORE_DOWN', text))
-      })
-      send()
-        .finally(() => this.#alarms.clear(alarm))
-        .then(resolve, reject)
-    })
   }
 
   #noteTime(reply: unknown, sentMs: number): void {
