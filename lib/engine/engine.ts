@@ -101,7 +101,8 @@ export class Engine {
       if (reply.state === 'claimed') {
         const record = new OwnedRecord(this.#tools, operation.key, owner, rules.transactional)
         const lease = this.#takeLease(operation.key, owner, rules.maxRunMs, sentMs)
-        return this.#run(operation, rules, work, record, lease)
+        const verdict = await this.#run(operation, rules, work, record, lease)
+        return verdict ?? (await this.#fromRecord(operation, rules))
       }
       const finding = findingOf(reply, operation)
       if (reply.state === 'running' && finding.kind === 'running') {
@@ -185,17 +186,17 @@ export class Engine {
     })
   }
 
-  async #run(
+  /** @returns what to answer; `null` when the record tells it better */
+  #run(
     operation: Operation,
     rules: ResourceRules,
     work: Work,
     record: ClaimRecord,
     lease: Lease | null,
-  ): Promise<Verdict> {
+  ): Promise<Verdict | null> {
     const { key } = operation
     const attempt = new Attempt(this.#tools, { key, rules, work, record, lease })
-    const verdict = await attempt.run(() => this.#waiters.wake(key))
-    return verdict ?? (await this.#fromRecord(operation, rules))
+    return attempt.run(() => this.#waiters.wake(key))
   }
 
   #takeLease(key: string, owner: string, maxRunMs: number, sentMs: number): Lease {
@@ -253,6 +254,7 @@ export class Engine {
       return { kind: 'store-down', retryAfterMs: STORE_RETRY_AFTER_MS }
     }
     this.emit({ type: 'unprotected', key: operation.key, cause })
-    return this.#run(operation, rules, work, NO_RECORD, null)
+    const verdict = await this.#run(operation, rules, work, NO_RECORD, null)
+    return verdict ?? (await this.#fromRecord(operation, rules))
   }
 }

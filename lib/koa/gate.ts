@@ -73,7 +73,9 @@ async function enter(
   next: Next,
 ): Promise<void> {
   const principals = principalsOf(ctx, core.options.principal)
-  const operation = await identify(core, resource, ctx, principals)
+  const identified = identify(core, resource, ctx, principals)
+  // Nearly always known at once, and then not waited for.
+  const operation = identified instanceof Promise ? await identified : identified
   const exchange: Exchange = { core, resource, ctx, params: otherParams(ctx) }
   const { inner } = ctx.poe
   const steps = inner.length === 0 ? handler : compose([...inner, handler])
@@ -88,12 +90,12 @@ function misplaced(naming: string): Error {
   return Object.assign(new TypeError(text), { status: 500 })
 }
 
-async function identify(
+function identify(
   core: Core,
   resource: Resource,
   ctx: Context,
   principals: readonly string[],
-): Promise<TokenIdentity> {
+): TokenIdentity | Promise<TokenIdentity> {
   const [first, ...others] = principals
   if (first === undefined) return 'unverifiable'
   const { horizonMs } = core.options
@@ -110,7 +112,7 @@ async function identify(
       fingerprint: null,
     }
   }
-  return await tokenOperation(core, resource.name, ctx, principals)
+  return tokenOperation(core, resource.name, ctx, principals)
 }
 
 function appKey(given: AppKey): { key: string; expiresAtMs: number | null } | null {

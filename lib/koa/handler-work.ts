@@ -45,13 +45,10 @@ export class HandlerWork implements Work {
   }
 
   /** Runs the handler. @throws what the handler throws */
-  async perform(run: Run): Promise<Report> {
-    this.#running = this.#perform(run)
-    try {
-      return await this.#running
-    } finally {
-      this.#running = null
-    }
+  perform(run: Run): Promise<Report> {
+    const running = this.#perform(run)
+    this.#running = running
+    return running
   }
 
   /** Takes back the fields that a handler has set, once it is at its end: the answer is another. */
@@ -75,12 +72,14 @@ export class HandlerWork implements Work {
     const slot = new BodySlot(ctx)
     try {
       await this.#handle()
-      const report = await this.#report(slot, overtaking)
+      const reporting = this.#report(slot, overtaking)
+      const report = reporting instanceof Promise ? await reporting : reporting
       this.#bodyLost = report.body.kind === 'unreadable'
       return report
     } finally {
       slot.close()
       overtaking.close()
+      this.#running = null
     }
   }
 
@@ -95,9 +94,9 @@ export class HandlerWork implements Work {
     }
   }
 
-  async #report(slot: BodySlot, overtaking: Overtaking): Promise<Report> {
+  #report(slot: BodySlot, overtaking: Overtaking): Report | Promise<Report> {
     const { happened } = overtaking
-    if (!happened && isBypassed(this.#options.ctx)) return await bypassed(this.#options)
+    if (!happened && isBypassed(this.#options.ctx)) return bypassed(this.#options)
     // Nobody takes the pieces of its body any more.
     if (happened) slot.client?.resume()
     return reported(this.#options, slot)
