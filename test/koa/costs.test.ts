@@ -63,7 +63,7 @@ for (const kind of INSTALLED_STORES) {
       await site.opened.discard()
     })
 
-    it('[COST-01] a first use takes two trips, a reuse and a replay one, each one write', async () => {
+    it('[COST-01] a first use takes two trips, a reuse and a replay one; one write', async () => {
       const link = await freshLink(wire)
       const key = 'Idempotency-Key: "counted-0123456789"'
       expect(await counted(site, () => wire.send('POST', link))).to.deep.equal({
