@@ -216,7 +216,7 @@ async function refuse(exchange: Exchange, finding: Refused): Promise<void> {
     if (problem.status === 410 && createForm !== null) {
       ctx.append('Link', `<${createForm}>; rel="create-form"`)
     }
-    answerProblem(ctx, { ...problem, instance: self }, uriBase)
+    answerProblem(ctx, problem, uriBase, self)
   })
 }
 
