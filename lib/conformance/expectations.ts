@@ -143,7 +143,9 @@ const JUDGES: Judges = {
     return body.length > 0 ? null : unmet('content', '0 bytes')
   },
   noInterim(_, { exchange: { interim } }) {
-    return interim.length === 0 ? null : unmet('the refusal at once', `${interim.join(', ')} first`)
+    return !interim.includes(100)
+      ? null
+      : unmet('the refusal at once', `${interim.join(', ')} first`)
   },
 }
 
