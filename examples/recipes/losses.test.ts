@@ -1,4 +1,4 @@
-/** Recipes where the network fails at the worst moments: nothing is lost, and doubt is told as such. */
+/** Recipes where the network fails at the worst moments: nothing is lost, doubt is told. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'

@@ -24,7 +24,8 @@ import {
 import { interrupted, type Verdict, verdictOf } from './verdict.js'
 import { failureInWords, masked } from './words.js'
 
-const HELP = `Usage: poe resume --journal <file> [--origin <url>] [--header 'K: V']... [--output json]
+const HELP = `Usage: poe resume --journal <file> [--origin <url>] [--header 'K: V']...
+       [--output json]
 
 Goes on with every POST in the journal that is not settled and that no living process is sending.
 Harmless to repeat: what took effect before does not do so again.

@@ -81,6 +81,8 @@ export interface Check {
   readonly title: string
   /** Why it matters, for whoever reads that it is not met. */
   readonly why: string
+  /** No sentence of the draft or of HTTP demands it: not met is worth a warning. */
+  readonly warns?: true
   readonly needs?: readonly Need[]
   readonly steps: readonly Step[]
 }
@@ -239,7 +241,7 @@ export type Expectation =
   | { readonly resultLink: true }
   /** A link with this relation goes along. */
   | { readonly linksTo: string }
-  /** No interim answer came before it. */
+  /** The content was not asked for before it: no 100; hints (103) may come. */
   | { readonly noInterim: true }
   /** It was answered after another request, by its name, was. */
   | { readonly after: string }

@@ -143,7 +143,9 @@ const JUDGES: Judges = {
     return body.length > 0 ? null : unmet('content', '0 bytes')
   },
   noInterim(_, { exchange: { interim } }) {
-    return interim.length === 0 ? null : unmet('the refusal at once', `${interim.join(', ')} first`)
+    return !interim.includes(100)
+      ? null
+      : unmet('the refusal at once', `${interim.join(', ')} first`)
   },
 }
 
@@ -206,7 +208,7 @@ function judgeRetryAfter(response: RawResponse): Unmet | null {
   return isTime ? null : unmet('Retry-After of a second or more', told(response, 'Retry-After'))
 }
 
-/** Method names are case-sensitive, but whoever reads one in small letters obeys it all the same. */
+/** Method names are case-sensitive; whoever reads one in small letters obeys it all the same. */
 function allows(response: RawResponse, method: string): boolean {
   return tokens(response, 'Allow').includes(method.toLowerCase())
 }

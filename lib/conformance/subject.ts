@@ -67,6 +67,8 @@ export class Subject {
   readonly page: URL
   readonly adapter: Adapter
   readonly wire: Wire
+  /** Where the judged server is, by the words of whoever asks for the judgement. */
+  readonly #origins: ReadonlySet<string>
   readonly #restart: (() => Promise<void>) | null
   readonly #ways: Ways
   readonly #door: Door
@@ -95,6 +97,8 @@ export class Subject {
     this.#ways = waysOf(door, adapter)
     this.adapter = adapter
     this.wire = wire
+    const places = ['', adapter.shortLived?.url ?? '', adapter.door?.target ?? '']
+    this.#origins = new Set(places.map(place => new URL(place, page).origin))
     this.#restart = restart
     this.#isMint = this.#asking().method === 'POST'
   }
@@ -183,7 +187,7 @@ export class Subject {
     }
     const url = new URL(reference, sent.url)
     url.hash = ''
-    if (url.origin !== this.page.origin) {
+    if (url.origin !== sent.url.origin) {
       const where = `The link leads to another origin, ${url.origin}: nothing is sent there`
       throw new LinkElsewhere(`${where} (${describe(answer)}).`, answer)
     }
@@ -312,10 +316,13 @@ export class Subject {
     return contentOf(this.adapter, kind, count)
   }
 
-  /** The fields of whoever asks. They were given for the judged server, and go to no other. */
+  /**
+   * The fields of whoever asks. They were given for the judged server, and go to where the adapter
+   * says that it is; never to where the server leads.
+   */
   #fieldsOf(user: User, { origin }: URL): Readonly<Record<string, string>> {
     const { fields = {}, secondUser } = this.adapter
-    if (origin !== this.page.origin) return {}
+    if (!this.#origins.has(origin)) return {}
     if (user === 'first') return fields
     const own = new Set(this.#credentials().map(name => name.toLowerCase()))
     const others = Object.entries(fields).filter(([name]) => !own.has(name.toLowerCase()))

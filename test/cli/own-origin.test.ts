@@ -36,7 +36,7 @@ describe('one origin', function () {
   afterEach(endPoes)
 
   for (const status of [301, 302, 303, 307, 308]) {
-    it(`[FALSE-1901] a page or an endpoint that leads elsewhere by ${status}: nothing is sent there`, () =>
+    it(`[FALSE-1901] a page that leads elsewhere by ${status}: nothing is sent there`, () =>
       withTwo(
         (path, _method, other) => {
           // The second hop only, too: the first one is a page of the same server.

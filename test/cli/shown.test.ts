@@ -66,7 +66,7 @@ describe('what reaches a terminal', () => {
     expect(shownLine(`${ours}: ${EVIL}`).startsWith(`${ours}: \\u001b[2J`)).to.equal(true)
   })
 
-  it('[FALSE-2106] the content of an answer, where a person looks; bytes where a program does', () =>
+  it('[FALSE-2106] the content of an answer for a person; the bytes for a program', () =>
     withServer(
       (_seen, response) => {
         response.writeHead(201, { 'content-type': 'text/plain; charset=utf-8' }).end(EVIL)

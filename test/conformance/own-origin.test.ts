@@ -1,4 +1,4 @@
-/** What was given for the judged server reaches no other one, and a link that leads there is told. */
+/** What was given for the judged server reaches no other, and a link that leads there is told. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
@@ -54,7 +54,7 @@ describe('poe check and other origins', function () {
     return { exitCode, failed, rehearsal: results[0] }
   }
 
-  it('[FALSE-1904] an announced link of another origin is a failure, and nothing is sent there', async () => {
+  it('[FALSE-1904] an announced link of another origin fails, and is not asked', async () => {
     how = response => void response.setHeader('POE-Links', `"${other.origin}/once/1"`).end('x')
     const { exitCode, failed, rehearsal } = await judged(ADAPTER)
     expect(seen).to.deep.equal([])
@@ -75,7 +75,7 @@ describe('poe check and other origins', function () {
     })
   }
 
-  it('[FALSE-1905] effects may be counted elsewhere, without what was given for the page', async () => {
+  it('[FALSE-1905] effects are counted elsewhere without what was given', async () => {
     how = response => void response.setHeader('POE-Links', '"/once/1"').writeHead(201).end('x')
     await judged({ ...ADAPTER, effects: { url: `${other.origin}/ledger`, pointer: '/orders' } })
     expect(seen.length).to.be.above(0)

@@ -3,7 +3,7 @@
  *
  * @see POE draft 2; RFC 9110 10.2.3, 15.5.10
  */
-import type { Check, Step } from '../catalogue.js'
+import type { Check, Expectation, Step } from '../catalogue.js'
 import { FAILURE, L, MINT, NOT_2XX, NOT_NOW, READER, SPENT, SUCCESS } from './fragments.js'
 
 const GET = { method: 'GET', to: L }
@@ -15,6 +15,11 @@ const ASKED_MEANWHILE: readonly Step[] = [
   { pause: 'moment' },
   { send: GET, as: 'meanwhile' },
   { await: 'first', setup: [SUCCESS, { after: 'meanwhile' }] },
+]
+
+const NO_RESULT_YET: readonly Expectation[] = [
+  { differsFrom: 'after' },
+  { anyOf: [[{ status: ['!2xx', '!3xx'] }], [{ status: ['202'] }]] },
 ]
 
 /** At most one effect. */
@@ -125,16 +130,15 @@ export const RUNNING: readonly Check[] = [
     requirement: 'POE-2-16',
     title: 'GET while the POST runs shows no result',
     why: 'There is none yet.',
+    warns: true,
     needs: ['slow'],
     steps: [
       ...ASKED_MEANWHILE,
       { send: GET, as: 'after', only: [{ status: ['2xx', '3xx'] }] },
       {
         await: 'meanwhile',
-        expect: [
-          { differsFrom: 'after' },
-          { anyOf: [[{ status: ['!2xx', '!3xx'] }], [{ status: ['202'] }]] },
-        ],
+        // Or the answer was held until it was decided.
+        expect: [{ anyOf: [NO_RESULT_YET, [{ after: 'first' }]] }],
       },
     ],
   },
@@ -143,6 +147,7 @@ export const RUNNING: readonly Check[] = [
     requirement: 'H-RA-1',
     title: '"not now" says when to come back',
     why: 'Clients that are told nothing come back at once, all of them.',
+    warns: true,
     needs: ['slow'],
     steps: [
       ...ASKED_MEANWHILE,

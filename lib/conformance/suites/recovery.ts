@@ -3,9 +3,10 @@
  *
  * @see POE draft 2, 6; RFC 9110 9.2.1, 9.3, 10.2.1, 15.4.4
  */
-import type { Check } from '../catalogue.js'
+import type { Check, Expectation } from '../catalogue.js'
 import { L, MINT, NOT_2XX, READER, SPENT, STILL_USABLE, SUCCESS, USE } from './fragments.js'
 
+const DONE: Expectation = { status: ['2xx'] }
 const GET = { method: 'GET', to: L }
 const HEAD = { method: 'HEAD', to: L }
 const OPTIONS = { method: 'OPTIONS', to: L }
@@ -51,6 +52,7 @@ export const RESULT: readonly Check[] = [
     requirement: 'H-LOC-2',
     title: 'the content of a 201 is shown by GET as 200',
     why: 'GET creates nothing.',
+    warns: true,
     steps: [
       MINT,
       { ...USE, only: [{ status: ['201'] }, { notEmpty: true }] },
@@ -152,7 +154,9 @@ export const SAFE_METHODS: readonly Check[] = [
       MINT,
       { send: { method: 'PUT', to: L }, expect: [NOT_2XX] },
       { send: { method: 'PATCH', to: L }, expect: [NOT_2XX] },
-      { send: { method: 'DELETE', to: L }, expect: [NOT_2XX] },
+      { send: { method: 'DELETE', to: L }, as: 'deleted' },
+      // A link may be called off; what is called off is no more.
+      { send: { to: L }, expect: [{ when: [DONE], of: 'deleted', demand: [NOT_2XX] }] },
     ],
   },
   {

@@ -1,4 +1,4 @@
-/** Journals that somebody else has written: they name no file but their own, and send nothing odd. */
+/** Journals that somebody else has written: they name no other file, and send nothing odd. */
 import {
   existsSync,
   mkdirSync,
