@@ -8,10 +8,14 @@
 /** Every stable code, with what it means and what to do. */
 export const ERROR_CODES = {
   ERR_POE_STORE_DOWN: 'The store did not answer in time or refused. Check that it runs; retry.',
+  ERR_POE_STORE_BUSY:
+    'The store answers, but another transaction held what this call needed. Retry.',
   ERR_POE_STORE_FULL: 'The store is at its capacity. Raise the limit or shorten the horizon.',
   ERR_POE_STORE_CONFIG:
     'The store cannot be relied on as its server is set up. The message names the setting.',
   ERR_POE_STORE_SCHEMA: 'The store holds a schema that this version cannot use. Migrate it.',
+  ERR_POE_SECRETS:
+    'The signing secrets that the store keeps cannot be read. Restore them, or set secrets.',
   ERR_POE_STORE_CLOSED: 'The store was closed. Create a new one.',
   ERR_POE_LEASE_LOST: 'The claim is no longer ours: its lease ran out or an operator settled it.',
   ERR_POE_RUN_TOO_LONG: 'The handler ran longer than maxRunMs. Raise it, or make the work shorter.',
@@ -30,6 +34,7 @@ export const ERROR_CODES = {
   ERR_POE_ABORTED: 'The caller ended the POST. Look at outcome before it is sent anew.',
   ERR_POE_UNKNOWN_OUTCOME:
     'It cannot be told whether the POST took effect. Do not send it anew through another link.',
+  ERR_POE_RESULT_LOST: 'The POST took effect; its answer broke off. Ask the link for it by GET.',
   ERR_POE_JOURNAL: 'The journal cannot be read or written; what is not in it was not sent.',
 } as const
 

@@ -1,10 +1,13 @@
 /**
- * What the recipes share: the judgement of one POST over all of its tries, and how it ends.
+ * What the recipes share: the judgement of one POST over all of its tries, what the link says where
+ * the tries leave it open, and how it ends.
  */
 import { classify, delayFor, type Judgement } from 'post-once-exactly/client'
 
 /** How often a recipe sends at most. */
 export const MOST_TRIES = 5
+/** How long one try may take, in milliseconds. */
+export const TRY_MS = 30_000
 /** The first pause, in milliseconds; short, so that the recipes can be tried out quickly. */
 const BASE_MS = 20
 
@@ -24,14 +27,21 @@ export class Unknown extends Error {}
 /** An answer in the form that is judged, whatever the helper calls its parts. */
 export interface Reply {
   readonly status: number
-  readonly text: string
+  /** `null` where it broke off. */
+  readonly text: string | null
   readonly headers: { get(name: string): string | null }
 }
+
+/** What a link says of itself. */
+export type Asked =
+  | { readonly kind: 'spent'; readonly text: string | null }
+  | { readonly kind: 'unspent' | 'unclear' }
 
 /** The tries of one POST: make one for each POST, and judge every answer with it. */
 export class Tries {
   count = 0
   #past = { mayHaveArrived: false, wasBusy: false }
+  #isAdrift = false
   #last: Judgement | null = null
 
   /** Whether the answer, or the error, calls for another try. */
@@ -39,40 +49,89 @@ export class Tries {
     this.count += 1
     this.#last = classify(answer, this.#past)
     this.#past = { mayHaveArrived: this.#last.mayHaveArrived, wasBusy: this.#last.isBusy }
+    this.#isAdrift ||= this.#last.isAdrift
     return this.#last.action === 'retry' && this.count < MOST_TRIES
   }
 
-  /** How long to wait before it, in milliseconds. */
+  /** How long to wait before it, in milliseconds; at least one. */
   delayMs(reply: Pick<Reply, 'headers'> | null = null): number {
-    return delayFor(Math.max(1, this.count), reply, { baseMs: BASE_MS })
+    return Math.max(1, delayFor(Math.max(1, this.count), reply, { baseMs: BASE_MS }))
   }
 
   /**
    * Ends a POST with its last answer.
    *
-   * @returns the text of the result
+   * @returns the text of the result; empty where it happened and its text cannot be had
    * @throws Refused, Unknown
    */
   async end(link: string, reply: Reply | null): Promise<string> {
-    const { mayHaveArrived } = this.#past
-    const last = this.#last
-    if (last?.action === 'stop' && last.outcome === 'accepted') return reply?.text ?? ''
-    const isUsed = reply?.status === 405 && !allowsPost(reply)
-    if (isUsed && mayHaveArrived) {
-      // The link itself proves it, and gives the answer that was lost.
-      const result = await fetch(link)
-      if (result.ok) return await result.text()
-    }
-    if (mayHaveArrived || last?.isBusy === true || reply === null) {
-      throw new Unknown(`it cannot be told whether it happened: ask ${link}`)
-    }
-    throw new Refused(reply.status, reply.text)
+    const { mayHaveArrived, wasBusy } = this.#past
+    const isOpen = this.#last === null || mayHaveArrived || wasBusy
+    const { action } = this.#last ?? { action: 'retry' }
+    const outcome = this.#last?.action === 'stop' ? this.#last.outcome : null
+    if (outcome === 'accepted') return reply?.text || (await textOf(link, reply))
+    if (outcome === 'unknown' || (action === 'retry' && isOpen)) throw unknown(link)
+    if (action === 'stop' || action === 'retry') throw refused(reply)
+    const asked = await askLink(link, reply)
+    if (asked.kind === 'spent' && mayHaveArrived) return asked.text ?? ''
+    // It was used, and nobody says whether by us: something in between may have sent it twice.
+    if (asked.kind === 'spent' || (isOpen && asked.kind === 'unclear')) throw unknown(link)
+    // An earlier try may still be on its way to a link that is unspent by now.
+    if (isOpen && this.#isAdrift) throw unknown(link)
+    throw refused(reply)
   }
+}
+
+/**
+ * Asks a link by GET what became of it.
+ *
+ * It is spent where it gives a result, takes no POST, and a link beside it that nobody has made
+ * gives none: else a front that answers every GET would prove everything.
+ *
+ * @param refusal - the answer to the POST
+ * @returns never throws: what cannot be asked is unclear
+ */
+export async function askLink(
+  link: string,
+  refusal: Pick<Reply, 'headers'> | null,
+): Promise<Asked> {
+  const beside = new URL(link)
+  beside.pathname += '-unmade'
+  try {
+    const result = await get(link)
+    const takesPost = allowsPost(result)
+    if (result.status === 405 && takesPost === true) return { kind: 'unspent' }
+    const isUsed = takesPost === false || (takesPost === null && allowsPost(refusal) === false)
+    if (!result.ok || !isUsed || (await get(beside)).ok) return { kind: 'unclear' }
+    return { kind: 'spent', text: await result.text().catch(() => null) }
+  } catch {
+    return { kind: 'unclear' }
+  }
+}
+
+/** The text of a result whose own answer had none, or lost it. */
+async function textOf(link: string, reply: Reply | null): Promise<string> {
+  if (reply?.text === '' && reply.status !== 303) return ''
+  const asked = await askLink(link, reply)
+  return asked.kind === 'spent' ? (asked.text ?? '') : ''
+}
+
+async function get(url: string | URL): Promise<Response> {
+  return await fetch(url, { cache: 'no-store', signal: AbortSignal.timeout(TRY_MS) })
+}
+
+function unknown(link: string): Unknown {
+  return new Unknown(`it cannot be told whether it happened: ask ${link}`)
+}
+
+function refused(reply: Reply | null): Refused {
+  return new Refused(reply?.status ?? 0, reply === null ? 'nothing was sent' : (reply.text ?? ''))
 }
 
 /** A `Response` as a reply. */
 export async function replyOf(response: Response): Promise<Reply> {
-  return { status: response.status, headers: response.headers, text: await response.text() }
+  const text = await response.text().catch(() => null)
+  return { status: response.status, headers: response.headers, text }
 }
 
 /** Fields as Node's own client gives them, in the form of `Headers`. */
@@ -81,7 +140,8 @@ export function fieldsOf(fields: object): Reply['headers'] {
   return { get: name => (values[name] === undefined ? null : String(values[name])) }
 }
 
-function allowsPost({ headers }: Reply): boolean {
-  const allow = headers.get('allow')
-  return allow === null || allow.split(/\s*,\s*/).includes('POST')
+/** `null` where it does not say. */
+function allowsPost(reply: Pick<Reply, 'headers'> | null): boolean | null {
+  const allow = reply?.headers.get('allow') ?? null
+  return allow === null ? null : allow.split(/\s*,\s*/).includes('POST')
 }

@@ -3,12 +3,16 @@
  * first, and waits as long as the server asks for.
  */
 import fetchRetry from 'fetch-retry'
-import { replyOf, Tries } from './tries.js'
+import { replyOf, TRY_MS, Tries } from './tries.js'
 
 /** Posts JSON to a link, once. */
 export async function post(link: string, order: object): Promise<string> {
   const tries = new Tries()
-  const retrying = fetchRetry(fetch, {
+  const once = (...[url, init]: Parameters<typeof fetch>) => {
+    // A redirect is an answer: who knows whom it leads to, and with what.
+    return fetch(url, { ...init, redirect: 'manual', signal: AbortSignal.timeout(TRY_MS) })
+  }
+  const retrying = fetchRetry(once, {
     retryOn: (_attempt, error, response) => tries.again(error ?? response),
     retryDelay: (_attempt, _error, response) => tries.delayMs(response),
   })

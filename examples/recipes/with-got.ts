@@ -2,7 +2,7 @@
  * got never sends a POST again by default. Here it may, and `calculateDelay` decides each time.
  */
 import got, { HTTPError, type RequestError } from 'got'
-import { fieldsOf, MOST_TRIES, type Reply, Tries } from './tries.js'
+import { fieldsOf, MOST_TRIES, type Reply, TRY_MS, Tries } from './tries.js'
 
 /** Posts JSON to a link, once. */
 export async function post(link: string, order: object): Promise<string> {
@@ -10,6 +10,7 @@ export async function post(link: string, order: object): Promise<string> {
   const sent = got.post(link, {
     json: order,
     followRedirect: false,
+    timeout: { request: TRY_MS },
     retry: {
       limit: MOST_TRIES,
       methods: ['POST'],

@@ -10,5 +10,6 @@ export async function postFrom(page: string, order: object): Promise<string> {
   const client = createClient({ baseMs: 20 })
   const api = ky.create({ fetch: client.fetch, retry: 0, timeout: false })
   const [found] = await client.links(page)
-  return await api.post(found?.link ?? page, { json: order }).text()
+  if (found === undefined) throw new Error(`${page} has no link: nothing was sent`)
+  return await api.post(found.link, { json: order }).text()
 }

@@ -4,14 +4,17 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import pRetry from 'p-retry'
-import { MOST_TRIES, replyOf, Tries } from './tries.js'
+import { MOST_TRIES, replyOf, TRY_MS, Tries } from './tries.js'
 
 /** Posts JSON to a link, once. */
 export async function post(link: string, order: object): Promise<string> {
   const tries = new Tries()
-  const init = { method: 'POST', body: JSON.stringify(order), headers: JSON_TYPE }
+  const body = JSON.stringify(order)
+  // A redirect is an answer: who knows whom it leads to, and with what.
+  const init = { method: 'POST', body, headers: JSON_TYPE, redirect: 'manual' } as const
+  const once = () => fetch(link, { ...init, signal: AbortSignal.timeout(TRY_MS) })
   const send = async () => {
-    const answer: unknown = await fetch(link, init).catch((error: unknown) => error)
+    const answer: unknown = await once().catch((error: unknown) => error)
     const response = answer instanceof Response ? answer : null
     if (tries.again(answer)) {
       await sleep(tries.delayMs(response))

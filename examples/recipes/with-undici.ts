@@ -3,12 +3,12 @@
  * answer. Here POST is among its methods, and `retry` decides and waits.
  */
 import { Agent, RetryAgent, request } from 'undici'
-import { fieldsOf, MOST_TRIES, Tries } from './tries.js'
+import { fieldsOf, MOST_TRIES, type Reply, TRY_MS, Tries } from './tries.js'
 
 /** Posts JSON to a link, once. */
 export async function post(link: string, order: object): Promise<string> {
   const tries = new Tries()
-  const agent = new Agent()
+  const agent = new Agent({ headersTimeout: TRY_MS, bodyTimeout: TRY_MS })
   const dispatcher = new RetryAgent(agent, {
     methods: ['POST'],
     maxRetries: MOST_TRIES,
@@ -20,19 +20,20 @@ export async function post(link: string, order: object): Promise<string> {
       setTimeout(() => done(null), tries.delayMs(answer))
     },
   })
+  const body = JSON.stringify(order)
+  const headers = { 'content-type': 'application/json' }
+  let reply: Reply | null = null
   try {
-    const body = JSON.stringify(order)
-    const headers = { 'content-type': 'application/json' }
     const response = await request(link, { method: 'POST', body, headers, dispatcher })
-    const reply = { status: response.statusCode, headers: fieldsOf(response.headers) }
+    const text = await response.body.text().catch(() => null)
+    reply = { status: response.statusCode, headers: fieldsOf(response.headers), text }
     tries.again(reply)
-    return await tries.end(link, { ...reply, text: await response.body.text() })
-  } catch (error) {
-    if (error instanceof Error && !('code' in error)) throw error
-    return await tries.end(link, null)
+  } catch {
+    // It was judged by `retry` already.
   } finally {
     await agent.close()
   }
+  return await tries.end(link, reply)
 }
 
 /** What undici throws for a status carries the answer's fields. */

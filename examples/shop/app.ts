@@ -4,9 +4,9 @@
  */
 import Router from '@koa/router'
 import Koa, { type Context, type Next } from 'koa'
-import { poe } from 'post-once-exactly/koa'
+import { poe, type Unfinished } from 'post-once-exactly/koa'
 import { readBody } from './body.js'
-import { faultInjection } from './faults.js'
+import { DEMO_REPORTS, faultInjection } from './faults.js'
 import { openCounter, redrawForm, sendForm } from './ordering.js'
 import type { Ledger } from './orders.js'
 import * as pages from './pages.js'
@@ -30,8 +30,8 @@ export interface ShopOptions {
 /** A shop ready to be listened to. */
 export interface Shop {
   readonly app: Koa
-  /** Stops background work; leaves the storage open. */
-  close(): Promise<void>
+  /** Waits for orders that are being placed, and stops; leaves the storage open. */
+  close(): Promise<Unfinished>
 }
 
 /**
@@ -56,6 +56,7 @@ export function createShop(options: ShopOptions): Shop {
       path: '/orders/once/:token',
       lifetimeMs: options.linkLifeMs,
       transactional: book.transactional,
+      reports: DEMO_REPORTS,
       createForm: '/basket',
       rerender: redrawForm,
     },

@@ -28,6 +28,12 @@ export interface Faults {
 /** The upper limit of `delay`, in milliseconds. */
 export const MAX_DELAY_MS = 60_000
 
+/**
+ * What the handlers report besides a plain refusal: `fail=500` comes before anything is written,
+ * which is not known of a 500 elsewhere.
+ */
+export const DEMO_REPORTS = [500] as const
+
 const NO_FAULTS: Faults = {
   delayMs: 0,
   failStatus: null,

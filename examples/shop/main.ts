@@ -81,7 +81,10 @@ async function close(server: Server, shop: Shop, storage: Storage): Promise<void
   await closed
   clearInterval(idle)
   clearTimeout(deadline)
-  await shop.close()
+  // Handlers whose client has left are waited for: an order that is in doubt helps nobody.
+  const { running, unwritten } = await shop.close()
+  for (const key of running) console.error(`Still at work, and now in doubt: ${key}`)
+  for (const key of unwritten) console.error(`The store was not told how it ended: ${key}`)
   await storage.close()
   process.exit(0)
 }

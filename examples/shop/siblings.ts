@@ -7,7 +7,7 @@ import type Router from '@koa/router'
 import type { Context } from 'koa'
 import type { Poe } from 'post-once-exactly/koa'
 import { readBody } from './body.js'
-import { beforeCommit, beforeWriting, failStatusOf } from './faults.js'
+import { beforeCommit, beforeWriting, DEMO_REPORTS, failStatusOf } from './faults.js'
 import { reading, sendProblem } from './problems.js'
 import type { Entry, EntryKind, SideBook } from './side-book.js'
 import type { Storage } from './storage.js'
@@ -23,7 +23,7 @@ const MOST_ADDED = 1_000_000
 export function addSiblings(router: Router, once: Poe<unknown>, storage: Storage): void {
   const { side, book } = storage
   const { transactional } = book
-  const common = { transactional, contentLimitBytes: LIMIT_BYTES }
+  const common = { transactional, reports: DEMO_REPORTS, contentLimitBytes: LIMIT_BYTES }
   const dangerouslyNotDurable = !storage.store.capabilities.durable
 
   once.policy(router, '/policy')

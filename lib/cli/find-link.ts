@@ -4,12 +4,16 @@
  * @see POE draft 3
  */
 import { problemOf, readText } from '../client/answer.js'
+import { systemClock } from '../client/clock.js'
 import { ClientError, type FetchLike, type FoundLink, type PoeClient } from '../client/index.js'
+import { within } from '../client/timing.js'
 import { Misuse, type Terminal } from './command.js'
-import { hasLogin, withoutContent } from './request-options.js'
+import { elsewhere, fetchWithinOrigin } from './own-origin.js'
+import { DEFAULT_TIMEOUT_MS, type RequestOptions, withoutContent } from './request-options.js'
 import { failureInWords, masked, statusInWords } from './words.js'
 
 const PROBLEM_LIMIT_BYTES = 65_536
+const PAGE_LIMIT_BYTES = 16 * 1024 * 1024
 const UNSPENT = 'urn:post-once-exactly:problem:unspent'
 
 /** There is no link to post to; the message is for whoever waits. */
@@ -42,14 +46,16 @@ export interface Search {
 /** Looks at the answers that a search gets, since the client tells of its links only. */
 export class PageWatch {
   readonly #terminal: Terminal
+  readonly #timeoutMs: number
   #isOn = true
   /** The last answer. */
   last: Response | null = null
   /** Whether it says that the page is an unused link itself. */
   isLink = false
 
-  constructor(terminal: Terminal) {
+  constructor(terminal: Terminal, { timeoutMs = DEFAULT_TIMEOUT_MS }: RequestOptions['limits']) {
     this.#terminal = terminal
+    this.#timeoutMs = timeoutMs
   }
 
   /** The search is over: what comes now is the POST. */
@@ -59,10 +65,10 @@ export class PageWatch {
 
   /** `fetch` that notes what comes. */
   readonly fetch: FetchLike = async (input, init) => {
-    if (!this.#isOn) return await fetch(input, init)
+    if (!this.#isOn) return await fetchWithinOrigin(input, init)
     this.last = null
     try {
-      const response = await fetch(input, init)
+      const response = await this.#whole(input, init)
       this.last = response
       this.isLink = response.status === 405 && (await problemTypeOf(response.clone())) === UNSPENT
       return response
@@ -71,6 +77,19 @@ export class PageWatch {
       if (init?.signal?.reason instanceof DOMException) this.#say(init.signal.reason)
       throw error
     }
+  }
+
+  /** The answer with all of its content: of a page that never ends there is none. */
+  async #whole(...[input, init]: Parameters<FetchLike>): Promise<Response> {
+    const signal = init?.signal ?? undefined
+    return await within(systemClock, this.#timeoutMs, signal, async own => {
+      const response = await fetchWithinOrigin(input, { ...init, signal: own })
+      const content = await bytesOf(response)
+      const { status, statusText, headers, url } = response
+      const whole = new Response(content, { status, statusText, headers })
+      // A response of one's own has no URL, and references are relative to it.
+      return Object.defineProperty(whole, 'url', { value: url })
+    })
   }
 
   #say(error: unknown): void {
@@ -123,9 +142,8 @@ export async function findLinks(
  * Takes the only link.
  *
  * @throws Misuse where there are several
- * @throws NoLink where it must not get what was given for the page
  */
-export function onlyLink(found: readonly FoundLink[], { page, headers }: Search): FoundLink {
+export function onlyLink(found: readonly FoundLink[], { page }: Search): FoundLink {
   const [only, ...more] = found
   if (only === undefined) throw noneOn(page, null)
   if (more.length > 0) {
@@ -133,14 +151,6 @@ export function onlyLink(found: readonly FoundLink[], { page, headers }: Search)
     throw new Misuse(
       `${page.href} has ${found.length} links:\n${list.join('\n')}\n` +
         '`poe links` prints them in full; choose one of them with --link. Nothing was sent.',
-    )
-  }
-  if (new URL(only.link).origin !== page.origin && hasLogin(headers)) {
-    throw new NoLink(
-      'no-link',
-      `The page leads to ${new URL(only.link).origin}, and a login for ${page.origin} is not ` +
-        'sent there. If that is meant, give the page of that origin, or --link.',
-      null,
     )
   }
   return only
@@ -157,7 +167,10 @@ async function orNoLink<T>(watch: PageWatch, page: URL, find: () => Promise<T>):
     return await find()
   } catch (error) {
     if (error instanceof NoLink || isAbort(error)) throw error
-    const status = watch.last?.status ?? null
+    const { last } = watch
+    const status = last?.status ?? null
+    const target = last === null ? null : elsewhere(last, new URL(last.url))
+    if (target !== null) throw leadsTo(target, page, status)
     if (error instanceof ClientError) throw noneOn(page, status)
     const why = failureInWords(error)
     throw new NoLink('not-sent', `${page.href} cannot be had: ${why}.`, status)
@@ -168,6 +181,15 @@ function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === 'Interrupted'
 }
 
+function leadsTo({ origin }: URL, page: URL, status: number | null): NoLink {
+  return new NoLink(
+    'no-link',
+    `The page leads to ${origin}; content, fields, and a login for ${page.origin} are not sent ` +
+      'there. If that is meant, give the page of that origin, or --link.',
+    status,
+  )
+}
+
 function noneOn(page: URL, status: number | null): NoLink {
   const said = status === null ? '' : ` (${statusInWords(status)})`
   const help =
@@ -176,6 +198,19 @@ function noneOn(page: URL, status: number | null): NoLink {
       : 'Is it the right page? Give --mint for an endpoint that gives links to a POST, --link ' +
         'for a link that you have, and --header for a login.'
   return new NoLink('no-link', `${page.href} names no link${said}. ${help}`, status)
+}
+
+/** The content of a page, as far as anybody reads it; a longer one is no page with a link. */
+async function bytesOf(response: Response): Promise<Uint8Array<ArrayBuffer> | null> {
+  if (response.body === null) return null
+  const parts: Uint8Array[] = []
+  let length = 0
+  for await (const part of response.body) {
+    length += part.length
+    if (length > PAGE_LIMIT_BYTES) break
+    parts.push(part)
+  }
+  return new Uint8Array(Buffer.concat(parts))
 }
 
 async function problemTypeOf(response: Response): Promise<string | null> {

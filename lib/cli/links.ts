@@ -35,7 +35,7 @@ async function linksCommand(args: string[], terminal: Terminal): Promise<number>
   const { headers, limits, isJson } = readRequestOptions(values)
   if (url === undefined) throw new Misuse('Give the URL of a page.')
   const page = readUrl(url, 'The page')
-  const watch = new PageWatch(terminal)
+  const watch = new PageWatch(terminal, limits)
   const client = createClient({ ...limits, fetch: watch.fetch })
   const way = values.mint === true ? 'endpoint' : 'page'
   const signal = terminal.interruption()

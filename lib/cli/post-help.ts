@@ -45,7 +45,9 @@ and isFinal (unknown), payloadMatches and freshLink (used-before).
 
 Exit codes:
   0    it took effect (accepted, accepted-earlier)
-  1    it did not (refused, used-before, gone), or nothing was sent: no link, no connection
+  1    it did not, by the server's word (refused, used-before with other content, gone), or nothing
+       was sent: no link, no connection
   2    misuse; nothing was sent
-  3    unknown: it may have taken effect. Repeat with the same link, or \`poe resume\`; never anew
+  3    unknown: it may have taken effect. Repeat with the same link, or \`poe resume\`; never anew.
+       So is a link that was used, if nobody says by whom: then look at \`location\`
   130, 143   interrupted by SIGINT or SIGTERM before anything could take effect`

@@ -147,7 +147,7 @@ class Run {
 
   async #send(content: string | Uint8Array<ArrayBuffer>, journal: Journal | null): Promise<Ending> {
     const { limits, headers, key } = this.#order
-    const watch = new PageWatch(this.#terminal)
+    const watch = new PageWatch(this.#terminal, limits)
     const client = createClient({
       ...limits,
       ...retryLines(this.#terminal),

@@ -7,10 +7,10 @@ import { systemClock } from '../client/clock.js'
 import type { PostOutcome, RetryNotice, SendOptions } from '../client/index.js'
 import { within } from '../client/timing.js'
 import type { Terminal } from './command.js'
+import { DEFAULT_TIMEOUT_MS } from './request-options.js'
+import { shown } from './shown.js'
 import type { Verdict } from './verdict.js'
 import { failureInWords, tries, tryInWords } from './words.js'
-
-const DEFAULT_TIMEOUT_MS = 30_000
 
 const COLOURS = {
   accepted: 'green',
@@ -144,10 +144,16 @@ function textOf(bytes: Uint8Array, type: string | null): string | null {
 
 function writeContent(terminal: Terminal, { bytes, type }: Content): void {
   if (bytes.length === 0) return
-  if (terminal.isWatched && textOf(bytes, type) === null) {
+  // A program gets the bytes as they came, a person what a terminal cannot obey.
+  if (!terminal.isWatched) {
+    terminal.write(bytes)
+    return
+  }
+  const text = textOf(bytes, type)
+  if (text === null) {
     terminal.err(`The answer is ${bytes.length} bytes that are no text; send stdout to a file.`)
     return
   }
-  terminal.write(bytes)
-  if (terminal.isWatched && bytes.at(-1) !== 0x0a) terminal.out('')
+  terminal.write(Buffer.from(shown(text.replaceAll('\r\n', '\n'))))
+  if (!text.endsWith('\n')) terminal.out('')
 }

@@ -15,11 +15,15 @@ export const REQUEST_FLAGS = {
 
 /** What `--help` says of them. */
 export const REQUEST_HELP = `\
-  -H, --header 'K: V'    a field of every request, such as a login; may be repeated
+  -H, --header 'K: V'    a field of every request, such as a login; may be repeated; it goes to no
+                         other origin, also not by redirects
   --tries <n>            how often to try at most. Default: 5
   --timeout <ms>         how long one try waits for its answer. Default: 30000
   --total <ms>           how long all tries and pauses may take. Default: 120000
   --output <json|text>   what is printed on stdout. Default: text`
+
+/** How long one try waits where nothing else was said, in milliseconds. */
+export const DEFAULT_TIMEOUT_MS = 30_000
 
 /** What was given for them. */
 export interface RequestOptions {
@@ -76,11 +80,6 @@ export function readRequestOptions(values: {
 /** The fields for a GET: those that tell of content belong to the POST. */
 export function withoutContent(headers: Headers): Headers {
   return new Headers([...headers].filter(([name]) => !name.startsWith('content-')))
-}
-
-/** Whether fields tell who is asking. */
-export function hasLogin(headers: Headers): boolean {
-  return ['authorization', 'cookie', 'proxy-authorization'].some(name => headers.has(name))
 }
 
 function readHeaders(lines: readonly string[]): Headers {

@@ -10,9 +10,10 @@ import {
   PostAborted,
   type PostOutcome,
 } from '../client/index.js'
-import { fromWhereTyped, readArguments } from './arguments.js'
+import { fromWhereTyped, readArguments, readUrl } from './arguments.js'
 import { type Command, Interrupted, Misuse, type Terminal } from './command.js'
 import { journalExists, openJournal } from './journal-file.js'
+import { entriesOf, fetchWithinOrigin } from './own-origin.js'
 import { asObject, coloured, NO_CONTENT, readOutcome, retryLines } from './report.js'
 import {
   REQUEST_FLAGS,
@@ -23,15 +24,17 @@ import {
 import { interrupted, type Verdict, verdictOf } from './verdict.js'
 import { failureInWords, masked } from './words.js'
 
-const HELP = `Usage: poe resume --journal <file> [--header 'K: V']... [--output json]
+const HELP = `Usage: poe resume --journal <file> [--origin <url>] [--header 'K: V']... [--output json]
 
 Goes on with every POST in the journal that is not settled and that no living process is sending.
 Harmless to repeat: what took effect before does not do so again.
 
   --journal <file>       as given to \`poe post\`; one that does not exist holds nothing
+  --origin <url>         only the POSTs to that origin; all others stay where they are
 ${REQUEST_HELP}
 
-A journal keeps no login: give it again with --header; it then goes to every server in the journal.
+A journal keeps no login: give it again with --header. Where the journal leads to several origins,
+--origin says to which of them that goes.
 Each POST is told in one line on stdout. --output json prints one array on stdout, with an object
 for each as \`poe post --output json\` has it, and \`id\` and \`createdAt\`.
 
@@ -50,13 +53,21 @@ export const RESUME: Command = {
   run: resumeCommand,
 }
 
+const FLAGS = {
+  ...REQUEST_FLAGS,
+  journal: { type: 'string' },
+  origin: { type: 'string' },
+} as const
+
 async function resumeCommand(args: string[], terminal: Terminal): Promise<number> {
-  const { values, url } = readArguments(args, { ...REQUEST_FLAGS, journal: { type: 'string' } })
+  const { values, url } = readArguments(args, FLAGS)
   const options = readRequestOptions(values)
   if (url !== undefined) throw new Misuse('resume takes no URL: the journal knows where to post.')
   if (values.journal === undefined || values.journal === '') {
     throw new Misuse('Give the journal with --journal.')
   }
+  const { origin: given } = values
+  const origin = given === undefined ? null : readUrl(given, '--origin').origin
   const path = fromWhereTyped(values.journal, terminal)
   if (!(await journalExists(path))) {
     terminal.err(`Nothing to resume: there is no journal ${path}.`)
@@ -65,7 +76,9 @@ async function resumeCommand(args: string[], terminal: Terminal): Promise<number
   }
   const journal = await openJournal(path)
   try {
-    return await new Resumption(path, options, terminal).run(journal)
+    const isGiven = [...options.headers].length > 0
+    const entries = await entriesOf(journal, { origin, isGiven })
+    return await new Resumption(path, options, terminal).run(entries)
   } finally {
     await journal.close().catch(() => {})
   }
@@ -94,6 +107,7 @@ class Resumption {
       ...retryLines(this.#terminal, link => `${masked(link)} `),
       headers,
       journal,
+      fetch: fetchWithinOrigin,
     })
     try {
       await client.resume({

@@ -3,6 +3,7 @@
  */
 import { clearLine, cursorTo } from 'node:readline'
 import { Interrupted, type Terminal } from './command.js'
+import { shown, shownLine } from './shown.js'
 
 /** What surrounds this process. */
 export function processTerminal(): Terminal {
@@ -11,8 +12,9 @@ export function processTerminal(): Terminal {
     stream.on('error', () => {})
   }
   return {
-    out: line => void process.stdout.write(`${line}\n`),
-    err: line => void process.stderr.write(`${line}\n`),
+    // What a server says must not move the cursor or paint: here everything comes by.
+    out: line => void process.stdout.write(`${shownLine(line)}\n`),
+    err: line => void process.stderr.write(`${shownLine(line)}\n`),
     write: bytes => void process.stdout.write(bytes),
     env: process.env,
     folder: process.cwd(),
@@ -38,7 +40,7 @@ export async function endProcess(code: number): Promise<never> {
 function live(line: string): void {
   clearLine(process.stderr, 0)
   cursorTo(process.stderr, 0)
-  process.stderr.write(line.slice(0, Math.max(0, process.stderr.columns - 1)))
+  process.stderr.write(shown(line).slice(0, Math.max(0, process.stderr.columns - 1)))
 }
 
 function interruption(): () => AbortSignal {

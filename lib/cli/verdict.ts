@@ -1,8 +1,9 @@
 /**
  * How a POST ended, as the command tells it: the exit code, one line, and one object.
  */
-import type { PostAborted, PostOutcome, Unknown } from '../client/index.js'
+import type { PostAborted, PostOutcome, Unknown, UsedBefore } from '../client/index.js'
 import type { Interrupted } from './command.js'
+import { quotedForShell } from './shown.js'
 import { failureInWords, statusInWords, tries } from './words.js'
 
 /** Why the outcome is what it is; `null` where the outcome says it all. */
@@ -47,6 +48,8 @@ export const EXIT_CODES: Readonly<Record<PostOutcome['outcome'], number>> = {
 }
 
 const DOUBT = 'it may or may not have taken effect'
+const USED = 'the link was used, and the server does not say whether by this POST'
+const LOOK = 'Asking again cannot tell: look there before you send it anew.'
 
 /**
  * Tells an outcome.
@@ -55,6 +58,7 @@ const DOUBT = 'it may or may not have taken effect'
  * @param journal - the file that holds the POST as long as it is not settled, `null` for none
  */
 export function verdictOf(outcome: PostOutcome, journal: string | null): Verdict {
+  if (isByWhomever(outcome)) return usedByWhomever(outcome)
   const { link, idempotencyKey, attempts, status, location } = outcome
   const hasReason = outcome.outcome === 'refused' || outcome.outcome === 'unknown'
   const common = {
@@ -69,6 +73,32 @@ export function verdictOf(outcome: PostOutcome, journal: string | null): Verdict
     more: moreOf(outcome),
   }
   return { outcome: outcome.outcome, exitCode: EXIT_CODES[outcome.outcome], ...common }
+}
+
+/**
+ * Whether all that is known is that the link was used: something in between may have sent this
+ * very POST twice. That it did not take effect is told only where the content was another's.
+ */
+function isByWhomever(outcome: PostOutcome): outcome is UsedBefore {
+  return outcome.outcome === 'used-before' && outcome.payloadMatches !== false
+}
+
+function usedByWhomever(outcome: UsedBefore): Verdict {
+  const { link, idempotencyKey, attempts, status, location } = outcome
+  const why = `${USED}${resultAt(location)}`
+  return {
+    outcome: 'unknown',
+    reason: 'unproven',
+    link,
+    idempotencyKey,
+    attempts,
+    status,
+    location,
+    message: `unknown: ${DOUBT}: ${why} (${tries(attempts)}).`,
+    advice: LOOK,
+    exitCode: EXIT_CODES.unknown,
+    more: { isFinal: true },
+  }
 }
 
 /**
@@ -150,14 +180,14 @@ export function failedAfterwards(
 function sentence(outcome: PostOutcome): string {
   const { attempts, status, location } = outcome
   const numbers = status === null ? tries(attempts) : `${status}, ${tries(attempts)}`
-  const where = location === null ? '' : `; the result is at ${location}`
+  const where = resultAt(location)
   switch (outcome.outcome) {
     case 'accepted':
       return `it took effect (${numbers})${where}`
     case 'accepted-earlier':
       return `it took effect by an earlier try, whose answer was lost (${numbers})${where}`
     case 'used-before':
-      return `this did not take effect: the link was used before, ${byWhom(outcome.payloadMatches)}`
+      return `this did not take effect: the link was used before with other content${where}`
     case 'gone':
       return `it did not take effect: the link is not known to the server (${numbers})`
     case 'refused':
@@ -173,12 +203,13 @@ function sentence(outcome: PostOutcome): string {
   }
 }
 
-function byWhom(payloadMatches: boolean | null): string {
-  if (payloadMatches === true) return 'with the same content'
-  return payloadMatches === false ? 'with other content' : 'by somebody else or with other content'
+function resultAt(location: string | null): string {
+  return location === null ? '' : `; the result is at ${location}`
 }
 
-function whyUnknown({ reason, status, cause }: Unknown): string {
+function whyUnknown({ reason, status, location, isFinal, cause }: Unknown): string {
+  // Where the result is, is known: what stays open is whose it is.
+  if (isFinal && status === 405 && location !== null) return `${USED}${resultAt(location)}`
   const last = status === null ? failureInWords(cause) : statusInWords(status)
   switch (reason) {
     case 'gave-up':
@@ -205,15 +236,21 @@ function advice(outcome: PostOutcome, journal: string | null): string | null {
         ? 'The link can still be used: mend it, and repeat.'
         : null
     case 'unknown':
-      if (outcome.isFinal) return 'Asking again cannot tell: look there before you send it anew.'
+      if (outcome.isFinal) return LOOK
       return howToSettle(outcome.link, outcome.idempotencyKey, journal)
   }
 }
 
 function howToSettle(link: string, key: string | null, journal: string | null): string {
-  if (journal !== null) return `To settle it: poe resume --journal ${journal}`
-  const again = key === null ? `--link '${link}'` : `--link '${link}' --idempotency-key '${key}'`
+  if (journal !== null) return `To settle it: poe resume --journal ${asWord(journal)}`
+  const keyed = key === null ? '' : ` --idempotency-key ${quotedForShell(key)}`
+  const again = `--link ${quotedForShell(link)}${keyed}`
   return `To settle it, send exactly the same again: poe post ${again} ...`
+}
+
+/** Quoted where a shell would not take it as it is. */
+function asWord(path: string): string {
+  return /^[\w./:@%+,-]+$/.test(path) ? path : quotedForShell(path)
 }
 
 function moreOf(outcome: PostOutcome): Readonly<Record<string, unknown>> {

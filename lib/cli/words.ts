@@ -50,7 +50,8 @@ export function failureInWords(error: unknown): string {
   if (/CERT|SELF_SIGNED|TLS/.test(code)) return `the server's certificate is not trusted (${code})`
   if (code.startsWith('HPE_')) return `what came back is not HTTP (${code})`
   if (message === 'bad port') return 'requests to that port are never sent'
-  return message === '' ? 'something went wrong' : message
+  // What others say stays within a line: it must not look like one of ours.
+  return message === '' ? 'something went wrong' : message.replaceAll(/\s+/g, ' ')
 }
 
 /** How often, as a person says it. */

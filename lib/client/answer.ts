@@ -2,6 +2,8 @@
  * Reading answers: what their fields list, where they lead, and a bounded part of their content.
  */
 
+import type { WithFields } from './delay.js'
+
 type Members = Readonly<Record<string, unknown>>
 
 /** What our own problem documents tell; every member is `null` where it is not there. */
@@ -10,6 +12,8 @@ export interface ProblemReading {
   readonly text: string
   readonly type: string | null
   readonly link: string | null
+  /** Where the result is. */
+  readonly result: string | null
   readonly payloadMatches: boolean | null
 }
 
@@ -19,9 +23,22 @@ export interface ProblemReading {
  * @returns `null` where it has no `Allow`
  * @see RFC 9110 10.2.1
  */
-export function allowsPost(response: Response): boolean | null {
-  const allow = response.headers.get('allow')
-  return allow === null ? null : allow.split(',').some(method => method.trim() === 'POST')
+export function allowsPost({ headers }: WithFields): boolean | null {
+  const allow = headers.get('allow')
+  return allow === null ? null : lists(allow, 'POST')
+}
+
+/**
+ * Whether an answer's `Allow` is that of a link that is spent: GET is listed, and POST is not. A
+ * link that a POST is under way at, or whose life is over, lists neither.
+ */
+export function saysSpent({ headers }: WithFields): boolean {
+  const allow = headers.get('allow') ?? ''
+  return lists(allow, 'GET') && !lists(allow, 'POST')
+}
+
+function lists(allow: string, method: string): boolean {
+  return allow.split(',').some(one => one.trim() === method)
 }
 
 /**
@@ -50,7 +67,27 @@ export function webUrl(reference: string | null, base?: URL | string): URL | nul
 /** Lets go of an answer whose content nobody wants, so that its connection is freed. */
 export function discard(response: Response | null): void {
   if (response === null || response.bodyUsed) return
-  response.body?.cancel().catch(() => {})
+  // What is no stream of the web, as node-fetch's, is destroyed.
+  const { body } = response as { readonly body: ForeignBody | null }
+  if (body?.cancel === undefined) body?.destroy?.()
+  else body.cancel().catch(() => {})
+}
+
+/** A body of some other `fetch`: a stream of the web, or one of Node. */
+interface ForeignBody extends AsyncIterable<Uint8Array> {
+  readonly cancel?: () => Promise<void>
+  readonly destroy?: () => void
+  readonly getReader?: () => ReadableStreamDefaultReader<Uint8Array>
+}
+
+/**
+ * Whether something is an answer, of whatever `fetch`.
+ *
+ * @param value - what was given or thrown
+ */
+export function isAnswer(value: unknown): value is Response {
+  const { status, headers } = (value ?? {}) as Partial<Response>
+  return typeof status === 'number' && typeof headers?.get === 'function'
 }
 
 /**
@@ -63,11 +100,14 @@ export function discard(response: Response | null): void {
  */
 export function problemOf(response: Response, text: string): ProblemReading {
   const isProblem = /\/problem\+json\b/i.test(response.headers.get('content-type') ?? '')
-  const { type, link, payloadMatches } = ((isProblem && parseJson(text)) || {}) as Members
+  const members = ((isProblem && parseJson(text)) || {}) as Members
+  const { payloadMatches } = members
+  const textOf = (name: string) => (typeof members[name] === 'string' ? members[name] : null)
   return {
     text,
-    type: typeof type === 'string' ? type : null,
-    link: typeof link === 'string' ? link : null,
+    type: textOf('type'),
+    link: textOf('link'),
+    result: textOf('result'),
     payloadMatches: typeof payloadMatches === 'boolean' ? payloadMatches : null,
   }
 }
@@ -80,16 +120,18 @@ export function problemOf(response: Response, text: string): ProblemReading {
  * @throws what reading throws
  */
 export async function readText(response: Response, limit: number): Promise<string | null> {
-  if (response.body === null) return ''
+  const { body } = response as { readonly body: ForeignBody | null }
+  if (body === null) return ''
   const decoder = new TextDecoder()
-  const reader = response.body.getReader()
+  const reader = body.getReader?.()
+  const iterator = reader === undefined ? body[Symbol.asyncIterator]() : null
   let text = ''
   for (let left = limit; ; ) {
-    const { done, value } = await reader.read()
-    if (done) return text + decoder.decode()
+    const { done, value } = await (reader?.read() ?? (iterator as AsyncIterator<Uint8Array>).next())
+    if (done === true) return text + decoder.decode()
     left -= value.length
     if (left < 0) {
-      await reader.cancel().catch(() => {})
+      await (reader?.cancel() ?? iterator?.return?.())?.catch(() => {})
       return null
     }
     text += decoder.decode(value, { stream: true })

@@ -6,6 +6,7 @@
  */
 import { preparePayload } from './body.js'
 import { PoeClient } from './client.js'
+import { followHops } from './follow-get.js'
 import { followPost } from './follow-post.js'
 import { classifyAny } from './judge-keyed.js'
 import { type ClientOptions, checkOptions } from './options.js'
@@ -32,6 +33,7 @@ export function createClient(options: ClientOptions = {}): PoeClient {
     prepare: preparePayload,
     classify: classifyAny,
     follow: followPost,
+    hops: followHops,
     check: checkOptions,
   })
 }

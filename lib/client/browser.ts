@@ -29,8 +29,9 @@ export function createClient(options: Omit<ClientOptions, 'journal'> = {}): PoeC
     readLinks,
     prepare: prepareSimply,
     classify,
-    // A browser hides every redirect of a POST.
+    // A browser hides every redirect that it does not follow by itself.
     follow: null,
+    hops: null,
     check: () => {},
   })
 }

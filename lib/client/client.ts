@@ -4,20 +4,26 @@
  *
  * @see POE draft 2, 3
  */
-import { discard } from './answer.js'
+import { discard, isAnswer } from './answer.js'
 import { type Payload, type PostBody, payloadBytes } from './body.js'
+import { withContentId } from './content-id.js'
 import { type CorePostOptions, type Parts, PoeCore } from './core.js'
 import { delayFor, retryAfterMs } from './delay.js'
 import { ClientError, PostAborted } from './errors.js'
+import { followHops } from './follow-get.js'
 import { type JournalEntry, type JournalHold, journalHeaders } from './journal.js'
 import type { FoundLink } from './known-links.js'
 import { isSettled, Ledger, provesNothingSent } from './ledger.js'
 import { withLogin } from './login.js'
-import type { ClientOptions, SendOptions } from './options.js'
+import type { ClientOptions, FetchLike, SendOptions } from './options.js'
 import type { PostOutcome } from './outcome.js'
 import { findLinks } from './page-links.js'
+import { sendPlain } from './plain-fetch.js'
+import { randomHex } from './random.js'
 import { commonFields, type Fields, type Order, toFields } from './sending.js'
 import { within } from './timing.js'
+import { toResponse } from './to-response.js'
+import { ungiven } from './ungiven.js'
 
 /** Options of one POST. */
 export interface PostOptions extends CorePostOptions {
@@ -57,6 +63,16 @@ export interface ResumeOptions extends SendOptions {
   readonly onOutcome?: (entry: JournalEntry, outcome: PostOutcome) => void | Promise<void>
 }
 
+/** A POST as it is begun. */
+interface Begun {
+  readonly options: PostOptions
+  /** What names the operation, where that is a key. */
+  readonly key: string | null
+  readonly fields: Fields
+  /** More of `fetch`'s options. */
+  readonly init: RequestInit
+}
+
 /** An entry of the journal, and how it ended now. */
 export interface Resumed {
   readonly entry: JournalEntry
@@ -70,6 +86,8 @@ export interface Resumed {
  */
 export class PoeClient extends PoeCore {
   readonly #ledger = new Ledger()
+  /** Sends without any login. */
+  readonly #bare: FetchLike
 
   /** @internal */
   constructor(options: ClientOptions, parts: Parts) {
@@ -78,6 +96,7 @@ export class PoeClient extends PoeCore {
       authenticate === undefined ? options : { ...options, fetch: withLogin(fetch, authenticate) },
       parts,
     )
+    this.#bare = (input, init) => fetch(input, init)
   }
 
   /**
@@ -103,20 +122,17 @@ export class PoeClient extends PoeCore {
     body?: PostBody,
     options: PostOptions = {},
   ): Promise<PostOutcome> {
-    return await this.#post(this.target(link), body, options, {})
+    const { headers, idempotencyKey } = options
+    const key = idempotencyKey === true ? randomUuid() : (idempotencyKey ?? null)
+    const fields = this.#postHeaders(headers, key)
+    return await this.#post(this.target(link), body, { options, key, fields, init: {} })
   }
 
-  async #post(
-    url: URL,
-    body: PostBody,
-    options: PostOptions,
-    init: RequestInit,
-  ): Promise<PostOutcome> {
+  async #post(url: URL, body: PostBody, { options, key, fields, init }: Begun) {
     const { headers, signal, idempotencyKey, expiresAtMs, onStart, onOutcome, ...limits } = options
     const { check, prepare } = this.parts
     check(limits)
     const payload = await prepare(body, this.options.bodyLimitBytes)
-    const key = idempotencyKey === true ? randomUuid() : (idempotencyKey ?? null)
     // A key names an operation at one URL only.
     const name = key === null ? url.href : `${url.href} ${key}`
     const precedent = this.#ledger.precedent(name, payload)
@@ -124,7 +140,7 @@ export class PoeClient extends PoeCore {
     const order = {
       link: url,
       payload,
-      headers: this.#postHeaders(headers, key),
+      headers: fields,
       idempotencyKey: key,
       expiresAtMs: expiresAtMs ?? this.known.expiresAtMs(url),
       isRepeatable: true,
@@ -141,12 +157,15 @@ export class PoeClient extends PoeCore {
 
   /**
    * `fetch` that knows links: adds `POE: 1`, learns from every answer, and sends a POST to a known
-   * link so that it takes effect once. Use it wherever a `fetch` can be given.
+   * link, or with an `Idempotency-Key` of your own, so that it takes effect once. Use it wherever a
+   * `fetch` can be given. What it sends, fields included, is led to no other origin: a redirect of
+   * a GET is followed there without it, another one is given back.
    *
    * A POST that took effect gives its answer, also where an earlier try had it; one whose answer
    * is not kept gives 204. A refusal gives the refusal.
    *
-   * @throws ClientError `ERR_POE_UNKNOWN_OUTCOME`, its `cause` the outcome, where it cannot be told
+   * @throws ClientError `ERR_POE_UNKNOWN_OUTCOME`, its `cause` the outcome, where it cannot be told;
+   *   `ERR_POE_RESULT_LOST` from reading an answer that broke off and cannot be had again
    * @throws what `fetch` throws
    */
   readonly fetch = async (
@@ -155,10 +174,17 @@ export class PoeClient extends PoeCore {
   ): Promise<Response> => {
     const request = new Request(input, init)
     const url = new URL(request.url)
-    if (request.method === 'POST' && this.known.has(url)) {
-      return toResponse(await this.#postRequest(url, request, init))
+    const key = this.known.has(url) ? null : request.headers.get('idempotency-key')
+    if (request.method === 'POST' && (key !== null || this.known.has(url))) {
+      return toResponse(await this.#postRequest(url, request, key, init), this.options)
     }
-    return await this.#plain(url, request)
+    const { options, known } = this
+    return await sendPlain(url, request, init, {
+      options,
+      known,
+      parts: this.parts,
+      bare: this.#bare,
+    })
   }
 
   /**
@@ -253,7 +279,7 @@ export class PoeClient extends PoeCore {
     const { link, idempotencyKey, signal } = order
     if (signal?.aborted === true) throw abortedBefore(signal, link)
     const id = randomUuid()
-    const held = await this.#enterJournal(order, id)
+    const held = await this.#enterJournal(await this.#identified(order), id)
     let isOver = true
     try {
       await onStart?.({ id, link: link.href, idempotencyKey })
@@ -271,23 +297,37 @@ export class PoeClient extends PoeCore {
     }
   }
 
-  /** The content is fixed here, so that what is resumed is what was sent. */
+  /** For a journal the content is fixed, so that what is resumed is what was sent. */
+  async #identified(order: Order): Promise<Order> {
+    const { journal, bodyLimitBytes } = this.options
+    let { payload } = order
+    if (journal !== undefined) {
+      const { bytes, type } = await payloadBytes(payload, bodyLimitBytes)
+      payload = { content: bytes.length === 0 ? null : bytes, type }
+    }
+    return {
+      ...order,
+      payload,
+      headers: await withContentId(this.options, order.link, payload, order.headers),
+    }
+  }
+
   async #enterJournal(order: Order, id: string): Promise<Order> {
-    const { journal, bodyLimitBytes, clock } = this.options
+    const { journal, clock } = this.options
     if (journal === undefined) return order
-    const { bytes, type } = await payloadBytes(order.payload, bodyLimitBytes)
+    const { content, type } = order.payload
     const headers = { ...(type === null ? {} : { 'content-type': type }), ...order.headers }
     const hold = await journal.begin({
       id,
       link: order.link.href,
       isRepeatable: order.isRepeatable,
       idempotencyKey: order.idempotencyKey,
-      body: bytes,
+      body: (content ?? new Uint8Array()) as Uint8Array<ArrayBuffer>,
       headers: journalHeaders(headers),
       createdAtMs: clock.now(),
       expiresAtMs: order.expiresAtMs,
     })
-    const payload: Payload = { content: bytes.length === 0 ? null : bytes, type: null }
+    const payload: Payload = { content, type: null }
     return { ...order, payload, headers, hold }
   }
 
@@ -296,14 +336,23 @@ export class PoeClient extends PoeCore {
     url: URL,
     { headers, signal, tries = this.options.tries }: RequestOptions,
   ): Promise<readonly FoundLink[]> {
-    const { totalMs, clock } = this.options
+    const { totalMs, clock, timeoutMs } = this.options
     const endMs = clock.now() + totalMs
     for (let attempt = 1; ; attempt += 1) {
-      const last = await this.#ask(method, url, headers, signal)
-      if (last instanceof Response && last.ok) {
-        return await findLinks(this, last, url, method === 'POST')
+      let last = await this.#ask(method, url, headers, signal)
+      if (isAnswer(last) && last.ok) {
+        const page = last
+        const work = () => findLinks(this, page, url, method === 'POST')
+        // A page whose content stalls or breaks off is as good as none.
+        const found = await within(clock, timeoutMs, signal, work).catch((error: unknown) => {
+          if (signal?.aborted === true) throw error
+          discard(page)
+          last = error
+          return null
+        })
+        if (found !== null) return found
       }
-      const response = last instanceof Response ? last : null
+      const response = isAnswer(last) ? last : null
       const delayMs = delayFor(attempt, response, { ...this.options, now: () => clock.now() })
       const isPassing = response === null || mayPass(response)
       const isOver = attempt >= tries || clock.now() + delayMs >= endMs
@@ -322,11 +371,15 @@ export class PoeClient extends PoeCore {
   ): Promise<unknown> {
     const { clock, timeoutMs, fetch, init } = this.options
     const accept = { accept: 'application/json, */*;q=0.5' }
-    const headers = { ...accept, ...(await commonFields(this.options, url)), ...toFields(given) }
+    const all = { ...accept, ...(await commonFields(this.options, url)), ...toFields(given) }
+    const hop = (at: URL, by: string, isGiven: boolean) =>
+      within(clock, timeoutMs, signal, async own => {
+        const more = { ...init, method: by, signal: own, cache: 'no-store' } as const
+        if (!isGiven) return await this.#bare(at.href, { ...more, headers: ungiven(all) })
+        return await fetch(at.href, { ...more, headers: all, redirect: 'manual' })
+      })
     try {
-      return await within(clock, timeoutMs, signal, async own =>
-        fetch(url.href, { ...init, method, headers, signal: own, cache: 'no-store' }),
-      )
+      return await followHops(url, method, target => this.known.isAllowed(target, url), hop)
     } catch (error) {
       if (signal?.aborted === true) throw signal.reason
       return error
@@ -343,32 +396,12 @@ export class PoeClient extends PoeCore {
     }
   }
 
-  async #postRequest(url: URL, request: Request, init: RequestInit): Promise<PostOutcome> {
+  async #postRequest(url: URL, request: Request, key: string | null, init: RequestInit) {
     const { headers, signal, credentials, mode } = request
     const { body: _body, headers: _headers, method: _method, ...more } = init
-    return await this.#post(url, request, { headers, signal }, { credentials, mode, ...more })
+    const begun = { options: { signal }, key: key && unquoted(key), fields: toFields(headers) }
+    return await this.#post(url, request, { ...begun, init: { credentials, mode, ...more } })
   }
-
-  async #plain(url: URL, request: Request): Promise<Response> {
-    const headers = { ...(await commonFields(this.options, url)), ...toFields(request.headers) }
-    const { fetch, init, retryUnsent, tries, clock } = this.options
-    for (let attempt = 1; ; attempt += 1) {
-      const one = new Request(retryUnsent ? request.clone() : request, { headers })
-      try {
-        const response = await fetch(one, init)
-        this.known.learn(response, url)
-        return response
-      } catch (error) {
-        if (!retryUnsent || attempt >= tries || mayBeSent(this.parts, error)) throw error
-        await clock.sleep(delayFor(attempt, null, this.options), request.signal)
-      }
-    }
-  }
-}
-
-/** A request that nobody vouched for is repeated only where no server can have seen it. */
-function mayBeSent({ classify }: Parts, error: unknown): boolean {
-  return classify(error, {}, {}).mayHaveArrived
 }
 
 function mayPass(response: Response): boolean {
@@ -376,9 +409,11 @@ function mayPass(response: Response): boolean {
 }
 
 function noLinks(url: URL, last: unknown): unknown {
-  if (!(last instanceof Response)) return last
+  if (!isAnswer(last)) return last
   const { status } = last
-  const help = status === 401 || status === 403 ? ' Does it need a login?' : ''
+  const target = status < 400 ? last.headers.get('location') : null
+  const login = status === 401 || status === 403 ? ' Does it need a login?' : ''
+  const help = target === null ? login : ` It leads to another origin: ${target}`
   return new ClientError('ERR_POE_NO_LINK_FOUND', `${url.href} answered ${status}.${help}`)
 }
 
@@ -413,11 +448,7 @@ async function shared(
 
 /** A UUID of version 4; `crypto.randomUUID` is not there on pages that did not come by https. */
 function randomUuid(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16))
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
-  const hex = Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+  return randomHex().replace(/^(.{8})(.{4}).(.{3}).(.{3})/, '$1-$2-4$3-a$4-')
 }
 
 function abortedBefore(signal: AbortSignal, link: URL): PostAborted {
@@ -429,28 +460,8 @@ function quoted(key: string): string {
   return `"${key.replaceAll(/["\\]/g, '\\$&')}"`
 }
 
-function toResponse(outcome: PostOutcome): Response {
-  switch (outcome.outcome) {
-    case 'accepted':
-    case 'accepted-earlier':
-      return outcome.response ?? withoutContent(outcome.location)
-    case 'used-before':
-      return outcome.refusal
-    case 'gone':
-      return outcome.response ?? new Response(null, { status: 410 })
-    case 'refused':
-      if (outcome.response === null) throw outcome.cause
-      return outcome.response
-    case 'unknown':
-      throw new ClientError(
-        'ERR_POE_UNKNOWN_OUTCOME',
-        'It cannot be told whether the POST took effect.',
-        { cause: outcome },
-      )
-  }
-}
-
-function withoutContent(location: string | null): Response {
-  const headers: Record<string, string> = location === null ? {} : { location }
-  return new Response(null, { status: 204, headers })
+/** What stands in the quotes, or the value as it is where there are none. */
+function unquoted(field: string): string {
+  const [, text] = /^"(.*)"$/.exec(field) ?? []
+  return text?.replaceAll(/\\(.)/g, '$1') ?? field
 }

@@ -6,9 +6,11 @@
  */
 import { webUrl } from './answer.js'
 import type { Payload, PostBody } from './body.js'
+import { withContentId } from './content-id.js'
 import { withDefaults } from './defaults.js'
 import { isGivenUp } from './ending.js'
 import { PostAborted } from './errors.js'
+import type { FollowHops } from './follow-get.js'
 import type { Judgement, JudgeRules, Past } from './judge.js'
 import { type FoundLink, KnownLinks } from './known-links.js'
 import type { Adapter, ClientOptions, LinkReader, ResolvedOptions, SendOptions } from './options.js'
@@ -46,6 +48,8 @@ export interface Parts {
   readonly classify: (answer: unknown, past: Past, rules: JudgeRules) => Judgement
   /** Follows a 307 or 308 of a POST; `null` where none is ever seen. */
   readonly follow: FollowPost | null
+  /** Follows redirects of a GET; `null` where none is ever seen. */
+  readonly hops: FollowHops | null
   /** Checks options; throws TypeError. */
   readonly check: (options: SendOptions) => void
 }
@@ -95,10 +99,11 @@ export class PoeCore {
     const { headers, signal, expiresAtMs, ...limits } = options
     this.parts.check(limits)
     const url = this.target(link)
+    const payload = await this.parts.prepare(body, this.options.bodyLimitBytes)
     return await this.send({
       link: url,
-      payload: await this.parts.prepare(body, this.options.bodyLimitBytes),
-      headers: toFields(headers),
+      payload,
+      headers: await withContentId(this.options, url, payload, toFields(headers)),
       idempotencyKey: null,
       expiresAtMs: expiresAtMs ?? this.known.expiresAtMs(url),
       isRepeatable: true,

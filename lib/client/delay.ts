@@ -75,7 +75,8 @@ export function delayFor(
 
 /**
  * What `Retry-After` asks for. A date is taken relative to the answer's own `Date`, so that the
- * clocks of both sides may differ.
+ * clocks of both sides may differ. Where the field stands there more than once, as from a server
+ * and a gateway, the longest time counts of those that can be read.
  *
  * @param response - an answer, or `null`
  * @param now - the present, where the answer has no `Date`; `Date.now` by default
@@ -86,10 +87,16 @@ export function retryAfterMs(
   response: WithFields | null | undefined,
   now: () => number = Date.now,
 ): number | null {
-  const value = response?.headers.get('retry-after')?.trim() ?? ''
-  if (/^\d+$/.test(value)) return Math.min(Number(value) * 1_000, Number.MAX_SAFE_INTEGER)
-  const dateMs = httpDateMs(value)
-  if (dateMs === null) return null
-  const sentMs = httpDateMs(response?.headers.get('date') ?? '') ?? now()
-  return Math.max(0, dateMs - sentMs)
+  const values = response?.headers.get('retry-after')?.match(VALUES) ?? []
+  const sentMs = () => httpDateMs(response?.headers.get('date') ?? '') ?? now()
+  const times = values.flatMap(text => {
+    const value = text.trim()
+    if (/^\d+$/.test(value)) return Math.min(Number(value) * 1_000, Number.MAX_SAFE_INTEGER)
+    const dateMs = httpDateMs(value)
+    return dateMs === null ? [] : Math.max(0, dateMs - sentMs())
+  })
+  return times.length === 0 ? null : Math.max(...times)
 }
+
+/** A date has a comma behind its weekday. */
+const VALUES = /\s*(?:\w+,(?= \d\d[ -]))?[^,]+/g

@@ -4,6 +4,7 @@
 import { locationOf } from './answer.js'
 import { fetchResult } from './inquiry.js'
 import type { OutcomeDetails, PostOutcome, Refused, Unknown } from './outcome.js'
+import { readAhead } from './read-ahead.js'
 import type { Sending } from './sending.js'
 import { within } from './timing.js'
 
@@ -39,7 +40,7 @@ export function usedBefore(
   refusal: Response,
   location: string | null,
   result: Response | null,
-  said: { readonly payloadMatches: boolean | null; readonly freshLink: string | null },
+  said: { readonly payloadMatches: false; readonly freshLink: string | null },
 ): PostOutcome {
   const more = details(sending, refusal, result, location, true)
   return { outcome: 'used-before', ...said, refusal, ...more }
@@ -65,8 +66,10 @@ export function unknown(
   { response, cause }: LastWord,
   reason: Unknown['reason'],
   isFinal: boolean = reason !== 'gave-up',
+  location: string | null = null,
 ): PostOutcome {
-  return { outcome: 'unknown', reason, isFinal, cause, ...asAnswered(sending, response) }
+  const more = details(sending, response, response, location)
+  return { outcome: 'unknown', reason, isFinal, cause, ...more }
 }
 
 /** The answer to the last try is what there is to look at. */
@@ -84,6 +87,7 @@ function details(
 ): OutcomeDetails {
   const { link, order, attempts, options } = sending
   let content: Promise<Uint8Array<ArrayBuffer>> | null = null
+  if (response !== null) readAhead(response, options)
   const read = (from: Response | null) =>
     within(options.clock, options.timeoutMs, undefined, () => readAll(from))
   const readAgain = async (error: unknown) => {

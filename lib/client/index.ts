@@ -5,6 +5,7 @@
  */
 import { preparePayload } from './body.js'
 import { PoeClient } from './client.js'
+import { followHops } from './follow-get.js'
 import { followPost } from './follow-post.js'
 import type { Judgement, Past } from './judge.js'
 import { type AnyRules, classifyAny } from './judge-keyed.js'
@@ -36,6 +37,7 @@ export function createClient(options: ClientOptions = {}): PoeClient {
     prepare: preparePayload,
     classify,
     follow: followPost,
+    hops: followHops,
     check: checkOptions,
   })
 }

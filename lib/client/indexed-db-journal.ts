@@ -4,6 +4,7 @@
  */
 import { ClientError } from './errors.js'
 import type { Journal, JournalEntry, JournalHold } from './journal.js'
+import { isEntry } from './journal-entry.js'
 
 /** Options of {@link indexedDbJournal}. */
 export interface IndexedDbJournalOptions {
@@ -47,6 +48,8 @@ class IndexedDbJournal implements Journal {
   }
 
   async begin(entry: JournalEntry): Promise<JournalHold> {
+    // It would never be read again.
+    if (!isWhole(entry)) throw failure('this is no entry')
     const release = await this.#lock(entry.id)
     if (release === null) throw failure('an entry with this id exists')
     try {
@@ -59,16 +62,16 @@ class IndexedDbJournal implements Journal {
   }
 
   async list(): Promise<readonly JournalEntry[]> {
-    const all = await this.#read<JournalEntry[]>(entries => entries.getAll())
-    return all.toSorted((one, other) => one.createdAtMs - other.createdAtMs)
+    const all = await this.#read<unknown[]>(entries => entries.getAll())
+    return all.filter(isWhole).toSorted((one, other) => one.createdAtMs - other.createdAtMs)
   }
 
   async take(id: string): Promise<JournalHold | null> {
     const release = await this.#lock(id)
     if (release === null) return null
     try {
-      const entry = await this.#read<JournalEntry | undefined>(entries => entries.get(id))
-      if (entry !== undefined) return this.#hold(entry, release)
+      const entry = await this.#read<unknown>(entries => entries.get(id))
+      if (isWhole(entry)) return this.#hold(entry, release)
     } catch (error) {
       release()
       throw error
@@ -141,6 +144,11 @@ class IndexedDbJournal implements Journal {
       })
     })
   }
+}
+
+/** Whatever else runs on the page's origin writes to the same database. */
+function isWhole(value: unknown): value is JournalEntry {
+  return isEntry(value) && value.body instanceof Uint8Array
 }
 
 async function open(name: string): Promise<IDBDatabase> {

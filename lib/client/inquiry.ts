@@ -3,19 +3,22 @@
  *
  * @see POE draft 2, 5, 6
  */
-import { allowsPost, discard, locationOf } from './answer.js'
+import { allowsPost, discard, locationOf, saysSpent } from './answer.js'
 import { delayFor } from './delay.js'
+import { randomHex } from './random.js'
 import type { Sending } from './sending.js'
 
 /**
  * What a link says of itself.
  *
- * - `spent`: it gives a result. `isProven`: it also says that POST is not allowed any more, which
- *   a page that waits for its POST would not say.
+ * - `spent`: it gives a result. `isProven`: it also says that it is spent, which a page that waits
+ *   for its POST would not say.
  * - `unspent`: GET is not allowed and POST is.
  * - `busy`: a POST is under way, or undecided.
  * - `gone`: the link is not known.
  * - `unreachable`: no answer, or one about the server or the caller's login.
+ * - `everywhere`: an address that was never issued is answered the same way; a front speaks, and
+ *   not the link.
  * - `unclear`: anything else.
  */
 export type Finding =
@@ -25,28 +28,86 @@ export type Finding =
       readonly result: Response | null
       readonly location: string | null
     }
-  | { readonly kind: 'unspent' | 'busy' | 'gone' | 'unreachable' | 'unclear' }
+  | { readonly kind: 'unspent' | 'busy' | 'gone' | 'unreachable' | 'everywhere' | 'unclear' }
+
+/** What one answer to a GET seems to say. */
+type Look = Finding['kind']
 
 const TRIES = 3
 const PASSING = new Set([408, 425, 429, 502, 503, 504])
 /** About the caller's login, not about the link. */
 const ABOUT_LOGIN = new Set([401, 403, 407])
+/** How much of an address is changed so that it was never issued. */
+const CHANGED_CHARS = 16
 
 /**
- * Asks the link, again where that may help, within the time of its POST.
+ * Asks the link, again where that may help, within the time of its POST. That it is spent or
+ * unspent is believed where the server does not say the same of an address that was never issued.
  *
  * @param sending - the POST
+ * @param isSure - that it is spent is proven already, and only its result is wanted
  * @returns what the link says
  * @throws the caller's reason, where its signal aborts
  */
-export async function inquire(sending: Sending): Promise<Finding> {
+export async function inquire(sending: Sending, isSure = false): Promise<Finding> {
+  const { link, means, options } = sending
+  const response = await askAgain(sending, link)
+  if (response === null) return { kind: 'unreachable' }
+  const result = means.parts.links?.result(response.headers.get('link'), link, options.uriBase)
+  const look = lookOf(response)
+  if (response.status === 410) return await judgeGone(sending, response)
+  const isOurs = look === 'spent' && result != null
+  const isDoubted = (look === 'spent' && !isOurs && !isSure) || look === 'unspent'
+  const doubt = isDoubted ? await control(sending, look) : null
+  if (look !== 'spent' || doubt !== null) {
+    discard(response)
+    return doubt ?? { kind: look as 'unclear' }
+  }
+  const isProven = isOurs || saysSpent(response)
+  const target = locationOf(response, link)
+  const location = result ?? target?.href ?? null
+  if (response.ok) return { kind: look, isProven, result: response, location }
+  discard(response)
+  const at = await follow(sending, response.status === 0 ? link : target)
+  return { kind: look, isProven, result: at, location }
+}
+
+/**
+ * Asks an address beside the link that was never issued.
+ *
+ * @returns what is to be thought of the link; `null` where its answer is its own
+ */
+async function control(sending: Sending, look: Look): Promise<Finding | null> {
+  const response = await askAgain(sending, siblingOf(sending.link))
+  discard(response)
+  if (response === null || response.status >= 500) return { kind: 'unreachable' }
+  const isSame = look === 'spent' ? response.status < 400 : lookOf(response) === look
+  return isSame ? { kind: 'everywhere' } : null
+}
+
+/** The same address with another name in it: of its query, or else of its path. */
+export function siblingOf(link: URL): URL {
+  const random = [...randomHex()]
+  const change = (name: string) => {
+    const at = name.length - CHANGED_CHARS
+    // What is short may be counted, and the next one may have been issued.
+    if (at < 0) return name + random.join('')
+    return name.slice(0, at) + name.slice(at).replace(/[a-z\d]/gi, old => random.pop() ?? old)
+  }
+  const sibling = new URL(link)
+  if (link.search === '') sibling.pathname = link.pathname.replace(/[^/]*(?=\/*$)/, change)
+  else sibling.search = link.search.replace(/[^=&]*$/, change)
+  return sibling
+}
+
+/** Asks up to three times, where the answer is about the moment only. */
+async function askAgain(sending: Sending, url: URL): Promise<Response | null> {
   for (let attempt = 1; ; attempt += 1) {
-    const response = await ask(sending, sending.link, 'manual')
-    if (response !== null && !PASSING.has(response.status)) return await judge(sending, response)
+    const response = await ask(sending, url)
+    if (response !== null && !PASSING.has(response.status)) return response
     discard(response)
     const delayMs = delayFor(attempt, response, sending.options)
-    const isOver = attempt === TRIES || sending.now() + delayMs >= sending.endMs
-    if (isOver) return { kind: 'unreachable' }
+    if (attempt === TRIES || sending.now() + delayMs >= sending.endMs) return null
     await sending.sleep(delayMs)
   }
 }
@@ -59,7 +120,7 @@ export async function inquire(sending: Sending): Promise<Finding> {
  * @throws the caller's reason, where its signal aborts
  */
 export async function fetchResult(sending: Sending): Promise<Response | null> {
-  const finding = await inquire(sending)
+  const finding = await inquire(sending, true)
   return finding.kind === 'spent' ? finding.result : null
 }
 
@@ -71,52 +132,38 @@ export async function fetchResult(sending: Sending): Promise<Response | null> {
  */
 export async function follow(sending: Sending, target: URL | null): Promise<Response | null> {
   if (target === null || target.origin !== sending.link.origin) return null
-  const response = await ask(sending, target, 'follow')
+  const response = await ask(sending, target, true)
   if (response?.ok === true) return response
   discard(response)
   return null
 }
 
 /** A failure to ask tells nothing, unless it is the caller's own doing. */
-async function ask(
-  sending: Sending,
-  url: URL,
-  redirect: 'manual' | 'follow',
-): Promise<Response | null> {
+async function ask(sending: Sending, url: URL, follows = false): Promise<Response | null> {
   try {
-    return await sending.get(url, redirect)
+    return await sending.get(url, follows)
   } catch (error) {
     if (sending.order.signal?.aborted === true) throw error
     return null
   }
 }
 
-async function judge(sending: Sending, response: Response): Promise<Finding> {
+function lookOf(response: Response): Look {
   const { status } = response
   const allows = allowsPost(response)
-  const location = locationOf(response, sending.link)
-  if (response.ok && allows !== true) return spent(allows, response, location)
-  if (status === 410) return await judgeGone(sending, response)
-  discard(response)
-  // A browser hides where a redirect leads, and follows it.
-  const isHidden = status === 0
-  const target = isHidden ? sending.link : location
-  if ((isHidden || (status >= 300 && status < 400)) && allows !== true && target !== null) {
-    return spent(allows, await follow(sending, target), location)
-  }
-  if (status === 404) return { kind: 'gone' }
-  if (status === 405 && allows === true) return { kind: 'unspent' }
-  if (status === 409) return { kind: 'busy' }
-  return { kind: ABOUT_LOGIN.has(status) || status >= 500 ? 'unreachable' : 'unclear' }
+  // Zero is the status of a redirect that a browser hides.
+  const isResult = response.ok || status === 0 || (status >= 300 && status < 400)
+  if (isResult && (allows === null || saysSpent(response))) return 'spent'
+  if (status === 404 || status === 410) return 'gone'
+  if (status === 405 && allows === true) return 'unspent'
+  if (status === 409) return 'busy'
+  return ABOUT_LOGIN.has(status) || status >= 500 ? 'unreachable' : 'unclear'
 }
 
 /** Our own server says by 410 also that it is done and that the answer is not kept. */
 async function judgeGone(sending: Sending, response: Response): Promise<Finding> {
   const { type } = await sending.read(response)
   const isDone = type === `${sending.options.uriBase}problem:body-not-kept`
-  return isDone ? spent(false, null, null) : { kind: 'gone' }
-}
-
-function spent(allows: boolean | null, result: Response | null, location: URL | null): Finding {
-  return { kind: 'spent', isProven: allows === false, result, location: location?.href ?? null }
+  if (!isDone) return { kind: 'gone' }
+  return { kind: 'spent', isProven: true, result: null, location: null }
 }

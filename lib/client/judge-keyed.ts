@@ -5,12 +5,14 @@
  * @see draft-ietf-httpapi-idempotency-key-header-07 2.6
  */
 import {
+  type Answer,
   adrift,
   busy,
   classify,
   doubtful,
   end,
   isAboutContent,
+  isSuccess,
   type Judgement,
   type JudgeRules,
   type Past,
@@ -40,11 +42,13 @@ export interface AnyRules extends JudgeRules {
 export function classifyAny(answer: unknown, past: Past = {}, rules: AnyRules = {}): Judgement {
   const judged = classify(answer, past, rules)
   if (rules.door !== 'idempotency-key') return judged
-  const { status } = (answer ?? {}) as { status?: number }
+  const { status } = (answer ?? {}) as Partial<Answer>
   if (status === 409) return busy(past)
   if (judged.action === 'prove') return doubtful(past)
   if (judged.action !== 'ask' || status === undefined) return judged
   if (status >= 500) return adrift(past)
+  const isDenied = rules.isSuccess?.(answer as Answer) === false
+  if (isSuccess(status) && !isDenied) return end('accepted')
   if (status < 400) return end('unknown')
   return isAboutContent(status) ? end('refused') : doubtful(past)
 }

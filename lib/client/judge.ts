@@ -3,6 +3,7 @@
  *
  * @see POE draft 2, 5
  */
+import { allowsPost, isAnswer, saysSpent } from './answer.js'
 import type { WithFields } from './delay.js'
 
 /** What is known of the tries before this answer. */
@@ -23,9 +24,10 @@ export interface JudgeRules {
    */
   readonly usedStatuses?: readonly number[]
   /**
-   * Whether a 2xx means that it happened.
+   * Whether a 2xx means that it happened; what it says is believed.
    *
-   * @defaultValue every 2xx does
+   * @defaultValue one does whose `Allow` says that the link is spent, and 201, 202 and 204 do whose
+   *   `Allow` does not offer POST; the link is asked about any other
    */
   readonly isSuccess?: (response: Answer) => boolean
   /**
@@ -48,7 +50,8 @@ export interface Answer extends WithFields {
  * - `retry`: send the same again, after {@link delayFor}; where no try is left, it is `unknown`
  *   if `mayHaveArrived`, else it did not happen.
  * - `prove`: a 405; ask the link by GET whether it is spent before that is believed.
- * - `ask`: nothing is proven; ask the link by GET what became of it.
+ * - `ask`: nothing is proven, also where it looks like a success; ask the link by GET what became
+ *   of it.
  * - `follow`: a 307 or 308; send the same to its `Location`, on the same origin only.
  */
 export type Judgement = (Ending | Step) & Knowledge
@@ -76,6 +79,8 @@ export interface Knowledge {
 
 /** The server judged the content, which is the same on every try. */
 const ABOUT_CONTENT = new Set([400, 406, 411, 413, 414, 415, 416, 417, 422, 431])
+/** Successes that a page in between, such as a login, does not answer with. */
+const PLAIN_SUCCESS = new Set([201, 202, 204])
 /** Told before anything is run. */
 const NOT_RUN = new Set([425, 429])
 /** From a server in between, or one that is overwhelmed: a try may have passed. */
@@ -97,10 +102,7 @@ export function classify(answer: unknown, past: Past = {}, rules: JudgeRules = {
     return rules.provesNotSent?.(answer) === true ? next('retry', past) : adrift(past)
   }
   const { status } = answer
-  if (status >= 200 && status < 300) {
-    return rules.isSuccess?.(answer) === false ? refused(past) : end('accepted')
-  }
-  if (status === 303) return end('accepted')
+  if (isSuccess(status)) return success(answer, past, rules)
   if (status === 307 || status === 308) return next('follow', past)
   // Zero is the status of a redirect that a browser hides.
   if (status < 400) return next('ask', past, { mayHaveArrived: true })
@@ -108,7 +110,10 @@ export function classify(answer: unknown, past: Past = {}, rules: JudgeRules = {
   if (NOT_RUN.has(status)) return next('retry', past)
   if (LOST_BEYOND.has(status)) return adrift(past)
   if (status >= 500) return next('ask', past, { mayHaveArrived: true })
-  if (status === 409 && answer.headers.get('retry-after') !== null) return busy(past)
+  // A field may be lost on the way: the link says whether something is under way.
+  if (status === 409) {
+    return answer.headers.get('retry-after') === null ? next('ask', past) : busy(past)
+  }
   if (status === 405) return next('prove', past)
   if (status === 404 || status === 410) return end(isOpen(past) ? 'unknown' : 'gone')
   return refused(past)
@@ -122,6 +127,11 @@ export function classify(answer: unknown, past: Past = {}, rules: JudgeRules = {
  */
 export function isAboutContent(status: number): boolean {
   return ABOUT_CONTENT.has(status)
+}
+
+/** Whether a status is said where a POST took effect: 2xx, and 303, which leads to the result. */
+export function isSuccess(status: number): boolean {
+  return (status >= 200 && status < 300) || status === 303
 }
 
 /** Another POST is under way: wait for it. */
@@ -150,13 +160,24 @@ function next(action: Step['action'], past: Past, more: Partial<Knowledge> = {})
   return { action, mayHaveArrived, isBusy: wasBusy, isAdrift: false, ...more }
 }
 
-function refused(past: Past): Judgement {
-  return isOpen(past) ? next('ask', past) : end('refused')
+/**
+ * A login page, a portal, or what turns every error into 200 looks like a success: the link has to
+ * have said so. A result's link is for those that come later, and so is an answer with it.
+ */
+function success(answer: Answer, past: Past, rules: JudgeRules): Judgement {
+  const { status, headers } = answer
+  const told = status === 303 ? undefined : rules.isSuccess?.(answer)
+  if (told === false) return refused(past)
+  const isLate = /:rel:result\b/.test(headers.get('link') ?? '')
+  const isSaid = PLAIN_SUCCESS.has(status)
+    ? allowsPost(answer) !== true
+    : saysSpent(answer) && !isLate
+  if (told === true || isSaid) return end('accepted')
+  return next('ask', past, { mayHaveArrived: true })
 }
 
-function isAnswer(answer: unknown): answer is Answer {
-  const { status, headers } = (answer ?? {}) as Partial<Answer>
-  return typeof status === 'number' && typeof headers?.get === 'function'
+function refused(past: Past): Judgement {
+  return isOpen(past) ? next('ask', past) : end('refused')
 }
 
 /** Whether the tries before leave open what happened. */

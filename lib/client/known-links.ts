@@ -51,24 +51,27 @@ export class KnownLinks {
     this.#links.delete(href)
   }
 
-  /** Learns the links that an answer's fields announce. */
+  /**
+   * Learns the links that an answer's fields announce. They are resolved where the answer came
+   * from, and allowed for the origin that was asked: a redirect speaks for no other one.
+   */
   learn(response: Response, asked: URL): URL[] {
     const base = finalUrl(response, asked)
     const { adapter } = this.#options
-    const urls = this.#read(response, base, adapter).filter(url => this.isAllowed(url, base))
+    const urls = this.#read(response, base, adapter).filter(url => this.isAllowed(url, asked))
     for (const url of urls) this.add(url, null)
     return urls
   }
 
-  /** Whether a link may lead there from a page. */
-  isAllowed(url: URL, base: URL): boolean {
+  /** Whether a link, or a redirect, may lead there from what was asked. */
+  isAllowed(url: URL, asked: URL): boolean {
     const { origins } = this.#options
-    if (origins === 'any' || url.origin === base.origin) return true
+    if (origins === 'any' || url.origin === asked.origin) return true
     return origins.some(origin => new URL(origin).origin === url.origin)
   }
 }
 
 /** Where the answer came from, after redirects. */
 export function finalUrl(response: Response, asked: URL): URL {
-  return response.url === '' ? asked : new URL(response.url)
+  return response.url ? new URL(response.url) : asked
 }

@@ -5,34 +5,38 @@
  */
 import { discard } from './answer.js'
 import type { ClientOptions, FetchLike } from './options.js'
-import { toFields } from './sending.js'
+import { type Fields, toFields } from './sending.js'
 
 /**
  * Wraps a `fetch` so that it logs in when it is asked to, once for each request; a login that was
- * taken goes with every request after it.
+ * taken goes with every request to the same origin after it, and to no other one.
  *
- * @param fetch - what sends; it is called with fields by name
+ * @param fetch - what sends; it is called with a URL and fields by name, and follows no redirect
+ *   that would carry them elsewhere
  * @param authenticate - gives the fields of a login
  */
 export function withLogin(
   fetch: FetchLike,
   authenticate: NonNullable<ClientOptions['authenticate']>,
 ): FetchLike {
-  let login = {}
-  const send = (input: string | URL | Request, init: RequestInit | undefined) => {
-    if (input instanceof Request) {
-      const headers = { ...toFields(input.headers), ...login }
-      return fetch(new Request(input.clone(), { headers }), init)
-    }
-    return fetch(input, { ...init, headers: { ...toFields(init?.headers), ...login } })
-  }
+  const logins = new Map<string, Fields>()
   return async (input, init) => {
-    const response = await send(input, init)
+    const { href, origin } = new URL(input instanceof Request ? input.url : input)
+    const send = () => {
+      const given = init?.headers ?? (input instanceof Request ? input.headers : undefined)
+      const headers = { ...toFields(given), ...logins.get(origin) }
+      return fetch(input instanceof Request ? input.clone() : input, { ...init, headers })
+    }
+    const response = await send()
     if (response.status !== 401 && response.status !== 407) return response
-    const given = await authenticate(response)
+    // A stream is sent once.
+    if (init?.body instanceof ReadableStream) return response
+    // Where the runtime followed a redirect, another origin may be asking.
+    if (response.url && new URL(response.url).origin !== origin) return response
+    const given = await authenticate(response, href)
     if (given === null) return response
-    login = toFields(given)
+    logins.set(origin, toFields(given))
     discard(response)
-    return await send(input, init)
+    return await send()
   }
 }

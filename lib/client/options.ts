@@ -66,7 +66,7 @@ export interface Adapter {
   readonly expiresPointer?: string
   /** Relation of a `Link` that names the link. Only the Node client reads `Link`. */
   readonly linkRelation?: string
-  /** Whether a 2xx means that it happened. */
+  /** Whether a 2xx means that it happened; without it, the link is asked where that is unclear. */
   readonly isSuccess?: (response: { readonly status: number }) => boolean
   /** Statuses, besides 405, of a link that was used. On a retry they end as `unknown`. */
   readonly usedStatuses?: readonly number[]
@@ -105,13 +105,18 @@ export interface ClientOptions extends SendOptions {
    */
   readonly maxRetryAfterMs?: number
   /**
-   * Called once for a 401 or 407: gives the fields of a login, and the try is made again.
+   * Called once for a 401 or 407: gives the fields of a login, and the try is made again. It is
+   * told the URL that was asked; the login goes to this origin only.
    *
    * @defaultValue none: the answer is a refusal
    */
-  readonly authenticate?: (response: Response) => HeadersInit | null | Promise<HeadersInit | null>
+  readonly authenticate?: (
+    response: Response,
+    url: string,
+  ) => HeadersInit | null | Promise<HeadersInit | null>
   /**
-   * Origins that links may lead to, besides the one that names them; `any` for all.
+   * Origins that links, and redirects of pages, may lead to, besides the one that was asked; `any`
+   * for all. What was given for requests goes there only when such a link is posted to.
    *
    * @defaultValue none
    * @see POE draft 8

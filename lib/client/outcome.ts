@@ -18,8 +18,9 @@ export interface OutcomeDetails {
   readonly location: string | null
   /**
    * The answer to look at: the result where it happened (the answer of the POST, or what a GET
-   * gave again), else the refusal; `null` where there is none. Its body may still break off;
-   * `bytes`, `text` and `json` then fetch it again.
+   * gave again), else the refusal; `null` where there is none. Its body may still break off, and
+   * what is longer than 1 MiB has to be begun within `timeoutMs`, so that no connection is held for
+   * ever; `bytes`, `text` and `json` then fetch it again.
    */
   readonly response: Response | null
   /**
@@ -40,7 +41,7 @@ export interface OutcomeDetails {
   json(): Promise<unknown>
 }
 
-/** It took effect, by the last try; `response` is its answer. */
+/** It took effect, by a try whose answer came; `response` is that answer. */
 export interface Accepted extends OutcomeDetails {
   readonly outcome: 'accepted'
 }
@@ -50,11 +51,11 @@ export interface AcceptedEarlier extends OutcomeDetails {
   readonly outcome: 'accepted-earlier'
 }
 
-/** The link had been used before, by somebody else or with other content; this did not happen. */
+/** The link had been used before, as the server says with other content; this did not happen. */
 export interface UsedBefore extends OutcomeDetails {
   readonly outcome: 'used-before'
-  /** Whether the server says that the earlier POST had the same content; `null`: it does not. */
-  readonly payloadMatches: boolean | null
+  /** The server says that the earlier POST was another one. */
+  readonly payloadMatches: false
   /** A link for the same purpose, where the server gave one. */
   readonly freshLink: string | null
   /** The answer that says so. */
@@ -83,7 +84,8 @@ export interface Unknown extends OutcomeDetails {
   readonly outcome: 'unknown'
   /**
    * `gave-up`: the tries or the time ran out; the same POST at the same link may still settle it.
-   * `unproven`: the server's answer proves nothing. `forgotten`: the server does not know the link
+   * `unproven`: the server's answer proves nothing, or not whose POST it was; `location` then says
+   * where the result is. `forgotten`: the server does not know the link
    * any more. `not-repeatable`: the answer was lost where a second try is not safe.
    */
   readonly reason: 'gave-up' | 'unproven' | 'forgotten' | 'not-repeatable'

@@ -15,12 +15,15 @@ import {
   usedBefore,
 } from './ending.js'
 import { type Finding, follow, inquire } from './inquiry.js'
-import { isAboutContent } from './judge.js'
+import { isAboutContent, isSuccess } from './judge.js'
 import type { PostOutcome } from './outcome.js'
+import { readAhead } from './read-ahead.js'
 import type { Sending } from './sending.js'
 
 /** By these a server says that it does not know the link. */
 const LOST = new Set([404, 410])
+
+type Spent = Extract<Finding, { kind: 'spent' }>
 
 /** Either how it ended, or that another try is to be made. */
 export type Verdict = PostOutcome | 'retry'
@@ -45,7 +48,7 @@ export async function runPost(sending: Sending): Promise<PostOutcome> {
     const delayMs = pause(sending, last.response)
     if (delayMs === null) return await giveUp(sending, last)
     await tellRetry(sending, last, delayMs)
-    discard(last.response)
+    if (last.response !== sending.claimed) discard(last.response)
     await sending.sleep(delayMs)
   }
 }
@@ -69,6 +72,8 @@ export async function judge(sending: Sending, last: LastWord, hops: number): Pro
   const { door, means, options } = sending
   const rules = { door, ...options.adapter }
   const judgement = means.parts.classify(response ?? cause, sending, rules)
+  // What was sent once more to learn whose it was proves nothing by that.
+  const isFirst = !sending.mayHaveArrived || sending.isVerified
   sending.note(judgement)
   switch (judgement.action) {
     case 'stop':
@@ -80,7 +85,7 @@ export async function judge(sending: Sending, last: LastWord, hops: number): Pro
     case 'prove':
       return await prove(sending, response as Response)
     default:
-      return await ask(sending, response as Response)
+      return await ask(sending, response as Response, isFirst)
   }
 }
 
@@ -95,6 +100,11 @@ async function stop(
   }
   if (outcome === 'gone') return gone(sending, response)
   if (outcome === 'refused' || response === null) return refused(sending, last)
+  return await succeed(sending, response)
+}
+
+/** A redirect that is believed is followed by GET. */
+async function succeed(sending: Sending, response: Response): Promise<PostOutcome> {
   if (response.status !== 303) return accepted(sending, response)
   const result = await follow(sending, locationOf(response, sending.link))
   if (result === null) return accepted(sending, response)
@@ -113,8 +123,8 @@ function afterLoss(sending: Sending, last: LastWord): Verdict {
 }
 
 /**
- * A 405 is believed with proof only: our result link whose anchor is this link, or an `Allow`
- * without POST together with a GET that gives a result.
+ * A 405 is believed with proof only: our result link whose anchor is this link, or a GET that gives
+ * a result at this link alone, together with an `Allow` that says that it is spent, of either.
  */
 async function prove(sending: Sending, response: Response): Promise<Verdict> {
   const { link, means, options } = sending
@@ -125,42 +135,113 @@ async function prove(sending: Sending, response: Response): Promise<Verdict> {
   // The same answer, with its content to be read again.
   const refusal = new Response(problem.text, response)
   const last = { response: refusal, cause: null }
-  const isProvable = linked !== null || allowsPost(response) === false
-  const finding: Finding = isProvable ? await inquire(sending) : { kind: 'unclear' }
-  const isSpent = finding.kind === 'spent'
-  if (linked === null && !isSpent) {
-    if (!sending.isOpen) return refused(sending, last)
-    return unknown(sending, last, 'unproven', finding.kind !== 'unreachable')
-  }
-  const location = linked ?? (isSpent ? finding.location : null)
-  const result = isSpent ? finding.result : null
+  const allows = allowsPost(response)
+  const isProvable = linked !== null || allows !== true
+  const finding: Finding = isProvable
+    ? await inquire(sending, linked !== null)
+    : { kind: 'unclear' }
+  const found = finding.kind === 'spent' ? finding : null
+  const isNamed = problem.type === `${options.uriBase}problem:used`
+  const isProven = linked !== null || found?.isProven || (found && (isNamed || allows === false))
+  if (!isProven) return unproven(sending, last, finding, isNamed)
+  const location = linked ?? webUrl(problem.result, link)?.href ?? found?.location ?? null
+  const result = found?.result ?? null
   const { payloadMatches } = problem
-  const isOurs = payloadMatches ?? sending.mayHaveArrived
-  if (isOurs) return acceptedEarlier(sending, response, location, result)
-  // Browsers, which read no `Link`, send a POST again by themselves where a connection breaks.
-  if (payloadMatches ?? (sending.isOpen || !links)) {
+  const { claimed, order } = sending
+  if (payloadMatches ?? sending.mayHaveArrived) {
+    if (claimed === null) return acceptedEarlier(sending, response, location, result)
     discard(result)
-    return unknown(sending, last, 'unproven')
+    return await succeed(sending, claimed)
+  }
+  // A proxy or a browser may have sent it twice, and content that is made anew may be other bytes.
+  if (payloadMatches === null || typeof order.payload.content === 'function') {
+    discard(result)
+    return unknown(sending, last, 'unproven', true, location ?? link.href)
   }
   const freshLink = webUrl(problem.link, link)?.href ?? null
   return usedBefore(sending, refusal, location, result, { payloadMatches, freshLink })
 }
 
+/** A 405 without proof: of a gateway, or of ours with what proves it taken off on the way. */
+function unproven(sending: Sending, last: LastWord, finding: Finding, isNamed: boolean): Verdict {
+  const { kind } = finding
+  if (kind === 'spent') discard(finding.result)
+  if (kind === 'busy') return waitFor(sending, last)
+  const isPassing = isOfTheMoment(finding)
+  const isDoubtful = isNamed || kind === 'spent' || kind === 'unreachable'
+  if (sending.isOpen || isDoubtful) return unknown(sending, last, 'unproven', !isPassing)
+  return refused(sending, last)
+}
+
+/** Whether asking another time may find more than was found now. */
+function isOfTheMoment({ kind }: Finding): boolean {
+  return kind === 'unreachable' || kind === 'everywhere'
+}
+
+function waitFor(sending: Sending, last: LastWord): Verdict {
+  sending.wasBusy = true
+  return afterLoss(sending, last)
+}
+
 /** An answer that proves nothing: the link itself has the last word, if it speaks clearly. */
-async function ask(sending: Sending, response: Response): Promise<Verdict> {
+async function ask(sending: Sending, response: Response, isFirst: boolean): Promise<Verdict> {
   const last = { response, cause: null }
   // The status of a redirect that a browser hides.
-  if (response.status === 0 && !sending.isOpaque && sending.isRepeatable) {
-    sending.isOpaque = true
+  if (response.status === 0 && !sending.isVerified && sending.isRepeatable) {
+    sending.isVerified = true
     return 'retry'
   }
-  const told = await settle(sending, response)
-  if (typeof told !== 'string') return told
-  if (told === 'busy') return afterLoss(sending, last)
-  if (told === 'gone') return unknown(sending, last, 'forgotten')
+  const finding = await inquire(sending)
+  const { kind } = finding
+  if (kind === 'spent') return await askedAndSpent(sending, response, finding, isFirst)
+  if (kind === 'busy') return waitFor(sending, last)
+  if (kind === 'gone') return unknown(sending, last, 'forgotten')
   const isSettled = isAboutContent(response.status) || !sending.isAdrift
-  if (told === 'unspent' && isSettled) return refused(sending, last)
-  return unknown(sending, last, 'unproven', told !== 'unreachable')
+  if (kind === 'unspent' && isSettled) return refused(sending, last)
+  return unknown(sending, last, 'unproven', !isOfTheMoment(finding))
+}
+
+/**
+ * The link is spent, and it is not said by whom: what answered may stand in front of a link that
+ * somebody else used. It was this try where both say the same; else one more tells, by its 405.
+ */
+async function askedAndSpent(
+  sending: Sending,
+  response: Response,
+  finding: Spent,
+  isFirst: boolean,
+): Promise<Verdict> {
+  const { isProven, location, result } = finding
+  const isClaim = isSuccess(response.status)
+  if (isProven && (isFirst ? await isSame(sending, response, finding) : sending.mayHaveArrived)) {
+    if (isFirst && isClaim) {
+      discard(result)
+      return await succeed(sending, response)
+    }
+    discard(response)
+    return acceptedEarlier(sending, response, location, result)
+  }
+  discard(result)
+  if (sending.isVerified || !sending.isRepeatable) {
+    return unknown(sending, { response, cause: null }, 'unproven', true, location)
+  }
+  sending.isVerified = true
+  // A conflict is with somebody else's POST.
+  sending.wasBusy ||= response.status === 409
+  if (isClaim) {
+    readAhead(response, sending.options)
+    sending.claimed = response
+  }
+  return 'retry'
+}
+
+/** Whether an answer, and what the link gives now, are one: the same content or the same place. */
+async function isSame(sending: Sending, response: Response, { location, result }: Spent) {
+  if (response.status >= 300) {
+    return location !== null && locationOf(response, sending.link)?.href === location
+  }
+  const [one, other] = await Promise.all([response, result].map(each => each && sending.peek(each)))
+  return Boolean(one) && one === other
 }
 
 /** Asks the link, and settles the POST if that says clearly that it is spent. */
@@ -171,7 +252,7 @@ async function settle(
   const finding = await inquire(sending)
   if (finding.kind !== 'spent') return finding.kind
   const { isProven, location, result } = finding
-  const isOurs = isProven && sending.mayHaveArrived
+  const isOurs = isProven && sending.mayHaveArrived && !sending.isVerified
   discard(isOurs ? response : result)
   if (!isOurs) return 'spent'
   return acceptedEarlier(sending, response, location, result)

@@ -13,6 +13,7 @@ import type { Door } from './judge-keyed.js'
 import type { KnownLinks } from './known-links.js'
 import type { ResolvedOptions, SendOptions } from './options.js'
 import { within } from './timing.js'
+import { ungiven } from './ungiven.js'
 
 /** How much of a problem document is read, in bytes. */
 const PROBLEM_LIMIT_BYTES = 65_536
@@ -38,7 +39,7 @@ export interface Order {
 /** What a client is made of, as its parts need it. */
 export interface Means {
   readonly options: ResolvedOptions
-  readonly parts: Pick<Parts, 'links' | 'classify' | 'follow'>
+  readonly parts: Pick<Parts, 'links' | 'classify' | 'follow' | 'hops'>
   readonly known: KnownLinks
 }
 
@@ -56,7 +57,10 @@ export class Sending {
   wasBusy = false
   /** A try without an answer may still be on its way. */
   isAdrift: boolean
-  isOpaque = false
+  /** It was sent once more because its answer did not tell enough. */
+  isVerified = false
+  /** An answer that looks like a success, and does not prove it. */
+  claimed: Response | null = null
   readonly endMs: number
 
   constructor(order: Order, means: Means) {
@@ -114,11 +118,26 @@ export class Sending {
     return await this.#exchange(this.link, { method: 'POST', headers, body, ...more })
   }
 
-  /** Asks by GET, with the fields of the POST that are not about its content. */
-  async get(url: URL, redirect: 'manual' | 'follow'): Promise<Response> {
+  /**
+   * Asks by GET, with the fields of the POST that are not about its content.
+   *
+   * @param follows - whether redirects on the same origin are followed
+   */
+  async get(url: URL, follows: boolean): Promise<Response> {
     const own = Object.entries(this.order.headers).filter(([name]) => !ABOUT_CONTENT.test(name))
-    const headers = await this.#fields(Object.fromEntries(own))
-    return await this.#exchange(url, { method: 'GET', headers, redirect, cache: 'no-store' })
+    const given = await this.#fields(Object.fromEntries(own))
+    const hop = (at: URL, method: string, isGiven: boolean) => {
+      const how = isGiven
+        ? ({ headers: given, redirect: 'manual' } as const)
+        : { headers: ungiven(given) }
+      return this.#exchange(at, { ...how, method, cache: 'no-store' })
+    }
+    const { hops } = this.means.parts
+    if (follows && hops !== null) {
+      return await hops(url, 'GET', ({ origin }) => origin === url.origin, hop)
+    }
+    const response = await hop(url, 'GET', true)
+    return follows && response.status === 0 ? await hop(url, 'GET', false) : response
   }
 
   /** Reads an answer that may be a problem document; what stalls or breaks off tells nothing. */
@@ -129,13 +148,26 @@ export class Sending {
     return problemOf(response, (await reading.catch(() => null)) ?? '')
   }
 
+  /** Reads a copy of an answer's content; `null` where that is long, or cannot be had in time. */
+  async peek(response: Response): Promise<string | null> {
+    const { clock, timeoutMs } = this.options
+    const work = () => readText(response.clone(), PROBLEM_LIMIT_BYTES)
+    return await within(clock, timeoutMs, this.order.signal, work).catch(() => null)
+  }
+
   /** Waits; ends with the caller's signal. */
   async sleep(ms: number): Promise<void> {
     await this.options.clock.sleep(ms, this.order.signal)
   }
 
+  /** A redirect to another origin that is allowed takes along the content only. */
   async #fields(own: Fields): Promise<Fields> {
-    return { ...(await commonFields(this.means.options, this.link)), ...own }
+    const { link, order, means } = this
+    if (link.origin === order.link.origin) {
+      return { ...(await commonFields(means.options, link)), ...own }
+    }
+    const content = Object.entries(own).filter(([name]) => ABOUT_CONTENT.test(name))
+    return { ...ungiven(own), ...Object.fromEntries(content) }
   }
 
   async #exchange(url: URL, init: RequestInit): Promise<Response> {
@@ -175,7 +207,7 @@ export async function commonFields(options: ResolvedOptions, url: URL): Promise<
 const POE: Fields = { poe: formatPoe() }
 
 /** A page has an origin of its own, and a preflight to fear; other programs have not. */
-function isOwnOrigin(url: URL): boolean {
+export function isOwnOrigin(url: URL): boolean {
   const own = globalThis.location?.origin
   return own === undefined || own === 'null' || own === url.origin
 }

@@ -70,97 +70,95 @@ export function namesStatus(expectations: readonly Expectation[], status: number
   })
 }
 
-function judge(expectation: Expectation, answered: Answered): Unmet | null {
-  const { exchange, response, surroundings } = answered
-  if ('anyOf' in expectation) return judgeAny(expectation.anyOf, answered)
-  if ('when' in expectation) return judgeWhen(expectation, answered)
-  if ('status' in expectation) return judgeStatus(expectation.status, response)
-  if ('poeLinks' in expectation) return judgePoeLinks(expectation.poeLinks, exchange, response)
-  if ('linksInContent' in expectation) return judgeContentLinks(exchange, response)
-  if ('resultLink' in expectation) return judgeResultLink(exchange, response)
-  if ('linksTo' in expectation) return judgeLinkTo(expectation.linksTo, exchange, response)
-  if ('statusOf' in expectation) {
-    const { status } = answerOf(expectation.statusOf, surroundings)
-    return judgeStatus([String(status)], response)
-  }
-  if ('contentOf' in expectation || 'locationOf' in expectation || 'headOf' in expectation) {
-    return judgeAgainst(expectation, answered)
-  }
-  if ('differsFrom' in expectation) {
-    const same = isSame(response, answerOf(expectation.differsFrom, surroundings))
-    return same ? unmet('something else', 'the same status and content') : null
-  }
-  if ('after' in expectation) {
-    const other = surroundings.answers.get(expectation.after)
-    const isAfter = other !== undefined && exchange.endedAtMs >= other.endedAtMs
-    return isAfter ? null : unmet('an answer after the other POST was decided', before(response))
-  }
-  return judgeAlone(expectation, exchange, response)
+/** The member that gives an expectation its kind; `of` and `demand` only go along with `when`. */
+type DemandName = Exclude<NameIn<Expectation>, 'of' | 'demand'>
+type NameIn<E> = E extends unknown ? keyof E : never
+type Demand<N> = Extract<Expectation, { readonly [K in N & PropertyKey]: unknown }>
+type Judges = {
+  readonly [N in DemandName]: (demand: Demand<N>, answered: Answered) => Unmet | null
 }
 
-type Alone = Exclude<
-  Expectation,
-  | { readonly status: unknown }
-  | { readonly anyOf: unknown }
-  | { readonly when: unknown }
-  | { readonly poeLinks: unknown }
-  | { readonly linksInContent: unknown }
-  | { readonly resultLink: unknown }
-  | { readonly linksTo: unknown }
-  | { readonly statusOf: unknown }
-  | { readonly contentOf: unknown }
-  | { readonly locationOf: unknown }
-  | { readonly headOf: unknown }
-  | { readonly differsFrom: unknown }
-  | { readonly after: unknown }
->
-
-function judgeAlone(expectation: Alone, exchange: Exchange, response: RawResponse): Unmet | null {
-  if ('has' in expectation) {
-    const has = fieldValues(response, expectation.has).length > 0
-    return has ? null : unmet(`a field ${expectation.has}`, 'none')
-  }
-  if ('lacks' in expectation) {
-    const values = fieldValues(response, expectation.lacks)
-    return values.length === 0 ? null : unmet(`no ${expectation.lacks}`, values.join(', '))
-  }
-  if ('allowHas' in expectation || 'allowLacks' in expectation)
-    return judgeAllow(expectation, response)
-  if ('allowNames' in expectation) {
-    const odd = fieldValues(response, 'Allow').join(', ')
-    return /[a-z]/.test(odd) ? unmet('methods in capitals', `Allow: ${odd}`) : null
-  }
-  if ('lists' in expectation) {
-    const [field, token] = expectation.lists
+/** How each kind is judged. A kind that lacks here does not compile. */
+const JUDGES: Judges = {
+  anyOf: ({ anyOf }, answered) => judgeAny(anyOf, answered),
+  when: judgeWhen,
+  status: ({ status }, { response }) => judgeStatus(status, response),
+  statusOf({ statusOf }, { response, surroundings }) {
+    return judgeStatus([String(answerOf(statusOf, surroundings).status)], response)
+  },
+  poeLinks: ({ poeLinks }, { exchange, response }) => judgePoeLinks(poeLinks, exchange, response),
+  linksInContent: (_, { exchange, response }) => judgeContentLinks(exchange, response),
+  resultLink: (_, { exchange, response }) => judgeResultLink(exchange, response),
+  linksTo: ({ linksTo }, { exchange, response }) => judgeLinkTo(linksTo, exchange, response),
+  contentOf({ contentOf }, { response, surroundings }) {
+    return judgeContent(response, answerOf(contentOf, surroundings))
+  },
+  locationOf: judgeLocation,
+  headOf({ headOf }, { response, surroundings }) {
+    return judgeHead(response, answerOf(headOf, surroundings))
+  },
+  differsFrom({ differsFrom }, { response, surroundings }) {
+    const same = isSame(response, answerOf(differsFrom, surroundings))
+    return same ? unmet('something else', 'the same status and content') : null
+  },
+  after({ after }, { exchange, response, surroundings }) {
+    const other = surroundings.answers.get(after)
+    const isAfter = other !== undefined && exchange.endedAtMs >= other.endedAtMs
+    return isAfter ? null : unmet('an answer after the other POST was decided', before(response))
+  },
+  has({ has }, { response }) {
+    return fieldValues(response, has).length > 0 ? null : unmet(`a field ${has}`, 'none')
+  },
+  lacks({ lacks }, { response }) {
+    const values = fieldValues(response, lacks)
+    return values.length === 0 ? null : unmet(`no ${lacks}`, values.join(', '))
+  },
+  allowHas({ allowHas }, { response }) {
+    return allows(response, allowHas) ? null : unmet(`Allow with ${allowHas}`, allowOf(response))
+  },
+  allowLacks({ allowLacks }, { response }) {
+    const has = allows(response, allowLacks)
+    return has ? unmet(`Allow without ${allowLacks}`, allowOf(response)) : null
+  },
+  allowNames(_, { response }) {
+    const seen = allowOf(response)
+    return /[a-z]/.test(seen.slice('Allow'.length)) ? unmet('methods in capitals', seen) : null
+  },
+  lists({ lists: [field, token] }, { response }) {
     const has = tokens(response, field).includes(token.toLowerCase())
     return has ? null : unmet(`${field} with ${token}`, told(response, field))
-  }
-  if ('typeIs' in expectation) {
+  },
+  typeIs({ typeIs }, { response }) {
     const type = mediaTypeOf(response)
-    return type === expectation.typeIs
-      ? null
-      : unmet(`content of type ${expectation.typeIs}`, type || 'no type')
-  }
-  if ('notStored' in expectation) return judgeNotStored(response)
-  if ('notShared' in expectation) return judgeNotShared(exchange, response)
-  if ('retryAfter' in expectation) {
-    const [value = ''] = fieldValues(response, 'Retry-After')
-    const isTime =
-      /^[1-9]\d*$/.test(value) || (/[A-Za-z]/.test(value) && !Number.isNaN(Date.parse(value)))
-    return isTime ? null : unmet('Retry-After of a second or more', told(response, 'Retry-After'))
-  }
-  if ('empty' in expectation || 'notEmpty' in expectation) {
-    const isEmpty = response.body.length === 0
-    const wanted = 'empty' in expectation
-    return isEmpty === wanted
-      ? null
-      : unmet(wanted ? 'no content' : 'content', `${response.body.length} bytes`)
-  }
-  if ('noInterim' in expectation) {
-    const { interim } = exchange
+    return type === typeIs ? null : unmet(`content of type ${typeIs}`, type || 'no type')
+  },
+  notStored: (_, { response }) => judgeNotStored(response),
+  notShared: (_, { exchange, response }) => judgeNotShared(exchange, response),
+  cacheableByRule: (_, { exchange, response }) => judgeCacheable(exchange, response),
+  retryAfter: (_, { response }) => judgeRetryAfter(response),
+  empty(_, { response: { body } }) {
+    return body.length === 0 ? null : unmet('no content', `${body.length} bytes`)
+  },
+  notEmpty(_, { response: { body } }) {
+    return body.length > 0 ? null : unmet('content', '0 bytes')
+  },
+  noInterim(_, { exchange: { interim } }) {
     return interim.length === 0 ? null : unmet('the refusal at once', `${interim.join(', ')} first`)
+  },
+}
+
+/** @throws TypeError for an expectation with no kind, with an unknown one, or with two */
+function judge(expectation: Expectation, answered: Answered): Unmet | null {
+  const [name, ...more] = Object.keys(expectation)
+  const isWhen = name === 'when' && more.every(one => one === 'of' || one === 'demand')
+  if (name === undefined || !Object.hasOwn(JUDGES, name) || (more.length > 0 && !isWhen)) {
+    throw new TypeError(`An expectation of unknown kind: ${JSON.stringify(expectation)}`)
   }
-  return judgeCacheable(exchange, response)
+  const one = JUDGES[name as DemandName] as (
+    demand: Expectation,
+    answered: Answered,
+  ) => Unmet | null
+  return one(expectation, answered)
 }
 
 function judgeAny(lists: readonly (readonly Expectation[])[], answered: Answered): Unmet | null {
@@ -201,44 +199,34 @@ function matches(pattern: string, status: number): boolean {
     : pattern === String(status)
 }
 
-function judgeAllow(
-  expectation: { readonly allowHas: string } | { readonly allowLacks: string },
-  response: RawResponse,
-): Unmet | null {
-  // Method names are case-sensitive, but whoever reads one in small letters obeys it all the same.
-  const methods = tokens(response, 'Allow')
-  const seen = `Allow: ${fieldValues(response, 'Allow').join(', ')}`
-  if ('allowHas' in expectation) {
-    const has = methods.includes(expectation.allowHas.toLowerCase())
-    return has ? null : unmet(`Allow with ${expectation.allowHas}`, seen)
-  }
-  const lacks = !methods.includes(expectation.allowLacks.toLowerCase())
-  return lacks ? null : unmet(`Allow without ${expectation.allowLacks}`, seen)
+function judgeRetryAfter(response: RawResponse): Unmet | null {
+  const [value = ''] = fieldValues(response, 'Retry-After')
+  const isTime =
+    /^[1-9]\d*$/.test(value) || (/[A-Za-z]/.test(value) && !Number.isNaN(Date.parse(value)))
+  return isTime ? null : unmet('Retry-After of a second or more', told(response, 'Retry-After'))
 }
 
-function judgeAgainst(
-  expectation: Extract<
-    Expectation,
-    | { readonly contentOf: unknown }
-    | { readonly locationOf: unknown }
-    | { readonly headOf: unknown }
-  >,
+/** Method names are case-sensitive, but whoever reads one in small letters obeys it all the same. */
+function allows(response: RawResponse, method: string): boolean {
+  return tokens(response, 'Allow').includes(method.toLowerCase())
+}
+
+function allowOf(response: RawResponse): string {
+  return `Allow: ${fieldValues(response, 'Allow').join(', ')}`
+}
+
+function judgeContent(response: RawResponse, other: RawResponse): Unmet | null {
+  if (response.body.equals(other.body)) return sameField('Content-Type', response, other)
+  const seen = `${response.body.length} bytes that differ`
+  return unmet(`the same ${other.body.length} bytes`, seen)
+}
+
+function judgeLocation(
+  { locationOf }: Extract<Expectation, { readonly locationOf: unknown }>,
   { exchange, response, surroundings }: Answered,
 ): Unmet | null {
-  if ('contentOf' in expectation) {
-    const other = answerOf(expectation.contentOf, surroundings)
-    if (!response.body.equals(other.body)) {
-      return unmet(
-        `the same ${other.body.length} bytes`,
-        `${response.body.length} bytes that differ`,
-      )
-    }
-    return sameField('Content-Type', response, other)
-  }
-  if ('headOf' in expectation)
-    return judgeHead(response, answerOf(expectation.headOf, surroundings))
   const base = exchange.sent.url
-  const [there] = fieldValues(answerOf(expectation.locationOf, surroundings), 'Location')
+  const [there] = fieldValues(answerOf(locationOf, surroundings), 'Location')
   const [here] = fieldValues(response, 'Location')
   const isSame = here !== undefined && resolved(here, base) === resolved(there ?? '', base)
   return isSame ? null : unmet(`Location: ${there}`, told(response, 'Location'))

@@ -134,7 +134,8 @@ class CheckRun {
     else if ('effects' in step) await this.#effects(step)
     else if ('links' in step) await this.#manyLinks(step)
     else if ('restart' in step) await this.#subject.restart()
-    else await sleep(step.pause === 'moment' ? MOMENT_MS : this.#lifeMs())
+    else if ('pause' in step) await sleep(step.pause === 'moment' ? MOMENT_MS : this.#lifeMs())
+    else throw unknownStep(step)
   }
 
   async #mint({ mint, like, ...spec }: MintStep): Promise<void> {
@@ -315,6 +316,11 @@ class CheckRun {
   #lifeMs(): number {
     return (this.#subject.adapter.shortLived?.lifeMs ?? 0) + MOMENT_MS
   }
+}
+
+/** The compiler holds that there is none; a catalogue of one's own may have slipped by it. */
+function unknownStep(step: never): TypeError {
+  return new TypeError(`A step of unknown kind: ${JSON.stringify(step)}`)
 }
 
 function effectsNotMet(expected: string, count: number): NotMet {

@@ -18,7 +18,7 @@ import {
 } from './report.js'
 import { REQUIREMENTS } from './requirements.js'
 import { type Ending, runCheck } from './run-check.js'
-import { CannotTell, Subject } from './subject.js'
+import { CannotTell, LinkElsewhere, Subject } from './subject.js'
 import { SUCCESS } from './suites/fragments.js'
 import { packageVersion } from './version.js'
 import { Http1Wire } from './wire.js'
@@ -98,6 +98,8 @@ class Run {
   readonly #untilMs: number
   /** Why nothing more can be asked; `null` while it can. */
   #obstacle: string | null = null
+  /** Whether the page itself is judged all the same. */
+  #isPageThere = false
   #silent = 0
 
   constructor(options: ResolvedOptions) {
@@ -149,6 +151,7 @@ class Run {
     } catch (error) {
       if (!(error instanceof CannotTell)) throw error
       this.#obstacle = 'the rehearsal failed'
+      this.#isPageThere = error instanceof LinkElsewhere
       const secrets = this.#subject.secrets()
       const shown = error.exchange === null ? {} : { exchange: transcript(error.exchange, secrets) }
       return { result: 'setup-failed', seen: `Rehearsal: ${error.message}`, ...shown }
@@ -166,7 +169,9 @@ class Run {
     const skipped = this.#skipReason(check)
     if (skipped !== null) return { result: 'skipped', seen: skipped }
     if (this.#options.signal?.aborted === true) return { result: 'blocked', seen: 'interrupted' }
-    if (this.#obstacle !== null) return { result: 'blocked', seen: this.#obstacle }
+    if (this.#obstacle !== null && !(this.#isPageThere && isOfPage(check))) {
+      return { result: 'blocked', seen: this.#obstacle }
+    }
     if (performance.now() > this.#untilMs) {
       return { result: 'blocked', seen: `the run was to take ${this.#options.totalMs} ms at most` }
     }
@@ -184,7 +189,9 @@ class Run {
     if (this.#silent < SILENT_CHECKS) return
     this.#silent = 0
     const { response } = await this.#subject.ask()
-    if (response === null) this.#obstacle = 'the server does not answer any more'
+    if (response !== null) return
+    this.#obstacle = 'the server does not answer any more'
+    this.#isPageThere = false
   }
 
   #skipReason({ id, requirement, needs = [] }: Check): string | null {
@@ -194,6 +201,11 @@ class Run {
     const missing = needs.filter(need => !this.#subject.has(need))
     return missing.length === 0 ? null : `not judged without ${missing.join(', ')}`
   }
+}
+
+/** Whether a check asks the page only, so that it needs no link that works. */
+function isOfPage({ steps }: Check): boolean {
+  return steps.every(step => 'send' in step && 'page' in step.send.to)
 }
 
 function told(check: Check, requirement: Requirement, found: Ending): ServerCheckResult {

@@ -35,6 +35,11 @@ export class HarnessFailed extends CannotTell {
   override readonly name = 'HarnessFailed'
 }
 
+/** The page hands out a link of another origin, which is never asked. */
+export class LinkElsewhere extends CannotTell {
+  override readonly name = 'LinkElsewhere'
+}
+
 /** Who asks. */
 export type User = 'first' | 'second' | 'nobody'
 
@@ -178,6 +183,10 @@ export class Subject {
     }
     const url = new URL(reference, sent.url)
     url.hash = ''
+    if (url.origin !== this.page.origin) {
+      const where = `The link leads to another origin, ${url.origin}: nothing is sent there`
+      throw new LinkElsewhere(`${where} (${describe(answer)}).`, answer)
+    }
     return { link: { url, mark: '' }, answer }
   }
 
@@ -195,7 +204,7 @@ export class Subject {
     const provoked = spec.provoke === undefined ? undefined : this.adapter.provoke?.[spec.provoke]
     const content = this.#content(spec, provoked, this.#numberOf(link))
     const lines = {
-      ...this.#fieldsOf(user),
+      ...this.#fieldsOf(user, link.url),
       Accept: ACCEPT,
       ...(poe && this.#ways.hails ? { POE: '1' } : {}),
       ...(content === null ? {} : { 'Content-Type': content.type }),
@@ -212,7 +221,7 @@ export class Subject {
 
   /** Fetches what an answer links to. */
   async follow(url: URL): Promise<Exchange> {
-    const fields = this.#lines({ ...this.#fieldsOf('first'), Accept: '*/*' })
+    const fields = this.#lines({ ...this.#fieldsOf('first', url), Accept: '*/*' })
     const target = url.pathname + url.search
     return await this.wire.exchange({ method: 'GET', url, target, fields, body: null })
   }
@@ -236,7 +245,7 @@ export class Subject {
     const { effects } = this.adapter
     if (effects === undefined) throw new HarnessFailed('The adapter does not say where to count.')
     const url = new URL(effects.url, this.page)
-    const fields = this.#lines({ ...this.#fieldsOf('first'), Accept: 'application/json' })
+    const fields = this.#lines({ ...this.#fieldsOf('first', url), Accept: 'application/json' })
     const sent = { method: 'GET', url, target: url.pathname + url.search, fields, body: null }
     const answer = await this.wire.exchange(sent)
     const value = answer.response === null ? undefined : jsonOf(answer.response)
@@ -285,7 +294,7 @@ export class Subject {
     const method = how.method ?? (this.#isMint ? 'POST' : 'GET')
     const content = how.content === undefined ? null : typed(how.content, this.#next())
     const lines = {
-      ...this.#fieldsOf(user),
+      ...this.#fieldsOf(user, url),
       Accept: ACCEPT,
       ...(poe && this.#ways.hails ? { POE: '1' } : {}),
       ...(content === null ? {} : { 'Content-Type': content.type }),
@@ -303,8 +312,10 @@ export class Subject {
     return contentOf(this.adapter, kind, count)
   }
 
-  #fieldsOf(user: User): Readonly<Record<string, string>> {
+  /** The fields of whoever asks. They were given for the judged server, and go to no other. */
+  #fieldsOf(user: User, { origin }: URL): Readonly<Record<string, string>> {
     const { fields = {}, secondUser } = this.adapter
+    if (origin !== this.page.origin) return {}
     if (user === 'first') return fields
     const own = new Set(this.#credentials().map(name => name.toLowerCase()))
     const others = Object.entries(fields).filter(([name]) => !own.has(name.toLowerCase()))

@@ -16,7 +16,6 @@ export interface Alarm {
 export class Alarms {
   readonly #clock: Clock
   readonly #set = new Set<Alarm>()
-  readonly #closing = new AbortController()
   #ticking = false
 
   constructor(clock: Clock) {
@@ -39,25 +38,17 @@ export class Alarms {
     this.#set.delete(alarm)
   }
 
-  /** Rings no more. */
-  close(): void {
-    this.#closing.abort()
-  }
-
   async #tick(): Promise<void> {
     this.#ticking = true
-    try {
-      while (this.#set.size > 0) {
-        await this.#clock.sleep(TICK_MS, this.#closing.signal)
-        const nowMs = this.#clock.now()
-        for (const alarm of this.#set) {
-          if (alarm.atMs > nowMs) continue
-          this.#set.delete(alarm)
-          alarm.ring()
-        }
+    while (this.#set.size > 0) {
+      await this.#clock.sleep(TICK_MS)
+      const nowMs = this.#clock.now()
+      for (const alarm of this.#set) {
+        if (alarm.atMs > nowMs) continue
+        this.#set.delete(alarm)
+        alarm.ring()
       }
-    } finally {
-      this.#ticking = false
     }
+    this.#ticking = false
   }
 }

@@ -6,11 +6,13 @@ import { PoeError } from '../errors.js'
 import type { Alarms } from './alarms.js'
 import { BodyPump } from './body-pump.js'
 import type { ClaimRecord, Released } from './claim-record.js'
+import { findingOfFailure } from './finding.js'
 import type { Lease } from './lease.js'
 import type { Report, ResourceRules, Run, Verdict, Work } from './operation.js'
-import type { Outcome, OutcomeBody } from './outcome.js'
+import { isReport, type Outcome, type OutcomeBody } from './outcome.js'
 import type { OnEvent } from './ports.js'
 import type { StoreGuard } from './store-guard.js'
+import type { Underway } from './underway.js'
 
 const SOON_MS = 1_000
 
@@ -19,6 +21,7 @@ export interface AttemptTools {
   readonly guard: StoreGuard
   readonly alarms: Alarms
   readonly emit: OnEvent
+  readonly underway: Underway
   /** The longest that a claim outlives `maxRunMs`, in milliseconds. */
   readonly leaseMs: number
   readonly bodyLimitBytes: number
@@ -39,6 +42,8 @@ export class Attempt {
   readonly #tools: AttemptTools
   readonly #subject: AttemptSubject
   #marked = false
+  /** The handler is at its end, and its outcome on the way to the store: that is waited for. */
+  #recording = false
   /** What pointOfNoReturn() threw: if the handler lets it pass, its effect was never begun. */
   #markFailure: unknown = null
 
@@ -54,13 +59,16 @@ export class Attempt {
    * @returns what to answer; `null` when the record tells it better
    */
   run(wake: () => void): Promise<Verdict | null> {
-    const { alarms, leaseMs } = this.#tools
+    const { alarms, leaseMs, underway } = this.#tools
+    underway.begin(this.#subject)
     const settled = this.#perform().finally(() => {
       this.#subject.lease?.end()
+      underway.end(this.#subject)
       wake()
     })
     return new Promise((resolve, reject) => {
       const overdue = alarms.set(this.#subject.rules.maxRunMs + leaseMs, () => {
+        if (this.#recording) return
         this.#abandon().finally(wake).then(resolve, reject)
       })
       settled.finally(() => alarms.clear(overdue)).then(resolve, reject)
@@ -83,8 +91,8 @@ export class Attempt {
       const pump = this.#pumpOf(report)
       await pump?.start()
       if (!rules.success(report)) {
-        const keeps = rules.keepsRefusal?.(report.status) === true
-        return keeps ? await this.#kept(report, pump) : await this.#refused(pump)
+        if (rules.keepsRefusal?.(report.status) === true) return await this.#kept(report, pump)
+        return this.#isFree(report) ? await this.#refused(pump) : await this.#silent(report, pump)
       }
       return await this.#succeeded(report, pump)
     } catch (error) {
@@ -127,20 +135,35 @@ export class Attempt {
     return new BodyPump(body.source, client, this.#tools.bodyLimitBytes)
   }
 
+  /** Whether nothing has happened under an answer that is no success. */
+  #isFree({ status, passedOn }: Report): boolean {
+    const { rules, record } = this.#subject
+    if (record.tx !== null || (rules.marks && !this.#marked)) return true
+    return passedOn !== true && isReport(status, rules.reports)
+  }
+
   async #refused(pump: BodyPump | null): Promise<Verdict | null> {
     // The key was another's: "it did not happen" may be wrong by now, and the record knows.
     if ((await this.#release()) === 'stale') {
       pump?.drop()
       return null
     }
-    pump?.flow(async () => {}).catch(() => {})
+    this.#pass(pump)
     return { kind: 'refused' }
+  }
+
+  /** An answer that may have come after the effect, or be somebody else's. */
+  async #silent({ status }: Report, pump: BodyPump | null): Promise<Verdict> {
+    await this.#fallSilent(new Error(`The handler answered ${status}, which reports no failure.`))
+    this.#pass(pump)
+    return { kind: 'silent' }
   }
 
   /** A refusal that every repeat is told as well. */
   async #kept(report: Report, pump: BodyPump | null): Promise<Verdict | null> {
     const { lease, record } = this.#subject
     const outcome = this.#outcomeOf(report)
+    this.#recording = true
     lease?.settle()
     if ((await record.keepRefusal(outcome, lease?.lost ?? false)) === 'stale') {
       pump?.drop()
@@ -165,8 +188,9 @@ export class Attempt {
     // The key is another's by now: the record tells what to answer.
     if (released === 'stale' && work.isReported(error)) return null
     if (error instanceof PoeError && error.code === 'ERR_POE_LEASE_LOST') return null
-    if (record.tx === null && error !== this.#markFailure) return { kind: 'threw', error, free }
-    return storeVerdict(error) ?? { kind: 'threw', error, free }
+    const isStores = record.tx !== null || error === this.#markFailure
+    const verdict = isStores ? storeVerdict(error, record.tx !== null) : null
+    return verdict ?? { kind: 'threw', error, free }
   }
 
   async #release(): Promise<Released> {
@@ -182,10 +206,13 @@ export class Attempt {
   async #succeeded(report: Report, pump: BodyPump | null): Promise<Verdict | null> {
     const { lease, record } = this.#subject
     const outcome = this.#outcomeOf(report)
+    this.#recording = true
     lease?.settle()
     const recorded = await record.complete(outcome, lease?.lost ?? false)
     // Unrecorded and without a mark, the link may run again: its answer must not be a success.
-    if (recorded === 'stale' || (recorded === 'unrecorded' && this.#lacksMark)) {
+    const isDoubtful = recorded === 'stale' || (recorded === 'unrecorded' && this.#lacksMark)
+    // What is recorded may be this very outcome, of which only the reply was lost.
+    if (isDoubtful && !(await record.confirm())) {
       pump?.drop()
       return null
     }
@@ -220,12 +247,35 @@ export class Attempt {
 
   #carry(pump: BodyPump, outcome: Outcome): void {
     const { key, record } = this.#subject
+    const { underway } = this.#tools
+    const piece = { key }
+    underway.begin(piece)
     const keep = async (bytes: Uint8Array | null, cause?: unknown): Promise<void> => {
       if (bytes === null) this.#tools.emit({ type: 'body-not-kept', key, cause })
       const body: OutcomeBody = bytes === null ? { kind: 'not-kept' } : { kind: 'kept', bytes }
       await record.attach({ ...outcome, body })
     }
-    pump.flow(bytes => keep(bytes)).catch(cause => keep(null, cause))
+    this.#flow(pump, bytes => keep(bytes))
+      .catch(cause => keep(null, cause))
+      .finally(() => underway.end(piece))
+  }
+
+  /** Carries the body of an answer that is no outcome. */
+  #pass(pump: BodyPump | null): void {
+    if (pump === null) return
+    pump.keepNothing()
+    this.#flow(pump, async () => {}).catch(() => {})
+  }
+
+  /** The body is a part of the run, and ends with it at the latest. */
+  async #flow(pump: BodyPump, keep: (bytes: Uint8Array | null) => Promise<void>): Promise<void> {
+    const { alarms } = this.#tools
+    const { maxRunMs } = this.#subject.rules
+    const alarm = alarms.set(maxRunMs, () => {
+      const text = `The body took over ${maxRunMs} ms.`
+      pump.end(new PoeError('ERR_POE_RUN_TOO_LONG', text))
+    })
+    await pump.flow(keep).finally(() => alarms.clear(alarm))
   }
 }
 
@@ -235,14 +285,14 @@ export class Attempt {
  *
  * @returns `null` when the error says nothing of the kind
  */
-function storeVerdict(error: unknown): Verdict | null {
+function storeVerdict(error: unknown, undone: boolean): Verdict | null {
   if (!(error instanceof PoeError)) return null
   switch (error.code) {
     case 'ERR_POE_STORE_DOWN':
-    case 'ERR_POE_TX_CONFLICT':
-      return { kind: 'store-down', retryAfterMs: SOON_MS }
+    case 'ERR_POE_STORE_BUSY':
     case 'ERR_POE_STORE_FULL':
-      return { kind: 'store-full', retryAfterMs: SOON_MS }
+    case 'ERR_POE_TX_CONFLICT':
+      return { ...findingOfFailure(error), undone }
     default:
       return null
   }

@@ -2,18 +2,25 @@
  * Carries a streamed body to the client and keeps a copy for the record.
  *
  * The copy does not wait for a slow client as long as it is within the limit, and it goes on when
- * the client has left: the POST counts all the same.
+ * the client has left: the POST counts all the same. Where nothing is kept any more, the source is
+ * closed as soon as the client leaves.
  */
-import type { Duplex, Writable } from 'node:stream'
+import type { Duplex, Readable, Writable } from 'node:stream'
+
+const END: IteratorResult<unknown> = { done: true, value: undefined }
 
 /** One streamed body on its way. */
 export class BodyPump {
+  readonly #source: AsyncIterable<unknown> | Readable
   readonly #chunks: AsyncIterator<unknown>
   readonly #client: Writable | null
   readonly #limitBytes: number
   #kept: Uint8Array[] | null = []
   #keptBytes = 0
-  #first: IteratorResult<unknown> = { done: true, value: undefined }
+  #first: IteratorResult<unknown> = END
+  #cause: Error | null = null
+  /** Ends the wait for a chunk, or for room. */
+  #wake: () => void = () => {}
 
   /**
    * @param source - where the body comes from
@@ -22,6 +29,7 @@ export class BodyPump {
    * @param limitBytes - the largest body that is kept; a larger one still reaches the client
    */
   constructor(source: AsyncIterable<unknown>, client: Writable | null, limitBytes: number) {
+    this.#source = source
     this.#chunks = source[Symbol.asyncIterator]()
     this.#client = client
     this.#limitBytes = limitBytes
@@ -40,6 +48,21 @@ export class BodyPump {
   drop(): void {
     // A source that fails to close has nobody left to tell.
     Promise.resolve(this.#chunks.return?.()).catch(() => {})
+    // While a chunk is waited for, the iterator alone would close it only after that.
+    const source = this.#source as Partial<Readable>
+    source.on?.('error', () => {})
+    source.destroy?.()
+  }
+
+  /** Keeps no copy: what flows is no outcome. */
+  keepNothing(): void {
+    this.#kept = null
+  }
+
+  /** Breaks the body off, wherever it is; {@link BodyPump.flow} throws the cause then. */
+  end(cause: Error): void {
+    this.#cause = cause
+    this.#wake()
   }
 
   /**
@@ -47,9 +70,13 @@ export class BodyPump {
    *
    * @param keep - told the whole body, or `null` when it was too large to keep, before the client
    *   is told that the body is complete
-   * @throws what the source fails with on its way
+   * @throws what the source fails with on its way, or what {@link BodyPump.end} was told
    */
   async flow(keep: (bytes: Uint8Array | null) => Promise<void>): Promise<void> {
+    const leave = (): void => {
+      if (this.#kept === null) this.#wake()
+    }
+    this.#client?.once('close', leave)
     try {
       await this.#carry()
       await keep(this.#kept === null ? null : Buffer.concat(this.#kept))
@@ -58,6 +85,8 @@ export class BodyPump {
       this.drop()
       if (this.#client !== null) breakOff(this.#client, cause)
       throw cause
+    } finally {
+      this.#client?.off('close', leave)
     }
   }
 
@@ -67,9 +96,21 @@ export class BodyPump {
       const chunk = asBytes(next.value)
       this.#keep(chunk)
       await this.#send(chunk)
-      if (this.#isGone && this.#kept === null) return this.drop()
-      next = await this.#chunks.next()
+      next = this.#isOver ? END : await this.#next()
     }
+    if (this.#cause !== null) throw this.#cause
+    if (this.#isOver) this.drop()
+  }
+
+  #next(): Promise<IteratorResult<unknown>> {
+    return new Promise((resolve, reject) => {
+      this.#wake = () => resolve(END)
+      this.#chunks.next().then(resolve, reject)
+    })
+  }
+
+  get #isOver(): boolean {
+    return this.#cause !== null || (this.#isGone && this.#kept === null)
   }
 
   get #isGone(): boolean {
@@ -87,7 +128,20 @@ export class BodyPump {
     if (client === null || client.destroyed) return
     const mayGoOn = client.write(chunk)
     if (mayGoOn || this.#kept !== null) return
-    await drained(client)
+    await this.#drained(client)
+  }
+
+  #drained(client: Writable): Promise<void> {
+    return new Promise(resolve => {
+      const done = (): void => {
+        client.off('drain', done)
+        client.off('close', done)
+        resolve()
+      }
+      this.#wake = done
+      client.on('drain', done)
+      client.on('close', done)
+    })
   }
 }
 
@@ -100,18 +154,6 @@ function breakOff(client: Writable, cause: unknown): void {
   const { readableFlowing } = client as Partial<Duplex>
   if (readableFlowing !== null) client.destroy(error)
   else client.once('resume', () => queueMicrotask(() => client.destroy(error)))
-}
-
-function drained(client: Writable): Promise<void> {
-  return new Promise(resolve => {
-    const done = () => {
-      client.off('drain', done)
-      client.off('close', done)
-      resolve()
-    }
-    client.on('drain', done)
-    client.on('close', done)
-  })
 }
 
 function asBytes(chunk: unknown): Uint8Array {

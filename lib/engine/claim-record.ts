@@ -8,8 +8,10 @@ import type { OwedWrites } from './owed-writes.js'
 import type { Clock, OnEvent } from './ports.js'
 import type { OwnerReply, Store, StoredOutcome, StoreTransaction } from './store.js'
 import type { StoreGuard } from './store-guard.js'
+import type { UndecidedSeen } from './undecided-seen.js'
 
 const RECORD_PAUSE_MS = 100
+const NOTHING: StoredOutcome = { head: '', body: null }
 
 /** What became of an outcome. `stale`: the key is not this owner's any more. */
 export type Recorded = 'ok' | 'stale' | 'unrecorded'
@@ -36,6 +38,8 @@ export interface ClaimRecord {
    * @param late - whether the lease was lost before
    */
   keepRefusal(outcome: Outcome, late: boolean): Promise<Recorded>
+  /** Whether the recorded outcome is this owner's; `false` also where that cannot be learnt. */
+  confirm(): Promise<boolean>
   /** Replaces the outcome by one that has its body. */
   attach(outcome: Outcome): Promise<void>
   /** Undoes the transaction and frees the key. */
@@ -55,6 +59,7 @@ export const NO_RECORD: ClaimRecord = {
   mark: async () => {},
   complete: async () => 'ok',
   keepRefusal: async () => 'ok',
+  confirm: async () => false,
   attach: async () => {},
   release: async () => 'unknown',
   fallSilent: async () => {},
@@ -67,6 +72,7 @@ export interface RecordTools {
   readonly clock: Clock
   readonly emit: OnEvent
   readonly owed: OwedWrites
+  readonly undecided: UndecidedSeen
   readonly recordForMs: number
 }
 
@@ -76,12 +82,14 @@ export class OwnedRecord implements ClaimRecord {
   readonly #key: string
   readonly #owner: string
   readonly #transaction: StoreTransaction<unknown> | null
+  /** What is to be recorded, once that is known; its body goes where there is no room for it. */
+  #stored: StoredOutcome = NOTHING
 
   constructor(tools: RecordTools, key: string, owner: string, transactional: boolean) {
     this.#tools = tools
     this.#key = key
     this.#owner = owner
-    this.#transaction = transactional ? begin(tools.store, key, owner) : null
+    this.#transaction = transactional ? begin(tools, key, owner) : null
   }
 
   get tx(): unknown {
@@ -90,7 +98,7 @@ export class OwnedRecord implements ClaimRecord {
 
   async mark(): Promise<void> {
     const { store, guard } = this.#tools
-    const reply = await guard.call(() => store.mark(this.#key, this.#owner))
+    const reply = await guard.call(ms => store.mark(this.#key, this.#owner, ms))
     if (reply.state === 'stale') throw new PoeError('ERR_POE_LEASE_LOST')
   }
 
@@ -105,21 +113,31 @@ export class OwnedRecord implements ClaimRecord {
     return await this.#write(encodeOutcome(outcome), late)
   }
 
+  async confirm(): Promise<boolean> {
+    const { store, guard, emit } = this.#tools
+    const confirm = (ms: number) => store.confirm(this.#key, this.#owner, ms)
+    const reply = await guard.call(confirm).catch(() => null)
+    if (reply?.state !== 'ok') return false
+    emit({ type: 'spent', key: this.#key, late: true })
+    return true
+  }
+
   async attach(outcome: Outcome): Promise<void> {
     const { store } = this.#tools
-    const stored = encodeOutcome(outcome)
-    await this.#nowOrOwed(async () => {
-      const reply = await store.attachBody(this.#key, this.#owner, stored)
+    this.#stored = encodeOutcome(outcome)
+    await this.#nowOrOwed(async ms => {
+      const stored = this.#stored
+      const reply = await store.attachBody(this.#key, this.#owner, stored, ms)
       if (reply.state === 'ok') return reply
       // Where the outcome itself is still owed, it is recorded now, with its body.
-      return await store.complete(this.#key, this.#owner, stored)
+      return await store.complete(this.#key, this.#owner, stored, ms)
     })
   }
 
   async release(): Promise<Released> {
     const { store, emit } = this.#tools
     await this.#undo()
-    const reply = await this.#nowOrOwed(() => store.release(this.#key, this.#owner))
+    const reply = await this.#nowOrOwed(ms => store.release(this.#key, this.#owner, ms))
     if (reply === null) return 'unknown'
     if (reply.state === 'stale') return 'stale'
     emit({ type: 'released', key: this.#key })
@@ -127,35 +145,39 @@ export class OwnedRecord implements ClaimRecord {
   }
 
   async fallSilent(mark: boolean, cause: unknown): Promise<void> {
-    const { store, guard, emit } = this.#tools
-    emit({ type: 'undecided', key: this.#key, cause })
+    const { store, guard, undecided } = this.#tools
+    const sinceMs = Math.floor(guard.now())
+    undecided.announce({ key: this.#key, owner: this.#owner, sinceMs, cause })
     if (mark) {
-      const reply = await this.#nowOrOwed(() => store.mark(this.#key, this.#owner))
+      const reply = await this.#nowOrOwed(ms => store.mark(this.#key, this.#owner, ms))
       // Until the mark is there, the end of the lease would free the key.
       if (reply === null) return
     }
     // If this does not arrive, the lease runs out by itself.
-    await guard.call(() => store.renew(this.#key, this.#owner, 0)).catch(() => {})
+    await guard.call(ms => store.renew(this.#key, this.#owner, 0, ms)).catch(() => {})
   }
 
   /** The store forgets an open transaction by itself; what follows on the record is what counts. */
   async #undo(): Promise<void> {
     const transaction = this.#transaction
     if (transaction === null) return
-    await this.#tools.guard.call(() => transaction.rollback()).catch(() => {})
+    await this.#tools.guard.call(ms => transaction.rollback(ms)).catch(() => {})
   }
 
   async #write(stored: StoredOutcome, late: boolean): Promise<Recorded> {
-    const { store, guard, clock, emit, owed, recordForMs } = this.#tools
-    const complete = () => guard.call(() => store.complete(this.#key, this.#owner, stored))
+    const { store, guard, clock, emit, recordForMs } = this.#tools
+    this.#stored = stored
+    const send = (ms: number) => store.complete(this.#key, this.#owner, this.#stored, ms)
+    const complete = () => guard.call(send)
     const giveUpMs = clock.now() + recordForMs
     for (;;) {
       try {
         return this.#recorded(await complete(), late)
       } catch (cause) {
+        if (this.#shedBody(cause)) continue
         if (clock.now() + RECORD_PAUSE_MS >= giveUpMs) {
           emit({ type: 'unrecorded', key: this.#key, cause })
-          owed.owe(this.#key, async () => this.#recorded(await complete(), true) !== null)
+          this.#owe(async () => this.#recorded(await complete(), true))
           return 'unrecorded'
         }
         await clock.sleep(RECORD_PAUSE_MS)
@@ -176,19 +198,23 @@ export class OwnedRecord implements ClaimRecord {
     stored: StoredOutcome,
     late: boolean,
   ): Promise<'ok' | 'stale'> {
-    const { guard, emit } = this.#tools
+    const { guard, emit, recordForMs } = this.#tools
+    // The commit has as long as any record of a success, and the question after it a call's time.
+    const withinMs = Math.max(recordForMs, guard.timeoutMs) + guard.timeoutMs
     let failure: unknown = null
-    const commit = async (): Promise<OwnerReply | null> => {
+    const commit = async (withinMs: number): Promise<OwnerReply | null> => {
       try {
-        return await transaction.commit(stored)
+        return await transaction.commit(stored, withinMs)
       } catch (error) {
-        if (isOutage(error)) throw error
+        // A full store has undone it all, and is to be told of once that is certain.
+        if (isFull(error)) failure = error
+        if (isUnclear(error)) throw error
         // What the handler did to its transaction does not make the store down.
         failure = error
         return null
       }
     }
-    const reply = await guard.call(commit).catch(() => null)
+    const reply = await guard.call(commit, withinMs).catch(() => null)
     if (reply?.state === 'ok') emit({ type: 'spent', key: this.#key, late })
     if (reply !== null) return reply.state
     // Whether it was committed is what the record says: spent, or free once this has arrived.
@@ -198,28 +224,71 @@ export class OwnedRecord implements ClaimRecord {
   }
 
   /** Tries at once, and in the background if that fails. */
-  async #nowOrOwed(write: () => Promise<OwnerReply>): Promise<OwnerReply | null> {
-    const { guard, owed } = this.#tools
+  async #nowOrOwed(write: (withinMs: number) => Promise<OwnerReply>): Promise<OwnerReply | null> {
+    const { guard } = this.#tools
     try {
       return await guard.call(write)
-    } catch {
-      owed.owe(this.#key, async () => (await guard.call(write)) !== null)
+    } catch (cause) {
+      if (this.#shedBody(cause)) return await this.#nowOrOwed(write)
+      this.#owe(() => guard.call(write))
       return null
     }
   }
+
+  /** What is owed holds the outcome in memory: without its body where there is much already. */
+  #owe(write: () => Promise<unknown>): void {
+    const { owed } = this.#tools
+    const { head, body } = this.#stored
+    if (body !== null && !owed.hasRoomFor(head.length + body.byteLength)) this.#dropBody()
+    const tryOnce = async (): Promise<boolean> => {
+      try {
+        await write()
+        return true
+      } catch (cause) {
+        this.#shedBody(cause)
+        return false
+      }
+    }
+    owed.owe(this.#key, tryOnce, head.length + (this.#stored.body?.byteLength ?? 0))
+  }
+
+  /** A store that is full for an outcome with its body may have room for one without. */
+  #shedBody(cause: unknown): boolean {
+    if (!isFull(cause) || this.#stored.body === null) return false
+    this.#dropBody(cause)
+    return true
+  }
+
+  #dropBody(cause?: unknown): void {
+    this.#stored = { head: this.#stored.head, body: null }
+    this.#tools.emit({ type: 'body-not-kept', key: this.#key, cause })
+  }
 }
 
-function begin(store: Store<unknown>, key: string, owner: string): StoreTransaction<unknown> {
-  if (store.transaction !== undefined) return store.transaction(key, owner)
+function begin(
+  { store, guard, emit }: RecordTools,
+  key: string,
+  owner: string,
+): StoreTransaction<unknown> {
+  const onUnawaited = (): void => emit({ type: 'unawaited-statement', key })
+  if (store.transaction !== undefined) {
+    return store.transaction(key, owner, guard.timeoutMs, onUnawaited)
+  }
   throw new TypeError('A transactional resource needs a store with transactions.')
 }
 
-const OUTAGES: ReadonlySet<string> = new Set([
+function isFull(cause: unknown): boolean {
+  return cause instanceof PoeError && cause.code === 'ERR_POE_STORE_FULL'
+}
+
+/** A commit that fails so may have taken place. */
+const UNCLEAR: ReadonlySet<string> = new Set([
   'ERR_POE_STORE_DOWN',
+  'ERR_POE_STORE_BUSY',
   'ERR_POE_STORE_FULL',
   'ERR_POE_STORE_CLOSED',
 ])
 
-function isOutage(error: unknown): boolean {
-  return error instanceof PoeError && OUTAGES.has(error.code)
+function isUnclear(error: unknown): boolean {
+  return error instanceof PoeError && UNCLEAR.has(error.code)
 }

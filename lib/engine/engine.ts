@@ -7,17 +7,20 @@
  *
  * @see POE draft 2, appendix A
  */
+import { PoeError } from '../errors.js'
 import { Alarms } from './alarms.js'
 import { Attempt, type AttemptTools } from './attempt.js'
 import { type ClaimRecord, NO_RECORD, OwnedRecord, type RecordTools } from './claim-record.js'
-import { findingOf } from './finding.js'
+import { findingOf, findingOfFailure } from './finding.js'
 import { Lease } from './lease.js'
 import type { Finding, Operation, ResourceRules, Verdict, Work } from './operation.js'
 import { OwedWrites } from './owed-writes.js'
 import { type Clock, type MakeId, type OnEvent, safeEmitter } from './ports.js'
 import { Reconciler } from './reconciler.js'
-import type { Claim, ClaimReply, Store, UndecidedRecord } from './store.js'
-import { StoreGuard } from './store-guard.js'
+import type { Claim, ClaimReply, ReadReply, Store, UndecidedRecord } from './store.js'
+import { isAnswer, StoreGuard } from './store-guard.js'
+import { UndecidedSeen } from './undecided-seen.js'
+import { Underway } from './underway.js'
 import { Waiters } from './waiters.js'
 
 const STORE_RETRY_AFTER_MS = 1_000
@@ -39,6 +42,14 @@ export interface EngineOptions {
   readonly dangerouslyRetryUndecided: boolean
 }
 
+/** What `close` could not bring to its end: keys of records. */
+export interface Unfinished {
+  /** Handlers that were still at work; their claims are not kept any longer. */
+  readonly running: readonly string[]
+  /** Writes that the store did not take: outcomes, and claims that were given up. */
+  readonly unwritten: readonly string[]
+}
+
 /** Runs each operation at most once. */
 export class Engine {
   readonly store: Store<unknown>
@@ -51,7 +62,11 @@ export class Engine {
   readonly #disowned: OwedWrites
   readonly #waiters: Waiters
   readonly #reconciler: Reconciler
+  readonly #undecided: UndecidedSeen
+  readonly #underway: Underway
   readonly #tools: AttemptTools & RecordTools
+  #closing: Promise<Unfinished> | null = null
+  #isClosed = false
 
   constructor(options: EngineOptions) {
     const { store, clock } = options
@@ -64,14 +79,20 @@ export class Engine {
       alarms: this.#alarms,
       emit: this.emit,
       timeoutMs: Math.max(options.storeTimeoutMs, store.timeoutMs ?? 0),
-      probe: () => store.epoch(),
+      probe: withinMs => store.epoch(withinMs),
     })
     this.#owed = new OwedWrites(clock, this.emit)
     this.#disowned = new OwedWrites(clock, this.emit)
     this.#waiters = new Waiters(clock)
-    this.#reconciler = new Reconciler({ store, guard: this.guard, clock, emit: this.emit })
+    const { bodyLimitBytes } = options
+    const { guard, emit } = this
+    this.#reconciler = new Reconciler({ store, guard, clock, emit, bodyLimitBytes })
+    this.#undecided = new UndecidedSeen(emit)
+    this.#underway = new Underway(clock)
     this.#tools = {
       ...options,
+      undecided: this.#undecided,
+      underway: this.#underway,
       alarms: this.#alarms,
       guard: this.guard,
       emit: this.emit,
@@ -95,30 +116,36 @@ export class Engine {
     work: Work,
     gone: AbortSignal,
   ): Promise<Verdict> {
+    this.#underway.begin(operation)
     const place = this.#waiters.place(rules.waitMs)
     let asked = false
-    for (;;) {
-      if (gone.aborted) return { kind: 'gone' }
-      const owner = this.#options.makeId()
-      const sentMs = this.#options.clock.now()
-      const reply = await this.#claim(operation, rules, owner)
-      if (reply.state === 'failed') return this.#withoutStore(operation, rules, work, reply.cause)
-      if (reply.state === 'claimed') {
-        const record = new OwnedRecord(this.#tools, operation.key, owner, rules.transactional)
-        const lease = this.#takeLease(operation.key, owner, rules.maxRunMs, sentMs)
-        return this.#run(operation, rules, work, record, lease)
+    try {
+      for (;;) {
+        if (gone.aborted) return { kind: 'gone' }
+        const owner = this.#options.makeId()
+        const sentMs = this.#options.clock.now()
+        const reply = await this.#claim(operation, rules, owner)
+        if (reply.state === 'failed')
+          return await this.#withoutStore(operation, rules, work, reply.cause)
+        if (reply.state === 'claimed') {
+          const record = new OwnedRecord(this.#tools, operation.key, owner, rules.transactional)
+          const lease = this.#takeLease(operation.key, owner, rules.maxRunMs, sentMs)
+          return await this.#run(operation, rules, work, record, lease)
+        }
+        const finding = findingOf(reply, operation)
+        if (reply.state === 'running' && finding.kind === 'running') {
+          const waited = await this.#waiters.wait(operation.key, place, gone)
+          if (waited === 'gone') return { kind: 'gone' }
+          if (waited === 'again') continue
+        }
+        if (reply.state === 'undecided' && finding.kind === 'undecided' && !asked) {
+          asked = true
+          if (await this.#wayOut(operation, rules, reply)) continue
+        }
+        return finding
       }
-      const finding = findingOf(reply, operation)
-      if (reply.state === 'running' && finding.kind === 'running') {
-        const waited = await this.#waiters.wait(operation.key, place, gone)
-        if (waited === 'gone') return { kind: 'gone' }
-        if (waited === 'again') continue
-      }
-      if (reply.state === 'undecided' && finding.kind === 'undecided' && !asked) {
-        asked = true
-        if (await this.#wayOut(operation, rules, reply)) continue
-      }
-      return finding
+    } finally {
+      this.#underway.end(operation)
     }
   }
 
@@ -126,18 +153,35 @@ export class Engine {
   async look(operation: Operation): Promise<Finding> {
     try {
       const { key, epoch } = operation
-      return findingOf(await this.guard.call(() => this.store.read(key, epoch)), operation)
-    } catch {
-      return { kind: 'store-down', retryAfterMs: STORE_RETRY_AFTER_MS }
+      const reply = await this.guard.call(ms => this.store.read(key, epoch, ms))
+      this.#meet(key, reply)
+      return findingOf(reply, operation)
+    } catch (cause) {
+      return findingOfFailure(cause)
     }
   }
 
-  /** Stops background work. The store stays open. */
-  close(): void {
+  /**
+   * Waits for work that is under way, whose leases are kept meanwhile; then tries what is owed to
+   * the store once more, and stops background work: the claims of handlers that are at work even
+   * then are kept no longer. The store stays open, and calls of it go on to end in time. Called
+   * again it gives the same.
+   *
+   * @param graceMs - how long the wait may take, in milliseconds; the last tries come after it, and
+   *   take one call's time at most
+   */
+  close(graceMs = 5_000): Promise<Unfinished> {
+    this.#closing ??= this.#close(graceMs)
+    return this.#closing
+  }
+
+  async #close(graceMs: number): Promise<Unfinished> {
+    const running = await this.#underway.idle(graceMs)
+    this.#isClosed = true
+    for (const key of running) this.emit({ type: 'unfinished', key })
+    const dropped = await Promise.all([this.#owed.close(), this.#disowned.close()])
     this.guard.close()
-    this.#owed.close()
-    this.#disowned.close()
-    this.#alarms.close()
+    return { running, unwritten: dropped.flat() }
   }
 
   async #claim(
@@ -147,7 +191,7 @@ export class Engine {
   ): Promise<ClaimReply | { readonly state: 'failed'; readonly cause: unknown }> {
     const { key } = operation
     let claim = this.#claimOf(operation, rules, owner)
-    const send = () => this.guard.call(() => this.store.claim(key, claim))
+    const send = () => this.guard.call(ms => this.store.claim(key, claim, ms))
     try {
       let reply = await send()
       // Our idea of the store's time was off; the reply has put it right.
@@ -156,12 +200,20 @@ export class Engine {
         reply = await send()
       }
       if (reply.state === 'late') return { state: 'failed', cause: new Error('claim came late') }
-      if (reply.state === 'claimed') this.emit({ type: 'claimed', key })
+      if (reply.state === 'claimed') this.emit({ type: 'claimed', key, owner })
+      this.#meet(key, reply)
       return reply
     } catch (cause) {
       this.#disown(key, claim)
       return { state: 'failed', cause }
     }
+  }
+
+  /** Whoever meets an undecided record tells of it: its owner may have died without a word. */
+  #meet(key: string, reply: ClaimReply | ReadReply): void {
+    if (reply.state !== 'undecided') return
+    const { owner, sinceMs } = reply
+    this.#undecided.announce({ key, owner, sinceMs })
   }
 
   #claimOf(operation: Operation, rules: ResourceRules, owner: string): Claim {
@@ -185,7 +237,7 @@ export class Engine {
    */
   #disown(key: string, { owner, claimByMs }: Claim): void {
     this.#disowned.owe(key, async () => {
-      const reply = await this.guard.call(() => this.store.release(key, owner))
+      const reply = await this.guard.call(ms => this.store.release(key, owner, ms))
       return reply.nowMs > claimByMs
     })
   }
@@ -211,7 +263,10 @@ export class Engine {
       leaseMs,
       maxRunMs,
       sentMs,
-      renew: () => this.guard.call(() => this.store.renew(key, owner, leaseMs)),
+      renew: async () => {
+        if (this.#isClosed) throw new PoeError('ERR_POE_LEASE_LOST')
+        return await this.guard.call(ms => this.store.renew(key, owner, leaseMs, ms))
+      },
       onLost: cause => this.emit({ type: 'lease-lost', key, cause }),
     })
   }
@@ -243,7 +298,7 @@ export class Engine {
     if (!this.#options.dangerouslyRetryUndecided) return false
     this.emit({ type: 'undecided-retried', key })
     const reply = await this.guard
-      .call(() => this.store.settle(key, record.owner, 'free'))
+      .call(ms => this.store.settle(key, record.owner, 'free', ms))
       .catch(() => null)
     return reply !== null
   }
@@ -254,8 +309,9 @@ export class Engine {
     work: Work,
     cause: unknown,
   ): Promise<Verdict> {
-    if (!this.#options.dangerouslyRunUnprotected || rules.transactional) {
-      return { kind: 'store-down', retryAfterMs: STORE_RETRY_AFTER_MS }
+    const isDown = !isAnswer(cause)
+    if (!this.#options.dangerouslyRunUnprotected || rules.transactional || !isDown) {
+      return findingOfFailure(cause)
     }
     this.emit({ type: 'unprotected', key: operation.key, cause })
     return this.#run(operation, rules, work, NO_RECORD, null)

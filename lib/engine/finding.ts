@@ -1,9 +1,13 @@
 /**
  * Turns a store's reply into what is found at a key: one pure function for POST and GET.
  */
-import type { Finding, Operation, OtherContent } from './operation.js'
+import { PoeError } from '../errors.js'
+import { sameContent } from './fingerprint.js'
+import type { Finding, Operation, OtherContent, StoreFinding } from './operation.js'
 import { decodeOutcome } from './outcome.js'
 import type { ClaimedBy, ClaimReply, ReadReply } from './store.js'
+
+const SOON_MS = 1_000
 
 /**
  * Tells what a reply says. A claim that was granted or came late tells nothing of the key.
@@ -22,7 +26,7 @@ export function findingOf(reply: ClaimReply | ReadReply, operation: Operation): 
         inUse(reply, operation) ?? {
           kind: 'spent',
           outcome: decodeOutcome(reply.outcome, reply.nowMs),
-          payloadMatches: compare(reply.fingerprint, operation.fingerprint),
+          payloadMatches: sameContent(reply.fingerprint, operation.fingerprint),
           mark: reply.mark,
         }
       )
@@ -33,11 +37,21 @@ export function findingOf(reply: ClaimReply | ReadReply, operation: Operation): 
     case 'wrong-epoch':
       return { kind: 'forgotten' }
     case 'full':
-      return { kind: 'store-full', retryAfterMs: 1_000 }
+      return { kind: 'store-full', retryAfterMs: SOON_MS }
     case 'claimed':
     case 'late':
-      return { kind: 'store-down', retryAfterMs: 1_000 }
+      return { kind: 'store-down', retryAfterMs: SOON_MS }
   }
+}
+
+/**
+ * Tells what a call of the store says that has failed.
+ *
+ * @param cause - what it rejected with
+ */
+export function findingOfFailure(cause: unknown): StoreFinding {
+  const isFull = cause instanceof PoeError && cause.code === 'ERR_POE_STORE_FULL'
+  return { kind: isFull ? 'store-full' : 'store-down', retryAfterMs: SOON_MS }
 }
 
 /** Whether a record is another's, or in use for other content; `null` where it is neither. */
@@ -57,8 +71,4 @@ function isForeign(record: ClaimedBy, operation: Operation): boolean {
 
 function isOver(operation: Operation, nowMs: number): boolean {
   return operation.expiresAtMs !== null && nowMs > operation.expiresAtMs
-}
-
-function compare(recorded: string | null, seen: string | null): boolean | null {
-  return recorded === null || seen === null ? null : recorded === seen
 }

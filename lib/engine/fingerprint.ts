@@ -29,3 +29,20 @@ export function digestParts(parts: readonly (string | Uint8Array)[]): string {
   }
   return hash.digest('base64url')
 }
+
+/**
+ * Compares two fingerprints that name their scheme: what stands in front of the colon.
+ *
+ * @param recorded - of the request that the record is of; `null` where it had none
+ * @param seen - of this request
+ * @returns whether the contents are the same; `null` where that cannot be told, as between two
+ *   schemes
+ */
+export function sameContent(recorded: string | null, seen: string | null): boolean | null {
+  if (recorded === null || seen === null || schemeOf(recorded) !== schemeOf(seen)) return null
+  return recorded === seen
+}
+
+function schemeOf(fingerprint: string): string {
+  return fingerprint.slice(0, Math.max(0, fingerprint.indexOf(':')))
+}

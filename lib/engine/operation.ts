@@ -54,6 +54,10 @@ export interface ResourceRules {
   readonly waitMs: number
   readonly maxRunMs: number
   readonly success: SuccessRule
+  /** Further statuses, 5xx, by which the handler says that nothing happened. */
+  readonly reports: readonly number[]
+  /** Which thrown errors say so that were not made as answers; `null` for none. */
+  readonly isRefusal: ((error: unknown) => boolean) | null
   /**
    * Which refusals are an outcome too: recorded, and told to every repeat; `null` for none. What a
    * refusing handler wrote in its transaction is undone all the same.
@@ -74,6 +78,8 @@ export interface Report {
   /** The representation fields that may be recorded. */
   readonly fields: readonly RecordedField[]
   readonly hasLocation: boolean
+  /** Whether the status is another server's, and so no word of the handler's. */
+  readonly passedOn?: boolean
   readonly body: Produced
   /** Where a streamed body goes. */
   readonly client: Writable | null
@@ -105,6 +111,8 @@ export type Verdict =
   | { readonly kind: 'done' }
   /** The handler reported a failure by its answer; the link can be used again. */
   | { readonly kind: 'refused' }
+  /** The handler answered, and its answer does not tell whether anything happened. */
+  | { readonly kind: 'silent' }
   /** The handler threw; `free`: the link can be used again. */
   | { readonly kind: 'threw'; readonly error: unknown; readonly free: boolean }
   | Finding
@@ -124,10 +132,17 @@ export type Finding =
   | { readonly kind: 'undecided'; readonly sinceMs: number }
   | OtherContent
   | { readonly kind: 'expired' | 'forgotten' | 'foreign' }
-  /** The store cannot be reached or is full; nothing was run. */
-  | { readonly kind: 'store-down' | 'store-full'; readonly retryAfterMs: number }
+  | StoreFinding
   /** The client left while it waited; there is nobody to answer. */
   | { readonly kind: 'gone' }
+
+/** The store cannot be reached or is full; nothing was run, unless it was undone. */
+export interface StoreFinding {
+  readonly kind: 'store-down' | 'store-full'
+  readonly retryAfterMs: number
+  /** Whether the handler was at work, and what it wrote in its transaction was undone. */
+  readonly undone?: boolean
+}
 
 /** The key is in use for other content, where that is refused. */
 export interface OtherContent {

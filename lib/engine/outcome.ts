@@ -90,7 +90,7 @@ function decodeBody(
 
 /**
  * The default rule for what counts as success: any 2xx, and 301, 302 or 303 with a `Location`.
- * Everything else is a failure that the handler reports.
+ * Of everything else {@link isReport} tells whether it is a failure that the handler reports.
  *
  * @see POE draft 2 ("successfully" is not defined there); RFC 9110 15.3, 15.4.4
  */
@@ -101,4 +101,16 @@ export function isSuccess(answer: {
   const { status, hasLocation } = answer
   if (status >= 200 && status <= 299) return true
   return hasLocation && (status === 301 || status === 302 || status === 303)
+}
+
+/**
+ * Whether the status of an answer that is no success says that nothing happened. 5xx does not:
+ * 502 and 504 say that somebody else was asked, and 500 is what a catch-all sets after the effect.
+ *
+ * @param status - of the answer
+ * @param reports - further statuses that do
+ * @see decision 0012
+ */
+export function isReport(status: number, reports: readonly number[]): boolean {
+  return status < 500 || status === 501 || status === 503 || reports.includes(status)
 }

@@ -24,14 +24,27 @@ export type MakeId = () => string
  * from which no link can be made. No event carries a token, a secret, a field or a body.
  */
 export type PoeEvent =
-  /** The handler is about to run. */
-  | { readonly type: 'claimed'; readonly key: string }
+  /**
+   * The handler is about to run. An undecided record whose `owner` no process has ever told of here
+   * is a claim that arrived when nobody waited for it any more: no handler ran for it.
+   */
+  | { readonly type: 'claimed'; readonly key: string; readonly owner: string }
   /** The outcome is recorded. `late`: after the lease had lapsed, or after the answer was sent. */
   | { readonly type: 'spent'; readonly key: string; readonly late: boolean }
   /** The handler reported a failure; the link can be used again. */
   | { readonly type: 'released'; readonly key: string }
-  /** The owner fell silent; see `reconcile` and `settle` for the ways out. */
-  | { readonly type: 'undecided'; readonly key: string; readonly cause?: unknown }
+  /**
+   * The owner fell silent at `sinceMs` (store time, milliseconds). Told by the owner's own process,
+   * then with a `cause` if there is one, or else by each that meets the record afterwards; once for
+   * a record and process. See `reconcile` and `settle` for the ways out.
+   */
+  | {
+      readonly type: 'undecided'
+      readonly key: string
+      readonly owner: string
+      readonly sinceMs: number
+      readonly cause?: unknown
+    }
   /** The lease could not be kept, or `maxRunMs` is over; `ctx.poe.signal` has aborted. */
   | { readonly type: 'lease-lost'; readonly key: string; readonly cause: PoeError }
   /** A completion came from an owner that is not the owner any more: perhaps a second effect. */
@@ -53,14 +66,41 @@ export type PoeEvent =
   | { readonly type: 'store-down'; readonly cause: unknown }
   /** The store answers again. */
   | { readonly type: 'store-back' }
+  /** The secrets that the store keeps are none: nothing is minted, no link is verified. */
+  | { readonly type: 'secrets-unreadable'; readonly cause: unknown }
   /** The store's memory is another one than before: links that were handed out are void. */
   | { readonly type: 'epoch-changed' }
   /** `dangerouslyRunUnprotected`: the handler runs although the store is down. */
   | { readonly type: 'unprotected'; readonly key: string; readonly cause: unknown }
   /** `dangerouslyRetryUndecided`: an undecided link is freed without knowing. */
   | { readonly type: 'undecided-retried'; readonly key: string }
-  /** A write that is owed to the store was given up: there were too many, or for too long. */
+  /**
+   * Middleware outside has made another answer of the one that was decided: a success of a failure,
+   * a failure of a success, or anything else of a refusal of ours. `key` is
+   * `null` where no key was known.
+   */
+  | {
+      readonly type: 'answer-changed'
+      readonly key: string | null
+      /** The status that was decided. */
+      readonly said: number
+      /** The status that the client got. */
+      readonly sent: number
+    }
+  /**
+   * A POST, or its like, to a link that was never given out, or was given to somebody else; it got
+   * 404. The key is known only where the application names it.
+   */
+  | { readonly type: 'unverifiable'; readonly route: string; readonly key: string | null }
+  /**
+   * A statement of the handler was still under way, or began, when its transaction was over, and
+   * has done nothing: an `await` is missing in the handler.
+   */
+  | { readonly type: 'unawaited-statement'; readonly key: string }
+  /** A write that is owed to the store was given up: too many, for too long, or at `close`. */
   | { readonly type: 'owed-write-dropped'; readonly key: string }
+  /** `close` waits no longer for a handler, and keeps its claim no longer: it will lapse. */
+  | { readonly type: 'unfinished'; readonly key: string }
 
 /** Receives events; what it throws is ignored. */
 export type OnEvent = (event: PoeEvent) => void

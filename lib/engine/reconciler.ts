@@ -2,9 +2,9 @@
  * Asks the application what became of an undecided key: one question a key at a time, bounded.
  */
 import { PoeError } from '../errors.js'
-import type { Reconciled, ReconciledOutcome } from './operation.js'
-import { encodeOutcome, type Outcome, type RecordedField } from './outcome.js'
+import type { Reconciled } from './operation.js'
 import type { Clock, OnEvent } from './ports.js'
+import { decisionOf } from './reconciled.js'
 import type { Store, StoredOutcome } from './store.js'
 import type { StoreGuard } from './store-guard.js'
 
@@ -16,6 +16,8 @@ export interface ReconcilerOptions {
   readonly guard: StoreGuard
   readonly clock: Clock
   readonly emit: OnEvent
+  /** A longer body that `reconcile` gives is not kept. */
+  readonly bodyLimitBytes: number
 }
 
 /** Decides undecided keys by asking the application. */
@@ -52,19 +54,18 @@ export class Reconciler {
     owner: string,
     reconcile: (key: string) => Reconciled | Promise<Reconciled>,
   ): Promise<boolean> {
-    const { store, guard, emit } = this.#options
+    const { store, guard, emit, bodyLimitBytes } = this.#options
     let verdict: StoredOutcome | 'free' | null = null
     try {
       const answer = await this.#bounded(async () => reconcile(key))
-      if (answer.verdict === 'happened') verdict = encodeOutcome(outcomeOf(answer.outcome))
-      if (answer.verdict === 'did-not-happen') verdict = 'free'
+      verdict = decisionOf('reconcile()', answer, bodyLimitBytes)
       emit({ type: 'reconciled', key, verdict: answer.verdict })
     } catch (cause) {
       emit({ type: 'reconciled', key, verdict: 'unknown', cause })
     }
     if (verdict === null) return false
     const decided = verdict
-    const reply = await guard.call(() => store.settle(key, owner, decided)).catch(() => null)
+    const reply = await guard.call(ms => store.settle(key, owner, decided, ms)).catch(() => null)
     return reply !== null
   }
 
@@ -80,18 +81,4 @@ export class Reconciler {
       timer.abort()
     }
   }
-}
-
-/**
- * Writes what an application or an operator knows as an outcome.
- *
- * @param known - `location` alone is enough
- */
-export function outcomeOf(known: ReconciledOutcome): Outcome {
-  const fields: RecordedField[] = []
-  if (known.contentType !== undefined) fields.push(['content-type', known.contentType])
-  if (known.location !== undefined) fields.push(['location', known.location])
-  const status = known.status ?? (known.location === undefined ? 200 : 201)
-  if (known.body === undefined) return { status, fields, body: { kind: 'none' } }
-  return { status, fields, body: { kind: 'kept', bytes: Buffer.from(known.body) } }
 }

@@ -8,6 +8,16 @@ import type { StoreTime } from './store.js'
 
 const PROBE_FIRST_MS = 250
 const PROBE_MAX_MS = 2_000
+/** The store gives up a little sooner than we do, so that it can say what was wrong. */
+const MARGIN_MS = 50
+/** Alarms ring up to 50 ms late; what rings this late rang in a process that stood still. */
+const STOOD_STILL_MS = 100
+/** What the store itself says; it is there, and other keys may do. */
+const ANSWERS: ReadonlySet<string> = new Set([
+  'ERR_POE_STORE_BUSY',
+  'ERR_POE_STORE_FULL',
+  'ERR_POE_SECRETS',
+])
 
 /** Options of a {@link StoreGuard}. */
 export interface StoreGuardOptions {
@@ -17,7 +27,7 @@ export interface StoreGuardOptions {
   /** The longest wait for one call, in milliseconds. */
   readonly timeoutMs: number
   /** A cheap call that tells whether the store is back. */
-  readonly probe: () => Promise<StoreTime>
+  readonly probe: (withinMs: number) => Promise<StoreTime>
 }
 
 /** Bounds calls, keeps the offset to the store's clock, and tells whether the store is up. */
@@ -26,7 +36,7 @@ export class StoreGuard {
   readonly #clock: Clock
   readonly #alarms: Alarms
   readonly #emit: OnEvent
-  readonly #probe: () => Promise<StoreTime>
+  readonly #probe: (withinMs: number) => Promise<StoreTime>
   readonly #closing = new AbortController()
   #offsetMs = 0
   #down = false
@@ -40,7 +50,7 @@ export class StoreGuard {
     this.#probe = options.probe
   }
 
-  /** Whether the last call failed and no probe has succeeded since. */
+  /** Whether the last call got no answer and no probe has had one since. */
   get down(): boolean {
     return this.#down
   }
@@ -51,21 +61,27 @@ export class StoreGuard {
   }
 
   /**
-   * Runs one call.
+   * Runs one call. Its deadline is this one; the store is told how long it has.
    *
+   * @param send - is given what the store has, in milliseconds
+   * @param withinMs - how long the call may take, where it is another time than usual
    * @returns its reply
-   * @throws PoeError `ERR_POE_STORE_DOWN` when it rejects or gives no answer in time; whether it
-   *   took place is then unknown
+   * @throws PoeError `ERR_POE_STORE_DOWN` when it rejects or gives no answer in time, `_BUSY` or
+   *   `_FULL` when that is the store's answer; whether it took place is then unknown
    */
-  async call<Reply>(send: () => Promise<Reply>): Promise<Reply> {
+  async call<Reply>(
+    send: (withinMs: number) => Promise<Reply>,
+    withinMs: number = this.timeoutMs,
+  ): Promise<Reply> {
     const sentMs = this.#clock.now()
     try {
-      const reply = await this.#bounded(send)
+      const reply = await this.#bounded(send, withinMs)
       this.#noteTime(reply, sentMs)
       this.#up()
       return reply
     } catch (cause) {
-      this.#noteDown(cause)
+      if (isAnswer(cause)) this.#up()
+      else this.#noteDown(cause)
       throw asStoreDown(cause)
     }
   }
@@ -75,13 +91,20 @@ export class StoreGuard {
     this.#closing.abort()
   }
 
-  #bounded<Reply>(send: () => Promise<Reply>): Promise<Reply> {
+  #bounded<Reply>(send: (withinMs: number) => Promise<Reply>, withinMs: number): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      const alarm = this.#alarms.set(this.timeoutMs, () => {
-        const text = `The store gave no answer in ${this.timeoutMs} ms.`
-        reject(new PoeError('ERR_POE_STORE_DOWN', text))
+      const giveUp = (): void => {
+        const text = `The store gave no answer in ${withinMs} ms.`
+        // One turn of the event loop more: the answer may be here, and only not yet read.
+        setImmediate(() => reject(new PoeError('ERR_POE_STORE_DOWN', text)))
+      }
+      let alarm = this.#alarms.set(withinMs, () => {
+        const lateMs = this.#clock.now() - alarm.atMs
+        if (lateMs < STOOD_STILL_MS) return giveUp()
+        // Nothing was sent or read while this process stood still: that is not the store's time.
+        alarm = this.#alarms.set(Math.min(lateMs, withinMs), giveUp)
       })
-      send()
+      send(Math.max(withinMs - MARGIN_MS, withinMs / 2))
         .finally(() => this.#alarms.clear(alarm))
         .then(resolve, reject)
     })
@@ -121,6 +144,15 @@ export class StoreGuard {
     }
     this.#probing = false
   }
+}
+
+/**
+ * Whether an error is an answer of the store: its outage it is not.
+ *
+ * @param error - what a call of the store rejected with
+ */
+export function isAnswer(error: unknown): boolean {
+  return error instanceof PoeError && ANSWERS.has(error.code)
 }
 
 function asStoreDown(cause: unknown): PoeError {

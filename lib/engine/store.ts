@@ -7,7 +7,14 @@
  *
  * Every method is one atomic step of the store. Any of them may reject: the engine then assumes
  * neither that it happened nor that it did not. All times are milliseconds since the Unix epoch by
- * the **store's** clock, which each reply carries as `nowMs`.
+ * the **store's** clock, which each reply carries as `nowMs`; fractions are dropped. Arguments that
+ * make no sense (a time that is no number, an empty key, a verdict that nobody knows) reject with a
+ * TypeError or RangeError, and nothing is written.
+ *
+ * Where a call takes `withinMs`, its caller waits that many milliseconds and no longer: it is the
+ * one deadline of the call, and a store has none of its own that is shorter. Left out, the store
+ * uses one that is usual for it. A rejection with `ERR_POE_STORE_BUSY` or `ERR_POE_STORE_FULL` is
+ * an answer: the store is there, and other keys may do.
  *
  * @see POE draft, appendix A (what enacts the effect and the state change together, durably)
  */
@@ -92,6 +99,36 @@ export interface UndecidedRecord extends ClaimedBy {
   readonly sinceMs: number
 }
 
+/** Which records are asked for, in pages. */
+export interface ListQuery {
+  /** Only undecided records can be listed: they are few, and somebody has to decide them. */
+  readonly state: 'undecided'
+  /** Store time, milliseconds: those whose owner fell silent before it; absent for all. */
+  readonly before?: number | undefined
+  /** How many records a page may have, 1 to 1,000. Default 100. */
+  readonly limit?: number | undefined
+  /** Of the page before; absent or `null` for the first one. */
+  readonly cursor?: string | null | undefined
+}
+
+/** A record as a list tells it: enough to look at it (`read`) and to decide it (`settle`). */
+export interface ListedRecord {
+  /** The record's key, as it was claimed. */
+  readonly key: string
+  readonly owner: string
+  /** When the lease lapsed. */
+  readonly sinceMs: number
+}
+
+/**
+ * A page of a list, in no particular order. It may have fewer records than the limit, also none,
+ * and yet not be the last: that one has no cursor.
+ */
+export interface ListReply extends StoreTime {
+  readonly records: readonly ListedRecord[]
+  readonly cursor: string | null
+}
+
 /** The time by the store's clock, on every reply. */
 export interface StoreTime {
   readonly nowMs: number
@@ -134,13 +171,15 @@ export interface StoreTransaction<Tx> {
    * Makes the key spent and commits both, or nothing. Valid also when `handle` was never used.
    * `stale`: the owner lost the key; everything was rolled back.
    *
-   * @throws PoeError `ERR_POE_STORE_DOWN`, `_FULL` or `_CLOSED` when it cannot be told whether the
-   *   commit took place; anything else means that it was refused, and all is rolled back. After
-   *   `rollback` it always throws.
+   * @param withinMs - for all of it: the commit, and a question to the record where the commit's
+   *   answer is lost; the question has as long as any other call, the commit has the rest
+   * @throws PoeError `ERR_POE_STORE_DOWN`, `_BUSY`, `_FULL` or `_CLOSED` when it cannot be told
+   *   whether the commit took place; anything else means that it was refused, and all is rolled
+   *   back. After `rollback` it always throws.
    */
-  commit(outcome: StoredOutcome): Promise<OwnerReply>
+  commit(outcome: StoredOutcome, withinMs?: number): Promise<OwnerReply>
   /** Undoes everything; harmless to repeat; `handle` throws from then on. */
-  rollback(): Promise<void>
+  rollback(withinMs?: number): Promise<void>
 }
 
 /**
@@ -164,44 +203,73 @@ export interface Store<Tx = never> {
    * `full`. A record past its `keepUntilMs` that is not running in its lease is gone, purged or
    * not; one that `replaces` names counts as free.
    */
-  claim(key: string, claim: Claim): Promise<ClaimReply>
+  claim(key: string, claim: Claim, withinMs?: number): Promise<ClaimReply>
   /**
    * Sets the owner's lease to `leaseMs` from now, also a lapsed one that nobody has taken; 0 ends
    * it at once.
    */
-  renew(key: string, owner: string, leaseMs: number): Promise<OwnerReply>
+  renew(key: string, owner: string, leaseMs: number, withinMs?: number): Promise<OwnerReply>
   /**
    * Durably turns the owner's `onSilence` to `undecided`: from here on silence means doubt. Also
    * after the lease has lapsed, while nobody has taken the key.
    */
-  mark(key: string, owner: string): Promise<OwnerReply>
+  mark(key: string, owner: string, withinMs?: number): Promise<OwnerReply>
   /**
    * Makes the owner's key spent, also after its lease has lapsed, while nobody has taken it.
    * Repeating it as that owner is `ok`, and keeps the first outcome.
    */
-  complete(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply>
+  complete(
+    key: string,
+    owner: string,
+    outcome: StoredOutcome,
+    withinMs?: number,
+  ): Promise<OwnerReply>
+  /**
+   * Tells whether the outcome that is recorded is this owner's: `ok` where the key is spent and
+   * this owner spent it, else `stale`. It changes nothing. Where the owner's transaction is just
+   * being committed, it waits for that, in its time, and rejects if it does not learn of the end.
+   */
+  confirm(key: string, owner: string, withinMs?: number): Promise<OwnerReply>
   /** Replaces the outcome of a key that this owner made spent (a stream's body came to its end). */
-  attachBody(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply>
+  attachBody(
+    key: string,
+    owner: string,
+    outcome: StoredOutcome,
+    withinMs?: number,
+  ): Promise<OwnerReply>
   /** Frees the owner's running or undecided key; never a spent one. No record is `stale`. */
-  release(key: string, owner: string): Promise<OwnerReply>
+  release(key: string, owner: string, withinMs?: number): Promise<OwnerReply>
   /** Looks without touching. */
-  read(key: string, epoch: string | null): Promise<ReadReply>
+  read(key: string, epoch: string | null, withinMs?: number): Promise<ReadReply>
   /**
    * Decides an undecided key from outside: an outcome, or `free`. Only while it is undecided and
    * still `expectedOwner`'s; else `stale`. Afterwards every write of that owner is `stale`.
    */
-  settle(key: string, expectedOwner: string, verdict: StoredOutcome | 'free'): Promise<OwnerReply>
+  settle(
+    key: string,
+    expectedOwner: string,
+    verdict: StoredOutcome | 'free',
+    withinMs?: number,
+  ): Promise<OwnerReply>
+  /**
+   * Lists undecided records, page by page: each that is undecided from the first page to the last
+   * comes once; what is decided or becomes undecided meanwhile may or may not. A page costs no more
+   * than its limit and the claims that are at work; it never looks at spent records.
+   *
+   * @throws TypeError or RangeError where the query makes no sense
+   */
+  list(query: ListQuery, withinMs?: number): Promise<ListReply>
 
   /**
    * The names of the store's unbroken memory: one, or one per bucket, in a fixed order (see
    * {@link bucketOf}). A missing one is made from fresh randomness, never from what a process
    * remembers. At most 12 characters of base64url each.
    */
-  epoch(): Promise<StoreTime & { readonly epochs: readonly string[] }>
+  epoch(withinMs?: number): Promise<StoreTime & { readonly epochs: readonly string[] }>
   /** Replaces every epoch: all unspent tokens are void. For an operator who restored a backup. */
   rotateEpoch(): Promise<void>
   /** Keeps `proposed` if the store has no secrets yet, and gives those that it has. */
-  secrets(proposed: readonly StoredSecret[]): Promise<readonly StoredSecret[]>
+  secrets(proposed: readonly StoredSecret[], withinMs?: number): Promise<readonly StoredSecret[]>
   /**
    * Removes up to `limit` records that are past their `keepUntilMs`, but none that is running in
    * its lease; never blocks claims long.
@@ -210,8 +278,19 @@ export interface Store<Tx = never> {
   /** Lets go of what the store opened itself. Calls after it reject. */
   close(): Promise<void>
 
-  /** Opens a transaction for a running claim. Only where `capabilities.transactional`. */
-  transaction?(key: string, owner: string): StoreTransaction<Tx>
+  /**
+   * Opens a transaction for a running claim. Only where `capabilities.transactional`.
+   *
+   * @param withinMs - how long its beginning may take, and the question after a lost commit
+   * @param onUnawaited - told of a statement of the handler's that the end of the transaction has
+   *   overtaken; its rejection must not end the process, for nobody may be awaiting it
+   */
+  transaction?(
+    key: string,
+    owner: string,
+    withinMs?: number,
+    onUnawaited?: () => void,
+  ): StoreTransaction<Tx>
 }
 
 /**

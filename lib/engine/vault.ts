@@ -5,6 +5,7 @@
  * the one that is known here. A cached epoch only ever *names* tokens; whether it still holds is
  * decided by the store inside each claim.
  */
+import { PoeError } from '../errors.js'
 import {
   importSecret,
   type Keyring,
@@ -41,6 +42,7 @@ export class Vault {
   #reading: Promise<void> | null = null
   #readMs = Number.NEGATIVE_INFINITY
   #outdated = false
+  #unreadable = false
 
   constructor(options: VaultOptions) {
     this.#options = options
@@ -138,7 +140,7 @@ export class Vault {
     const { store, guard, emit } = this.#options
     // Secrets first: a memory that was lost gets the old ones back, so that its tokens verify.
     if (this.#own === null) await this.#readSecrets()
-    const { epochs } = await guard.call(() => store.epoch())
+    const { epochs } = await guard.call(ms => store.epoch(ms))
     const before = this.#epochs?.join()
     this.#epochs = epochs
     this.#outdated = false
@@ -148,7 +150,24 @@ export class Vault {
   async #readSecrets(): Promise<void> {
     const { store, guard } = this.#options
     const proposed = this.#kept.length > 0 ? this.#kept : [makeSecret()]
-    this.#kept = await guard.call(() => store.secrets(proposed))
-    this.#ring = keyring(this.#kept.map(importSecret))
+    try {
+      const kept = await guard.call(ms => store.secrets(proposed, ms))
+      this.#ring = keyring(kept.map(importSecret))
+      this.#kept = kept
+      this.#unreadable = false
+    } catch (error) {
+      const isOther = error instanceof PoeError && error.code !== 'ERR_POE_SECRETS'
+      if (!isOther) this.#tell(error)
+      throw error
+    }
+  }
+
+  /** Once, until they can be read again: a process asks for them at least every second. */
+  #tell(error: unknown): void {
+    if (this.#unreadable) return
+    this.#unreadable = true
+    const isOurs = error instanceof PoeError
+    const cause = isOurs ? error : new PoeError('ERR_POE_SECRETS', undefined, { cause: error })
+    this.#options.emit({ type: 'secrets-unreadable', cause })
   }
 }

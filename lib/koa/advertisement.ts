@@ -27,15 +27,22 @@ export class Advertisement {
   readonly #options: AdvertisementOptions
   readonly #links: string[] = []
   #size = 0
+  #isWatching = false
 
   constructor(response: ServerResponse, options: AdvertisementOptions) {
     this.#response = response
     this.#options = options
   }
 
-  /** Adds a link to what the response carries. */
-  add(link: string): void {
-    if (this.#links.length === 0) onHeaders(this.#response, () => this.#write())
+  /**
+   * Adds a link to what the response carries.
+   *
+   * @param link - `null` for one that is protected, but not advertised: an action's
+   */
+  add(link: string | null): void {
+    if (!this.#isWatching) onHeaders(this.#response, () => this.#write())
+    this.#isWatching = true
+    if (link === null) return
     this.#size += link.length + 4
     // The first is always advertised, so that the response is never without protection.
     if (this.#links.length === 0 || this.#size <= ADVERTISED_LIMIT) this.#links.push(link)
@@ -45,6 +52,7 @@ export class Advertisement {
     const response = this.#response
     const { advertise, linkField, uriBase, poeField } = this.#options
     protect(response)
+    if (this.#links.length === 0) return
     if (advertise === 'when-asked') addToField(response, 'Vary', 'POE')
     // A 304 would renew an old page with links that are not in it.
     if (response.statusCode === 304) return

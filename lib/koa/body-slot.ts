@@ -14,6 +14,8 @@ import { isStreaming, type Produced, produce } from '../engine/capture.js'
 export interface BodySlot {
   /** Where a streamed body goes; `null` when the body is whole. */
   readonly client: PassThrough | null
+  /** The status that came with another server's answer, passed on as the body; else `null`. */
+  readonly passedOn: number | null
   /** What the handler gave, ready to be recorded. */
   produced(): Produced
   /** Gives Koa its own `body` back. */
@@ -28,12 +30,15 @@ export function openBodySlot(ctx: Context): BodySlot {
   const outer = Object.getOwnPropertyDescriptor(response, 'body')
   let source: unknown = null
   let client: PassThrough | null = null
+  let passedOn: number | null = null
   Object.defineProperty(response, 'body', {
     configurable: true,
     enumerable: true,
     get: () => source ?? body.get.call(response),
     set: (value: unknown) => {
       source = isStreaming(value) ? value : null
+      // One that the handler has made itself comes from nowhere.
+      passedOn = value instanceof Response && value.url !== '' ? value.status : null
       client = source === null ? null : new PassThrough()
       if (client === null) return body.set.call(response, value)
       client.once('error', error => breakAnswer(ctx, error))
@@ -47,6 +52,9 @@ export function openBodySlot(ctx: Context): BodySlot {
   return {
     get client() {
       return client
+    },
+    get passedOn() {
+      return passedOn
     },
     produced: () => produce(source ?? body.get.call(response)),
     close: () => {

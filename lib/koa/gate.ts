@@ -11,7 +11,7 @@ import type { AppKey } from './options.js'
 import { principalsOf } from './principal.js'
 import { missingMiddleware } from './request-poe.js'
 import { ResourceState } from './resource-state.js'
-import { type Exchange, refuseSpent, serve } from './serve.js'
+import { type Exchange, serve } from './serve.js'
 import { isPreflight, otherParams, type TokenIdentity, tokenOperation } from './token-operation.js'
 
 const APP_KEY_LIMIT = 512
@@ -35,30 +35,10 @@ export function makeGate(
   return async function poeResource(ctx, next) {
     if (!isOurs(find(), ctx) || isPreflight(ctx)) return await next()
     if (ctx.poe === undefined) throw missingMiddleware()
-    if (ctx.poe.naming !== null && ctx.poe.naming !== 'link') throw misplaced(ctx.poe.naming)
     ctx.poe.naming = 'link'
     ctx.poe.state ??= new ResourceState(ctx.res)
-    if (asksFirst(ctx) && (await refuseUnread(core, find(), ctx))) return
     return await steps(ctx, next)
   }
-}
-
-/** A client that waits to be asked for its content is spared the upload where the link is spent. */
-function asksFirst(ctx: Context): boolean {
-  return ctx.method === 'POST' && /^100-continue$/i.test(ctx.get('Expect'))
-}
-
-/** What stands outside may read the content, or find out who asks: then it goes first. */
-async function refuseUnread(core: Core, resource: Resource, ctx: Context): Promise<boolean> {
-  let principals: readonly string[]
-  try {
-    principals = principalsOf(ctx, core.options.principal)
-  } catch {
-    return false
-  }
-  const operation = await identify(core, resource, ctx, principals)
-  if (typeof operation === 'string') return false
-  return await refuseSpent({ core, resource, ctx, params: otherParams(ctx) }, operation)
 }
 
 function isOurs(resource: Resource, ctx: Context): boolean {
@@ -77,14 +57,6 @@ async function enter(
   const exchange: Exchange = { core, resource, ctx, params: otherParams(ctx) }
   const steps = compose([...ctx.poe.inner, handler])
   await serve(exchange, operation, () => steps(ctx, next))
-}
-
-/** A link is the operation's name; a door around the whole resource would repeat its answers. */
-function misplaced(naming: string): Error {
-  const text =
-    `A door that goes by ${naming} stands in front of a POE resource. ` +
-    "Put it among the resource's own middleware, where the link comes first."
-  return Object.assign(new TypeError(text), { status: 500 })
 }
 
 async function identify(

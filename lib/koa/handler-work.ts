@@ -4,7 +4,7 @@
 import type { ServerResponse } from 'node:http'
 import { finished } from 'node:stream/promises'
 import type { Context } from 'koa'
-import type { Report, Run, Work } from '../engine/operation.js'
+import type { Report, ResourceRules, Run, Work } from '../engine/operation.js'
 import type { RecordedField } from '../engine/outcome.js'
 import { type BodySlot, openBodySlot } from './body-slot.js'
 import {
@@ -23,6 +23,7 @@ export interface HandlerWorkOptions {
   readonly poe: RequestPoe
   readonly key: string
   readonly handler: () => Promise<unknown>
+  readonly rules: ResourceRules
   /** Names of the fields to record, in lower case. */
   readonly recordedFields: readonly string[]
   /** Whether what a handler throws becomes its answer here, and not in middleware around it. */
@@ -91,27 +92,34 @@ export class HandlerWork implements Work {
   }
 
   async #handle(): Promise<void> {
-    const { ctx, handler, keepsThrown } = this.#options
+    const { ctx, handler, rules, keepsThrown } = this.#options
     try {
       await handler()
+      if (saidNothing(ctx)) throw new SaidNothing()
     } catch (error) {
-      if (isUploadCut(ctx) || ctx.res.headersSent || !keepsThrown(error)) throw error
+      if (isOwnAbort(ctx, error) || ctx.res.headersSent || !keepsThrown(error)) throw error
       putFields(ctx.res, this.#fieldsBefore ?? {})
-      answerThrown(ctx, error)
+      answerThrown(ctx, error, rules)
     }
   }
 
   async #report(slot: BodySlot, overtaking: Overtaking): Promise<Report> {
-    const { happened } = overtaking
-    if (!happened && isBypassed(this.#options.ctx)) return await bypassed(this.#options)
+    const { happened, sent } = overtaking
+    if (!happened && isBypassed(this.#options.ctx)) {
+      const report = await bypassed(this.#options)
+      // A refusal that somebody outside has sent, out of patience, is not this handler's.
+      if (sent && !this.#options.rules.success(report)) throw new SaidNothing()
+      return report
+    }
     // Nobody takes the pieces of its body any more.
     if (happened) slot.client?.resume()
     return reported(this.#options, slot)
   }
 
-  /** Whether an error is an answer that the handler chose, or an upload that was cut off. */
+  /** Whether an error is a failure that the handler reports, or the end of a cut-off upload. */
   isReported(error: unknown): boolean {
-    return isReportedFailure(error) || isUploadCut(this.#options.ctx)
+    const { ctx, rules } = this.#options
+    return isReportedFailure(error, rules) || isOwnAbort(ctx, error)
   }
 }
 
@@ -136,6 +144,7 @@ function reported({ ctx, recordedFields }: HandlerWorkOptions, slot: BodySlot): 
     status: ctx.status,
     fields: fieldsOf(res, recordedFields),
     hasLocation: res.hasHeader('Location'),
+    passedOn: slot.passedOn === ctx.status,
     body: empty ? { kind: 'none' } : slot.produced(),
     client: slot.client,
   }
@@ -164,7 +173,7 @@ function isBypassed(ctx: Context): boolean {
 
 /** What middleware outside has set is not what this handler says. */
 function forgetEarlierStatus(ctx: Context): void {
-  if (ctx.status === 404 || ctx.res.headersSent) return
+  if (ctx.res.headersSent) return
   ctx.res.statusCode = 404
   Reflect.set(ctx.response, '_explicitStatus', false)
 }
@@ -179,7 +188,34 @@ function fieldsOf(res: ServerResponse, names: readonly string[]): RecordedField[
   return fields
 }
 
-/** The body never arrived as a whole: whoever was reading it could not have acted on it. */
-function isUploadCut(ctx: Context): boolean {
-  return !ctx.req.complete && (ctx.req.destroyed || ctx.req.errored !== null)
+/**
+ * Whether an error is the abort of this very request: whoever was reading its content got it in
+ * place of the rest. Another error may come after the effect, even where the client has left.
+ */
+function isOwnAbort({ req }: Context, error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  // Over HTTP/2 the error stays with the stream, where a handler may read as well.
+  const { stream } = req as { readonly stream?: { readonly errored: Error | null } }
+  return req.errored === error || stream?.errored === error
+}
+
+/** A handler that did its work, perhaps, and left Koa's 404 as it was. */
+class SaidNothing extends Error {
+  constructor() {
+    super(
+      'The handler set neither a status nor a body, so it is not known whether it did anything. ' +
+        'Say what became of the request: ctx.status = 204 where it was done and there is nothing ' +
+        'to tell, ctx.status = 404 where nothing was done.',
+    )
+  }
+}
+
+function saidNothing(ctx: Context): boolean {
+  if (ctx.status !== 404 || isBypassed(ctx)) return false
+  return Reflect.get(ctx.response, '_explicitStatus') !== true && !isUnrouted(ctx)
+}
+
+/** A router looked for a route and found none: nobody was there who could have done anything. */
+function isUnrouted(ctx: Context): boolean {
+  return Array.isArray(ctx.matched) && ctx._matchedRoute === undefined
 }

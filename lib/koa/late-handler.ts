@@ -52,6 +52,8 @@ export function putFields(res: ServerResponse, fields: Fields): void {
 export interface Overtaking {
   /** Whether the response was sent before the handler said what it says. */
   readonly happened: boolean
+  /** Whether it was sent although the handler has not taken it over with `ctx.respond = false`. */
+  readonly sent: boolean
   /** Gives the context its response back. */
   close(): void
 }
@@ -76,6 +78,9 @@ export function watchOvertaking(ctx: Context): Overtaking {
     get happened() {
       if (apart === null) return false
       return Reflect.get(response, '_explicitStatus') === true || response.body !== undefined
+    },
+    get sent() {
+      return apart !== null
     },
     close() {
       closed = true

@@ -11,6 +11,8 @@ export interface RouterLayer {
   readonly stack: readonly unknown[]
   /** Fills in the path. @throws TypeError when a parameter is missing */
   url(params: Readonly<Record<string, string>>): string
+  /** Whether a path is this layer's. */
+  match?(path: string): boolean
 }
 
 /** What is needed of a router; `@koa/router` has it. */
@@ -74,9 +76,14 @@ function fillIn(layer: RouterLayer, params: Readonly<Record<string, string>>): s
   return split.before + token + split.after
 }
 
+/** The layer of a resource on the router that it was registered on. */
+export function ownLayerOf(target: LinkTarget): RouterLayer | undefined {
+  return find(target.router, target)
+}
+
 function layerOf(ctx: Context, target: LinkTarget): RouterLayer {
   const serving = (ctx as { router?: RouterLike }).router
-  const layer = find(serving, target) ?? find(target.router, target)
+  const layer = find(serving, target) ?? ownLayerOf(target)
   if (layer === undefined) throw new TypeError('The resource is on no router that is in use')
   return layer
 }

@@ -2,11 +2,14 @@
  * The options of `poe()` and of a resource: what they mean, their defaults, and their checks.
  */
 import type { Context } from 'koa'
+import { checkNumber } from '../engine/checks.js'
 import type { Reconciled, ResourceRules, SuccessRule } from '../engine/operation.js'
 import { isSuccess } from '../engine/outcome.js'
 import type { Clock, OnEvent } from '../engine/ports.js'
 import type { Store } from '../engine/store.js'
 import type { Anyone, PrincipalOf } from './principal.js'
+
+export { checkNumber } from '../engine/checks.js'
 
 /** Options of `poe()`. Times are milliseconds, sizes bytes. */
 export interface PoeOptions<Tx = never> {
@@ -62,6 +65,11 @@ export interface RerenderReason {
   readonly state: 'spent' | 'expired' | 'forgotten'
   /** The result of the first POST, where there is one. */
   readonly result: string | null
+  /**
+   * For `spent`: `false` where other content was sent before, `null` where nobody can tell whether
+   * it was the same.
+   */
+  readonly payloadMatches?: false | null
 }
 
 /** Options of `resource()`. Times are milliseconds; those left out are taken from `poe()`. */
@@ -79,6 +87,16 @@ export interface ResourceOptions {
   readonly marks?: boolean | undefined
   /** Any throw of the handler means that nothing happened. */
   readonly releaseOnThrow?: boolean | undefined
+  /**
+   * Which thrown errors say that nothing happened, besides those made by `ctx.throw`. Only `true`
+   * counts; errors of a client library do not belong here: theirs is somebody else's status.
+   */
+  readonly isRefusal?: ((error: unknown) => boolean) | undefined
+  /**
+   * Further statuses, of 500 to 599, by which the handler says that nothing happened. Default: 501
+   * and 503 alone.
+   */
+  readonly reports?: readonly number[] | undefined
   /** Finds out about an undecided link; asked on POST, waited for at most 5 s. */
   readonly reconcile?: ((key: string) => Reconciled | Promise<Reconciled>) | undefined
   /** Replaces the rule for what is a success (2xx, or 301, 302, 303 with `Location`). */
@@ -155,6 +173,25 @@ const ALWAYS_RECORDED = [
   'last-modified',
   'link',
   'location',
+  'vary',
+  // What makes the content safe to show: without them, a page is another one.
+  'content-security-policy',
+  'content-security-policy-report-only',
+  'x-content-type-options',
+  'x-frame-options',
+  'x-xss-protection',
+  'x-permitted-cross-domain-policies',
+  'x-download-options',
+  'x-robots-tag',
+  'permissions-policy',
+  'referrer-policy',
+  'origin-agent-cluster',
+  'cross-origin-opener-policy',
+  'cross-origin-opener-policy-report-only',
+  'cross-origin-embedder-policy',
+  'cross-origin-embedder-policy-report-only',
+  'cross-origin-resource-policy',
+  'timing-allow-origin',
 ]
 
 /** Fields that belong to one exchange or one person: never recorded. */
@@ -167,8 +204,8 @@ const NEVER_RECORDED = new Set([
 
 const RESOURCE_OPTIONS = [
   ...['name', 'path', 'lifetimeMs', 'waitMs', 'maxRunMs', 'transactional', 'marks'],
-  ...['releaseOnThrow', 'reconcile', 'success', 'page', 'rerender', 'createForm', 'key'],
-  'dangerouslyNotDurable',
+  ...['releaseOnThrow', 'isRefusal', 'reports', 'reconcile', 'success', 'page', 'rerender'],
+  ...['createForm', 'key', 'dangerouslyNotDurable'],
 ]
 
 /**
@@ -214,7 +251,15 @@ export function resolveRules(options: ResourceOptions, defaults: ResolvedOptions
 /** How a handler is run once, whatever the door. */
 export type RuleOptions = Pick<
   ResourceOptions,
-  'waitMs' | 'maxRunMs' | 'transactional' | 'marks' | 'releaseOnThrow' | 'reconcile' | 'success'
+  | 'waitMs'
+  | 'maxRunMs'
+  | 'transactional'
+  | 'marks'
+  | 'releaseOnThrow'
+  | 'isRefusal'
+  | 'reports'
+  | 'reconcile'
+  | 'success'
 >
 
 /** The names of {@link RuleOptions}. */
@@ -224,6 +269,8 @@ export const RULE_OPTIONS: readonly (keyof RuleOptions)[] = [
   'transactional',
   'marks',
   'releaseOnThrow',
+  'isRefusal',
+  'reports',
   'reconcile',
   'success',
 ]
@@ -248,6 +295,9 @@ export function makeRules(
   if (transactional && marks) {
     throw new TypeError(`${where}: marks are for external effects, not for a transactional one`)
   }
+  if (options.isRefusal !== undefined && typeof options.isRefusal !== 'function') {
+    throw new TypeError(`${where}: isRefusal must be a function that judges a thrown error`)
+  }
   const rules: ResourceRules = {
     transactional,
     marks,
@@ -255,12 +305,23 @@ export function makeRules(
     waitMs: options.waitMs ?? waitMs,
     maxRunMs: options.maxRunMs ?? defaults.maxRunMs,
     success: options.success ?? isSuccess,
+    reports: checkReports(where, options.reports),
+    isRefusal: options.isRefusal ?? null,
     keepsRefusal: null,
     reconcile: options.reconcile ?? null,
   }
   checkNumber(where, 'waitMs', rules.waitMs, 0, 60_000)
   checkNumber(where, 'maxRunMs', rules.maxRunMs, 1, DAY_MS)
   return Object.freeze(rules)
+}
+
+function checkReports(where: string, reports: unknown): readonly number[] {
+  if (reports === undefined) return []
+  const isList = Array.isArray(reports)
+  if (isList && reports.every(status => Number.isInteger(status) && /^5\d\d$/.test(`${status}`))) {
+    return Object.freeze([...reports])
+  }
+  throw new TypeError(`${where}: reports must be a list of statuses from 500 to 599`)
 }
 
 /**
@@ -301,18 +362,6 @@ function checkNumbers(options: ResolvedOptions): void {
   checkNumber('poe()', 'storeTimeoutMs', options.storeTimeoutMs, 1, 60_000)
   checkNumber('poe()', 'recordForMs', options.recordForMs, 0, 60_000)
   checkNumber('poe()', 'bodyLimitBytes', options.bodyLimitBytes, 0, 64 * 1024 * 1024)
-}
-
-/** Checks an option that is a number. @throws RangeError that names it and its bounds */
-export function checkNumber(
-  where: string,
-  name: string,
-  value: unknown,
-  least: number,
-  most: number,
-): void {
-  if (typeof value === 'number' && value >= least && value <= most) return
-  throw new RangeError(`${where}: ${name} must be a number from ${least} to ${most}`)
 }
 
 function checkFields(options: ResolvedOptions): void {

@@ -5,10 +5,11 @@
  */
 import type { RouterContext } from '@koa/router'
 import type { Context, Middleware, Next } from 'koa'
+import { checkMembers, checkText } from '../engine/checks.js'
+import type { Unfinished } from '../engine/engine.js'
 import type { Reconciled } from '../engine/operation.js'
-import { encodeOutcome } from '../engine/outcome.js'
-import { outcomeOf } from '../engine/reconciler.js'
-import type { ReadReply } from '../engine/store.js'
+import { decisionOf } from '../engine/reconciled.js'
+import type { ListedRecord, ListReply, ReadReply } from '../engine/store.js'
 import { Core, type Resource, TOKEN_PARAM } from './core.js'
 import { type ActionOptions, registerActions } from './doors/actions.js'
 import { type ConditionalOptions, makeConditional } from './doors/conditional.js'
@@ -23,8 +24,18 @@ import { makeReplay, type ReplayOptions } from './doors/replay-door.js'
 import { mintLink, sendOn } from './endpoints.js'
 import { makeGate } from './gate.js'
 import type { RouterLike } from './link-paths.js'
-import { type PoeOptions, type ResourceOptions, resolveOptions, resolveRules } from './options.js'
+import {
+  checkNumber,
+  type PoeOptions,
+  type ResourceOptions,
+  resolveOptions,
+  resolveRules,
+} from './options.js'
 import { RequestPoe } from './request-poe.js'
+import { watchForMiddleware } from './watch-router.js'
+
+/** How long `close` waits for handlers unless it is told, in milliseconds. */
+const GRACE_MS = 5_000
 
 /** The handler of a resource, or middleware that runs before its claim. */
 export type ResourceMiddleware<Tx> = (
@@ -132,17 +143,39 @@ export interface Poe<Tx = never> {
    * @throws TypeError or RangeError that says what to do
    */
   detectDuplicates(options: DuplicateOptions): Middleware
-  /** Tells what the store holds at a record's key; for operators. */
+  /**
+   * Tells what is undecided, one record after the other, in no particular order; for operators.
+   * Asks the store for 100 at a time, so that a loop may end early and needs little memory.
+   *
+   * @param wishes - `before`: only those whose owner fell silent before that time
+   * @throws TypeError where `before` is no Date; PoeError `ERR_POE_STORE_DOWN`
+   */
+  undecided(wishes?: { readonly before?: Date | undefined }): AsyncIterable<ListedRecord>
+  /**
+   * Tells what the store holds at a record's key; for operators.
+   *
+   * @throws TypeError where `key` is no text; PoeError `ERR_POE_STORE_DOWN`
+   */
   inspect(key: string): Promise<ReadReply>
   /**
    * Decides an undecided key from outside; for operators. Takes effect only while the key is
-   * undecided and still `expectedOwner`'s.
+   * undecided and still `expectedOwner`'s. `unknown` writes nothing.
    *
    * @returns whether it took effect
+   * @throws TypeError or RangeError where an argument makes no sense: nothing is written then;
+   *   PoeError `ERR_POE_STORE_DOWN` when the store does not tell
    */
   settle(key: string, expectedOwner: string, verdict: Reconciled): Promise<boolean>
-  /** Stops background work. The store stays open: whoever made it closes it. */
-  close(): Promise<void>
+  /**
+   * Ends orderly, after the server has stopped taking requests: waits for handlers that are still
+   * at work (of clients that have left), keeps their claims meanwhile, and tries once more to write
+   * what is owed to the store. The store stays open: whoever made it closes it, after this.
+   *
+   * @param options - `graceMs`: how long handlers are waited for, in milliseconds; default 5,000
+   * @returns what could not be brought to its end, as keys of records
+   * @throws RangeError on a malformed `graceMs`
+   */
+  close(options?: { readonly graceMs?: number }): Promise<Unfinished>
 }
 
 /**
@@ -178,16 +211,52 @@ export function poe<Tx = never>(options: PoeOptions<Tx>): Poe<Tx> {
     },
     conditional: given => makeConditional(core, given),
     detectDuplicates: given => makeDetectDuplicates(core, given),
-    inspect: key => guard.call(() => store.read(key, null)),
+    undecided: wishes => listUndecided(core, wishes),
+    inspect: async key => {
+      checkText('inspect()', 'key', key)
+      return await guard.call(ms => store.read(key, null, ms))
+    },
     settle: async (key, expectedOwner, verdict) => {
-      if (verdict.verdict === 'unknown') return false
-      const decided =
-        verdict.verdict === 'happened' ? encodeOutcome(outcomeOf(verdict.outcome)) : 'free'
-      const reply = await guard.call(() => store.settle(key, expectedOwner, decided))
+      checkText('settle()', 'key', key)
+      checkText('settle()', 'expectedOwner', expectedOwner)
+      const decided = decisionOf('settle()', verdict, core.options.bodyLimitBytes)
+      if (decided === null) return false
+      const reply = await guard.call(ms => store.settle(key, expectedOwner, decided, ms))
       return reply.state === 'ok'
     },
-    close: async () => core.engine.close(),
+    close: given => closeIn(core, given?.graceMs),
   }
+}
+
+async function closeIn(core: Core, graceMs = GRACE_MS): Promise<Unfinished> {
+  checkNumber('close()', 'graceMs', graceMs, 0, 3_600_000)
+  // Our timers let a process end; what is waited for here shall not be cut off by that.
+  const hold = setInterval(() => {}, graceMs + 1_000)
+  try {
+    return await core.engine.close(graceMs)
+  } finally {
+    clearInterval(hold)
+  }
+}
+
+async function* listUndecided(
+  core: Core,
+  wishes: { readonly before?: Date | undefined } = {},
+): AsyncGenerator<ListedRecord> {
+  checkMembers('undecided(): its argument', wishes, ['before'])
+  const { before } = wishes
+  if (before !== undefined && !(before instanceof Date && !Number.isNaN(before.getTime()))) {
+    throw new TypeError('undecided(): before must be a Date')
+  }
+  const { store, guard } = core.engine
+  const query = { state: 'undecided', before: before?.getTime() } as const
+  let cursor: string | null = null
+  do {
+    const after: string | null = cursor
+    const page: ListReply = await guard.call(ms => store.list({ ...query, cursor: after }, ms))
+    yield* page.records
+    cursor = page.cursor
+  } while (cursor !== null)
 }
 
 function contextMiddleware(core: Core): Middleware {
@@ -219,6 +288,7 @@ function register(
   }
   const gate = makeGate(core, () => core.resource(name), middleware.slice(0, -1), handler)
   router.all(path, gate)
+  watchForMiddleware(router)
   const lifetimeMs = options.lifetimeMs ?? core.options.lifetimeMs
   const resource: Resource = { name, options, rules, lifetimeMs, router, gate, isPoe: true }
   core.resources.set(name, resource)

@@ -26,8 +26,12 @@ export const anyone: unique symbol = Symbol('post-once-exactly anyone')
 const ANYONE_DIGEST = '*'
 const MOST = 16
 
-/** Digests of those who came lately: a hash for each link would be the dearest part of it. */
+/**
+ * Digests of those who came lately: a hash for each link would be the dearest part of it. Whoever
+ * chooses long names does not choose how much is kept: about 10 MB at most.
+ */
 const known = new LRUCache<string | number, string>({ max: 10_000 })
+const LONGEST_KEPT = 256
 
 /**
  * Resolves the principals of a request.
@@ -52,11 +56,17 @@ function digest(value: unknown): string {
   if (!isName(value)) {
     throw refusal(value instanceof Promise ? 'a promise; it must be synchronous' : kind(value))
   }
+  if (typeof value === 'string' && value.length > LONGEST_KEPT) return principalDigest(value)
   const found = known.get(value)
   if (found !== undefined) return found
   const made = principalDigest(value)
-  known.set(value, made)
+  known.set(typeof value === 'string' ? apart(value) : value, made)
   return made
+}
+
+/** A copy: a part of a field would keep the whole field in memory. */
+function apart(text: string): string {
+  return Buffer.from(text, 'utf16le').toString('utf16le')
 }
 
 function isName(value: unknown): value is string | number {

@@ -46,9 +46,8 @@ export function refusal(
     case 'forgotten':
       return plain({ ...FORGOTTEN, createForm })
     case 'store-down':
-      return again(STORE_DOWN, finding.retryAfterMs)
     case 'store-full':
-      return again(STORE_FULL, finding.retryAfterMs)
+      return again(storeProblem(finding), finding.retryAfterMs)
     case 'other-content':
       return plain(MISMATCH)
     case 'foreign':
@@ -64,6 +63,16 @@ export const BODY_NOT_KEPT: Problem = {
   status: 410,
   title: 'It is done',
   detail: 'This request was carried out. Its answer is no longer kept.',
+}
+
+/** The answer of a spent link whose body is kept in a coding that the client does not take. */
+export const CODING_REFUSED: Problem = {
+  type: 'coding-refused',
+  status: 406,
+  title: 'It is done',
+  detail:
+    'This request was carried out. Its answer is kept in a content coding only that ' +
+    'Accept-Encoding does not name.',
 }
 
 /** The answer of a spent link whose body is still being written. */
@@ -119,33 +128,43 @@ const UNVERIFIABLE: Problem = {
   detail: 'This address was never given out, or it was given to somebody else.',
 }
 
-const STORE_DOWN: Problem = {
-  type: 'store-down',
-  status: 503,
-  title: 'Not possible right now',
-  detail:
+const STORE_DETAIL = {
+  untouched:
     'What became of this address cannot be told now. It is safe to send the same request again ' +
     'shortly: it will not be carried out twice.',
-}
+  // What the handler did outside of its transaction is not known here, so nothing is promised.
+  undone:
+    'This request could not be finished, and what was written for it in the database was undone. ' +
+    'The same request can be sent again shortly.',
+} as const
 
-const STORE_FULL: Problem = { ...STORE_DOWN, type: 'store-full' }
+function storeProblem({ kind, undone }: Extract<Finding, { readonly undone?: boolean }>): Problem {
+  const detail = STORE_DETAIL[undone === true ? 'undone' : 'untouched']
+  return { type: kind, status: 503, title: 'Not possible right now', detail }
+}
 
 function spent(payloadMatches: boolean | null, about: RefusalContext): Problem {
   const { result, link, createForm, method } = about
-  const different = payloadMatches === false
   return {
     type: 'used',
     status: 405,
     title: method === 'POST' ? 'This was already sent' : 'This address was already used',
-    detail: different
-      ? 'This address was used before, with other content. What was sent now was not carried out.'
-      : 'This request was carried out once, and is not carried out again.',
+    detail: SPENT[`${payloadMatches}`],
     result,
     payloadMatches,
-    link: different ? link : null,
-    createForm: different ? createForm : null,
+    link: payloadMatches === false ? link : null,
+    createForm: payloadMatches === true ? null : createForm,
   }
 }
+
+/** Only what is known: whether the content was the same, another, or nobody can tell. */
+const SPENT = {
+  true: 'This request was carried out once, and is not carried out again.',
+  false: 'This address was used before, with other content. What was sent now was not carried out.',
+  null:
+    'This address was used before, and what was sent then was carried out. What was sent now was ' +
+    'not carried out; whether it is the same cannot be told here.',
+} as const
 
 function plain(problem: Problem): { problem: Problem; retryAfterMs: null } {
   return { problem, retryAfterMs: null }

@@ -11,7 +11,8 @@ import { type Outcome, recordedField } from '../engine/outcome.js'
 import { toPoeUri } from '../protocols/poe/uri.js'
 import { addToField, retryAfter } from './fields.js'
 import { answerProblem, type Problem } from './problem.js'
-import { BODY_NOT_KEPT, BODY_PENDING } from './refusals.js'
+import { BODY_NOT_KEPT, BODY_PENDING, CODING_REFUSED } from './refusals.js'
+import { refusedCoding, withoutCoding } from './stored-coding.js'
 
 /**
  * Gives the URI-reference of an outcome's result: its `Location`, else the POE resource itself.
@@ -55,7 +56,7 @@ export function answerOutcome(ctx: Context, outcome: Outcome, self: string, uriB
   }
   switch (body.kind) {
     case 'kept':
-      giveBack(ctx, outcome, body.bytes, 200)
+      if (!giveBack(ctx, outcome, body.bytes, 200)) problem(ctx, CODING_REFUSED, uriBase)
       if (located) linkResult(ctx, result, self, uriBase)
       return
     case 'none':
@@ -78,10 +79,12 @@ function seeOther(ctx: Context, result: string): void {
 }
 
 /**
- * Sets the stored bytes and fields as the answer.
+ * Sets the stored bytes and fields as the answer, without their coding for a client that does not
+ * take it.
  *
  * @param status - of the answer
  * @param also - as for {@link setFields}
+ * @returns whether it did; else that client can be given nothing
  */
 export function giveBack(
   ctx: Context,
@@ -89,11 +92,21 @@ export function giveBack(
   bytes: Uint8Array,
   status: number,
   also: readonly 'location'[] = [],
-): void {
+): boolean {
+  const kept = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const coding = refusedCoding(ctx, outcome)
+  const given = coding === null ? kept : withoutCoding(kept, coding)
+  if (given === null) return false
   ctx.status = status
-  ctx.body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  ctx.body = given
   ctx.remove('Content-Type')
   setFields(ctx, outcome, also)
+  if (coding === null) return true
+  ctx.vary('Accept-Encoding')
+  ctx.remove('Content-Encoding')
+  // It names the coded bytes.
+  ctx.remove('ETag')
+  return true
 }
 
 /**
@@ -103,7 +116,8 @@ export function giveBack(
  */
 export function setFields(ctx: Context, outcome: Outcome, also: readonly 'location'[] = []): void {
   for (const [name, value] of outcome.fields) {
-    if (name !== 'location' || also.includes(name)) ctx.set(name, value)
+    if (name === 'vary') ctx.vary(value)
+    else if (name !== 'location' || also.includes(name)) ctx.set(name, value)
   }
 }
 

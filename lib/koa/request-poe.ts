@@ -6,8 +6,10 @@ import type { Run } from '../engine/operation.js'
 import { PoeError } from '../errors.js'
 import { Advertisement } from './advertisement.js'
 import type { Core, OfferedLink } from './core.js'
+import { warnOfNobody } from './nobody.js'
 import { principalsOf } from './principal.js'
 import type { ResourceState } from './resource-state.js'
+import type { Said } from './watch-answer.js'
 
 /** Values for the other parameters of a resource's path. */
 export type LinkParams = Readonly<Record<string, string | number>>
@@ -31,6 +33,10 @@ export class RequestPoe<Tx = unknown> {
   state: ResourceState | null = null
   /** @internal An answer of ours, which no router may replace. */
   decision: { readonly status: number; readonly body: unknown } | null = null
+  /** @internal What became of a handler here. */
+  said: Said | null = null
+  /** @internal Whether the answer is compared with what was said, when it leaves. */
+  isWatched = false
   /** @internal What names this request's operation, so that only one door does. */
   naming: Naming | null = null
   /** @internal Doors in front of a POE resource that run inside its claim. */
@@ -66,17 +72,19 @@ export class RequestPoe<Tx = unknown> {
     const [principal] = principalsOf(this.#ctx, options.principal)
     if (principal === undefined) {
       this.#core.resource(name)
+      warnOfNobody(this.#core)
       return null
     }
     const offered = this.#core.offer(this.#ctx, principal, name, params)
-    if (offered === null || !this.#core.resource(name).isPoe) return offered
+    if (offered === null) return offered
     this.#advertisement ??= new Advertisement(this.#ctx.res, {
       advertise: options.advertise,
       linkField: options.linkField,
       uriBase: options.uriBase,
       poeField: this.#ctx.get('POE') || undefined,
     })
-    this.#advertisement.add(offered.link)
+    const { isPoe } = this.#core.resource(name)
+    this.#advertisement.add(isPoe ? offered.link : null)
     return offered
   }
 

@@ -8,7 +8,9 @@ import { PoeError } from '../errors.js'
 import type { Core } from './core.js'
 import { HandlerWork, settleBody } from './handler-work.js'
 import type { Refused } from './refusals.js'
-import { answerable } from './thrown.js'
+import { arrivalOf } from './request-content.js'
+import { answerable, statusToKeep } from './thrown.js'
+import { watchAnswer } from './watch-answer.js'
 
 /** A request whose operation is known. */
 export interface Claimable {
@@ -29,7 +31,7 @@ export interface Endings {
   done(ctx: Context): void
   /** The handler refused; its answer stands. */
   refused(ctx: Context): void
-  /** The handler threw; `free`: as good as refused. */
+  /** The handler threw, or gave an answer that reports nothing; `free`: as good as refused. */
   threw(ctx: Context, free: boolean): void
   /** Nothing was done now: puts what was found into an answer. */
   found(ctx: Context, finding: Refused): Promise<void> | void
@@ -42,21 +44,28 @@ export interface Endings {
  */
 export async function runClaimed(claimable: Claimable, endings: Endings): Promise<void> {
   const { core, ctx, operation, rules, handler, handlerKey, keepsThrown } = claimable
+  if (arrivalOf(ctx) === 'cut-off') {
+    // Whoever has read it has read half of it, and there is nobody left to answer.
+    ctx.status = 400
+    return
+  }
   const work = new HandlerWork({
     ctx,
     poe: ctx.poe,
     key: handlerKey ?? operation.key,
     handler,
+    rules,
     recordedFields: core.options.recordedFields,
     keepsThrown: keepsThrown ?? (() => false),
   })
+  watchAnswer(core, ctx)
   const verdict = await core.engine.post(operation, rules, work, goneSignal(ctx))
   const { running } = work
-  if (running === null) return await conclude(ctx, work, verdict, endings)
+  if (running === null) return await conclude(claimable, ctx, work, verdict, endings)
   // Its time has long been over: the client is answered without it.
   const apart = work.partFromClient()
   if (apart !== null) {
-    await conclude(apart, work, verdict, endings)
+    await conclude(claimable, apart, work, verdict, endings)
     apart.poe.decision = null
     apart.res.end(apart.body)
   }
@@ -65,24 +74,35 @@ export async function runClaimed(claimable: Claimable, endings: Endings): Promis
 }
 
 async function conclude(
+  { operation, rules }: Claimable,
   ctx: Context,
   work: HandlerWork,
   verdict: Verdict,
   endings: Endings,
 ): Promise<void> {
+  if (ctx.poe.isWatched) {
+    const status = verdict.kind === 'threw' ? statusToKeep(verdict.error, rules) : ctx.status
+    ctx.poe.said = { key: operation.key, status }
+  }
   switch (verdict.kind) {
     case 'done':
       endings.done(ctx)
       return settleBody(ctx, work.bodyLost)
     case 'refused':
       return endings.refused(ctx)
+    case 'silent':
+      endings.threw(ctx, false)
+      // A 5xx promises nothing. Another server's refusal would look like one of ours.
+      if (ctx.status >= 500) return
+      work.takeBack()
+      return await endings.found(ctx, { kind: 'undecided', sinceMs: 0 })
     case 'threw':
       endings.threw(ctx, verdict.free)
-      if (!verdict.free || !isOverdue(verdict.error)) throw answerable(verdict.error)
+      if (!verdict.free || !isOverdue(verdict.error)) throw answerable(verdict.error, verdict.free)
       // Rolled back: worth a line in the log, and for the client another try.
       ctx.app.emit('error', verdict.error, ctx)
       work.takeBack()
-      return await endings.found(ctx, { kind: 'store-down', retryAfterMs: 1_000 })
+      return await endings.found(ctx, { kind: 'store-down', retryAfterMs: 1_000, undone: true })
     case 'gone':
       // There is nobody left to answer.
       ctx.status = 503

@@ -5,19 +5,21 @@
  * @see POE draft 2; RFC 9110 9.3
  */
 import type { Context } from 'koa'
-import { fingerprint } from '../engine/fingerprint.js'
 import type { Finding, Operation } from '../engine/operation.js'
 import type { Core, Resource } from './core.js'
 import { drainAfterAnswer } from './drain.js'
 import { retryAfter } from './fields.js'
+import { fingerprintOfContent, fingerprintOfId } from './link-fingerprint.js'
 import { publicPath } from './link-paths.js'
 import type { RerenderReason } from './options.js'
 import { answerProblem, wantsHtml } from './problem.js'
 import { type Refused, refusal } from './refusals.js'
 import { answerOutcome, linkResult, resultOf } from './replay.js'
+import { type ContentHere, contentSoon, mayRun } from './request-content.js'
 import type { AllowState } from './resource-state.js'
 import { runClaimed } from './run-claimed.js'
-import type { TokenIdentity } from './token-operation.js'
+import { SAFE_METHODS, type TokenIdentity } from './token-operation.js'
+import { watchAnswer } from './watch-answer.js'
 
 /** One request and what it is about. */
 export interface Exchange {
@@ -41,7 +43,10 @@ export async function serve(
   identity: TokenIdentity,
   handler: () => Promise<unknown>,
 ): Promise<void> {
-  if (typeof identity === 'string') return await refuse(exchange, withoutOperation(identity))
+  if (typeof identity === 'string') {
+    noteUnverifiable(exchange.core, exchange.ctx, exchange.resource.name, identity)
+    return await refuse(exchange, withoutOperation(identity))
+  }
   switch (exchange.ctx.method) {
     case 'POST':
       return await post(exchange, identity, handler)
@@ -55,23 +60,28 @@ export async function serve(
   }
 }
 
-/**
- * Refuses a POST whose link is spent before anybody reads its content.
- *
- * @returns whether it was refused; nothing has happened if not
- */
-export async function refuseSpent(exchange: Exchange, operation: Operation): Promise<boolean> {
-  const finding = await find(exchange, operation)
-  if (finding.kind !== 'spent') return false
-  await refuse(exchange, finding)
-  return true
-}
-
 /** What is told where a token names no operation. */
 export function withoutOperation(kind: Exclude<TokenIdentity, Operation>): Refused {
   if (kind === 'past-horizon') return { kind: 'forgotten' }
   if (kind === 'store-down') return { kind: 'store-down', retryAfterMs: 1_000 }
   return { kind: 'unverifiable' }
+}
+
+/**
+ * Tells of a request that would have changed something, at a link that was never given out, or was
+ * given to somebody else.
+ *
+ * @param route - the resource's name
+ */
+export function noteUnverifiable(
+  core: Core,
+  ctx: Context,
+  route: string,
+  kind: Exclude<TokenIdentity, Operation>,
+): void {
+  if (SAFE_METHODS.has(ctx.method)) return
+  watchAnswer(core, ctx)
+  if (kind === 'unverifiable') core.engine.emit({ type: 'unverifiable', route, key: null })
 }
 
 async function find(exchange: Exchange, operation: Operation): Promise<Finding> {
@@ -89,7 +99,10 @@ async function post(
   handler: () => Promise<unknown>,
 ): Promise<void> {
   const { core, resource, ctx } = exchange
-  const operation = { ...identity, fingerprint: contentFingerprint(ctx) }
+  const id = fingerprintOfId(ctx)
+  const content = await contentFor(exchange, { ...identity, fingerprint: id })
+  if (content === null) return
+  const operation = { ...identity, fingerprint: id ?? fingerprintOfContent(ctx, content) }
   const { state } = ctx.poe
   state?.set('busy')
   const claimable = { core, ctx, operation, rules: resource.rules, handler }
@@ -101,10 +114,39 @@ async function post(
       if (finding.kind === 'forgotten' && operation.epoch !== null) {
         await core.vault.meetWrongEpoch(operation.key, operation.epoch)
       }
+      if (finding.kind === 'foreign') {
+        const { key } = operation
+        core.engine.emit({ type: 'unverifiable', route: resource.name, key })
+      }
       await refuse({ ...exchange, ctx: served }, finding)
     },
   })
 }
+
+/** A content up to this size is read ahead, if it is here in a moment. */
+const AHEAD_BYTES = 1_048_576
+
+/**
+ * Gives the content, as far as it is here. Where it is not, whoever would send it in vain is told so
+ * first, and is spared the upload.
+ *
+ * @returns `null` where the request is over: refused, or cut off
+ */
+async function contentFor(exchange: Exchange, operation: Operation): Promise<ContentHere | null> {
+  const { ctx } = exchange
+  const here = await contentSoon(ctx, AHEAD_BYTES)
+  if (here.kind === 'unread') {
+    const finding = await find(exchange, operation)
+    if (!MAY_RUN.has(finding.kind)) {
+      await refuse(exchange, finding)
+      return null
+    }
+  }
+  return mayRun(ctx, here) ? here : null
+}
+
+/** What a claim may still find free: it asks the application, or waits. */
+const MAY_RUN: ReadonlySet<Finding['kind']> = new Set(['unspent', 'running', 'undecided'])
 
 async function look(exchange: Exchange, finding: Finding): Promise<void> {
   const { core, resource, ctx } = exchange
@@ -210,7 +252,8 @@ async function rerender(
 
 function reasonOf(finding: Refused, result: string | null): RerenderReason | null {
   if (finding.kind === 'spent') {
-    return finding.payloadMatches === false ? { state: 'spent', result } : null
+    const { payloadMatches } = finding
+    return payloadMatches === true ? null : { state: 'spent', result, payloadMatches }
   }
   if (finding.kind === 'expired' || finding.kind === 'forgotten') {
     return { state: finding.kind, result }
@@ -255,14 +298,4 @@ function unspentState({ resource }: Exchange): AllowState {
 function selfOf({ core, ctx }: Exchange): string {
   const path = core.options.publicPrefix + publicPath(ctx)
   return path.replace(/[^!#-;=?-[\]^-~]/g, encodeURIComponent)
-}
-
-/** A fingerprint of what a body parser in front has read; `null` where nobody has read it. */
-function contentFingerprint(ctx: Context): string | null {
-  const { rawBody } = ctx.request as { rawBody?: unknown }
-  const type = ctx.get('Content-Type')
-  if (typeof rawBody === 'string' || rawBody instanceof Uint8Array) {
-    return fingerprint(type, rawBody)
-  }
-  return ctx.get('Content-Length') === '0' ? fingerprint(type, '') : null
 }

@@ -1,34 +1,80 @@
 /**
- * What a handler throws, as Koa will answer it: a failure that it reports, or a surprise, which
- * must neither look like a success nor say that there is nothing here.
+ * What a handler throws: a failure that it reports in its own name, or a surprise, which must look
+ * neither like a success nor like a refusal.
+ *
+ * @see decision 0012
  */
 import { STATUS_CODES } from 'node:http'
+import httpErrors from 'http-errors'
 import type { Context } from 'koa'
+import type { ResourceRules } from '../engine/operation.js'
+import { isReport } from '../engine/outcome.js'
+
+/** Which of the errors that are no answers an application calls refusals. */
+export type IsRefusal = (error: unknown) => boolean
 
 /**
- * Whether an error is an answer that the handler chose: it names the status of a failure.
+ * Whether an error is a failure that the handler reports: an answer that it made, or an error that
+ * the application has declared to be a refusal. An error of somebody else's is none, whatever
+ * `status` it carries: client libraries put there what their own server said.
+ *
+ * @param error - what was thrown
+ * @param rules - of the resource or door
+ */
+export function isReportedFailure(error: unknown, rules: ResourceRules): boolean {
+  const status = answeredStatus(error)
+  if (status !== null && isReport(status, rules.reports)) return true
+  return isDeclared(error, rules.isRefusal)
+}
+
+/**
+ * The status of an error that was made as an HTTP answer, as `ctx.throw` makes it, or that a body
+ * parser of Koa's has made for content that it cannot read; `null` for any other error.
  *
  * @param error - what was thrown
  */
-export function isReportedFailure(error: unknown): boolean {
-  const status = statusOf(error)
-  return status !== null && status >= 400 && status <= 599
+export function answeredStatus(error: unknown): number | null {
+  return httpErrors.isHttpError(error) || isUnreadable(error) ? failureOf(error) : null
+}
+
+/** co-body throws the parser's own error, with a status and the text that it was to read. */
+function isUnreadable(error: unknown): boolean {
+  if (!(error instanceof SyntaxError) || statusOf(error) !== 400) return false
+  return 'body' in error && typeof error.body === 'string'
 }
 
 /**
  * Gives what is to be thrown on, so that Koa answers 500 to a surprise. Left to itself it would
- * send a success where the error carries the status of somebody else's answer, 404 where a file
- * is missing, and nothing at all for `null`.
+ * answer with the status of somebody else's answer, 404 where a file is missing, and nothing at all
+ * for `null`.
  *
  * @param error - what was thrown
+ * @param free - whether nothing has happened for certain: then any failure may be told
  * @returns the same error, or one with it as its cause
  */
-export function answerable(error: unknown): unknown {
-  if (isReportedFailure(error)) return error
+export function answerable(error: unknown, free: boolean): unknown {
+  if (answeredStatus(error) !== null || (free && failureOf(error) !== null)) return error
   const isMissingFile = isObject(error) && error.code === 'ENOENT'
   const isPlain = error !== null && error !== undefined && statusOf(error) === null
   if (isPlain && !isMissingFile) return error
-  return new Error('The handler threw something that reports no failure.', { cause: error })
+  return new Error(
+    'The handler threw an error that reports no failure. Where nothing has happened, use ' +
+      'ctx.throw(), or accept the error with isRefusal.',
+    { cause: error },
+  )
+}
+
+/**
+ * The status that an error is answered with where its answer is kept: its own where it is a report
+ * or an answer that the handler made, else 500.
+ *
+ * @param error - what was thrown
+ * @param rules - of the resource or door
+ */
+export function statusToKeep(error: unknown, rules: ResourceRules): number {
+  const answered = answeredStatus(error)
+  if (answered !== null) return answered
+  return (isDeclared(error, rules.isRefusal) ? failureOf(error) : null) ?? 500
 }
 
 /**
@@ -36,11 +82,12 @@ export function answerable(error: unknown): unknown {
  * word. A surprise is 500 and tells nothing.
  *
  * @param error - what was thrown
+ * @param rules - of the resource or door
  */
-export function answerThrown(ctx: Context, error: unknown): void {
-  const isReported = isReportedFailure(error)
-  const { headers, expose, message } = (isReported ? error : {}) as Thrown
-  const status = isReported ? Number(statusOf(error)) : 500
+export function answerThrown(ctx: Context, error: unknown, rules: ResourceRules): void {
+  const isOwn = answeredStatus(error) !== null || isReportedFailure(error, rules)
+  const { headers, expose, message } = (isOwn ? error : {}) as Thrown
+  const status = statusToKeep(error, rules)
   if (error instanceof Error) ctx.app.emit('error', error, ctx)
   ctx.body = expose === true ? String(message) : STATUS_CODES[status]
   ctx.status = status
@@ -54,12 +101,23 @@ interface Thrown {
   readonly message?: unknown
 }
 
-/**
- * The status of an error, as Koa finds it; `null` where it has none.
- *
- * @param error - what was thrown
- */
-export function statusOf(error: unknown): number | null {
+/** Only a plain yes counts: a judgement that fails, or is a promise, must not free a link. */
+function isDeclared(error: unknown, isRefusal: IsRefusal | null): boolean {
+  try {
+    return isRefusal?.(error) === true
+  } catch {
+    return false
+  }
+}
+
+/** The status of an error where it is that of a failure. */
+function failureOf(error: unknown): number | null {
+  const status = statusOf(error)
+  return status !== null && status >= 400 && status <= 599 ? status : null
+}
+
+/** The status of an error, as Koa finds it; `null` where it has none. */
+function statusOf(error: unknown): number | null {
   if (!isObject(error)) return null
   const status = error.status || error.statusCode
   return typeof status === 'number' ? status : null

@@ -4,9 +4,11 @@
  * It never forgets a record before its time: at capacity it refuses new claims. Only bodies are
  * dropped early; the record then says that its body is not kept.
  */
+import cluster from 'node:cluster'
+import { wholeNumber } from '../engine/checks.js'
 import type { Store } from '../engine/store.js'
 import { type MemoryLimits, MemoryStore } from './memory/memory-store.js'
-import { checkKeys, clockOption, wholeNumber } from './options.js'
+import { checkKeys, clockOption } from './options.js'
 
 const WHERE = 'memoryStore'
 
@@ -29,14 +31,33 @@ export interface MemoryStoreOptions {
  * Makes a store in this process's memory.
  *
  * Every call is one synchronous step, so nothing runs between its look and its write. Nothing is
- * durable, nothing is shared with another process, and there are no transactions.
+ * durable, nothing is shared with another process, and there are no transactions. In a worker of
+ * `node:cluster` it warns, once a process.
  *
  * @param options - limits and clock
  * @returns a store with an epoch and a memory of its own
  * @throws TypeError on unknown or malformed options, RangeError on limits below 1
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store {
-  return new MemoryStore(resolveOptions(options))
+  const limits = resolveOptions(options)
+  if (cluster.isWorker) warnOfCluster()
+  return new MemoryStore(limits)
+}
+
+let hasWarned = false
+
+/** A POST that one worker has run is unknown to the next one. */
+function warnOfCluster(): void {
+  if (hasWarned) return
+  hasWarned = true
+  process.emitWarning(
+    'memoryStore in a worker of node:cluster: the workers share nothing, so that a link is ' +
+      'unknown, and a key runs again, at each other worker.',
+    {
+      code: 'POE_MEMORY_IN_CLUSTER',
+      detail: 'Use sqliteStore, redisStore or postgresStore where there are several processes.',
+    },
+  )
 }
 
 function resolveOptions(options: MemoryStoreOptions): MemoryLimits {

@@ -4,9 +4,12 @@
  */
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
+import { describe, wholeNumber } from '../engine/checks.js'
 import type {
   Claim,
   ClaimReply,
+  ListQuery,
+  ListReply,
   OwnerReply,
   ReadReply,
   Store,
@@ -17,7 +20,8 @@ import type {
   StoreTransaction,
 } from '../engine/store.js'
 import { PoeError } from '../errors.js'
-import { checkKeys, describe, wholeNumber } from './options.js'
+import { claimFault, leaseFault, pageOf, purgeLimit, verdictFault } from './arguments.js'
+import { checkKeys } from './options.js'
 import { Connections } from './postgres/connections.js'
 import type { PostgresPool } from './postgres/driver.js'
 import { checkVersion, type Migration, migrate, migrationSql } from './postgres/migrate.js'
@@ -27,6 +31,7 @@ import {
   type Isolation,
   type PostgresTransaction,
 } from './postgres/transaction.js'
+import { USUAL_MS } from './within.js'
 
 export type { PostgresPool } from './postgres/driver.js'
 export type { Migration } from './postgres/migrate.js'
@@ -58,8 +63,8 @@ export interface PostgresStoreOptions {
   /** The isolation level of handlers' transactions. Default `read committed`. */
   readonly isolation?: Isolation | undefined
   /**
-   * How long the server may wait for a lock on a record, in milliseconds. Default 400, well below
-   * the engine's `storeTimeoutMs`.
+   * How long the server may wait for a lock on a record, in milliseconds. Default half of what a
+   * call has: 425 with the engine's own `storeTimeoutMs`.
    */
   readonly lockWaitMs?: number | undefined
   /**
@@ -80,7 +85,12 @@ export interface PostgresStore extends Store<PostgresTransaction> {
    */
   migrate(): Promise<Migration>
   /** Opens a transaction for a running claim. */
-  transaction(key: string, owner: string): StoreTransaction<PostgresTransaction>
+  transaction(
+    key: string,
+    owner: string,
+    withinMs?: number,
+    onUnawaited?: () => void,
+  ): StoreTransaction<PostgresTransaction>
 }
 
 /**
@@ -88,8 +98,8 @@ export interface PostgresStore extends Store<PostgresTransaction> {
  *
  * A claim is one statement at READ COMMITTED and is on the disk before the handler runs, whatever
  * the database's defaults. Leases go by the server's clock. Works through PgBouncer in transaction
- * mode. No call waits longer than 850 ms; a pool that has no connection free counts as a store
- * that is down.
+ * mode. A call takes as long as the engine's `storeTimeoutMs` allows, a commit `recordForMs`; a
+ * pool that has no connection free in that time counts as a store that is down.
  *
  * @param options - the pool, and what differs from the defaults
  * @returns a store; its first call checks the schema
@@ -109,8 +119,10 @@ export function postgresMigrationSql(schema: string = DEFAULT_SCHEMA): string {
 }
 
 type Settings = Required<{
-  [Name in keyof PostgresStoreOptions]: NonNullable<PostgresStoreOptions[Name]>
-}>
+  [Name in Exclude<keyof PostgresStoreOptions, 'lockWaitMs'>]: NonNullable<
+    PostgresStoreOptions[Name]
+  >
+}> & { readonly lockWaitMs: number | null }
 
 function resolveOptions(options: PostgresStoreOptions): Settings {
   const known = ['pool', 'schema', 'connections', 'txMaxMs', 'isolation', 'lockWaitMs', 'direct']
@@ -121,9 +133,13 @@ function resolveOptions(options: PostgresStoreOptions): Settings {
     connections: wholeNumber(WHERE, 'connections', options.connections, 4, 1),
     txMaxMs: wholeNumber(WHERE, 'txMaxMs', options.txMaxMs, 30_000, 1),
     isolation: isolationOption(options.isolation),
-    lockWaitMs: wholeNumber(WHERE, 'lockWaitMs', options.lockWaitMs, 400, 1),
+    lockWaitMs: lockWaitOption(options.lockWaitMs),
     direct: flagOption('direct', options.direct),
   })
+}
+
+function lockWaitOption(lockWaitMs: number | undefined): number | null {
+  return lockWaitMs === undefined ? null : wholeNumber(WHERE, 'lockWaitMs', lockWaitMs, 1, 1)
 }
 
 function poolOption(pool: unknown): PostgresPool {
@@ -152,9 +168,6 @@ function flagOption(name: string, value: unknown): boolean {
   throw new TypeError(`${WHERE}: ${name} must be true or false, got ${describe(value)}.`)
 }
 
-/** The longest wait for one call, in milliseconds; the engine gives up 50 ms later. */
-const CALL_MS = 850
-
 class ServerStore implements PostgresStore {
   readonly capabilities: StoreCapabilities = Object.freeze({
     durable: true,
@@ -169,7 +182,7 @@ class ServerStore implements PostgresStore {
   constructor(settings: Settings) {
     const { pool, connections, direct, schema, lockWaitMs } = settings
     this.#settings = settings
-    this.#connections = new Connections({ pool, connections, direct, callMs: CALL_MS })
+    this.#connections = new Connections({ pool, connections, direct })
     this.#records = new Records(this.#connections, pg.escapeIdentifier(schema), lockWaitMs)
     // A server that restarts ends idle connections, too: that shall not end the app's process. It
     // stays after `close`, for a connection of ours that dies later than that.
@@ -180,47 +193,80 @@ class ServerStore implements PostgresStore {
     return migrate(this.#settings.pool, this.#settings.schema)
   }
 
-  transaction(key: string, owner: string): StoreTransaction<PostgresTransaction> {
+  transaction(
+    key: string,
+    owner: string,
+    withinMs: number = USUAL_MS,
+    onUnawaited?: () => void,
+  ): StoreTransaction<PostgresTransaction> {
     const { pool, isolation, txMaxMs } = this.#settings
-    const tools = { pool, isolation, txMaxMs, records: this.#records, callMs: CALL_MS }
-    return new ClaimTransaction(tools, key, owner)
+    const tools = { pool, isolation, txMaxMs, records: this.#records, callMs: withinMs }
+    return new ClaimTransaction(tools, key, owner, onUnawaited)
   }
 
-  claim(key: string, claim: Claim): Promise<ClaimReply> {
-    return this.#records.claim(key, claim)
+  claim(key: string, claim: Claim, withinMs?: number): Promise<ClaimReply> {
+    const fault = claimFault(key, claim)
+    return fault === null ? this.#records.claim(key, claim, withinMs) : Promise.reject(fault)
   }
 
-  renew(key: string, owner: string, leaseMs: number): Promise<OwnerReply> {
-    return this.#records.renew(key, owner, leaseMs)
+  renew(key: string, owner: string, leaseMs: number, withinMs?: number): Promise<OwnerReply> {
+    const fault = leaseFault(leaseMs)
+    if (fault !== null) return Promise.reject(fault)
+    return this.#records.renew(key, owner, leaseMs, withinMs)
   }
 
-  mark(key: string, owner: string): Promise<OwnerReply> {
-    return this.#records.mark(key, owner)
+  mark(key: string, owner: string, withinMs?: number): Promise<OwnerReply> {
+    return this.#records.mark(key, owner, withinMs)
   }
 
-  complete(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
-    return this.#records.complete(key, owner, outcome)
+  complete(
+    key: string,
+    owner: string,
+    outcome: StoredOutcome,
+    withinMs?: number,
+  ): Promise<OwnerReply> {
+    return this.#records.complete(key, owner, outcome, withinMs)
   }
 
-  attachBody(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
-    return this.#records.attachBody(key, owner, outcome)
+  confirm(key: string, owner: string, withinMs?: number): Promise<OwnerReply> {
+    return this.#records.confirm(key, owner, withinMs)
   }
 
-  release(key: string, owner: string): Promise<OwnerReply> {
-    return this.#records.release(key, owner)
+  attachBody(
+    key: string,
+    owner: string,
+    outcome: StoredOutcome,
+    withinMs?: number,
+  ): Promise<OwnerReply> {
+    return this.#records.attachBody(key, owner, outcome, withinMs)
   }
 
-  settle(key: string, owner: string, verdict: StoredOutcome | 'free'): Promise<OwnerReply> {
-    return this.#records.settle(key, owner, verdict)
+  release(key: string, owner: string, withinMs?: number): Promise<OwnerReply> {
+    return this.#records.release(key, owner, withinMs)
   }
 
-  read(key: string, epoch: string | null): Promise<ReadReply> {
-    return this.#records.read(key, epoch)
+  settle(
+    key: string,
+    owner: string,
+    verdict: StoredOutcome | 'free',
+    withinMs?: number,
+  ): Promise<OwnerReply> {
+    const fault = verdictFault(key, owner, verdict)
+    if (fault !== null) return Promise.reject(fault)
+    return this.#records.settle(key, owner, verdict, withinMs)
   }
 
-  async epoch(): Promise<StoreTime & { readonly epochs: readonly string[] }> {
+  async list(query: ListQuery, withinMs?: number): Promise<ListReply> {
+    return this.#records.list(pageOf(query), withinMs)
+  }
+
+  read(key: string, epoch: string | null, withinMs?: number): Promise<ReadReply> {
+    return this.#records.read(key, epoch, withinMs)
+  }
+
+  async epoch(withinMs?: number): Promise<StoreTime & { readonly epochs: readonly string[] }> {
     const { schema } = this.#settings
-    const { nowMs, version, epoch, isLogged } = await this.#records.epoch(freshEpoch())
+    const { nowMs, version, epoch, isLogged } = await this.#records.epoch(freshEpoch(), withinMs)
     checkVersion(version, schema)
     if (!isLogged) {
       const text = `A table of the schema ${schema} is UNLOGGED: a crash would empty it.`
@@ -233,14 +279,15 @@ class ServerStore implements PostgresStore {
     return this.#records.rotateEpoch(freshEpoch())
   }
 
-  secrets(proposed: readonly StoredSecret[]): Promise<readonly StoredSecret[]> {
-    return this.#records.secrets(proposed)
+  secrets(proposed: readonly StoredSecret[], withinMs?: number): Promise<readonly StoredSecret[]> {
+    return this.#records.secrets(proposed, withinMs)
   }
 
   async purge(limit: number): Promise<{ readonly removed: number; readonly more: boolean }> {
+    const most = purgeLimit(limit)
     let removed = 0
-    while (removed < limit) {
-      const room = Math.min(PURGE_BATCH, limit - removed)
+    while (removed < most) {
+      const room = Math.min(PURGE_BATCH, most - removed)
       const count = await this.#records.purge(room)
       removed += count
       if (count < room) return { removed, more: false }

@@ -7,10 +7,13 @@
  * backup that is put in place of the data of a server with `appendfsync always` goes unseen: call
  * `rotateEpoch` after that.
  */
+import { describe, wholeNumber } from '../engine/checks.js'
 import {
   bucketOf,
   type Claim,
   type ClaimReply,
+  type ListQuery,
+  type ListReply,
   type OwnerReply,
   type ReadReply,
   type Store,
@@ -20,13 +23,16 @@ import {
   type StoreTime,
 } from '../engine/store.js'
 import { PoeError } from '../errors.js'
-import { checkKeys, describe, wholeNumber } from './options.js'
+import { claimFault, leaseFault, pageOf, purgeLimit, verdictFault } from './arguments.js'
+import { checkKeys } from './options.js'
 import { type Argument, type Driver, driverOf, type RedisClient } from './redis/driver.js'
 import { BUCKETS, Epochs } from './redis/epochs.js'
 import { Exchange, type Step } from './redis/exchange.js'
+import { listUndecided } from './redis/listing.js'
 import { hashOwner, packOutcome, packWho, recordName } from './redis/packing.js'
 import { claimReply, ownerReply, readReply, stateOf } from './redis/replies.js'
 import * as scripts from './redis/scripts.js'
+import { USUAL_MS } from './within.js'
 
 export type {
   Argument,
@@ -39,7 +45,6 @@ export type {
 const WHERE = 'redisStore'
 /** The engine waits a little longer than the store, so that the store can say what was wrong. */
 const MARGIN_MS = 50
-const USUAL_MS = 850
 /** A server that has restarted twice during one claim is not there yet. */
 const TRIES = 3
 
@@ -54,8 +59,10 @@ export interface RedisStoreOptions {
   /** What the names of all keys begin with. Default `poe`. Short ones save memory. */
   readonly prefix?: string | undefined
   /**
-   * How many replicas must have a claim before its handler runs (`WAIT`). Default 0: a failover
-   * may lose claims and outcomes, whose links are then void, not free.
+   * How many replicas must have a claim before its handler runs, and a mark before
+   * `pointOfNoReturn()` returns (`WAIT`). Default 0: a failover may lose claims, marks and
+   * outcomes, whose links are then void, not free; but those of resources with a `key`, which
+   * belong to no epoch, are free then.
    */
   readonly replicas?: number | undefined
   /**
@@ -69,7 +76,8 @@ export interface RedisStoreOptions {
  * Makes a store of a Redis server, 7.0 or newer, with `maxmemory-policy noeviction`.
  *
  * Several processes may share it. Every key but the epochs and the secrets expires by itself. A
- * call takes at most 850 ms (and `replicaWaitMs`) and then rejects; all times are the server's.
+ * call takes as long as the engine's `storeTimeoutMs` allows (at least `replicaWaitMs` and 850 ms)
+ * and then rejects; all times are the server's.
  *
  * @param options - the client, and what is to be otherwise
  * @returns a store; its calls reject with PoeError `ERR_POE_STORE_DOWN`; `ERR_POE_STORE_CONFIG`
@@ -115,75 +123,116 @@ class RedisStore implements Store {
   })
   readonly timeoutMs: number
   readonly #settings: Settings
+  readonly #usualMs: number
   readonly #exchange: Exchange
   readonly #epochs: Epochs
 
   constructor(settings: Settings) {
     const extraMs = settings.replicas > 0 ? settings.replicaWaitMs : 0
-    this.timeoutMs = USUAL_MS + extraMs + MARGIN_MS
+    this.#usualMs = USUAL_MS + extraMs
+    this.timeoutMs = this.#usualMs + MARGIN_MS
     this.#settings = settings
-    this.#exchange = new Exchange(settings.driver, USUAL_MS + extraMs)
+    this.#exchange = new Exchange(settings.driver, this.#usualMs)
     this.#epochs = new Epochs(this.#exchange, settings.prefix)
   }
 
-  async claim(key: string, claim: Claim): Promise<ClaimReply> {
-    const step = this.#step(scripts.CLAIM, key, claimArguments(claim), true)
-    const reply = await this.#settled(key, () => this.#claim(key, claim.owner, step))
-    return claimReply(reply)
+  async claim(key: string, claim: Claim, withinMs: number = this.#usualMs): Promise<ClaimReply> {
+    const fault = claimFault(key, claim)
+    if (fault !== null) throw fault
+    const step = this.#step(scripts.CLAIM, key, claimArguments(key, claim), 2)
+    const ask = (leftMs: number) => this.#claim(key, claim.owner, step, leftMs)
+    return claimReply(await this.#settled(key, withinMs, ask))
   }
 
-  async renew(key: string, owner: string, leaseMs: number): Promise<OwnerReply> {
-    return this.#write(scripts.RENEW, key, [owner, wholeMs(leaseMs)])
+  async renew(key: string, owner: string, leaseMs: number, withinMs?: number): Promise<OwnerReply> {
+    const fault = leaseFault(leaseMs)
+    if (fault !== null) throw fault
+    return this.#write(scripts.RENEW, key, [owner, wholeMs(leaseMs)], withinMs)
   }
 
-  async mark(key: string, owner: string): Promise<OwnerReply> {
-    return this.#write(scripts.MARK, key, [owner])
+  async mark(key: string, owner: string, withinMs?: number): Promise<OwnerReply> {
+    const step = this.#step(scripts.MARK, key, [owner, key], 1)
+    return ownerReply(await this.#onReplicas(step, 'ok', 'mark', withinMs))
   }
 
-  async complete(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
-    return this.#write(scripts.COMPLETE, key, [owner, hashOwner(owner), packOutcome(outcome)])
+  async complete(
+    key: string,
+    owner: string,
+    outcome: StoredOutcome,
+    withinMs?: number,
+  ): Promise<OwnerReply> {
+    const args = [owner, hashOwner(owner), packOutcome(outcome), key]
+    return this.#write(scripts.COMPLETE, key, args, withinMs)
   }
 
-  async attachBody(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
-    return this.#write(scripts.ATTACH, key, [hashOwner(owner), packOutcome(outcome)])
+  async confirm(key: string, owner: string, withinMs?: number): Promise<OwnerReply> {
+    const found = await this.read(key, null, withinMs)
+    const isOwn = found.state === 'spent' && found.mark === hashOwner(owner).toString('hex')
+    return { nowMs: found.nowMs, state: isOwn ? 'ok' : 'stale' }
   }
 
-  async release(key: string, owner: string): Promise<OwnerReply> {
-    return this.#write(scripts.RELEASE, key, [owner])
+  async attachBody(
+    key: string,
+    owner: string,
+    outcome: StoredOutcome,
+    withinMs?: number,
+  ): Promise<OwnerReply> {
+    return this.#write(scripts.ATTACH, key, [hashOwner(owner), packOutcome(outcome)], withinMs)
+  }
+
+  async release(key: string, owner: string, withinMs?: number): Promise<OwnerReply> {
+    return this.#write(scripts.RELEASE, key, [owner, key], withinMs)
   }
 
   async settle(
     key: string,
     expectedOwner: string,
     verdict: StoredOutcome | 'free',
+    withinMs?: number,
   ): Promise<OwnerReply> {
+    const fault = verdictFault(key, expectedOwner, verdict)
+    if (fault !== null) throw fault
     const outcome = verdict === 'free' ? '' : packOutcome(verdict)
-    return this.#write(scripts.SETTLE, key, [expectedOwner, outcome])
+    return this.#write(scripts.SETTLE, key, [expectedOwner, outcome, key], withinMs)
   }
 
-  async read(key: string, epoch: string | null): Promise<ReadReply> {
-    const step = this.#step(scripts.READ, key, [epoch ?? ''], true)
-    return readReply(await this.#settled(key, () => this.#exchange.run(step)))
+  async list(query: ListQuery, withinMs?: number): Promise<ListReply> {
+    const page = pageOf(query)
+    return listUndecided(this.#exchange, this.#epochs, this.#settings.prefix, page, withinMs)
   }
 
-  epoch(): Promise<StoreTime & { readonly epochs: readonly string[] }> {
-    return this.#epochs.all()
+  async read(
+    key: string,
+    epoch: string | null,
+    withinMs: number = this.#usualMs,
+  ): Promise<ReadReply> {
+    const step = this.#step(scripts.READ, key, [epoch ?? ''], 2)
+    const ask = (leftMs: number) => this.#exchange.run(step, leftMs)
+    return readReply(await this.#settled(key, withinMs, ask))
+  }
+
+  epoch(withinMs?: number): Promise<StoreTime & { readonly epochs: readonly string[] }> {
+    return this.#epochs.all(withinMs)
   }
 
   rotateEpoch(): Promise<void> {
     return this.#epochs.rotate()
   }
 
-  async secrets(proposed: readonly StoredSecret[]): Promise<readonly StoredSecret[]> {
+  async secrets(
+    proposed: readonly StoredSecret[],
+    withinMs?: number,
+  ): Promise<readonly StoredSecret[]> {
     const name = `${this.#settings.prefix}:secrets`
     const own = proposed.map(({ id, key }): StoredSecret => ({ id, key }))
     const command =
       own.length === 0 ? ['get', name] : ['set', name, JSON.stringify(own), 'NX', 'GET']
-    const kept = await this.#exchange.command(name, command)
-    return kept === null ? own : (JSON.parse(String(kept)) as StoredSecret[])
+    const kept = await this.#exchange.command(name, command, withinMs)
+    return kept === null ? own : readSecrets(kept)
   }
 
-  async purge(): Promise<{ readonly removed: number; readonly more: boolean }> {
+  async purge(limit: number): Promise<{ readonly removed: number; readonly more: boolean }> {
+    purgeLimit(limit)
     this.#exchange.open()
     return { removed: 0, more: false }
   }
@@ -196,49 +245,75 @@ class RedisStore implements Store {
     script: scripts.Script,
     key: string,
     args: readonly Argument[],
+    withinMs: number | undefined,
   ): Promise<OwnerReply> {
-    return ownerReply(await this.#exchange.run(this.#step(script, key, args, false)))
+    return ownerReply(await this.#exchange.run(this.#step(script, key, args, 1), withinMs))
   }
 
-  #step(script: scripts.Script, key: string, args: readonly Argument[], withEpoch: boolean): Step {
+  /** Record, epoch where it is needed, and the index, which a script can do without. */
+  #step(script: scripts.Script, key: string, args: readonly Argument[], needed: 1 | 2): Step {
     const bucket = bucketOf(key, BUCKETS)
     const slot = this.#epochs.name(bucket)
     const name = recordName(this.#settings.prefix, bucket, key)
-    return { script, keys: withEpoch ? [name, slot] : [name], args, slot }
+    const keys = needed === 2 ? [name, slot] : [name]
+    if (!script.usesIndex) return { script, keys, args, slot }
+    return { script, keys: [...keys, this.#epochs.index(bucket)], args, slot, needed }
   }
 
   /** Asks again once the epoch's bond to the server's memory is settled, where it is not. */
-  async #settled(key: string, ask: () => Promise<unknown>): Promise<unknown> {
+  async #settled(
+    key: string,
+    withinMs: number,
+    ask: (leftMs: number) => Promise<unknown>,
+  ): Promise<unknown> {
+    const untilMs = performance.now() + withinMs
+    let leftMs = withinMs
     for (let tries = 0; tries < TRIES; tries += 1) {
-      const reply = await ask()
+      const reply = await ask(leftMs)
       if (stateOf(reply) !== 'unsettled') return reply
-      await this.#epochs.settle(bucketOf(key, BUCKETS))
+      await this.#epochs.settle(bucketOf(key, BUCKETS), untilMs - performance.now())
+      leftMs = untilMs - performance.now()
     }
     throw new PoeError('ERR_POE_STORE_DOWN', 'The Redis server changes faster than it answers.')
   }
 
-  /** A claim that too few replicas have could be forgotten while its handler runs. */
-  async #claim(key: string, owner: string, step: Step): Promise<unknown> {
+  #claim(key: string, owner: string, step: Step, withinMs: number): Promise<unknown> {
+    // The engine releases too; this one does not wait for it.
+    const takeBack = () => this.release(key, owner).catch(() => {})
+    return this.#onReplicas(step, 'claimed', 'claim', withinMs, takeBack)
+  }
+
+  /**
+   * Runs a step that a handler relies on as soon as it is granted: if too few replicas have it, it
+   * could be forgotten while that one is at work.
+   */
+  async #onReplicas(
+    step: Step,
+    granted: 'claimed' | 'ok',
+    what: string,
+    withinMs: number | undefined,
+    takeBack: () => unknown = () => {},
+  ): Promise<unknown> {
     const { replicas, replicaWaitMs } = this.#settings
-    if (replicas === 0) return this.#exchange.run(step)
+    if (replicas === 0) return this.#exchange.run(step, withinMs)
     const wait = ['wait', String(replicas), String(replicaWaitMs)]
-    const [reply, waited] = await this.#exchange.runWith(step, wait)
-    if (stateOf(reply) !== 'claimed') {
+    const [reply, waited] = await this.#exchange.runWith(step, wait, withinMs)
+    if (stateOf(reply) !== granted) {
       // Asked again for its bytes: of two that went together replies may be text.
-      const again = await this.#exchange.run(step)
-      return stateOf(again) === 'claimed' ? this.#claim(key, owner, step) : again
+      const again = await this.#exchange.run(step, withinMs)
+      if (stateOf(again) !== granted) return again
+      return this.#onReplicas(step, granted, what, withinMs, takeBack)
     }
     const having = 'reply' in waited ? Number(waited.reply) : 0
     if (having >= replicas) return reply
-    // The engine releases too; this one does not wait for it.
-    this.release(key, owner).catch(() => {})
+    takeBack()
     const cause = 'error' in waited ? { cause: waited.error } : {}
-    const text = `${having} of ${replicas} replicas had the claim in ${replicaWaitMs} ms.`
+    const text = `${having} of ${replicas} replicas had the ${what} in ${replicaWaitMs} ms.`
     throw new PoeError('ERR_POE_STORE_DOWN', text, cause)
   }
 }
 
-function claimArguments(claim: Claim): Argument[] {
+function claimArguments(key: string, claim: Claim): Argument[] {
   return [
     claim.owner,
     claim.epoch ?? '',
@@ -249,7 +324,19 @@ function claimArguments(claim: Claim): Argument[] {
     claim.onSilence === 'free' ? 'F' : 'U',
     packWho(claim),
     Buffer.from(claim.replaces ?? '', 'hex'),
+    key,
   ]
+}
+
+/** What is there is never quoted, in no message: it may be most of a secret. */
+function readSecrets(kept: unknown): StoredSecret[] {
+  try {
+    const list: unknown = JSON.parse(String(kept))
+    if (Array.isArray(list)) return list as StoredSecret[]
+  } catch {
+    // The parser's error has the text in it.
+  }
+  throw new PoeError('ERR_POE_SECRETS')
 }
 
 function wholeMs(ms: number): string {

@@ -2,9 +2,12 @@
  * The sqlite store: the embedded durable default. One file, any number of processes on one
  * machine, and transactions in which a handler's writes and the mark of its key are one.
  */
+import { describe, wholeNumber } from '../engine/checks.js'
 import type {
   Claim,
   ClaimReply,
+  ListQuery,
+  ListReply,
   OwnerReply,
   ReadReply,
   Store,
@@ -15,7 +18,8 @@ import type {
   StoreTransaction,
 } from '../engine/store.js'
 import { PoeError } from '../errors.js'
-import { checkKeys, clockOption, describe, wholeNumber } from './options.js'
+import { claimFault, leaseFault, pageOf, purgeLimit, verdictFault } from './arguments.js'
+import { checkKeys, clockOption } from './options.js'
 import { writeAlone } from './sqlite/app-writes.js'
 import type { SqliteDatabase } from './sqlite/driver.js'
 import { HandlerConnection } from './sqlite/handler-connection.js'
@@ -71,7 +75,12 @@ export interface SqliteStore extends Store<SqliteTransaction> {
    */
   write<Result>(section: (db: SqliteDatabase) => Result): Promise<Result>
   /** Opens a transaction for a running claim. */
-  transaction(key: string, owner: string): StoreTransaction<SqliteTransaction>
+  transaction(
+    key: string,
+    owner: string,
+    withinMs?: number,
+    onUnawaited?: () => void,
+  ): StoreTransaction<SqliteTransaction>
 }
 
 /**
@@ -142,8 +151,8 @@ class FileStore implements SqliteStore {
     this.timeoutMs = lockWaitMs + txMaxMs + MARGIN_MS
     this.#file = new StoreFile(settings.file)
     this.#queue = new WriteQueue(this.#file, lockWaitMs)
-    this.#records = new Records(this.#file.writer, now)
-    this.#reads = new Records(this.#file.reader, now)
+    this.#records = new Records(() => this.#file.writer, now)
+    this.#reads = new Records(() => this.#file.reader, now)
     this.#handlers = new HandlerConnection(this.#file, now)
   }
 
@@ -156,19 +165,28 @@ class FileStore implements SqliteStore {
     return writeAlone(this.#queue, this.#handlers, section)
   }
 
-  transaction(key: string, owner: string): StoreTransaction<SqliteTransaction> {
+  transaction(
+    key: string,
+    owner: string,
+    _withinMs?: number,
+    onUnawaited?: () => void,
+  ): StoreTransaction<SqliteTransaction> {
     const { txMaxMs } = this.#settings
     const records = this.#records
     const tools = { queue: this.#queue, connection: this.#handlers, records, txMaxMs }
-    return new ClaimTransaction(tools, key, owner)
+    return new ClaimTransaction(tools, key, owner, onUnawaited)
   }
 
   claim(key: string, claim: Claim): Promise<ClaimReply> {
+    const fault = claimFault(key, claim)
+    if (fault !== null) return Promise.reject(fault)
     const records = this.#records
     return this.#queue.submit(epoch => records.claim(key, claim, epoch()))
   }
 
   renew(key: string, owner: string, leaseMs: number): Promise<OwnerReply> {
+    const fault = leaseFault(leaseMs)
+    if (fault !== null) return Promise.reject(fault)
     return this.#queue.submit(() => this.#records.renew(key, owner, leaseMs))
   }
 
@@ -180,6 +198,10 @@ class FileStore implements SqliteStore {
     return this.#queue.submit(() => this.#records.complete(key, owner, outcome))
   }
 
+  async confirm(key: string, owner: string): Promise<OwnerReply> {
+    return this.#read(() => this.#reads.confirm(key, owner))
+  }
+
   attachBody(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
     return this.#queue.submit(() => this.#records.attachBody(key, owner, outcome))
   }
@@ -189,7 +211,14 @@ class FileStore implements SqliteStore {
   }
 
   settle(key: string, owner: string, verdict: StoredOutcome | 'free'): Promise<OwnerReply> {
+    const fault = verdictFault(key, owner, verdict)
+    if (fault !== null) return Promise.reject(fault)
     return this.#queue.submit(() => this.#records.settle(key, owner, verdict))
+  }
+
+  async list(query: ListQuery): Promise<ListReply> {
+    const page = pageOf(query)
+    return this.#read(() => this.#reads.list(page))
   }
 
   read(key: string, epoch: string | null): Promise<ReadReply> {
@@ -212,12 +241,13 @@ class FileStore implements SqliteStore {
   }
 
   async purge(limit: number): Promise<{ readonly removed: number; readonly more: boolean }> {
+    const most = purgeLimit(limit)
     let removed = 0
     while (true) {
-      const room = Math.min(PURGE_BATCH, limit - removed)
+      const room = Math.min(PURGE_BATCH, most - removed)
       const batch = await this.#queue.submit(() => this.#records.purge(room))
       removed += batch.removed
-      if (!batch.more || removed >= limit || batch.removed === 0)
+      if (!batch.more || removed >= most || batch.removed === 0)
         return { removed, more: batch.more }
     }
   }

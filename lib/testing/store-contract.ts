@@ -6,11 +6,13 @@
  * for (const { title, run } of storeContract(options)) it(title, run)
  * ```
  */
+import { argumentCases } from './store-contract/arguments.js'
 import { capabilityCases } from './store-contract/capabilities.js'
 import { claimCases } from './store-contract/claims.js'
 import { epochCases } from './store-contract/epochs.js'
 import { keepingCases } from './store-contract/keeping.js'
 import { leaseCases } from './store-contract/leases.js'
+import { listingCases } from './store-contract/listing.js'
 import { outcomeCases } from './store-contract/outcomes.js'
 import { ownerCases } from './store-contract/owners.js'
 import { raceCases } from './store-contract/races.js'
@@ -40,6 +42,8 @@ export function storeContract<Tx>(options: StoreContractOptions<Tx>): readonly S
     ...leaseCases(options),
     ...ownerCases(options),
     ...settleCases(options),
+    ...listingCases(options),
+    ...argumentCases(options),
     ...outcomeCases(options),
     ...epochCases(options),
     ...keepingCases(options),

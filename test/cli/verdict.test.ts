@@ -14,25 +14,32 @@ import { endPoes, ORDER, poe, printed, withServer } from './poe.js'
 
 const QUICK = ['--tries', '1', '--timeout', '200', '--total', '600']
 
+/** Says that the link was used, and with other content. */
+const USED = {
+  allow: 'GET',
+  link: '</orders/1>; rel="related urn:post-once-exactly:rel:result"; anchor="/once/t"',
+  'content-type': 'application/problem+json',
+}
+
 /** Each outcome by the answer that leads to it, and the code that belongs to it. */
 const ENDINGS = [
-  ['accepted', 0, 201, {}],
-  ['refused', 1, 422, {}],
-  ['gone', 1, 404, {}],
-  ['used-before', 1, 405, { allow: 'GET' }],
-  ['unknown', 3, null, {}],
+  ['accepted', 0, 201, {}, ''],
+  ['refused', 1, 422, {}, ''],
+  ['gone', 1, 404, {}, ''],
+  ['used-before', 1, 405, USED, '{"payloadMatches":false}'],
+  ['unknown', 3, null, {}, ''],
 ] as const
 
 /** What is wrong with a program: nothing for one that keeps the table, or one row of it. */
 async function faultsOf(main: string, about = ''): Promise<string[]> {
   const faults: string[] = []
   const chosen = ENDINGS.filter(([outcome]) => about.startsWith(about === '' ? '' : outcome))
-  const endings = chosen.map(([outcome, code, status, headers]) =>
+  const endings = chosen.map(([outcome, code, status, headers, content]) =>
     withServer(
       ({ method }, response) => {
         if (status === null) return
         if (method === 'GET') response.writeHead(200, { allow: 'GET' }).end('theirs')
-        else response.writeHead(status, headers).end()
+        else response.writeHead(status, headers).end(content)
       },
       async ({ origin }) => {
         const args = ['post', '--link', `${origin}/once/t`, '--json', ORDER, '--output', 'json']

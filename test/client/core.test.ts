@@ -68,7 +68,7 @@ describe('the browser’s core', () => {
   it('learns links from POE-Links, and knows when they are used', async () => {
     const link = 'https://shop.example/orders/once/next'
     const headers = { 'poe-links': '"/orders/once/next", "https://other.example/x"' }
-    const { fetch } = answering(new Response(null, { status: 201, headers }), new Response('ok'))
+    const { fetch } = answering(new Response(null, { status: 201, headers }))
     const client = createClient({ fetch })
     await client.post(LINK, 'tea')
     expect(client.isPoe(link)).to.equal(true)

@@ -100,10 +100,11 @@ async function withServer(
   })
   server.on('stream', (stream, headers) => {
     stream.on('error', () => {})
-    const name = String(headers['idempotency-key'] ?? headers[':path'])
+    const isKeyed = headers[':path'] === '/keyed'
+    const name = String((isKeyed && headers['idempotency-key']) || headers[':path'])
     if (headers[':method'] === 'GET') return say(stream, used.has(name) ? 200 : 404)
     if (used.has(name) && name !== '/plain') {
-      return say(stream, headers['idempotency-key'] === undefined ? 405 : 201)
+      return say(stream, isKeyed ? 201 : 405)
     }
     stream.resume().on('end', () => {
       const move = left.shift() ?? accept

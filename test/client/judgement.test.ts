@@ -16,6 +16,7 @@ function response(status: number, headers: Record<string, string> = {}): Respons
 
 describe('classify', () => {
   const wait = { 'retry-after': '1' }
+  const OFFERED = { allow: 'POST, OPTIONS' }
   const table: readonly (readonly [
     title: string,
     answer: unknown,
@@ -26,7 +27,18 @@ describe('classify', () => {
   ])[] = [
     ['[POE-5-2] 201', response(201), FIRST, 'accepted', true],
     ['[POE-5-2] 204 on a retry', response(204), RETRY, 'accepted', true],
-    ['[POE-5-3] 303', response(303, { location: '/o/1' }), FIRST, 'accepted', true],
+    ['[FALSE-1101] 200 with a result’s link', response(200, SPENT), FIRST, 'ask', true],
+    ['[POE-5-2] 200, and it is spent', response(200, { allow: 'GET' }), FIRST, 'accepted', true],
+    ['[FALSE-1101] 200 without Allow', response(200), FIRST, 'ask', true],
+    ['[FALSE-1101] 206', response(206), FIRST, 'ask', true],
+    ['[FALSE-1101] 200, still offered', response(200, OFFERED), FIRST, 'ask', true],
+    ['[FALSE-1101] 201, still offered', response(201, OFFERED), FIRST, 'ask', true],
+    ['[FALSE-1101] 200 of a link at work', response(200, { allow: 'OPTIONS' }), FIRST, 'ask', true],
+    ['[FALSE-1102] 303 without Allow', response(303, { location: '/o/1' }), FIRST, 'ask', true],
+    ['[POE-5-3] 303, and it is spent', response(303, { allow: 'GET' }), FIRST, 'accepted', true],
+    ['success, by an adapter', response(200), FIRST, 'accepted', true, { isSuccess: () => true }],
+    ['key: 200', response(200), FIRST, 'accepted', true, { door: 'idempotency-key' }],
+    ['key: 303', response(303), FIRST, 'accepted', true, { door: 'idempotency-key' }],
     ['[POE-5-3] 301 proves nothing', response(301), FIRST, 'ask', true],
     ['[POE-5-3] 302 proves nothing', response(302), FIRST, 'ask', true],
     ['307', response(307), FIRST, 'follow', false],
@@ -46,7 +58,7 @@ describe('classify', () => {
     ['405 on a retry needs proof', response(405), RETRY, 'prove', true],
     ['408', response(408), FIRST, 'retry', true],
     ['409 with Retry-After', response(409, wait), FIRST, 'retry', false],
-    ['409 of the application', response(409), FIRST, 'refused', false],
+    ['[FALSE-801] 409 without Retry-After', response(409), FIRST, 'ask', false],
     ['[POE-5-6] 425 was not run', response(425), FIRST, 'retry', false],
     ['[POE-5-6] [H-429-1] 429 was not run', response(429, wait), FIRST, 'retry', false],
     ['500 tells nothing', response(500), FIRST, 'ask', true],
@@ -101,6 +113,7 @@ interface Row {
   readonly title: string
   readonly post: readonly Step[]
   readonly get?: readonly Step[]
+  readonly control?: Step
   readonly outcome: string
   readonly posts: number
   readonly reason?: string
@@ -145,11 +158,12 @@ const ROWS: readonly Row[] = [
     posts: 2,
   },
   {
-    title: '[POE-5-4] 405 with proof to the very first try',
+    title: '[FALSE-701] [POE-5-4] 405 with proof to the very first try: nobody says whose it was',
     post: [USED],
     get: [RESULT],
-    outcome: 'used-before',
+    outcome: 'unknown',
     posts: 1,
+    reason: 'unproven',
   },
   {
     title: '[POE-5-4] 405 to the very first try, with the same content',
@@ -180,12 +194,11 @@ const ROWS: readonly Row[] = [
     reason: 'unproven',
   },
   {
-    title: '[POE-5-5] 405 without Allow, after a lost answer',
+    title: '[FALSE-802] 405 without Allow, after a lost answer: the link says that it is spent',
     post: [lost(), { status: 405 }],
     get: [RESULT],
-    outcome: 'unknown',
+    outcome: 'accepted-earlier',
     posts: 2,
-    reason: 'unproven',
   },
   {
     title: '[POE-5-5] 405 without POST in Allow, but GET gives nothing',
@@ -251,7 +264,7 @@ const ROWS: readonly Row[] = [
   },
   {
     title: '[CL-13] 303',
-    post: [{ status: 303, headers: { location: '/orders/7' } }],
+    post: [{ status: 303, headers: { location: '/orders/7', allow: SPENT.allow } }],
     get: [{ status: 200, body: 'order 7' }],
     outcome: 'accepted',
     posts: 1,
@@ -270,6 +283,7 @@ const ROWS: readonly Row[] = [
       { status: 302, headers: { location: '/login' } },
       { status: 200, body: 'log in' },
     ],
+    control: { status: 302, headers: { location: '/login' } },
     outcome: 'unknown',
     posts: 1,
     reason: 'unproven',
@@ -288,6 +302,7 @@ const ROWS: readonly Row[] = [
     title: '[CL-13] 301',
     post: [{ status: 301, headers: { location: '/elsewhere' } }],
     get: [FORM],
+    control: FORM,
     outcome: 'unknown',
     posts: 1,
     reason: 'unproven',
@@ -394,9 +409,8 @@ describe('what the client says', () => {
 })
 
 describe('what the browser client says, which reads no Link', () => {
-  const nothing = { post: [lost(), { status: 405, headers: { link: SPENT.link } }], get: [RESULT] }
-
   it('a result link alone is no proof', async () => {
+    const nothing = { post: [lost(), { status: 405, headers: { link: SPENT.link } }], get: [FORM] }
     const { client, finish } = scene(nothing, {}, 'browser')
     expect(await finish(client.post(LINK))).to.include({ outcome: 'unknown', reason: 'unproven' })
   })
@@ -416,7 +430,7 @@ describe('what the browser client says, which reads no Link', () => {
 
   it('an opaque redirect that repeats itself, as to a login page, is unknown', async () => {
     const opaque: Step = { status: 0, type: 'opaqueredirect' }
-    const one = scene({ post: [opaque], get: [opaque] }, {}, 'browser')
+    const one = scene({ post: [opaque], get: [opaque], control: opaque }, {}, 'browser')
     expect(await one.finish(one.client.post(LINK))).to.include({ outcome: 'unknown' })
     expect(one.posts).to.have.length(2)
   })

@@ -17,7 +17,7 @@ function moved(location: string, links?: string): Step {
 describe('redirects of a POST', () => {
   it('[CL-13] 303 is a success, its target the result, and nothing is posted again', async () => {
     const one = scene({
-      post: [{ status: 303, headers: { location: '/orders/7' } }],
+      post: [{ status: 303, headers: { location: '/orders/7', allow: SPENT.allow } }],
       get: [{ status: 200, body: 'order 7' }],
     })
     const outcome = await one.finish(one.client.post(LINK, 'x'))
@@ -34,7 +34,8 @@ describe('redirects of a POST', () => {
   })
 
   it('303 to another origin is a success that is not followed: our fields stay here', async () => {
-    const one = scene({ post: [{ status: 303, headers: { location: 'https://other.example/' } }] })
+    const headers = { location: 'https://other.example/', allow: SPENT.allow }
+    const one = scene({ post: [{ status: 303, headers }] })
     const outcome = await one.finish(one.client.post(LINK, 'x'))
     expect(outcome).to.include({ outcome: 'accepted', location: 'https://other.example/' })
     expect(one.seen).to.have.length(1)

@@ -33,12 +33,16 @@ export interface Scene {
   readonly seen: Seen[]
   /** The POSTs among them. */
   readonly posts: Seen[]
+  /** GETs of addresses beside the link that were never issued; they are not among `seen`. */
+  readonly controls: Seen[]
   /** Lets time pass until the work is done. */
   finish<T>(work: Promise<T>): Promise<T>
 }
 
 /** The link that the tables speak of. */
 export const LINK = 'https://shop.example/orders/once/t0ken'
+
+const BESIDE = new URL('.', LINK).href
 
 /** Fields by which our own server says that `LINK` is spent. */
 export const SPENT = {
@@ -59,22 +63,35 @@ export function refusedConnection(): Error {
 /**
  * Makes a client whose server answers from a table; the last answer of a list is repeated.
  *
- * @param table - for POSTs, and for GETs (default: 404)
+ * @param table - for POSTs, for GETs (default: 404), and for GETs of addresses beside the link
+ *   that were never issued (default: 404)
  * @param options - of the client
  * @param entry - which entry point's client
  */
 export function scene(
-  table: { readonly post: readonly Step[]; readonly get?: readonly Step[] },
+  table: {
+    readonly post: readonly Step[]
+    readonly get?: readonly Step[]
+    readonly control?: Step
+  },
   options: ClientOptions = {},
   entry: 'node' | 'browser' = 'node',
 ): Scene {
   const clock = fakeClock(Date.parse('Wed, 21 Oct 2026 12:00:00 GMT'))
   const seen: Seen[] = []
+  const controls: Seen[] = []
+  const issued = new Set([LINK])
   const left = { POST: [...table.post], GET: [...(table.get ?? [{ status: 404 }])] }
   const fetch = async (input: string | URL | Request, init: RequestInit = {}) => {
     const request = new Request(input, init)
     const { method, url, headers } = request
-    seen.push({ method, url, headers, body: await request.text(), atMs: clock.now() })
+    const one = { method, url, headers, body: await request.text(), atMs: clock.now() }
+    if (method === 'POST') issued.add(url)
+    if (url.startsWith(BESIDE) && !issued.has(url)) {
+      controls.push(one)
+      return await answer(table.control ?? { status: 404 }, init.signal ?? undefined)
+    }
+    seen.push(one)
     const steps = method === 'POST' ? left.POST : left.GET
     const step = steps.length > 1 ? steps.shift() : steps[0]
     if (step === undefined) throw new Error(`the table has no answer to a ${method}`)
@@ -85,6 +102,7 @@ export function scene(
     client: make({ fetch, clock, random: () => 0.5, ...options }),
     clock,
     seen,
+    controls,
     get posts() {
       return seen.filter(({ method }) => method === 'POST')
     },
@@ -112,8 +130,10 @@ async function finish<T>(clock: FakeClock, work: Promise<T>): Promise<T> {
     isDone = true
   }
   work.then(done, done)
+  // Digests are made beside the event loop, so that turns are no measure of what is awaited.
+  const endMs = performance.now() + 10_000
   for (let turn = 0; !isDone; turn += 1) {
-    if (turn > 10_000) throw new Error('the work does not end')
+    if (performance.now() > endMs) throw new Error('the work does not end')
     await new Promise(resolve => setImmediate(resolve))
     if (isDone || turn % 5 !== 4) continue
     const { nextWakeMs } = clock

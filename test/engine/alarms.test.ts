@@ -46,14 +46,4 @@ describe('alarms', () => {
     await clock.advance(50)
     expect(rung).to.deep.equal(['next'])
   })
-
-  it('ring no more after close', async () => {
-    const { clock, alarms, rung, ring } = setUp()
-    alarms.set(10, ring('x'))
-    alarms.close()
-    alarms.set(10, ring('y'))
-    await clock.advance(100)
-    expect(rung).to.deep.equal([])
-    expect(clock.sleeping).to.equal(0)
-  })
 })

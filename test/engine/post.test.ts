@@ -25,7 +25,7 @@ describe('a POST through the engine', () => {
     }
     expect(bench.runs).to.equal(1)
     expect(bench.events).to.deep.equal([
-      { type: 'claimed', key: 'order:1' },
+      { type: 'claimed', key: 'order:1', owner: 'owner-1' },
       { type: 'spent', key: 'order:1', late: false },
     ])
   })
@@ -41,7 +41,7 @@ describe('a POST through the engine', () => {
 
   it('[POE-2-3] a failure that the handler reports leaves the link unspent', async () => {
     const bench = engineBench()
-    for (const status of [400, 401, 404, 409, 422, 429, 500, 503, 304, 307, 308]) {
+    for (const status of [400, 401, 404, 409, 422, 429, 501, 503, 304, 307, 308]) {
       expect(await bench.post({ handler: () => ({ status }) })).to.deep.equal({ kind: 'refused' })
       expect(await bench.stateOf(), `after ${status}`).to.equal('none')
     }

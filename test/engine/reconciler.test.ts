@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import type { Reconciled } from '../../lib/engine/operation.js'
 import { decodeOutcome } from '../../lib/engine/outcome.js'
-import { outcomeOf } from '../../lib/engine/reconciler.js'
+import { outcomeOf } from '../../lib/engine/reconciled.js'
 import {
   engineBench,
   gate,

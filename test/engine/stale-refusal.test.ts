@@ -49,7 +49,6 @@ describe('a stale owner that reports a failure', () => {
     expect(second).to.deep.equal({ kind: 'done' })
     door.open()
     const { kind } = await first
-    bench.engine.close()
     return kind
   }
 
@@ -74,7 +73,6 @@ describe('a stale owner that reports a failure', () => {
       const verdict = await bench.post({ rules: RULES, handler: async () => report() })
       expect(verdict.kind).to.match(/^(?:refused|threw)$/)
       expect(await bench.stateOf()).to.equal('none')
-      bench.engine.close()
     })
   }
 })

@@ -4,7 +4,15 @@ import type { Run } from '../../lib/engine/operation.js'
 import type { Store } from '../../lib/engine/store.js'
 import { PoeError } from '../../lib/errors.js'
 import { fakeClock } from '../../lib/testing/fake-clock.js'
-import { engineBench, gate, only, refuse, reportedError, settle } from '../support/engine-bench.js'
+import {
+  engineBench,
+  gate,
+  hang,
+  only,
+  refuse,
+  reportedError,
+  settle,
+} from '../support/engine-bench.js'
 import { type TinyTransaction, tinyDatabase } from '../support/tiny-transactions.js'
 
 const rules = { transactional: true }
@@ -55,8 +63,8 @@ describe('a transactional resource', () => {
 
   it('an error of the store that it lets pass is no failure of its own', async () => {
     const answers = {
-      ERR_POE_STORE_DOWN: { kind: 'store-down', retryAfterMs: 1_000 },
-      ERR_POE_STORE_FULL: { kind: 'store-full', retryAfterMs: 1_000 },
+      ERR_POE_STORE_DOWN: { kind: 'store-down', retryAfterMs: 1_000, undone: true },
+      ERR_POE_STORE_FULL: { kind: 'store-full', retryAfterMs: 1_000, undone: true },
       ERR_POE_LEASE_LOST: { kind: 'running', retryAfterMs: 1_000 },
     } as const
     for (const [code, answer] of Object.entries(answers)) {
@@ -124,14 +132,17 @@ describe('a transactional resource', () => {
     expect(database.rows).to.deep.equal(['order'])
   })
 
-  it('[STORE-13] the reply to a commit that took place is lost: the record says so', async () => {
+  it('[STORE-13, FALSE-603] the reply to a commit that took place is lost: the record says so', async () => {
     const { bench, database } = setUp()
     database.afterCommit = async () => {
       throw new PoeError('ERR_POE_STORE_DOWN')
     }
-    expect((await bench.post(order)).kind).to.equal('spent')
+    expect((await bench.post(order)).kind).to.equal('done')
     expect(database.rows).to.deep.equal(['order'])
-    expect(bench.runs).to.equal(1)
+    expect([bench.runs, bench.heard()]).to.deep.equal([
+      1,
+      ['claimed', 'store-down', 'store-back', 'spent'],
+    ])
   })
 
   it('[STORE-13] a commit that never got there: rolled back and free, told as busy', async () => {
@@ -149,7 +160,7 @@ describe('a transactional resource', () => {
     const post = bench.post(order)
     await settle()
     bench.faulty.fault = refuse
-    await clock.advance(900)
+    await clock.advance(5_900)
     expect((await post).kind).to.equal('store-down')
     bench.faulty.fault = call => call.arrive()
     await clock.advance(5_000)
@@ -203,7 +214,7 @@ describe('a transactional resource', () => {
     const { bench, database, clock } = setUp()
     bench.post({ rules, handler: () => new Promise(() => {}) }).catch(() => {})
     await settle()
-    bench.engine.close()
+    bench.faulty.fault = hang
     await clock.advance(15_000)
     expect(await bench.stateOf()).to.equal('none')
     const second = engineBench({ real: database.store, fakeClock: clock, makeId: () => 'second' })

@@ -67,6 +67,7 @@ for (const kind of EVERY_STORE) {
     for (const status of [500, 503, 402]) {
       it(`[FAIL-03] ${status} before any effect is not replayed: the second try runs`, async () => {
         world = await startWorld(kind, {
+          resource: { reports: [500] },
           handler: (ctx, here) => {
             if (here.runs > 1) return placeOrder(ctx, here)
             ctx.status = status

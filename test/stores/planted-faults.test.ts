@@ -7,6 +7,7 @@ import type { Store } from '../../lib/engine/store.js'
 import type { SqliteStore } from '../../lib/stores/sqlite.js'
 import { storeContract } from '../../lib/testing/store-contract.js'
 import * as claims from './broken/claim-faults.js'
+import * as listing from './broken/listing-faults.js'
 import * as loose from './broken/loose-transactions.js'
 import { type PlainOptions, PlainStore } from './broken/plain-store.js'
 import * as records from './broken/record-faults.js'
@@ -33,6 +34,9 @@ const FAULTS: readonly (readonly [Broken: MakeStore, titles: readonly string[]])
   [claims.RenewTakesOver, ['renew: it never takes a key', 'renew: a stranger is stale']],
   [claims.RefusesLateRenewal, ['renew: a lapsed lease comes back']],
   [records.CompletesForAnybody, ['[LOCK-01] complete: after a take-over', 'complete: a stranger']],
+  [records.ConfirmsToAnybody, ['[FALSE-601] confirm: only', 'confirm: a stranger']],
+  [records.ConfirmsClaims, ['[FALSE-602] confirm: not before']],
+  [records.ConfirmsToNobody, ['[FALSE-601] confirm: only']],
   [records.CompletesAgain, ['complete: sent twice', 'attachBody: a complete that comes again']],
   [records.RefusesLateOwners, ['[LOCK-01] complete: the late owner', '[LOCK-05] settle']],
   [records.AttachesForAnybody, ['attachBody: nobody else may', 'attachBody: a stranger']],
@@ -56,6 +60,16 @@ const FAULTS: readonly (readonly [Broken: MakeStore, titles: readonly string[]])
   [records.ReplacesWhatever, ['replaces: another record', 'replaces: what an operator']],
   [records.KeepsPastItsTime, ['[EXP-05] keepUntilMs: past it']],
   [records.StaysOpen, ['close: it may be repeated']],
+  [listing.ListsWhatRuns, ['list: what is undecided, and nothing else']],
+  [listing.OverlooksMarks, ['list: what is undecided, and nothing else']],
+  [listing.CountsItsPlaces, ['list: what is decided between two pages']],
+  [listing.EndsAfterAPage, ['list: page by page', 'list: what is decided between two pages']],
+  [listing.IgnoresBefore, ['list: before a time']],
+  [listing.TellsNoOwner, ['list: what is undecided', 'list: what is decided, by whomever']],
+  [listing.FoldsKeys, ['list: a key is told as it was claimed']],
+  [listing.FreesOnAnyWord, ['[FALSE-401] settle: a verdict that is none']],
+  [listing.ReckonsWithAnything, ['[FALSE-1704] a time that is no number']],
+  [listing.KeepsFractions, ['[FALSE-1703] times with a fraction']],
 ]
 
 /** The same for transactions. */

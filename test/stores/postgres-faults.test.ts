@@ -99,10 +99,10 @@ describeWith(['postgres', 'initdb'], 'PostgreSQL and its locks', () => {
     expect(await state).to.equal('claimed')
   })
 
-  it('[STORE-11] a rival’s claim hangs: an outage within a second, and no claim', async () => {
+  it('[STORE-11, FALSE-1402] a rival’s claim hangs: busy within a second, and no claim', async () => {
     await claimHeld('key')
     const startedMs = performance.now()
-    expect(await codeOf(claimState(store, 'key', { owner: 'b' }))).to.equal('ERR_POE_STORE_DOWN')
+    expect(await codeOf(claimState(store, 'key', { owner: 'b' }))).to.equal('ERR_POE_STORE_BUSY')
     expect(performance.now() - startedMs).to.be.below(A_SECOND)
     await other.query('ROLLBACK')
     expect((await store.read('key', null)).state).to.equal('none')

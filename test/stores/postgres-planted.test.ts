@@ -74,6 +74,12 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     instead: 'true',
     titles: ['complete: a stranger', '[LOCK-01] complete: after a take-over'],
   },
+  'confirms to anybody': {
+    in: 'was_committed',
+    check: 'record.owner = the_mark',
+    instead: 'true',
+    titles: ['[FALSE-601] confirm: only', 'confirm: a stranger'],
+  },
   'attaches for anybody': {
     in: 'attach_body',
     check: 'record.owner = the_mark',

@@ -258,7 +258,7 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', () => {
     it('[STORE-13] on its way there: nothing happened, and the key can be freed', async () => {
       const transaction = await beginFar()
       await proxy.set({ kind: 'drop-request', reset: true })
-      expect(await codeOf(transaction.commit(outcome()))).to.equal('ERR_POE_STORE_DOWN')
+      expect(await codeOf(transaction.commit(outcome()))).to.equal('ERR_POE_STORE_BUSY')
       await transaction.rollback()
       expect((await store.release('key', 'key')).state).to.equal('ok')
       expect(await effects()).to.deep.equal([])
@@ -269,7 +269,7 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', () => {
       const transaction = await beginFar()
       await proxy.set('half-open')
       const startedMs = performance.now()
-      expect(await codeOf(transaction.commit(outcome()))).to.equal('ERR_POE_STORE_DOWN')
+      expect(await codeOf(transaction.commit(outcome()))).to.equal('ERR_POE_STORE_BUSY')
       expect(performance.now() - startedMs).to.be.below(2_000)
       expect(await effects()).to.deep.equal([])
     })

@@ -62,7 +62,7 @@ describe('sqlite, when it fails', () => {
     expect(await file.retrying(read(3), 1_000)).to.equal('read')
     expect(tries).to.equal(3)
     const failure = await failureOf(() => file.retrying(read(Number.POSITIVE_INFINITY), 20))
-    expect(failure).to.include({ code: 'ERR_POE_STORE_DOWN' })
+    expect(failure).to.include({ code: 'ERR_POE_STORE_BUSY' })
     file.close()
   })
 

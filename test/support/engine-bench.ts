@@ -189,6 +189,8 @@ export const PLAIN_RULES: ResourceRules = {
   transactional: false,
   marks: false,
   releaseOnThrow: false,
+  reports: [],
+  isRefusal: null,
   keepsRefusal: null,
   waitMs: 5_000,
   maxRunMs: 300_000,

@@ -126,7 +126,7 @@ class World implements Played {
   #die(life: Life): void {
     life.dead = true
     life.atWork.clear()
-    life.bench.engine.close()
+    life.bench.engine.close(0).catch(() => {})
   }
 
   /** What the wire does with a call. The reply to a dead process goes nowhere. */

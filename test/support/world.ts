@@ -146,7 +146,7 @@ export async function startWorld(kind: WorldKind, options: WorldOptions = {}): P
     async close() {
       server.closeAllConnections()
       await new Promise(resolve => server.close(resolve))
-      await once.close()
+      await once.close({ graceMs: 100 })
       await discard()
     },
   }

@@ -12,6 +12,7 @@ import { JournalOwners } from './journal-owners.js'
 import {
   applyRecord,
   formatRecord,
+  isWrittenEntry,
   type JournalRecord,
   type OpenEntry,
   readRecords,
@@ -30,6 +31,11 @@ export interface FileJournalOptions {
 }
 
 const MODE = 0o600
+/** How much is read at once. What is settled is written away at far less. */
+const MOST_BYTES = 256 * 1024 * 1024
+/** Writing the file anew takes moments; whoever takes longer hangs, or is none of ours. */
+const COMPACTION_MS = 30_000
+const PAUSE_MS = 20
 
 /**
  * Opens a journal file, or makes it, readable for its owner only: it holds links and content.
@@ -94,7 +100,10 @@ class FileJournal implements Journal {
   }
 
   async begin(entry: JournalEntry): Promise<JournalHold> {
-    await this.#append({ kind: 'add', owner: this.#owners.id, entry: toWritten(entry) }, true)
+    const written = toWritten(entry)
+    // It would never be read again.
+    if (!isWrittenEntry(written)) throw failure(this.#path, new Error('this is no entry'))
+    await this.#append({ kind: 'add', owner: this.#owners.id, entry: written }, true)
     return this.#hold(entry)
   }
 
@@ -252,6 +261,7 @@ class FileJournal implements Journal {
     const { file } = await this.#current()
     const { size } = await file.stat()
     if (size <= this.#read) return
+    if (size - this.#read > MOST_BYTES) throw new Error(`it is larger than ${MOST_BYTES} bytes`)
     const text = Buffer.alloc(size - this.#read)
     const { bytesRead } = await file.read(text, 0, text.length, this.#read)
     const { records, length } = readRecords(text.subarray(0, bytesRead))
@@ -281,7 +291,9 @@ class FileJournal implements Journal {
       if (owner !== null) return added
       return Buffer.concat([added, formatRecord({ kind: 'leave', id: entry.id, owner: '' })])
     })
-    const file = await open(temporary, 'w', MODE)
+    // One that is there was left by a process that died, or leads to a file of somebody else's.
+    await unlink(temporary).catch(() => {})
+    const file = await open(temporary, 'wx', MODE)
     try {
       await file.writeFile(Buffer.concat(records))
       await file.sync()
@@ -326,11 +338,12 @@ async function markCompaction(path: string, owners: JournalOwners): Promise<stri
 }
 
 async function waitForCompaction(path: string, owners: JournalOwners): Promise<void> {
-  for (;;) {
+  for (let waitedMs = 0; waitedMs < COMPACTION_MS; waitedMs += PAUSE_MS) {
     const other = await readMarker(`${path}.compact`)
     if (other === null || !(await owners.isAlive(other))) return
-    await pause(20)
+    await pause(PAUSE_MS)
   }
+  throw failure(path, new Error('another process is writing it anew, and does not end'))
 }
 
 async function readMarker(marker: string): Promise<string | null> {

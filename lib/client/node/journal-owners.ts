@@ -1,13 +1,20 @@
 /**
  * Who uses a journal file: each user has a small file beside it, whose time shows that it lives.
  */
-import { open, readdir, readFile, stat, unlink, writeFile } from 'node:fs/promises'
+import { lstat, open, readdir, readFile, stat, unlink, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 
 const BEAT_MS = 2_000
 /** Without a beat for so long, an owner is taken for dead; it may only be asleep. */
 const DEAD_MS = 10_000
+const MOST_BYTES = 4_096
+const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/
+
+/** Whether this can name a user of a journal, and so a file beside it; `''` names none. */
+export function isOwnerId(value: unknown): value is string {
+  return typeof value === 'string' && (value === '' || UUID.test(value))
+}
 
 interface OwnerFile {
   readonly pid: number
@@ -69,12 +76,14 @@ export class JournalOwners {
     return names
       .filter(name => name.startsWith(this.#prefix))
       .map(name => name.slice(this.#prefix.length))
-      .filter(id => id !== this.id)
+      .filter(id => id !== this.id && UUID.test(id))
   }
 
   /** Whether a user lives; the file of one that does not is removed. */
   async isAlive(id: string): Promise<boolean> {
     if (id === this.id) return true
+    // What is no user's id names no file of ours: the journal may have been made by anybody.
+    if (!UUID.test(id)) return false
     const path = join(dirname(this.#path), `${this.#prefix}${id}`)
     const isAlive = await this.#lives(path).catch(error => error.code !== 'ENOENT')
     if (!isAlive) await unlink(path).catch(() => {})
@@ -88,6 +97,8 @@ export class JournalOwners {
   }
 
   async #lives(path: string): Promise<boolean> {
+    const file = await lstat(path)
+    if (!file.isFile() || file.size > MOST_BYTES) return false
     const { pid, host, began } = await readOwner(path)
     if (host === hostname() && !(await runs(pid, began))) return false
     const { mtimeMs } = await stat(path)
@@ -113,10 +124,17 @@ export class JournalOwners {
 async function readOwner(path: string): Promise<OwnerFile> {
   const text = await readFile(path, 'utf8')
   try {
-    return JSON.parse(text) as OwnerFile
-  } catch {
-    return { pid: 0, host: '', began: null }
-  }
+    const value: unknown = JSON.parse(text)
+    if (isOwnerFile(value)) return value
+  } catch {}
+  return { pid: 0, host: '', began: null }
+}
+
+/** The number of a process names a file, too. */
+function isOwnerFile(value: unknown): value is OwnerFile {
+  const { pid, host, began } = (value ?? {}) as Readonly<Record<string, unknown>>
+  if (!Number.isSafeInteger(pid) || typeof host !== 'string') return false
+  return Number(pid) > 0 && (began === null || typeof began === 'string')
 }
 
 async function runs(pid: number, began: string | null): Promise<boolean> {

@@ -6,6 +6,10 @@
  */
 import { crc32 } from 'node:zlib'
 import type { JournalEntry } from '../journal.js'
+import { isEntry, isEntryId, isEntryLink } from '../journal-entry.js'
+import { isOwnerId } from './journal-owners.js'
+
+const BASE64 = /^[A-Za-z\d+/]*={0,2}$/
 
 /** What happened to an entry. */
 export type JournalRecord =
@@ -42,7 +46,7 @@ export function formatRecord(record: JournalRecord): Buffer {
 }
 
 /**
- * Reads the lines that are complete.
+ * Reads the lines that are complete; what is no record of this form is skipped.
  *
  * @param text - from the end of what was read before
  * @returns the records, and how many bytes they and what was skipped take
@@ -89,7 +93,33 @@ function parseLine(line: string): JournalRecord | null {
   const tab = line.lastIndexOf('\t')
   const json = line.slice(0, Math.max(tab, 0))
   if (tab === -1 || line.slice(tab + 1) !== checksum(json)) return null
-  return JSON.parse(json) as JournalRecord
+  const value = parsed(json)
+  return isRecord(value) ? value : null
+}
+
+/** A checksum is no signature: whoever can write the file can make one. */
+function isRecord(value: unknown): value is JournalRecord {
+  if (typeof value !== 'object' || value === null) return false
+  const record = value as Readonly<Record<string, unknown>>
+  const { kind, id, owner, from } = record
+  if (kind === 'add') return isOwnerId(owner) && isWrittenEntry(record.entry)
+  if (!isEntryId(id)) return false
+  if (kind === 'take') return isOwnerId(owner) && (from === null || isOwnerId(from))
+  if (kind === 'pin') return isEntryLink(record.link) && typeof record.isRepeatable === 'boolean'
+  return kind === 'done' || (kind === 'leave' && isOwnerId(owner))
+}
+
+/** Whether this can be written as an entry, so that it can be read again. */
+export function isWrittenEntry(value: unknown): value is WrittenEntry {
+  return isEntry(value) && typeof value.body === 'string' && BASE64.test(value.body)
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json) as unknown
+  } catch {
+    return null
+  }
 }
 
 function checksum(json: string): string {

@@ -18,7 +18,7 @@ export const linkReader: LinkReader & {
   result(field, link, uriBase) {
     const relation = `${uriBase}rel:result`
     for (const { rel, uri, anchor } of parse(field)) {
-      if (!rel.split(/\s+/).includes(relation)) continue
+      if (!hasRelation(rel, relation)) continue
       if (webUrl(anchor ?? null, link)?.href !== link.href) continue
       const target = webUrl(uri, link)
       if (target !== null) return target.href
@@ -27,16 +27,22 @@ export const linkReader: LinkReader & {
   },
   targets(field, base, relation) {
     return parse(field).flatMap(({ rel, uri }) => {
-      const target = rel.split(/\s+/).includes(relation) ? webUrl(uri, base) : null
+      const target = hasRelation(rel, relation) ? webUrl(uri, base) : null
       return target === null ? [] : [target]
     })
   },
 }
 
+/** A member without `rel` names no relation. @see RFC 8288 3.3 */
+function hasRelation(rel: string | undefined, relation: string): boolean {
+  return rel?.split(/\s+/).includes(relation) === true
+}
+
 function parse(field: string | null) {
   if (field === null || field.length > LIMIT_CHARS) return []
   try {
-    return LinkHeader.parse(field).refs
+    // The library's time grows with the square of a run of white space, which means nothing.
+    return LinkHeader.parse(field.replace(/\s{2,}/g, ' ')).refs
   } catch {
     return []
   }

@@ -49,66 +49,71 @@ export function isLasting(expectation: ClientExpectation): boolean {
   return !['ended', 'ends', 'asked', 'meanPauseMs', 'pausesGrow'].some(name => name in expectation)
 }
 
-function judge(expectation: ClientExpectation, performance: Performance): Unmet | null {
-  const { ending, seen, effects } = performance
-  const posts = seen.filter(isOrder)
-  if ('ended' in expectation) {
-    const isIn = ending !== 'late' && expectation.ended.includes(ending)
-    return isIn ? null : unmet(`told as ${expectation.ended.join(' or ')}`, `told as ${ending}`)
-  }
-  if ('ends' in expectation) return ending === 'late' ? unmet('an end', 'none in time') : null
-  if ('effects' in expectation) return judgeCount('effects', expectation.effects, effects)
-  if ('posts' in expectation) return judgeCount('POSTs', expectation.posts, posts.length)
-  if ('oneLink' in expectation) {
+type DemandName = NameIn<ClientExpectation>
+type NameIn<E> = E extends unknown ? keyof E : never
+type Demand<N> = Extract<ClientExpectation, { readonly [K in N & PropertyKey]: unknown }>
+type Judges = { readonly [N in DemandName]: (demand: Demand<N>, did: Performance) => Unmet | null }
+
+/** How each kind of demand is judged. A kind that lacks here does not compile. */
+const JUDGES: Judges = {
+  ended({ ended }, { ending }) {
+    const isIn = ending !== 'late' && ended.includes(ending)
+    return isIn ? null : unmet(`told as ${ended.join(' or ')}`, `told as ${ending}`)
+  },
+  ends: (_, { ending }) => (ending === 'late' ? unmet('an end', 'none in time') : null),
+  effects: ({ effects }, did) => judgeCount('effects', effects, did.effects),
+  posts: ({ posts }, { seen }) => judgeCount('POSTs', posts, seen.filter(isOrder).length),
+  oneLink(_, { seen }) {
     const links = new Set(seen.filter(isLinkPost).map(({ target }) => target))
     return links.size <= 1 ? null : unmet('one link', `${links.size} links`)
-  }
-  if ('alike' in expectation) return judgeAlike(posts)
-  if ('sameFields' in expectation) return judgeFields(posts)
-  if ('nowhere' in expectation) {
-    const one = seen.find(each => fieldOf(each, expectation.nowhere) !== undefined)
-    return one === undefined ? null : unmet(`no ${expectation.nowhere}`, `${one.method} with it`)
-  }
-  if ('everywhere' in expectation) return judgeEverywhere(expectation.everywhere, seen)
-  if ('saysLength' in expectation) {
-    const lacking = seen.find(
-      one => one.method === 'POST' && one.body.length === 0 && !hasLength(one),
-    )
-    return lacking === undefined ? null : unmet('Content-Length: 0', 'no length')
-  }
-  if ('firstPauseMs' in expectation) {
-    return judgePause(pausesOf(posts).slice(0, 1), expectation.firstPauseMs.atLeast)
-  }
-  if ('meanPauseMs' in expectation) {
-    return judgePause([mean(pausesOf(posts))], expectation.meanPauseMs.atLeast)
-  }
-  if ('pausesGrow' in expectation) return judgeGrowth(pausesOf(posts))
-  return judgePlaces(expectation, seen)
-}
-
-function judgePlaces(
-  expectation: Extract<
-    ClientExpectation,
-    | { readonly only: unknown }
-    | { readonly never: unknown }
-    | { readonly asked: unknown }
-    | { readonly noOtherPlace: unknown }
-  >,
-  seen: readonly Seen[],
-): Unmet | null {
-  if ('only' in expectation) {
-    const [place, method] = expectation.only
+  },
+  alike: (_, { seen }) => judgeAlike(seen.filter(isOrder)),
+  sameFields: (_, { seen }) => judgeFields(seen.filter(isOrder)),
+  nowhere({ nowhere }, { seen }) {
+    const one = seen.find(each => fieldOf(each, nowhere) !== undefined)
+    return one === undefined ? null : unmet(`no ${nowhere}`, `${one.method} with it`)
+  },
+  everywhere: ({ everywhere }, { seen }) => judgeEverywhere(everywhere, seen),
+  saysLength(_, { seen }) {
+    const isSilent = (one: Seen) =>
+      one.method === 'POST' && one.body.length === 0 && !hasLength(one)
+    return seen.some(isSilent) ? unmet('Content-Length: 0', 'no length') : null
+  },
+  firstPauseMs({ firstPauseMs: { atLeast } }, { seen }) {
+    return judgePause(pausesOf(seen).slice(0, 1), atLeast)
+  },
+  meanPauseMs({ meanPauseMs: { atLeast } }, { seen }) {
+    return judgePause([mean(pausesOf(seen))], atLeast)
+  },
+  pausesGrow: (_, { seen }) => judgeGrowth(pausesOf(seen)),
+  only({ only: [place, method] }, { seen }) {
     const other = at(seen, place).find(one => one.method !== method && one.method !== 'OPTIONS')
     return other === undefined ? null : unmet(`${method} only`, `${other.method} ${other.target}`)
-  }
-  if ('asked' in expectation) {
-    const [place, method] = expectation.asked
+  },
+  asked({ asked: [place, method] }, { seen }) {
     const isAsked = at(seen, place).some(one => one.method === method)
     return isAsked ? null : unmet(`a ${method} of the ${place}`, 'none')
+  },
+  never: ({ never }, { seen }) => judgeStray(at(seen, never)),
+  noOtherPlace: (_, { seen }) => judgeStray(at(seen, 'elsewhere')),
+}
+
+/** @throws TypeError for a demand with no kind, with an unknown one, or with two */
+function judge(expectation: ClientExpectation, performance: Performance): Unmet | null {
+  const [name, ...more] = Object.keys(expectation)
+  if (name === undefined || more.length > 0 || !Object.hasOwn(JUDGES, name)) {
+    throw new TypeError(`A demand of unknown kind: ${JSON.stringify(expectation)}`)
   }
-  const place = 'never' in expectation ? expectation.never : 'elsewhere'
-  // A preflight is a browser's own question, and nothing of the order is in it.
-  const stray = at(seen, place).find(({ method }) => method !== 'OPTIONS')
+  const one = JUDGES[name as DemandName] as (
+    demand: ClientExpectation,
+    did: Performance,
+  ) => Unmet | null
+  return one(expectation, performance)
+}
+
+/** A preflight is a browser's own question, and nothing of the order is in it. */
+function judgeStray(there: readonly Seen[]): Unmet | null {
+  const stray = there.find(({ method }) => method !== 'OPTIONS')
   return stray === undefined ? null : unmet('no such request', `${stray.method} ${stray.target}`)
 }
 
@@ -177,7 +182,8 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length)
 }
 
-function pausesOf(posts: readonly Seen[]): number[] {
+function pausesOf(seen: readonly Seen[]): number[] {
+  const posts = seen.filter(isOrder)
   return posts.slice(1).map((post, index) => post.atMs - (posts[index]?.atMs ?? 0))
 }
 

@@ -4,9 +4,9 @@
 import type { Context } from 'koa'
 import type { Core } from '../core.js'
 import { principalsOf } from '../principal.js'
+import { contentOf } from '../request-content.js'
 import { NOBODY } from './door-problems.js'
 import { poeOf } from './keyed-door.js'
-import { contentOf } from './request-content.js'
 import type { DoorVoice } from './voice.js'
 
 const NOT_EMPTY = {

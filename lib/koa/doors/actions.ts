@@ -21,10 +21,11 @@ import type { RouterPort } from '../poe.js'
 import { principalsOf } from '../principal.js'
 import type { Refused } from '../refusals.js'
 import { answerOutcome } from '../replay.js'
+import { isWhole } from '../request-content.js'
 import type { RequestPoe } from '../request-poe.js'
 import { ResourceState } from '../resource-state.js'
 import { runClaimed } from '../run-claimed.js'
-import { withoutOperation } from '../serve.js'
+import { noteUnverifiable, withoutOperation } from '../serve.js'
 import { isPreflight, tokenOperation } from '../token-operation.js'
 import { issueAction } from './action-ids.js'
 import { type ContentReader, fingerprintAt } from './claimed-content.js'
@@ -124,7 +125,10 @@ async function serveAction(actions: Actions, ctx: Context, next: Next): Promise<
   const { core, name } = actions
   const principals = principalsOf(ctx, core.options.principal)
   const operation = await tokenOperation(core, name, ctx, principals)
-  if (typeof operation === 'string') return await tell(actions, ctx, withoutOperation(operation))
+  if (typeof operation === 'string') {
+    noteUnverifiable(core, ctx, name, operation)
+    return await tell(actions, ctx, withoutOperation(operation))
+  }
   switch (ctx.method) {
     case 'PUT':
     case 'POST':
@@ -171,7 +175,8 @@ async function cancelOrUndo(
   identity: Operation,
   next: Next,
 ): Promise<void> {
-  const { core, rules, voice } = actions
+  const { core, rules, voice, contentLimitBytes } = actions
+  if (!(await isWhole(ctx, contentLimitBytes))) return
   const operation = { ...identity, fingerprint: CANCEL, refusesOtherContent: true }
   const cancel = async () => {
     ctx.body = null

@@ -4,9 +4,9 @@
 import type { Context } from 'koa'
 import type { Core } from '../core.js'
 import { principalsOf } from '../principal.js'
+import { contentOf } from '../request-content.js'
 import { type FingerprintRule, fingerprintOf, type Place } from './content-fingerprint.js'
 import { DIGEST_MISSING, DIGEST_WRONG, NOBODY, TOO_DEEP, tooLarge } from './door-problems.js'
-import { contentOf } from './request-content.js'
 import type { DoorVoice } from './voice.js'
 
 /** What is needed of a door. */

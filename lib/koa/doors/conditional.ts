@@ -18,9 +18,11 @@ import {
   readConditions,
   type Situation,
   stateOf,
+  undecidable,
 } from '../../protocols/conditional-post/conditions.js'
 import { canonicalJson } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
+import { isLinks, unlessLinks } from '../link-first.js'
 import { checkNumber, YEAR_MS } from '../options.js'
 import type { Refused } from '../refusals.js'
 import { runClaimed } from '../run-claimed.js'
@@ -28,7 +30,12 @@ import { otherParams } from '../token-operation.js'
 import { type ContentReader, callersOf, fingerprintAt } from './claimed-content.js'
 import type { FingerprintRule } from './content-fingerprint.js'
 import { type DoorOptions, type ResolvedDoor, resolveDoor } from './door-options.js'
-import { preconditionFailed, preconditionMalformed, preconditionRequired } from './door-problems.js'
+import {
+  preconditionFailed,
+  preconditionMalformed,
+  preconditionRequired,
+  preconditionUnjudged,
+} from './door-problems.js'
 import { checkFingerprint } from './idempotency-key.js'
 import { isSafe, poeOf } from './keyed-door.js'
 import { DoorVoice } from './voice.js'
@@ -127,7 +134,7 @@ export function makeConditional<Tx>(core: Core, given: ConditionalOptions<Tx>): 
   return async function conditional(ctx, next) {
     const poe = poeOf(ctx)
     if (isSafe(ctx.method)) return await next()
-    if (poe.state !== null && !poe.isInside) {
+    if (!poe.isInside && (poe.state !== null || isLinks(core, ctx))) {
       // A POE resource: a spent link is told first, and the condition belongs to its handler.
       poe.inner.push((inside, more) => pass(door, inside as Context, more))
       return await next()
@@ -138,12 +145,16 @@ export function makeConditional<Tx>(core: Core, given: ConditionalOptions<Tx>): 
 
 async function pass(door: Conditional, ctx: Context, next: Next): Promise<void> {
   const { voice, options } = door
-  const conditions = readConditions(name => ctx.get(name), {
+  const conditions = readConditions(name => fieldOf(ctx, name), {
     validators: options.validator !== undefined,
     search: options.exists !== undefined,
   })
   if (conditions.kind === 'malformed') {
     voice.refuse(ctx, preconditionMalformed(conditions.field))
+    return
+  }
+  if (conditions.kind === 'unjudged') {
+    voice.refuse(ctx, preconditionUnjudged(conditions.field, door.demanded))
     return
   }
   if (conditions.kind === 'none') {
@@ -161,6 +172,12 @@ async function pass(door: Conditional, ctx: Context, next: Next): Promise<void> 
   await decide({ door, ctx, conditions, target, principals, fingerprint }, next)
 }
 
+/** Absent and empty are not the same: an empty `If-Match` matches nothing. */
+function fieldOf(ctx: Context, name: string): string | undefined {
+  const value = ctx.headers[name.toLowerCase()]
+  return Array.isArray(value) ? value.join(', ') : value
+}
+
 /** Not the path: that has many spellings, and a token in it where it is a POE link's. */
 function targetOf({ options }: Conditional, ctx: Context): string {
   if (options.target !== undefined) return options.target(ctx)
@@ -173,6 +190,10 @@ async function decide(visit: Visit, next: Next): Promise<void> {
   let replaces: string | null = null
   for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
     const situation = await situationOf(visit, null)
+    const unclear = undecidable(visit.conditions, situation)
+    if (unclear !== null) {
+      return door.voice.refuse(ctx, preconditionUnjudged(unclear, 'If-Match or If-None-Match'))
+    }
     const failed = failedCondition(visit.conditions, situation)
     if (failed !== null) return await tellFailed(visit, situation, failed)
     const end = await claim(visit, situation, replaces, next)
@@ -196,18 +217,23 @@ async function claim(
   next: Next,
 ): Promise<'answered' | 'moved' | { readonly spentBy: string }> {
   const { door, ctx } = visit
-  const { core, rules } = door
+  const { core } = door
+  const rules = unlessLinks(ctx, door.rules)
   const operation = { ...operationAt(visit, stateOf(situation)), replaces }
   let end: 'answered' | 'moved' | { readonly spentBy: string } = 'answered'
+  // Until the handler is called nothing has happened, whatever is thrown.
+  let isCalled = false
   const handler = async () => {
     const now = await situationOf(visit, rules.transactional ? ctx.poe.tx : null)
     // The same search, or the same second, may find something else by now.
     const holds = failedCondition(visit.conditions, now) === null
     if (!holds || stateOf(now) !== stateOf(situation)) throw MOVED
+    isCalled = true
     await next()
   }
+  const isRefusal = (error: unknown) => !isCalled || rules.isRefusal?.(error) === true
   await runClaimed(
-    { core, ctx, operation, rules, handler },
+    { core, ctx, operation, rules: { ...rules, isRefusal }, handler },
     {
       done: () => {},
       refused: () => {},
@@ -224,8 +250,7 @@ async function claim(
   return end
 }
 
-/** Reported, so that the claim is released: nothing has happened. */
-const MOVED = Object.assign(new Error('The state has moved on'), { status: 412 })
+const MOVED = new Error('The state has moved on')
 
 function operationAt({ door, target, principals, fingerprint }: Visit, state: string): Operation {
   const digest = digestParts([target, state])

@@ -19,7 +19,7 @@ import {
 } from '../../protocols/idempotency-key/index.js'
 import { atPointer } from '../../protocols/json-pointer.js'
 import { publicPath } from '../link-paths.js'
-import type { Content } from './request-content.js'
+import type { Content } from '../request-content.js'
 
 /**
  * What of the content counts. `raw`: its bytes. `semantic`: what JSON, a form or multipart parts
@@ -160,6 +160,10 @@ async function partsOf(type: string, bytes: Uint8Array): Promise<string> {
   return digestParts(parts)
 }
 
+/** So much a coded content may grow to, however small it was; and so many times its size. */
+const AMPLE_BYTES = 65_536
+const GROWTH = 16
+
 const DECODERS: Readonly<
   Record<string, (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Buffer>>
 > = {
@@ -174,7 +178,9 @@ async function decoded(ctx: Context, bytes: Uint8Array, limitBytes: number): Pro
   const coding = codingOf(ctx)
   const decode = DECODERS[coding]
   if (decode === undefined) throw new TypeError('unknown content coding')
-  return await decode(bytes, { maxOutputLength: limitBytes })
+  // Little that grows to much would cost the server far more than it cost the client.
+  const most = Math.max(AMPLE_BYTES, GROWTH * bytes.byteLength)
+  return await decode(bytes, { maxOutputLength: Math.min(limitBytes, most) })
 }
 
 function codingOf(ctx: Context): string {

@@ -110,7 +110,24 @@ export function preconditionMalformed(field: string): Problem {
     type: 'precondition-malformed',
     status: 400,
     title: 'This condition cannot be read',
-    detail: `${field} takes quoted entity tags, separated by commas, or *.`,
+    detail: MALFORMED[field] ?? `${field} takes quoted entity tags, separated by commas, or *.`,
+  }
+}
+
+const MALFORMED: Readonly<Record<string, string>> = {
+  'If-Unmodified-Since': 'If-Unmodified-Since takes a date as in RFC 9110 5.6.7.',
+  'If-None-Exist': 'If-None-Exist takes a search of 1 to 2048 characters, such as email=a@b.c.',
+}
+
+/** A precondition that this address cannot judge, and so does not pass by. */
+export function preconditionUnjudged(field: string, judged: string): Problem {
+  return {
+    type: 'precondition-unjudged',
+    status: 400,
+    title: 'This condition is not judged here',
+    detail:
+      `Whether ${field} holds cannot be told at this address, so this was not carried out. ` +
+      `What is judged here: ${judged}.`,
   }
 }
 

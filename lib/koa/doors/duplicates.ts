@@ -12,10 +12,12 @@ import type { Outcome } from '../../engine/outcome.js'
 import { OVERRIDE_FIELD, readOverride } from '../../protocols/duplicate-detection/override.js'
 import { canonicalJson } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
+import { isLinks, unlessLinks } from '../link-first.js'
 import { publicPath } from '../link-paths.js'
 import { checkNumber, YEAR_MS } from '../options.js'
 import type { Refused } from '../refusals.js'
 import { linkResult, resultOf } from '../replay.js'
+import { isWhole } from '../request-content.js'
 import { runClaimed } from '../run-claimed.js'
 import { callersOf } from './claimed-content.js'
 import { type DoorOptions, type ResolvedDoor, resolveDoor } from './door-options.js'
@@ -79,7 +81,9 @@ export function makeDetectDuplicates(core: Core, options: DuplicateOptions): Mid
 async function detect(detector: Detector, ctx: Context, next: Next): Promise<void> {
   const { core, voice, options, name, rules } = detector
   const poe = poeOf(ctx)
-  if (isSafe(ctx.method) || poe.naming !== null) return void (await next())
+  if (isSafe(ctx.method) || poe.naming !== null || isLinks(core, ctx)) {
+    return void (await next())
+  }
   const identity = options.identity(ctx)
   if (identity instanceof Promise) throw new TypeError('identity(ctx) must be synchronous')
   if (identity === null || identity === undefined) return void (await next())
@@ -92,6 +96,7 @@ async function detect(detector: Detector, ctx: Context, next: Next): Promise<voi
     voice.refuse(ctx, TOO_DEEP)
     return
   }
+  if (!(await isWhole(ctx, detector.contentLimitBytes))) return
   poe.naming = 'content'
   const mark = override.kind === 'given' ? override.value : ''
   const digest = digestParts([callers[0], ctx.method, said, mark])
@@ -105,7 +110,7 @@ async function detect(detector: Detector, ctx: Context, next: Next): Promise<voi
     fingerprint: null,
   }
   await runClaimed(
-    { core, ctx, operation, rules, handler: next },
+    { core, ctx, operation, rules: unlessLinks(ctx, rules), handler: next },
     {
       done: () => {},
       refused: () => {},

@@ -9,11 +9,13 @@ import { digestParts } from '../../engine/fingerprint.js'
 import type { Operation, ResourceRules } from '../../engine/operation.js'
 import { PoeError } from '../../errors.js'
 import { type KeptAnswers, keepsRefusal } from '../../protocols/idempotency-key/index.js'
+import { isLinks, unlessLinks } from '../link-first.js'
 import type { Problem } from '../problem.js'
 import type { Refused } from '../refusals.js'
 import { missingMiddleware, type RequestPoe } from '../request-poe.js'
 import { runClaimed } from '../run-claimed.js'
-import { isReportedFailure, statusOf } from '../thrown.js'
+import { answeredStatus, isReportedFailure, statusToKeep } from '../thrown.js'
+import { SAFE_METHODS } from '../token-operation.js'
 import { type ContentReader, callersOf, fingerprintAt } from './claimed-content.js'
 
 /** The name that a request carries. Times are milliseconds by the store's clock. */
@@ -43,11 +45,9 @@ export interface KeyedDoor extends ContentReader {
   readonly repeat: ((ctx: Context, finding: Extract<Refused, { kind: 'spent' }>) => unknown) | null
 }
 
-const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
-
 /** Whether a method asks for no change. RFC 9110 9.2.1 */
 export function isSafe(method: string): boolean {
-  return SAFE.has(method)
+  return SAFE_METHODS.has(method)
 }
 
 /** `ctx.poe`. @throws PoeError where `once.middleware()` is missing */
@@ -59,8 +59,8 @@ export function poeOf(ctx: Context): RequestPoe {
 /** Serves a request at the door. */
 export async function passKeyedDoor(door: KeyedDoor, ctx: Context, next: Next): Promise<void> {
   const poe = poeOf(ctx)
-  // A link or another key in front has named the operation already.
-  if (isSafe(ctx.method) || poe.naming === 'link' || poe.naming === 'key') {
+  // A link, or another key in front, names the operation.
+  if (isSafe(ctx.method) || poe.naming === 'key' || isLinks(door.core, ctx)) {
     await next()
     return
   }
@@ -109,11 +109,13 @@ function keyFor(door: KeyedDoor, principal: string, method: string, name: string
 
 async function run(door: KeyedDoor, ctx: Context, operation: Operation, next: Next): Promise<void> {
   const { core, kept, voice } = door
-  const rules: ResourceRules = {
+  const rules = unlessLinks(ctx, {
     ...door.rules,
     keepsRefusal: kept === 'success' ? null : status => keepsRefusal(kept, status),
+  })
+  const keepsThrown = (error: unknown) => {
+    return ctx.poe.naming !== 'link' && keeps(kept, rules, error)
   }
-  const keepsThrown = (error: unknown) => keeps(kept, rules, error)
   const claimable = { core, ctx, operation, rules, handler: next, keepsThrown }
   await runClaimed(claimable, {
     done: served => voice.accept(served),
@@ -126,7 +128,9 @@ async function run(door: KeyedDoor, ctx: Context, operation: Operation, next: Ne
 /** Whether what a handler throws is kept as its answer. The store's own failures never are. */
 function keeps(kept: KeptAnswers, rules: ResourceRules, error: unknown): boolean {
   if (kept === 'success' || error instanceof PoeError) return false
-  if (isReportedFailure(error)) return keepsRefusal(kept, Number(statusOf(error)))
+  if (answeredStatus(error) !== null || isReportedFailure(error, rules)) {
+    return keepsRefusal(kept, statusToKeep(error, rules))
+  }
   // A surprise is kept where nothing better is known of it than that it is over.
   return kept === 'every' && !rules.transactional && !rules.releaseOnThrow && !rules.marks
 }

@@ -4,6 +4,7 @@
  * @see draft-ietf-httpapi-idempotency-key-header-07 2.3, 2.5.2, 5
  */
 import type { Context } from 'koa'
+import type { ResourceRules } from '../../engine/operation.js'
 import { KEY_LIMIT, WANTED } from '../../protocols/idempotency-key/index.js'
 import type { Core, PolicyEntry } from '../core.js'
 import type { RouterPort } from '../poe.js'
@@ -62,16 +63,21 @@ export function keyPolicy(door: ResolvedKeyDoor): PolicyEntry {
     refusals: { missing: 400, malformed: 400, storeDown: 503 },
     interrupted: rules.transactional
       ? 'nothing was done: the same request runs'
-      : '409 until it is known whether it was done',
+      : `409 until it is known whether it was done; so after a 5xx but for ${reported(rules)}`,
     documentation: door.documentation,
   }
 }
 
 const KEPT_WORDS = {
   success: 'Successes (2xx, and 301, 302, 303 with Location). After a refusal the key is free.',
-  'below-500': 'Every answer below 500. After a 5xx the key is free.',
+  'below-500': 'Every answer below 500, and no 5xx.',
   every: 'Every answer of the operation, 5xx included.',
 } as const
+
+/** The 5xx after which the same request runs. */
+function reported({ reports }: ResourceRules): string {
+  return [...new Set([501, 503, ...reports])].sort((one, other) => one - other).join(', ')
+}
 
 function expiryWords({ profile, retentionMs }: ResolvedKeyDoor): string {
   if (retentionMs === null) return 'A key never expires.'

@@ -11,8 +11,10 @@ import { drainAfterAnswer } from '../drain.js'
 import { addToField, retryAfter } from '../fields.js'
 import { linkTo } from '../link-paths.js'
 import { answerProblem, type Problem } from '../problem.js'
-import { BODY_PENDING, type Refused, refusal } from '../refusals.js'
+import { BODY_PENDING, CODING_REFUSED, type Refused, refusal } from '../refusals.js'
 import { giveBack, resultOf, setFields } from '../replay.js'
+import { SAFE_METHODS } from '../token-operation.js'
+import { watchAnswer } from '../watch-answer.js'
 import { DONE_NOT_KEPT } from './door-problems.js'
 
 /** What a door's answers carry besides. */
@@ -61,6 +63,7 @@ export class DoorVoice {
   refuse(ctx: Context, problem: Problem, retryAfterMs: number | null = null): void {
     const { resultField, speaksStripe } = this.#accent
     const { uriBase } = this.#core.options
+    if (!SAFE_METHODS.has(ctx.method)) watchAnswer(this.#core, ctx)
     drainAfterAnswer(ctx)
     ctx.set('Cache-Control', 'no-store')
     if (retryAfterMs !== null) ctx.set('Retry-After', retryAfter(retryAfterMs))
@@ -102,7 +105,11 @@ export class DoorVoice {
       ctx.status = 303
       ctx.set('Location', resultOf(outcome, ''))
     } else if (body.kind === 'kept') {
-      giveBack(ctx, outcome, body.bytes, status, ['location'])
+      const isGiven = giveBack(ctx, outcome, body.bytes, status, ['location'])
+      if (!isGiven) {
+        this.refuse(ctx, CODING_REFUSED)
+        return
+      }
     } else {
       ctx.body = null
       ctx.status = status

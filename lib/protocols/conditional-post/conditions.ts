@@ -14,10 +14,11 @@ import {
   readTag,
 } from './preconditions.js'
 
-/** What a request demands. */
+/** What a request demands. `unjudged`: a field that nobody here can tell the truth of. */
 export type Conditions =
   | { readonly kind: 'none' }
   | { readonly kind: 'malformed'; readonly field: string }
+  | { readonly kind: 'unjudged'; readonly field: string }
   | {
       readonly kind: 'given'
       readonly preconditions: Exclude<Preconditions, { readonly kind: 'malformed' }>
@@ -48,6 +49,7 @@ export interface Judged {
 /** Conditions that there are. */
 export type GivenConditions = Extract<Conditions, { readonly kind: 'given' }>
 
+const VALIDATED = ['If-Match', 'If-None-Match', 'If-Unmodified-Since']
 const SEARCH_LIMIT = 2_048
 /** So many named states are looked up for a change of the caller's own. */
 const MOST_STATES = 8
@@ -55,19 +57,32 @@ const MOST_STATES = 8
 /**
  * Reads the conditions of a request.
  *
- * @param field - gives a field's value; `''` where it is absent
- * @param judged - which fields count; the others are left alone
+ * A condition is judged, or the request is refused: none is skipped. `If-Modified-Since` and
+ * `If-Range` are no conditions of such a request. RFC 9110 13.1.3, 13.1.5
+ *
+ * @param field - gives a field's value; `undefined` where it is absent
+ * @param judged - which fields an application can judge
  */
-export function readConditions(field: (name: string) => string, judged: Judged): Conditions {
-  const of = (name: string) => (judged.validators ? field(name) || null : null)
+export function readConditions(
+  field: (name: string) => string | undefined,
+  judged: Judged,
+): Conditions {
+  const others = [
+    ...(judged.validators ? [] : VALIDATED),
+    ...(judged.search ? [] : ['If-None-Exist']),
+    'If',
+  ]
+  const unjudged = others.find(name => field(name) !== undefined)
+  if (unjudged !== undefined) return { kind: 'unjudged', field: unjudged }
+  const of = (name: string) => field(name) ?? null
   const preconditions = readPreconditions({
     ifMatch: of('If-Match'),
     ifNoneMatch: of('If-None-Match'),
     ifUnmodifiedSince: of('If-Unmodified-Since'),
   })
   if (preconditions.kind === 'malformed') return preconditions
-  const search = judged.search ? field('If-None-Exist').trim().replace(/^\?/, '') || null : null
-  if (search !== null && search.length > SEARCH_LIMIT) {
+  const search = field('If-None-Exist')?.trim().replace(/^\?/, '') ?? null
+  if (search !== null && (search === '' || search.length > SEARCH_LIMIT)) {
     return { kind: 'malformed', field: 'If-None-Exist' }
   }
   if (preconditions.kind === 'none' && search === null) return { kind: 'none' }
@@ -88,6 +103,21 @@ export function failedCondition(conditions: GivenConditions, situation: Situatio
     if (failed !== null) return failed
   }
   return found !== null && found.length > 0 ? 'If-None-Exist' : null
+}
+
+/**
+ * Names a condition whose truth nobody can tell: a date, where what is there has none.
+ *
+ * @returns `null` where all can be told
+ * @see RFC 9110 13.1.4 (such a date decides nothing)
+ */
+export function undecidable(
+  { preconditions }: GivenConditions,
+  { current }: Situation,
+): string | null {
+  if (preconditions.kind === 'none' || preconditions.unmodifiedSinceMs === null) return null
+  const isDated = current === null || typeof current.modifiedMs === 'number'
+  return isDated ? null : 'If-Unmodified-Since'
 }
 
 /**

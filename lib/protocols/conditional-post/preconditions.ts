@@ -34,12 +34,15 @@ export interface Tag {
 }
 
 /**
- * What a request demands. `malformed`: a field that cannot be read, by its name; an unreadable
- * date is as if absent, as the RFC has it.
+ * What a request demands. `malformed`: a field that cannot be read, by its name. The RFC would have
+ * an unreadable date ignored, and so the change made that a client wanted to guard: decision 0013.
  */
 export type Preconditions =
   | { readonly kind: 'none' }
-  | { readonly kind: 'malformed'; readonly field: 'If-Match' | 'If-None-Match' }
+  | {
+      readonly kind: 'malformed'
+      readonly field: 'If-Match' | 'If-None-Match' | 'If-Unmodified-Since'
+    }
   | {
       readonly kind: 'given'
       readonly ifMatch: TagList | null
@@ -57,7 +60,8 @@ const TAG = /^(W\/)?("[\x21\x23-\x7e\x80-\xff]*")[ \t]*(?:,|$)[ \t]*/
 /**
  * Reads the preconditions of a request.
  *
- * `If-Unmodified-Since` is left aside where there is an `If-Match`.
+ * `If-Unmodified-Since` is left aside where there is an `If-Match`. An `If-Match` without any tag
+ * matches nothing; an `If-None-Match` without any demands nothing, and so cannot be meant.
  *
  * @param fields - as they came
  * @returns what is demanded; never throws
@@ -67,9 +71,14 @@ export function readPreconditions(fields: PreconditionFields): Preconditions {
   const ifMatch = readTags(fields.ifMatch)
   const ifNoneMatch = readTags(fields.ifNoneMatch)
   if (ifMatch === 'malformed') return { kind: 'malformed', field: 'If-Match' }
-  if (ifNoneMatch === 'malformed') return { kind: 'malformed', field: 'If-None-Match' }
+  if (ifNoneMatch === 'malformed' || isEmpty(ifNoneMatch)) {
+    return { kind: 'malformed', field: 'If-None-Match' }
+  }
   const date = ifMatch === null ? fields.ifUnmodifiedSince : null
   const unmodifiedSinceMs = date === null ? null : httpDateMs(date)
+  if (date !== null && unmodifiedSinceMs === null) {
+    return { kind: 'malformed', field: 'If-Unmodified-Since' }
+  }
   if (ifMatch === null && ifNoneMatch === null && unmodifiedSinceMs === null)
     return { kind: 'none' }
   return { kind: 'given', ifMatch, ifNoneMatch, unmodifiedSinceMs }
@@ -125,7 +134,11 @@ function readTags(value: string | null): TagList | 'malformed' | null {
     if (opaque !== undefined) tags.push({ isWeak: weak !== undefined, opaque })
     rest = rest.slice(whole.length)
   }
-  return tags.length === 0 ? 'malformed' : { any: false, tags }
+  return { any: false, tags }
+}
+
+function isEmpty(list: TagList | null): boolean {
+  return list !== null && !list.any && list.tags.length === 0
 }
 
 function isAmong(

@@ -8,6 +8,9 @@ import { randomBytes } from 'node:crypto'
 import type {
   Claim,
   ClaimReply,
+  ListedRecord,
+  ListQuery,
+  ListReply,
   OwnerReply,
   ReadReply,
   Store,
@@ -17,6 +20,7 @@ import type {
   StoreTime,
 } from '../../engine/store.js'
 import { PoeError } from '../../errors.js'
+import { claimFault, leaseFault, pageOf, purgeLimit, verdictFault } from '../arguments.js'
 import { BodyShelf } from './body-shelf.js'
 import {
   claimedBy,
@@ -72,6 +76,8 @@ export class MemoryStore implements Store {
   }
 
   async claim(key: string, claim: Claim): Promise<ClaimReply> {
+    const fault = claimFault(key, claim)
+    if (fault !== null) throw fault
     const nowMs = this.#open()
     const entry = this.#entries.get(key)
     if (entry !== undefined) {
@@ -89,9 +95,11 @@ export class MemoryStore implements Store {
   }
 
   async renew(key: string, owner: string, leaseMs: number): Promise<OwnerReply> {
+    const fault = leaseFault(leaseMs)
+    if (fault !== null) throw fault
     const nowMs = this.#open()
     const running = this.#runningOf(key, owner)
-    if (running !== null) running.leaseUntilMs = nowMs + leaseMs
+    if (running !== null) running.leaseUntilMs = nowMs + Math.floor(leaseMs)
     return { nowMs, state: running === null ? 'stale' : 'ok' }
   }
 
@@ -107,11 +115,18 @@ export class MemoryStore implements Store {
     const entry = this.#entries.get(key)
     if (entry === undefined || entry.content === null) return { nowMs, state: 'stale' }
     if (typeof entry.content === 'string') {
-      return { nowMs, state: wasSpentBy(entry.content, owner) ? 'ok' : 'stale' }
+      return this.confirm(key, owner)
     }
     if (entry.content.owner !== owner) return { nowMs, state: 'stale' }
     this.#spend(entry, entry.content.fingerprint, owner, outcome)
     return { nowMs, state: 'ok' }
+  }
+
+  async confirm(key: string, owner: string): Promise<OwnerReply> {
+    const nowMs = this.#open()
+    const content = this.#entries.get(key)?.content
+    const isOwn = typeof content === 'string' && wasSpentBy(content, owner)
+    return { nowMs, state: isOwn ? 'ok' : 'stale' }
   }
 
   async attachBody(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
@@ -147,6 +162,8 @@ export class MemoryStore implements Store {
     expectedOwner: string,
     verdict: StoredOutcome | 'free',
   ): Promise<OwnerReply> {
+    const fault = verdictFault(key, expectedOwner, verdict)
+    if (fault !== null) throw fault
     const nowMs = this.#open()
     const entry = this.#entries.get(key)
     const running = this.#runningOf(key, expectedOwner)
@@ -157,6 +174,21 @@ export class MemoryStore implements Store {
     if (verdict === 'free') this.#remove(entry)
     else this.#spend(entry, running.fingerprint, '', verdict)
     return { nowMs, state: 'ok' }
+  }
+
+  async list(query: ListQuery): Promise<ListReply> {
+    const { before, limit, cursor } = pageOf(query)
+    const nowMs = this.#open()
+    const records: ListedRecord[] = []
+    for (const [key, entry] of this.#entries) {
+      if (cursor !== null && key <= cursor) continue
+      const found = this.#look(entry, nowMs)
+      if (found?.state !== 'undecided' || found.sinceMs >= before) continue
+      records.push({ key, owner: found.owner, sinceMs: found.sinceMs })
+    }
+    records.sort((one, other) => (one.key < other.key ? -1 : 1))
+    const last = records.length > limit ? records[limit - 1] : undefined
+    return { nowMs, records: records.slice(0, limit), cursor: last?.key ?? null }
   }
 
   async epoch(): Promise<StoreTime & { readonly epochs: readonly string[] }> {
@@ -177,9 +209,10 @@ export class MemoryStore implements Store {
   }
 
   async purge(limit: number): Promise<{ readonly removed: number; readonly more: boolean }> {
+    const most = purgeLimit(limit)
     const nowMs = this.#open()
     let removed = 0
-    while (removed < limit && this.#removeExpired(nowMs)) removed += 1
+    while (removed < most && this.#removeExpired(nowMs)) removed += 1
     return { removed, more: this.#mayGo(nowMs) !== null }
   }
 
@@ -221,7 +254,7 @@ export class MemoryStore implements Store {
     const { content } = entry
     if (state !== 'running' || content === null || typeof content === 'string') return null
     if (content.owner !== claim.owner) return null
-    const untilMs = Math.min(nowMs, claim.claimByMs) + claim.leaseMs
+    const untilMs = Math.min(nowMs, Math.floor(claim.claimByMs)) + Math.floor(claim.leaseMs)
     content.leaseUntilMs = Math.max(content.leaseUntilMs, untilMs)
     return { nowMs, state: 'claimed' }
   }
@@ -270,7 +303,7 @@ export class MemoryStore implements Store {
       claim.keepUntilMs === null
         ? NEVER
         : Math.max(0, Math.floor(claim.keepUntilMs - this.#startMs))
-    const leaseUntilMs = nowMs + claim.leaseMs
+    const leaseUntilMs = nowMs + Math.floor(claim.leaseMs)
     const part: RunningPart = { owner, fingerprint, leaseUntilMs, onSilence }
     const entry = new Entry(key, holder, keepUntilMs, part)
     this.#entries.set(key, entry)

@@ -5,6 +5,7 @@
  */
 import pg from 'pg'
 import { PoeError } from '../../errors.js'
+import { USUAL_MS, within } from '../within.js'
 import {
   isConflict,
   needsOwnTransaction,
@@ -15,14 +16,16 @@ import {
 } from './driver.js'
 
 const CONFLICT_TRIES = 4
+const POOL_LATER_MS = 1_000
+const NO_CONNECTION = 'No connection to PostgreSQL was free, or could be made, in time.'
+/** What a call says that was not answered in time. */
+export const NO_ANSWER = 'PostgreSQL gave no answer in time.'
 
-/** How a store reaches its server. Times are milliseconds. */
+/** How a store reaches its server. */
 export interface ConnectionSettings {
   /** The app's pool; its settings are taken over, its connections are not. */
   readonly pool: PostgresPool
   readonly connections: number
-  /** The longest wait for one call, a connection included. */
-  readonly callMs: number
   /** Whether the server keeps what a connection prepares (no pooler in transaction mode). */
   readonly direct: boolean
 }
@@ -37,15 +40,13 @@ export interface Call {
 
 /** The store's own connections. */
 export class Connections {
-  readonly callMs: number
   readonly #pool: PostgresPool
   readonly #direct: boolean
   /** The database's defaults are such that each statement needs a transaction of its own. */
   #isWrapped = false
   #closing: Promise<void> | null = null
 
-  constructor({ pool, connections, callMs, direct }: ConnectionSettings) {
-    this.callMs = callMs
+  constructor({ pool, connections, direct }: ConnectionSettings) {
     this.#direct = direct
     const { options } = pool
     this.#pool = new pg.Pool({
@@ -54,7 +55,6 @@ export class Connections {
       ...(options.password !== undefined && { password: options.password }),
       max: connections,
       min: 0,
-      connectionTimeoutMillis: callMs,
       allowExitOnIdle: true,
     })
     this.#pool.on('error', ignore)
@@ -64,12 +64,17 @@ export class Connections {
    * Calls a function.
    *
    * @param what - what is tried, for the message
+   * @param withinMs - the longest wait, a connection included
    * @returns its one row
    * @throws PoeError when it fails, or gives no answer in time
    */
-  async call<Row extends readonly unknown[]>(what: string, call: Call): Promise<Row> {
+  async call<Row extends readonly unknown[]>(
+    what: string,
+    call: Call,
+    withinMs: number = USUAL_MS,
+  ): Promise<Row> {
     if (this.#closing !== null) throw new PoeError('ERR_POE_STORE_CLOSED')
-    const untilMs = performance.now() + this.callMs
+    const untilMs = performance.now() + withinMs
     for (let tries = 1; ; tries += 1) {
       const isWrapped = this.#isWrapped
       try {
@@ -105,13 +110,13 @@ export class Connections {
     isWrapped: boolean,
     withinMs: number,
   ): Promise<Row> {
+    // The pool reads it for each wait; a little later than ours, whose word is clearer.
+    this.#pool.options.connectionTimeoutMillis = Math.ceil(withinMs) + POOL_LATER_MS
     const client = await checkOut(this.#pool, withinMs)
     const deadline = performance.now() + withinMs
     try {
-      const row = await within(
-        deadline - performance.now(),
-        this.#send<Row>(client, call, isWrapped),
-      )
+      const sent = this.#send<Row>(client, call, isWrapped)
+      const row = await within(deadline - performance.now(), sent, NO_ANSWER)
       giveBack(client)
       return row
     } catch (error) {
@@ -159,7 +164,7 @@ export async function checkOut(pool: PostgresPool, withinMs: number): Promise<Po
     () => {},
   )
   try {
-    return await within(withinMs, coming)
+    return await within(withinMs, coming, NO_CONNECTION)
   } catch (error) {
     isLate = true
     throw error
@@ -171,24 +176,6 @@ export function giveBack(client: PostgresClient, isSpoilt = false): void {
   // Without a listener an error of the connection would end the process, so it stays to the end.
   if (!isSpoilt) client.off('error', ignore)
   client.release(isSpoilt)
-}
-
-/**
- * Waits for a promise, but not for ever.
- *
- * @throws PoeError `ERR_POE_STORE_DOWN` when the time is over; what the promise rejects with
- */
-export function within<Result>(ms: number, promise: Promise<Result>): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => {
-        const text = 'PostgreSQL gave no answer, or no connection was free, in time.'
-        reject(new PoeError('ERR_POE_STORE_DOWN', text))
-      },
-      Math.max(ms, 1),
-    )
-    promise.finally(() => clearTimeout(timer)).then(resolve, reject)
-  })
 }
 
 function rowOf<Row extends readonly unknown[]>(result: { readonly rows: unknown[] }): Row {

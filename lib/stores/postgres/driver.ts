@@ -95,7 +95,11 @@ function judge(state: string): [PoeErrorCode, string] {
     case '53300':
       return ['ERR_POE_STORE_DOWN', ' Raise max_connections, or lower the pools.']
     case '55P03':
-      return ['ERR_POE_STORE_DOWN', ' Another transaction holds the record.']
+    case '40001':
+    case '40P01':
+      return ['ERR_POE_STORE_BUSY', ' Another transaction holds the record.']
+    case '57014':
+      return ['ERR_POE_STORE_BUSY', " Raise the role's statement_timeout."]
     case '28P01':
     case '28000':
     case '3D000':

@@ -32,7 +32,7 @@ export const claimSql = (poe: string): string => `
   CREATE OR REPLACE FUNCTION ${poe}.claim(
     the_key uuid, the_owner bytea, the_epoch text, lease_ms bigint, claim_by_ms bigint,
     expires_ms bigint, the_keep_until_ms bigint, the_doubt boolean, the_told bytea,
-    the_replaces bytea, lock_ms integer,
+    the_replaces bytea, the_name bytea, lock_ms integer,
     OUT now_ms bigint, OUT state text, OUT until_ms bigint, OUT owner bytea, OUT told bytea,
     OUT head bytea, OUT body bytea
   ) LANGUAGE plpgsql AS $$
@@ -55,6 +55,10 @@ export const claimSql = (poe: string): string => `
         state := 'claimed';
       END IF;
       IF state = 'spent' AND r.owner = the_replaces THEN state := 'none'; END IF;
+      IF state = 'undecided' THEN
+        -- Claimed under an earlier version, which did not know the name.
+        PERFORM ${poe}.note(the_key, the_name);
+      END IF;
       IF state <> 'none' THEN RETURN; END IF;
       SELECT NULL, NULL, NULL, NULL, NULL INTO until_ms, owner, told, head, body;
 
@@ -79,6 +83,7 @@ export const claimSql = (poe: string): string => `
         ${takeOver(poe)}
       END IF;
       IF FOUND THEN
+        IF the_doubt THEN PERFORM ${poe}.note(the_key, the_name); END IF;
         state := 'claimed';
         RETURN;
       END IF;
@@ -151,13 +156,15 @@ export const writesSql = (poe: string): string => `
   END $$;
 
   CREATE OR REPLACE FUNCTION ${poe}.mark(
-    the_key uuid, the_owner bytea, lock_ms integer, OUT now_ms bigint, OUT is_done boolean
+    the_key uuid, the_owner bytea, the_name bytea, lock_ms integer,
+    OUT now_ms bigint, OUT is_done boolean
   ) LANGUAGE plpgsql AS $$
   BEGIN
     PERFORM ${poe}.be_strict(lock_ms);
     UPDATE ${poe}.record SET means_doubt = true
       WHERE record.key = the_key AND record.owner = the_owner AND record.head IS NULL;
     is_done := FOUND;
+    IF is_done THEN PERFORM ${poe}.note(the_key, the_name); END IF;
     now_ms := ${poe}.now_ms();
   END $$;
 
@@ -165,12 +172,19 @@ export const writesSql = (poe: string): string => `
     the_key uuid, the_owner bytea, the_mark bytea, the_head bytea, the_body bytea, lock_ms integer,
     OUT now_ms bigint, OUT is_done boolean
   ) LANGUAGE plpgsql AS $$
+  DECLARE
+    -- Looked up in the record, not in the table of names: a serializable transaction of a handler
+    -- would conflict there with others. An answer that is old by now only leaves a name behind.
+    meant_doubt boolean := EXISTS (SELECT 1 FROM ${poe}.record
+      WHERE record.key = the_key AND record.head IS NULL AND record.means_doubt);
   BEGIN
     PERFORM ${poe}.be_strict(lock_ms);
     UPDATE ${poe}.record SET (head, body, owner, lease_until_ms, means_doubt)
       = (the_head, the_body, the_mark, NULL, NULL)
       WHERE record.key = the_key AND record.owner = the_owner AND record.head IS NULL;
-    is_done := FOUND OR EXISTS (SELECT 1 FROM ${poe}.record
+    is_done := FOUND;
+    IF is_done AND meant_doubt THEN DELETE FROM ${poe}.doubt WHERE doubt.key = the_key; END IF;
+    is_done := is_done OR EXISTS (SELECT 1 FROM ${poe}.record
       WHERE record.key = the_key AND record.owner = the_mark AND record.head IS NOT NULL);
     now_ms := ${poe}.now_ms();
   END $$;
@@ -233,6 +247,7 @@ export const settleSql = (poe: string): string => `
     DELETE FROM ${poe}.record
       WHERE record.key = the_key AND record.owner = the_owner AND record.head IS NULL;
     is_done := FOUND;
+    IF is_done THEN DELETE FROM ${poe}.doubt WHERE doubt.key = the_key; END IF;
   END $$;
 
   CREATE OR REPLACE FUNCTION ${poe}.settle(
@@ -253,6 +268,34 @@ export const settleSql = (poe: string): string => `
       UPDATE ${poe}.record SET (head, body, owner, lease_until_ms, means_doubt)
         = (the_head, the_body, NULL, NULL, NULL) WHERE record.key = the_key;
     END IF;
+    DELETE FROM ${poe}.doubt WHERE doubt.key = the_key;
+  END $$;`
+
+/** How undecided records are found again: by the names of those whose silence means doubt. */
+export const listSql = (poe: string): string => `
+  CREATE OR REPLACE FUNCTION ${poe}.note(the_key uuid, the_name bytea)
+  RETURNS void LANGUAGE sql AS '
+    INSERT INTO ${poe}.doubt (key, name) VALUES (the_key, the_name) ON CONFLICT DO NOTHING';
+
+  CREATE OR REPLACE FUNCTION ${poe}.list(
+    before_ms bigint, after_key uuid, most integer,
+    OUT now_ms bigint, OUT listed jsonb, OUT last uuid
+  ) LANGUAGE plpgsql AS $$
+  BEGIN
+    -- Fails on a standby, which may be behind.
+    PERFORM ${poe}.timeline();
+    now_ms := ${poe}.now_ms();
+    SELECT coalesce(jsonb_agg(jsonb_build_array(
+        encode(page.name, 'base64'), encode(page.owner, 'base64'), page.lease_until_ms)), '[]'),
+        CASE WHEN count(*) = most THEN (array_agg(page.key ORDER BY page.key DESC))[1] END
+      INTO listed, last
+      FROM (
+        SELECT doubt.key, doubt.name, r.owner, r.lease_until_ms
+          FROM ${poe}.doubt JOIN ${poe}.record AS r USING (key)
+          WHERE (after_key IS NULL OR doubt.key > after_key)
+            AND (${poe}.tell(r, now_ms)).state = 'undecided'
+            AND (before_ms IS NULL OR r.lease_until_ms < before_ms)
+          ORDER BY doubt.key LIMIT most) AS page;
   END $$;`
 
 /** Epoch, secrets and the purge. */
@@ -287,20 +330,23 @@ ${keepSql(poe)}
   BEGIN
     PERFORM set_config('lock_timeout', lock_ms::text, true);
     -- Whoever works on a record holds it: it is passed over, and its claim waits for nothing.
-    DELETE FROM ${poe}.record WHERE ctid = ANY (ARRAY(
+    WITH gone AS (DELETE FROM ${poe}.record WHERE ctid = ANY (ARRAY(
       SELECT ctid FROM ${poe}.record WHERE keep_until_ms / ${SLICE_MS} < slice
         AND keep_until_ms IS NOT NULL AND coalesce(lease_until_ms, 0) <= at_ms
-      LIMIT most FOR UPDATE SKIP LOCKED));
-    GET DIAGNOSTICS removed = ROW_COUNT;
+      LIMIT most FOR UPDATE SKIP LOCKED)) RETURNING key),
+    names AS (DELETE FROM ${poe}.doubt USING gone WHERE doubt.key = gone.key)
+    SELECT count(*) INTO removed FROM gone;
     IF removed >= most THEN RETURN; END IF;
     -- Of the slice that is on, some: the rest goes when it is over.
-    DELETE FROM ${poe}.record WHERE ctid = ANY (ARRAY(
+    WITH gone AS (DELETE FROM ${poe}.record WHERE ctid = ANY (ARRAY(
       SELECT ctid FROM (
         SELECT ctid, keep_until_ms AS until_ms, lease_until_ms AS lease_ms FROM ${poe}.record
           WHERE keep_until_ms / ${SLICE_MS} = slice AND keep_until_ms IS NOT NULL LIMIT 1000
           FOR UPDATE SKIP LOCKED) AS looked_at
-      WHERE until_ms < at_ms AND coalesce(lease_ms, 0) <= at_ms LIMIT most - removed));
-    GET DIAGNOSTICS last = ROW_COUNT;
+      WHERE until_ms < at_ms AND coalesce(lease_ms, 0) <= at_ms LIMIT most - removed))
+      RETURNING key),
+    names AS (DELETE FROM ${poe}.doubt USING gone WHERE doubt.key = gone.key)
+    SELECT count(*) INTO last FROM gone;
     removed := removed + last;
   END $$;`
 

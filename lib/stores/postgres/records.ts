@@ -5,12 +5,16 @@
 import type {
   Claim,
   ClaimReply,
+  ListedRecord,
+  ListReply,
   OwnerReply,
   ReadReply,
   StoredOutcome,
   StoredSecret,
 } from '../../engine/store.js'
+import { type Page, strangeCursor } from '../arguments.js'
 import { restoreHead, shortenHead } from '../head-text.js'
+import { USUAL_MS } from '../within.js'
 import type { Call, Connections } from './connections.js'
 import { hashKey, hashOwner, packTold, unpackTold } from './packing.js'
 
@@ -25,27 +29,39 @@ type FoundRow = readonly [
   body: Buffer | null,
 ]
 
+/** One of a list: key and owner in base64, and since when. */
+type ListedRow = readonly [key: string, owner: string, sinceMs: number]
+
+type ListRow = readonly [nowMs: number, found: ListedRow[] | string, last: string | null]
+
+const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/
+const CLAIM_PLACES = Array.from({ length: 12 }, (_, index) => `$${index + 1}`).join(', ')
+
 type DoneRow = readonly [nowMs: number, isDone: boolean]
+
+/** The share of its time for which a question waits for a transaction to end. */
+const LONG_LOCK = 0.9
 
 /** The records of one schema. */
 export class Records {
   readonly #connections: Connections
   readonly #poe: string
-  readonly #lockMs: number
+  readonly #lockWaitMs: number | null
 
   /**
    * @param connections - the store's own
    * @param poe - the schema's name, quoted
-   * @param lockMs - how long the server waits for a lock, in milliseconds
+   * @param lockWaitMs - how long the server waits for a lock, in milliseconds; `null` for half of
+   *   what a call has
    */
-  constructor(connections: Connections, poe: string, lockMs: number) {
+  constructor(connections: Connections, poe: string, lockWaitMs: number | null) {
     this.#connections = connections
     this.#poe = poe
-    this.#lockMs = lockMs
+    this.#lockWaitMs = lockWaitMs
   }
 
   /** Takes a key if it is free. */
-  async claim(key: string, claim: Claim): Promise<ClaimReply> {
+  async claim(key: string, claim: Claim, withinMs?: number): Promise<ClaimReply> {
     const {
       epoch,
       leaseMs,
@@ -55,15 +71,17 @@ export class Records {
       onSilence,
       replaces = null,
     } = claim
-    const row = await this.#connections.call<FoundRow>('The claim failed', {
+    const call = {
       name: 'claim',
-      text: `SELECT * FROM ${this.#poe}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+      text: `SELECT * FROM ${this.#poe}.claim(${CLAIM_PLACES})`,
       values: [
-        ...[hashKey(key), Buffer.from(claim.owner), epoch, leaseMs, Math.floor(claimByMs)],
+        ...[hashKey(key), Buffer.from(claim.owner), epoch],
+        ...[Math.floor(leaseMs), Math.floor(claimByMs)],
         ...[wholeOrNull(tokenExpiresMs), wholeOrNull(keepUntilMs), onSilence === 'undecided'],
-        ...[packTold(claim), markBytes(replaces), this.#lockMs],
+        ...[packTold(claim), markBytes(replaces), Buffer.from(key), this.#lockMs(withinMs)],
       ],
-    })
+    }
+    const row = await this.#connections.call<FoundRow>('The claim failed', call, withinMs)
     const [nowMs, state] = row
     const found = foundIn(row)
     if (found !== null) return found
@@ -71,52 +89,96 @@ export class Records {
   }
 
   /** Looks without touching. */
-  async read(key: string, epoch: string | null): Promise<ReadReply> {
-    const row = await this.#connections.call<FoundRow>('The read failed', {
+  async read(key: string, epoch: string | null, withinMs?: number): Promise<ReadReply> {
+    const call = {
       name: 'read',
       text: `SELECT * FROM ${this.#poe}.read($1, $2)`,
       values: [hashKey(key), epoch],
-    })
+    }
+    const row = await this.#connections.call<FoundRow>('The read failed', call, withinMs)
     return foundIn(row) ?? { nowMs: row[0], state: row[1] as 'none' | 'wrong-epoch' }
   }
 
   /** Sets the owner's lease. */
-  renew(key: string, owner: string, leaseMs: number): Promise<OwnerReply> {
-    return this.#write('renew', hashKey(key), Buffer.from(owner), leaseMs)
+  renew(key: string, owner: string, leaseMs: number, withinMs?: number): Promise<OwnerReply> {
+    const by = [hashKey(key), Buffer.from(owner)]
+    return this.#write('renew', withinMs, ...by, Math.floor(leaseMs))
   }
 
   /** From here on the owner's silence means doubt. */
-  mark(key: string, owner: string): Promise<OwnerReply> {
-    return this.#write('mark', hashKey(key), Buffer.from(owner))
+  mark(key: string, owner: string, withinMs?: number): Promise<OwnerReply> {
+    const by = [hashKey(key), Buffer.from(owner)]
+    return this.#write('mark', withinMs, ...by, Buffer.from(key))
   }
 
   /** Makes the owner's key spent. */
-  complete(key: string, owner: string, { head, body }: StoredOutcome): Promise<OwnerReply> {
+  complete(
+    key: string,
+    owner: string,
+    { head, body }: StoredOutcome,
+    withinMs?: number,
+  ): Promise<OwnerReply> {
     const by = [hashKey(key), Buffer.from(owner), hashOwner(owner)]
-    return this.#write('complete', ...by, packHead(head), bytesOf(body))
+    return this.#write('complete', withinMs, ...by, packHead(head), bytesOf(body))
   }
 
   /** Replaces the outcome of a key that this owner made spent. */
-  attachBody(key: string, owner: string, { head, body }: StoredOutcome): Promise<OwnerReply> {
+  attachBody(
+    key: string,
+    owner: string,
+    { head, body }: StoredOutcome,
+    withinMs?: number,
+  ): Promise<OwnerReply> {
     const by = [hashKey(key), hashOwner(owner)]
-    return this.#write('attach_body', ...by, packHead(head), bytesOf(body))
+    return this.#write('attach_body', withinMs, ...by, packHead(head), bytesOf(body))
   }
 
   /** Frees the owner's running or undecided key. */
-  release(key: string, owner: string): Promise<OwnerReply> {
-    return this.#write('release', hashKey(key), Buffer.from(owner))
+  release(key: string, owner: string, withinMs?: number): Promise<OwnerReply> {
+    return this.#write('release', withinMs, hashKey(key), Buffer.from(owner))
   }
 
   /** Decides an undecided key from outside. */
-  settle(key: string, owner: string, verdict: StoredOutcome | 'free'): Promise<OwnerReply> {
+  settle(
+    key: string,
+    owner: string,
+    verdict: StoredOutcome | 'free',
+    withinMs?: number,
+  ): Promise<OwnerReply> {
     const [head, body] =
       verdict === 'free' ? [null, null] : [packHead(verdict.head), bytesOf(verdict.body)]
-    return this.#write('settle', hashKey(key), Buffer.from(owner), head, body)
+    return this.#write('settle', withinMs, hashKey(key), Buffer.from(owner), head, body)
   }
 
-  /** Whether the owner's transaction, whose end was not heard of, was committed. */
-  wasCommitted(key: string, owner: string): Promise<OwnerReply> {
-    return this.#write('was_committed', hashKey(key), hashOwner(owner))
+  /** Lists undecided records by the hashes of their keys. */
+  async list({ before, limit, cursor }: Page, withinMs?: number): Promise<ListReply> {
+    if (cursor !== null && !UUID.test(cursor)) throw strangeCursor()
+    const beforeMs = Number.isFinite(before) ? Math.ceil(before) : null
+    const [nowMs, found, last] = await this.#connections.call<ListRow>(
+      'The list failed',
+      {
+        name: 'list',
+        text: `SELECT * FROM ${this.#poe}.list($1, $2, $3)`,
+        values: [beforeMs, cursor, limit],
+      },
+      withinMs,
+    )
+    const rows = typeof found === 'string' ? (JSON.parse(found) as ListedRow[]) : found
+    const records = rows.map(
+      ([key, owner, sinceMs]): ListedRecord => ({
+        key: Buffer.from(key, 'base64').toString(),
+        owner: Buffer.from(owner, 'base64').toString(),
+        sinceMs,
+      }),
+    )
+    return { nowMs, records, cursor: last }
+  }
+
+  /** Whether this owner spent the key; waits until a transaction of its is over. */
+  async confirm(key: string, owner: string, withinMs: number = USUAL_MS): Promise<OwnerReply> {
+    const lockMs = Math.ceil(withinMs * LONG_LOCK)
+    const call = this.#calling('was_committed', [hashKey(key), hashOwner(owner), lockMs])
+    return ownerReply(await this.#connections.call<DoneRow>('The look failed', call, withinMs))
   }
 
   /**
@@ -130,6 +192,7 @@ export class Records {
     key: string,
     owner: string,
     { head, body }: StoredOutcome,
+    withinMs: number,
     quote: (text: string) => string,
   ): string {
     const bytes = (value: Uint8Array): string =>
@@ -137,30 +200,37 @@ export class Records {
     const values = [
       ...[quote(transaction), quote(hashKey(key)), bytes(Buffer.from(owner))],
       ...[bytes(hashOwner(owner)), bytes(packHead(head)), body === null ? 'NULL' : bytes(body)],
-      String(this.#lockMs),
+      String(this.#lockMs(withinMs)),
     ]
     return `SELECT ${this.#poe}.finish(${values.join(', ')}); COMMIT`
   }
 
   /** The epoch, made of `fresh` where there is none that holds. */
-  async epoch(fresh: string): Promise<EpochReply> {
+  async epoch(fresh: string, withinMs?: number): Promise<EpochReply> {
     const [nowMs, version, epoch, isLogged] = await this.#connections.call<
       readonly [number, number, string, boolean]
-    >('The epoch cannot be read', this.#of('epoch', fresh))
+    >('The epoch cannot be read', this.#of('epoch', withinMs, fresh), withinMs)
     return { nowMs, version, epoch, isLogged }
   }
 
   /** Replaces the epoch. */
   async rotateEpoch(fresh: string): Promise<void> {
-    await this.#connections.call('The epoch cannot be rotated', this.#of('rotate_epoch', fresh))
+    await this.#connections.call(
+      'The epoch cannot be rotated',
+      this.#of('rotate_epoch', undefined, fresh),
+    )
   }
 
   /** Keeps `proposed` if there are no secrets yet, and gives those that there are. */
-  async secrets(proposed: readonly StoredSecret[]): Promise<readonly StoredSecret[]> {
+  async secrets(
+    proposed: readonly StoredSecret[],
+    withinMs?: number,
+  ): Promise<readonly StoredSecret[]> {
     const list = proposed.map(({ id, key }) => ({ id, key }))
     const [kept] = await this.#connections.call<readonly [StoredSecret[] | string]>(
       'The secrets cannot be read',
-      this.#of('secrets', JSON.stringify(list)),
+      this.#of('secrets', withinMs, JSON.stringify(list)),
+      withinMs,
     )
     const secrets = typeof kept === 'string' ? (JSON.parse(kept) as StoredSecret[]) : kept
     return secrets.map(({ id, key }) => ({ id, key }))
@@ -170,21 +240,33 @@ export class Records {
   async purge(limit: number): Promise<number> {
     const [removed] = await this.#connections.call<readonly [number]>(
       'The purge failed',
-      this.#of('purge', limit),
+      this.#of('purge', undefined, limit),
     )
     return removed
   }
 
-  async #write(name: string, ...values: readonly unknown[]): Promise<OwnerReply> {
+  async #write(
+    name: string,
+    withinMs: number | undefined,
+    ...values: readonly unknown[]
+  ): Promise<OwnerReply> {
     const what = `The call of ${name}() failed`
-    const [nowMs, isDone] = await this.#connections.call<DoneRow>(what, this.#of(name, ...values))
-    return { nowMs, state: isDone ? 'ok' : 'stale' }
+    const call = this.#of(name, withinMs, ...values)
+    return ownerReply(await this.#connections.call<DoneRow>(what, call, withinMs))
   }
 
-  #of(name: string, ...values: readonly unknown[]): Call {
-    const all = [...values, this.#lockMs]
-    const places = all.map((_, index) => `$${index + 1}`).join(', ')
-    return { name, text: `SELECT * FROM ${this.#poe}.${name}(${places})`, values: all }
+  #of(name: string, withinMs: number | undefined, ...values: readonly unknown[]): Call {
+    return this.#calling(name, [...values, this.#lockMs(withinMs)])
+  }
+
+  #calling(name: string, values: readonly unknown[]): Call {
+    const places = values.map((_, index) => `$${index + 1}`).join(', ')
+    return { name, text: `SELECT * FROM ${this.#poe}.${name}(${places})`, values }
+  }
+
+  /** A lock that is waited for as long as the call is no answer, but an outage. */
+  #lockMs(withinMs: number = USUAL_MS): number {
+    return this.#lockWaitMs ?? Math.ceil(withinMs / 2)
   }
 }
 
@@ -194,6 +276,10 @@ export interface EpochReply {
   readonly version: number
   readonly epoch: string
   readonly isLogged: boolean
+}
+
+function ownerReply([nowMs, isDone]: DoneRow): OwnerReply {
+  return { nowMs, state: isDone ? 'ok' : 'stale' }
 }
 
 /** A record that is not free, as replies tell it. */

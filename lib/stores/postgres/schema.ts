@@ -4,11 +4,19 @@
  *
  * All times are milliseconds since the Unix epoch by the server's clock.
  */
-import { claimSql, finishSql, readSql, settleSql, upkeepSql, writesSql } from './functions.js'
+import {
+  claimSql,
+  finishSql,
+  listSql,
+  readSql,
+  settleSql,
+  upkeepSql,
+  writesSql,
+} from './functions.js'
 import { IS_STANDBY, SLICE_MS } from './states.js'
 
 /** The version of what follows; `epoch()` tells it. */
-export const SCHEMA_VERSION = 2
+export const SCHEMA_VERSION = 3
 
 /**
  * One record a key. Eight columns, so that the row's header stays small; `told` is fingerprint and
@@ -39,6 +47,17 @@ const tables = (poe: string): string => `
   CREATE TABLE ${poe}.secret (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     list jsonb NOT NULL
+  );`
+
+/**
+ * The names of the records whose silence means doubt: a record itself is known by its key's hash.
+ * A table of its own, so that neither the many spent records nor claims in a transaction pay for
+ * it; an index on the records would make every completion write all of its indexes anew.
+ */
+const names = (poe: string): string => `
+  CREATE TABLE IF NOT EXISTS ${poe}.doubt (
+    key uuid PRIMARY KEY,
+    name bytea NOT NULL
   );`
 
 const helpers = (poe: string): string => `
@@ -80,7 +99,10 @@ const helpers = (poe: string): string => `
 /** Functions of earlier versions whose parameters were others. */
 const formerly = (poe: string): string => `
   DROP FUNCTION IF EXISTS ${poe}.claim(
-    uuid, bytea, text, bigint, bigint, bigint, bigint, boolean, bytea, integer);`
+    uuid, bytea, text, bigint, bigint, bigint, bigint, boolean, bytea, integer);
+  DROP FUNCTION IF EXISTS ${poe}.claim(
+    uuid, bytea, text, bigint, bigint, bigint, bigint, boolean, bytea, bytea, integer);
+  DROP FUNCTION IF EXISTS ${poe}.mark(uuid, bytea, integer);`
 
 /**
  * The statements that make the schema.
@@ -89,6 +111,7 @@ const formerly = (poe: string): string => `
  * @param isNew - whether the tables have to be made too
  */
 export function schemaSql(poe: string, isNew: boolean): string {
-  const parts = [helpers, claimSql, readSql, writesSql, finishSql, settleSql, upkeepSql]
-  return [...(isNew ? [tables] : [formerly]), ...parts].map(part => part(poe)).join('\n')
+  const parts = [names, helpers, claimSql, readSql, writesSql, finishSql, settleSql, listSql]
+  const made = isNew ? tables : formerly
+  return [made, ...parts, upkeepSql].map(part => part(poe)).join('\n')
 }

@@ -11,7 +11,8 @@ import { randomBytes } from 'node:crypto'
 import pg, { type QueryConfig, type QueryResult, type QueryResultRow } from 'pg'
 import type { OwnerReply, StoredOutcome, StoreTransaction } from '../../engine/store.js'
 import { PoeError } from '../../errors.js'
-import { checkOut, giveBack, within } from './connections.js'
+import { within } from '../within.js'
+import { checkOut, giveBack, NO_ANSWER } from './connections.js'
 import {
   isConflict,
   isServersWord,
@@ -26,6 +27,7 @@ import { IS_STALE, IS_STOLEN } from './states.js'
 
 /** How much longer the server waits for a handler than we do, in milliseconds. */
 const AFTER_OURS_MS = 1_000
+const COMMIT_LOST = 'The answer to COMMIT was lost, and the record does not tell yet what it was.'
 
 /** How strictly a handler's transaction is kept apart from others. */
 export type Isolation = 'read committed' | 'repeatable read' | 'serializable'
@@ -66,6 +68,7 @@ export interface TransactionTools {
   readonly records: Records
   readonly isolation: Isolation
   readonly txMaxMs: number
+  /** How long the beginning may take, and the question after a lost commit. */
   readonly callMs: number
 }
 
@@ -75,6 +78,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
   readonly #tools: TransactionTools
   readonly #key: string
   readonly #owner: string
+  readonly #onUnawaited: () => void
   readonly #name = randomBytes(9).toString('base64url')
   #client: PostgresClient | null = null
   #begun: Promise<PostgresClient> | null = null
@@ -82,30 +86,39 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
   /** Why it is over; `null` while it is not. */
   #over: Error | null = null
 
-  constructor(tools: TransactionTools, key: string, owner: string) {
+  constructor(
+    tools: TransactionTools,
+    key: string,
+    owner: string,
+    onUnawaited: () => void = () => {},
+  ) {
     this.#tools = tools
     this.#key = key
     this.#owner = owner
+    this.#onUnawaited = onUnawaited
     this.handle = { query: (...args: unknown[]) => this.#takeQuery(args) } as PostgresTransaction
   }
 
-  async commit(outcome: StoredOutcome): Promise<OwnerReply> {
-    const { records } = this.#tools
+  async commit(
+    outcome: StoredOutcome,
+    withinMs: number = this.#tools.callMs * 2,
+  ): Promise<OwnerReply> {
+    const { records, callMs } = this.#tools
     if (this.#begun === null && this.#over === null) {
       this.#over = new PoeError('ERR_POE_TX_OVER')
-      return records.complete(this.#key, this.#owner, outcome)
+      return records.complete(this.#key, this.#owner, outcome, Math.min(callMs, withinMs))
     }
     await this.#begun?.catch(() => {})
     const client = this.#client
     if (client === null || this.#over !== null) throw this.#over ?? new PoeError('ERR_POE_TX_OVER')
-    return await this.#finish(client, outcome)
+    return await this.#finish(client, outcome, Math.max(withinMs - callMs, withinMs / 2))
   }
 
-  async rollback(): Promise<void> {
+  async rollback(withinMs: number = this.#tools.callMs): Promise<void> {
     const client = this.#end(new PoeError('ERR_POE_TX_OVER'))
     if (client === null) return
     try {
-      await within(this.#tools.callMs, client.query('ROLLBACK'))
+      await within(withinMs, client.query('ROLLBACK'), NO_ANSWER)
       giveBack(client)
     } catch {
       // Closing the connection undoes it just as well.
@@ -113,14 +126,18 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
     }
   }
 
-  async #finish(client: PostgresClient, outcome: StoredOutcome): Promise<OwnerReply> {
-    const { records, callMs } = this.#tools
+  async #finish(
+    client: PostgresClient,
+    outcome: StoredOutcome,
+    withinMs: number,
+  ): Promise<OwnerReply> {
+    const { records } = this.#tools
     const quote = (text: string): string => pg.escapeLiteral(text)
-    const sql = records.finishing(this.#name, this.#key, this.#owner, outcome, quote)
+    const sql = records.finishing(this.#name, this.#key, this.#owner, outcome, withinMs, quote)
     // From here on only what the server says counts.
     this.#end(new PoeError('ERR_POE_TX_OVER'))
     try {
-      const results = (await within(callMs, client.query(sql))) as unknown
+      const results = (await within(withinMs, client.query(sql), NO_ANSWER)) as unknown
       giveBack(client)
       return { nowMs: nowIn(results), state: 'ok' }
     } catch (error) {
@@ -133,9 +150,12 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
 
   /** The answer to the end is lost: the record tells, once nobody holds it any more. */
   async #resolve(cause: unknown): Promise<OwnerReply> {
-    const { records } = this.#tools
-    const reply = await records.wasCommitted(this.#key, this.#owner).catch(() => null)
-    if (reply?.state === 'ok') return reply
+    const { records, callMs } = this.#tools
+    const reply = await records.confirm(this.#key, this.#owner, callMs).catch(storeFailure)
+    if (!(reply instanceof PoeError) && reply.state === 'ok') return reply
+    // The server that answered the question is no outage.
+    const isThere = !(reply instanceof PoeError) || reply.code === 'ERR_POE_STORE_BUSY'
+    if (isThere) throw new PoeError('ERR_POE_STORE_BUSY', COMMIT_LOST, { cause })
     throw storeError('The answer to COMMIT was lost', cause)
   }
 
@@ -150,7 +170,19 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
     return undefined
   }
 
-  async #query(args: unknown[]): Promise<QueryResult> {
+  #query(args: unknown[]): Promise<QueryResult> {
+    const ended: Promise<QueryResult> = this.#perform(args).catch((error: unknown) => {
+      if (this.#over !== null) {
+        // It cannot be committed any more, so an error that nobody awaits hides nothing.
+        ended.catch(() => {})
+        if (isTransactionOver(error)) this.#onUnawaited()
+      }
+      throw error
+    })
+    return ended
+  }
+
+  async #perform(args: unknown[]): Promise<QueryResult> {
     const control = findTransactionControl(textOf(args[0]))
     if (control !== null) throw this.#stop(stolen(control))
     // Where it is open already nothing is awaited: a query that the handler forgot to await is
@@ -188,7 +220,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
       SET LOCAL idle_in_transaction_session_timeout = ${txMaxMs + AFTER_OURS_MS};
       SET LOCAL poe.transaction = '${this.#name}'`
     try {
-      await within(untilMs - performance.now(), client.query(begin))
+      await within(untilMs - performance.now(), client.query(begin), NO_ANSWER)
     } catch (error) {
       giveBack(client, true)
       throw error
@@ -227,6 +259,14 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
     if (isServersWord(error)) return error
     return storeError('The connection was lost', error)
   }
+}
+
+function storeFailure(cause: unknown): PoeError {
+  return storeError('The look failed', cause)
+}
+
+function isTransactionOver(error: unknown): boolean {
+  return error instanceof PoeError && error.code === 'ERR_POE_TX_OVER'
 }
 
 function textOf(query: unknown): string {

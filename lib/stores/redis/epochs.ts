@@ -51,9 +51,14 @@ export class Epochs {
     return `${this.#prefix}{${bucket}}:e`
   }
 
+  /** The key of a bucket's index of what is or may become undecided, in the same slot. */
+  index(bucket: number): string {
+    return `${this.#prefix}{${bucket}}:u`
+  }
+
   /** Reads all, and replaces those that are missing or may have been outlived. */
-  async all(): Promise<StoreTime & { readonly epochs: readonly string[] }> {
-    const found = await this.#each(bucket => this.settle(bucket))
+  async all(withinMs?: number): Promise<StoreTime & { readonly epochs: readonly string[] }> {
+    const found = await this.#each(bucket => this.settle(bucket, withinMs))
     return {
       nowMs: Math.max(...found.map(({ nowMs }) => nowMs)),
       epochs: found.map(({ epoch }) => epoch),
@@ -70,20 +75,21 @@ export class Epochs {
    *
    * @throws PoeError `ERR_POE_STORE_CONFIG` when the server must not be used
    */
-  async settle(bucket: number): Promise<StoreTime & { readonly epoch: string }> {
-    const look = lookFrom(await this.#exchange.run(this.#look(bucket)))
+  async settle(bucket: number, withinMs?: number): Promise<StoreTime & { readonly epoch: string }> {
+    const look = lookFrom(await this.#exchange.run(this.#look(bucket), withinMs))
     if (look.value !== '' && idOf(look.value) === look.id) {
       return { nowMs: look.nowMs, epoch: epochOf(look.value) }
     }
-    return this.#replace(bucket, keepsAll)
+    return this.#replace(bucket, keepsAll, withinMs)
   }
 
   async #replace(
     bucket: number,
     mayStay: (look: Look, isSynced: boolean) => boolean,
+    withinMs?: number,
   ): Promise<StoreTime & { readonly epoch: string }> {
     for (let tries = 0; tries < TRIES; tries += 1) {
-      const [reply, config] = await this.#exchange.runWith(this.#look(bucket), CONFIG)
+      const [reply, config] = await this.#exchange.runWith(this.#look(bucket), CONFIG, withinMs)
       const look = lookFrom(reply)
       const isSynced = syncsAlways(config)
       const isSettled = look.value !== '' && idOf(look.value) === look.id && mayStay === keepsAll
@@ -91,7 +97,8 @@ export class Epochs {
       const epoch = mayStay(look, isSynced) ? epochOf(look.value) : freshEpoch()
       const value = `${epoch}${isSynced && !look.hasBeenFollowed ? '1' : '0'}${look.id}`
       const args = [look.value, look.id, value]
-      const replaced = await this.#exchange.run({ ...this.#look(bucket), script: REPLACE, args })
+      const step = { ...this.#look(bucket), script: REPLACE, args }
+      const replaced = await this.#exchange.run(step, withinMs)
       if (replaced === 1) return { nowMs: look.nowMs, epoch }
     }
     throw new PoeError('ERR_POE_STORE_DOWN', 'The epoch of a bucket did not hold still.')

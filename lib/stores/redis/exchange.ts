@@ -4,12 +4,14 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { PoeError } from '../../errors.js'
+import { within } from '../within.js'
 import type { Argument, Driver, Settled } from './driver.js'
 import type { Script } from './scripts.js'
 
-/** How long a server that is not ready is asked again, in milliseconds. */
-const PATIENCE_MS = 700
+/** A server that is not ready is asked again until so little of the time is left, in milliseconds. */
+const LAST_ASKED_MS = 150
 const FIRST_PAUSE_MS = 10
+const NO_ANSWER = 'Redis gave no answer in time.'
 const MOST_UNANSWERED = 10_000
 /** The server did nothing, and says that it soon may. */
 const SOON = /^(?:LOADING|TRYAGAIN|CLUSTERDOWN|MASTERDOWN)\b/
@@ -21,19 +23,21 @@ export interface Step {
   readonly args: readonly Argument[]
   /** Text in the same slot as the keys. */
   readonly slot: string
+  /** How many of the keys, from the first, are enough while a cluster moves them apart. */
+  readonly needed?: number
 }
 
 /** Sends steps and commands. */
 export class Exchange {
   readonly #driver: Driver
-  readonly #callMs: number
+  readonly #usualMs: number
   #unanswered = 0
   #closed = false
 
-  /** @param callMs - how long one call may take in all, in milliseconds */
-  constructor(driver: Driver, callMs: number) {
+  /** @param usualMs - how long a call may take whose caller does not say, in milliseconds */
+  constructor(driver: Driver, usualMs: number) {
     this.#driver = driver
-    this.#callMs = callMs
+    this.#usualMs = usualMs
   }
 
   /** Does nothing while the store is open. */
@@ -42,18 +46,22 @@ export class Exchange {
   }
 
   /** Runs a script; sends its text only if the server does not know it. */
-  run(step: Step): Promise<unknown> {
-    return this.#bounded(() => this.#patiently(() => this.#run(step)))
+  run(step: Step, withinMs?: number): Promise<unknown> {
+    return this.#bounded(withinMs, () => this.#run(step))
   }
 
   /** Sends one command to the node of a slot. */
-  command(slot: string, command: readonly Argument[]): Promise<unknown> {
-    return this.#bounded(() => this.#patiently(() => this.#send(slot, command)))
+  command(slot: string, command: readonly Argument[], withinMs?: number): Promise<unknown> {
+    return this.#bounded(withinMs, () => this.#send(slot, command))
   }
 
   /** Runs a script and then a command, on one connection to one node, in one exchange. */
-  runWith(step: Step, command: readonly Argument[]): Promise<readonly [unknown, Settled]> {
-    return this.#bounded(() => this.#patiently(() => this.#runWith(step, command)))
+  runWith(
+    step: Step,
+    command: readonly Argument[],
+    withinMs?: number,
+  ): Promise<readonly [unknown, Settled]> {
+    return this.#bounded(withinMs, () => this.#runWith(step, command))
   }
 
   /** Calls after it reject; the client stays connected. */
@@ -66,6 +74,10 @@ export class Exchange {
     try {
       return await this.#send(step.slot, bySha(step))
     } catch (error) {
+      const { keys, needed = keys.length } = step
+      if (needed < keys.length && says(error, 'TRYAGAIN')) {
+        return await this.#run({ ...step, keys: keys.slice(0, needed) })
+      }
       if (!says(error, 'NOSCRIPT')) throw error
       return await this.#send(step.slot, byText(step))
     }
@@ -116,8 +128,8 @@ export class Exchange {
     }
   }
 
-  async #patiently<Reply>(attempt: () => Promise<Reply>): Promise<Reply> {
-    const untilMs = performance.now() + PATIENCE_MS
+  async #patiently<Reply>(withinMs: number, attempt: () => Promise<Reply>): Promise<Reply> {
+    const untilMs = performance.now() + withinMs - LAST_ASKED_MS
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
       try {
         return await attempt()
@@ -128,14 +140,8 @@ export class Exchange {
     }
   }
 
-  #bounded<Reply>(work: () => Promise<Reply>): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      const text = `Redis gave no answer in ${this.#callMs} ms.`
-      const timer = setTimeout(() => reject(down(text)), this.#callMs)
-      work()
-        .finally(() => clearTimeout(timer))
-        .then(resolve, (error: unknown) => reject(asPoeError(error)))
-    })
+  #bounded<Reply>(withinMs: number = this.#usualMs, attempt: () => Promise<Reply>): Promise<Reply> {
+    return within(withinMs, this.#patiently(withinMs, attempt), NO_ANSWER, asPoeError)
   }
 }
 

@@ -7,6 +7,12 @@
  * outcome. `packing.ts` writes who and outcome; here they are bytes, of which the first say how
  * long the former is.
  *
+ * What is or may become undecided stands in an index, a sorted set for each bucket: a member is a
+ * record's key as text (its name is a hash, from which no key can be told), its score the record's
+ * `keepUntilMs`. So it has as many members as there are external claims at work and undecided
+ * records, and spent ones, which are many, cost it nothing. Where a cluster is just moving the slot
+ * and index and record are not in one place, the scripts do without it.
+ *
  * An epoch's value: 12 characters of epoch, `1` or `0` for "what it was made on forgets nothing",
  * and the server's replication id then (see `epochs.ts`).
  */
@@ -16,6 +22,8 @@ import { createHash } from 'node:crypto'
 export interface Script {
   readonly text: string
   readonly sha: string
+  /** Whether the last of its keys is the index. */
+  readonly usesIndex: boolean
 }
 
 const TIME = `
@@ -61,6 +69,33 @@ const RECORD = `
   end
 `
 
+const INDEX = `
+  local HOUR = 3600000
+
+  -- Notes a key whose silence means doubt. What is past its time goes; the whole set goes with it.
+  local function note(index, name, keep)
+    if not index then return end
+    redis.pcall('ZREMRANGEBYSCORE', index, '-inf', '(' .. now)
+    local ends = redis.pcall('PEXPIRETIME', index)
+    redis.pcall('ZADD', index, keep == 0 and '+inf' or keep, name)
+    if keep == 0 then
+      redis.pcall('PERSIST', index)
+    elseif ends == -2 or (ends ~= -1 and ends < keep) then
+      -- Further than needed, so that not every claim writes it.
+      redis.pcall('PEXPIREAT', index, keep + HOUR)
+    end
+  end
+
+  local function isNoted(index, name)
+    return not index or redis.call('ZSCORE', index, name)
+  end
+
+  -- A note that stays behind does no harm: a list looks at the record.
+  local function strike(index, name)
+    if index then redis.call('ZREM', index, name) end
+  end
+`
+
 const MEMORY = `
   -- Whether a token's epoch names the memory that this server has, unbroken, as a master.
   local function disagrees(epoch)
@@ -78,10 +113,11 @@ const MEMORY = `
 const ALSO_WHEN_FULL = '#!lua flags=allow-oom\n'
 
 /**
- * KEYS record, epoch; ARGV owner, epoch ('' for none), leaseMs, claimByMs, tokenExpiresMs ('' for
- * never), keepUntilMs (0 for never), tag, who, the mark of the record to be replaced ('' for none).
+ * KEYS record, epoch, index; ARGV owner, epoch ('' for none), leaseMs, claimByMs, tokenExpiresMs
+ * ('' for never), keepUntilMs (0 for never), tag, who, the mark of the record to be replaced (''
+ * for none), the record's key.
  */
-export const CLAIM: Script = script(`${TIME}${RECORD}${MEMORY}
+export const CLAIM: Script = script(`${TIME}${RECORD}${INDEX}${MEMORY}
   local owner, epoch, tag, who = ARGV[1], ARGV[2], ARGV[7], ARGV[8]
   local leaseMs, claimBy, keep = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6])
 
@@ -97,6 +133,8 @@ export const CLAIM: Script = script(`${TIME}${RECORD}${MEMORY}
     end
     local isOver = mark and kept ~= 0 and now > kept
     if mark == 'U' and not isOver then
+      -- Claimed by a release that knew no index.
+      if not isNoted(KEYS[3], ARGV[10]) then note(KEYS[3], ARGV[10], kept) end
       return {'undecided', now, lease, holder, claimedBy}
     end
   end
@@ -110,6 +148,7 @@ export const CLAIM: Script = script(`${TIME}${RECORD}${MEMORY}
   local written = keepRunning(tag, now + leaseMs, keep, owner, who, redis.pcall)
   if written.err and string.find(written.err, 'OOM', 1, true) then return {'full', now} end
   if written.err then return written end
+  if tag == 'U' then note(KEYS[3], ARGV[10], keep) end
   return {'claimed', now}
 `)
 
@@ -135,21 +174,23 @@ export const RENEW: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}
   return OK
 `)
 
-/** KEYS record; ARGV owner. */
-export const MARK: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}
+/** KEYS record, index; ARGV owner, the record's key. */
+export const MARK: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}${INDEX}
   local mark, lease, keep, owner, who = running()
   if not mark or owner ~= ARGV[1] then return STALE end
   keepRunning('U', lease, keep, owner, who, redis.call)
+  note(KEYS[2], ARGV[2], keep)
   return OK
 `)
 
-/** KEYS record; ARGV owner, its hash, outcome. */
-export const COMPLETE: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}
+/** KEYS record, index; ARGV owner, its hash, outcome, the record's key. */
+export const COMPLETE: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}${INDEX}
   if not value then return STALE end
   local mark, lease, keep, owner, who = running()
   if mark then
     if owner ~= ARGV[1] then return STALE end
     spend(who, ARGV[2], ARGV[3], keep)
+    if mark == 'U' then strike(KEYS[2], ARGV[4]) end
     return OK
   end
   if markOf() == ARGV[2] then return OK end
@@ -164,16 +205,20 @@ export const ATTACH: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}
   return OK
 `)
 
-/** KEYS record; ARGV owner. */
-export const RELEASE: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}
+/** KEYS record, index; ARGV owner, the record's key. */
+export const RELEASE: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}${INDEX}
   local mark, lease, keep, owner = running()
   if not mark or owner ~= ARGV[1] then return STALE end
   redis.call('DEL', key)
+  if mark == 'U' then strike(KEYS[2], ARGV[2]) end
   return OK
 `)
 
-/** KEYS record; ARGV owner, and an outcome or '' for free. Afterwards nobody's hash fits. */
-export const SETTLE: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}
+/**
+ * KEYS record, index; ARGV owner, an outcome or '' for free, the record's key. Afterwards nobody's
+ * hash fits.
+ */
+export const SETTLE: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}${INDEX}
   local mark, lease, keep, owner, who = running()
   if mark ~= 'U' or owner ~= ARGV[1] or lease > now then return STALE end
   if ARGV[2] == '' then
@@ -181,7 +226,53 @@ export const SETTLE: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}
   else
     spend(who, string.rep('\\0', 6), ARGV[2], keep)
   end
+  strike(KEYS[2], ARGV[3])
   return OK
+`)
+
+/**
+ * KEYS index; ARGV the score and the key that the page before ended with ('-inf' and '' for none),
+ * how many. Gives the time, then keys and scores in turn.
+ */
+export const INDEXED: Script = script(`${ALSO_WHEN_FULL}${TIME}
+  redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. now)
+  local most, found, from = tonumber(ARGV[3]), {now}, 0
+
+  -- By bytes, as the set is ordered; Lua's own comparison goes by the server's locale.
+  local function isLater(one, other)
+    for at = 1, math.min(#one, #other) do
+      local here, there = string.byte(one, at), string.byte(other, at)
+      if here ~= there then return here > there end
+    end
+    return #one > #other
+  end
+
+  repeat
+    local some = redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], '+inf', 'WITHSCORES',
+      'LIMIT', from, most)
+    for at = 1, #some, 2 do
+      if some[at + 1] ~= ARGV[1] or isLater(some[at], ARGV[2]) then
+        found[#found + 1], found[#found + 2] = some[at], some[at + 1]
+      end
+    end
+    from = from + most
+  until #some < 2 * most or #found > 2 * most
+  return found
+`)
+
+/** KEYS records of one bucket. Gives the time, then for each its owner and since when, or false. */
+export const DOUBTED: Script = script(`#!lua flags=no-writes\n${TIME}
+  local found = {now}
+  for at, key in ipairs(KEYS) do
+    local value = redis.call('GET', key)
+    found[at + 1] = false
+    if value and string.sub(value, 1, 1) == 'U' then
+      local lease, keep, owner = cmsgpack.unpack(string.sub(value, 2))
+      local isOver = keep ~= 0 and now > keep
+      if lease <= now and not isOver then found[at + 1] = {lease, owner} end
+    end
+  end
+  return found
 `)
 
 /** KEYS epoch. No flags: also a server that is too old must be able to say so. */
@@ -201,5 +292,6 @@ export const REPLACE: Script = script(`${ALSO_WHEN_FULL}
 `)
 
 function script(text: string): Script {
-  return { text, sha: createHash('sha1').update(text).digest('hex') }
+  const sha = createHash('sha1').update(text).digest('hex')
+  return { text, sha, usesIndex: text.includes(INDEX) }
 }

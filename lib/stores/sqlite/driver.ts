@@ -8,6 +8,8 @@ import { PoeError, type PoeErrorCode } from '../../errors.js'
 /** A connection of better-sqlite3. */
 export type SqliteDatabase = BetterSqlite3.Database
 
+const BUSY = /^SQLITE_(?:BUSY|LOCKED|PROTOCOL)/
+
 type Constructor = new (file: string, options: BetterSqlite3.Options) => SqliteDatabase
 
 /**
@@ -15,13 +17,17 @@ type Constructor = new (file: string, options: BetterSqlite3.Options) => SqliteD
  * process. The file is not touched yet.
  *
  * @param file - path of the database
+ * @param options - `fileMustExist`: it is not made where it is absent
  * @throws PoeError `ERR_POE_STORE_DOWN` when it cannot be opened
  * @throws Error when better-sqlite3 is not installed
  */
-export function openConnection(file: string): SqliteDatabase {
+export function openConnection(
+  file: string,
+  options: { readonly fileMustExist?: boolean } = {},
+): SqliteDatabase {
   const Database = loadDriver()
   try {
-    return new Database(file, { timeout: 0 })
+    return new Database(file, { timeout: 0, ...options })
   } catch (cause) {
     throw storeError(`The database file ${file} cannot be opened`, cause)
   }
@@ -40,7 +46,7 @@ export function configure(db: SqliteDatabase): void {
 
 /** Whether an error says that another connection holds the lock. */
 export function isBusy(error: unknown): boolean {
-  return /^SQLITE_(?:BUSY|LOCKED|PROTOCOL)/.test(sqliteCode(error))
+  return BUSY.test(sqliteCode(error))
 }
 
 /**
@@ -62,7 +68,8 @@ export function sqliteCode(error: unknown): string {
 }
 
 function codeFor(code: string): PoeErrorCode {
-  return code.startsWith('SQLITE_FULL') ? 'ERR_POE_STORE_FULL' : 'ERR_POE_STORE_DOWN'
+  if (code.startsWith('SQLITE_FULL')) return 'ERR_POE_STORE_FULL'
+  return BUSY.test(code) ? 'ERR_POE_STORE_BUSY' : 'ERR_POE_STORE_DOWN'
 }
 
 function advice(cause: unknown): string {

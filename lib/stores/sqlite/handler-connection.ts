@@ -141,7 +141,7 @@ export class HandlerConnection {
         throw error
       }
       const statements = new LRUCache<string, Statement>({ max: STATEMENTS_KEPT })
-      this.#opened = { db, records: new Records(db, this.#now), statements }
+      this.#opened = { db, records: new Records(() => db, this.#now), statements }
     }
     return this.#opened
   }

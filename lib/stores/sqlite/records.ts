@@ -9,12 +9,15 @@ import type BetterSqlite3 from 'better-sqlite3'
 import type {
   Claim,
   ClaimReply,
+  ListedRecord,
+  ListReply,
   OnSilence,
   OwnerReply,
   ReadReply,
   StoredOutcome,
   StoredSecret,
 } from '../../engine/store.js'
+import type { Page } from '../arguments.js'
 import { restoreHead, shortenHead } from '../head-text.js'
 import type { SqliteDatabase } from './driver.js'
 import { hashKey, hashOwner, packText, unpackText } from './packing.js'
@@ -49,16 +52,18 @@ type Statement = BetterSqlite3.Statement<unknown[]>
 
 /** The records of one file, seen through one connection. */
 export class Records {
-  readonly #db: SqliteDatabase
+  readonly #connection: () => SqliteDatabase
   readonly #now: () => number
+  #db: SqliteDatabase | null = null
   readonly #statements = new Map<string, Statement>()
 
   /**
-   * @param db - the connection; its file must have been prepared
+   * @param connection - gives the connection, asked at each statement; its file must have been
+   *   prepared
    * @param now - the store's clock
    */
-  constructor(db: SqliteDatabase, now: () => number) {
-    this.#db = db
+  constructor(connection: () => SqliteDatabase, now: () => number) {
+    this.#connection = connection
     this.#now = now
   }
 
@@ -88,7 +93,7 @@ export class Records {
     }
     if (found.state !== 'running' || row[4] !== claim.owner) return found
     // Sent twice: its lease counts anew, but not from later than the claim may come.
-    const untilMs = Math.min(nowMs, claim.claimByMs) + claim.leaseMs
+    const untilMs = Math.min(nowMs, Math.floor(claim.claimByMs)) + Math.floor(claim.leaseMs)
     this.#run(sql.PROLONG, untilMs, key, claim.owner)
     return { nowMs, state: 'claimed' }
   }
@@ -96,7 +101,7 @@ export class Records {
   /** Sets the owner's lease. */
   renew(key: string, owner: string, leaseMs: number): OwnerReply {
     const nowMs = this.nowMs()
-    return this.#reply(nowMs, this.#run(sql.RENEW, nowMs + leaseMs, key, owner))
+    return this.#reply(nowMs, this.#run(sql.RENEW, nowMs + Math.floor(leaseMs), key, owner))
   }
 
   /** From here on the owner's silence means doubt. */
@@ -107,13 +112,19 @@ export class Records {
   /** Makes the owner's key spent. */
   complete(key: string, owner: string, outcome: StoredOutcome): OwnerReply {
     const nowMs = this.nowMs()
-    const { start, whole } = hashKey(key)
+    const { whole } = hashKey(key)
     const by = hashOwner(owner)
     const { head, body } = outcome
     const moved = this.#run(sql.SPEND, whole, by, shortenHead(head), body, key, owner)
     if (moved) this.#run(sql.DROP_CLAIM, key)
-    const isRepeat = () => this.#get(sql.WAS_SPENT_BY, start, whole, by) !== undefined
-    return this.#reply(nowMs, moved || isRepeat())
+    return moved ? this.#reply(nowMs, true) : this.confirm(key, owner)
+  }
+
+  /** Whether this owner spent the key; needs no transaction, being one statement. */
+  confirm(key: string, owner: string): OwnerReply {
+    const { start, whole } = hashKey(key)
+    const found = this.#get(sql.WAS_SPENT_BY, start, whole, hashOwner(owner))
+    return this.#reply(this.nowMs(), found !== undefined)
   }
 
   /** Replaces the outcome of a key that this owner made spent. */
@@ -153,6 +164,19 @@ export class Records {
     return { nowMs, state: epoch === null || epoch === row[9] ? 'none' : 'wrong-epoch' }
   }
 
+  /** Lists undecided records by their keys; needs no transaction, being one statement. */
+  list({ before, limit, cursor }: Page): ListReply {
+    const nowMs = this.nowMs()
+    // Until now at most, and without the moment that is named.
+    const lapsedMs = Math.min(nowMs, Math.ceil(before) - 1)
+    const rows = this.#all(sql.LIST_UNDECIDED, cursor ?? '', lapsedMs, nowMs, limit + 1)
+    const records = (rows as [string, string, number][]).map(
+      ([key, owner, sinceMs]): ListedRecord => ({ key, owner, sinceMs }),
+    )
+    const last = records.length > limit ? records[limit - 1] : undefined
+    return { nowMs, records: records.slice(0, limit), cursor: last?.key ?? null }
+  }
+
   /** Whether the key is running, in its lease, and this owner's. */
   isRunning(key: string, owner: string): boolean {
     return this.#get(sql.IS_RUNNING, key, owner, this.nowMs()) !== undefined
@@ -188,9 +212,11 @@ export class Records {
     const { owner, leaseMs, onSilence, keepUntilMs, fingerprint, principal } = claim
     const { start, whole } = hashKey(key)
     const print = fingerprint === null ? null : packText(fingerprint)
+    const untilMs = nowMs + Math.floor(leaseMs)
+    const keepMs = keepUntilMs === null ? null : Math.floor(keepUntilMs)
     return this.#run(
       sql.TAKE,
-      ...[key, owner, nowMs + leaseMs, onSilence, keepUntilMs, print, packText(principal)],
+      ...[key, owner, untilMs, onSilence, keepMs, print, packText(principal)],
       ...[start, whole, nowMs],
     )
   }
@@ -216,14 +242,19 @@ export class Records {
     return this.#statement(text).get(...values)
   }
 
-  #all(text: string): unknown[] {
-    return this.#statement(text).all()
+  #all(text: string, ...values: unknown[]): unknown[] {
+    return this.#statement(text).all(...values)
   }
 
   #statement(text: string): Statement {
+    const db = this.#connection()
+    if (db !== this.#db) {
+      this.#statements.clear()
+      this.#db = db
+    }
     let statement = this.#statements.get(text)
     if (statement === undefined) {
-      statement = this.#db.prepare<unknown[]>(text)
+      statement = db.prepare<unknown[]>(text)
       if (statement.reader) statement.raw(true)
       this.#statements.set(text, statement)
     }

@@ -76,6 +76,16 @@ export const RELEASE_UNDECIDED: string = `
   DELETE FROM poe_claim
   WHERE key = ? AND owner = ? AND on_silence = 'undecided' AND lease_until_ms <= ?`
 
+/**
+ * Lists undecided records by key. Unspent records have a table of their own, so that this looks at
+ * none of the many spent ones, and needs no index but the key.
+ */
+export const LIST_UNDECIDED: string = `
+  SELECT key, owner, lease_until_ms FROM poe_claim
+  WHERE key > ? AND on_silence = 'undecided' AND lease_until_ms <= ?
+    AND (keep_until_ms IS NULL OR keep_until_ms >= ?)
+  ORDER BY key LIMIT ?`
+
 /** Whether a key is running and an owner's. */
 export const IS_RUNNING: string = `
   SELECT 1 FROM poe_claim WHERE key = ? AND owner = ? AND lease_until_ms > ?`

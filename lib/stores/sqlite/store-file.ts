@@ -2,6 +2,7 @@
  * The file and its connections: one that the queue writes with, one that the store reads with, one
  * that the app may read with. Handlers have another of their own.
  */
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { configure, isBusy, openConnection, type SqliteDatabase, storeError } from './driver.js'
 import { prepareFile } from './schema.js'
@@ -11,12 +12,13 @@ const LONGEST_PAUSE_MS = 20
 /** An open database file. */
 export class StoreFile {
   readonly path: string
-  /** For the write queue only. */
-  readonly writer: SqliteDatabase
   /** For the store's reads only: what a loop of the app's holds open would make them stale. */
   readonly reader: SqliteDatabase
+  #writer: SqliteDatabase | null
   #appReader: SqliteDatabase | null = null
   #isPrepared = false
+  /** Connections that could not be closed yet. */
+  #stuck: SqliteDatabase[] = []
 
   /**
    * @param path - of the database file
@@ -24,7 +26,8 @@ export class StoreFile {
    */
   constructor(path: string) {
     this.path = path
-    this.writer = openConnection(path)
+    makePrivate(path)
+    this.#writer = openConnection(path)
     this.reader = openConnection(path)
     try {
       this.prepare()
@@ -34,6 +37,23 @@ export class StoreFile {
       this.close()
       throw storeError(`The database file ${path} cannot be used`, error)
     }
+  }
+
+  /** For the write queue only; another one after {@link replaceWriter}. */
+  get writer(): SqliteDatabase {
+    // A file that is gone is not made anew here: that would be a memory without a past.
+    this.#writer ??= openConnection(this.path, { fileMustExist: true })
+    return this.#writer
+  }
+
+  /**
+   * Gives the writer up, in whatever transaction it is stuck: closed, it has none any more. The
+   * next write opens another.
+   */
+  replaceWriter(): void {
+    if (this.#writer !== null) this.#stuck.push(this.#writer)
+    this.#writer = null
+    this.#isPrepared = false
   }
 
   /** A connection for the app's reads, opened at first use. */
@@ -58,6 +78,8 @@ export class StoreFile {
 
   /** Takes the write lock for the queue, or throws `SQLITE_BUSY`. */
   begin(): void {
+    // One that is still in the middle of a query holds the lock, and is closed when that is over.
+    this.#stuck = this.#stuck.filter(db => !closeQuietly(db))
     this.prepare()
     this.writer.exec('BEGIN IMMEDIATE')
   }
@@ -86,12 +108,31 @@ export class StoreFile {
 
   /** Closes every connection; the writer last, so that it may fold the WAL into the file. */
   close(): void {
-    for (const db of [this.#appReader, this.reader, this.writer]) {
-      try {
-        db?.close()
-      } catch {
-        // A loop that the app has left open keeps its connection; the process's end closes it.
-      }
-    }
+    for (const db of [this.#appReader, this.reader, ...this.#stuck, this.#writer]) closeQuietly(db)
+  }
+}
+
+/** Tells whether it is closed now. */
+function closeQuietly(db: SqliteDatabase | null): boolean {
+  try {
+    db?.close()
+    return true
+  } catch {
+    // A loop that the app has left open keeps its connection; the process's end closes it.
+    return false
+  }
+}
+
+/**
+ * Makes the file, so that nobody but its owner can read it: there are secrets and answers in it.
+ * sqlite gives its side files the same mode. One that is there keeps its own, and is not even
+ * opened: closing it again would let go of every lock that this process holds on it.
+ */
+function makePrivate(path: string): void {
+  if (existsSync(path)) return
+  try {
+    closeSync(openSync(path, 'a', 0o600))
+  } catch {
+    // Whatever is in the way, sqlite meets it too, and says it better.
   }
 }

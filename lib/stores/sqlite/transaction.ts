@@ -9,7 +9,7 @@
  * @see POE draft, appendix A
  */
 import type { OwnerReply, StoredOutcome, StoreTransaction } from '../../engine/store.js'
-import { PoeError } from '../../errors.js'
+import { PoeError, type PoeErrorCode } from '../../errors.js'
 import { type SqliteDatabase, sqliteCode, storeError } from './driver.js'
 import type { DatabaseGuard } from './guarded-database.js'
 import type { HandlerConnection, Statement } from './handler-connection.js'
@@ -62,6 +62,7 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
   readonly #tools: TransactionTools
   readonly #key: string
   readonly #owner: string
+  readonly #onUnawaited: () => void
   #phase: 'unused' | 'waiting' | 'open' | 'over' = 'unused'
   #begun: Promise<void> | null = null
   #giveUpWaiting: (reason: Error) => void = () => {}
@@ -70,33 +71,43 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
   /** Why it is over. */
   #reason: Error | null = null
 
-  constructor(tools: TransactionTools, key: string, owner: string) {
+  constructor(
+    tools: TransactionTools,
+    key: string,
+    owner: string,
+    onUnawaited: () => void = () => {},
+  ) {
     this.#tools = tools
     this.#key = key
     this.#owner = owner
+    this.#onUnawaited = onUnawaited
   }
 
-  async run(sql: string, ...params: unknown[]): Promise<SqliteRunResult> {
+  run(sql: string, ...params: unknown[]): Promise<SqliteRunResult> {
     return this.#section(guard => this.#prepare(sql, guard).run(...params))
   }
 
-  async get<Row>(sql: string, ...params: unknown[]): Promise<Row | undefined> {
+  get<Row>(sql: string, ...params: unknown[]): Promise<Row | undefined> {
     return this.#section(guard => this.#prepare(sql, guard).get(...params) as Row | undefined)
   }
 
-  async all<Row>(sql: string, ...params: unknown[]): Promise<Row[]> {
+  all<Row>(sql: string, ...params: unknown[]): Promise<Row[]> {
     return this.#section(guard => this.#prepare(sql, guard).all(...params) as Row[])
   }
 
-  async exec(sql: string): Promise<void> {
+  exec(sql: string): Promise<void> {
     return this.#section(guard => {
       guard.checkSql(sql)
       this.#tools.connection.db.exec(sql)
     })
   }
 
-  async use<Result>(section: (db: SqliteDatabase) => Result): Promise<Result> {
-    refuseAsync(section)
+  use<Result>(section: (db: SqliteDatabase) => Result): Promise<Result> {
+    try {
+      refuseAsync(section)
+    } catch (error) {
+      return Promise.reject(error)
+    }
     return this.#section(guard => giveConnection(this.#tools.connection.db, section, guard))
   }
 
@@ -107,7 +118,7 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
       return queue.submit(() => records.complete(this.#key, this.#owner, outcome))
     }
     if (this.#phase === 'waiting') await this.#begun?.catch(() => {})
-    if (isLeaseLost(this.#reason)) return this.#stale()
+    if (isCode(this.#reason, 'ERR_POE_LEASE_LOST')) return this.#stale()
     this.#refuseWhenOver()
     return this.#commitOpen(outcome)
   }
@@ -116,12 +127,32 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
     this.#end(new PoeError('ERR_POE_TX_OVER'))
   }
 
-  async #section<Result>(work: (guard: DatabaseGuard) => Result): Promise<Result> {
-    // Where it is open already nothing is awaited: a statement that the handler forgot to await
-    // has then been run before the commit.
-    if (this.#phase !== 'open') await this.#begin()
-    this.#refuseWhenOver()
-    return runGuarded(this.#tools.connection, work, reason => this.#end(reason))
+  #section<Result>(work: (guard: DatabaseGuard) => Result): Promise<Result> {
+    const ended: Promise<Result> = this.#perform(work, () => {
+      ended.catch(() => {})
+    })
+    return ended
+  }
+
+  /** @param overtaken - called before this rejects because the transaction is over */
+  async #perform<Result>(
+    work: (guard: DatabaseGuard) => Result,
+    overtaken: () => void,
+  ): Promise<Result> {
+    try {
+      // Where it is open already nothing is awaited: a statement that the handler forgot to await
+      // has then been run before the commit.
+      if (this.#phase !== 'open') await this.#begin()
+      this.#refuseWhenOver()
+      return runGuarded(this.#tools.connection, work, reason => this.#end(reason))
+    } catch (error) {
+      if (this.#phase === 'over') {
+        // It cannot be committed any more, so an error that nobody awaits hides nothing.
+        overtaken()
+        if (isCode(error, 'ERR_POE_TX_OVER')) this.#onUnawaited()
+      }
+      throw error
+    }
   }
 
   #prepare(sql: string, guard: DatabaseGuard): Statement {
@@ -215,6 +246,6 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
   }
 }
 
-function isLeaseLost(reason: Error | null): boolean {
-  return reason instanceof PoeError && reason.code === 'ERR_POE_LEASE_LOST'
+function isCode(error: unknown, code: PoeErrorCode): boolean {
+  return error instanceof PoeError && error.code === code
 }

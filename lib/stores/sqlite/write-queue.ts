@@ -74,8 +74,8 @@ export class WriteQueue {
    *
    * @param run - synchronous; may be run again if a neighbour fails, so it has no other effects
    * @returns what it gave, once that is durable
-   * @throws PoeError `ERR_POE_STORE_DOWN` when the lock was not to be had in time, or the file
-   *   failed; `ERR_POE_STORE_FULL` when the disk is full
+   * @throws PoeError `ERR_POE_STORE_BUSY` when the lock was not to be had in time, `_DOWN` when the
+   *   file failed, `_FULL` when the disk is full
    */
   submit<Result>(run: Write<Result>): Promise<Result> {
     if (this.#closed) return Promise.reject(new PoeError('ERR_POE_STORE_CLOSED'))
@@ -187,7 +187,7 @@ export class WriteQueue {
     try {
       for (const job of batch) job.result = job.run(epoch)
     } catch (error) {
-      rollBack(db)
+      if (!rollBack(db)) this.#file.replaceWriter()
       const [only] = batch
       if (batch.length === 1) only?.reject(storeError('The write failed', error))
       else this.#separate(batch)
@@ -196,9 +196,11 @@ export class WriteQueue {
     try {
       db.exec('COMMIT')
     } catch (error) {
-      rollBack(db)
+      if (!rollBack(db)) this.#file.replaceWriter()
       const reason = storeError('The writes could not be committed', error)
-      for (const job of batch) job.reject(reason)
+      // One that is too large for what is left of the disk shall not keep the others from it.
+      if (reason.code === 'ERR_POE_STORE_FULL' && batch.length > 1) this.#separate(batch)
+      else for (const job of batch) job.reject(reason)
       return
     }
     for (const job of batch) job.resolve(job.result)
@@ -217,7 +219,7 @@ export class WriteQueue {
       return nowMs - waiting.busySinceMs >= this.#lockWaitMs
     }
     const cause = new PoeError(
-      'ERR_POE_STORE_DOWN',
+      'ERR_POE_STORE_BUSY',
       `Another process has held the database's write lock for ${this.#lockWaitMs} ms.`,
     )
     const refused = [...this.#jobs, ...this.#turns].filter(overdue)

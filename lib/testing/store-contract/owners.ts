@@ -7,7 +7,13 @@ import { answer, type StoreCase, type StoreContractOptions, storeCase } from './
 
 /** Cases about writes by owners. */
 export function ownerCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
-  return [...complete(options), ...attachBody(options), ...release(options), ...stale(options)]
+  return [
+    ...complete(options),
+    ...confirm(options),
+    ...attachBody(options),
+    ...release(options),
+    ...stale(options),
+  ]
 }
 
 function complete<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
@@ -65,6 +71,50 @@ function complete<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
         assert.equal((await trial.store.complete('key', 'b', answer('b'))).state, 'ok')
         assert.equal((await trial.store.complete('key', 'a', answer('a'))).state, 'stale')
         await trial.expectOutcome('key', answer('b'), "b's outcome after a's completion")
+      },
+    ),
+  ]
+}
+
+function confirm<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
+  return [
+    storeCase(
+      options,
+      '[FALSE-601] confirm: only who spent a key is told that it did, and for good',
+      async trial => {
+        await trial.spend('key', 'a')
+        const elsewhere = options.capabilities.crossProcess ? await trial.reopen() : trial.store
+        for (const store of [trial.store, elsewhere]) {
+          assert.equal((await store.confirm('key', 'a')).state, 'ok', 'asked by its owner')
+          for (const owner of ['b', 'A', '']) {
+            assert.equal((await store.confirm('key', owner)).state, 'stale', `asked by '${owner}'`)
+          }
+        }
+        await trial.store.attachBody('key', 'a', answer('whole'))
+        assert.equal((await trial.store.confirm('key', 'a')).state, 'ok', 'after attachBody')
+        await trial.expectOutcome('key', answer('whole'), 'after being asked')
+        const found = await trial.read('key')
+        assert.ok(found.state === 'spent')
+        await trial.take('key', 'b', { replaces: found.mark })
+        assert.equal((await trial.store.confirm('key', 'a')).state, 'stale', 'once replaced')
+      },
+    ),
+    storeCase(
+      options,
+      '[FALSE-602] confirm: not before the key is spent, and not what an operator decided',
+      async trial => {
+        await trial.take('running', 'a')
+        await trial.fallSilent('undecided', 'a')
+        await trial.fallSilent('free', 'a', { onSilence: 'free' })
+        await trial.fallSilent('settled', 'a')
+        await trial.store.settle('settled', 'a', answer('settled'))
+        for (const key of ['running', 'undecided', 'free', 'settled', 'none']) {
+          const reply = await trial.store.confirm(key, 'a')
+          assert.equal(reply.state, 'stale', `confirm on '${key}'`)
+        }
+        await trial.expectState('running', 'running', 'after being asked')
+        await trial.expectState('undecided', 'undecided', 'after being asked')
+        await trial.expectState('none', 'none', 'asking makes no record')
       },
     ),
   ]
@@ -166,6 +216,7 @@ function stale<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
     renew: (store, key, owner) => store.renew(key, owner, 1_000),
     mark: (store, key, owner) => store.mark(key, owner),
     complete: (store, key, owner) => store.complete(key, owner, answer('other')),
+    confirm: (store, key, owner) => store.confirm(key, owner),
     attachBody: (store, key, owner) => store.attachBody(key, owner, answer('other')),
     release: (store, key, owner) => store.release(key, owner),
   }

@@ -35,7 +35,7 @@ export function judgePost(exchange: Exchange, mayHaveArrived: boolean): Verdict 
     case 201:
       return { kind: 'accepted', how: '201', order }
     case 405:
-      return judgeUsed(exchange)
+      return judgeUsed(exchange, mayHaveArrived)
     case 409:
       return judgeBusy(problem)
     case 404:
@@ -76,8 +76,13 @@ export function judgeGet(exchange: Exchange): Verdict {
   }
 }
 
-function judgeUsed({ problem, isProven, payloadMatches }: Exchange): Verdict {
+function judgeUsed(
+  { problem, isProven, payloadMatches }: Exchange,
+  mayHaveArrived: boolean,
+): Verdict {
   if (problem !== 'used' || !isProven) return AGAIN
+  // Somebody else has used it, then: nobody sends what a client did not.
+  if (!mayHaveArrived) return { kind: 'refused', how: '405 used to the only try' }
   // "What was sent now was not carried out": only one content is ever valid at a link.
   if (payloadMatches === false) return { kind: 'refused', how: '405 used with other content' }
   return { kind: 'accepted earlier' }

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 export type StoreName = 'sqlite' | 'postgres' | 'redis'
 
 /** A fault that is built in on purpose, to see that the run finds it. */
-export type Plant = 'owner' | 'outside-transaction'
+export type Plant = 'owner' | 'outside-transaction' | 'own-success'
 
 /** What Redis keeps when it dies. */
 export type Persistence = 'always' | 'everysec' | 'failover'
@@ -28,15 +28,15 @@ export class CannotRun extends Error {
 /** What `--help` prints. */
 export const HELP = `npm run torture -- [options]
 
-Kills, freezes and cuts off shops and their store while clients order, and then compares what the
-clients were told with the orders in the database.
+Kills, freezes, stalls and cuts off shops and their store while clients order, makes commits slow,
+and then compares what the clients were told with the orders in the database.
 
   --store sqlite|postgres|redis   where links and orders are kept (default sqlite)
   --minutes <n>                   how long, fractions allowed (default 1)
   --seed <n>                      plan to play; a run prints its own (default: by the clock)
   --persistence always|everysec|failover
                                   redis only: what it keeps when it dies (default always)
-  --plant owner|outside-transaction
+  --plant owner|outside-transaction|own-success
                                   break the shop on purpose: the run must find it
   --json                          close with one line of JSON
   --help                          this text
@@ -65,7 +65,8 @@ export function readOptions(args: readonly string[], nowMs: number): TortureOpti
   const values = parse(args)
   if (values.help === true) return 'help'
   const store = oneOf('store', values.store, ['sqlite', 'postgres', 'redis'] as const) ?? 'sqlite'
-  const plant = oneOf('plant', values.plant, ['owner', 'outside-transaction'] as const)
+  const plants = ['owner', 'outside-transaction', 'own-success'] as const
+  const plant = oneOf('plant', values.plant, plants)
   const kept = ['always', 'everysec', 'failover'] as const
   const persistence = oneOf('persistence', values.persistence, kept)
   if (persistence !== null && store !== 'redis') {
@@ -78,6 +79,9 @@ export function readOptions(args: readonly string[], nowMs: number): TortureOpti
   }
   const seconds = number('seconds', values.seconds, 1, 600)
   const minutes = number('minutes', values.minutes, 0.05, 1_440)
+  if (plant === 'own-success' && store !== 'postgres') {
+    throw new CannotRun('--plant own-success needs a COMMIT that can be slow: take postgres.')
+  }
   return {
     store,
     plant,

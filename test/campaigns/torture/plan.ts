@@ -36,7 +36,12 @@ export interface OperationPlan {
 
 /** Something that is done to the site. */
 export type Disturbance = { readonly atMs: number } & (
-  | { readonly kind: 'kill-shop' | 'freeze-shop'; readonly shop: number; readonly forMs: number }
+  | {
+      /** A stalled shop runs, but its event loop stands still. */
+      readonly kind: 'kill-shop' | 'freeze-shop' | 'stall-shop'
+      readonly shop: number
+      readonly forMs: number
+    }
   | { readonly kind: 'kill-store' | 'freeze-store'; readonly forMs: number }
   | { readonly kind: 'break-next'; readonly shop: number; readonly faults: readonly Fault[] }
   | {
@@ -52,6 +57,7 @@ export type Disturbance = { readonly atMs: number } & (
 const EVERY_MS = {
   killShop: 2_200,
   freezeShop: 3_500,
+  stallShop: 2_500,
   killStore: 6_000,
   freezeStore: 9_000,
   breakNext: 350,
@@ -67,9 +73,11 @@ export function operationOf(settings: PlanSettings, index: number): OperationPla
   const random = new Random(settings.seed).fork(`operation ${index}`)
   const beforeMs = paceMs(random, settings.leaseMs)
   const afterMs = random.chance(0.2) ? random.whole(1, settings.dwellMs) : 0
+  const slow = random.fork('commit')
+  const commitMs = slow.chance(0.05) ? slow.whole(500, 3_000) : 0
   return {
     index,
-    sku: `s${settings.seed}-${index}.b${beforeMs}.a${afterMs}`,
+    sku: `s${settings.seed}-${index}.b${beforeMs}.a${afterMs}.c${commitMs}`,
     user: `client-${random.whole(1, USERS)}`,
     qty: random.whole(1, 99),
     badFirst: random.chance(0.12),
@@ -79,10 +87,18 @@ export function operationOf(settings: PlanSettings, index: number): OperationPla
   }
 }
 
-/** How long the shop takes over an order, before and after writing it, read from its sku. */
-export function paceOf(sku: string): { readonly beforeMs: number; readonly afterMs: number } {
-  const [, before = '0', after = '0'] = /\.b(\d{1,5})\.a(\d{1,5})$/.exec(sku) ?? []
-  return { beforeMs: Number(before), afterMs: Number(after) }
+/** How long the shop takes over an order: before and after writing it, and to commit it. */
+export interface Pace {
+  readonly beforeMs: number
+  readonly afterMs: number
+  readonly commitMs: number
+}
+
+/** Reads an order's pace from its sku. */
+export function paceOf(sku: string): Pace {
+  const found = /\.b(\d{1,5})\.a(\d{1,5})\.c(\d{1,5})$/.exec(sku) ?? []
+  const [, before = '0', after = '0', commit = '0'] = found
+  return { beforeMs: Number(before), afterMs: Number(after), commitMs: Number(commit) }
 }
 
 /** Everything that is done to the site, in the order of time. */
@@ -96,6 +112,9 @@ export function disturbancesOf(settings: PlanSettings): Disturbance[] {
     }),
     ...series(settings, 'freeze shop', EVERY_MS.freezeShop, (atMs, random) => {
       return { atMs, kind: 'freeze-shop', shop: shopAt(random), forMs: random.whole(200, long) }
+    }),
+    ...series(settings, 'stall shop', EVERY_MS.stallShop, (atMs, random) => {
+      return { atMs, kind: 'stall-shop', shop: shopAt(random), forMs: random.whole(200, long) }
     }),
     ...series(settings, 'break next', EVERY_MS.breakNext, (atMs, random) => {
       const faults = Array.from({ length: random.whole(1, 3) }, () => oneFault(random))

@@ -1,6 +1,7 @@
 /**
- * Shops that are broken on purpose, in the two ways that matter most: nobody looks at the owner of
- * a claim, and the order is not in the transaction that spends the link.
+ * Shops that are broken on purpose, in the ways that matter most: nobody looks at the owner of a
+ * claim; the order is not in the transaction that spends the link; whoever finds its own success
+ * takes it for another's.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import Database from 'better-sqlite3'
@@ -9,6 +10,7 @@ import type { OrderBook } from '../../../examples/shop/orders.js'
 import type { StoreSetting } from '../../../examples/shop/settings.js'
 import type { Storage } from '../../../examples/shop/storage.js'
 import type { Claim, Store, StoredOutcome, StoreTransaction } from '../../../lib/engine/store.js'
+import { PoeError } from '../../../lib/errors.js'
 import type { Plant } from './options.js'
 
 /** Breaks a storage. */
@@ -18,11 +20,15 @@ export function planted(storage: Storage, setting: StoreSetting, plant: Plant): 
       return { ...storage, store: withoutOwners(storage.store, setting) }
     case 'outside-transaction':
       return { ...storage, book: outside(storage.book, setting) }
+    case 'own-success':
+      return { ...storage, store: forgetful(storage.store) }
   }
 }
 
 /** Every claim is made in one name, so that a store which compares owners finds all the same. */
 const EVERYBODY = 'everybody'
+/** A commit that takes longer than this counts as unanswered, in milliseconds. */
+const HASTY_MS = 300
 
 /**
  * Removes the owner check: a running key is granted again, whatever is left of its lease, and a
@@ -35,10 +41,38 @@ function withoutOwners(store: Store<unknown>, setting: StoreSetting): Store<unkn
     renew: (key, _owner, leaseMs) => store.renew(key, EVERYBODY, leaseMs),
     mark: key => store.mark(key, EVERYBODY),
     complete: (key, _owner, outcome) => store.complete(key, EVERYBODY, outcome),
+    confirm: key => store.confirm(key, EVERYBODY),
     attachBody: (key, _owner, outcome) => store.attachBody(key, EVERYBODY, outcome),
     release: key => store.release(key, EVERYBODY),
     ...(isTransactional && { transaction: key => unfenced(store, open(setting), key) }),
   }
+  return instead(store, methods)
+}
+
+/** Gives up on a slow commit, and then does not know its own outcome. */
+function forgetful(store: Store<unknown>): Store<unknown> {
+  const methods: Partial<Store<unknown>> = {
+    confirm: async () => ({ nowMs: Date.now(), state: 'stale' }),
+    transaction: (key, owner, withinMs) => {
+      const transaction = store.transaction?.(key, owner, withinMs)
+      if (transaction === undefined) throw new TypeError('there are no transactions')
+      return {
+        handle: transaction.handle,
+        async commit(outcome, commitWithinMs) {
+          const beganMs = performance.now()
+          const reply = await transaction.commit(outcome, commitWithinMs)
+          if (performance.now() - beganMs < HASTY_MS) return reply
+          throw new PoeError('ERR_POE_STORE_BUSY')
+        },
+        rollback: () => transaction.rollback(),
+      }
+    },
+  }
+  return instead(store, methods)
+}
+
+/** Puts methods in the place of a store's own. */
+function instead(store: Store<unknown>, methods: Partial<Store<unknown>>): Store<unknown> {
   return new Proxy(store, {
     get(target, member) {
       const own: unknown = Reflect.get(methods, member)

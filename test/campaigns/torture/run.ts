@@ -58,6 +58,7 @@ async function runOn(
   let beganMs = performance.now()
   const now = () => performance.now() - beganMs
   const site = await Site.open({ backend, shops: SHOPS, leaseMs: LEASE_MS, plant, now })
+  await backend.readied?.()
   beganMs = performance.now()
   const plan: PlanSettings = {
     ...{ seed, forMs, shops: SHOPS, leaseMs: LEASE_MS },

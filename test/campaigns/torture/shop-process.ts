@@ -31,28 +31,40 @@ export interface ShopSettings {
 const READY = 'ready\n'
 
 /** Takes the time that the order's sku asks for, before and after it is written. */
-function unhurried(book: OrderBook): OrderBook {
+function unhurried(book: OrderBook, commitsInProcess: boolean): OrderBook {
   return {
     ...book,
     async add(order, tx) {
-      const { beforeMs, afterMs } = paceOf(order.sku)
+      const { beforeMs, afterMs, commitMs } = paceOf(order.sku)
       await pause(beforeMs)
       const placed = await book.add(order, tx)
       await pause(afterMs)
+      // A file is committed to without a pause: a slow disk stops the process.
+      if (commitsInProcess && commitMs > 0) setImmediate(() => standStill(commitMs))
       return placed
     },
   }
 }
 
+/** Keeps the event loop from turning. */
+function standStill(ms: number): void {
+  const untilMs = performance.now() + ms
+  while (performance.now() < untilMs);
+}
+
 async function main(): Promise<void> {
-  process.stdin.resume().once('end', () => process.exit(0))
+  process.stdin.once('end', () => process.exit(0))
+  process.stdin.on('data', line => standStill(Number.parseInt(String(line), 10)))
   const settings = JSON.parse(process.argv[2] ?? '') as ShopSettings
   const { name, port, leaseMs, plant, ledger } = settings
   const { store: setting } = readSettings({ POE_STORE: settings.store })
   const opened = await openStorage(setting)
   const own = ledger === null ? opened : { ...opened, book: ledgerBook(ledger) }
   const storage = plant === null ? own : planted(own, setting, plant)
-  const shop = createShop({ storage: { ...storage, book: unhurried(storage.book) }, leaseMs })
+  const shop = createShop({
+    storage: { ...storage, book: unhurried(storage.book, setting.kind === 'sqlite') },
+    leaseMs,
+  })
   // Lost connections and refused orders are what this is about.
   shop.app.silent = true
   const answer = shop.app.callback()

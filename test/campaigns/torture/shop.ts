@@ -119,6 +119,11 @@ export class Shop {
     this.#child?.kill('SIGCONT')
   }
 
+  /** Makes the process's event loop stand still, at once and for so long. */
+  stall(forMs: number): void {
+    this.#child?.stdin?.write(`${forMs}\n`)
+  }
+
   /** Points the proxy to where the store's server is now. */
   follow(): void {
     this.#target.port = this.#options.storePort?.() ?? 0

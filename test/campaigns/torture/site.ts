@@ -111,6 +111,8 @@ export class Site {
         return this.#killShop(this.#shop(disturbance.shop), disturbance.forMs)
       case 'freeze-shop':
         return this.#freezeShop(this.#shop(disturbance.shop), disturbance.forMs)
+      case 'stall-shop':
+        return this.#stallShop(this.#shop(disturbance.shop), disturbance.forMs)
       case 'kill-store':
         return server === null ? undefined : this.#killStore(server, disturbance.forMs)
       case 'freeze-store':
@@ -143,6 +145,15 @@ export class Site {
     shop.freeze()
     await pause(forMs)
     shop.thaw()
+    event.untilMs = this.#now()
+  }
+
+  async #stallShop(shop: Shop, forMs: number): Promise<void> {
+    if (!shop.isUp) return
+    this.counts.faults += 1
+    const event = this.#note('freeze', shop.index, true, `event loop of shop ${shop.life} stalled`)
+    shop.stall(forMs)
+    await pause(forMs)
     event.untilMs = this.#now()
   }
 

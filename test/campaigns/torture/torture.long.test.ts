@@ -3,7 +3,7 @@
  * planted where something was.
  */
 import { expect } from 'chai'
-import { describeWith } from '../../support/servers/programs.js'
+import { areInstalled, describeWith } from '../../support/servers/programs.js'
 import { expectNothingFound, lastLine, torture } from './as-process.js'
 
 for (const [store, programs] of [
@@ -25,4 +25,13 @@ describe('the fire test with a fault', () => {
     })
     await Promise.all(plants)
   })
+
+  if (areInstalled(['postgres', 'initdb'], 'the fire test with a planted slow commit')) {
+    it('[FALSE-609] its own success told as used', async () => {
+      const args = ['--store', 'postgres', '--plant', 'own-success', '--seconds', '10']
+      const ended = await torture([...args, '--seed', '3', '--json'])
+      expect(ended.code, ended.out + ended.err).to.equal(1)
+      expect(lastLine(ended.out).falseRefused).to.be.above(0)
+    })
+  }
 })

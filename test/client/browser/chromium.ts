@@ -110,7 +110,7 @@ function lose(asked: IncomingMessage, answer: ServerResponse): void {
 /** A POE-like resource of another origin that lets scripts in. */
 function elsewhere(asked: IncomingMessage, answer: ServerResponse): void {
   answer.setHeader('Access-Control-Allow-Origin', '*')
-  answer.setHeader('Access-Control-Allow-Headers', 'poe, content-type')
+  answer.setHeader('Access-Control-Allow-Headers', 'poe, content-type, idempotency-key')
   answer.writeHead(asked.method === 'OPTIONS' ? 204 : 201).end()
 }
 

@@ -49,10 +49,11 @@ async function weigh(entry: string): Promise<number> {
 describe('the browser’s modules', () => {
   const sizes: string[] = []
 
-  it('the core has at most 6 KiB', async () => {
+  // 6 KiB were enough before a success had to be believed, and a GET to have a control (0016).
+  it('the core has at most 7.75 KiB', async () => {
     const bytes = await weigh('browser.ts')
     sizes.push(`core ${bytes}`)
-    expect(bytes).to.be.at.most(6 * 1024)
+    expect(bytes).to.be.at.most(7.75 * 1024)
   })
 
   it('journal, pool and what they bring have at most 10 KiB beside the core', async () => {

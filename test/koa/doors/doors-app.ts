@@ -83,7 +83,7 @@ export async function startDoors(kind: StoreKind, options: DoorsOptions = {}): P
     async close() {
       for (const server of servers) server.closeAllConnections()
       await Promise.all(servers.map(server => new Promise(done => server.close(done))))
-      await Promise.all(apps.map(({ once }) => once.close()))
+      await Promise.all(apps.map(({ once }) => once.close({ graceMs: 100 })))
       await discard()
     },
   }

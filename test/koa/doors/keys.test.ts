@@ -248,7 +248,8 @@ for (const kind of EVERY_STORE) {
         ctx.status = 201
       }
       world = await startDoorWorld(kind, (router, once) => {
-        router.post('/free', once.idempotencyKey(keyOptions()), inTurn(fail, work))
+        const free = keyOptions({ reports: [500] })
+        router.post('/free', once.idempotencyKey(free), inTurn(fail, work))
         const every = keyOptions({ name: 'every', kept: 'every' })
         router.post('/every', once.idempotencyKey(every), inTurn(fail, work))
       })

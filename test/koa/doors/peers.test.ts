@@ -262,6 +262,7 @@ describe('what peers promise of a second request', () => {
     for (const status of [400, 402, 422, 500, 503]) {
       for (const how of ['answers', 'throws'] as const) {
         const there = await site({
+          door: { reports: [500] },
           handle: (ctx, count) => {
             if (count === 1 && how === 'throws') ctx.throw(status)
             ctx.status = count === 1 ? status : 201

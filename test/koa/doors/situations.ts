@@ -194,7 +194,7 @@ async function silence(at: At): Promise<string[]> {
   const controller = new AbortController()
   const lost = operation.send({ do: 'hang', twin: true, signal: controller.signal })
   await until(() => at.site.effectsOf(operation.id) === 1, 'the effect')
-  await at.site.apps[1].once.close()
+  await at.site.apps[1].once.close({ graceMs: 0 })
   controller.abort()
   await lost.catch(() => {})
   await pause(LEASE_MS + 100)

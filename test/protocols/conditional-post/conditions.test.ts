@@ -17,7 +17,7 @@ const DATE_MS = Date.parse(DATE)
 const EMPTY: Situation = { current: null, found: null, search: null }
 
 function read(fields: Readonly<Record<string, string>>, judged: Judged = BOTH): Conditions {
-  return readConditions(name => fields[name] ?? '', judged)
+  return readConditions(name => fields[name], judged)
 }
 
 function given(fields: Readonly<Record<string, string>>, judged: Judged = BOTH): GivenConditions {
@@ -27,14 +27,28 @@ function given(fields: Readonly<Record<string, string>>, judged: Judged = BOTH):
 }
 
 describe('conditions as they are read', () => {
-  it('none, where no field is there or none of them counts', () => {
+  it('none, where no field is there, or only those that are none on such a request', () => {
     expect(read({})).to.deep.equal({ kind: 'none' })
-    const all = { 'If-Match': '"a"', 'If-None-Match': '*', 'If-Unmodified-Since': DATE }
-    expect(read(all, { validators: false, search: true })).to.deep.equal({ kind: 'none' })
-    const search = { 'If-None-Exist': 'a=1' }
-    expect(read(search, { validators: true, search: false })).to.deep.equal({ kind: 'none' })
-    for (const value of ['?', '  ', ' ? ']) {
-      expect(read({ 'If-None-Exist': value.trim() }), value).to.deep.equal({ kind: 'none' })
+    const unsafe = { 'If-Modified-Since': DATE, 'If-Range': '"a"' }
+    expect(read(unsafe)).to.deep.equal({ kind: 'none' })
+  })
+
+  it('[FALSE-2501] a field that nobody judges is told, and not skipped', () => {
+    for (const field of ['If-Match', 'If-None-Match', 'If-Unmodified-Since', 'If']) {
+      const found = read(
+        { [field]: DATE, 'If-None-Exist': 'a' },
+        { validators: false, search: true },
+      )
+      expect(found).to.deep.equal({ kind: 'unjudged', field })
+    }
+    const search = read({ 'If-None-Exist': '' }, { validators: true, search: false })
+    expect(search).to.deep.equal({ kind: 'unjudged', field: 'If-None-Exist' })
+  })
+
+  it('[FALSE-2502] an empty search is malformed', () => {
+    for (const value of ['?', '', ' ? ']) {
+      const found = read({ 'If-None-Exist': value })
+      expect(found, value).to.deep.equal({ kind: 'malformed', field: 'If-None-Exist' })
     }
   })
 

@@ -7,6 +7,9 @@ import { randomBytes } from 'node:crypto'
 import type {
   Claim,
   ClaimReply,
+  ListedRecord,
+  ListQuery,
+  ListReply,
   OwnerReply,
   ReadReply,
   Store,
@@ -14,6 +17,14 @@ import type {
   StoredOutcome,
   StoredSecret,
 } from '../../../lib/engine/store.js'
+import {
+  claimFault,
+  leaseFault,
+  type Page,
+  pageOf,
+  purgeLimit,
+  verdictFault,
+} from '../../../lib/stores/arguments.js'
 
 /** A record as a plain store keeps it. */
 export interface PlainRecord {
@@ -66,6 +77,8 @@ export class PlainStore implements Store {
   }
 
   async claim(key: string, claim: Claim): Promise<ClaimReply> {
+    const fault = this.claimFault(key, claim)
+    if (fault !== null) throw fault
     const nowMs = this.now()
     const found = this.look(key, nowMs)
     if (found !== null && !this.isReplaced(found, claim)) {
@@ -79,9 +92,11 @@ export class PlainStore implements Store {
   }
 
   async renew(key: string, owner: string, leaseMs: number): Promise<OwnerReply> {
+    const fault = leaseFault(leaseMs)
+    if (fault !== null) throw fault
     const nowMs = this.now()
     const record = this.unspent(key, owner)
-    if (record !== null) record.leaseUntilMs = nowMs + leaseMs
+    if (record !== null) record.leaseUntilMs = nowMs + Math.floor(leaseMs)
     return { nowMs, state: record === null ? 'stale' : 'ok' }
   }
 
@@ -97,6 +112,13 @@ export class PlainStore implements Store {
     if (record === undefined || record.owner !== owner) return { nowMs, state: 'stale' }
     record.outcome ??= this.copy(outcome)
     return { nowMs, state: 'ok' }
+  }
+
+  async confirm(key: string, owner: string): Promise<OwnerReply> {
+    const nowMs = this.now()
+    const record = this.memory.records.get(key)
+    const isOwn = record !== undefined && record.outcome !== null && record.owner === owner
+    return { nowMs, state: isOwn ? 'ok' : 'stale' }
   }
 
   async attachBody(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
@@ -125,6 +147,8 @@ export class PlainStore implements Store {
     expectedOwner: string,
     verdict: StoredOutcome | 'free',
   ): Promise<OwnerReply> {
+    const fault = this.verdictFault(key, expectedOwner, verdict)
+    if (fault !== null) throw fault
     const nowMs = this.now()
     const record = this.unspent(key, expectedOwner)
     if (record === null || this.look(key, nowMs)?.state !== 'undecided') {
@@ -132,6 +156,10 @@ export class PlainStore implements Store {
     }
     this.decide(key, record, verdict)
     return { nowMs, state: 'ok' }
+  }
+
+  async list(query: ListQuery): Promise<ListReply> {
+    return this.page(pageOf(query))
   }
 
   async epoch(): Promise<{ nowMs: number; epochs: readonly string[] }> {
@@ -152,6 +180,7 @@ export class PlainStore implements Store {
   }
 
   async purge(limit: number): Promise<{ removed: number; more: boolean }> {
+    purgeLimit(limit)
     const nowMs = this.now()
     const keys = [...this.memory.records.keys()].filter(key => this.mayGo(key, nowMs))
     for (const key of keys.slice(0, limit)) this.memory.records.delete(key)
@@ -162,13 +191,44 @@ export class PlainStore implements Store {
     this.#closed = true
   }
 
+  protected claimFault(key: string, claim: Claim): TypeError | null {
+    return claimFault(key, claim)
+  }
+
+  protected verdictFault(
+    key: string,
+    owner: string,
+    verdict: StoredOutcome | 'free',
+  ): TypeError | null {
+    return verdictFault(key, owner, verdict)
+  }
+
+  /** Whether a list tells of a record. */
+  protected isListed(key: string, before: number, nowMs: number): ListedRecord | null {
+    const found = this.look(key, nowMs)
+    if (found?.state !== 'undecided' || found.sinceMs >= before) return null
+    return { key, owner: found.owner, sinceMs: found.sinceMs }
+  }
+
+  protected page({ before, limit, cursor }: Page): ListReply {
+    const nowMs = this.now()
+    const keys = [...this.memory.records.keys()].sort().filter(key => key > (cursor ?? ''))
+    const records = keys.flatMap(key => this.isListed(key, before, nowMs) ?? [])
+    const page = records.slice(0, limit)
+    return {
+      nowMs,
+      records: page,
+      cursor: records.length > limit ? (page.at(-1)?.key ?? '') : null,
+    }
+  }
+
   protected now(): number {
     if (this.#closed) throw new Error('closed')
     return this.#now()
   }
 
   protected leaseUntil(claim: Claim, nowMs: number): number {
-    return nowMs + claim.leaseMs
+    return nowMs + Math.floor(claim.leaseMs)
   }
 
   protected freshEpoch(): string {

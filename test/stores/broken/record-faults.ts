@@ -18,6 +18,29 @@ export class CompletesForAnybody extends PlainStore {
   }
 }
 
+/** Tells everybody that a spent key is theirs. */
+export class ConfirmsToAnybody extends PlainStore {
+  override async confirm(key: string, owner: string): Promise<OwnerReply> {
+    const record = this.memory.records.get(key)
+    return super.confirm(key, record?.owner ?? owner)
+  }
+}
+
+/** Takes a claim for its outcome. */
+export class ConfirmsClaims extends PlainStore {
+  override async confirm(key: string, owner: string): Promise<OwnerReply> {
+    const isOwn = this.memory.records.get(key)?.owner === owner
+    return { nowMs: this.now(), state: isOwn ? 'ok' : 'stale' }
+  }
+}
+
+/** Does not know who spent a key. */
+export class ConfirmsToNobody extends PlainStore {
+  override async confirm(): Promise<OwnerReply> {
+    return { nowMs: this.now(), state: 'stale' }
+  }
+}
+
 /** Lets the last completion count. */
 export class CompletesAgain extends PlainStore {
   override complete(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {

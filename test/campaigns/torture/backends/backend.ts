@@ -36,6 +36,8 @@ export interface Backend {
    * @param port - of the proxy before the server; any where there is none
    */
   storeSetting(port: number): string
+  /** Called once the shops have made their tables. */
+  readied?(): Promise<void>
   /** Every order that there is, read past the shops. */
   orders(): Promise<OrderRow[]>
   /** Ends everything and removes it. */

@@ -8,6 +8,16 @@ import type { Backend } from './backend.js'
 
 const ORDERS = 'SELECT id::float8 AS id, sku, qty, "user" FROM shop_order'
 
+/** A commit takes as long as the order's sku says. */
+const SLOW_COMMIT = `
+  CREATE FUNCTION slow_commit() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
+    PERFORM pg_sleep(coalesce(substring(NEW.sku from '[.]c([0-9]{1,5})$')::float8, 0) / 1000);
+    RETURN NULL;
+  END $$;
+  CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON shop_order DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION slow_commit()`
+
 /**
  * Makes a cluster and starts its server.
  *
@@ -35,6 +45,9 @@ export async function postgresBackend(): Promise<Backend> {
     },
     ledger: null,
     storeSetting: port => `postgres://postgres@127.0.0.1:${port}/postgres`,
+    readied: async () => {
+      await server.query(SLOW_COMMIT)
+    },
     orders: async () => (await server.query(ORDERS)).rows as OrderRow[],
     close: () => server.remove(),
   }

@@ -1,0 +1,44 @@
+/**
+ * The id that goes with every try of a POST to a link, so that a server can say for sure whether
+ * what it has accepted was this POST.
+ *
+ * @see draft-ietf-httpapi-idempotency-key-header-07 2
+ */
+import type { Payload } from './body.js'
+import type { ResolvedOptions } from './options.js'
+import { hexOf, randomHex } from './random.js'
+import { type Fields, isOwnOrigin } from './sending.js'
+
+const FIELD = 'idempotency-key'
+
+/**
+ * Adds the id to the fields of a POST, unless there is one. It follows from link and content:
+ * whoever sends the same again, another process or tab included, says the same id, and other
+ * content has another one.
+ *
+ * @param options - of the client: a page asks another origin for no preflight by itself
+ * @param link - where the POST goes first
+ * @param payload - its content; what is made anew for each try has a random id
+ * @param headers - its fields
+ * @returns the fields; without an id where the page has no cryptography, since it came by http
+ */
+export async function withContentId(
+  { crossOrigin }: ResolvedOptions,
+  link: URL,
+  { content, type }: Payload,
+  headers: Fields,
+): Promise<Fields> {
+  if (FIELD in headers || !(crossOrigin || isOwnOrigin(link))) return headers
+  const id =
+    typeof content === 'function'
+      ? randomHex()
+      : await digest([link.href, headers['content-type'] ?? type ?? ''].join('\n'), content ?? '')
+  return id === null ? headers : { ...headers, [FIELD]: `"${id}"` }
+}
+
+async function digest(name: string, content: string | Uint8Array<ArrayBuffer>) {
+  const { subtle } = crypto as { readonly subtle?: SubtleCrypto }
+  if (subtle === undefined) return null
+  const bytes = await new Blob([`${name}\n`, content]).arrayBuffer()
+  return hexOf(new Uint8Array(await subtle.digest('SHA-256', bytes)).subarray(0, 16))
+}

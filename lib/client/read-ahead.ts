@@ -1,0 +1,40 @@
+/**
+ * Takes in the content of an answer that is handed to the caller, so that its connection is free
+ * also where nobody reads it.
+ */
+import type { ResolvedOptions } from './options.js'
+import { within } from './timing.js'
+
+/** How often it is looked whether somebody reads, in the time of one try. */
+const STEPS = 30
+/** How much of an answer waits for its reader, in bytes. */
+const AHEAD_BYTES = 1024 * 1024
+
+/**
+ * Reads ahead of the caller. Content that goes on is let go of where its reading has not begun in
+ * the time of one try.
+ *
+ * @param response - the answer; it can be read as before
+ */
+export function readAhead(response: Response, { clock, timeoutMs }: ResolvedOptions): void {
+  // What is no stream of the web cannot be read by two.
+  if (response.bodyUsed || typeof response.body?.getReader !== 'function') return
+  const reader = response.clone().body?.getReader()
+  const work = async () => {
+    for (let left = AHEAD_BYTES; left > 0; ) {
+      const next = await reader?.read()
+      if (next?.value === undefined) return
+      left -= next.value.length
+    }
+    await reader?.cancel()
+    while (!isBegun(response)) await clock.sleep(timeoutMs / STEPS)
+  }
+  within(clock, timeoutMs, undefined, work).catch(() => {
+    reader?.cancel().catch(() => {})
+    if (!isBegun(response)) response.body?.cancel().catch(() => {})
+  })
+}
+
+function isBegun({ bodyUsed, body }: Response): boolean {
+  return bodyUsed || body?.locked === true
+}

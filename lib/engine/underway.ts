@@ -1,0 +1,49 @@
+/**
+ * What is under way: requests that may still come to a claim, handlers at work, bodies that are
+ * being recorded. A shutdown waits for it.
+ */
+import type { Clock } from './ports.js'
+
+/** A piece of work at a record; two are the same when they are the same object. */
+export interface Piece {
+  /** The record's key. */
+  readonly key: string
+}
+
+/** Knows what is under way. */
+export class Underway {
+  readonly #clock: Clock
+  readonly #pieces = new Set<Piece>()
+  #onIdle: () => void = () => {}
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Notes that a piece of work has begun. */
+  begin(piece: Piece): void {
+    this.#pieces.add(piece)
+  }
+
+  /** Notes that a piece of work is at its end. */
+  end(piece: Piece): void {
+    this.#pieces.delete(piece)
+    if (this.#pieces.size === 0) this.#onIdle()
+  }
+
+  /**
+   * Waits until nothing is under way.
+   *
+   * @param graceMs - for how long, in milliseconds
+   * @returns the keys of what is not at its end by then
+   */
+  async idle(graceMs: number): Promise<readonly string[]> {
+    if (this.#pieces.size > 0) {
+      const idle = new AbortController()
+      this.#onIdle = () => idle.abort()
+      // Either it is idle, which ends the sleep, or the grace is over.
+      await this.#clock.sleep(graceMs, idle.signal).catch(() => {})
+    }
+    return [...new Set([...this.#pieces].map(({ key }) => key))]
+  }
+}

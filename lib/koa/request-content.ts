@@ -1,0 +1,239 @@
+/**
+ * A request's content: whether it is whole, and its bytes, read ahead of everybody else and put
+ * back, so that a body parser behind finds it as if nobody had been there.
+ *
+ * Content is whole or it is not run. HTTP/1.1 tells the end by its framing, HTTP/2 by END_STREAM;
+ * Node ends a stream that was reset just as it ends one that is whole.
+ *
+ * @see RFC 9112 6.3, 8; RFC 9113 8.1; decision 0013
+ */
+import type { IncomingMessage } from 'node:http'
+import { constants, type ServerHttp2Stream } from 'node:http2'
+import type { Context } from 'koa'
+
+/** The content. `parsed`: the bytes are gone, and what a parser made of them is left. */
+export type Content =
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array; readonly isDecoded: boolean }
+  | { readonly kind: 'parsed'; readonly value: unknown }
+  | { readonly kind: 'too-large' | 'cut-off' }
+
+/**
+ * What is known of the content without waiting. `unread`: nobody has touched it. `taken`: somebody
+ * in front has read it, or is about to, and has left nothing of it.
+ */
+export type ContentHere = Content | { readonly kind: 'unread' | 'taken' }
+
+/** How much of the content has come. */
+export type Arrival = 'whole' | 'on-its-way' | 'cut-off'
+
+/**
+ * Tells whether a request's content has arrived whole, is still coming, or never will.
+ *
+ * Over HTTP/2 a stream that is over before anything was answered counts as cut off: nobody is there
+ * to be answered, and what was read of it may be half of what was meant.
+ *
+ * @see RFC 9112 8; RFC 9113 5.1, 8.1
+ */
+export function arrivalOf({ req }: Context): Arrival {
+  const { stream } = req as { stream?: ServerHttp2Stream }
+  if (stream === undefined) {
+    if (req.complete || hasNoContent(req)) return 'whole'
+    return req.destroyed ? 'cut-off' : 'on-its-way'
+  }
+  if (stream.endAfterHeaders) return 'whole'
+  if (stream.closed || stream.destroyed || stream.aborted) return 'cut-off'
+  // While the last frame is being read, only the stream's end tells.
+  const isEnded = stream.readableEnded || stream.state.state === HALF_CLOSED
+  return isEnded ? 'whole' : 'on-its-way'
+}
+
+const HALF_CLOSED = constants.NGHTTP2_STREAM_STATE_HALF_CLOSED_REMOTE
+
+/**
+ * Gives the content if it is here in a moment, as that of most requests is.
+ *
+ * @param limitBytes - more than this is not read
+ * @returns `unread` where it is late, large, or will not come until it is asked for
+ */
+export async function contentSoon(ctx: Context, limitBytes: number): Promise<ContentHere> {
+  const here = contentHere(ctx)
+  if (here.kind !== 'unread' || Number(ctx.get('Content-Length')) > limitBytes) return here
+  if (ctx.get('Expect') !== '' && !isAllHere(ctx)) return here
+  return await readAhead(ctx, limitBytes, MOMENT_MS)
+}
+
+const MOMENT_MS = 50
+
+/**
+ * Waits until the content is here as a whole, where nobody has read it yet.
+ *
+ * @param limitBytes - more than this is not waited for
+ * @returns whether the request may be run, as {@link mayRun}
+ */
+export async function isWhole(ctx: Context, limitBytes: number): Promise<boolean> {
+  const here = contentHere(ctx)
+  return mayRun(ctx, here.kind === 'unread' ? await contentOf(ctx, limitBytes) : here)
+}
+
+/**
+ * Tells whether a request may be run with the content that is here. What is still to come is left to
+ * whoever reads it, and an error to him where it is cut off.
+ *
+ * @returns `false` where it was cut off: nobody is there to be answered, and nothing is to be run
+ */
+export function mayRun(ctx: Context, { kind }: ContentHere): boolean {
+  if (kind === 'cut-off') ctx.status = 400
+  else if (kind !== 'bytes' && kind !== 'parsed') failWhenCutOff(ctx)
+  return kind !== 'cut-off'
+}
+
+/**
+ * Makes an upload that is cut off from here on an error of the request, over HTTP/2 as over
+ * HTTP/1.1: whoever reads it must not take its half for the whole, and whoever listens to `aborted`
+ * as well hears of the error first.
+ */
+function failWhenCutOff({ req }: Context): void {
+  // Without a reader the error would end the process.
+  req.on('error', () => {})
+  req.prependOnceListener('aborted', () => {
+    if (req.errored === null) {
+      req.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }))
+    }
+    req.emit('error', req.errored)
+  })
+}
+
+/** Gives what is known of the content of a request without waiting for it. */
+function contentHere(ctx: Context): ContentHere {
+  if (arrivalOf(ctx) === 'cut-off') return { kind: 'cut-off' }
+  const { rawBody, body } = ctx.request as { rawBody?: unknown; body?: unknown }
+  if (typeof rawBody === 'string') return bytesOf(Buffer.from(rawBody), true)
+  if (rawBody instanceof Uint8Array) return bytesOf(rawBody, true)
+  if (hasNoContent(ctx.req)) return NOTHING
+  if (!ctx.req.readableEnded) return { kind: isTouched(ctx.req) ? 'taken' : 'unread' }
+  return body === undefined ? { kind: 'taken' } : { kind: 'parsed', value: body }
+}
+
+/**
+ * Gives the content of a request, once it is whole.
+ *
+ * @param ctx - the request; a parser in front must have left `rawBody`, or at least `body`
+ * @param limitBytes - more than this is not read; it stays there for whoever comes next
+ * @throws TypeError where something in front has read the content, or is about to, and leaves
+ *   nothing of it
+ */
+export async function contentOf(ctx: Context, limitBytes: number): Promise<Content> {
+  const here = contentHere(ctx)
+  switch (here.kind) {
+    case 'unread':
+      if (Number(ctx.get('Content-Length')) > limitBytes) return { kind: 'too-large' }
+      return await readAhead(ctx, limitBytes)
+    case 'taken':
+      throw gone()
+    case 'bytes':
+      return here.bytes.byteLength > limitBytes ? { kind: 'too-large' } : here
+    default:
+      return here
+  }
+}
+
+function gone(): TypeError {
+  return new TypeError(
+    'The content of the request was read before the door and is gone. Put the door in front of ' +
+      'what reads it, or use a parser that keeps ctx.request.rawBody or ctx.request.body.',
+  )
+}
+
+/** Requests whose content was read and put back. */
+const putBack = new WeakSet<IncomingMessage>()
+
+/**
+ * Whether somebody in front has taken some of the content; or will, as soon as it is put back; or
+ * has had it made into text.
+ */
+function isTouched(req: IncomingMessage): boolean {
+  if (req.listenerCount('data') > 0 || req.readableEncoding !== null) return true
+  return req.readableDidRead && !putBack.has(req)
+}
+
+function bytesOf(bytes: Uint8Array, isDecoded: boolean): Content {
+  return { kind: 'bytes', bytes, isDecoded }
+}
+
+/** RFC 9112 6.3: without either field there is no content. HTTP/2 has frames that tell. */
+function hasNoContent(req: IncomingMessage): boolean {
+  if (req.httpVersionMajor >= 2) return false
+  const length = req.headers['content-length']
+  return length === '0' || (length === undefined && req.headers['transfer-encoding'] === undefined)
+}
+
+/** Whether the last byte can be read now: nobody has to be waited for. */
+function isAllHere(ctx: Context): boolean {
+  if (arrivalOf(ctx) !== 'whole') return false
+  const { stream } = ctx.req as { stream?: ServerHttp2Stream }
+  return stream === undefined || stream.endAfterHeaders || stream.readableEnded
+}
+
+/** Whether as much has come as the request has announced. RFC 9110 8.6 */
+function isOfLength({ headers }: IncomingMessage, bytes: number): boolean {
+  const length = headers['content-length']
+  const isFramed = length === undefined || headers['transfer-encoding'] !== undefined
+  return isFramed || Number(length) === bytes
+}
+
+/**
+ * Reads until the last byte is here but the end has not been told yet: what is put back then is
+ * read again by whoever comes next.
+ */
+function readAhead(ctx: Context, limitBytes: number): Promise<Content>
+function readAhead(ctx: Context, limitBytes: number, patienceMs: number): Promise<ContentHere>
+function readAhead(
+  ctx: Context,
+  limitBytes: number,
+  patienceMs: number | null = null,
+): Promise<ContentHere> {
+  const { req } = ctx
+  return new Promise(resolve => {
+    const chunks: Buffer[] = []
+    let size = 0
+    let timer: NodeJS.Timeout | null = null
+    const end = (content: ContentHere): void => {
+      if (timer !== null) clearTimeout(timer)
+      req.off('readable', take).off('end', over).off('close', cut).off('error', cut)
+      resolve(content)
+    }
+    const cut = () => end({ kind: 'cut-off' })
+    const giveBack = (): Buffer => {
+      const bytes = Buffer.concat(chunks)
+      if (size > 0 && !req.readableEnded) {
+        putBack.add(req)
+        req.unshift(bytes)
+      }
+      return bytes
+    }
+    const over = () => {
+      if (arrivalOf(ctx) !== 'whole' || !isOfLength(req, size)) return cut()
+      end(bytesOf(giveBack(), false))
+    }
+    const take = () => {
+      // Never once too often: a read at the end would tell the end.
+      while (req.readableLength > 0) {
+        const chunk = req.read() as Buffer
+        chunks.push(chunk)
+        size += chunk.byteLength
+      }
+      if (size > limitBytes) {
+        giveBack()
+        return end({ kind: 'too-large' })
+      }
+      if (isAllHere(ctx)) over()
+    }
+    if (isAllHere(ctx)) return take()
+    req.on('readable', take).on('end', over).on('close', cut).on('error', cut)
+    if (patienceMs === null) return
+    timer = setTimeout(() => {
+      giveBack()
+      end({ kind: 'unread' })
+    }, patienceMs)
+  })
+}

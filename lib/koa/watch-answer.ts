@@ -1,0 +1,40 @@
+/**
+ * Notices that middleware outside has made another answer of the one that was decided here: a
+ * success of a refusal is a false word, whoever says it.
+ */
+import type { Context } from 'koa'
+import onHeaders from 'on-headers'
+import type { Core } from './core.js'
+
+/** What the handler has said, or what its error will be answered with. */
+export interface Said {
+  readonly key: string | null
+  readonly status: number
+}
+
+/**
+ * Compares what is sent with what was decided, if anybody listens to events.
+ *
+ * @param ctx - its `poe.said` and `poe.decision` are looked at when the answer leaves
+ */
+export function watchAnswer(core: Core, ctx: Context): void {
+  const { poe, res } = ctx
+  if (core.options.onEvent === undefined || poe.isWatched || res.headersSent) return
+  poe.isWatched = true
+  onHeaders(res, () => {
+    const { said, decision } = poe
+    const sent = res.statusCode
+    const isAsDecided =
+      decision === null
+        ? said === null || isGood(said.status) === isGood(sent)
+        : decision.status === sent
+    if (isAsDecided) return
+    const status = decision?.status ?? said?.status ?? sent
+    core.engine.emit({ type: 'answer-changed', key: said?.key ?? null, said: status, sent })
+  })
+}
+
+/** Whether a status looks like a success: a redirection does, also one to a login page. */
+function isGood(status: number): boolean {
+  return status < 400 && status !== 304
+}

@@ -1,0 +1,133 @@
+/**
+ * The id that goes with each POST to a link.
+ *
+ * @see draft-ietf-httpapi-idempotency-key-header-07 2
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { createClient, fileJournal } from 'post-once-exactly/client'
+import { LINK, lost, SPENT, type Step, scene } from './scripted.js'
+
+const OTHER: Step = {
+  status: 405,
+  headers: { ...SPENT, 'content-type': 'application/problem+json' },
+  body: JSON.stringify({ payloadMatches: false, link: '/orders/once/fresh' }),
+}
+const RESULT: Step = { status: 200, headers: { allow: SPENT.allow }, body: 'order 7' }
+
+describe('the id of a POST to a link', () => {
+  for (const entry of ['node', 'browser'] as const) {
+    it(`[FALSE-702] is a Structured Field string, the same on every try: ${entry}`, async () => {
+      const one = scene({ post: [lost(), { status: 503 }, { status: 201 }] }, {}, entry)
+      await one.finish(one.client.post(LINK, 'tea'))
+      const ids = idsOf(one.posts)
+      expect(ids).to.have.length(3)
+      expect(ids[0]).to.match(/^"[0-9a-f]{32}"$/)
+      expect(new Set(ids).size).to.equal(1)
+    })
+  }
+
+  it('[FALSE-702] goes with content that is made anew for each try', async () => {
+    const one = scene({ post: [lost(), { status: 201 }] })
+    await one.finish(one.client.post(LINK, () => 'tea'))
+    const ids = idsOf(one.posts)
+    expect(ids[0]).to.match(/^"[0-9a-f]{32}"$/)
+    expect(new Set(ids).size).to.equal(1)
+  })
+
+  it('[FALSE-702] is another one for other content, another type and another link', async () => {
+    const ids = await Promise.all([
+      idOf(LINK, 'tea'),
+      idOf(LINK, 'milk'),
+      idOf(LINK, new Blob(['tea'], { type: 'application/x-tea' })),
+      idOf(`${LINK}2`, 'tea'),
+    ])
+    expect(new Set(ids).size).to.equal(4)
+  })
+
+  it('[FALSE-702] is the same for the same content, whoever sends it again', async () => {
+    expect(await idOf(LINK, 'tea')).to.equal(await idOf(LINK, 'tea'))
+  })
+
+  it('[FALSE-702] never takes the place of one that the application gave', async () => {
+    const given = { 'Idempotency-Key': '"mine"' }
+    const one = scene({ post: [{ status: 201 }] })
+    await one.finish(one.client.post(LINK, 'tea', { headers: given }))
+    await one.finish(one.client.post(LINK, 'tea', { idempotencyKey: 'key' }))
+    expect(idsOf(one.posts)).to.deep.equal(['"mine"', '"key"'])
+  })
+
+  it('[FALSE-702] goes with no GET', async () => {
+    const one = scene({ post: [lost(), { status: 405 }], get: [RESULT] })
+    await one.finish(one.client.post(LINK, 'tea'))
+    const asked = [...one.seen, ...one.controls].filter(({ method }) => method === 'GET')
+    expect(asked.length).to.be.above(1)
+    expect(idsOf(asked)).to.deep.equal(asked.map(() => null))
+  })
+
+  it('[FALSE-703] is in the journal, so that resuming says it again', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'poe-id-'))
+    const file = join(folder, 'journal')
+    try {
+      const [first, second] = [await fileJournal(file), await fileJournal(file)]
+      const begun = scene({ post: [lost()], get: [{ status: 503 }] }, { journal: first, tries: 1 })
+      const content = () => 'tea'
+      await begun.finish(begun.client.post(LINK, content))
+      await first.close()
+      const later = scene({ post: [{ status: 201 }] }, { journal: second })
+      expect(await later.finish(later.client.resume())).to.have.length(1)
+      await second.close()
+      expect(idsOf(later.posts)).to.deep.equal(idsOf(begun.posts))
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+})
+
+describe('used-before', () => {
+  it('[FALSE-701] is said where the server says that it was another POST', async () => {
+    const one = scene({ post: [OTHER], get: [RESULT] })
+    const told = await one.finish(one.client.post(LINK, 'tea'))
+    expect(told).to.include({ outcome: 'used-before', payloadMatches: false })
+  })
+
+  it('[FALSE-701] is not said otherwise: unknown, final, with the way to the result', async () => {
+    const one = scene({ post: [{ status: 405, headers: SPENT }], get: [RESULT] })
+    const told = await one.finish(one.client.post(LINK, 'tea'))
+    expect(told).to.include({ outcome: 'unknown', isFinal: true })
+    expect(told.location).to.equal('https://shop.example/orders/7')
+  })
+
+  it('[FALSE-701] is not said of content that is made anew, and may be other bytes', async () => {
+    const one = scene({ post: [lost(), OTHER], get: [RESULT] })
+    const told = await one.finish(one.client.post(LINK, () => 'tea'))
+    expect(told).to.include({ outcome: 'unknown', isFinal: true })
+  })
+
+  it('[FALSE-803] a link that came with a refusal is not used by the client itself', async () => {
+    const headers = { ...SPENT, 'poe-links': '"/orders/once/fresh"' }
+    for (const status of [405, 409, 410, 422, 500]) {
+      const one = scene({ post: [{ ...OTHER, status, headers }], get: [RESULT] })
+      await one.finish(one.client.post(LINK, 'tea'))
+      await one.finish(one.client.fetch(LINK, { method: 'POST', body: 'tea' }).catch(() => null))
+      expect(one.posts.map(({ url }) => url)).to.not.include(`${new URL('fresh', LINK)}`)
+    }
+  })
+})
+
+function idsOf(seen: readonly { readonly headers: Headers }[]): (string | null)[] {
+  return seen.map(({ headers }) => headers.get('idempotency-key'))
+}
+
+/** The id of one POST by a client of its own. */
+async function idOf(link: string, body: string | Blob): Promise<string | null> {
+  const ids: (string | null)[] = []
+  const fetch = async (input: string | URL | Request, init: RequestInit = {}) => {
+    ids.push(new Request(input, init).headers.get('idempotency-key'))
+    return new Response(null, { status: 201 })
+  }
+  await createClient({ fetch }).post(link, body)
+  return ids[0] ?? null
+}

@@ -1,0 +1,228 @@
+/**
+ * Answers that are not as a client would like them: of another `fetch`, cut off, dripping, not
+ * read, with fields of unusual form. Each ends in an outcome or a clear error, in time.
+ */
+import { once } from 'node:events'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
+import { expect } from 'chai'
+import { type ClientError, createClient, delayFor, type FetchLike } from 'post-once-exactly/client'
+import { createClient as createBrowserClient } from 'post-once-exactly/client/browser/journal'
+import { fetch as undiciFetch } from 'undici'
+import { LINK, lost, SPENT, type Step, scene } from './scripted.js'
+
+const RESULT: Step = { status: 200, headers: { allow: SPENT.allow }, body: 'order 7' }
+
+/** A `fetch` whose answers are no `Response`, and whose content is a stream of Node. */
+const nodeLike: FetchLike = async (input, init) => {
+  const answer = await fetch(input, init)
+  const bytes = Buffer.from(await answer.arrayBuffer())
+  const foreign = {
+    status: answer.status,
+    statusText: answer.statusText,
+    ok: answer.ok,
+    url: answer.url,
+    headers: answer.headers,
+    bodyUsed: false,
+    body: Readable.from([bytes]),
+    text: async () => bytes.toString(),
+    arrayBuffer: async () => bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length),
+  }
+  return foreign as unknown as Response
+}
+
+describe('answers of another kind', () => {
+  const servers: Server[] = []
+  const open = new Set<unknown>()
+  let origin = ''
+  let posts = 0
+  let serve: RequestListener = (_asked, answer) => answer.end()
+
+  before(async () => {
+    const server = createServer((asked, answer) => serve(asked, answer)).listen(0, '127.0.0.1')
+    servers.push(server)
+    server.on('connection', socket => {
+      open.add(socket)
+      socket.on('close', () => open.delete(socket))
+    })
+    await once(server, 'listening')
+    origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  })
+  beforeEach(() => {
+    posts = 0
+  })
+  after(() => {
+    for (const server of servers) {
+      server.closeAllConnections()
+      server.close()
+    }
+  })
+
+  const kinds: Readonly<Record<string, FetchLike>> = {
+    'undici’s': undiciFetch as unknown as FetchLike,
+    'one of Node’s streams': nodeLike,
+  }
+  for (const [name, foreign] of Object.entries(kinds)) {
+    it(`[FALSE-2001] a fetch like ${name} finds links, mints, posts and fetches`, async () => {
+      serve = (asked, answer) => {
+        asked.resume()
+        if (asked.method === 'POST' && asked.url === '/once/1') {
+          posts += 1
+          if (posts === 1) {
+            asked.socket.destroy()
+            return
+          }
+          answer.writeHead(405, {
+            Allow: 'GET',
+            Link: `</order>; rel="urn:post-once-exactly:rel:result"; anchor="/once/1"`,
+          })
+          answer.end()
+          return
+        }
+        const isPage = asked.url === '/page'
+        if (isPage) answer.setHeader('POE-Links', '"/once/1"')
+        answer.setHeader('Content-Type', 'application/json')
+        answer.end(isPage ? '{"link":"/once/1"}' : '"order 1"')
+      }
+      const client = createClient({ fetch: foreign, baseMs: 1 })
+      expect((await client.links(`${origin}/page`)).map(({ link }) => link)).to.deep.equal([
+        `${origin}/once/1`,
+      ])
+      expect(await client.mint(`${origin}/page`)).to.have.property('link', `${origin}/once/1`)
+      expect(await (await client.fetch(`${origin}/page`)).text()).to.equal('{"link":"/once/1"}')
+      const told = await client.post(`${origin}/once/1`, { sku: 'tea' })
+      expect(told).to.include({ outcome: 'accepted-earlier', attempts: 2 })
+      expect(await told.json()).to.equal('order 1')
+      serve = (_asked, answer) => answer.writeHead(403).end()
+      const thrown = await client.links(`${origin}/page`).catch((error: ClientError) => error)
+      expect(thrown).to.be.instanceOf(Error).with.property('code', 'ERR_POE_NO_LINK_FOUND')
+    })
+  }
+
+  it('[FALSE-2002] members of Link without a relation are passed over', async () => {
+    const link = `</help>; title="Help", ${SPENT.link}`
+    const one = scene({ post: [lost(), { status: 405, headers: { link } }], get: [RESULT] })
+    const told = await one.finish(one.client.post(LINK, 'tea'))
+    expect(told).to.include({ outcome: 'accepted-earlier' })
+    const other = scene({ post: [{ status: 405, headers: { allow: 'GET', link: '</help>' } }] })
+    expect(await other.finish(other.client.post(LINK))).to.include({ outcome: 'refused' })
+    const adapter = { linkRelation: 'urn:x' }
+    const headers = { link: '</help>, </once/2>; rel="urn:x"' }
+    const page = scene({ post: [], get: [{ status: 200, headers }] }, { adapter })
+    expect(await page.finish(page.client.links(LINK))).to.have.length(1)
+  })
+
+  it('[FALSE-2003] client.fetch gets an answer again that was cut off', async () => {
+    serve = (asked, answer) => {
+      asked.resume()
+      if (asked.method === 'GET') {
+        answer.writeHead(200, { Allow: 'GET', 'POE-Links': '"/once/1"' }).end('order 1')
+        return
+      }
+      answer.writeHead(201, { 'Content-Length': '100' })
+      answer.write('ord', () => asked.socket.destroy())
+    }
+    const client = createClient({ baseMs: 1 })
+    await client.links(`${origin}/page`)
+    const answer = await client.fetch(`${origin}/once/1`, { method: 'POST', body: 'tea' })
+    expect(answer.status).to.equal(201)
+    expect(await answer.text()).to.equal('order 1')
+  })
+
+  it('[FALSE-2003] a stream that is cut off says that it took effect', async () => {
+    serve = (asked, answer) => {
+      asked.resume()
+      if (asked.method === 'GET') answer.writeHead(200, { 'POE-Links': '"/once/1"' }).end()
+      else answer.writeHead(201).write('ord', () => asked.socket.destroy())
+    }
+    const client = createClient({ baseMs: 1 })
+    await client.links(`${origin}/page`)
+    const answer = await client.fetch(`${origin}/once/1`, { method: 'POST', body: 'tea' })
+    const thrown = await answer.text().catch((error: ClientError) => error)
+    expect(thrown).to.have.property('code', 'ERR_POE_RESULT_LOST')
+  })
+
+  it('[FALSE-2004] a page that drips or stalls ends in time', async () => {
+    serve = (_asked, answer) => {
+      answer.setHeader('POE-Links', '"/once/1"')
+      answer.setHeader('Content-Type', 'application/json')
+      answer.write('{"link":')
+      const timer = setInterval(() => answer.write(' '), 20)
+      answer.on('close', () => clearInterval(timer))
+    }
+    const client = createClient({ baseMs: 1, timeoutMs: 100, tries: 2 })
+    const thrown = await client.links(`${origin}/page`).catch((error: Error) => error)
+    expect(thrown).to.have.property('name', 'TimeoutError')
+  })
+
+  it('[FALSE-2601] answers that nobody reads hold no connection', async () => {
+    const bytes = Buffer.alloc(300_000, 97)
+    serve = (asked, answer) => {
+      asked.resume().on('end', () => answer.writeHead(201).end(bytes))
+    }
+    const before = open.size
+    const client = createClient()
+    for (let post = 0; post < 40; post += 1) await client.post(`${origin}/once/${post}`, 'x')
+    expect(open.size - before).to.be.below(10)
+  })
+
+  it('[FALSE-2601] content that is longer than what is read ahead can be read in full', async () => {
+    const bytes = Buffer.alloc(5_000_000, 97)
+    serve = (asked, answer) => {
+      asked.resume().on('end', () => answer.writeHead(201).end(bytes))
+    }
+    const told = await createClient().post(`${origin}/once/long`, 'x')
+    expect((await told.bytes()).length).to.equal(bytes.length)
+  })
+
+  it('[FALSE-2602] of two Retry-After lines the longer one counts', () => {
+    const pause = (value: string) =>
+      delayFor(
+        1,
+        new Response(null, {
+          headers: { 'retry-after': value, date: 'Wed, 21 Oct 2026 07:28:00 GMT' },
+        }),
+      )
+    expect(pause('1, 5')).to.equal(5_000)
+    expect(pause('Wed, 21 Oct 2026 07:28:09 GMT, 5')).to.equal(9_000)
+    expect(pause('5, Wed, 21 Oct 2026 07:28:09 GMT')).to.equal(9_000)
+    expect(pause('soon, 5')).to.equal(5_000)
+    expect(pause('soon')).to.be.below(301)
+  })
+
+  it('[FALSE-2603] client.fetch with the application’s own key retries as post does', async () => {
+    const one = scene({ post: [lost(), { status: 503 }, { status: 201, body: 'paid' }] })
+    const headers = { 'Idempotency-Key': '"mine"' }
+    const init = { method: 'POST', body: 'x', headers }
+    const answer = await one.finish(one.client.fetch('https://shop.example/pay', init))
+    expect(await answer.text()).to.equal('paid')
+    expect(one.posts.map(each => each.headers.get('idempotency-key'))).to.deep.equal([
+      '"mine"',
+      '"mine"',
+      '"mine"',
+    ])
+    const plain = scene({ post: [lost()] })
+    const sent = plain.client.fetch('https://shop.example/pay', { method: 'POST', body: 'x' })
+    await plain.finish(sent.catch(() => null))
+    expect(plain.posts).to.have.length(1)
+  })
+
+  it('[FALSE-2604] in browsers the problem document says where the result is', async () => {
+    const headers = { allow: SPENT.allow, 'content-type': 'application/problem+json' }
+    const body = JSON.stringify({ result: '/orders/7', payloadMatches: true })
+    const steps = [lost(), new Response(body, { status: 405, headers })]
+    const fetch: FetchLike = async (input, init) => {
+      const { method, url } = new Request(input, init)
+      const step = method === 'POST' ? steps.shift() : undefined
+      if (step instanceof Error) throw step
+      if (step !== undefined) return step
+      return new Response('order 7', url === LINK ? { headers: SPENT } : { status: 404 })
+    }
+    const told = await createBrowserClient({ fetch, baseMs: 1 }).post(LINK, 'tea')
+    expect(told).to.include({
+      outcome: 'accepted-earlier',
+      location: 'https://shop.example/orders/7',
+    })
+  })
+})
