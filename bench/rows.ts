@@ -1,12 +1,34 @@
 /** What is measured against what, and what we aim at. */
 
-/** One kind of request. */
-export type Work = 'page' | 'first' | 'reuse' | 'result' | 'forged'
+/** Programs of `server.ts`; those of other packages are in `peers.ts`. */
+export type App = (typeof APPS)[number]
 
-/** One side of a comparison: a variant of the server, and what is asked of it. */
+const OURS = ['memory', 'sqlite', 'redis', 'postgres', 'postgres-tx'] as const
+const BY_HAND = ['hand-memory', 'hand-sqlite', 'hand-redis', 'hand-postgres', 'hand-tx'] as const
+const PEERS = [
+  'node-idempotency',
+  'node-idempotency-redis',
+  'express-idempotency',
+  'powertools-redis',
+] as const
+const APPS = ['bare', 'bare-express', 'bare-tx', ...OURS, ...BY_HAND, ...PEERS] as const
+
+/** What is asked of an app; `first` is the first use of a link, `key` that of a key. */
+export type Ask =
+  | 'first'
+  | 'reuse'
+  | 'result'
+  | 'page'
+  | 'forged'
+  | 'key'
+  | 'key-replay'
+  | 'action'
+  | 'condition'
+
+/** One side of a comparison. */
 export interface Side {
-  readonly variant: 'bare' | 'hand-memory' | 'hand-sqlite' | 'memory' | 'sqlite'
-  readonly work: Work
+  readonly app: App
+  readonly ask: Ask
 }
 
 /** One comparison. */
@@ -19,78 +41,69 @@ export interface Row {
   readonly target: number | null
 }
 
-const side = (variant: Side['variant'], work: Work): Side => ({ variant, work })
+/** Whether an app is made of the library, and so has links to ask for. */
+export function isOurs(app: App): boolean {
+  return (OURS as readonly App[]).includes(app)
+}
+
+/** Whether an app is another package's. */
+export function isPeer(app: App): boolean {
+  return (PEERS as readonly App[]).includes(app)
+}
+
+function row(id: string, title: string, ours: string, base: string, target: number | null): Row {
+  return { id, title, ours: sideOf(ours), base: sideOf(base), target }
+}
+
+function sideOf(text: string): Side {
+  const [app, ask] = text.split(' ') as [App, Ask]
+  return { app, ask }
+}
 
 /** All comparisons, in the order of the table. */
 export const ROWS: readonly Row[] = [
-  {
-    id: 'noise',
-    title: 'bare Koa against itself',
-    ours: side('bare', 'first'),
-    base: side('bare', 'first'),
-    target: null,
-  },
-  {
-    id: 'mint',
-    title: 'a page with one link, against the page without',
-    ours: side('memory', 'page'),
-    base: side('bare', 'page'),
-    target: 0.93,
-  },
-  {
-    id: 'forged',
-    title: 'a forged link refused, against a bare POST',
-    ours: side('memory', 'forged'),
-    base: side('bare', 'first'),
-    target: 1,
-  },
-  {
-    id: 'first-memory',
-    title: 'first use, memory, against Map + HMAC by hand',
-    ours: side('memory', 'first'),
-    base: side('hand-memory', 'first'),
-    target: 0.95,
-  },
-  {
-    id: 'first-memory-bare',
-    title: 'first use, memory, against bare Koa',
-    ours: side('memory', 'first'),
-    base: side('bare', 'first'),
-    target: null,
-  },
-  {
-    id: 'reuse-memory',
-    title: 'reuse (405), memory, against a bare POST',
-    ours: side('memory', 'reuse'),
-    base: side('bare', 'first'),
-    target: 0.95,
-  },
-  {
-    id: 'result-memory',
-    title: 'GET of the result, memory, against a bare GET',
-    ours: side('memory', 'result'),
-    base: side('bare', 'result'),
-    target: 0.95,
-  },
-  {
-    id: 'first-sqlite',
-    title: 'first use, sqlite FULL, against group commit + HMAC by hand',
-    ours: side('sqlite', 'first'),
-    base: side('hand-sqlite', 'first'),
-    target: 0.95,
-  },
-  {
-    id: 'first-sqlite-bare',
-    title: 'first use, sqlite FULL, against bare Koa',
-    ours: side('sqlite', 'first'),
-    base: side('bare', 'first'),
-    target: null,
-  },
-  {
-    id: 'reuse-sqlite',
-    title: 'reuse (405), sqlite, against the same by hand',
-    ours: side('sqlite', 'reuse'),
-    base: side('hand-sqlite', 'reuse'),
-    target: 0.95,
-  },
+  row('noise', 'bare Koa against itself', 'bare first', 'bare first', null),
+  row('page', 'a page with one link, against the page', 'memory page', 'bare page', 0.85),
+  row('forged', 'a forged link, against a POST', 'memory forged', 'bare first', 0.9),
+  row('first', 'first use, memory', 'memory first', 'bare first', 0.65),
+  row('reuse', 'reuse (405), memory', 'memory reuse', 'bare first', 0.9),
+  row('result', 'GET of the result, memory', 'memory result', 'bare result', 0.85),
+  row('key', 'Idempotency-Key, first use, memory', 'memory key', 'bare key', 0.6),
+  row('key-replay', 'the same, replayed', 'memory key-replay', 'bare key', 0.8),
+  row('action', 'action (PUT), first, memory', 'memory action', 'bare action', null),
+  row('condition', 'conditional POST, memory', 'memory condition', 'bare condition', null),
+  row('sqlite', 'first use, sqlite FULL', 'sqlite first', 'bare first', 0.65),
+  row('sqlite-reuse', 'reuse, sqlite', 'sqlite reuse', 'bare first', null),
+  row('redis', 'first use, Redis', 'redis first', 'bare first', 0.7),
+  row('redis-reuse', 'reuse, Redis', 'redis reuse', 'bare first', null),
+  row('postgres', 'first use, PostgreSQL, external', 'postgres first', 'bare first', 0.4),
+  row('postgres-reuse', 'reuse, PostgreSQL', 'postgres reuse', 'bare first', null),
+  row(
+    'tx',
+    'PostgreSQL, transactional, against by hand',
+    'postgres-tx first',
+    'hand-tx first',
+    0.9,
+  ),
+  row(
+    'tx-app',
+    'the same, against the own transaction',
+    'postgres-tx first',
+    'bare-tx first',
+    null,
+  ),
+  row('hand-memory', 'by hand: Map + HMAC', 'hand-memory first', 'bare first', null),
+  row('hand-sqlite', 'by hand: group commit', 'hand-sqlite first', 'bare first', null),
+  row('hand-redis', 'by hand: Redis, pipelined', 'hand-redis first', 'bare first', null),
+  row('hand-postgres', 'by hand: INSERT + UPDATE', 'hand-postgres first', 'bare first', null),
+  row('peer-ni', 'node-idempotency, memory', 'node-idempotency key', 'bare key', null),
+  row('peer-ni-redis', 'node-idempotency, Redis', 'node-idempotency-redis key', 'bare key', null),
+  row('peer-pt-redis', 'Powertools, Redis', 'powertools-redis key', 'bare key', null),
+  row(
+    'peer-ei',
+    'express-idempotency, against bare Express',
+    'express-idempotency key',
+    'bare-express key',
+    null,
+  ),
 ]

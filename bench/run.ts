@@ -1,60 +1,81 @@
 /**
- * `npm run bench`: throughput of the library against bare Koa and against the least that each
- * store needs, side by side in one run, as ratios.
+ * `npm run bench`: what exactly-once costs, against bare Koa, against the least that each store
+ * needs, against packages of others, and against an earlier commit, as ratios of one run.
  *
- * Both sides of a row run in turn, A B A B, on one core, with the load made on another; a row's
- * figure is the median of the ratios of its pairs, with the least and the greatest.
+ * Both sides of a row are processes that stay up. Each is warmed by 20,000 requests, then both are
+ * measured in turn, A B A B, on one core, with the load made on another. A figure is the median of
+ * a row's pairs.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { type Measured, run } from './load.js'
-import { ROWS, type Row, type Side } from './rows.js'
-import { pinSelf, type Subject, start } from './variants.js'
+import { startPostgres } from '../test/support/servers/postgres-server.js'
+import { startRedis } from '../test/support/servers/redis-server.js'
+import { build } from './build.js'
+import { makeTables } from './by-hand.js'
+import { installPeers } from './peers.js'
+import { isOurs, isPeer, ROWS, type Row } from './rows.js'
+import type { Start } from './server.js'
+import { pinSelf, type Sample, Subject } from './subject.js'
 
-const BODY = JSON.stringify({ sku: 'tea', qty: 2, note: 'y'.repeat(165) })
-const STATUS = { page: 200, first: 201, reuse: 405, result: 200, forged: 404 } as const
 const HELP = `usage: npm run bench -- [options]
-  --only <ids>     rows to run, joined by commas (see --list)
-  --pairs <n>      pairs a row, 1 to 50 (default 5)
-  --seconds <s>    length of one measurement, 0.1 to 60 (default 3)
-  --write          put the table into bench/README.md
-  --list           names the rows
-  --help           this text`
+  --only <ids>      rows to run, joined by commas (see --list); \`peer\` rows need npm
+  --pairs <n>       pairs a row, 1 to 50 (default 5)
+  --requests <n>    requests of one measurement (default 10000)
+  --warm <n>        requests before anything counts (default 20000)
+  --compare <ref>   measures the rows against the same of another commit
+  --profile <dir>   writes a CPU profile of our side of each row there
+  --write           puts the table into bench/README.md
+  --list            names the rows
+  --help            this text`
 
-/** One measurement of one side. */
-interface Sample extends Measured {
-  readonly cpuUs: number
+interface Options {
+  readonly rows: readonly Row[]
+  readonly pairs: number
+  readonly requests: number
+  readonly warm: number
+  readonly compare: string | undefined
+  readonly profile: string | undefined
+  readonly write: boolean
 }
 
-/** One finished row. */
 interface Result {
   readonly row: Row
-  readonly ratios: readonly number[]
-  readonly cpuAddedUs: number
-  readonly p99Ratio: number
+  readonly ours: readonly Sample[]
+  readonly base: readonly Sample[]
 }
-
-process.exitCode = await main()
 
 async function main(): Promise<number> {
   const options = readOptions()
   if (typeof options === 'number') return options
+  const where = await prepare(options)
+  const before = options.compare === undefined ? where.dist : build(options.compare)
   pinSelf()
   const results: Result[] = []
-  for (const row of options.rows) results.push(await compare(row, options.pairs, options.seconds))
-  const table = render(results)
+  try {
+    for (const row of options.rows) {
+      const result = await compare(row, options, where, { ...where, dist: before })
+      results.push(result)
+      console.log(render([result], options).at(-1))
+    }
+  } finally {
+    await where.end()
+  }
+  const table = render(results, options).join('\n')
   console.log(`\n${table}`)
-  if (options.write) writeTable(table, options.pairs, options.seconds)
+  if (options.write) writeTable(table, options)
   return 0
 }
 
-function readOptions(): { rows: Row[]; pairs: number; seconds: number; write: boolean } | number {
+function readOptions(): Options | number {
   try {
     const { values } = parseArgs({
       options: {
         only: { type: 'string' },
         pairs: { type: 'string', default: '5' },
-        seconds: { type: 'string', default: '3' },
+        requests: { type: 'string', default: '10000' },
+        warm: { type: 'string', default: '20000' },
+        compare: { type: 'string' },
+        profile: { type: 'string' },
         write: { type: 'boolean', default: false },
         list: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -67,12 +88,13 @@ function readOptions(): { rows: Row[]; pairs: number; seconds: number; write: bo
     const wanted = values.only?.split(',')
     const unknown = wanted?.filter(id => !ROWS.some(row => row.id === id)) ?? []
     if (unknown.length > 0) throw new RangeError(`no row ${unknown.join(', ')}; see --list`)
-    const rows = ROWS.filter(({ id }) => wanted === undefined || wanted.includes(id))
-    const pairs = within('--pairs', Number(values.pairs), 1, 50)
     return {
-      rows,
-      pairs,
-      seconds: within('--seconds', Number(values.seconds), 0.1, 60),
+      rows: ROWS.filter(({ id }) => wanted === undefined || wanted.includes(id)),
+      pairs: within('--pairs', Number(values.pairs), 1, 50),
+      requests: within('--requests', Number(values.requests), 100, 1_000_000),
+      warm: within('--warm', Number(values.warm), 0, 1_000_000),
+      compare: values.compare,
+      profile: values.profile,
       write: values.write,
     }
   } catch (error) {
@@ -86,113 +108,109 @@ function within(name: string, value: number, least: number, most: number): numbe
   throw new RangeError(`${name} must be a number from ${least} to ${most}`)
 }
 
-async function compare(row: Row, pairs: number, seconds: number): Promise<Result> {
-  const ours: Sample[] = []
-  const base: Sample[] = []
-  // The first pair warms up and does not count.
-  for (let pair = 0; pair <= pairs; pair += 1) {
-    const [a, b] = [await measure(row.ours, seconds), await measure(row.base, seconds)]
-    if (pair === 0) continue
-    ours.push(a)
-    base.push(b)
-    progress(`${row.id}: pair ${pair} of ${pairs}, ${(a.perSecond / b.perSecond).toFixed(2)}`)
-  }
-  progress('')
-  const pairwise = (ratio: (a: Sample, b: Sample) => number) =>
-    ours.map((a, index) => ratio(a, base[index] ?? a)).toSorted((a, b) => a - b)
+/** Builds the library, and starts the servers and installs the packages that the rows need. */
+async function prepare({ rows }: Options): Promise<Omit<Start, 'app'> & { end(): Promise<void> }> {
+  const apps = rows.flatMap(({ ours, base }) => [ours.app, base.app])
+  const needs = (pattern: RegExp): boolean => apps.some(app => pattern.test(app))
+  const redis = needs(/redis/) ? await startRedis() : null
+  const settings = { fsync: 'on', shared_buffers: '256MB', max_connections: '200' }
+  const postgres = needs(/postgres|-tx/) ? await startPostgres({ settings }) : null
+  if (postgres !== null) await makeTables(postgres.url)
+  const peers = apps.some(isPeer) ? installPeers() : ''
+  if (peers === null) throw new Error('The packages of others could not be installed.')
   return {
-    row,
-    ratios: pairwise((a, b) => a.perSecond / b.perSecond),
-    cpuAddedUs: median(pairwise((a, b) => a.cpuUs / a.answers - b.cpuUs / b.answers)),
-    p99Ratio: median(pairwise((a, b) => a.p99Ms / b.p99Ms)),
+    dist: build(),
+    peers,
+    redisUrl: redis?.url ?? '',
+    postgresUrl: postgres?.url ?? '',
+    end: async () => {
+      await redis?.remove()
+      await postgres?.remove()
+    },
   }
 }
 
-/** Measures on a server of its own, so that no run inherits the records of another. */
-async function measure(side: Side, seconds: number): Promise<Sample> {
-  const subject = await start(side.variant)
+async function compare(
+  row: Row,
+  options: Options,
+  here: Omit<Start, 'app'>,
+  there: Omit<Start, 'app'>,
+): Promise<Result> {
+  const { pairs, requests, warm, profile } = options
+  const ours = await Subject.start(row.ours, here)
+  const isBefore = options.compare !== undefined && isOurs(row.ours.app)
+  const base = await Subject.start(isBefore ? row.ours : row.base, there)
+  const result: { row: Row; ours: Sample[]; base: Sample[] } = { row, ours: [], base: [] }
   try {
-    const warmUp = await prepare(subject, side, 30_000)
-    const load = loadOf(subject, side)
-    await run({ ...load, paths: warmUp, forMs: 1_500 })
-    const paths = await prepare(subject, side, Math.ceil(seconds * 40_000))
-    const before = await subject.cpuUs()
-    const measured = await run({ ...load, paths, forMs: seconds * 1_000 })
-    return { ...measured, cpuUs: (await subject.cpuUs()) - before }
+    await ours.warm(warm)
+    await base.warm(warm)
+    for (let pair = 0; pair < pairs; pair += 1) {
+      result.ours.push(await ours.measure(requests))
+      result.base.push(await base.measure(requests))
+    }
+    if (profile !== undefined) {
+      mkdirSync(profile, { recursive: true })
+      await ours.measure(requests, `${profile}/${row.id}.cpuprofile`)
+    }
   } finally {
-    subject.stop()
+    ours.stop()
+    base.stop()
   }
+  return result
 }
 
-function loadOf(subject: Subject, { work }: Side) {
-  const method = work === 'page' || work === 'result' ? 'GET' : 'POST'
-  const status = STATUS[work]
-  return { port: subject.port, method, body: BODY, connections: 64, status } as const
-}
+const HEADINGS = [
+  ...['row', 'of base, by CPU (min-max)', 'by rate', 'target'],
+  ...['CPU us a request / base', 'KB allocated', 'bytes promoted', 'collections, us', 'p99'],
+]
 
-async function prepare(
-  subject: Subject,
-  { variant, work }: Side,
-  count: number,
-): Promise<string[]> {
-  if (work === 'page') return ['/page']
-  if (work === 'first') {
-    // A bare application takes any path; its parser of paths shall have as much to read.
-    if (variant === 'bare') return [`/orders/once/${'x'.repeat(69)}`]
-    return batches(subject, count)
-  }
-  const links = await subject.links(500)
-  if (work === 'forged') return links.map(link => `${link.slice(0, -4)}AAAA`)
-  if (variant !== 'bare') {
-    await Promise.all(links.map(path => spend(subject.port, path)))
-  }
-  return links
-}
-
-async function spend(port: number, path: string): Promise<void> {
-  const headers = { 'Content-Type': 'application/json' }
-  const url = `http://127.0.0.1:${port}${path}`
-  await (await fetch(url, { method: 'POST', body: BODY, headers })).arrayBuffer()
-}
-
-async function batches(subject: Subject, count: number): Promise<string[]> {
-  const links: string[] = []
-  while (links.length < count) links.push(...(await subject.links(Math.min(20_000, count))))
-  return links
-}
-
-function render(results: readonly Result[]): string {
-  const lines = results.map(({ row, ratios, cpuAddedUs, p99Ratio }) => {
-    const middle = median(ratios)
-    const verdict = row.target === null ? '' : middle >= row.target ? 'met' : 'missed'
-    const spread = `${middle.toFixed(2)} (${ratios[0]?.toFixed(2)}-${ratios.at(-1)?.toFixed(2)})`
-    const target = row.target === null ? '' : `>= ${row.target.toFixed(2)}`
-    const cells = [row.title, spread, target, verdict, cpuAddedUs.toFixed(1), p99Ratio.toFixed(2)]
-    return `| ${cells.join(' | ')} |`
+function render(results: readonly Result[], { compare: ref }: Options): string[] {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+  const lines = results.map(({ row, ours, base }) => {
+    const of = (read: (sample: Sample) => number): [number, number] => [
+      median(ours.map(read)),
+      median(base.map(read)),
+    ]
+    const pairs = (read: (sample: Sample) => number): number[] =>
+      ours.map((sample, at) => read(base[at] ?? sample) / read(sample))
+    const byCpu = pairs(cpuOf)
+    const both = (digits: number, read: (sample: Sample) => number, scale = 1): string =>
+      of(read)
+        .map(value => (value / scale).toFixed(digits))
+        .join(' / ')
+    const range = `${Math.min(...byCpu).toFixed(2)}-${Math.max(...byCpu).toFixed(2)}`
+    const rate = median(pairs(sample => 1 / sample.perSecond))
+    return line([
+      ref === undefined ? row.title : `${row.title}, against ${ref}`,
+      `${median(byCpu).toFixed(2)} (${range})`,
+      rate.toFixed(2),
+      ref === undefined && row.target !== null ? row.target.toFixed(2) : '',
+      both(1, cpuOf),
+      both(1, sample => sample.allocatedBytes / sample.requests, 1_024),
+      both(0, sample => sample.promotedBytes / sample.requests),
+      both(1, sample => sample.collectionUs / sample.requests),
+      median(ours.map(({ p99Ms }, at) => p99Ms / (base[at]?.p99Ms ?? 1))).toFixed(2),
+    ])
   })
-  return [
-    '| row | ratio, median (min-max) | target | | CPU added, us a request | p99 ratio |',
-    '|---|---|---|---|---|---|',
-    ...lines,
-  ].join('\n')
+  return [line(HEADINGS), line(HEADINGS.map(() => '---')), ...lines]
 }
 
-function writeTable(table: string, pairs: number, seconds: number): void {
+function cpuOf({ cpuUs, requests }: Sample): number {
+  return cpuUs / requests
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+}
+
+function writeTable(table: string, { pairs, requests, warm }: Options): void {
   const file = new URL('./README.md', import.meta.url)
-  const text = readFileSync(file, 'utf8')
-  const note = `Node ${process.version}, ${pairs} pairs of ${seconds} s a row.`
-  const replaced = text.replace(
-    /(<!-- table -->\n).*?(<!-- \/table -->)/s,
-    (_all, start: string, end: string) => `${start}\n${note}\n\n${table}\n\n${end}`,
+  const head = `Node ${process.version}, ${warm} requests to warm, ${pairs} pairs of ${requests}.`
+  const written = readFileSync(file, 'utf8').replace(
+    /(<!-- table -->\n)[\s\S]*(\n<!-- \/table -->)/,
+    (_, start: string, end: string) => `${start}\n${head}\n\n${table}\n${end}`,
   )
-  writeFileSync(file, replaced)
+  writeFileSync(file, written)
 }
 
-function median(sorted: readonly number[]): number {
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
-}
-
-function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
-  else if (text !== '') console.error(text)
-}
+process.exitCode = await main()

@@ -60,18 +60,30 @@ export class Attempt {
    */
   run(wake: () => void): Promise<Verdict | null> {
     const { alarms, leaseMs, underway } = this.#tools
-    underway.begin(this.#subject)
-    const settled = this.#perform().finally(() => {
-      this.#subject.lease?.end()
-      underway.end(this.#subject)
-      wake()
-    })
+    const subject = this.#subject
+    const { lease, rules } = subject
+    underway.begin(subject)
     return new Promise((resolve, reject) => {
-      const overdue = alarms.set(this.#subject.rules.maxRunMs + leaseMs, () => {
+      const overdue = alarms.set(rules.maxRunMs + leaseMs, () => {
         if (this.#recording) return
         this.#abandon().finally(wake).then(resolve, reject)
       })
-      settled.finally(() => alarms.clear(overdue)).then(resolve, reject)
+      const end = (): void => {
+        lease?.end()
+        underway.end(subject)
+        wake()
+        alarms.clear(overdue)
+      }
+      this.#perform().then(
+        verdict => {
+          end()
+          resolve(verdict)
+        },
+        (error: unknown) => {
+          end()
+          reject(error)
+        },
+      )
     })
   }
 
@@ -87,7 +99,7 @@ export class Attempt {
   async #perform(): Promise<Verdict | null> {
     const { rules, work } = this.#subject
     try {
-      const report = await work.perform(this.#runOf())
+      const report = await work.perform(new ClaimedRun(this.#subject, () => this.#mark()))
       const pump = this.#pumpOf(report)
       await pump?.start()
       if (!rules.success(report)) {
@@ -97,17 +109,6 @@ export class Attempt {
       return await this.#succeeded(report, pump)
     } catch (error) {
       return await this.#threw(error)
-    }
-  }
-
-  #runOf(): Run {
-    const { lease, record } = this.#subject
-    return {
-      get signal(): AbortSignal {
-        return lease?.signal ?? new AbortController().signal
-      },
-      tx: record.tx,
-      pointOfNoReturn: () => this.#mark(),
     }
   }
 
@@ -276,6 +277,23 @@ export class Attempt {
       pump.end(new PoeError('ERR_POE_RUN_TOO_LONG', text))
     })
     await pump.flow(keep).finally(() => alarms.clear(alarm))
+  }
+}
+
+/** What a handler has of its claim. A getter of a class: one made for each run would be dear. */
+class ClaimedRun implements Run {
+  readonly tx: unknown
+  readonly pointOfNoReturn: () => Promise<void>
+  readonly #lease: Lease | null
+
+  constructor({ lease, record }: AttemptSubject, pointOfNoReturn: () => Promise<void>) {
+    this.tx = record.tx
+    this.pointOfNoReturn = pointOfNoReturn
+    this.#lease = lease
+  }
+
+  get signal(): AbortSignal {
+    return this.#lease?.signal ?? new AbortController().signal
   }
 }
 

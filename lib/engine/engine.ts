@@ -13,7 +13,7 @@ import { Attempt, type AttemptTools } from './attempt.js'
 import { type ClaimRecord, NO_RECORD, OwnedRecord, type RecordTools } from './claim-record.js'
 import { findingOf, findingOfFailure } from './finding.js'
 import { Lease } from './lease.js'
-import type { Finding, Operation, ResourceRules, Verdict, Work } from './operation.js'
+import type { Finding, Gone, Operation, ResourceRules, Verdict, Work } from './operation.js'
 import { OwedWrites } from './owed-writes.js'
 import { type Clock, type MakeId, type OnEvent, safeEmitter } from './ports.js'
 import { Reconciler } from './reconciler.js'
@@ -110,12 +110,7 @@ export class Engine {
    *
    * @param gone - aborts when the client has left
    */
-  async post(
-    operation: Operation,
-    rules: ResourceRules,
-    work: Work,
-    gone: AbortSignal,
-  ): Promise<Verdict> {
+  async post(operation: Operation, rules: ResourceRules, work: Work, gone: Gone): Promise<Verdict> {
     this.#underway.begin(operation)
     const place = this.#waiters.place(rules.waitMs)
     let asked = false
@@ -130,7 +125,8 @@ export class Engine {
         if (reply.state === 'claimed') {
           const record = new OwnedRecord(this.#tools, operation.key, owner, rules.transactional)
           const lease = this.#takeLease(operation.key, owner, rules.maxRunMs, sentMs)
-          return await this.#run(operation, rules, work, record, lease)
+          const verdict = await this.#run(operation, rules, work, record, lease)
+          return verdict ?? (await this.#fromRecord(operation, rules))
         }
         const finding = findingOf(reply, operation)
         if (reply.state === 'running' && finding.kind === 'running') {
@@ -242,17 +238,17 @@ export class Engine {
     })
   }
 
-  async #run(
+  /** @returns what to answer; `null` when the record tells it better */
+  #run(
     operation: Operation,
     rules: ResourceRules,
     work: Work,
     record: ClaimRecord,
     lease: Lease | null,
-  ): Promise<Verdict> {
+  ): Promise<Verdict | null> {
     const { key } = operation
     const attempt = new Attempt(this.#tools, { key, rules, work, record, lease })
-    const verdict = await attempt.run(() => this.#waiters.wake(key))
-    return verdict ?? (await this.#fromRecord(operation, rules))
+    return attempt.run(() => this.#waiters.wake(key))
   }
 
   #takeLease(key: string, owner: string, maxRunMs: number, sentMs: number): Lease {
@@ -314,6 +310,7 @@ export class Engine {
       return findingOfFailure(cause)
     }
     this.emit({ type: 'unprotected', key: operation.key, cause })
-    return this.#run(operation, rules, work, NO_RECORD, null)
+    const verdict = await this.#run(operation, rules, work, NO_RECORD, null)
+    return verdict ?? (await this.#fromRecord(operation, rules))
   }
 }

@@ -7,8 +7,10 @@
 import {
   makeNonce,
   mintToken,
+  type ParsedToken,
   readToken,
   recordKey,
+  type Secret,
   type TokenScope,
   verifyToken,
 } from '../protocols/poe/index.js'
@@ -68,25 +70,39 @@ export function mint(
  * @param scope - route and parameters where it was presented
  * @param principals - who presents it; any of them may be the one it was minted for
  * @param horizonMs - how long after its expiry a token is still looked up
+ * @returns what it is; a promise where the store has to be asked for a secret
  */
-export async function judge(
+export function judge(
   vault: Vault,
   guard: StoreGuard,
   token: string,
   scope: Omit<TokenScope, 'principal'>,
   principals: readonly string[],
   horizonMs: number,
-): Promise<Judged> {
+): Judged | Promise<Judged> {
   const parsed = readToken(token)
   if (parsed === null) return { kind: 'unverifiable' }
-  const secret = await vault.find(parsed.keyId)
-  if (secret === 'unknown') return { kind: 'store-down' }
-  if (secret === null) return { kind: 'unverifiable' }
+  const judgeWith = (secret: Secret | null | 'unknown'): Judged => {
+    if (secret === 'unknown') return { kind: 'store-down' }
+    if (secret === null) return { kind: 'unverifiable' }
+    return judgeBy(secret, parsed, scope, principals, guard.now() - horizonMs)
+  }
+  const known = vault.known(parsed.keyId)
+  return known === null ? vault.find(parsed.keyId).then(judgeWith) : judgeWith(known)
+}
+
+function judgeBy(
+  secret: Secret,
+  parsed: ParsedToken,
+  { route, params }: Omit<TokenScope, 'principal'>,
+  principals: readonly string[],
+  oldestMs: number,
+): Judged {
   const principal = principals.find(each =>
-    verifyToken(parsed, secret, { ...scope, principal: each }),
+    verifyToken(parsed, secret, { route, params, principal: each }),
   )
   if (principal === undefined) return { kind: 'unverifiable' }
-  if (guard.now() > parsed.expiresAtMs + horizonMs) return { kind: 'past-horizon' }
+  if (oldestMs > parsed.expiresAtMs) return { kind: 'past-horizon' }
   const { epoch, expiresAtMs, nonce } = parsed
-  return { kind: 'genuine', key: recordKey(scope.route, nonce), epoch, expiresAtMs, principal }
+  return { kind: 'genuine', key: recordKey(route, nonce), epoch, expiresAtMs, principal }
 }

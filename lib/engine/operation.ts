@@ -105,6 +105,13 @@ export interface Work {
   isReported(error: unknown): boolean
 }
 
+/** Whether the client has left, as an `AbortSignal` tells it. */
+export interface Gone {
+  readonly aborted: boolean
+  addEventListener(type: 'abort', listener: () => void): void
+  removeEventListener(type: 'abort', listener: () => void): void
+}
+
 /** What became of a POST, or what a GET finds. Times are milliseconds. */
 export type Verdict =
   /** This attempt took effect; its answer is to be sent. */

@@ -69,34 +69,26 @@ export class StoreGuard {
    * @throws PoeError `ERR_POE_STORE_DOWN` when it rejects or gives no answer in time, `_BUSY` or
    *   `_FULL` when that is the store's answer; whether it took place is then unknown
    */
-  async call<Reply>(
+  call<Reply>(
     send: (withinMs: number) => Promise<Reply>,
     withinMs: number = this.timeoutMs,
   ): Promise<Reply> {
     const sentMs = this.#clock.now()
-    try {
-      const reply = await this.#bounded(send, withinMs)
-      this.#noteTime(reply, sentMs)
-      this.#up()
-      return reply
-    } catch (cause) {
-      if (isAnswer(cause)) this.#up()
-      else this.#noteDown(cause)
-      throw asStoreDown(cause)
-    }
-  }
-
-  /** Stops probing. */
-  close(): void {
-    this.#closing.abort()
-  }
-
-  #bounded<Reply>(send: (withinMs: number) => Promise<Reply>, withinMs: number): Promise<Reply> {
+    // One promise beside the store's own: this is done twice a request.
     return new Promise((resolve, reject) => {
+      let isOver = false
+      const fail = (cause: unknown): void => {
+        if (isOver) return
+        isOver = true
+        this.#alarms.clear(alarm)
+        if (isAnswer(cause)) this.#up()
+        else this.#noteDown(cause)
+        reject(asStoreDown(cause))
+      }
       const giveUp = (): void => {
         const text = `The store gave no answer in ${withinMs} ms.`
         // One turn of the event loop more: the answer may be here, and only not yet read.
-        setImmediate(() => reject(new PoeError('ERR_POE_STORE_DOWN', text)))
+        setImmediate(() => fail(new PoeError('ERR_POE_STORE_DOWN', text)))
       }
       let alarm = this.#alarms.set(withinMs, () => {
         const lateMs = this.#clock.now() - alarm.atMs
@@ -104,10 +96,25 @@ export class StoreGuard {
         // Nothing was sent or read while this process stood still: that is not the store's time.
         alarm = this.#alarms.set(Math.min(lateMs, withinMs), giveUp)
       })
-      send(Math.max(withinMs - MARGIN_MS, withinMs / 2))
-        .finally(() => this.#alarms.clear(alarm))
-        .then(resolve, reject)
+      const take = (reply: Reply): void => {
+        if (isOver) return
+        isOver = true
+        this.#alarms.clear(alarm)
+        this.#noteTime(reply, sentMs)
+        this.#up()
+        resolve(reply)
+      }
+      try {
+        send(Math.max(withinMs - MARGIN_MS, withinMs / 2)).then(take, fail)
+      } catch (cause) {
+        fail(cause)
+      }
     })
+  }
+
+  /** Stops probing. */
+  close(): void {
+    this.#closing.abort()
   }
 
   #noteTime(reply: unknown, sentMs: number): void {

@@ -93,6 +93,11 @@ export class Vault {
     await this.#read()
   }
 
+  /** The secret that a token names, where it is known already. */
+  known(keyId: string): Secret | null {
+    return this.#ring?.find(keyId) ?? null
+  }
+
   /**
    * Finds the secret that a token names. An unknown one makes the store be asked again, at most
    * once a second: another process may have put it there.
@@ -100,8 +105,8 @@ export class Vault {
    * @returns the secret, or `null` when nobody knows it; `unknown` while no secret is known at all
    */
   async find(keyId: string): Promise<Secret | null | 'unknown'> {
-    const known = this.#ring?.find(keyId)
-    if (known !== undefined) return known
+    const known = this.known(keyId)
+    if (known !== null) return known
     if (this.#ring === null || this.#mayReadSecrets()) await this.#read()
     return this.#ring === null ? 'unknown' : (this.#ring.find(keyId) ?? null)
   }

@@ -4,6 +4,7 @@
  *
  * @see POE draft 2 (silent on a POST that arrives while the first one runs)
  */
+import type { Gone } from './operation.js'
 import type { Clock } from './ports.js'
 
 const MAX_PER_KEY = 4
@@ -46,7 +47,7 @@ export class Waiters {
    * @param place - from {@link Waiters.place}
    * @param gone - aborts when the client has left
    */
-  async wait(key: string, place: Place, gone: AbortSignal): Promise<Waited> {
+  async wait(key: string, place: Place, gone: Gone): Promise<Waited> {
     const leftMs = place.untilMs - this.#clock.now()
     if (gone.aborted) return 'gone'
     if (leftMs <= 0) return 'over'

@@ -5,8 +5,8 @@
  * @see POE draft 3, 4; RFC 9111 3, 5.2
  */
 import type { ServerResponse } from 'node:http'
-import onHeaders from 'on-headers'
 import { formatPoeLinks, parsePoe } from '../protocols/poe/index.js'
+import { beforeFields, type FieldsListener } from './before-fields.js'
 import { addToField } from './fields.js'
 
 /** The most that is advertised in one field; links beyond it are in the body only. Characters. */
@@ -22,7 +22,7 @@ export interface AdvertisementOptions {
 }
 
 /** The links of one response. */
-export class Advertisement {
+export class Advertisement implements FieldsListener {
   readonly #response: ServerResponse
   readonly #options: AdvertisementOptions
   readonly #links: string[] = []
@@ -40,7 +40,7 @@ export class Advertisement {
    * @param link - `null` for one that is protected, but not advertised: an action's
    */
   add(link: string | null): void {
-    if (!this.#isWatching) onHeaders(this.#response, () => this.#write())
+    if (!this.#isWatching) beforeFields(this.#response, this)
     this.#isWatching = true
     if (link === null) return
     this.#size += link.length + 4
@@ -48,7 +48,8 @@ export class Advertisement {
     if (this.#links.length === 0 || this.#size <= ADVERTISED_LIMIT) this.#links.push(link)
   }
 
-  #write(): void {
+  /** @internal Writes the fields. */
+  beforeFields(): void {
     const response = this.#response
     const { advertise, linkField, uriBase, poeField } = this.#options
     protect(response)

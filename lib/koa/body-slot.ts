@@ -10,57 +10,79 @@ import { PassThrough } from 'node:stream'
 import type { Context, Response as KoaResponse } from 'koa'
 import { isStreaming, type Produced, produce } from '../engine/capture.js'
 
-/** What stands between the handler and Koa's `body`. */
-export interface BodySlot {
-  /** Where a streamed body goes; `null` when the body is whole. */
-  readonly client: PassThrough | null
-  /** The status that came with another server's answer, passed on as the body; else `null`. */
-  readonly passedOn: number | null
-  /** What the handler gave, ready to be recorded. */
-  produced(): Produced
-  /** Gives Koa its own `body` back. */
-  close(): void
+const SLOT = Symbol('post-once-exactly body slot')
+
+/** A response with a slot, or that had one. */
+interface Slotted extends KoaResponse {
+  [SLOT]?: BodySlot | null
 }
 
-/** Puts the slot in place, until it is closed. */
-export function openBodySlot(ctx: Context): BodySlot {
-  const { response } = ctx
-  const body = accessorOf(response)
-  // A claim inside another's: the slot of the outer one is put back.
-  const outer = Object.getOwnPropertyDescriptor(response, 'body')
-  let source: unknown = null
-  let client: PassThrough | null = null
-  let passedOn: number | null = null
-  Object.defineProperty(response, 'body', {
-    configurable: true,
-    enumerable: true,
-    get: () => source ?? body.get.call(response),
-    set: (value: unknown) => {
-      source = isStreaming(value) ? value : null
-      // One that the handler has made itself comes from nowhere.
-      passedOn = value instanceof Response && value.url !== '' ? value.status : null
-      client = source === null ? null : new PassThrough()
-      if (client === null) return body.set.call(response, value)
-      client.once('error', error => breakAnswer(ctx, error))
-      describe(response, value)
-      const { length } = response
-      const sized = response.res.hasHeader('Content-Length')
-      body.set.call(response, client)
-      if (sized && length !== undefined) response.length = length
-    },
-  })
-  return {
-    get client() {
-      return client
-    },
-    get passedOn() {
-      return passedOn
-    },
-    produced: () => produce(source ?? body.get.call(response)),
-    close: () => {
-      if (outer === undefined) Reflect.deleteProperty(response, 'body')
-      else Object.defineProperty(response, 'body', outer)
-    },
+/** What stands between the handler and Koa's `body`, until it is closed. */
+export class BodySlot {
+  readonly #ctx: Context
+  readonly #body: Accessor
+  /** A claim inside another's: the slot of the outer one is put back. */
+  readonly #outer: BodySlot | null
+  #source: unknown = null
+  #client: PassThrough | null = null
+  #passedOn: number | null = null
+
+  /** Puts the slot in place. */
+  constructor(ctx: Context) {
+    const response: Slotted = ctx.response
+    this.#ctx = ctx
+    this.#body = slottedBody(response)
+    this.#outer = response[SLOT] ?? null
+    response[SLOT] = this
+  }
+
+  /** Where a streamed body goes; `null` when the body is whole. */
+  get client(): PassThrough | null {
+    return this.#client
+  }
+
+  /** The status that came with another server's answer, passed on as the body; else `null`. */
+  get passedOn(): number | null {
+    return this.#passedOn
+  }
+
+  /** What the handler gave. */
+  get body(): unknown {
+    return this.#source ?? this.#body.get.call(this.#ctx.response)
+  }
+
+  /** Takes what the handler gives. */
+  set body(value: unknown) {
+    const ctx = this.#ctx
+    const { response } = ctx
+    // One that the handler has made itself comes from nowhere.
+    this.#passedOn = value instanceof Response && value.url !== '' ? value.status : null
+    if (!isStreaming(value)) {
+      this.#source = null
+      this.#client = null
+      this.#body.set.call(response, value)
+      return
+    }
+    const client = new PassThrough()
+    this.#source = value
+    this.#client = client
+    client.once('error', error => breakAnswer(ctx, error))
+    describe(response, value)
+    const { length } = response
+    const sized = response.res.hasHeader('Content-Length')
+    this.#body.set.call(response, client)
+    if (sized && length !== undefined) response.length = length
+  }
+
+  /** What the handler gave, ready to be recorded. */
+  produced(): Produced {
+    return produce(this.body)
+  }
+
+  /** Gives Koa its own `body` back. */
+  close(): void {
+    const response: Slotted = this.#ctx.response
+    response[SLOT] = this.#outer
   }
 }
 
@@ -86,15 +108,49 @@ function describe(response: KoaResponse, body: unknown): void {
   }
 }
 
-function accessorOf(response: KoaResponse): {
-  get: () => unknown
-  set: (value: unknown) => void
-} {
-  let holder: object | null = response
+interface Accessor {
+  get(this: KoaResponse): unknown
+  set(this: KoaResponse, value: unknown): void
+}
+
+/** Koa's own accessors, by the prototype that all responses of an application have. */
+const bodies = new WeakMap<object, Accessor>()
+
+/**
+ * Lets every response of an application ask its slot first, if it has one. That is done once for
+ * all of them: an accessor for each would be a class of objects of its own, which outlives it.
+ *
+ * @returns Koa's own accessor
+ */
+function slottedBody(response: KoaResponse): Accessor {
+  const shared = Object.getPrototypeOf(response) as object
+  const known = bodies.get(shared)
+  if (known !== undefined) return known
+  const body = accessorOf(shared)
+  Object.defineProperty(shared, 'body', {
+    configurable: true,
+    enumerable: true,
+    get(this: Slotted) {
+      const slot = this[SLOT] ?? null
+      return slot === null ? body.get.call(this) : slot.body
+    },
+    set(this: Slotted, value: unknown) {
+      const slot = this[SLOT] ?? null
+      if (slot === null) body.set.call(this, value)
+      else slot.body = value
+    },
+  })
+  bodies.set(shared, body)
+  return body
+}
+
+function accessorOf(shared: object): Accessor {
+  let holder: object | null = shared
   while (holder !== null) {
     const found = Object.getOwnPropertyDescriptor(holder, 'body')
-    if (found?.get !== undefined && found.set !== undefined)
+    if (found?.get !== undefined && found.set !== undefined) {
       return { get: found.get, set: found.set }
+    }
     holder = Object.getPrototypeOf(holder)
   }
   throw new TypeError('This Koa keeps its response body in an unknown way')

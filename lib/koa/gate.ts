@@ -53,18 +53,21 @@ async function enter(
   next: Next,
 ): Promise<void> {
   const principals = principalsOf(ctx, core.options.principal)
-  const operation = await identify(core, resource, ctx, principals)
+  const identified = identify(core, resource, ctx, principals)
+  // Nearly always known at once, and then not waited for.
+  const operation = identified instanceof Promise ? await identified : identified
   const exchange: Exchange = { core, resource, ctx, params: otherParams(ctx) }
-  const steps = compose([...ctx.poe.inner, handler])
-  await serve(exchange, operation, () => steps(ctx, next))
+  const { inner } = ctx.poe
+  const steps = inner.length === 0 ? handler : compose([...inner, handler])
+  await serve(exchange, operation, async () => steps(ctx, next))
 }
 
-async function identify(
+function identify(
   core: Core,
   resource: Resource,
   ctx: Context,
   principals: readonly string[],
-): Promise<TokenIdentity> {
+): TokenIdentity | Promise<TokenIdentity> {
   const [first, ...others] = principals
   if (first === undefined) return 'unverifiable'
   const { horizonMs } = core.options
@@ -81,7 +84,7 @@ async function identify(
       fingerprint: null,
     }
   }
-  return await tokenOperation(core, resource.name, ctx, principals)
+  return tokenOperation(core, resource.name, ctx, principals)
 }
 
 function appKey(given: AppKey): { key: string; expiresAtMs: number | null } | null {

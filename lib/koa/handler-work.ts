@@ -6,14 +6,8 @@ import { finished } from 'node:stream/promises'
 import type { Context } from 'koa'
 import type { Report, ResourceRules, Run, Work } from '../engine/operation.js'
 import type { RecordedField } from '../engine/outcome.js'
-import { type BodySlot, openBodySlot } from './body-slot.js'
-import {
-  type Fields,
-  type Overtaking,
-  partFromClient,
-  putFields,
-  watchOvertaking,
-} from './late-handler.js'
+import { BodySlot } from './body-slot.js'
+import { type Fields, Overtaking, partFromClient, putFields } from './late-handler.js'
 import type { RequestPoe } from './request-poe.js'
 import { answerThrown, isReportedFailure } from './thrown.js'
 
@@ -52,13 +46,10 @@ export class HandlerWork implements Work {
   }
 
   /** Runs the handler. @throws what the handler throws */
-  async perform(run: Run): Promise<Report> {
-    this.#running = this.#perform(run)
-    try {
-      return await this.#running
-    } finally {
-      this.#running = null
-    }
+  perform(run: Run): Promise<Report> {
+    const running = this.#perform(run)
+    this.#running = running
+    return running
   }
 
   /** Takes back the fields that a handler has set, once it is at its end: the answer is another. */
@@ -76,18 +67,20 @@ export class HandlerWork implements Work {
   async #perform(run: Run): Promise<Report> {
     const { ctx, poe, key } = this.#options
     forgetEarlierStatus(ctx)
-    this.#fieldsBefore = { ...ctx.res.getHeaders() }
+    this.#fieldsBefore = ctx.res.getHeaders()
     poe.enter({ key, run })
-    const overtaking = watchOvertaking(ctx)
-    const slot = openBodySlot(ctx)
+    const overtaking = new Overtaking(ctx)
+    const slot = new BodySlot(ctx)
     try {
       await this.#handle()
-      const report = await this.#report(slot, overtaking)
+      const reporting = this.#report(slot, overtaking)
+      const report = reporting instanceof Promise ? await reporting : reporting
       this.#bodyLost = report.body.kind === 'unreadable'
       return report
     } finally {
       slot.close()
       overtaking.close()
+      this.#running = null
     }
   }
 
@@ -103,17 +96,19 @@ export class HandlerWork implements Work {
     }
   }
 
-  async #report(slot: BodySlot, overtaking: Overtaking): Promise<Report> {
+  #report(slot: BodySlot, overtaking: Overtaking): Report | Promise<Report> {
     const { happened, sent } = overtaking
-    if (!happened && isBypassed(this.#options.ctx)) {
-      const report = await bypassed(this.#options)
-      // A refusal that somebody outside has sent, out of patience, is not this handler's.
-      if (sent && !this.#options.rules.success(report)) throw new SaidNothing()
-      return report
-    }
+    if (!happened && isBypassed(this.#options.ctx)) return this.#bypassed(sent)
     // Nobody takes the pieces of its body any more.
     if (happened) slot.client?.resume()
     return reported(this.#options, slot)
+  }
+
+  async #bypassed(sent: boolean): Promise<Report> {
+    const report = await bypassed(this.#options)
+    // A refusal that somebody outside has sent, out of patience, is not this handler's.
+    if (sent && !this.#options.rules.success(report)) throw new SaidNothing()
+    return report
   }
 
   /** Whether an error is a failure that the handler reports, or the end of a cut-off upload. */

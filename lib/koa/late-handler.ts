@@ -7,7 +7,7 @@ import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import type { Context } from 'koa'
-import onHeaders from 'on-headers'
+import { beforeFields, type FieldsListener } from './before-fields.js'
 
 /** Response fields by name, as Node gives them. */
 export type Fields = ReturnType<ServerResponse['getHeaders']>
@@ -48,44 +48,52 @@ export function putFields(res: ServerResponse, fields: Fields): void {
   }
 }
 
-/** What tells whether a handler was overtaken. */
-export interface Overtaking {
-  /** Whether the response was sent before the handler said what it says. */
-  readonly happened: boolean
-  /** Whether it was sent although the handler has not taken it over with `ctx.respond = false`. */
-  readonly sent: boolean
-  /** Gives the context its response back. */
-  close(): void
-}
-
 /**
  * Watches for an answer that is sent while the handler is at work, and hears what the handler says
  * afterwards: Koa would ignore it, and the status that was sent would count for the handler's.
  */
-export function watchOvertaking(ctx: Context): Overtaking {
-  const { res, response } = ctx
-  let apart: ServerResponse | null = null
-  let closed = false
-  onHeaders(res, () => {
-    if (closed || ctx.respond === false || response.res !== res) return
-    apart = responseToNowhere(ctx)
+export class Overtaking implements FieldsListener {
+  readonly #ctx: Context
+  readonly #res: ServerResponse
+  #apart: ServerResponse | null = null
+  #closed = false
+
+  constructor(ctx: Context) {
+    this.#ctx = ctx
+    this.#res = ctx.res
+    beforeFields(ctx.res, this)
+  }
+
+  /** Whether the response was sent before the handler said what it says. */
+  get happened(): boolean {
+    const { response } = this.#ctx
+    if (this.#apart === null) return false
+    return Reflect.get(response, '_explicitStatus') === true || response.body !== undefined
+  }
+
+  /** Whether it was sent although the handler has not taken it over with `ctx.respond = false`. */
+  get sent(): boolean {
+    return this.#apart !== null
+  }
+
+  /** @internal */
+  beforeFields(): void {
+    const ctx = this.#ctx
+    const { response } = ctx
+    if (this.#closed || ctx.respond === false || response.res !== this.#res) return
+    const apart = responseToNowhere(ctx)
     apart.statusCode = 404
     response.res = apart
     Reflect.set(response, '_explicitStatus', false)
     Reflect.set(response, '_body', undefined)
-  })
-  return {
-    get happened() {
-      if (apart === null) return false
-      return Reflect.get(response, '_explicitStatus') === true || response.body !== undefined
-    },
-    get sent() {
-      return apart !== null
-    },
-    close() {
-      closed = true
-      if (apart !== null && response.res === apart) response.res = res
-    },
+    this.#apart = apart
+  }
+
+  /** Gives the context its response back. */
+  close(): void {
+    this.#closed = true
+    const { response } = this.#ctx
+    if (this.#apart !== null && response.res === this.#apart) response.res = this.#res
   }
 }
 

@@ -16,8 +16,6 @@ export interface Problem {
   readonly title: string
   readonly status: number
   readonly detail: string
-  /** URI-reference of what was asked for; the path of the request by default. */
-  readonly instance?: string
   /** URI-reference of the result, where there is one. */
   readonly result?: string | null
   /** URI-reference of a fresh link. */
@@ -55,8 +53,14 @@ export function wantsHtml(ctx: Context): boolean {
  * @param ctx - the request
  * @param problem - what to say
  * @param uriBase - what problem types begin with
+ * @param instance - URI-reference of what was asked for; the path of the request by default
  */
-export function answerProblem(ctx: Context, problem: Problem, uriBase: string): void {
+export function answerProblem(
+  ctx: Context,
+  problem: Problem,
+  uriBase: string,
+  instance: string = publicPath(ctx),
+): void {
   ctx.status = problem.status
   ctx.vary('Accept')
   ctx.set('X-Content-Type-Options', 'nosniff')
@@ -67,24 +71,19 @@ export function answerProblem(ctx: Context, problem: Problem, uriBase: string): 
     return
   }
   ctx.type = 'application/problem+json'
-  ctx.body = JSON.stringify(documentOf(ctx, problem, uriBase))
+  ctx.body = JSON.stringify(documentOf(problem, uriBase, instance))
 }
 
-function documentOf(ctx: Context, problem: Problem, uriBase: string): Record<string, unknown> {
-  const { type, title, status, detail, instance, result, link, createForm, payloadMatches } =
-    problem
-  return {
-    type: `${uriBase}problem:${type}`,
-    title,
-    status,
-    detail,
-    instance: instance ?? publicPath(ctx),
-    ...(result != null && { result }),
-    ...(payloadMatches != null && { payloadMatches }),
-    ...(link != null && { link }),
-    ...(createForm != null && { createForm }),
-    ...problem.extra,
-  }
+function documentOf(problem: Problem, uriBase: string, instance: string): Record<string, unknown> {
+  const { title, status, detail, result, payloadMatches, link, createForm } = problem
+  const type = `${uriBase}problem:${problem.type}`
+  // Added one by one: a spread for each would make an object of a class of its own.
+  const document: Record<string, unknown> = { type, title, status, detail, instance }
+  if (result != null) document.result = result
+  if (payloadMatches != null) document.payloadMatches = payloadMatches
+  if (link != null) document.link = link
+  if (createForm != null) document.createForm = createForm
+  return problem.extra === undefined ? document : Object.assign(document, problem.extra)
 }
 
 function page(problem: Problem): string {

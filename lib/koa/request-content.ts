@@ -62,7 +62,7 @@ export async function contentSoon(ctx: Context, limitBytes: number): Promise<Con
   return await readAhead(ctx, limitBytes, MOMENT_MS)
 }
 
-const MOMENT_MS = 50
+const MOMENT_MS = 20
 
 /**
  * Waits until the content is here as a whole, where nobody has read it yet.
@@ -102,6 +102,8 @@ function failWhenCutOff({ req }: Context): void {
     req.emit('error', req.errored)
   })
 }
+
+const NOTHING: Content = { kind: 'bytes', bytes: new Uint8Array(), isDecoded: true }
 
 /** Gives what is known of the content of a request without waiting for it. */
 function contentHere(ctx: Context): ContentHere {

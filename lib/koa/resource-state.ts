@@ -5,7 +5,7 @@
  * @see RFC 9110 10.2.1, 15.5.6; RFC 9111 5.2.2.5
  */
 import type { ServerResponse } from 'node:http'
-import onHeaders from 'on-headers'
+import { beforeFields, type FieldsListener } from './before-fields.js'
 
 /** The states whose `Allow` differs. */
 export type AllowState = 'unspent' | 'unspent-with-page' | 'busy' | 'spent' | 'over'
@@ -19,16 +19,22 @@ const ALLOW: Readonly<Record<AllowState, string>> = {
 }
 
 /** Writes the fields at the last moment, so that neither a router nor an error page wins. */
-export class ResourceState {
+export class ResourceState implements FieldsListener {
+  readonly #response: ServerResponse
   #allow: string | null = null
 
   constructor(response: ServerResponse) {
-    onHeaders(response, () => {
-      response.setHeader('Cache-Control', 'no-store')
-      response.setHeader('Referrer-Policy', 'no-referrer')
-      if (this.#allow === null) response.removeHeader('Allow')
-      else response.setHeader('Allow', this.#allow)
-    })
+    this.#response = response
+    beforeFields(response, this)
+  }
+
+  /** @internal */
+  beforeFields(): void {
+    const response = this.#response
+    response.setHeader('Cache-Control', 'no-store')
+    response.setHeader('Referrer-Policy', 'no-referrer')
+    if (this.#allow === null) response.removeHeader('Allow')
+    else response.setHeader('Allow', this.#allow)
   }
 
   /** Notes the state that the answer tells; `null` where none is known. */

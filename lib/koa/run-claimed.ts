@@ -2,8 +2,10 @@
  * Runs a handler under a claim, whatever the door: puts the work to the engine, and sees to it that
  * a client whose handler is overdue is answered all the same.
  */
+import type { ServerResponse } from 'node:http'
+import type { Http2Stream } from 'node:http2'
 import type { Context } from 'koa'
-import type { Operation, ResourceRules, Verdict } from '../engine/operation.js'
+import type { Gone, Operation, ResourceRules, Verdict } from '../engine/operation.js'
 import { PoeError } from '../errors.js'
 import type { Core } from './core.js'
 import { HandlerWork, settleBody } from './handler-work.js'
@@ -59,7 +61,7 @@ export async function runClaimed(claimable: Claimable, endings: Endings): Promis
     keepsThrown: keepsThrown ?? (() => false),
   })
   watchAnswer(core, ctx)
-  const verdict = await core.engine.post(operation, rules, work, goneSignal(ctx))
+  const verdict = await core.engine.post(operation, rules, work, new ClientGone(ctx.res))
   const { running } = work
   if (running === null) return await conclude(claimable, ctx, work, verdict, endings)
   // Its time has long been over: the client is answered without it.
@@ -117,10 +119,27 @@ function isOverdue(error: unknown): boolean {
   return error instanceof PoeError && error.code === 'ERR_POE_TX_TIMEOUT'
 }
 
-function goneSignal(ctx: Context): AbortSignal {
-  const controller = new AbortController()
-  ctx.res.once('close', () => {
-    if (!ctx.res.writableFinished) controller.abort()
-  })
-  return controller.signal
+/** Whether the client has left; told by the response, without a signal that nobody may want. */
+class ClientGone implements Gone {
+  readonly #res: ServerResponse
+
+  constructor(res: ServerResponse) {
+    this.#res = res
+  }
+
+  get aborted(): boolean {
+    const { closed, stream, writableFinished } = this.#res as ServerResponse & {
+      readonly stream?: Http2Stream
+    }
+    // HTTP/2's response has no `closed` of its own.
+    return (closed ?? stream?.destroyed ?? true) && !writableFinished
+  }
+
+  addEventListener(_type: 'abort', listener: () => void): void {
+    this.#res.on('close', listener)
+  }
+
+  removeEventListener(_type: 'abort', listener: () => void): void {
+    this.#res.off('close', listener)
+  }
 }

@@ -38,25 +38,25 @@ export interface Exchange {
  * @param handler - what a first POST runs
  * @throws what the handler throws
  */
-export async function serve(
+export function serve(
   exchange: Exchange,
   identity: TokenIdentity,
   handler: () => Promise<unknown>,
 ): Promise<void> {
   if (typeof identity === 'string') {
     noteUnverifiable(exchange.core, exchange.ctx, exchange.resource.name, identity)
-    return await refuse(exchange, withoutOperation(identity))
+    return refuse(exchange, withoutOperation(identity))
   }
   switch (exchange.ctx.method) {
     case 'POST':
-      return await post(exchange, identity, handler)
+      return post(exchange, identity, handler)
     case 'GET':
     case 'HEAD':
-      return await look(exchange, await find(exchange, identity))
+      return find(exchange, identity).then(finding => look(exchange, finding))
     case 'OPTIONS':
-      return await describe(exchange, await find(exchange, identity))
+      return find(exchange, identity).then(finding => describe(exchange, finding))
     default:
-      return await notOffered(exchange, await find(exchange, identity))
+      return find(exchange, identity).then(finding => notOffered(exchange, finding))
   }
 }
 
@@ -216,7 +216,7 @@ async function refuse(exchange: Exchange, finding: Refused): Promise<void> {
     if (problem.status === 410 && createForm !== null) {
       ctx.append('Link', `<${createForm}>; rel="create-form"`)
     }
-    answerProblem(ctx, { ...problem, instance: self }, uriBase)
+    answerProblem(ctx, problem, uriBase, self)
   })
 }
 

@@ -17,25 +17,32 @@ export type TokenIdentity = Operation | Exclude<Judged['kind'], 'genuine'>
  * @param core - of the `poe()` that minted it
  * @param route - the name that it must have been minted for
  * @param principals - who presents it
+ * @returns what it names; a promise where the store has to be asked for a secret
  */
-export async function tokenOperation(
+export function tokenOperation(
   core: Core,
   route: string,
   ctx: Context,
   principals: readonly string[],
-): Promise<TokenIdentity> {
+): TokenIdentity | Promise<TokenIdentity> {
   if (principals.length === 0) return 'unverifiable'
   const token: string = ctx.params[TOKEN_PARAM]
   const scope = { route, params: Object.entries(otherParams(ctx)) }
   const { vault, engine, options } = core
-  const judged = await judge(vault, engine.guard, token, scope, principals, options.horizonMs)
+  const { horizonMs } = options
+  const judged = judge(vault, engine.guard, token, scope, principals, horizonMs)
+  if (!(judged instanceof Promise)) return operationOf(judged, horizonMs)
+  return judged.then(late => operationOf(late, horizonMs))
+}
+
+function operationOf(judged: Judged, horizonMs: number): TokenIdentity {
   if (judged.kind !== 'genuine') return judged.kind
   const { key, epoch, expiresAtMs, principal } = judged
   return {
     key,
     epoch,
     expiresAtMs,
-    keepUntilMs: expiresAtMs + options.horizonMs,
+    keepUntilMs: expiresAtMs + horizonMs,
     principals: [principal],
     comparePrincipal: false,
     fingerprint: null,
@@ -45,8 +52,11 @@ export async function tokenOperation(
 /** The parameters that a link is bound to besides its token. */
 export function otherParams(ctx: Context): Readonly<Record<string, string>> {
   const params: Record<string, unknown> = ctx.params
-  const others = Object.entries(params).filter(([name]) => name !== TOKEN_PARAM)
-  return Object.fromEntries(others.map(([name, value]) => [name, String(value)]))
+  const others: Record<string, string> = {}
+  for (const name of Object.keys(params)) {
+    if (name !== TOKEN_PARAM) others[name] = String(params[name])
+  }
+  return others
 }
 
 /** The methods that ask for no change. RFC 9110 9.2.1 */

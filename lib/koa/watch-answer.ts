@@ -3,7 +3,7 @@
  * success of a refusal is a false word, whoever says it.
  */
 import type { Context } from 'koa'
-import onHeaders from 'on-headers'
+import { beforeFields, type FieldsListener } from './before-fields.js'
 import type { Core } from './core.js'
 
 /** What the handler has said, or what its error will be answered with. */
@@ -21,7 +21,20 @@ export function watchAnswer(core: Core, ctx: Context): void {
   const { poe, res } = ctx
   if (core.options.onEvent === undefined || poe.isWatched || res.headersSent) return
   poe.isWatched = true
-  onHeaders(res, () => {
+  beforeFields(res, new Watch(core, ctx))
+}
+
+class Watch implements FieldsListener {
+  readonly #core: Core
+  readonly #ctx: Context
+
+  constructor(core: Core, ctx: Context) {
+    this.#core = core
+    this.#ctx = ctx
+  }
+
+  beforeFields(): void {
+    const { poe, res } = this.#ctx
     const { said, decision } = poe
     const sent = res.statusCode
     const isAsDecided =
@@ -30,8 +43,8 @@ export function watchAnswer(core: Core, ctx: Context): void {
         : decision.status === sent
     if (isAsDecided) return
     const status = decision?.status ?? said?.status ?? sent
-    core.engine.emit({ type: 'answer-changed', key: said?.key ?? null, said: status, sent })
-  })
+    this.#core.engine.emit({ type: 'answer-changed', key: said?.key ?? null, said: status, sent })
+  }
 }
 
 /** Whether a status looks like a success: a redirection does, also one to a login page. */

@@ -2,7 +2,6 @@
 import { expect } from 'chai'
 import type { Middleware } from 'koa'
 import type { PoeEvent } from 'post-once-exactly/koa'
-import { keyOptions, sendKeyed, startDoorWorld } from './doors/door-world.js'
 import {
   nameOf,
   placeOrder,
@@ -11,6 +10,7 @@ import {
   type WorldKind,
   type WorldOptions,
 } from '../support/world.js'
+import { keyOptions, sendKeyed, startDoorWorld } from './doors/door-world.js'
 
 const KINDS: readonly WorldKind[] = ([3, 2] as const).map(koa => ({
   store: 'memory',

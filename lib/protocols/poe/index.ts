@@ -35,6 +35,7 @@ export {
   isTokenShaped,
   makeNonce,
   mintToken,
+  type ParsedToken,
   readToken,
   recordKey,
   type TokenScope,

@@ -16,8 +16,9 @@
  *
  * @see POE draft 8 (links that cannot be guessed), appendix A (URIs are never reused)
  */
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import { nanoid } from 'nanoid'
+import { hmacOf } from './hmac.js'
 import type { Secret } from './secret.js'
 
 /** The length of every token, in characters. */
@@ -27,11 +28,19 @@ export const TOKEN_LENGTH = 69
 export const EPOCH_MAX_LENGTH = 12
 
 const NONCE_LENGTH = 22
+const TAG_LENGTH = 22
 const EXPIRY_LIMIT_MS = 2 ** 48
 const EPOCH = /^[\w-]{1,12}$/
 const NONCE = /^[\w-]{22}$/
-const SHAPE =
-  /^1([\w-]{4})(?=[\w.-]{12}[\w-]{52}$)([\w-]{1,12})\.*([\w-]{8})([\w-]{22})([\w-]{22})$/
+
+/** Where the parts begin. */
+const [KEY_ID_AT, EPOCH_AT, EXPIRY_AT, NONCE_AT, TAG_AT] = [1, 5, 17, 25, 47] as const
+
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+const NO_DIGIT = 255
+/** The value of each character of base64url, by its code. */
+const DIGITS = new Uint8Array(128).fill(NO_DIGIT)
+for (let value = 0; value < ALPHABET.length; value += 1) DIGITS[ALPHABET.charCodeAt(value)] = value
 
 /** What a token is bound to without naming it. */
 export interface TokenScope {
@@ -101,7 +110,19 @@ export function mintToken(parts: TokenParts): string {
  * @returns whether {@link readToken} can read it
  */
 export function isTokenShaped(segment: string): boolean {
-  return segment.length === TOKEN_LENGTH && SHAPE.test(segment)
+  if (segment.length !== TOKEN_LENGTH || segment[0] !== '1') return false
+  // An epoch is never empty, and nothing comes after its filling.
+  let filled = EPOCH_AT + 1
+  while (filled < EXPIRY_AT && segment[filled] !== '.') filled += 1
+  for (let at = KEY_ID_AT; at < TOKEN_LENGTH; at += 1) {
+    const isFilling = at >= filled && at < EXPIRY_AT
+    if (isFilling ? segment[at] !== '.' : digitAt(segment, at) === NO_DIGIT) return false
+  }
+  return true
+}
+
+function digitAt(text: string, at: number): number {
+  return DIGITS[text.charCodeAt(at)] ?? NO_DIGIT
 }
 
 /**
@@ -111,12 +132,24 @@ export function isTokenShaped(segment: string): boolean {
  * @returns its parts, or `null` for what is not of token shape
  */
 export function readToken(segment: string): ParsedToken | null {
-  const match = segment.length === TOKEN_LENGTH ? SHAPE.exec(segment) : null
-  if (match === null) return null
-  const [, keyId = '', epoch = '', expiry = '', nonce = '', tag = ''] = match
-  const expiresAtMs = Buffer.from(expiry, 'base64url').readUIntBE(0, 6)
-  return { keyId, epoch, expiresAtMs, nonce, tag }
+  if (!isTokenShaped(segment)) return null
+  const filled = segment.indexOf('.', EPOCH_AT)
+  let expiresAtMs = 0
+  for (let at = EXPIRY_AT; at < NONCE_AT; at += 1) {
+    expiresAtMs = expiresAtMs * 64 + digitAt(segment, at)
+  }
+  return {
+    keyId: segment.slice(KEY_ID_AT, EPOCH_AT),
+    epoch: segment.slice(EPOCH_AT, filled < 0 ? EXPIRY_AT : filled),
+    expiresAtMs,
+    nonce: segment.slice(NONCE_AT, TAG_AT),
+    tag: segment.slice(TAG_AT),
+  }
 }
+
+/** Rooms for the two tags that are compared, so that none is made for each. */
+const givenTag = Buffer.alloc(TAG_LENGTH)
+const expectedTag = Buffer.alloc(TAG_LENGTH)
 
 /**
  * Tells whether a token was minted with this secret for this scope. Says nothing about expiry.
@@ -131,9 +164,10 @@ export function readToken(segment: string): ParsedToken | null {
  */
 export function verifyToken(token: ParsedToken, secret: Secret, scope: TokenScope): boolean {
   if (token.keyId !== secret.id) return false
-  const expected = Buffer.from(tagOf(token, secret, scope))
-  const given = Buffer.from(token.tag)
-  return given.length === expected.length && timingSafeEqual(given, expected)
+  const { tag } = token
+  if (tag.length !== TAG_LENGTH || givenTag.write(tag) !== TAG_LENGTH) return false
+  expectedTag.write(tagOf(token, secret, scope))
+  return timingSafeEqual(givenTag, expectedTag)
 }
 
 /**
@@ -158,31 +192,37 @@ export function recordKey(route: string, nonce: string): string {
  * @returns the text to be signed
  */
 export function signedText(fields: Omit<ParsedToken, 'tag'>, scope: TokenScope): string {
-  let text = lengthFirst('post-once-exactly link token 1')
-  text += lengthFirst(fields.keyId) + lengthFirst(fields.epoch)
-  text += lengthFirst(String(fields.expiresAtMs)) + lengthFirst(fields.nonce)
-  text += lengthFirst(scope.route) + lengthFirst(String(scope.params.length))
-  for (const [name, value] of scope.params.toSorted(byNameThenValue)) {
-    text += lengthFirst(name) + lengthFirst(value)
-  }
-  return text + lengthFirst(scope.principal)
+  const { keyId, epoch, expiresAtMs, nonce } = fields
+  const { route, params, principal } = scope
+  const sorted = params.length < 2 ? params : params.toSorted(byNameThenValue)
+  let text = lengthFirst(TITLE) + lengthFirst(keyId) + lengthFirst(epoch)
+  text += lengthFirst(String(expiresAtMs)) + lengthFirst(nonce)
+  text += lengthFirst(route) + lengthFirst(String(sorted.length))
+  for (const [name, value] of sorted) text += lengthFirst(name) + lengthFirst(value)
+  return text + lengthFirst(principal)
 }
+
+const TITLE = 'post-once-exactly link token 1'
 
 function lengthFirst(field: string): string {
   return `${field.length}:${field}`
 }
 
+/** The first 128 bits: 21 characters, and the upper two bits of the next one. */
 function tagOf(fields: Omit<ParsedToken, 'tag'>, secret: Secret, scope: TokenScope): string {
-  // UTF-16, because UTF-8 would make one character of all lone surrogates.
-  const text = Buffer.from(signedText(fields, scope), 'utf16le')
-  const digest = createHmac('sha256', secret.key).update(text).digest()
-  return digest.subarray(0, 16).toString('base64url')
+  const whole = hmacOf(secret.key, signedText(fields, scope))
+  const last = digitAt(whole, TAG_LENGTH - 1) & 0b110000
+  return whole.slice(0, TAG_LENGTH - 1) + ALPHABET[last]
 }
 
 function formatExpiry(expiresAtMs: number): string {
-  const bytes = Buffer.alloc(6)
-  bytes.writeUIntBE(expiresAtMs, 0, 6)
-  return bytes.toString('base64url')
+  let text = ''
+  let rest = expiresAtMs
+  for (let at = EXPIRY_AT; at < NONCE_AT; at += 1) {
+    text = ALPHABET.charAt(rest % 64) + text
+    rest = Math.floor(rest / 64)
+  }
+  return text
 }
 
 type Param = TokenScope['params'][number]

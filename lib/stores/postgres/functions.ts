@@ -6,7 +6,16 @@
  * Nothing depends on the database's defaults: a write turns `synchronous_commit` on for its own
  * transaction, and bounds its waits for locks.
  */
-import { IS_STALE, IS_STOLEN, IS_TOO_ISOLATED, SLICE_MS } from './states.js'
+import { IS_STALE, IS_STOLEN, IS_TOO_ISOLATED, LINE, SLICE_MS } from './states.js'
+
+/**
+ * What every write begins with: what was waited for in vain is an error, and what was answered is
+ * on the disk. An assignment, because that costs less than a call.
+ */
+const beStrict = `setting := set_config('lock_timeout', lock_ms::text, true);
+    IF current_setting('synchronous_commit') = 'off' THEN
+      setting := set_config('synchronous_commit', 'on', true);
+    END IF;`
 
 /**
  * Takes over the record that was seen: lapsed and free, or past its time, or to be replaced; unless
@@ -27,6 +36,25 @@ const takeOver = (poe: string): string => `
                 OR (free.head IS NOT NULL AND free.owner = the_replaces))
             FOR UPDATE SKIP LOCKED);`
 
+/**
+ * Makes the record of a key that has none, if the claim holds: the usual case, in one statement.
+ * Whoever is ahead may just be committing, and is waited for.
+ */
+const makeRecord = (poe: string): string => `
+        PERFORM pg_advisory_xact_lock(${LINE}, hashtext(the_key::text));
+        is_in_line := true;
+        now_ms := ${poe}.now_ms();
+        INSERT INTO ${poe}.record (key, keep_until_ms, lease_until_ms, means_doubt, owner, told)
+          SELECT the_key, the_keep_until_ms, now_ms + lease_ms, the_doubt, the_owner, the_told
+          WHERE now_ms <= claim_by_ms AND (expires_ms IS NULL OR now_ms <= expires_ms)
+            AND (the_epoch IS NULL OR the_epoch = (SELECT memory.epoch FROM ${poe}.memory
+              WHERE memory.timeline = ${poe}.timeline() AND memory.table_oid = memory.tableoid))
+          ON CONFLICT DO NOTHING;
+        IF FOUND THEN
+          state := 'claimed';
+          RETURN;
+        END IF;`
+
 /** Takes a key if it is free. */
 export const claimSql = (poe: string): string => `
   CREATE OR REPLACE FUNCTION ${poe}.claim(
@@ -39,15 +67,20 @@ export const claimSql = (poe: string): string => `
   DECLARE
     r ${poe}.record;
     is_in_line boolean := false;
+    setting text;
   BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
       RAISE EXCEPTION 'claim it in a transaction that is READ COMMITTED'
         USING ERRCODE = '${IS_TOO_ISOLATED}';
     END IF;
-    PERFORM ${poe}.be_strict(lock_ms);
+    ${beStrict}
     FOR round IN 1..20 LOOP
-      now_ms := ${poe}.now_ms();
       SELECT * INTO r FROM ${poe}.record WHERE record.key = the_key;
+      IF r.key IS NULL AND NOT is_in_line THEN
+        ${makeRecord(poe)}
+        CONTINUE;
+      END IF;
+      now_ms := ${poe}.now_ms();
       SELECT * INTO state, until_ms, owner, told, head, body FROM ${poe}.tell(r, now_ms);
       IF state = 'running' AND r.owner = the_owner THEN
         -- Sent twice: its lease counts anew, but not from later than the claim may come.
@@ -70,7 +103,7 @@ export const claimSql = (poe: string): string => `
       IF state IS NOT NULL THEN RETURN; END IF;
       IF NOT is_in_line THEN
         -- Whoever is ahead may just be committing: look again after that.
-        PERFORM ${poe}.line_up(the_key);
+        PERFORM pg_advisory_xact_lock(${LINE}, hashtext(the_key::text));
         is_in_line := true;
         CONTINUE;
       END IF;
@@ -173,19 +206,22 @@ export const writesSql = (poe: string): string => `
     OUT now_ms bigint, OUT is_done boolean
   ) LANGUAGE plpgsql AS $$
   DECLARE
+    setting text;
     -- Looked up in the record, not in the table of names: a serializable transaction of a handler
     -- would conflict there with others. An answer that is old by now only leaves a name behind.
     meant_doubt boolean := EXISTS (SELECT 1 FROM ${poe}.record
       WHERE record.key = the_key AND record.head IS NULL AND record.means_doubt);
   BEGIN
-    PERFORM ${poe}.be_strict(lock_ms);
+    ${beStrict}
     UPDATE ${poe}.record SET (head, body, owner, lease_until_ms, means_doubt)
       = (the_head, the_body, the_mark, NULL, NULL)
       WHERE record.key = the_key AND record.owner = the_owner AND record.head IS NULL;
     is_done := FOUND;
     IF is_done AND meant_doubt THEN DELETE FROM ${poe}.doubt WHERE doubt.key = the_key; END IF;
-    is_done := is_done OR EXISTS (SELECT 1 FROM ${poe}.record
-      WHERE record.key = the_key AND record.owner = the_mark AND record.head IS NOT NULL);
+    IF NOT is_done THEN
+      is_done := EXISTS (SELECT 1 FROM ${poe}.record
+        WHERE record.key = the_key AND record.owner = the_mark AND record.head IS NOT NULL);
+    END IF;
     now_ms := ${poe}.now_ms();
   END $$;
 

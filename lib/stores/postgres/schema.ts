@@ -13,7 +13,7 @@ import {
   upkeepSql,
   writesSql,
 } from './functions.js'
-import { IS_STANDBY, SLICE_MS } from './states.js'
+import { IS_STANDBY, LINE, SLICE_MS } from './states.js'
 
 /** The version of what follows; `epoch()` tells it. */
 export const SCHEMA_VERSION = 3
@@ -94,7 +94,7 @@ const helpers = (poe: string): string => `
   -- Claims that make a record and releases of one key follow each other, so that a release that
   -- finds nothing knows that no claim is about to be committed.
   CREATE OR REPLACE FUNCTION ${poe}.line_up(key uuid) RETURNS void LANGUAGE sql AS
-    'SELECT pg_advisory_xact_lock(1886350693, hashtext(key::text))';`
+    'SELECT pg_advisory_xact_lock(${LINE}, hashtext(key::text))';`
 
 /** Functions of earlier versions whose parameters were others. */
 const formerly = (poe: string): string => `

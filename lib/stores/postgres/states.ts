@@ -11,6 +11,9 @@ export const IS_STOLEN = 'PO003'
 /** SQLSTATE of a claim whose statement does not see what was committed while it waited. */
 export const IS_TOO_ISOLATED = 'PO004'
 
+/** The advisory locks of those who make or remove a record; the other half is its key's hash. */
+export const LINE = 1886350693
+
 /**
  * How long a time slice is, in milliseconds. Records are indexed by the slice in which their time
  * ends: many equal entries, which PostgreSQL keeps as lists.

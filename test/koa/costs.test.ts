@@ -1,0 +1,259 @@
+/**
+ * What a request costs, counted and not timed: trips to the store, promises, timers, listeners,
+ * writes to the wire, and bytes that outlive it. A busy machine counts the same as an idle one.
+ */
+import { createHook } from 'node:async_hooks'
+import { createServer, type Server } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import Router from '@koa/router'
+import { expect } from 'chai'
+import Koa, { type Middleware } from 'koa'
+import { type Poe, poe } from 'post-once-exactly/koa'
+import type { Store } from '../../lib/engine/store.js'
+import { aroundStore } from '../support/around-store.js'
+import { INSTALLED_STORES, type OpenStore, openStore, type StoreKind } from '../support/stores.js'
+
+/** Promises that ours makes beyond bare Koa's, at most. */
+const PROMISES: Readonly<Record<StoreKind, number>> = {
+  memory: 42,
+  sqlite: 52,
+  redis: 78,
+  postgres: 108,
+}
+/** Bytes of old space that a request may leave behind; bare Koa's leaves about 100. */
+const LASTING_BYTES = 300
+
+interface Site {
+  readonly server: Server
+  readonly opened: OpenStore
+  readonly once: Poe<unknown>
+  /** Methods of the store that were called. */
+  readonly trips: string[]
+  /** The server's end of each connection. */
+  readonly sockets: Socket[]
+  writes: number
+}
+
+const KEYED = { name: 'pay', retentionMs: 60_000, dangerouslyNotDurable: true }
+
+for (const kind of INSTALLED_STORES) {
+  describe(`what a request costs, ${kind}`, function () {
+    this.timeout(60_000)
+    let site: Site
+    let wire: Wire
+
+    before(async () => {
+      site = await startSite(await openStore(kind))
+      wire = await openWire(site.server)
+      for (let count = 0; count < 50; count += 1) {
+        const link = await freshLink(wire)
+        await wire.send('POST', link)
+        await wire.send('POST', link)
+        await wire.send('POST', '/keys', `Idempotency-Key: "${count}-0123456789"`)
+        await wire.send('POST', '/bare')
+      }
+    })
+
+    after(async () => {
+      wire.close()
+      site.server.close()
+      await site.once.close()
+      await site.opened.discard()
+    })
+
+    it('[COST-01] a first use takes two trips, a reuse and a replay one; one write', async () => {
+      const link = await freshLink(wire)
+      const key = 'Idempotency-Key: "counted-0123456789"'
+      expect(await counted(site, () => wire.send('POST', link))).to.deep.equal({
+        ...{ status: 201, trips: ['claim', 'complete'], writes: 1 },
+      })
+      expect(await counted(site, () => wire.send('POST', link))).to.deep.equal({
+        ...{ status: 405, trips: ['claim'], writes: 1 },
+      })
+      expect(await counted(site, () => wire.send('GET', link))).to.deep.equal({
+        ...{ status: 200, trips: ['read'], writes: 1 },
+      })
+      await wire.send('POST', '/keys', key)
+      expect(await counted(site, () => wire.send('POST', '/keys', key))).to.deep.equal({
+        ...{ status: 201, trips: ['claim'], writes: 1 },
+      })
+      expect(await counted(site, () => freshLink(wire))).to.include({ writes: 1 })
+      expect(site.trips).to.deep.equal([])
+    })
+
+    it('[COST-02] promises are few', async () => {
+      const bare = await promisesOf(() => wire.send('POST', '/bare'))
+      const [firsts, reuses]: [number[], number[]] = [[], []]
+      // The least counts: now and then the tick of a clock falls into one.
+      for (let round = 0; round < 5; round += 1) {
+        const link = await freshLink(wire)
+        firsts.push(await promisesOf(() => wire.send('POST', link)))
+        reuses.push(await promisesOf(() => wire.send('POST', link)))
+      }
+      const [first, reuse] = [Math.min(...firsts), Math.min(...reuses)]
+      expect(first - bare, 'first use').to.be.at.most(PROMISES[kind])
+      expect(reuse - bare, 'reuse').to.be.at.most(PROMISES[kind])
+    })
+
+    it('[COST-03] timers and listeners are where they were', async () => {
+      const timers = (): number =>
+        process.getActiveResourcesInfo().filter(name => name === 'Timeout').length
+      const listeners = (): unknown[] => site.sockets.map(each => counts(each))
+      const link = await freshLink(wire)
+      await wire.send('POST', '/bare')
+      const before = [timers(), listeners()]
+      await wire.send('POST', link)
+      await wire.send('POST', link)
+      await wire.send('POST', '/bare')
+      expect(await settled(() => [timers(), listeners()], before)).to.deep.equal(before)
+    })
+  })
+}
+
+describe('what a request leaves behind', function () {
+  this.timeout(120_000)
+
+  it('[COST-04] a reuse leaves nothing in old space: no hidden class, no closure', async () => {
+    const site = await startSite(await openStore('memory'))
+    const wire = await openWire(site.server)
+    const link = await freshLink(wire)
+    await wire.send('POST', link)
+    const asked = async (count: number): Promise<void> => {
+      for (let done = 0; done < count; done += 1) await wire.send('POST', link)
+    }
+    await asked(4_000)
+    const before = oldBytes('major')
+    await asked(3_000)
+    const left = (oldBytes('minor') - before) / 3_000
+    wire.close()
+    site.server.close()
+    await site.once.close()
+    await site.opened.discard()
+    expect(left).to.be.below(LASTING_BYTES)
+  })
+})
+
+async function startSite(opened: OpenStore): Promise<Site> {
+  const trips: string[] = []
+  const store: Store<unknown> = aroundStore(opened.store, (method, _key, call) => {
+    trips.push(method)
+    return call()
+  })
+  const once = poe({ store, principal: () => 'guest' }) as Poe<unknown>
+  const app = new Koa()
+  const router = new Router()
+  const place: Middleware = ctx => {
+    ctx.status = 201
+    ctx.body = { placed: true }
+  }
+  app.use(once.middleware())
+  router.get('/link', ctx => {
+    ctx.body = { link: ctx.poe.link('order') }
+  })
+  router.post('/bare', place)
+  router.post('/keys', once.idempotencyKey(KEYED), place)
+  once.resource(router, { name: 'order', path: '/orders/:token' }, place as never)
+  app.use(router.routes())
+  const server = createServer(app.callback())
+  const site: Site = { server, opened, once, trips, sockets: [], writes: 0 }
+  server.on('connection', socket => {
+    site.sockets.push(socket)
+    for (const name of ['_write', '_writev'] as const) {
+      const write = socket[name] as (...args: unknown[]) => void
+      Object.assign(socket, {
+        [name]: (...args: unknown[]) => {
+          site.writes += 1
+          write.apply(socket, args)
+        },
+      })
+    }
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  return site
+}
+
+/** One connection, one request at a time, one promise for each. */
+interface Wire {
+  send(method: string, path: string, field?: string): Promise<{ status: number; body: string }>
+  close(): void
+}
+
+async function openWire(server: Server): Promise<Wire> {
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  socket.setEncoding('latin1')
+  let received = ''
+  let take: (answer: { status: number; body: string }) => void = () => {}
+  socket.on('data', (chunk: string) => {
+    received += chunk
+    const end = received.indexOf('\r\n\r\n') + 4
+    const length = Number(/content-length: (\d+)/i.exec(received)?.[1] ?? 0)
+    if (end < 4 || received.length < end + length) return
+    const answer = { status: Number(received.slice(9, 12)), body: received.slice(end) }
+    received = ''
+    take(answer)
+  })
+  await new Promise(resolve => socket.once('connect', resolve))
+  return {
+    send: (method, path, field = 'Accept: */*') =>
+      new Promise(resolve => {
+        take = resolve
+        const length = method === 'POST' ? 'Content-Length: 0\r\n' : ''
+        socket.write(`${method} ${path} HTTP/1.1\r\nHost: here\r\n${field}\r\n${length}\r\n`)
+      }),
+    close: () => socket.destroy(),
+  }
+}
+
+async function freshLink(wire: Wire): Promise<string> {
+  return JSON.parse((await wire.send('GET', '/link')).body).link
+}
+
+async function counted(site: Site, ask: () => Promise<unknown>): Promise<object> {
+  site.trips.length = 0
+  site.writes = 0
+  const answer = await ask()
+  const status = typeof answer === 'string' ? 200 : (answer as { status: number }).status
+  const found = { status, trips: [...site.trips], writes: site.writes }
+  site.trips.length = 0
+  return found
+}
+
+async function promisesOf(ask: () => Promise<unknown>): Promise<number> {
+  let count = 0
+  const hook = createHook({
+    init(_id, type) {
+      if (type === 'PROMISE') count += 1
+    },
+  })
+  hook.enable()
+  await ask()
+  hook.disable()
+  return count
+}
+
+function counts(socket: Socket): object {
+  return Object.fromEntries(socket.eventNames().map(name => [name, socket.listenerCount(name)]))
+}
+
+/** Waits until a value is what it was, for a second at most; gives what it is then. */
+async function settled(read: () => unknown, wanted: unknown): Promise<unknown> {
+  for (
+    let tries = 0;
+    tries < 100 && JSON.stringify(read()) !== JSON.stringify(wanted);
+    tries += 1
+  ) {
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  return read()
+}
+
+function oldBytes(type: 'major' | 'minor'): number {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as (options: { type: string }) => void
+  // What has survived two small collections counts.
+  for (let round = 0; round < 2; round += 1) collect({ type })
+  const old = getHeapSpaceStatistics().find(({ space_name: name }) => name === 'old_space')
+  return old?.space_used_size ?? 0
+}
