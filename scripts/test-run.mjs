@@ -24,7 +24,8 @@ const TELL_MS = 10_000
  * Runs test files.
  *
  * @param {readonly string[]} files - relative to the root
- * @param {{ grep?: string, env?: Record<string, string>, measure?: boolean }} [wishes]
+ * @param {{ grep?: string, env?: Record<string, string>, measure?: boolean, timeoutMs?: number }}
+ *   [wishes] - `timeoutMs` of a test
  * @returns {Promise<{ passes: number, failures: number, pending: number, stopped: boolean }>}
  */
 export async function runFiles(files, wishes = {}) {
@@ -91,7 +92,8 @@ class Run {
     const env = { ...process.env, ...this.#wishes.env }
     this.#started += 1
     if (env.POE_TEST_REDIS !== undefined) env.POE_TEST_REDIS += `/${this.#started}`
-    env.POE_TEST_OPTIONS = JSON.stringify({ ...mochaOptions(), grep: this.#wishes.grep })
+    const { grep, timeoutMs } = this.#wishes
+    env.POE_TEST_OPTIONS = JSON.stringify({ ...mochaOptions(timeoutMs), grep })
     const child = spawn(
       process.execPath,
       [...NODE, '--import', 'ts-blank-space/register', WORKER],
@@ -175,9 +177,9 @@ class Run {
   }
 }
 
-function mochaOptions() {
+function mochaOptions(timeoutMs) {
   const { timeout, slow, forbidOnly } = JSON.parse(readFileSync(`${ROOT}.mocharc.json`, 'utf8'))
-  return { timeout, slow, forbidOnly }
+  return { timeout: timeoutMs ?? timeout, slow, forbidOnly }
 }
 
 function short(file) {

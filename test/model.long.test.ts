@@ -105,7 +105,7 @@ function checkModel(
   env: Readonly<Record<string, string>> = {},
 ): Promise<{ code: number; output: string }> {
   return new Promise(resolve => {
-    const options = { env: { ...process.env, ...env }, maxBuffer: 2 ** 24, timeout: 58_000 }
+    const options = { env: { ...process.env, ...env }, maxBuffer: 2 ** 24, timeout: 280_000 }
     const child = execFile(process.execPath, [SCRIPT, ...args], options, (_, stdout, stderr) => {
       resolve({ code: child.exitCode ?? -1, output: stdout + stderr })
     })

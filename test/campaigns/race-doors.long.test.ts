@@ -28,7 +28,7 @@ interface Told {
 
 for (const kind of INSTALLED_STORES) {
   describe(`twenty at once at every door, ${kind}`, function () {
-    this.timeout(120_000)
+    this.timeout(300_000)
     let site: Site
     let server: ServerStore | undefined
     let servers: ServerProcess[]

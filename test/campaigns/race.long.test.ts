@@ -25,7 +25,7 @@ const STORE_DELAY_MS = 5
 const SERVERS = ['postgres', 'redis'] as const
 
 describe('twenty sockets released at once', function () {
-  this.timeout(120_000)
+  this.timeout(300_000)
 
   describe('at two processes on one sqlite file', () => {
     let site: Site

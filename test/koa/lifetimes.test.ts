@@ -122,7 +122,7 @@ describe('lifetimes', () => {
       const links = [await ahead.link(), await behind.link()]
       for (const [at, link] of links.entries()) {
         const [one, other] = at === 0 ? [ahead, behind] : [behind, ahead]
-        const running = one.send('POST', link, { 'X-Before': '300' })
+        const running = one.send('POST', link, { 'X-Before': '1500' })
         await until(async () => (await one.send('GET', link)).status === 409, 'it runs')
         const twin = await other.send('POST', link)
         expectBusy(twin)

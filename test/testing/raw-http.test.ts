@@ -84,10 +84,17 @@ describe('the raw HTTP client', () => {
       method: 'POST',
       headers: { Expect: '100-continue', 'Content-Length': '2' },
     })
-    const steps = [head, { pauseMs: 30 }, Buffer.from('ok')]
-    const result = await rawRequest({ port, steps })
+    const continues = { receivedBytes: 'HTTP/1.1 100 Continue\r\n\r\n'.length }
+    const result = await rawRequest({ port, steps: [head, continues, Buffer.from('ok')] })
     expect(responseOf(result).interim).to.deep.equal([100])
     expect(bodyOf(result)).to.equal('ok')
+  })
+
+  it('leaves in the middle of an answer, once so much of it is there', async () => {
+    const port = await tcp(socket => socket.once('data', () => socket.write('HTTP/1.1 200 OK')))
+    const steps = [requestBytes({}), { receivedBytes: 8 }, { leave: 'destroy' }] as const
+    const { ended, received } = await rawRequest({ port, steps })
+    expect([ended, received.toString()]).to.deep.equal(['left', 'HTTP/1.1 200 OK'])
   })
 
   it('tells a close, a reset and a refusal from one another', async () => {

@@ -1,4 +1,4 @@
-/** The client of this package passes every check; as processes and in a browser: own-client.long. */
+/** The client of this package passes every check; as a process and a page: own-client.long. */
 import { expect } from 'chai'
 import { type ClientFunction, checkClient } from 'post-once-exactly/conformance'
 import { poeHere } from '../../cli/fake-terminal.js'

@@ -42,6 +42,8 @@ export interface DoorsOptions {
   readonly wrapStore?: (store: Store<unknown>) => Store<unknown>
 }
 
+/** The lease of every claim, in milliseconds: longer than a busy machine forgets a process. */
+export const LEASE_MS = 1_200
 /** How long the short-lived doors remember, in milliseconds. */
 export const SHORT_MS = 1_000
 const DAY_MS = 86_400_000
@@ -59,7 +61,7 @@ export async function startDoors(kind: StoreKind, options: DoorsOptions = {}): P
     const once = poe<unknown>({
       store,
       principal: ctx => ctx.get('X-User') || 'guest',
-      leaseMs: 400,
+      leaseMs: LEASE_MS,
       waitMs: 60,
       recordForMs: 300,
       ...options.poe,

@@ -5,7 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
 import { until } from '../../support/meeting.js'
-import { BINARY, type DoorsSite, SHORT_MS } from './doors-app.js'
+import { BINARY, type DoorsSite, LEASE_MS, SHORT_MS } from './doors-app.js'
 import { type Door, type Operation, operationAt, type Say, send } from './operations.js'
 
 /** One situation. */
@@ -197,7 +197,7 @@ async function silence(at: At): Promise<string[]> {
   await at.site.apps[1].once.close({ graceMs: 0 })
   controller.abort()
   await lost.catch(() => {})
-  await pause(600)
+  await pause(LEASE_MS + 100)
   return ['nothing', await tell(await operation.send())]
 }
 
