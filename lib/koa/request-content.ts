@@ -76,8 +76,8 @@ export async function isWhole(ctx: Context, limitBytes: number): Promise<boolean
 }
 
 /**
- * Tells whether a request may be run with the content that is here. What is still to come is left to
- * whoever reads it, and an error to him where it is cut off.
+ * Tells whether a request may be run with the content that is here. What is still to come is left
+ * to the handler, which gets an error where it is cut off.
  *
  * @returns `false` where it was cut off: nobody is there to be answered, and nothing is to be run
  */

@@ -127,8 +127,8 @@ async function post(
 const AHEAD_BYTES = 1_048_576
 
 /**
- * Gives the content, as far as it is here. Where it is not, whoever would send it in vain is told so
- * first, and is spared the upload.
+ * Gives the content, as far as it is here. Where it is not, a client that would send it in vain is
+ * told so first, and is spared the upload.
  *
  * @returns `null` where the request is over: refused, or cut off
  */

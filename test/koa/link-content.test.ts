@@ -57,7 +57,7 @@ for (const kind of EVERY_STORE) {
       return { status: response.status, told, matches: told?.payloadMatches ?? null }
     }
 
-    it('[FALSE-701] an id tells the own POST from another, whatever reads the content', async () => {
+    it('[FALSE-701] an id tells the own POST from another, whoever reads it', async () => {
       const link = await start({ outside: [leavesNothing] })
       const [own, other] = [{ 'Idempotency-Key': '"one"' }, { 'Idempotency-Key': '"two"' }]
       expect((await post(link, 'a=1', own)).status).to.equal(201)
@@ -198,7 +198,7 @@ describe('the content of a late form', () => {
     await world.close()
   })
 
-  it('[FALSE-2201] who waits to be asked for his content is refused by middleware first', async () => {
+  it('[FALSE-2201] who waits to be asked for content is refused by middleware first', async () => {
     const world = await startWorld(KIND, { parse: false, handler: orders, outside: [login, parse] })
     const link = await world.link()
     const headers = { ...FORM, Authorization: 'ok' }

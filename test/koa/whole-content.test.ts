@@ -1,6 +1,6 @@
 /**
  * No prefix of a content is ever run: a request that is cut off at any byte has no effect, uses up
- * no name, and the whole one runs afterwards; at every door and at links, whoever reads the content.
+ * no name, and the whole one runs afterwards; at doors and at links, whoever reads the content.
  *
  * @see RFC 9112 8; RFC 9113 8.1; decision 0013
  */
