@@ -178,13 +178,8 @@ export class PoeClient extends PoeCore {
     if (request.method === 'POST' && (key !== null || this.known.has(url))) {
       return toResponse(await this.#postRequest(url, request, key, init), this.options)
     }
-    const { options, known } = this
-    return await sendPlain(url, request, init, {
-      options,
-      known,
-      parts: this.parts,
-      bare: this.#bare,
-    })
+    const { options, known, parts } = this
+    return await sendPlain(url, request, init, { options, known, parts, bare: this.#bare })
   }
 
   /**
