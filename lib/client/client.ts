@@ -164,8 +164,8 @@ export class PoeClient extends PoeCore {
    * A POST that took effect gives its answer, also where an earlier try had it; one whose answer
    * is not kept gives 204. A refusal gives the refusal.
    *
-   * @throws ClientError `ERR_POE_UNKNOWN_OUTCOME`, its `cause` the outcome, where it cannot be told;
-   *   `ERR_POE_RESULT_LOST` from reading an answer that broke off and cannot be had again
+   * @throws ClientError `ERR_POE_UNKNOWN_OUTCOME`, its `cause` the outcome, where it cannot be
+   *   told; `ERR_POE_RESULT_LOST` from reading an answer that broke off and cannot be had again
    * @throws what `fetch` throws
    */
   readonly fetch = async (

@@ -69,12 +69,16 @@ describe('answers of another kind', () => {
         asked.resume()
         if (asked.method === 'POST' && asked.url === '/once/1') {
           posts += 1
-          if (posts === 1) return asked.socket.destroy()
+          if (posts === 1) {
+            asked.socket.destroy()
+            return
+          }
           answer.writeHead(405, {
             Allow: 'GET',
             Link: `</order>; rel="urn:post-once-exactly:rel:result"; anchor="/once/1"`,
           })
-          return answer.end()
+          answer.end()
+          return
         }
         const isPage = asked.url === '/page'
         if (isPage) answer.setHeader('POE-Links', '"/once/1"')
