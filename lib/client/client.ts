@@ -164,8 +164,8 @@ export class PoeClient extends PoeCore {
    * A POST that took effect gives its answer, also where an earlier try had it; one whose answer
    * is not kept gives 204. A refusal gives the refusal.
    *
-   * @throws ClientError `ERR_POE_UNKNOWN_OUTCOME`, its `cause` the outcome, where it cannot be told;
-   *   `ERR_POE_RESULT_LOST` from reading an answer that broke off and cannot be had again
+   * @throws ClientError `ERR_POE_UNKNOWN_OUTCOME`, its `cause` the outcome, where it cannot be
+   *   told; `ERR_POE_RESULT_LOST` from reading an answer that broke off and cannot be had again
    * @throws what `fetch` throws
    */
   readonly fetch = async (
@@ -178,13 +178,8 @@ export class PoeClient extends PoeCore {
     if (request.method === 'POST' && (key !== null || this.known.has(url))) {
       return toResponse(await this.#postRequest(url, request, key, init), this.options)
     }
-    const { options, known } = this
-    return await sendPlain(url, request, init, {
-      options,
-      known,
-      parts: this.parts,
-      bare: this.#bare,
-    })
+    const { options, known, parts } = this
+    return await sendPlain(url, request, init, { options, known, parts, bare: this.#bare })
   }
 
   /**

@@ -167,7 +167,7 @@ describe('answers of another kind', () => {
     expect(open.size - before).to.be.below(10)
   })
 
-  it('[FALSE-2601] content that is longer than what is read ahead can be read in full', async () => {
+  it('[FALSE-2601] content longer than what is read ahead can be read in full', async () => {
     const bytes = Buffer.alloc(5_000_000, 97)
     serve = (asked, answer) => {
       asked.resume().on('end', () => answer.writeHead(201).end(bytes))

@@ -20,7 +20,7 @@ export interface Origin {
   /** A fresh link, as a path. */
   link(): Promise<string>
   /**
-   * The fronts behind which nothing that can be asked tells whose POST it was that used a link: only
+   * The fronts behind which nothing that can be asked tells whose POST used a link: only
    * a 405 of this package's servers says so.
    */
   readonly cannotTell: RegExp
