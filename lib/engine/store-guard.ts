@@ -91,8 +91,9 @@ export class StoreGuard {
     return new Promise((resolve, reject) => {
       const giveUp = (): void => {
         const text = `The store gave no answer in ${withinMs} ms.`
+        const fail = (): void => reject(new PoeError('ERR_POE_STORE_DOWN', text))
         // One turn of the event loop more: the answer may be here, and only not yet read.
-        setImmediate(() => reject(new PoeError('ERR_POE_STORE_DOWN', text)))
+        this.#clock.sleep(0).then(fail, fail)
       }
       let alarm = this.#alarms.set(withinMs, () => {
         const lateMs = this.#clock.now() - alarm.atMs

@@ -5,8 +5,8 @@
  */
 import type { RequestPoe } from './request-poe.js'
 
-export type { Reconciled, ReconciledOutcome, SuccessRule } from '../engine/operation.js'
 export type { Unfinished } from '../engine/engine.js'
+export type { Reconciled, ReconciledOutcome, SuccessRule } from '../engine/operation.js'
 export type { Clock, OnEvent, PoeEvent } from '../engine/ports.js'
 export type {
   KeptAnswers,

@@ -42,7 +42,7 @@ describe('an attempt that finds its own outcome', () => {
     })
   }
 
-  it('[FALSE-604] a commit that is answered by nobody, in all its time, but took place', async () => {
+  it('[FALSE-604] a commit that is not answered in all its time, but took place', async () => {
     const clock = fakeClock()
     const real = engineBench({ fakeClock: clock }).real
     const bench = engineBench({ real: tinyDatabase(real).store, fakeClock: clock })
@@ -72,7 +72,7 @@ describe('an attempt that finds its own outcome', () => {
     expect(look.kind === 'spent' && look.outcome.body.kind, 'and kept').to.equal('kept')
   })
 
-  it('[FALSE-605] unrecorded for all it knows, without a mark: the record knows better', async () => {
+  it('[FALSE-605] unrecorded as it seems, without a mark: the record knows better', async () => {
     const bench = engineBench({ recordForMs: 0 })
     bench.faulty.fault = only(['complete'], loseReply)
     expect((await bench.post({ rules: { marks: true } })).kind).to.equal('done')
@@ -84,7 +84,7 @@ describe('an attempt that finds its own outcome', () => {
     expect((await bench.post({ rules: { marks: true } })).kind).to.equal('store-down')
   })
 
-  it('[FALSE-606] its time is over while its outcome is being recorded: it is waited for', async () => {
+  it('[FALSE-606] its time is over while its outcome is recorded: it is waited for', async () => {
     for (const transactional of [true, false]) {
       const clock = fakeClock()
       const real = tinyDatabase(engineBench({ fakeClock: clock }).real).store
