@@ -4,6 +4,7 @@
  */
 import { Readable, Writable } from 'node:stream'
 import { expect } from 'chai'
+import { NO_RECORD } from '../../lib/engine/claim-record.js'
 import { fakeClock } from '../../lib/testing/fake-clock.js'
 import {
   CREATED,
@@ -100,6 +101,10 @@ describe('an attempt that finds its own outcome', () => {
       door.open()
       expect((await post).kind).to.equal('done')
     }
+  })
+
+  it('[FALSE-608] a run without any protection has no outcome that it could find', async () => {
+    expect(await NO_RECORD.confirm()).to.equal(false)
   })
 
   it("[FALSE-608] another's outcome is not its own", async () => {
