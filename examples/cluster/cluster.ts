@@ -117,7 +117,7 @@ async function end(child: ChildProcess): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
   const gone = once(child, 'exit')
   child.kill('SIGTERM')
-  const hard = setTimeout(() => child.kill('SIGKILL'), 3_000)
+  const hard = setTimeout(() => child.kill('SIGKILL'), 12_000)
   await gone
   clearTimeout(hard)
 }

@@ -88,7 +88,7 @@ export class Engine {
     const { guard, emit } = this
     this.#reconciler = new Reconciler({ store, guard, clock, emit, bodyLimitBytes })
     this.#undecided = new UndecidedSeen(emit)
-    this.#underway = new Underway(clock)
+    this.#underway = new Underway()
     this.#tools = {
       ...options,
       undecided: this.#undecided,
@@ -165,14 +165,15 @@ export class Engine {
    *
    * @param graceMs - how long the wait may take, in milliseconds; the last tries come after it, and
    *   take one call's time at most
+   * @param sleep - measures the grace; the engine's clock where it is left out
    */
-  close(graceMs = 5_000): Promise<Unfinished> {
-    this.#closing ??= this.#close(graceMs)
+  close(graceMs = 5_000, sleep: Clock['sleep'] = this.#options.clock.sleep): Promise<Unfinished> {
+    this.#closing ??= this.#close(graceMs, sleep)
     return this.#closing
   }
 
-  async #close(graceMs: number): Promise<Unfinished> {
-    const running = await this.#underway.idle(graceMs)
+  async #close(graceMs: number, sleep: Clock['sleep']): Promise<Unfinished> {
+    const running = await this.#underway.idle(graceMs, sleep)
     this.#isClosed = true
     for (const key of running) this.emit({ type: 'unfinished', key })
     const dropped = await Promise.all([this.#owed.close(), this.#disowned.close()])

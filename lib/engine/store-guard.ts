@@ -87,8 +87,9 @@ export class StoreGuard {
       }
       const giveUp = (): void => {
         const text = `The store gave no answer in ${withinMs} ms.`
+        const late = (): void => fail(new PoeError('ERR_POE_STORE_DOWN', text))
         // One turn of the event loop more: the answer may be here, and only not yet read.
-        setImmediate(() => fail(new PoeError('ERR_POE_STORE_DOWN', text)))
+        this.#clock.sleep(0).then(late, late)
       }
       let alarm = this.#alarms.set(withinMs, () => {
         const lateMs = this.#clock.now() - alarm.atMs

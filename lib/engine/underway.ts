@@ -12,13 +12,8 @@ export interface Piece {
 
 /** Knows what is under way. */
 export class Underway {
-  readonly #clock: Clock
   readonly #pieces = new Set<Piece>()
   #onIdle: () => void = () => {}
-
-  constructor(clock: Clock) {
-    this.#clock = clock
-  }
 
   /** Notes that a piece of work has begun. */
   begin(piece: Piece): void {
@@ -35,14 +30,15 @@ export class Underway {
    * Waits until nothing is under way.
    *
    * @param graceMs - for how long, in milliseconds
+   * @param sleep - measures that
    * @returns the keys of what is not at its end by then
    */
-  async idle(graceMs: number): Promise<readonly string[]> {
+  async idle(graceMs: number, sleep: Clock['sleep']): Promise<readonly string[]> {
     if (this.#pieces.size > 0) {
       const idle = new AbortController()
       this.#onIdle = () => idle.abort()
       // Either it is idle, which ends the sleep, or the grace is over.
-      await this.#clock.sleep(graceMs, idle.signal).catch(() => {})
+      await sleep(graceMs, idle.signal).catch(() => {})
     }
     return [...new Set([...this.#pieces].map(({ key }) => key))]
   }

@@ -3,6 +3,7 @@
  *
  * @see POE draft 2, 3, 4
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { RouterContext } from '@koa/router'
 import type { Context, Middleware, Next } from 'koa'
 import { checkMembers, checkText } from '../engine/checks.js'
@@ -233,7 +234,8 @@ async function closeIn(core: Core, graceMs = GRACE_MS): Promise<Unfinished> {
   // Our timers let a process end; what is waited for here shall not be cut off by that.
   const hold = setInterval(() => {}, graceMs + 1_000)
   try {
-    return await core.engine.close(graceMs)
+    // The grace is real time, also where a test has the engine's.
+    return await core.engine.close(graceMs, (ms, signal) => sleep(ms, undefined, { signal }))
   } finally {
     clearInterval(hold)
   }

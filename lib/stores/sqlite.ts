@@ -70,7 +70,7 @@ export interface SqliteStore extends Store<SqliteTransaction> {
    *
    * @param section - gets a connection; when it throws, nothing of it is kept
    * @returns what it gave, once that is durable
-   * @throws TypeError when the function is asynchronous; PoeError `ERR_POE_STORE_DOWN` when the
+   * @throws TypeError when the function is asynchronous; PoeError `ERR_POE_STORE_BUSY` when the
    *   lock was not to be had; whatever the function threw
    */
   write<Result>(section: (db: SqliteDatabase) => Result): Promise<Result>

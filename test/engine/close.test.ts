@@ -21,7 +21,7 @@ describe('close()', () => {
     expect(bench.clock.sleeping, 'no loop is left').to.equal(0)
   })
 
-  it('[FALSE-1303] when the grace is over it names what is still at work, which goes on', async () => {
+  it('[FALSE-1303] when the grace is over it names what is at work, which goes on', async () => {
     const bench = engineBench()
     const end = gate()
     const post = bench.post({ handler: () => end.promise.then(() => ({})) })

@@ -21,7 +21,7 @@ describe('the one deadline of a call', () => {
     [10_000, 9_950],
     [20, 10],
   ] as const) {
-    it(`[FALSE-1401] storeTimeoutMs ${storeTimeoutMs}: every call is handed ${handed} ms`, async () => {
+    it(`[FALSE-1401] of ${storeTimeoutMs} ms: every call is handed ${handed} ms`, async () => {
       const bench = engineBench({ storeTimeoutMs })
       const seen = new Map<string, unknown>()
       bench.faulty.fault = call => {

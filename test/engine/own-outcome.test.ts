@@ -4,6 +4,7 @@
  */
 import { Readable, Writable } from 'node:stream'
 import { expect } from 'chai'
+import { NO_RECORD } from '../../lib/engine/claim-record.js'
 import { fakeClock } from '../../lib/testing/fake-clock.js'
 import {
   CREATED,
@@ -42,7 +43,7 @@ describe('an attempt that finds its own outcome', () => {
     })
   }
 
-  it('[FALSE-604] a commit that is answered by nobody, in all its time, but took place', async () => {
+  it('[FALSE-604] a commit that is not answered in all its time, but took place', async () => {
     const clock = fakeClock()
     const real = engineBench({ fakeClock: clock }).real
     const bench = engineBench({ real: tinyDatabase(real).store, fakeClock: clock })
@@ -72,7 +73,7 @@ describe('an attempt that finds its own outcome', () => {
     expect(look.kind === 'spent' && look.outcome.body.kind, 'and kept').to.equal('kept')
   })
 
-  it('[FALSE-605] unrecorded for all it knows, without a mark: the record knows better', async () => {
+  it('[FALSE-605] unrecorded as it seems, without a mark: the record knows better', async () => {
     const bench = engineBench({ recordForMs: 0 })
     bench.faulty.fault = only(['complete'], loseReply)
     expect((await bench.post({ rules: { marks: true } })).kind).to.equal('done')
@@ -84,7 +85,7 @@ describe('an attempt that finds its own outcome', () => {
     expect((await bench.post({ rules: { marks: true } })).kind).to.equal('store-down')
   })
 
-  it('[FALSE-606] its time is over while its outcome is being recorded: it is waited for', async () => {
+  it('[FALSE-606] its time is over while its outcome is recorded: it is waited for', async () => {
     for (const transactional of [true, false]) {
       const clock = fakeClock()
       const real = tinyDatabase(engineBench({ fakeClock: clock }).real).store
@@ -100,6 +101,10 @@ describe('an attempt that finds its own outcome', () => {
       door.open()
       expect((await post).kind).to.equal('done')
     }
+  })
+
+  it('[FALSE-608] a run without any protection has no outcome that it could find', async () => {
+    expect(await NO_RECORD.confirm()).to.equal(false)
   })
 
   it("[FALSE-608] another's outcome is not its own", async () => {

@@ -193,7 +193,7 @@ describe('a POST while the store is down', () => {
     await bench.engine.close()
   })
 
-  it('[FALSE-1301] close tries what is owed once more, names what is left, and stops every loop', async () => {
+  it('[FALSE-1301] close tries owed writes once more, names the rest, ends all loops', async () => {
     const bench = engineBench()
     bench.faulty.fault = refuse
     await bench.post()

@@ -132,7 +132,7 @@ describe('a transactional resource', () => {
     expect(database.rows).to.deep.equal(['order'])
   })
 
-  it('[STORE-13, FALSE-603] the reply to a commit that took place is lost: the record says so', async () => {
+  it('[STORE-13, FALSE-603] the reply to a commit that took place is lost: done', async () => {
     const { bench, database } = setUp()
     database.afterCommit = async () => {
       throw new PoeError('ERR_POE_STORE_DOWN')

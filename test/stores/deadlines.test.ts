@@ -77,7 +77,7 @@ describeWith(['postgres', 'initdb'], 'a slow PostgreSQL', function () {
   })
 
   for (const ms of [500, 1_100, 3_000]) {
-    it(`[FALSE-607] a COMMIT that takes ${ms} ms, over a short lease: done, and no outage`, async () => {
+    it(`[FALSE-607] a COMMIT of ${ms} ms, over a short lease: done, and no outage`, async () => {
       const bench = benchOn(store as Store<unknown>, { leaseMs: 1_000 })
       const slow = bench.post(`slow-${ms}`, {
         rules: { transactional: true },
@@ -96,7 +96,7 @@ describeWith(['postgres', 'initdb'], 'a slow PostgreSQL', function () {
     })
   }
 
-  it('[FALSE-1404] the store waits as long as its caller does: for a lock, for an answer', async () => {
+  it('[FALSE-1404] a lock and an answer are waited for as long as the caller does', async () => {
     const { nowMs } = await store.epoch()
     const claim = {
       ...{ owner: 'a', epoch: null, leaseMs: 30_000, claimByMs: nowMs + 10_000 },

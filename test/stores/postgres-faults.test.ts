@@ -99,7 +99,7 @@ describeWith(['postgres', 'initdb'], 'PostgreSQL and its locks', () => {
     expect(await state).to.equal('claimed')
   })
 
-  it('[STORE-11, FALSE-1402] a rival’s claim hangs: busy within a second, and no claim', async () => {
+  it('[STORE-11, FALSE-1402] a rival’s claim hangs: busy within a second, no claim', async () => {
     await claimHeld('key')
     const startedMs = performance.now()
     expect(await codeOf(claimState(store, 'key', { owner: 'b' }))).to.equal('ERR_POE_STORE_BUSY')

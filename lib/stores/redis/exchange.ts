@@ -8,7 +8,7 @@ import { within } from '../within.js'
 import type { Argument, Driver, Settled } from './driver.js'
 import type { Script } from './scripts.js'
 
-/** A server that is not ready is asked again until so little of the time is left, in milliseconds. */
+/** A server that is not ready is not asked again when so little time is left, in milliseconds. */
 const LAST_ASKED_MS = 150
 const FIRST_PAUSE_MS = 10
 const NO_ANSWER = 'Redis gave no answer in time.'

@@ -89,7 +89,7 @@ export class StoreFile {
    *
    * @param read - synchronous
    * @param waitMs - for how long, in milliseconds
-   * @throws PoeError `ERR_POE_STORE_DOWN`
+   * @throws PoeError `ERR_POE_STORE_BUSY` or `_DOWN`
    */
   async retrying<Result>(read: () => Result, waitMs: number): Promise<Result> {
     const giveUpMs = performance.now() + waitMs

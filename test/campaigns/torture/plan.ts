@@ -15,6 +15,8 @@ export interface PlanSettings {
   readonly hasServer: boolean
   /** The longest that a handler dwells on an order that it has written. */
   readonly dwellMs: number
+  /** The share of orders whose commit is slow. */
+  readonly slowShare: number
 }
 
 /** One client's order. */
@@ -74,7 +76,7 @@ export function operationOf(settings: PlanSettings, index: number): OperationPla
   const beforeMs = paceMs(random, settings.leaseMs)
   const afterMs = random.chance(0.2) ? random.whole(1, settings.dwellMs) : 0
   const slow = random.fork('commit')
-  const commitMs = slow.chance(0.05) ? slow.whole(500, 3_000) : 0
+  const commitMs = slow.chance(settings.slowShare) ? slow.whole(500, 3_000) : 0
   return {
     index,
     sku: `s${settings.seed}-${index}.b${beforeMs}.a${afterMs}.c${commitMs}`,

@@ -20,6 +20,7 @@ const LEASE_MS = 1_000
 /** Longer than a lease, and than a success waits to be recorded. */
 const QUIET_MS = 1_500
 const PLANTED_DWELL_MS = 250
+const SLOW_SHARE = 0.05
 /** So many links are asked about at the same time in the end. */
 const SETTLERS = 24
 
@@ -62,8 +63,11 @@ async function runOn(
   beganMs = performance.now()
   const plan: PlanSettings = {
     ...{ seed, forMs, shops: SHOPS, leaseMs: LEASE_MS },
-    hasServer: backend.server !== null,
+    // Only a 405 to a first try shows this plant's fault, and a store that is away delays that.
+    hasServer: backend.server !== null && plant !== 'own-success',
     // This plant's shop holds nobody up while it dwells, and that is where kills must fall.
+    // This plant's fault shows in slow commits only.
+    slowShare: plant === 'own-success' ? 0.5 : SLOW_SHARE,
     dwellMs: plant === 'outside-transaction' ? PLANTED_DWELL_MS : backend.dwellMs,
   }
   const operations: OperationHistory[] = []
