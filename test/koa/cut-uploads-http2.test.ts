@@ -1,4 +1,4 @@
-/** Uploads that are cut off over HTTP/2: what the handler throws decides, not that the client left. */
+/** Uploads cut off over HTTP/2: what the handler throws decides, not that the client left. */
 import { connect, constants, createServer, type Http2Server } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { bodyParser } from '@koa/bodyparser'

@@ -27,6 +27,19 @@ const SILENCES = [500, 502, 504, 505, 507, 511]
 const MEMORY: WorldKind = { store: 'memory', koa: 3, at: 'root' }
 
 let world: World
+let isOpen = false
+
+/** Closes the world of this test, once. */
+async function close(): Promise<void> {
+  if (isOpen) await world.close()
+  isOpen = false
+}
+
+async function open(kind: WorldKind, options: WorldOptions = {}): Promise<void> {
+  await close()
+  world = await startWorld(kind, options)
+  isOpen = true
+}
 
 /** The handler has its effect and then does `first`; a second run would place an order. */
 async function start(
@@ -34,7 +47,7 @@ async function start(
   first: Handler,
   resource: Partial<ResourceOptions> = {},
 ): Promise<string> {
-  world = await startWorld(kind, {
+  await open(kind, {
     resource,
     handler: (ctx, here) => {
       here.effects.push('charged')
@@ -75,26 +88,23 @@ const foreign = (status: number) =>
 
 for (const kind of ALL_WORLDS) {
   describe(`reports, ${nameOf(kind)}`, () => {
-    afterEach(() => world.close())
+    afterEach(close)
 
     it('[FALSE-101] a thrown HTTP answer of 4xx, 501 or 503 frees', async () => {
       for (const status of [400, 402, 409, 422, 501, 503]) {
         await expectReport(await start(kind, ctx => ctx.throw(status)), status)
-        await world.close()
       }
     })
 
     it('[FALSE-102] a thrown HTTP answer of another 5xx is silence, and is passed on', async () => {
       for (const status of SILENCES) {
         await expectSilence(await start(kind, ctx => ctx.throw(status)), status)
-        await world.close()
       }
     })
 
     it('[FALSE-103] an error with the status of somebody else is silence, and 500', async () => {
       for (const status of [400, 402, 404, 409, 422, 429, 500, 501, 502, 503, 504]) {
         await expectSilence(await start(kind, throws(foreign(status))), 500)
-        await world.close()
       }
     })
   })
@@ -102,7 +112,7 @@ for (const kind of ALL_WORLDS) {
 
 for (const kind of EVERY_STORE) {
   describe(`silences, ${nameOf(kind)}`, () => {
-    afterEach(() => world.close())
+    afterEach(close)
 
     it('[FALSE-104] an answer of 5xx is silence but for 501 and 503', async () => {
       for (const status of SILENCES) {
@@ -115,7 +125,6 @@ for (const kind of EVERY_STORE) {
         ])
         await expectProblem(await world.send('POST', link, BODY), 409, 'undecided')
         expect(world.runs).to.equal(1)
-        await world.close()
       }
     })
 
@@ -138,7 +147,6 @@ for (const kind of EVERY_STORE) {
       await expectProblem(await world.send('POST', link, BODY), 409, 'undecided')
       expect(world.runs).to.equal(1)
       gateway.close()
-      await world.close()
       const own = await start(kind, ctx => {
         ctx.body = new Response('no', { status: 422 })
       })
@@ -147,7 +155,7 @@ for (const kind of EVERY_STORE) {
 
     it('[FALSE-501] a handler that says nothing: 500, once, and a word in the log', async () => {
       const logged: string[] = []
-      world = await startWorld(kind, {
+      await open(kind, {
         extend: app => app.on('error', error => logged.push(error.message)),
         handler: (_ctx, here) => {
           here.effects.push('ordered')
@@ -169,18 +177,15 @@ for (const kind of EVERY_STORE) {
 }
 
 describe('reports by options', () => {
-  afterEach(() => world.close())
+  afterEach(close)
 
   it('[FALSE-106] reports: [500] frees that status, set or thrown, and no other', async () => {
     const resource = { reports: [500] }
     for (const handler of [sets(500), (ctx: Context) => ctx.throw(500)]) {
       await expectReport(await start(MEMORY, handler, resource), 500)
-      await world.close()
     }
     await expectSilence(await start(MEMORY, sets(502), resource), 502)
-    await world.close()
     await expectSilence(await start(MEMORY, throws(foreign(500)), resource), 500)
-    await world.close()
     await expectSilence(await start(MEMORY, throws(new Error('boom')), resource), 500)
   })
 
@@ -190,7 +195,6 @@ describe('reports by options', () => {
     }
     const isRefusal = (error: unknown) => error instanceof SoldOut
     await expectReport(await start(MEMORY, throws(new SoldOut()), { isRefusal }), 409)
-    await world.close()
     await expectSilence(await start(MEMORY, throws(foreign(409)), { isRefusal }), 500)
   })
 
@@ -204,9 +208,7 @@ describe('reports by options', () => {
     ]
     for (const isRefusal of answers) {
       await expectSilence(await start(MEMORY, throws(foreign(409)), { isRefusal }), 500)
-      await world.close()
     }
-    world = await startWorld(MEMORY)
   })
 
   it('[FALSE-109] with marks, silence frees before the mark and not after it', async () => {
@@ -218,10 +220,8 @@ describe('reports by options', () => {
     for (const handler of [throws(foreign(504)), sets(504), () => {}]) {
       const link = await start(MEMORY, handler, resource)
       expect(allowed(await world.send('POST', link, BODY))).to.include('POST')
-      await world.close()
     }
     await expectSilence(await start(MEMORY, marked, resource), 500)
-    await world.close()
     const setsLater: Handler = async ctx => {
       await ctx.poe.pointOfNoReturn()
       ctx.status = 500
@@ -244,13 +244,11 @@ describe('reports by options', () => {
         return handler(ctx, here)
       }
       await expectReport(await start(kind, wrote, resource), status)
-      await world.close()
     }
-    world = await startWorld(MEMORY)
   })
 
   it('[FALSE-111] the options are checked', async () => {
-    world = await startWorld(MEMORY)
+    await open(MEMORY)
     const router = { all: () => {}, post: () => {}, stack: [] }
     const mount = (more: object) => () => {
       const options = { name: 'other', path: '/other/:token', ...more }
@@ -267,10 +265,10 @@ describe('reports by options', () => {
 })
 
 describe('a body parser inside the claim', () => {
-  afterEach(() => world.close())
+  afterEach(close)
 
   it('[FALSE-114] its refusal of content that it cannot read is a report', async () => {
-    world = await startWorld(MEMORY, {
+    await open(MEMORY, {
       parse: false,
       extend: (_koa, router, once) => {
         const options = { name: 'key', retentionMs: 60_000, dangerouslyNotDurable: true }
@@ -295,11 +293,11 @@ describe('a body parser inside the claim', () => {
 })
 
 describe('nobody says anything', () => {
-  afterEach(() => world.close())
+  afterEach(close)
 
   it('[FALSE-503] a path that nobody serves behind a key door is 404, and free', async () => {
     const app = { entered: 0 }
-    world = await startWorld(MEMORY, {
+    await open(MEMORY, {
       extend: (koa, router, once) => {
         const options = { name: 'all', retentionMs: 60_000, dangerouslyNotDurable: true }
         koa.use(once.idempotencyKey(options))
@@ -319,7 +317,7 @@ describe('nobody says anything', () => {
 
   it('[FALSE-504] not even after impatient middleware has answered 503', async () => {
     const door = latch()
-    world = await startWorld(MEMORY, {
+    await open(MEMORY, {
       outside: [
         async (ctx, next) => {
           if (door.isOpen) return await next()
@@ -343,11 +341,11 @@ describe('nobody says anything', () => {
 })
 
 describe('an upload that is cut off', () => {
-  afterEach(() => world.close())
+  afterEach(close)
 
   /** Sends a part of the content and leaves when the handler is at work. */
   async function cut(handler: Handler, resource: Partial<ResourceOptions> = {}): Promise<string> {
-    world = await startWorld(MEMORY, { parse: false, handler, resource })
+    await open(MEMORY, { parse: false, handler, resource })
     const link = await world.link()
     const socket = connect(world.port, '127.0.0.1')
     socket.on('error', () => {})

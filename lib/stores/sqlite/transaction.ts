@@ -129,7 +129,8 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
 
   #section<Result>(work: (guard: DatabaseGuard) => Result): Promise<Result> {
     const ended: Promise<Result> = this.#perform(work, () => {
-      ended.catch(() => {})
+      // It may not be there yet, but nobody asks before this turn is over.
+      queueMicrotask(() => ended.catch(() => {}))
     })
     return ended
   }
