@@ -156,7 +156,7 @@ describe('the Workbox recipe loses nothing', () => {
   }
   const paths = () => entries.map(({ request }) => new URL(request.url).pathname)
 
-  it('[FALSE-2601] a proof that cannot be had: it stays, sync by sync', () =>
+  it('[FALSE-2661] a proof that cannot be had: it stays, sync by sync', () =>
     withSite(SILENT, async ({ link }) => {
       put(link)
       for (let sync = 1; sync <= 3; sync += 1) {
@@ -169,7 +169,7 @@ describe('the Workbox recipe loses nothing', () => {
       }
     }))
 
-  it('[FALSE-2602] a worker that is stopped in the middle of a try: it stays', () =>
+  it('[FALSE-2662] a worker that is stopped in the middle of a try: it stays', () =>
     withSite(
       () => {},
       async ({ link, posts }) => {
@@ -182,14 +182,14 @@ describe('the Workbox recipe loses nothing', () => {
       },
     ))
 
-  it('[FALSE-2603] what was queued had been sent: used at the first sync is accepted', () =>
+  it('[FALSE-2643] what was queued had been sent: used at the first sync is accepted', () =>
     withSite(SENT_TWICE, async ({ link }) => {
       put(link)
       await syncOrders(queue, tell)
       expect([told, paths()]).to.deep.equal([[['/orders/1', 'accepted']], []])
     }))
 
-  it('[FALSE-2604] whoever is told fails: it stays, and is told again', () =>
+  it('[FALSE-2624] whoever is told fails: it stays, and is told again', () =>
     withSite(SENT_TWICE, async ({ link }) => {
       put(link)
       const failed = await syncOrders(queue, () => {
@@ -200,7 +200,7 @@ describe('the Workbox recipe loses nothing', () => {
       expect([told, paths()]).to.deep.equal([[['/orders/1', 'accepted']], []])
     }))
 
-  it('[FALSE-2604] a refusal of the order ends it; a failure of the server does not', () => {
+  it('[FALSE-2624] a refusal of the order ends it; a failure of the server does not', () => {
     let status = 500
     return withSite(
       ({ method }, response) => {

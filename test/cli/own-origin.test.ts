@@ -36,7 +36,7 @@ describe('one origin', function () {
   afterEach(endPoes)
 
   for (const status of [301, 302, 303, 307, 308]) {
-    it(`[FALSE-1901] a page that leads elsewhere by ${status}: nothing is sent there`, () =>
+    it(`[FALSE-1921] a page that leads elsewhere by ${status}: nothing is sent there`, () =>
       withTwo(
         (path, _method, other) => {
           // The second hop only, too: the first one is a page of the same server.
@@ -59,7 +59,7 @@ describe('one origin', function () {
       ))
   }
 
-  it('[FALSE-1901] a redirect within the origin is followed, fields and all', () =>
+  it('[FALSE-1921] a redirect within the origin is followed, fields and all', () =>
     withTwo(
       (path, method) => {
         if (path === '/basket') return [302, { location: '/sub/page' }]
@@ -80,7 +80,7 @@ describe('one origin', function () {
       },
     ))
 
-  it('[FALSE-1902] a result that leads elsewhere in the end: nothing is sent there', () =>
+  it('[FALSE-1922] a result that leads elsewhere in the end: nothing is sent there', () =>
     withTwo(
       (path, method, other) => {
         if (method === 'POST') return [303, { location: '/result' }]
@@ -94,7 +94,7 @@ describe('one origin', function () {
       },
     ))
 
-  it('[FALSE-1903] a journal that leads to two: fields go where --origin says, or nowhere', () =>
+  it('[FALSE-1923] a journal that leads to two: fields go where --origin says, or nowhere', () =>
     withFolder(folder =>
       withTwo(
         () => [201, {}],
@@ -135,7 +135,7 @@ describe('a page that never ends', function () {
 
   for (const what of ['content', 'head'] as const) {
     for (const command of ['post', 'links', 'mint'] as const) {
-      it(`[FALSE-2001] ${command}, by its ${what}: told in time, nothing sent`, async () => {
+      it(`[FALSE-2021] ${command}, by its ${what}: told in time, nothing sent`, async () => {
         const timers: NodeJS.Timeout[] = []
         await withServer(
           (_seen, response) => {
@@ -160,7 +160,7 @@ describe('a page that never ends', function () {
     }
   }
 
-  it('[FALSE-2002] redirects without an end: told, nothing sent', () =>
+  it('[FALSE-2022] redirects without an end: told, nothing sent', () =>
     withServer(
       (_seen, response) => void response.writeHead(302, { location: '/again' }).end(),
       async ({ origin }) => {

@@ -31,7 +31,7 @@ async function withUsed(
 
 describe('a link that was used before the first try', () => {
   for (const [what, headers, content] of REFUSALS) {
-    it(`[FALSE-701] the refusal says ${what}: unknown, final, where the result is, exit 3`, () =>
+    it(`[FALSE-741] the refusal says ${what}: unknown, final, where the result is, exit 3`, () =>
       withUsed(headers, content, async ({ origin, seen }) => {
         const args = ['post', '--link', `${origin}/once/t`, '--json', ORDER]
         const text = await poeHere(args)
@@ -51,7 +51,7 @@ describe('a link that was used before the first try', () => {
       }))
   }
 
-  it('[FALSE-702] it says that the content was another’s: that did not take effect, exit 1', () =>
+  it('[FALSE-742] it says that the content was another’s: that did not take effect, exit 1', () =>
     withUsed(
       { allow: 'GET', link: RESULT, 'content-type': TYPE },
       '{"payloadMatches":false,"link":"/once/fresh"}',
@@ -63,7 +63,7 @@ describe('a link that was used before the first try', () => {
       },
     ))
 
-  it('[FALSE-703] resumed: what stays open is told with the link, exit 3', () =>
+  it('[FALSE-743] resumed: what stays open is told with the link, exit 3', () =>
     withFolder(async folder => {
       await withServer(
         ({ method, path }, response) => {

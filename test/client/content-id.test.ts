@@ -19,7 +19,7 @@ const RESULT: Step = { status: 200, headers: { allow: SPENT.allow }, body: 'orde
 
 describe('the id of a POST to a link', () => {
   for (const entry of ['node', 'browser'] as const) {
-    it(`[FALSE-702] is a Structured Field string, the same on every try: ${entry}`, async () => {
+    it(`[FALSE-722] is a Structured Field string, the same on every try: ${entry}`, async () => {
       const one = scene({ post: [lost(), { status: 503 }, { status: 201 }] }, {}, entry)
       await one.finish(one.client.post(LINK, 'tea'))
       const ids = idsOf(one.posts)
@@ -29,7 +29,7 @@ describe('the id of a POST to a link', () => {
     })
   }
 
-  it('[FALSE-702] goes with content that is made anew for each try', async () => {
+  it('[FALSE-722] goes with content that is made anew for each try', async () => {
     const one = scene({ post: [lost(), { status: 201 }] })
     await one.finish(one.client.post(LINK, () => 'tea'))
     const ids = idsOf(one.posts)
@@ -37,7 +37,7 @@ describe('the id of a POST to a link', () => {
     expect(new Set(ids).size).to.equal(1)
   })
 
-  it('[FALSE-702] is another one for other content, another type and another link', async () => {
+  it('[FALSE-722] is another one for other content, another type and another link', async () => {
     const ids = await Promise.all([
       idOf(LINK, 'tea'),
       idOf(LINK, 'milk'),
@@ -47,11 +47,11 @@ describe('the id of a POST to a link', () => {
     expect(new Set(ids).size).to.equal(4)
   })
 
-  it('[FALSE-702] is the same for the same content, whoever sends it again', async () => {
+  it('[FALSE-722] is the same for the same content, whoever sends it again', async () => {
     expect(await idOf(LINK, 'tea')).to.equal(await idOf(LINK, 'tea'))
   })
 
-  it('[FALSE-702] never takes the place of one that the application gave', async () => {
+  it('[FALSE-722] never takes the place of one that the application gave', async () => {
     const given = { 'Idempotency-Key': '"mine"' }
     const one = scene({ post: [{ status: 201 }] })
     await one.finish(one.client.post(LINK, 'tea', { headers: given }))
@@ -59,7 +59,7 @@ describe('the id of a POST to a link', () => {
     expect(idsOf(one.posts)).to.deep.equal(['"mine"', '"key"'])
   })
 
-  it('[FALSE-702] goes with no GET', async () => {
+  it('[FALSE-722] goes with no GET', async () => {
     const one = scene({ post: [lost(), { status: 405 }], get: [RESULT] })
     await one.finish(one.client.post(LINK, 'tea'))
     const asked = [...one.seen, ...one.controls].filter(({ method }) => method === 'GET')
@@ -67,7 +67,7 @@ describe('the id of a POST to a link', () => {
     expect(idsOf(asked)).to.deep.equal(asked.map(() => null))
   })
 
-  it('[FALSE-703] is in the journal, so that resuming says it again', async () => {
+  it('[FALSE-723] is in the journal, so that resuming says it again', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'poe-id-'))
     const file = join(folder, 'journal')
     try {
@@ -87,20 +87,20 @@ describe('the id of a POST to a link', () => {
 })
 
 describe('used-before', () => {
-  it('[FALSE-701] is said where the server says that it was another POST', async () => {
+  it('[FALSE-721] is said where the server says that it was another POST', async () => {
     const one = scene({ post: [OTHER], get: [RESULT] })
     const told = await one.finish(one.client.post(LINK, 'tea'))
     expect(told).to.include({ outcome: 'used-before', payloadMatches: false })
   })
 
-  it('[FALSE-701] is not said otherwise: unknown, final, with the way to the result', async () => {
+  it('[FALSE-721] is not said otherwise: unknown, final, with the way to the result', async () => {
     const one = scene({ post: [{ status: 405, headers: SPENT }], get: [RESULT] })
     const told = await one.finish(one.client.post(LINK, 'tea'))
     expect(told).to.include({ outcome: 'unknown', isFinal: true })
     expect(told.location).to.equal('https://shop.example/orders/7')
   })
 
-  it('[FALSE-701] is not said of content that is made anew, and may be other bytes', async () => {
+  it('[FALSE-721] is not said of content that is made anew, and may be other bytes', async () => {
     const one = scene({ post: [lost(), OTHER], get: [RESULT] })
     const told = await one.finish(one.client.post(LINK, () => 'tea'))
     expect(told).to.include({ outcome: 'unknown', isFinal: true })

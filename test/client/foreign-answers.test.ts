@@ -156,7 +156,7 @@ describe('answers of another kind', () => {
     expect(thrown).to.have.property('name', 'TimeoutError')
   })
 
-  it('[FALSE-2601] answers that nobody reads hold no connection', async () => {
+  it('[FALSE-2641] answers that nobody reads hold no connection', async () => {
     const bytes = Buffer.alloc(300_000, 97)
     serve = (asked, answer) => {
       asked.resume().on('end', () => answer.writeHead(201).end(bytes))
@@ -167,7 +167,7 @@ describe('answers of another kind', () => {
     expect(open.size - before).to.be.below(10)
   })
 
-  it('[FALSE-2601] content longer than what is read ahead can be read in full', async () => {
+  it('[FALSE-2641] content longer than what is read ahead can be read in full', async () => {
     const bytes = Buffer.alloc(5_000_000, 97)
     serve = (asked, answer) => {
       asked.resume().on('end', () => answer.writeHead(201).end(bytes))
@@ -176,7 +176,7 @@ describe('answers of another kind', () => {
     expect((await told.bytes()).length).to.equal(bytes.length)
   })
 
-  it('[FALSE-2602] of two Retry-After lines the longer one counts', () => {
+  it('[FALSE-2642] of two Retry-After lines the longer one counts', () => {
     const pause = (value: string) =>
       delayFor(
         1,
@@ -191,7 +191,7 @@ describe('answers of another kind', () => {
     expect(pause('soon')).to.be.below(301)
   })
 
-  it('[FALSE-2603] client.fetch with the application’s own key retries as post does', async () => {
+  it('[FALSE-2623] client.fetch with the application’s own key retries as post does', async () => {
     const one = scene({ post: [lost(), { status: 503 }, { status: 201, body: 'paid' }] })
     const headers = { 'Idempotency-Key': '"mine"' }
     const init = { method: 'POST', body: 'x', headers }

@@ -138,7 +138,7 @@ describe('fronts', function () {
   }
 
   for (const [name, start] of origins) {
-    it(`[FALSE-1001, FALSE-1103] no outcome contradicts the ledger: ${name}`, async () => {
+    it(`[FALSE-1001, FALSE-1123] no outcome contradicts the ledger: ${name}`, async () => {
       const found = await playAll(start, CLIENTS)
       expect(found.contradictions).to.deep.equal([])
       // Whoever only ever says that it does not know is of no use.

@@ -27,7 +27,7 @@ function client() {
 
 describe('a body that never ends', () => {
   for (const status of [201, 422, 502]) {
-    it(`[FALSE-2401] of ${status} is broken off when the run is over`, async () => {
+    it(`[FALSE-2421] of ${status} is broken off when the run is over`, async () => {
       const bench = engineBench()
       const source = endless('a')
       const to = client()
@@ -45,7 +45,7 @@ describe('a body that never ends', () => {
     })
   }
 
-  it('[FALSE-2402] its answer is not kept then, and the success stands', async () => {
+  it('[FALSE-2422] its answer is not kept then, and the success stands', async () => {
     const bench = engineBench()
     const source = endless('a')
     const rules = { maxRunMs: MAX_RUN_MS }
@@ -58,7 +58,7 @@ describe('a body that never ends', () => {
     expect(lost).to.have.nested.property('cause.code', 'ERR_POE_RUN_TOO_LONG')
   })
 
-  it('[FALSE-2403] also where a client takes nothing of it', async () => {
+  it('[FALSE-2423] also where a client takes nothing of it', async () => {
     const bench = engineBench({ bodyLimitBytes: 0 })
     const source = endless('abc', 'def')
     const to = new PassThrough({ highWaterMark: 1 })

@@ -151,7 +151,7 @@ describe('a link that is not its sender’s', () => {
 
   const told = (): PoeEvent[] => world.events.filter(({ type }) => type === 'unverifiable')
 
-  it('[FALSE-2601] a POST by another principal is an event, a GET is none', async () => {
+  it('[FALSE-2621] a POST by another principal is an event, a GET is none', async () => {
     world = await startWorld({ store: 'memory', koa: 3, at: 'root' })
     const link = await world.link({ headers: { 'X-User': 'ann' } })
     const headers = { 'X-User': 'bob' }
@@ -162,7 +162,7 @@ describe('a link that is not its sender’s', () => {
     expect(world.runs).to.equal(0)
   })
 
-  it('[FALSE-2602] with its key where the application names it', async () => {
+  it('[FALSE-2622] with its key where the application names it', async () => {
     world = await startDoorWorld({ store: 'memory', koa: 3, at: 'root' }, (router, once, act) => {
       const key = (ctx: { readonly params: Record<string, string> }) => ctx.params.id ?? null
       const options = { name: 'own', path: '/own/:id', key, dangerouslyNotDurable: true }

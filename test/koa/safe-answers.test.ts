@@ -159,7 +159,7 @@ describe('pages and bounds', () => {
     await once.close()
   })
 
-  it('[FALSE-2401] names of any length are digested, and only short ones are kept', () => {
+  it('[FALSE-2441] names of any length are digested, and only short ones are kept', () => {
     const of = (name: string) => principalsOf({} as Context, () => name)[0]
     const before = heapBytes()
     const seen = new Set<string | undefined>()
@@ -172,7 +172,7 @@ describe('pages and bounds', () => {
     expect(heapBytes() - before).to.be.below(20_000_000)
   })
 
-  it('[FALSE-2402] a coded content that grows too much counts byte by byte', async () => {
+  it('[FALSE-2442] a coded content that grows too much counts byte by byte', async () => {
     const plain = Buffer.from(`[${'{},'.repeat(300_000)}0]`)
     const made = (bytes: Buffer) => {
       const fields: Record<string, string> = {
@@ -192,7 +192,7 @@ describe('pages and bounds', () => {
     expect(await made(one)).to.deep.equal(await made(other))
   })
 
-  it('[FALSE-2403] white space in Link costs no more than its length', () => {
+  it('[FALSE-2443] white space in Link costs no more than its length', () => {
     const base = new URL('https://shop.example/a')
     const spaces = ' '.repeat(60_000)
     const told = '</r>; rel="urn:x:rel:result"; anchor="https://shop.example/a"'
