@@ -110,7 +110,8 @@ describe('poe resume', () => {
           const status = answers.get(path)
           // That it is unspent, as no other address is, proves a refusal of the content.
           if (!ISSUED.includes(path)) response.writeHead(404).end()
-          else if (method === 'GET') response.writeHead(status === undefined ? 503 : 405, POST).end()
+          else if (method === 'GET')
+            response.writeHead(status === undefined ? 503 : 405, POST).end()
           else if (status !== undefined) response.writeHead(status).end()
         },
         async ({ origin }) => {
