@@ -53,7 +53,7 @@ const LANES: readonly { readonly journal: string; readonly compactBytes: number 
 const START_MS = 30_000
 /** So long after its first POST a life ends at the latest: half of them, and the others. */
 const SHORT_MS = 80
-const LONG_MS = 700
+const LONG_MS = 2_000
 const RESUMPTIONS = 20
 /** How often the shop stands still, in milliseconds: from, to. */
 const STALL_EVERY_MS = [1_500, 4_500] as const
