@@ -224,15 +224,20 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', () => {
     let proxy: FaultProxy
     let pool: pg.Pool
     let far: PostgresStore
+    let begun: StoreTransaction<PostgresTransaction> | null
     beforeEach(async () => {
-      const { port } = await sharedPostgres()
+      const { port, url } = await sharedPostgres()
+      const database = new URL(url).pathname.slice(1)
       proxy = await faultProxy({ target: { port } })
       // Handlers' connections go through the proxy; the store's own do not.
-      pool = new pg.Pool({ host: '127.0.0.1', port, user: 'postgres', database: 'postgres' })
+      pool = new pg.Pool({ host: '127.0.0.1', port, user: 'postgres', database })
       far = postgresStore({ pool, schema: poe })
       pool.options.port = proxy.port
+      begun = null
     })
     afterEach(async () => {
+      // Whatever a failed test has left open would be waited for.
+      await begun?.rollback()
       await far.close()
       await pool.end()
       await proxy.close()
@@ -242,6 +247,7 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', () => {
         'claimed',
       )
       const transaction = far.transaction('key', 'key')
+      begun = transaction
       await insert(transaction.handle, 'one')
       return transaction
     }

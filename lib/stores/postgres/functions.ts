@@ -36,7 +36,7 @@ const takeOver = (poe: string): string => `
                 OR (free.head IS NOT NULL AND free.owner = the_replaces))
             FOR UPDATE SKIP LOCKED);`
 
-/** Keeps the name of a claim whose silence means doubt; a statement, which costs less than a call. */
+/** Keeps the name of a claim whose silence means doubt. A call would cost more. */
 const noteIt = (poe: string): string =>
   `INSERT INTO ${poe}.doubt (key, name) VALUES (the_key, the_name) ON CONFLICT DO NOTHING;`
 
