@@ -54,7 +54,7 @@ export async function openShop(store: ShopStore): Promise<OneShop> {
   }
 }
 
-/** Whether the programs that a store needs are installed; what is not tested without them is told. */
+/** Whether the programs of a store are installed; what is not tested without them is told. */
 export function isInstalled(store: ShopStore, what: string): boolean {
   return store === 'sqlite' || areInstalled(['postgres', 'initdb'], what)
 }
