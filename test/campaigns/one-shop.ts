@@ -2,6 +2,7 @@
  * The shop that the client's campaigns order from: one of the fire test's, which can be killed, can
  * be made to stand still, and commits as slowly as an order's sku asks for.
  */
+import { areInstalled } from '../support/servers/programs.js'
 import { strippedModule } from '../support/stripped-tree.js'
 import type { Backend } from './torture/backends/backend.js'
 import { postgresBackend } from './torture/backends/postgres.js'
@@ -51,6 +52,11 @@ export async function openShop(store: ShopStore): Promise<OneShop> {
       if (falls.length > 0) throw new Error(falls.join('\n'))
     },
   }
+}
+
+/** Whether the programs of a store are installed; what is not tested without them is told. */
+export function isInstalled(store: ShopStore, what: string): boolean {
+  return store === 'sqlite' || areInstalled(['postgres', 'initdb'], what)
 }
 
 /** Makes the shop stand still for a while. */
