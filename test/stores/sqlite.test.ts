@@ -2,7 +2,7 @@
  * The sqlite store: the contract, its options, files that it cannot use, and what a record costs.
  */
 import { execFile } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -130,15 +130,17 @@ describe('sqliteStore', () => {
       await store.close()
     })
 
-    it('a driver that is not installed', async () => {
+    it('a driver that is not installed: said, and no empty file left', async () => {
+      const file = files.fresh()
       const module = JSON.stringify(helper('../../../lib/stores/sqlite.ts'))
       const code = `
         const { sqliteStore } = await import(${module})
-        try { sqliteStore('x.db') } catch (error) { console.log(error.message) }`
+        try { sqliteStore(${JSON.stringify(file)}) } catch (error) { console.log(error.message) }`
       const flags = [...process.execArgv, '--import', helper('no-driver.mjs')]
       const script = ['--input-type=module', '--eval', code]
       const { stdout } = await run(process.execPath, [...flags, ...script])
       expect(stdout).to.include('npm install better-sqlite3@12')
+      expect(existsSync(file)).to.equal(false)
     })
   })
 

@@ -87,7 +87,12 @@ function advice(cause: unknown): string {
 
 let loaded: Constructor | undefined
 
-function loadDriver(): Constructor {
+/**
+ * Loads better-sqlite3, once.
+ *
+ * @throws Error when it is not installed
+ */
+export function loadDriver(): Constructor {
   if (loaded !== undefined) return loaded
   try {
     loaded = createRequire(import.meta.url)('better-sqlite3') as Constructor

@@ -4,7 +4,14 @@
  */
 import { closeSync, existsSync, openSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
-import { configure, isBusy, openConnection, type SqliteDatabase, storeError } from './driver.js'
+import {
+  configure,
+  isBusy,
+  loadDriver,
+  openConnection,
+  type SqliteDatabase,
+  storeError,
+} from './driver.js'
 import { prepareFile } from './schema.js'
 
 const LONGEST_PAUSE_MS = 20
@@ -26,6 +33,8 @@ export class StoreFile {
    */
   constructor(path: string) {
     this.path = path
+    // Where it is missing, no empty file is left behind.
+    loadDriver()
     makePrivate(path)
     this.#writer = openConnection(path)
     this.reader = openConnection(path)
