@@ -5,12 +5,11 @@
  * @see POE draft 2 (POE resources may use redirects), 3
  */
 import type { Context } from 'koa'
-import type { Core } from './core.js'
-import { drainAfterAnswer } from './drain.js'
-import { retryAfter } from './fields.js'
-import { answerProblem } from './problem.js'
-import { refusal } from './refusals.js'
+import { bare, json, refusalAnswer } from '../answers/answer.js'
+import { NO_LINK_FOR_NOBODY, problemOf, retryTimeOf, STORE_DOWN_NOW } from '../answers/refusals.js'
+import type { Core, OfferedLink } from './core.js'
 import { missingMiddleware } from './request-poe.js'
+import { send } from './send.js'
 
 /**
  * Answers an empty POST with a fresh link: 201, `Location`, `POE-Links`, and JSON
@@ -21,12 +20,10 @@ import { missingMiddleware } from './request-poe.js'
  */
 export function mintLink(core: Core, name: string, ctx: Context): void {
   const offered = offer(core, name, ctx)
-  drainAfterAnswer(ctx)
   if (offered === null) return
-  ctx.status = 201
-  ctx.set('Location', offered.link)
   const { link, expiresAtMs } = offered
-  ctx.body = { link, expires: expiresAtMs === null ? null : new Date(expiresAtMs).toISOString() }
+  const expires = expiresAtMs === null ? null : new Date(expiresAtMs).toISOString()
+  send(core, ctx, json(201, [['Location', link]], { link, expires }))
 }
 
 /**
@@ -37,28 +34,15 @@ export function mintLink(core: Core, name: string, ctx: Context): void {
  */
 export function sendOn(core: Core, name: string, ctx: Context): void {
   const offered = offer(core, name, ctx)
-  drainAfterAnswer(ctx)
-  if (offered === null) return
-  ctx.body = null
-  ctx.status = 307
-  ctx.set('Location', offered.link)
+  if (offered !== null) send(core, ctx, bare(307, [['Location', offered.link]]))
 }
 
-function offer(core: Core, name: string, ctx: Context) {
+function offer(core: Core, name: string, ctx: Context): OfferedLink | null {
   if (ctx.poe === undefined) throw missingMiddleware()
   const offered = ctx.poe.mint(name, ctx.params ?? {})
   if (offered !== null) return offered
-  const { uriBase } = core.options
-  if (core.engine.guard.down || !core.vault.ready) {
-    const about = { method: 'POST', result: null, link: null, createForm: null }
-    const { problem } = refusal({ kind: 'store-down', retryAfterMs: 1_000 }, about)
-    ctx.set('Retry-After', retryAfter(1_000))
-    answerProblem(ctx, problem, uriBase)
-  } else {
-    const title = 'No link for nobody'
-    const detail = 'Links are made for somebody; this request does not say for whom. Log in first.'
-    answerProblem(ctx, { type: 'nobody', status: 403, title, detail }, uriBase)
-  }
-  ctx.set('Cache-Control', 'no-store')
+  const isDown = core.engine.guard.down || !core.vault.ready
+  const problem = isDown ? problemOf(STORE_DOWN_NOW, 'POST') : NO_LINK_FOR_NOBODY
+  send(core, ctx, refusalAnswer(problem, isDown ? retryTimeOf(STORE_DOWN_NOW) : null))
   return null
 }

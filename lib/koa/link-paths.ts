@@ -3,7 +3,7 @@
  *
  * Links are path-absolute by default, so that no forged `Host` can get into them.
  */
-import type { Context } from 'koa'
+import type { Context, Middleware } from 'koa'
 
 /** What is needed of a router's layer. */
 export interface RouterLayer {
@@ -18,6 +18,14 @@ export interface RouterLayer {
 /** What is needed of a router; `@koa/router` has it. */
 export interface RouterLike {
   readonly stack: readonly RouterLayer[]
+}
+
+/** What is needed of `@koa/router`. */
+export interface RouterPort extends RouterLike {
+  /** Registers middleware for every method. */
+  all(path: string, middleware: Middleware): unknown
+  /** Registers middleware for POST. */
+  post(path: string, middleware: Middleware): unknown
 }
 
 /** What a resource's link is made of. */

@@ -59,9 +59,6 @@ export function otherParams(ctx: Context): Readonly<Record<string, string>> {
   return others
 }
 
-/** The methods that ask for no change. RFC 9110 9.2.1 */
-export const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
-
 /** A preflight asks the application's CORS layer, not the resource. */
 export function isPreflight(ctx: Context): boolean {
   return ctx.method === 'OPTIONS' && ctx.get('Origin') !== '' && ctx.get(PREFLIGHT) !== ''
