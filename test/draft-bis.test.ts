@@ -331,7 +331,9 @@ function faultOf(
 
 function wrongProblemTypes(text: string): string[] {
   const source = read('lib/answers/refusals.ts')
-  const types = [...source.matchAll(/\btype: '([a-z-]+)'/g)].map(([, name = '']) => name)
+  const types = [...source.matchAll(/(?:\btype: |storeRefusals\()'([a-z-]+)'/g)].map(
+    ([, name = '']) => name,
+  )
   const told = tableBelow(text, '23.3. Problem Types')
   const statuses = new Map(
     [...STATES.flatMap(row => [row.POST, row.GET])].map(cell => [cell.type, cell.status]),

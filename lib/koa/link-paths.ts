@@ -33,7 +33,7 @@ export interface LinkTarget {
   /** The router that the resource was registered on. */
   readonly router: RouterLike
   /** The middleware that serves it, by which its layer is found also in an outer router. */
-  readonly gate: unknown
+  readonly door: unknown
 }
 
 /**
@@ -97,7 +97,7 @@ function layerOf(ctx: Context, target: LinkTarget): RouterLayer {
 }
 
 function find(router: RouterLike | undefined, target: LinkTarget): RouterLayer | undefined {
-  return router?.stack?.find(layer => layer.stack.includes(target.gate))
+  return router?.stack?.find(layer => layer.stack.includes(target.door))
 }
 
 /**

@@ -20,10 +20,10 @@ import {
   makeIdempotencyKey,
   refuseRepeatability,
 } from './doors/idempotency-key.js'
+import { mintLink, sendOn } from './doors/link/endpoints.js'
+import { makeLinkDoor } from './doors/link/link-door.js'
 import { servePolicy } from './doors/policy.js'
 import { makeReplay, type ReplayOptions } from './doors/replay-door.js'
-import { mintLink, sendOn } from './endpoints.js'
-import { makeGate } from './gate.js'
 import type { RouterPort } from './link-paths.js'
 import {
   checkNumber,
@@ -281,10 +281,10 @@ function register(
       `resource ${name}: its path must have the segment :${TOKEN_PARAM}, unless it has a key`,
     )
   }
-  const gate = makeGate(core, () => core.resource(name), middleware.slice(0, -1), handler)
-  router.all(path, gate)
+  const door = makeLinkDoor(core, () => core.resource(name), middleware.slice(0, -1), handler)
+  router.all(path, door)
   watchForMiddleware(router)
   const lifetimeMs = options.lifetimeMs ?? core.options.lifetimeMs
-  const resource: Resource = { name, options, rules, lifetimeMs, router, gate, isPoe: true }
+  const resource: Resource = { name, options, rules, lifetimeMs, router, door, isPoe: true }
   core.resources.set(name, resource)
 }

@@ -29,15 +29,15 @@ import { principalsOf } from '../principal.js'
 import { isWhole } from '../request-content.js'
 import type { RequestPoe } from '../request-poe.js'
 import { ResourceState } from '../resource-state.js'
-import { runClaimed } from '../run-claimed.js'
+import { runClaimed } from '../run/run-claimed.js'
 import { sendNoContent } from '../send.js'
-import { noteUnverifiable, withoutOperation } from '../serve.js'
-import { isPreflight, tokenOperation } from '../token-operation.js'
 import { issueAction } from './action-ids.js'
 import { type ContentReader, fingerprintAt } from './claimed-content.js'
 import { checkFingerprint, type FingerprintRule } from './content-fingerprint.js'
 import { type DoorOptions, resolveDoor } from './door-options.js'
 import { poeOf } from './keyed-door.js'
+import { noteUnverifiable, withoutOperation } from './link/serve.js'
+import { isPreflight, tokenOperation } from './link/token-operation.js'
 import { Responder } from './responder.js'
 
 /** What does or undoes an action. */
@@ -104,7 +104,7 @@ export function registerActions<Tx>(
     undo: undo as Middleware | null,
   }
   const steps = compose([...middleware, (ctx, next) => serveAction(actions, ctx, next)])
-  const gate: Middleware = async function actionId(ctx, next) {
+  const door: Middleware = async function actionId(ctx, next) {
     if (!isTokenShaped(ctx.params[TOKEN_PARAM] ?? '') || isPreflight(ctx)) return await next()
     const poe = poeOf(ctx)
     poe.naming = 'link'
@@ -116,8 +116,8 @@ export function registerActions<Tx>(
     compose([...middleware, ctx => issueAction(core, actions.responder, name, ctx)]),
   )
   const itemPath = `${path.replace(/\/$/, '')}/:${TOKEN_PARAM}`
-  router.all(itemPath, gate)
-  const common = { name, rules, lifetimeMs, router, gate, isPoe: false }
+  router.all(itemPath, door)
+  const common = { name, rules, lifetimeMs, router, door, isPoe: false }
   core.resources.set(name, { ...common, options: { name, path: itemPath } })
 }
 

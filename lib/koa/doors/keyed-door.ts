@@ -13,9 +13,9 @@ import { PoeError } from '../../errors.js'
 import { type KeptAnswers, keepsRefusal } from '../../protocols/idempotency-key/index.js'
 import { isLinks, unlessLinks } from '../link-first.js'
 import { missingMiddleware, type RequestPoe } from '../request-poe.js'
-import { runClaimed } from '../run-claimed.js'
+import { runClaimed } from '../run/run-claimed.js'
+import { answeredStatus, isReportedFailure, statusToKeep } from '../run/thrown.js'
 import { SAFE_METHODS } from '../safe-methods.js'
-import { answeredStatus, isReportedFailure, statusToKeep } from '../thrown.js'
 import { type ContentReader, callersOf, fingerprintAt } from './claimed-content.js'
 
 /** The name that a request carries. Times are milliseconds by the store's clock. */

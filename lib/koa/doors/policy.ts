@@ -26,13 +26,13 @@ const ONLY_READ: readonly AnswerField[] = [['Allow', POLICY_ALLOW]]
 /** Serves the policy document at a path, and makes refusals lead there. */
 export function servePolicy(core: Core, router: RouterPort, path: string): void {
   if (core.policy !== null) throw new TypeError('policy() is served already')
-  const gate = async function poePolicy(ctx: Context): Promise<void> {
+  const door = async function poePolicy(ctx: Context): Promise<void> {
     if (ctx.method === 'GET' || ctx.method === 'HEAD') {
       send(core, ctx, json(200, CACHED, { operations: core.policies }, 2))
     } else send(core, ctx, bare(ctx.method === 'OPTIONS' ? 204 : 405, ONLY_READ))
   }
-  router.all(path, gate)
-  core.policy = { router, gate }
+  router.all(path, door)
+  core.policy = { router, door }
 }
 
 /** The options of a key door, complete. */

@@ -5,11 +5,16 @@
  * @see POE draft 2 (POE resources may use redirects), 3
  */
 import type { Context } from 'koa'
-import { bare, json, refusalAnswer } from '../answers/answer.js'
-import { NO_LINK_FOR_NOBODY, problemOf, retryTimeOf, STORE_DOWN_NOW } from '../answers/refusals.js'
-import type { Core, OfferedLink } from './core.js'
-import { missingMiddleware } from './request-poe.js'
-import { send } from './send.js'
+import { bare, json, refusalAnswer } from '../../../answers/answer.js'
+import {
+  NO_LINK_FOR_NOBODY,
+  problemOf,
+  retryTimeOf,
+  STORE_DOWN_NOW,
+} from '../../../answers/refusals.js'
+import type { Core, OfferedLink } from '../../core.js'
+import { missingMiddleware } from '../../request-poe.js'
+import { send } from '../../send.js'
 
 /**
  * Answers an empty POST with a fresh link: 201, `Location`, `POE-Links`, and JSON

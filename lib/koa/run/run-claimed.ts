@@ -5,15 +5,15 @@
 import type { ServerResponse } from 'node:http'
 import type { Http2Stream } from 'node:http2'
 import type { Context } from 'koa'
-import { type Refused, UNDECIDED_NOW, UNDONE_NOW } from '../answers/refusals.js'
-import type { Gone, Operation, ResourceRules, Verdict } from '../engine/operation.js'
-import { PoeError } from '../errors.js'
-import type { Core } from './core.js'
+import { type Refused, UNDECIDED_NOW, UNDONE_NOW } from '../../answers/refusals.js'
+import type { Gone, Operation, ResourceRules, Verdict } from '../../engine/operation.js'
+import { PoeError } from '../../errors.js'
+import type { Core } from '../core.js'
+import { arrivalOf } from '../request-content.js'
+import { sendNobody } from '../send.js'
+import { watchAnswer } from '../watch-answer.js'
 import { HandlerWork, settleBody } from './handler-work.js'
-import { arrivalOf } from './request-content.js'
-import { sendNobody } from './send.js'
 import { answerable, statusToKeep } from './thrown.js'
-import { watchAnswer } from './watch-answer.js'
 
 /** A request whose operation is known. */
 export interface Claimable {

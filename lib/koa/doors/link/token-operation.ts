@@ -4,9 +4,9 @@
  * @see POE draft 2, 8
  */
 import type { Context } from 'koa'
-import { type Judged, judge } from '../engine/links.js'
-import type { Operation } from '../engine/operation.js'
-import { type Core, TOKEN_PARAM } from './core.js'
+import { type Judged, judge } from '../../../engine/links.js'
+import type { Operation } from '../../../engine/operation.js'
+import { type Core, TOKEN_PARAM } from '../../core.js'
 
 /** The operation, or why there is none. */
 export type TokenIdentity = Operation | Exclude<Judged['kind'], 'genuine'>

@@ -5,26 +5,26 @@
  * @see POE draft 2; RFC 9110 9.3
  */
 import type { Context } from 'koa'
-import { linkAllow } from '../answers/allow.js'
-import { NONE, refusalAnswer } from '../answers/answer.js'
-import { resultLink, resultOf, shownOutcome } from '../answers/outcomes.js'
+import { linkAllow } from '../../../answers/allow.js'
+import { NONE, refusalAnswer } from '../../../answers/answer.js'
+import { resultLink, resultOf, shownOutcome } from '../../../answers/outcomes.js'
 import {
   POST_ONLY,
   problemOf,
   type Refused,
   retryTimeOf,
   STORE_DOWN_NOW,
-} from '../answers/refusals.js'
-import type { Finding, Operation } from '../engine/operation.js'
-import type { Core, Resource } from './core.js'
+} from '../../../answers/refusals.js'
+import type { Finding, Operation } from '../../../engine/operation.js'
+import type { Core, Resource } from '../../core.js'
+import type { RerenderReason } from '../../options.js'
+import { type ContentHere, contentSoon, mayRun } from '../../request-content.js'
+import { runClaimed } from '../../run/run-claimed.js'
+import { SAFE_METHODS } from '../../safe-methods.js'
+import { selfOf, send, sendDrawn, sendNoContent, wantsHtml } from '../../send.js'
+import { watchAnswer } from '../../watch-answer.js'
 import { fingerprintOfContent, fingerprintOfId } from './link-fingerprint.js'
-import type { RerenderReason } from './options.js'
-import { type ContentHere, contentSoon, mayRun } from './request-content.js'
-import { runClaimed } from './run-claimed.js'
-import { SAFE_METHODS } from './safe-methods.js'
-import { selfOf, send, sendDrawn, sendNoContent, wantsHtml } from './send.js'
 import type { TokenIdentity } from './token-operation.js'
-import { watchAnswer } from './watch-answer.js'
 
 /** One request and what it is about. */
 export interface Exchange {
