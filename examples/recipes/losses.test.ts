@@ -101,10 +101,7 @@ describe('recipes in bad weather', function () {
       withSite(LOGIN, async ({ link }) => {
         expect(await endOf(recipe, link)).to.not.match(/log in|accepted/)
       }))
-  }
 
-  // What ky sends with is the client, whose own tests ask the same of it.
-  for (const { name, recipe } of HELPERS.filter(one => !one.name.startsWith('ky'))) {
     it(`[FALSE-2612] ${name}: a front that answers every GET proves nothing: unknown`, () =>
       withSite(STATIC, async ({ link }) => expect(await endOf(recipe, link)).to.equal('unknown')))
 

@@ -8,7 +8,7 @@ import { systemClock } from '../client/clock.js'
 import { ClientError, type FetchLike, type FoundLink, type PoeClient } from '../client/index.js'
 import { within } from '../client/timing.js'
 import { Misuse, type Terminal } from './command.js'
-import { elsewhere, fetchWithinOrigin } from './own-origin.js'
+import { ledTo } from './own-origin.js'
 import { DEFAULT_TIMEOUT_MS, type RequestOptions, withoutContent } from './request-options.js'
 import { failureInWords, masked, statusInWords } from './words.js'
 
@@ -65,7 +65,7 @@ export class PageWatch {
 
   /** `fetch` that notes what comes. */
   readonly fetch: FetchLike = async (input, init) => {
-    if (!this.#isOn) return await fetchWithinOrigin(input, init)
+    if (!this.#isOn) return await fetch(input, init)
     this.last = null
     try {
       const response = await this.#whole(input, init)
@@ -83,7 +83,7 @@ export class PageWatch {
   async #whole(...[input, init]: Parameters<FetchLike>): Promise<Response> {
     const signal = init?.signal ?? undefined
     return await within(systemClock, this.#timeoutMs, signal, async own => {
-      const response = await fetchWithinOrigin(input, { ...init, signal: own })
+      const response = await fetch(input, { ...init, signal: own })
       const content = await bytesOf(response)
       const { status, statusText, headers, url } = response
       const whole = new Response(content, { status, statusText, headers })
@@ -169,8 +169,8 @@ async function orNoLink<T>(watch: PageWatch, page: URL, find: () => Promise<T>):
     if (error instanceof NoLink || isAbort(error)) throw error
     const { last } = watch
     const status = last?.status ?? null
-    const target = last === null ? null : elsewhere(last, new URL(last.url))
-    if (target !== null) throw leadsTo(target, page, status)
+    const target = last === null ? null : ledTo(last)
+    if (target !== null) throw redirected(target, page, status)
     if (error instanceof ClientError) throw noneOn(page, status)
     const why = failureInWords(error)
     throw new NoLink('not-sent', `${page.href} cannot be had: ${why}.`, status)
@@ -181,7 +181,10 @@ function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === 'Interrupted'
 }
 
-function leadsTo({ origin }: URL, page: URL, status: number | null): NoLink {
+function redirected({ origin }: URL, page: URL, status: number | null): NoLink {
+  if (origin === page.origin) {
+    return new NoLink('no-link', `${page.href} names no link: its redirects do not end.`, status)
+  }
   return new NoLink(
     'no-link',
     `The page leads to ${origin}; content, fields, and a login for ${page.origin} are not sent ` +

@@ -13,7 +13,7 @@ import {
 import { fromWhereTyped, readArguments, readUrl } from './arguments.js'
 import { type Command, Interrupted, Misuse, type Terminal } from './command.js'
 import { journalExists, openJournal } from './journal-file.js'
-import { entriesOf, fetchWithinOrigin } from './own-origin.js'
+import { entriesOf } from './own-origin.js'
 import { asObject, coloured, NO_CONTENT, readOutcome, retryLines } from './report.js'
 import {
   REQUEST_FLAGS,
@@ -108,7 +108,6 @@ class Resumption {
       ...retryLines(this.#terminal, link => `${masked(link)} `),
       headers,
       journal,
-      fetch: fetchWithinOrigin,
     })
     try {
       await client.resume({

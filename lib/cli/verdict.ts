@@ -1,7 +1,7 @@
 /**
  * How a POST ended, as the command tells it: the exit code, one line, and one object.
  */
-import type { PostAborted, PostOutcome, Unknown, UsedBefore } from '../client/index.js'
+import type { PostAborted, PostOutcome, Unknown } from '../client/index.js'
 import type { Interrupted } from './command.js'
 import { quotedForShell } from './shown.js'
 import { failureInWords, statusInWords, tries } from './words.js'
@@ -58,7 +58,6 @@ const LOOK = 'Asking again cannot tell: look there before you send it anew.'
  * @param journal - the file that holds the POST as long as it is not settled, `null` for none
  */
 export function verdictOf(outcome: PostOutcome, journal: string | null): Verdict {
-  if (isByWhomever(outcome)) return usedByWhomever(outcome)
   const { link, idempotencyKey, attempts, status, location } = outcome
   const hasReason = outcome.outcome === 'refused' || outcome.outcome === 'unknown'
   const common = {
@@ -73,32 +72,6 @@ export function verdictOf(outcome: PostOutcome, journal: string | null): Verdict
     more: moreOf(outcome),
   }
   return { outcome: outcome.outcome, exitCode: EXIT_CODES[outcome.outcome], ...common }
-}
-
-/**
- * Whether all that is known is that the link was used: something in between may have sent this
- * very POST twice. That it did not take effect is told only where the content was another's.
- */
-function isByWhomever(outcome: PostOutcome): outcome is UsedBefore {
-  return outcome.outcome === 'used-before' && outcome.payloadMatches !== false
-}
-
-function usedByWhomever(outcome: UsedBefore): Verdict {
-  const { link, idempotencyKey, attempts, status, location } = outcome
-  const why = `${USED}${resultAt(location)}`
-  return {
-    outcome: 'unknown',
-    reason: 'unproven',
-    link,
-    idempotencyKey,
-    attempts,
-    status,
-    location,
-    message: `unknown: ${DOUBT}: ${why} (${tries(attempts)}).`,
-    advice: LOOK,
-    exitCode: EXIT_CODES.unknown,
-    more: { isFinal: true },
-  }
 }
 
 /**

@@ -56,11 +56,11 @@ const HALF_CLOSED = constants.NGHTTP2_STREAM_STATE_HALF_CLOSED_REMOTE
  * @param limitBytes - more than this is not read
  * @returns `unread` where it is late, large, or will not come until it is asked for
  */
-export async function contentSoon(ctx: Context, limitBytes: number): Promise<ContentHere> {
+export function contentSoon(ctx: Context, limitBytes: number): ContentHere | Promise<ContentHere> {
   const here = contentHere(ctx)
   if (here.kind !== 'unread' || Number(ctx.get('Content-Length')) > limitBytes) return here
   if (ctx.get('Expect') !== '' && !isAllHere(ctx)) return here
-  return await readAhead(ctx, limitBytes, MOMENT_MS)
+  return readAhead(ctx, limitBytes, MOMENT_MS)
 }
 
 const MOMENT_MS = 20

@@ -130,7 +130,7 @@ describe('poe post: what came back', () => {
 
   it('as text it is what came, byte for byte', () =>
     withServer(
-      (_seen, response) => void response.end(Buffer.from([0xff, 0, 0x0a])),
+      (_seen, response) => void response.writeHead(201).end(Buffer.from([0xff, 0, 0x0a])),
       async ({ origin }) => {
         const ended = await poeHere(['post', '--link', `${origin}/t`, '--data', ''])
         expect(ended.out).to.equal('\xff\0\n')
@@ -144,7 +144,7 @@ describe('poe post: what came back', () => {
       [Buffer.from('text\n'), 'text\n', /^accepted/],
     ] as const) {
       await withServer(
-        (_seen, response) => void response.end(content),
+        (_seen, response) => void response.writeHead(201).end(content),
         async ({ origin }) => {
           const args = ['post', '--link', `${origin}/t`, '--data', '']
           const ended = await poeHere(args, { isWatched: true })

@@ -70,9 +70,9 @@ describe('poe post: the link that is taken', () => {
 
   it('of several none: exit 2, told without their tokens, nothing sent', () =>
     withServer(
-      (_seen, response) => {
-        response.writeHead(200, { 'poe-links': '"/once/abcdefghijkl", "/once/klmnopqrstuv?x=1"' })
-        response.end()
+      ({ method }, response) => {
+        const links = '"/once/abcdefghijkl", "/once/klmnopqrstuv?x=1"'
+        response.writeHead(method === 'GET' ? 200 : 201, { 'poe-links': links }).end()
       },
       async ({ origin, seen }) => {
         const ended = await poeHere(['post', origin, '--json', ORDER])

@@ -19,6 +19,7 @@ import {
 
 /** Fields of a link that takes a POST. */
 const POST = { allow: 'POST' }
+const ISSUED = ['/once/one', '/once/two']
 const QUICK = ['--tries', '2', '--timeout', '600', '--total', '2500']
 
 function array(ended: Ended): Record<string, unknown>[] {
@@ -107,8 +108,10 @@ describe('poe resume', () => {
       return withServer(
         ({ path, method }, response) => {
           const status = answers.get(path)
-          // That it is unspent proves a refusal for content that is wrong on every try.
-          if (method === 'GET') response.writeHead(status === undefined ? 503 : 405, POST).end()
+          // That it is unspent, as no other address is, proves a refusal of the content.
+          if (!ISSUED.includes(path)) response.writeHead(404).end()
+          else if (method === 'GET')
+            response.writeHead(status === undefined ? 503 : 405, POST).end()
           else if (status !== undefined) response.writeHead(status).end()
         },
         async ({ origin }) => {

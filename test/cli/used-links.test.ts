@@ -35,7 +35,7 @@ describe('a link that was used before the first try', () => {
       withUsed(headers, content, async ({ origin, seen }) => {
         const args = ['post', '--link', `${origin}/once/t`, '--json', ORDER]
         const text = await poeHere(args)
-        expect(text.err).to.match(/^unknown: it may or may not have taken effect/)
+        expect(text.err).to.match(/^unknown: it may or may not have taken effect: the link was/m)
         expect(text.err).to.not.match(/did not take effect|fresh link/)
         expect(text.err).to.include(`${origin}/orders/1`)
         expect(text.code).to.equal(3)

@@ -26,6 +26,7 @@ interface Row {
   readonly code: number
 }
 
+const NEVER_ISSUED: Answer = { status: 404 }
 const PROBLEM = { 'content-type': 'application/problem+json' }
 const ROWS: readonly Row[] = [
   {
@@ -96,8 +97,9 @@ describe('what poe says of each ending', () => {
   for (const { title, post, get = { status: 404 }, said, outcome, code } of ROWS) {
     it(`${title}: in text and as JSON`, async () => {
       await withServer(
-        ({ method }, response) => {
-          const answer = method === 'POST' ? post : get
+        ({ method, path }, response) => {
+          const asked = path === '/once/t' ? get : NEVER_ISSUED
+          const answer = method === 'POST' ? post : asked
           if (answer === null) return
           response.writeHead(answer.status, { ...answer.headers }).end(answer.body ?? '')
         },

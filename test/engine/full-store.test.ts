@@ -66,7 +66,7 @@ describe('a store that is full', () => {
     const bench = engineBench({ real: database.store, fakeClock: clock })
     database.beforeCommit = () => Promise.reject(new PoeError('ERR_POE_STORE_FULL'))
     const verdict = await bench.post({ rules: { transactional: true } })
-    expect(verdict).to.deep.equal({ kind: 'store-full', retryAfterMs: 1_000 })
+    expect(verdict).to.deep.equal({ kind: 'store-full', retryAfterMs: 1_000, undone: true })
     expect([await bench.stateOf(), bench.engine.guard.down]).to.deep.equal(['none', false])
   })
 })

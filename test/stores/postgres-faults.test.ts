@@ -64,8 +64,9 @@ describeWith(['postgres', 'initdb'], 'PostgreSQL and its locks', () => {
     const told = packTold({ fingerprint: null, principal: 'somebody' })
     await other.query('BEGIN')
     await other.query(
-      `SELECT * FROM ${poe}.claim($1, $2, NULL, 30000, $3, NULL, NULL, true, $4, NULL, 400)`,
-      [hashKey(key), Buffer.from('held'), nowMs + 60_000, told],
+      `SELECT * FROM ${poe}.claim($1, $2, NULL, 30000, $3, NULL, NULL, true, $4, NULL, $5,
+        400)`,
+      [hashKey(key), Buffer.from('held'), nowMs + 60_000, told, Buffer.from(key)],
     )
   }
 
@@ -198,6 +199,7 @@ describeWith(['postgres', 'initdb'], 'a schema that cannot be used', () => {
   for (const [version, advice] of [
     [0, 'npx poe migrate'],
     [1, 'npx poe migrate'],
+    [2, 'npx poe migrate'],
     [99, 'Update post-once-exactly'],
   ] as const) {
     it(`has version ${version}: the error says what to do`, async () => {
@@ -210,7 +212,7 @@ describeWith(['postgres', 'initdb'], 'a schema that cannot be used', () => {
       const migrated = store.migrate()
       if (version === 99) expect(await codeOf(migrated)).to.equal('ERR_POE_STORE_SCHEMA')
       else {
-        expect(await migrated).to.deep.equal({ from: version, to: 2 })
+        expect(await migrated).to.deep.equal({ from: version, to: SCHEMA_VERSION })
         expect((await store.epoch()).epochs).to.have.lengthOf(1)
       }
       await store.close()
@@ -224,10 +226,10 @@ describeWith(['postgres', 'initdb'], 'a schema that cannot be used', () => {
       CREATE FUNCTION ${poe}.claim(uuid, bytea, text, bigint, bigint, bigint, bigint, boolean,
         bytea, integer) RETURNS integer LANGUAGE sql AS 'SELECT 1';
       CREATE OR REPLACE FUNCTION ${poe}.version() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1'`)
-    expect(await store.migrate()).to.deep.equal({ from: 1, to: 2 })
+    expect(await store.migrate()).to.deep.equal({ from: 1, to: SCHEMA_VERSION })
     const name = `'${poe}.claim'::regproc`
     const { rows } = await stores.admin.query(`SELECT pronargs FROM pg_proc WHERE oid = ${name}`)
-    expect(rows).to.deep.equal([{ pronargs: 11 }])
+    expect(rows).to.deep.equal([{ pronargs: 12 }])
     expect(await claimState(store, 'key')).to.equal('claimed')
     await store.close()
   })
@@ -247,7 +249,7 @@ describeWith(['postgres', 'initdb'], 'a schema that cannot be used', () => {
     await Promise.all(all.map(store => store.close()))
     await stores.admin.query(postgresMigrationSql('by_hand'))
     const store = stores.open('by_hand')
-    expect(await store.migrate()).to.deep.equal({ from: 2, to: 2 })
+    expect(await store.migrate()).to.deep.equal({ from: SCHEMA_VERSION, to: SCHEMA_VERSION })
     expect(await claimState(store, 'key')).to.equal('claimed')
     await store.close()
   })

@@ -6,6 +6,7 @@ import { finished } from 'node:stream/promises'
 import type { Context } from 'koa'
 import type { Report, ResourceRules, Run, Work } from '../../engine/operation.js'
 import type { RecordedField } from '../../engine/outcome.js'
+import { arrivalOf } from '../request-content.js'
 import type { RequestPoe } from '../request-poe.js'
 import { BodySlot } from './body-slot.js'
 import { type Fields, Overtaking, partFromClient, putFields } from './late-handler.js'
@@ -66,6 +67,8 @@ export class HandlerWork implements Work {
 
   async #perform(run: Run): Promise<Report> {
     const { ctx, poe, key } = this.#options
+    // While the store was asked, its content was cut off: a reader may take none for an empty one.
+    if (arrivalOf(ctx) === 'cut-off') ctx.throw(400, 'The content was cut off.')
     forgetEarlierStatus(ctx)
     this.#fieldsBefore = ctx.res.getHeaders()
     poe.enter({ key, run })

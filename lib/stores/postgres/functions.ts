@@ -36,6 +36,10 @@ const takeOver = (poe: string): string => `
                 OR (free.head IS NOT NULL AND free.owner = the_replaces))
             FOR UPDATE SKIP LOCKED);`
 
+/** Keeps the name of a claim whose silence means doubt; a statement, which costs less than a call. */
+const noteIt = (poe: string): string =>
+  `INSERT INTO ${poe}.doubt (key, name) VALUES (the_key, the_name) ON CONFLICT DO NOTHING;`
+
 /**
  * Makes the record of a key that has none, if the claim holds: the usual case, in one statement.
  * Whoever is ahead may just be committing, and is waited for.
@@ -51,9 +55,19 @@ const makeRecord = (poe: string): string => `
               WHERE memory.timeline = ${poe}.timeline() AND memory.table_oid = memory.tableoid))
           ON CONFLICT DO NOTHING;
         IF FOUND THEN
+          IF the_doubt THEN ${noteIt(poe)} END IF;
           state := 'claimed';
           RETURN;
         END IF;`
+
+/** What keeps a key from being claimed now, if anything does. */
+const obstacle = (poe: string): string => `
+      state := CASE
+        WHEN now_ms > claim_by_ms THEN 'late'
+        WHEN the_epoch IS NOT NULL AND the_epoch IS DISTINCT FROM ${poe}.valid_epoch()
+          THEN 'wrong-epoch'
+        WHEN now_ms > expires_ms THEN 'expired' END;
+      IF state IS NOT NULL THEN RETURN; END IF;`
 
 /** Takes a key if it is free. */
 export const claimSql = (poe: string): string => `
@@ -94,13 +108,7 @@ export const claimSql = (poe: string): string => `
       END IF;
       IF state <> 'none' THEN RETURN; END IF;
       SELECT NULL, NULL, NULL, NULL, NULL INTO until_ms, owner, told, head, body;
-
-      state := CASE
-        WHEN now_ms > claim_by_ms THEN 'late'
-        WHEN the_epoch IS NOT NULL AND the_epoch IS DISTINCT FROM ${poe}.valid_epoch()
-          THEN 'wrong-epoch'
-        WHEN now_ms > expires_ms THEN 'expired' END;
-      IF state IS NOT NULL THEN RETURN; END IF;
+      ${obstacle(poe)}
       IF NOT is_in_line THEN
         -- Whoever is ahead may just be committing: look again after that.
         PERFORM pg_advisory_xact_lock(${LINE}, hashtext(the_key::text));
@@ -116,7 +124,7 @@ export const claimSql = (poe: string): string => `
         ${takeOver(poe)}
       END IF;
       IF FOUND THEN
-        IF the_doubt THEN PERFORM ${poe}.note(the_key, the_name); END IF;
+        IF the_doubt THEN ${noteIt(poe)} END IF;
         state := 'claimed';
         RETURN;
       END IF;

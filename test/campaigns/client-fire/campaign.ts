@@ -11,6 +11,7 @@ import {
   type PostOutcome,
 } from 'post-once-exactly/client'
 import { seededRandom } from '../../support/meeting.js'
+import { pacedSku } from '../paced-sku.js'
 import { type Mix, TRY_MS } from './mixes.js'
 import { PLANTS, type Plant } from './plants.js'
 import { type Site, startSite } from './site.js'
@@ -61,11 +62,11 @@ export async function runCampaign(options: CampaignOptions): Promise<Campaign> {
   const journal = await fileJournal(join(site.folder, 'client.journal'))
   try {
     const client = makeClient(journal, random)
-    const told = await sendAll(site, client, options)
+    const told = await sendAll(site, client, options, random)
     await site.calm()
     // A wrong client knows nothing of resuming, which would hide what it said.
     const resumed = options.plant === null ? await settleAll(client, told) : 0
-    return judge(options, site, told, resumed, site.orders())
+    return judge(options, site, told, resumed, await site.orders())
   } finally {
     await journal.close()
     await site.close()
@@ -85,14 +86,19 @@ function makeClient(journal: Journal, random: () => number): PoeClient {
   })
 }
 
-async function sendAll(site: Site, client: PoeClient, options: CampaignOptions): Promise<Told[]> {
+async function sendAll(
+  site: Site,
+  client: PoeClient,
+  options: CampaignOptions,
+  random: () => number,
+): Promise<Told[]> {
   const told: Told[] = []
   let next = 0
   const send = options.plant === null ? post : PLANTS[options.plant]
   async function lane(): Promise<void> {
     while (next < options.operations) {
       next += 1
-      const sku = `op-${next}`
+      const sku = pacedSku(`op-${next}`, random, options.mix.slowShare ?? 0)
       const one: Told = { sku, first: 'error', last: 'error' }
       const outcome = await send(client, site.origin, sku)
       if (outcome === null) continue

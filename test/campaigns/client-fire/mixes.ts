@@ -1,5 +1,6 @@
 /** The mixes of faults: each of them loses answers, or requests, in a way of its own. */
 import type { Fault } from 'post-once-exactly/testing'
+import type { ShopStore } from '../one-shop.js'
 import type { Fate } from './http-faults.js'
 
 /** A mix. */
@@ -13,6 +14,12 @@ export interface Mix {
   readonly fate?: (random: () => number) => Fate
   /** The shop is killed each time. */
   readonly killsShop?: boolean
+  /** The shop's event loop stands still each time. */
+  readonly stallsShop?: boolean
+  /** How many of the orders are committed slowly, from 0 to 1. Default: none. */
+  readonly slowShare?: number
+  /** Where the orders are. Default: `sqlite`. */
+  readonly store?: ShopStore
 }
 
 /** How long one try of the client waits, in milliseconds; a delay is longer. */
@@ -49,7 +56,20 @@ export const MIXES: readonly Mix[] = [
       return { status, when: random() < 0.5 ? 'before' : 'after' }
     },
   },
+  {
+    name: 're-sent',
+    everyMs: 1_000,
+    fate: random => (random() < 0.4 ? 'twice' : 'pass'),
+  },
   { name: 'killed', everyMs: 600, killsShop: true },
+  { name: 'stalled', everyMs: 3_000, stallsShop: true, slowShare: 0.005 },
+  {
+    name: 'slow-commit',
+    everyMs: 60,
+    fault: random => (random() < 0.2 ? { kind: 'drop-reply', reset: random() < 0.5 } : 'pass'),
+    slowShare: 0.1,
+    store: 'postgres',
+  },
 ]
 
 /** Requests have about 400 bytes, replies about 600. */

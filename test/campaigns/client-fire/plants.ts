@@ -3,7 +3,7 @@ import type { PoeClient, PostOutcome } from 'post-once-exactly/client'
 import { mint } from './campaign.js'
 
 /** How a client can be wrong. */
-export type Plant = 'new-link' | 'pessimist' | 'optimist'
+export type Plant = 'new-link' | 'pessimist' | 'optimist' | 'accuser'
 
 /** Sends one operation. */
 export type SendOne = (
@@ -16,6 +16,7 @@ export type SendOne = (
  * - `new-link`: after a lost answer it sends the same through another link.
  * - `pessimist`: a lost answer is a refusal.
  * - `optimist`: a lost answer is a success.
+ * - `accuser`: a link that was used at the first try was used by somebody else.
  */
 export const PLANTS: Readonly<Record<Plant, SendOne>> = {
   'new-link': async (client, origin, sku) => {
@@ -26,6 +27,11 @@ export const PLANTS: Readonly<Record<Plant, SendOne>> = {
   },
   pessimist: async (client, origin, sku) => said(await once(client, origin, sku), 'refused'),
   optimist: async (client, origin, sku) => said(await once(client, origin, sku), 'accepted'),
+  accuser: async (client, origin, sku) => {
+    const outcome = await once(client, origin, sku)
+    if (outcome?.status !== 405) return outcome
+    return { ...outcome, outcome: 'used-before' } as PostOutcome
+  },
 }
 
 async function once(client: PoeClient, origin: string, sku: string): Promise<PostOutcome | null> {

@@ -7,10 +7,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createClient, fileJournal } from 'post-once-exactly/client'
-import { type Fault, faultProxy } from 'post-once-exactly/testing'
-import { end, startShop } from '../../../examples/shop/support.js'
-import { ordersIn } from '../../support/campaign.js'
+import type { Fault } from 'post-once-exactly/testing'
 import { strippedModule } from '../../support/stripped-tree.js'
+import { openShop, type ShopStore, stall } from '../one-shop.js'
 import { Random } from '../torture/random.js'
 import { Book, check, type Violation } from './checker.js'
 import type { ClientLine, ClientProgramOptions, Plant } from './client-program.js'
@@ -20,6 +19,7 @@ export interface CampaignOptions {
   readonly kills: number
   readonly seed: number
   readonly plant: Plant | null
+  readonly store: ShopStore
   /** Told after each kill. */
   readonly onKill?: (kills: number, operations: number) => void
   /** Ends it early. */
@@ -38,6 +38,8 @@ export interface Campaign {
   /** Ended as `unknown`, for good. */
   readonly unknown: number
   readonly faults: number
+  /** How often the shop's event loop stood still. */
+  readonly stalls: number
   readonly violations: readonly Violation[]
   readonly seed: number
 }
@@ -51,8 +53,10 @@ const LANES: readonly { readonly journal: string; readonly compactBytes: number 
 const START_MS = 30_000
 /** So long after its first POST a life ends at the latest: half of them, and the others. */
 const SHORT_MS = 80
-const LONG_MS = 700
+const LONG_MS = 2_000
 const RESUMPTIONS = 20
+/** How often the shop stands still, in milliseconds: from, to. */
+const STALL_EVERY_MS = [1_500, 4_500] as const
 
 interface Site {
   readonly folder: string
@@ -69,9 +73,8 @@ interface Site {
 export async function runCampaign(options: CampaignOptions): Promise<Campaign> {
   const random = new Random(options.seed)
   const folder = await mkdtemp(join(tmpdir(), 'poe-kill-'))
-  const file = join(folder, 'shop.db')
-  const shop = await startShop({ POE_STORE: `sqlite:${file}`, DEMO_LEASE_MS: '1000' })
-  const proxy = await faultProxy({ target: { port: Number(new URL(shop.origin).port) } })
+  const { shop, skus, close } = await openShop(options.store)
+  const proxy = shop.door
   const book = new Book()
   const site: Site = { folder, origin: proxy.origin, book, random }
   const over = new AbortController()
@@ -80,13 +83,19 @@ export async function runCampaign(options: CampaignOptions): Promise<Campaign> {
     if (fault !== 'pass') faults += 1
     await proxy.set(fault)
   })
+  let stalls = 0
+  const dice = random.fork('stalls')
+  const stalling = stallAgain(dice, over.signal, () => {
+    stalls += 1
+    stall(shop, () => dice.next())
+  })
   try {
     const kills = await runLanes(site, options)
     over.abort()
-    await disturbing
+    await Promise.all([disturbing, stalling])
     await proxy.set('pass')
     await resumeAll(site)
-    const orders = ordersIn(file)
+    const orders = await skus()
     const lines = [...book.operations.values()]
     return {
       kills,
@@ -96,14 +105,14 @@ export async function runCampaign(options: CampaignOptions): Promise<Campaign> {
       untold: lines.filter(({ isSettled, told }) => isSettled && told.length === 0).length,
       unknown: lines.filter(({ told }) => told.some(isUnknown)).length,
       faults,
+      stalls,
       violations: check(book, orders),
       seed: options.seed,
     }
   } finally {
     over.abort()
-    await disturbing
-    await proxy.close()
-    await end(shop.child, 'SIGKILL')
+    await Promise.all([disturbing, stalling])
+    await close()
     await rm(folder, { recursive: true, force: true })
   }
 }
@@ -174,6 +183,14 @@ async function disturb(
   while (!over.aborted) {
     await set(faultOf(dice))
     await pause(dice.whole(10, 60), undefined, { signal: over }).catch(() => {})
+  }
+}
+
+/** Makes the shop stand still again and again, until it is told to stop. */
+async function stallAgain(dice: Random, over: AbortSignal, stand: () => void): Promise<void> {
+  while (!over.aborted) {
+    await pause(dice.whole(...STALL_EVERY_MS), undefined, { signal: over }).catch(() => {})
+    if (!over.aborted) stand()
   }
 }
 

@@ -22,6 +22,9 @@ export interface Violation {
   readonly text: string
 }
 
+/** Each operation has a link of its own, so that nobody else can have used it. */
+const DENIALS = new Set<ClientLine['outcome']>(['refused', 'gone', 'used-before'])
+
 /** Everything that was said, by operation. */
 export class Book {
   readonly operations: Map<string, Operation> = new Map()
@@ -62,7 +65,7 @@ export function check(book: Book, orders: readonly string[]): Violation[] {
 function judge({ sku, isBegun, isSettled, told }: Operation, effects: number): Violation[] {
   const finals = told.filter(({ isFinal }) => isFinal).map(({ outcome }) => outcome)
   const isAccepted = finals.some(kind => kind === 'accepted' || kind === 'accepted-earlier')
-  const isDenied = finals.some(kind => kind === 'refused' || kind === 'gone')
+  const isDenied = finals.some(kind => DENIALS.has(kind))
   const found: Violation[] = []
   const add = (kind: ViolationKind, text: string) => found.push(violation(kind, sku, text))
   if (effects > 1) add('double', `${effects} orders`)

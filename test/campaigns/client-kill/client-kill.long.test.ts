@@ -3,7 +3,6 @@
  * check finds. The whole campaign is `npm run client-kill`.
  */
 import { expect } from 'chai'
-import { endLeftovers } from '../../../examples/shop/support.js'
 import { runCampaign } from './campaign.js'
 import { Book, check, type ViolationKind } from './checker.js'
 import type { ClientLine, Plant } from './client-program.js'
@@ -11,17 +10,18 @@ import type { ClientLine, Plant } from './client-program.js'
 const SEED = 20_261_125
 
 describe('clients that are killed', () => {
-  afterEach(endLeftovers)
-
-  it('[CL-17] have one effect for each operation, and all is told in the end', async () => {
-    const { violations, ...found } = await runCampaign({ kills: 15, seed: SEED, plant: null })
-    const figures = JSON.stringify(found)
-    expect(violations, figures).to.deep.equal([])
-    expect(found.kills).to.equal(15)
-    expect(found.operations, figures).to.be.above(2)
-    expect(found.resumed, figures).to.be.above(0)
-    expect(found.faults, figures).to.be.above(10)
-  })
+  for (const store of ['sqlite', 'postgres'] as const) {
+    it(`[CL-17] have one effect for each operation, and all is told in the end, ${store}`, async () => {
+      const options = { kills: 15, seed: SEED, plant: null, store }
+      const { violations, ...found } = await runCampaign(options)
+      const figures = JSON.stringify(found)
+      expect(violations, figures).to.deep.equal([])
+      expect(found.kills).to.equal(15)
+      expect(found.operations, figures).to.be.above(2)
+      expect(found.resumed, figures).to.be.above(0)
+      expect(found.faults, figures).to.be.above(10)
+    })
+  }
 
   const planted: readonly (readonly [Plant, ViolationKind, kills: number])[] = [
     ['late-journal', 'lost', 9],
@@ -33,7 +33,7 @@ describe('clients that are killed', () => {
       const kinds: ViolationKind[] = []
       // Where a kill falls is the machine's affair too: a few runs, until it is found.
       for (let seed = SEED; seed < SEED + 5 && !kinds.includes(kind); seed += 1) {
-        const { violations } = await runCampaign({ kills, seed, plant })
+        const { violations } = await runCampaign({ kills, seed, plant, store: 'sqlite' })
         kinds.push(...violations.map(violation => violation.kind))
       }
       expect(kinds).to.include(kind)
@@ -62,6 +62,7 @@ describe('the check of clients that are killed', () => {
     ['falseAccepted', [begun, told('accepted-earlier')], 0],
     ['falseRefused', [begun, told('refused')], 1],
     ['falseRefused', [begun, told('gone')], 1],
+    ['falseRefused', [begun, told('used-before')], 1],
     ['unjournalled', [], 1],
   ]
   for (const [kind, lines, effects] of cases) {

@@ -13,6 +13,8 @@ import {
   type PoeClient,
   type PostOutcome,
 } from 'post-once-exactly/client'
+import { seededRandom } from '../../support/meeting.js'
+import { pacedSku } from '../paced-sku.js'
 
 /**
  * A client that is wrong on purpose: it notes a POST when it has been sent, forgets it as soon as
@@ -49,6 +51,8 @@ export interface ClientLine {
 }
 
 const LIMITS = { tries: 6, baseMs: 5, capMs: 60, timeoutMs: 800, totalMs: 5_000 }
+/** How many of its orders are committed slowly. */
+const SLOW_SHARE = 0.15
 /** Longer than most of its orders take. */
 const LATE_MS = 40
 
@@ -161,5 +165,8 @@ const journal = planted(
   plant,
 )
 const client = createClient({ ...LIMITS, journal })
+const dice = seededRandom(life)
 await resume(client, journal)
-for (let number = 1; ; number += 1) await order(client, `op-${life}-${number}`)
+for (let number = 1; ; number += 1) {
+  await order(client, pacedSku(`op-${life}-${number}`, dice, SLOW_SHARE))
+}

@@ -5,6 +5,7 @@
 
 import { parseArgs } from 'node:util'
 import { stopSignal } from '../../support/campaign.js'
+import type { ShopStore } from '../one-shop.js'
 import { showProgress } from '../torture/progress.js'
 import { type Campaign, type CampaignOptions, runCampaign } from './campaign.js'
 import type { ViolationKind } from './checker.js'
@@ -12,10 +13,13 @@ import type { Plant } from './client-program.js'
 
 const HELP = `npm run client-kill -- [options]
 
-Kills clients with a journal while they order through a network that loses and cuts, lets others
+Kills clients with a journal while they order through a network that loses and cuts, from a shop
+whose event loop stands still at times and whose commits are slow at times, lets others
 resume what they left, and compares what was said with the orders in the shop's database.
 
   --kills <n>    how many (default 100)
+  --store sqlite|postgres
+                 where the orders are (default sqlite)
   --seed <n>     plan to play; a run prints its own (default: by the clock)
   --plant late-journal|forgetful|afresh
                  a client that is wrong on purpose: the run must find it
@@ -26,6 +30,7 @@ Exit status: 0 nothing found, 1 a violation, 2 could not run.
 Ctrl-C ends the run early and judges what there is; a second one leaves at once.`
 
 const PLANTS: readonly Plant[] = ['late-journal', 'forgetful', 'afresh']
+const STORES: readonly ShopStore[] = ['sqlite', 'postgres']
 const STORIES = 10
 const KINDS: readonly (readonly [ViolationKind, string])[] = [
   ['double', 'orders that exist twice'],
@@ -86,6 +91,7 @@ function read(): Given | string {
         kills: { type: 'string', default: '100' },
         seed: { type: 'string', default: String(Date.now() % 1_000_000) },
         plant: { type: 'string' },
+        store: { type: 'string', default: 'sqlite' },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -95,6 +101,8 @@ function read(): Given | string {
     if (values.plant !== undefined && plant === null) {
       return `--plant ${values.plant} is not known: give ${PLANTS.join(', ')}.`
     }
+    const store = STORES.find(name => name === values.store)
+    if (store === undefined) return `--store ${values.store}: give ${STORES.join(' or ')}.`
     if (!/^[1-9]\d{0,5}$/.test(values.kills)) {
       return `--kills ${values.kills} cannot be used: give a whole number, 1 to 999999.`
     }
@@ -102,7 +110,7 @@ function read(): Given | string {
       return `--seed ${values.seed} cannot be used: give a whole number, 0 to 999999999.`
     }
     const [kills, seed] = [Number(values.kills), Number(values.seed)]
-    return { options: { kills, seed, plant }, isJson: values.json }
+    return { options: { kills, seed, plant, store }, isJson: values.json }
   } catch (error) {
     const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
     return `${reason} Try --help.`
@@ -114,10 +122,11 @@ function countOf({ violations }: Campaign, kind: ViolationKind): number {
 }
 
 function tableOf(found: Campaign, tookMs: number): string {
-  const { kills, operations, orders, resumed, untold, unknown, faults, violations, seed } = found
+  const { kills, operations, orders, resumed, untold, unknown, violations, seed } = found
   const rows: (readonly [string, number, string])[] = [
     ['kills', kills, `${Math.round(kills / (tookMs / 60_000))} a minute`],
-    ['faults', faults, 'set in the network'],
+    ['faults', found.faults, 'set in the network'],
+    ['stalls', found.stalls, 'of the shop'],
     ['operations', operations, 'begun'],
     ['orders', orders, 'in the database'],
     ['resumed', resumed, 'found in the journal, and told how they ended'],

@@ -18,7 +18,7 @@ import {
 import type { Finding, Operation } from '../../../engine/operation.js'
 import type { Core, Resource } from '../../core.js'
 import type { RerenderReason } from '../../options.js'
-import { type ContentHere, contentSoon, mayRun } from '../../request-content.js'
+import { contentSoon, mayRun } from '../../request-content.js'
 import { runClaimed } from '../../run/run-claimed.js'
 import { SAFE_METHODS } from '../../safe-methods.js'
 import { selfOf, send, sendDrawn, sendNoContent, wantsHtml } from '../../send.js'
@@ -105,8 +105,14 @@ async function post(
 ): Promise<void> {
   const { core, resource, ctx } = exchange
   const id = fingerprintOfId(ctx)
-  const content = await contentFor(exchange, { ...identity, fingerprint: id })
-  if (content === null) return
+  // Awaited only where it has to come: a promise that is not needed costs each request.
+  const coming = contentSoon(ctx, AHEAD_BYTES)
+  const content = coming instanceof Promise ? await coming : coming
+  if (content.kind === 'unread') {
+    const isRefused = await refuseEarly(exchange, { ...identity, fingerprint: id })
+    if (isRefused) return
+  }
+  if (!mayRun(ctx, content)) return
   const operation = { ...identity, fingerprint: id ?? fingerprintOfContent(ctx, content) }
   allow(exchange, 'running')
   const claimable = { core, ctx, operation, rules: resource.rules, handler }
@@ -134,22 +140,16 @@ async function tell(exchange: Exchange, operation: Operation, finding: Refused):
 const AHEAD_BYTES = 1_048_576
 
 /**
- * Gives the content, as far as it is here. Where it is not, a client that would send it in vain is
- * told so first, and is spared the upload.
+ * Refuses a request whose content is not here, if it can be refused without it: a client that would
+ * send it in vain is told so first, and is spared the upload.
  *
- * @returns `null` where the request is over: refused, or cut off
+ * @returns whether it is refused
  */
-async function contentFor(exchange: Exchange, operation: Operation): Promise<ContentHere | null> {
-  const { ctx } = exchange
-  const here = await contentSoon(ctx, AHEAD_BYTES)
-  if (here.kind === 'unread') {
-    const finding = await find(exchange, operation)
-    if (!MAY_RUN.has(finding.kind)) {
-      await refuse(exchange, finding)
-      return null
-    }
-  }
-  return mayRun(ctx, here) ? here : null
+async function refuseEarly(exchange: Exchange, operation: Operation): Promise<boolean> {
+  const finding = await find(exchange, operation)
+  if (MAY_RUN.has(finding.kind)) return false
+  await refuse(exchange, finding)
+  return true
 }
 
 /** What a claim may still find free: it asks the application, or waits. */
