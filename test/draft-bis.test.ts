@@ -3,7 +3,7 @@
  * register, references lead somewhere, the grammar and the examples are sound, and the answers are
  * those of the software. Every check is shown a planted fault.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { CLIENT_REQUIREMENTS, REQUIREMENTS } from 'post-once-exactly/conformance'
@@ -330,11 +330,10 @@ function faultOf(
 }
 
 function wrongProblemTypes(text: string): string[] {
-  const source = readdirSync(`${ROOT}lib/koa`)
-    .filter(name => name.endsWith('.ts'))
-    .map(name => read(`lib/koa/${name}`))
-    .join('\n')
-  const types = [...source.matchAll(/\btype: '([a-z-]+)'/g)].map(([, name = '']) => name)
+  const source = read('lib/answers/refusals.ts')
+  const types = [...source.matchAll(/(?:\btype: |storeRefusals\()'([a-z-]+)'/g)].map(
+    ([, name = '']) => name,
+  )
   const told = tableBelow(text, '23.3. Problem Types')
   const statuses = new Map(
     [...STATES.flatMap(row => [row.POST, row.GET])].map(cell => [cell.type, cell.status]),

@@ -6,7 +6,7 @@ import { join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { CODE_RULES, FUNCTION_LINES } from './tidy/code-rules.js'
-import { IMPORT_RULES } from './tidy/import-rules.js'
+import { circlesIn, IMPORT_RULES } from './tidy/import-rules.js'
 import { CODE, check, type File, type Rule } from './tidy/rule.js'
 import { decisionFaults, LINES, lineCount, TEXT_RULES } from './tidy/text-rules.js'
 
@@ -29,6 +29,10 @@ describe('tidy', () => {
       if (faults.length > 0) expect.fail(`${faults.length} faults:\n${faults.join('\n')}`)
     })
   }
+
+  it('no files of the library import each other in a circle', () => {
+    expect(circlesIn(files)).to.deep.equal([])
+  })
 
   it('decisions are numbered without gaps or repeats', () => {
     expect(decisionFaults(readdirSync(join(ROOT, 'spec-notes/decisions')))).to.deep.equal([])
@@ -62,6 +66,10 @@ describe('each rule of tidy catches a planted fault', () => {
     [/one way/, 'lib/stores/memory.ts', "import { x } from '../../test/support/x.js'"],
     [/one way/, 'lib/koa/poe.ts', "import { x } from 'post-once-exactly'"],
     [/one way/, 'lib/attic/x.ts', "import { x } from '../engine/store.js'"],
+    [/one way/, 'lib/answers/allow.ts', "import { x } from '../koa/send.js'"],
+    [/knows no server/, 'lib/answers/allow.ts', "import type { ServerResponse } from 'node:http'"],
+    [/of ours/, 'lib/koa/cors.ts', 'ctx.status = 404'],
+    [/of ours/, 'lib/koa/doors/x.ts', "if (a) ctx.body = ''"],
     [/Koa stays/, 'lib/engine/run.ts', "import type { Context } from 'koa'"],
     [/Koa stays/, 'lib/stores/memory.ts', "import Router from '@koa/router'"],
     [/driver/, 'lib/koa/poe.ts', "import Database from 'better-sqlite3'"],
@@ -106,6 +114,19 @@ describe('each rule of tidy catches a planted fault', () => {
   it('has a planted fault for every rule', () => {
     const bare = RULES.filter(rule => !planted.some(([title]) => title.test(rule.title)))
     expect(bare.map(rule => rule.title)).to.deep.equal([])
+  })
+
+  it('circles: two files, three, and what only leads into one', () => {
+    const file = (name: string, ...imports: string[]): File => ({
+      path: `lib/koa/${name}.ts`,
+      text: imports.map(each => `import type { x } from './${each}.js'`).join('\n'),
+    })
+    const pair = [file('a', 'b'), file('b', 'a', 'leaf'), file('leaf'), file('top', 'a')]
+    expect(circlesIn(pair).map(fault => fault.slice(0, 12))).to.deep.equal([
+      ...['lib/koa/a.ts', 'lib/koa/b.ts'],
+    ])
+    expect(circlesIn([file('a', 'b'), file('b', 'c'), file('c', 'a')])).to.have.length(3)
+    expect(circlesIn([file('a', 'b', 'c'), file('b', 'c'), file('c')])).to.deep.equal([])
   })
 
   for (const [fault, names] of [

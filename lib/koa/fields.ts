@@ -1,4 +1,4 @@
-/** Small work on response fields. */
+/** List fields of a response. */
 import type { ServerResponse } from 'node:http'
 
 /**
@@ -18,14 +18,4 @@ export function addToField(response: ServerResponse, name: string, member: strin
   const members = present.split(',').map(each => each.trim().toLowerCase())
   if (members.includes('*') || members.includes(member.toLowerCase())) return
   response.setHeader(name, `${present}, ${member}`)
-}
-
-/**
- * Gives `Retry-After` in whole seconds, at least 1.
- *
- * @param ms - milliseconds
- * @see RFC 9110 10.2.3
- */
-export function retryAfter(ms: number): string {
-  return String(Math.max(1, Math.ceil(ms / 1_000)))
 }

@@ -3,7 +3,7 @@
  *
  * Links are path-absolute by default, so that no forged `Host` can get into them.
  */
-import type { Context } from 'koa'
+import type { Context, Middleware } from 'koa'
 
 /** What is needed of a router's layer. */
 export interface RouterLayer {
@@ -20,12 +20,20 @@ export interface RouterLike {
   readonly stack: readonly RouterLayer[]
 }
 
+/** What is needed of `@koa/router`. */
+export interface RouterPort extends RouterLike {
+  /** Registers middleware for every method. */
+  all(path: string, middleware: Middleware): unknown
+  /** Registers middleware for POST. */
+  post(path: string, middleware: Middleware): unknown
+}
+
 /** What a resource's link is made of. */
 export interface LinkTarget {
   /** The router that the resource was registered on. */
   readonly router: RouterLike
   /** The middleware that serves it, by which its layer is found also in an outer router. */
-  readonly gate: unknown
+  readonly door: unknown
 }
 
 /**
@@ -89,7 +97,7 @@ function layerOf(ctx: Context, target: LinkTarget): RouterLayer {
 }
 
 function find(router: RouterLike | undefined, target: LinkTarget): RouterLayer | undefined {
-  return router?.stack?.find(layer => layer.stack.includes(target.gate))
+  return router?.stack?.find(layer => layer.stack.includes(target.door))
 }
 
 /**

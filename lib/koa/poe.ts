@@ -20,11 +20,11 @@ import {
   makeIdempotencyKey,
   refuseRepeatability,
 } from './doors/idempotency-key.js'
+import { mintLink, sendOn } from './doors/link/endpoints.js'
+import { makeLinkDoor } from './doors/link/link-door.js'
 import { servePolicy } from './doors/policy.js'
 import { makeReplay, type ReplayOptions } from './doors/replay-door.js'
-import { mintLink, sendOn } from './endpoints.js'
-import { makeGate } from './gate.js'
-import type { RouterLike } from './link-paths.js'
+import type { RouterPort } from './link-paths.js'
 import {
   checkNumber,
   type PoeOptions,
@@ -33,6 +33,7 @@ import {
   resolveRules,
 } from './options.js'
 import { RequestPoe } from './request-poe.js'
+import { sendAgain } from './send.js'
 import { watchForMiddleware } from './watch-router.js'
 
 /** How long `close` waits for handlers unless it is told, in milliseconds. */
@@ -43,14 +44,6 @@ export type ResourceMiddleware<Tx> = (
   ctx: RouterContext & { readonly poe: RequestPoe<Tx> },
   next: Next,
 ) => unknown
-
-/** What is needed of `@koa/router`. */
-export interface RouterPort extends RouterLike {
-  /** Registers middleware for every method. */
-  all(path: string, middleware: Middleware): unknown
-  /** Registers middleware for POST. */
-  post(path: string, middleware: Middleware): unknown
-}
 
 /** What `poe()` gives. */
 export interface Poe<Tx = never> {
@@ -264,10 +257,10 @@ async function* listUndecided(
 function contextMiddleware(core: Core): Middleware {
   return async function poeContext(ctx, next) {
     if (!core.vault.ready && !core.engine.guard.down) await core.vault.prepare()
-    const poeOfRequest = new RequestPoe(core, ctx as Context)
-    ctx.poe = poeOfRequest
+    const given = ctx as Context
+    given.poe = new RequestPoe(core, given)
     await next()
-    poeOfRequest.reassert()
+    sendAgain(given)
   }
 }
 
@@ -288,10 +281,10 @@ function register(
       `resource ${name}: its path must have the segment :${TOKEN_PARAM}, unless it has a key`,
     )
   }
-  const gate = makeGate(core, () => core.resource(name), middleware.slice(0, -1), handler)
-  router.all(path, gate)
+  const door = makeLinkDoor(core, () => core.resource(name), middleware.slice(0, -1), handler)
+  router.all(path, door)
   watchForMiddleware(router)
   const lifetimeMs = options.lifetimeMs ?? core.options.lifetimeMs
-  const resource: Resource = { name, options, rules, lifetimeMs, router, gate, isPoe: true }
+  const resource: Resource = { name, options, rules, lifetimeMs, router, door, isPoe: true }
   core.resources.set(name, resource)
 }

@@ -10,6 +10,7 @@
 import type { IncomingMessage } from 'node:http'
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Context } from 'koa'
+import { sendNobody } from './send.js'
 
 /** The content. `parsed`: the bytes are gone, and what a parser made of them is left. */
 export type Content =
@@ -82,7 +83,7 @@ export async function isWhole(ctx: Context, limitBytes: number): Promise<boolean
  * @returns `false` where it was cut off: nobody is there to be answered, and nothing is to be run
  */
 export function mayRun(ctx: Context, { kind }: ContentHere): boolean {
-  if (kind === 'cut-off') ctx.status = 400
+  if (kind === 'cut-off') sendNobody(ctx, 400)
   else if (kind !== 'bytes' && kind !== 'parsed') failWhenCutOff(ctx)
   return kind !== 'cut-off'
 }

@@ -31,8 +31,10 @@ export class RequestPoe<Tx = unknown> {
   #handler: HandlerRun | null = null
   /** @internal The fields of an answer at a POE resource. */
   state: ResourceState | null = null
-  /** @internal An answer of ours, which no router may replace. */
-  decision: { readonly status: number; readonly body: unknown } | null = null
+  /** @internal The status of an answer of ours, which no router may replace; else `null`. */
+  decided: number | null = null
+  /** @internal Its body. */
+  decidedBody: unknown = null
   /** @internal What became of a handler here. */
   said: Said | null = null
   /** @internal Whether the answer is compared with what was said, when it leaves. */
@@ -131,12 +133,10 @@ export class RequestPoe<Tx = unknown> {
     this.#handler = handler
   }
 
-  /** @internal Puts an answer of ours back where something outside replaced it. */
-  reassert(): void {
-    const ctx = this.#ctx
-    if (this.decision === null || ctx.status === this.decision.status || ctx.headerSent) return
-    ctx.body = this.decision.body
-    ctx.status = this.decision.status
+  /** @internal Notes an answer of ours. */
+  decide(status: number, body: unknown): void {
+    this.decided = status
+    this.decidedBody = body
   }
 
   #inside(member: string): HandlerRun {

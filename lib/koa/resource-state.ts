@@ -7,17 +7,6 @@
 import type { ServerResponse } from 'node:http'
 import { beforeFields, type FieldsListener } from './before-fields.js'
 
-/** The states whose `Allow` differs. */
-export type AllowState = 'unspent' | 'unspent-with-page' | 'busy' | 'spent' | 'over'
-
-const ALLOW: Readonly<Record<AllowState, string>> = {
-  unspent: 'POST, OPTIONS',
-  'unspent-with-page': 'GET, HEAD, POST, OPTIONS',
-  busy: 'OPTIONS',
-  spent: 'GET, HEAD, OPTIONS',
-  over: 'OPTIONS',
-}
-
 /** Writes the fields at the last moment, so that neither a router nor an error page wins. */
 export class ResourceState implements FieldsListener {
   readonly #response: ServerResponse
@@ -35,11 +24,6 @@ export class ResourceState implements FieldsListener {
     response.setHeader('Referrer-Policy', 'no-referrer')
     if (this.#allow === null) response.removeHeader('Allow')
     else response.setHeader('Allow', this.#allow)
-  }
-
-  /** Notes the state that the answer tells; `null` where none is known. */
-  set(state: AllowState | null): void {
-    this.#allow = state === null ? null : ALLOW[state]
   }
 
   /** Notes what the answer's `Allow` says; `null` for no such field. */

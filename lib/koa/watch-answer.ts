@@ -15,7 +15,7 @@ export interface Said {
 /**
  * Compares what is sent with what was decided, if anybody listens to events.
  *
- * @param ctx - its `poe.said` and `poe.decision` are looked at when the answer leaves
+ * @param ctx - its `poe.said` and `poe.decided` are looked at when the answer leaves
  */
 export function watchAnswer(core: Core, ctx: Context): void {
   const { poe, res } = ctx
@@ -35,14 +35,12 @@ class Watch implements FieldsListener {
 
   beforeFields(): void {
     const { poe, res } = this.#ctx
-    const { said, decision } = poe
+    const { said, decided } = poe
     const sent = res.statusCode
     const isAsDecided =
-      decision === null
-        ? said === null || isGood(said.status) === isGood(sent)
-        : decision.status === sent
+      decided === null ? said === null || isGood(said.status) === isGood(sent) : decided === sent
     if (isAsDecided) return
-    const status = decision?.status ?? said?.status ?? sent
+    const status = decided ?? said?.status ?? sent
     this.#core.engine.emit({ type: 'answer-changed', key: said?.key ?? null, said: status, sent })
   }
 }

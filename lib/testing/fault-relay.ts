@@ -3,7 +3,55 @@
  * between them.
  */
 import { connect, type Socket } from 'node:net'
-import type { Fault, FaultCounts } from './fault-proxy.js'
+
+/**
+ * What happens to the bytes of a connection.
+ *
+ * - `pass`: nothing.
+ * - `drop-reply`: the server gets everything; at the first byte of its reply the client is cut
+ *   off. The server is not disturbed: what it still sends is swallowed.
+ * - `drop-request`: the server sees nothing; the client is cut off when it has been silent for
+ *   `quietMs` (default 20).
+ * - `cut`: both sides are cut off as soon as so many bytes were passed one way.
+ * - `delay`: every byte, and the end, comes so many milliseconds later.
+ * - `half-open`: the connection is accepted, and nothing ever comes back, not even an end.
+ * - `refuse`: the port is closed; connections that are open go on.
+ * - `reset`: the connection is reset as soon as it is there, an open one at its next byte.
+ *
+ * `reset: true` cuts the client off with RST instead of FIN. Byte counts start anew when the fault
+ * is set.
+ */
+export type Fault =
+  | { readonly kind: 'pass' | 'half-open' | 'refuse' | 'reset' }
+  | { readonly kind: 'drop-reply'; readonly reset?: boolean }
+  | { readonly kind: 'drop-request'; readonly quietMs?: number; readonly reset?: boolean }
+  | {
+      readonly kind: 'cut'
+      readonly requestBytes?: number
+      readonly replyBytes?: number
+      readonly reset?: boolean
+    }
+  | { readonly kind: 'delay'; readonly requestMs?: number; readonly replyMs?: number }
+
+/** What went through a proxy since it was made. */
+export interface FaultCounts {
+  /** Connections accepted. */
+  readonly connections: number
+  /** Connections open now. */
+  readonly open: number
+  /** Connections that the proxy cut off or reset. */
+  readonly cut: number
+  /** Bytes passed on to the server. */
+  readonly requestBytes: number
+  /** Bytes passed on to clients. */
+  readonly replyBytes: number
+  /** Bytes that came from clients and were not passed on. */
+  readonly lostRequestBytes: number
+  /** Bytes that came from the server and were not passed on. */
+  readonly lostReplyBytes: number
+  /** Connections to the server that failed. */
+  readonly serverErrors: number
+}
 
 /** The counts of a proxy, as its connections add to them. */
 export type Tally = { -readonly [Name in Exclude<keyof FaultCounts, 'open'>]: number }

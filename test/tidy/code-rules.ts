@@ -47,6 +47,20 @@ function isSuiteBody(node: ts.Node): boolean {
   return ts.isIdentifier(call.expression) && SUITES.includes(call.expression.text)
 }
 
+/** Where a handler's own answer is carried, which is none of ours. */
+const HANDLERS = /^lib\/koa\/run\//
+
+function writesAnswer(node: ts.Node): string | null {
+  if (!ts.isBinaryExpression(node) || node.operatorToken.kind !== ts.SyntaxKind.EqualsToken) {
+    return null
+  }
+  const { left } = node
+  if (!ts.isPropertyAccessExpression(left)) return null
+  if (left.expression.kind === ts.SyntaxKind.ThisKeyword) return null
+  const isAnswer = ['status', 'statusCode', 'body'].includes(left.name.text)
+  return isAnswer ? `${left.getText()} is written here` : null
+}
+
 function readsTheWorld(node: ts.Node): string | null {
   if (ts.isPropertyAccessExpression(node) && ts.isIdentifier(node.expression)) {
     const banned = CLOCKS[node.expression.text] ?? []
@@ -139,6 +153,12 @@ export const CODE_RULES: readonly Rule[] = [
     title: `a function has at most ${FUNCTION_LINES} lines`,
     appliesTo: path => CODE.test(path),
     faults: eachNode(longFunction),
+  },
+  {
+    title: 'a status or a body of ours is written in lib/koa/send.ts only',
+    appliesTo: path =>
+      path.startsWith('lib/koa/') && path !== 'lib/koa/send.ts' && !HANDLERS.test(path),
+    faults: eachNode(writesAnswer),
   },
   {
     title: 'the engine reads no clock, no randomness and no timer of its own',

@@ -6,14 +6,16 @@ import { posix } from 'node:path'
 import ts from 'typescript'
 import { CODE, type File, LIB, lineOf, type Rule, treeOf } from './rule.js'
 
-const BELOW_KOA = ['protocols', 'engine']
+const BELOW_ANSWERS = ['protocols', 'engine']
+const BELOW_KOA = [...BELOW_ANSWERS, 'answers']
 const BELOW_TOOLS = [...BELOW_KOA, 'stores', 'koa', 'client']
 
 /** Which rooms of lib a room may import from, besides itself and `errors.ts`. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   protocols: [],
   engine: ['protocols'],
-  stores: BELOW_KOA,
+  stores: BELOW_ANSWERS,
+  answers: BELOW_ANSWERS,
   koa: BELOW_KOA,
   client: ['protocols'],
   testing: BELOW_TOOLS,
@@ -30,6 +32,9 @@ const PACKAGE_HOMES: readonly (readonly [RegExp, RegExp])[] = [
   [/^(?:redis|ioredis|@redis)(?:$|\/)/, /^lib\/stores\/redis/],
   [/^pg(?:$|\/|-)/, /^lib\/stores\/postgres/],
 ]
+
+/** What sends and receives. */
+const SERVERS = /^(?:node:)?(?:http|http2|https|net|stream)(?:$|\/)/
 
 /** What runs in a browser too. */
 const BROWSER = /^lib\/(?:protocols\/poe\/(?:field|links|uri)\.ts$|client\/(?!index\.ts$|node\/))/
@@ -94,10 +99,42 @@ function strayPackage(path: string, specifier: string): string | null {
   return null
 }
 
+/** The client's strategies still live in what they operate on. */
+const IN_CIRCLES = /^lib\/client\//
+
+/**
+ * Finds files of the library that import each other, types included.
+ *
+ * @returns one line for each circle
+ */
+export function circlesIn(files: readonly File[]): string[] {
+  const open = new Map<string, readonly string[]>()
+  for (const file of files) {
+    if (!LIB.test(file.path) || IN_CIRCLES.test(file.path)) continue
+    const targets = importsOf(file).map(({ specifier }) => specifier)
+    const own = targets.filter(specifier => specifier.startsWith('.'))
+    const folder = posix.dirname(file.path)
+    open.set(
+      file.path,
+      own.map(specifier => posix.join(folder, specifier.replace(/\.js$/, '.ts'))),
+    )
+  }
+  // What imports nothing that is left is in no circle, and neither is what nothing left imports.
+  for (let before = Infinity; before > open.size; ) {
+    before = open.size
+    const imported = new Set([...open.values()].flat())
+    for (const [path, targets] of open) {
+      const leadsOn = targets.some(target => open.has(target))
+      if (!leadsOn || !imported.has(path)) open.delete(path)
+    }
+  }
+  return [...open.keys()].map(path => `${path} is in a circle of imports`)
+}
+
 /** All rules about imports. */
 export const IMPORT_RULES: readonly Rule[] = [
   {
-    title: 'imports point one way: protocols <- engine <- stores, koa <- the tools',
+    title: 'imports point one way: protocols <- engine <- stores, answers <- koa <- the tools',
     appliesTo: path => LIB.test(path),
     faults: eachImport(wrongRoom),
   },
@@ -105,6 +142,13 @@ export const IMPORT_RULES: readonly Rule[] = [
     title: 'Koa stays in lib/koa, and each driver in its own store',
     appliesTo: path => LIB.test(path),
     faults: eachImport(strayPackage),
+  },
+  {
+    title: 'an answer is a value: lib/answers knows no server',
+    appliesTo: path => path.startsWith('lib/answers/'),
+    faults: eachImport((_path, specifier) =>
+      SERVERS.test(specifier) ? `${specifier} is a server's` : null,
+    ),
   },
   {
     title: 'what runs in a browser imports nothing of Node',

@@ -2,19 +2,14 @@
  * Hands out the id of an action: an empty POST, answered 201. Harmless to repeat, and to lose.
  */
 import type { Context } from 'koa'
+import { json, NO_STORE } from '../../answers/answer.js'
+import { NOBODY, NOT_EMPTY } from '../../answers/door-refusals.js'
+import { STORE_DOWN_NOW } from '../../answers/refusals.js'
 import type { Core } from '../core.js'
 import { principalsOf } from '../principal.js'
 import { contentOf } from '../request-content.js'
-import { NOBODY } from './door-problems.js'
 import { poeOf } from './keyed-door.js'
-import type { DoorVoice } from './voice.js'
-
-const NOT_EMPTY = {
-  type: 'not-empty',
-  status: 400,
-  title: 'Nothing was carried out',
-  detail: 'A POST here takes no content: it gives an address. PUT the content there.',
-} as const
+import type { Responder } from './responder.js'
 
 /**
  * Answers with a fresh id: 201, `Location`, JSON `{ id, action, expires }`.
@@ -23,23 +18,20 @@ const NOT_EMPTY = {
  */
 export async function issueAction(
   core: Core,
-  voice: DoorVoice,
+  responder: Responder,
   name: string,
   ctx: Context,
 ): Promise<void> {
   const [principal] = principalsOf(ctx, core.options.principal)
-  if (principal === undefined) return voice.refuse(ctx, NOBODY)
-  // Whoever sends the content here must not take the 201 for its success.
+  if (principal === undefined) return responder.refuse(ctx, NOBODY)
   const content = await contentOf(ctx, 0)
-  if (content.kind !== 'bytes') return voice.refuse(ctx, NOT_EMPTY)
+  if (content.kind !== 'bytes') return responder.refuse(ctx, NOT_EMPTY)
   const offered = poeOf(ctx).mint(name, ctx.params ?? {})
   if (offered === null || offered.expiresAtMs === null) {
-    return voice.found(ctx, { kind: 'store-down', retryAfterMs: 1_000 })
+    return responder.found(ctx, STORE_DOWN_NOW)
   }
   const { link, expiresAtMs } = offered
-  ctx.status = 201
-  ctx.set('Location', link)
-  ctx.set('Cache-Control', 'no-store')
   const id = decodeURIComponent(link.slice(link.lastIndexOf('/') + 1))
-  ctx.body = { id, action: link, expires: new Date(expiresAtMs).toISOString() }
+  const made = { id, action: link, expires: new Date(expiresAtMs).toISOString() }
+  responder.send(ctx, json(201, [['Location', link], NO_STORE], made))
 }

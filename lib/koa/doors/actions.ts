@@ -9,32 +9,36 @@
 import type { RouterContext } from '@koa/router'
 import type { Context, Middleware, Next } from 'koa'
 import compose from 'koa-compose'
+import { ACTION_ALLOW } from '../../answers/allow.js'
+import {
+  ACTION_MISMATCH,
+  CANCELLED,
+  CANNOT_UNDO,
+  NOT_OFFERED,
+} from '../../answers/door-refusals.js'
+import { shownOutcome } from '../../answers/outcomes.js'
+import { type Refused, RUNNING_NOW, STORE_DOWN_NOW, UNDECIDED_NOW } from '../../answers/refusals.js'
 import { digestParts } from '../../engine/fingerprint.js'
 import type { Operation, OtherContent, ResourceRules } from '../../engine/operation.js'
 import { isSuccess } from '../../engine/outcome.js'
 import { isTokenShaped } from '../../protocols/poe/index.js'
 import { type Core, TOKEN_PARAM } from '../core.js'
-import { drainAfterAnswer } from '../drain.js'
-import { publicPath } from '../link-paths.js'
+import { publicPath, type RouterPort } from '../link-paths.js'
 import { checkNumber, YEAR_MS } from '../options.js'
-import type { RouterPort } from '../poe.js'
 import { principalsOf } from '../principal.js'
-import type { Refused } from '../refusals.js'
-import { answerOutcome } from '../replay.js'
 import { isWhole } from '../request-content.js'
 import type { RequestPoe } from '../request-poe.js'
 import { ResourceState } from '../resource-state.js'
-import { runClaimed } from '../run-claimed.js'
-import { noteUnverifiable, withoutOperation } from '../serve.js'
-import { isPreflight, tokenOperation } from '../token-operation.js'
+import { runClaimed } from '../run/run-claimed.js'
+import { sendNoContent } from '../send.js'
 import { issueAction } from './action-ids.js'
 import { type ContentReader, fingerprintAt } from './claimed-content.js'
-import type { FingerprintRule } from './content-fingerprint.js'
+import { checkFingerprint, type FingerprintRule } from './content-fingerprint.js'
 import { type DoorOptions, resolveDoor } from './door-options.js'
-import { ACTION_MISMATCH, CANCELLED, CANNOT_UNDO, NOT_OFFERED } from './door-problems.js'
-import { checkFingerprint } from './idempotency-key.js'
 import { poeOf } from './keyed-door.js'
-import { DoorVoice } from './voice.js'
+import { noteUnverifiable, withoutOperation } from './link/serve.js'
+import { isPreflight, tokenOperation } from './link/token-operation.js'
+import { Responder } from './responder.js'
 
 /** What does or undoes an action. */
 export type ActionHandler<Tx> = (
@@ -67,13 +71,6 @@ interface Actions extends ContentReader {
 /** Stands for the content of a cancelled action, which never had any. */
 const CANCEL = digestParts(['cancel'])
 const UNDO = digestParts(['undo'])
-const ALLOW = {
-  unused: 'PUT, POST, DELETE, OPTIONS',
-  busy: 'OPTIONS',
-  done: 'GET, HEAD, PUT, POST, DELETE, OPTIONS',
-  doneForGood: 'GET, HEAD, PUT, POST, OPTIONS',
-  cancelled: 'DELETE, OPTIONS',
-} as const
 const OWN = ['do', 'undo', 'lifetimeMs', 'fingerprint']
 
 /**
@@ -102,22 +99,25 @@ export function registerActions<Tx>(
     ...resolved,
     core,
     fingerprint,
-    voice: new DoorVoice(core, documentation),
+    responder: new Responder(core, documentation),
     perform: options.do as Middleware,
     undo: undo as Middleware | null,
   }
   const steps = compose([...middleware, (ctx, next) => serveAction(actions, ctx, next)])
-  const gate: Middleware = async function actionId(ctx, next) {
+  const door: Middleware = async function actionId(ctx, next) {
     if (!isTokenShaped(ctx.params[TOKEN_PARAM] ?? '') || isPreflight(ctx)) return await next()
     const poe = poeOf(ctx)
     poe.naming = 'link'
     poe.state ??= new ResourceState(ctx.res)
     return await steps(ctx, next)
   }
-  router.post(path, compose([...middleware, ctx => issueAction(core, actions.voice, name, ctx)]))
+  router.post(
+    path,
+    compose([...middleware, ctx => issueAction(core, actions.responder, name, ctx)]),
+  )
   const itemPath = `${path.replace(/\/$/, '')}/:${TOKEN_PARAM}`
-  router.all(itemPath, gate)
-  const common = { name, rules, lifetimeMs, router, gate, isPoe: false }
+  router.all(itemPath, door)
+  const common = { name, rules, lifetimeMs, router, door, isPoe: false }
   core.resources.set(name, { ...common, options: { name, path: itemPath } })
 }
 
@@ -146,26 +146,20 @@ async function perform(
   identity: Operation,
   next: Next,
 ): Promise<void> {
-  const { core, rules, voice } = actions
+  const { core, rules, responder } = actions
   // A client that was sent on repeats its POST; to us that is the same request.
   const fingerprint = await fingerprintAt(actions, ctx, { method: 'PUT' })
   if (fingerprint === null) return
   const operation = { ...identity, fingerprint, refusesOtherContent: true }
   const steps = compose([...ctx.poe.inner, actions.perform])
   const handler = () => steps(ctx, next)
-  await runClaimed(
-    { core, ctx, operation, rules, handler },
-    {
-      done: () => allow(ctx, doneState(actions)),
-      refused: () => allow(ctx, 'unused'),
-      threw: (_served, free) => allow(ctx, free ? 'unused' : 'busy'),
-      found: async (served, finding) => {
-        if (finding.kind !== 'spent') return await tell(actions, served, finding)
-        allow(served, doneState(actions))
-        voice.repeat(served, finding.outcome)
-      },
-    },
-  )
+  await runClaimed({ core, ctx, operation, rules, handler }, (served, end) => {
+    if (end === 'done') return allow(ctx, doneState(actions))
+    if (typeof end === 'string') return allow(ctx, end === 'free' ? 'unused' : 'busy')
+    if (end.kind !== 'spent') return tell(actions, served, end)
+    allow(served, doneState(actions))
+    return responder.repeat(served, end.outcome)
+  })
 }
 
 /** Before its use an action is cancelled; after it, it is undone. */
@@ -175,32 +169,21 @@ async function cancelOrUndo(
   identity: Operation,
   next: Next,
 ): Promise<void> {
-  const { core, rules, voice, contentLimitBytes } = actions
+  const { core, rules, responder, contentLimitBytes } = actions
   if (!(await isWhole(ctx, contentLimitBytes))) return
   const operation = { ...identity, fingerprint: CANCEL, refusesOtherContent: true }
-  const cancel = async () => {
-    ctx.body = null
-    ctx.status = 204
-  }
+  const cancel = async () => sendNoContent(core, ctx)
   // It has no effect: silence leaves the id as it was.
   const ours = { ...rules, transactional: false, marks: true, success: isSuccess, reconcile: null }
-  await runClaimed(
-    { core, ctx, operation, rules: ours, handler: cancel },
-    {
-      done: () => allow(ctx, 'cancelled'),
-      refused: () => {},
-      threw: () => {},
-      found: async (served, finding) => {
-        if (finding.kind === 'spent') {
-          allow(served, 'cancelled')
-          return voice.repeat(served, finding.outcome)
-        }
-        const isDone = finding.kind === 'other-content' && finding.state === 'spent'
-        if (isDone) return await undo(actions, served, identity, next)
-        await tell(actions, served, finding)
-      },
-    },
-  )
+  await runClaimed({ core, ctx, operation, rules: ours, handler: cancel }, (served, end) => {
+    if (end === 'done') return allow(ctx, 'cancelled')
+    if (typeof end === 'string') return
+    if (end.kind === 'spent') {
+      allow(served, 'cancelled')
+      return responder.repeat(served, end.outcome)
+    }
+    return isDone(end) ? undo(actions, served, identity, next) : tell(actions, served, end)
+  })
 }
 
 async function undo(
@@ -209,91 +192,87 @@ async function undo(
   identity: Operation,
   next: Next,
 ): Promise<void> {
-  const { core, rules, voice, undo: handle } = actions
+  const { core, rules, responder, undo: handle } = actions
   if (handle === null) {
     allow(ctx, 'doneForGood')
-    return voice.refuse(ctx, CANNOT_UNDO)
+    return responder.refuse(ctx, CANNOT_UNDO)
   }
   await core.vault.prepare()
   const key = core.vault.keyBeside(identity.key, 'undo')
-  if (key === null) return voice.found(ctx, { kind: 'store-down', retryAfterMs: 1_000 })
+  if (key === null) return responder.found(ctx, STORE_DOWN_NOW)
   // What was done may be undone for as long as it is remembered.
   const expiresAtMs = identity.keepUntilMs
   const operation = { ...identity, key, fingerprint: UNDO, expiresAtMs }
   const handler = async () => handle(ctx, next)
   await runClaimed(
     { core, ctx, operation, rules, handler, handlerKey: identity.key },
-    {
-      done: () => allow(ctx, 'done'),
-      refused: () => allow(ctx, 'done'),
-      threw: (_served, free) => allow(ctx, free ? 'done' : 'busy'),
-      found: async (served, finding) => {
-        if (finding.kind !== 'spent') return await tell(actions, served, finding)
-        allow(served, 'done')
-        voice.repeat(served, finding.outcome)
-      },
+    (served, end) => {
+      if (typeof end === 'string') return allow(ctx, end === 'held' ? 'busy' : 'done')
+      if (end.kind !== 'spent') return tell(actions, served, end)
+      allow(served, 'done')
+      return responder.repeat(served, end.outcome)
     },
   )
 }
 
 async function look(actions: Actions, ctx: Context, identity: Operation): Promise<void> {
-  const { core, voice } = actions
+  const { core, responder } = actions
   const operation = { ...identity, fingerprint: CANCEL, refusesOtherContent: true }
   const finding = await core.engine.look(operation)
-  const isDone = finding.kind === 'other-content' && finding.state === 'spent'
   const isReading = ctx.method === 'GET' || ctx.method === 'HEAD'
-  if (isDone && isReading) return await show(actions, ctx, identity)
-  const isKnown = isDone || finding.kind === 'unspent' || finding.kind === 'spent'
-  if (!isKnown) return await tell(actions, ctx, finding)
-  if (finding.kind === 'spent') allow(ctx, 'cancelled')
-  else allow(ctx, isDone ? doneState(actions) : 'unused')
-  if (ctx.method === 'OPTIONS') {
-    ctx.body = null
-    ctx.status = 204
-    ctx.poe.decision = { status: 204, body: null }
-    return
-  }
-  drainAfterAnswer(ctx)
-  voice.refuse(ctx, finding.kind === 'spent' ? CANCELLED : NOT_OFFERED)
+  if (isDone(finding) && isReading) return await show(actions, ctx, identity)
+  const isCancelled = finding.kind === 'spent'
+  if (isCancelled) allow(ctx, 'cancelled')
+  else if (isDone(finding)) allow(ctx, doneState(actions))
+  else if (finding.kind === 'unspent') allow(ctx, 'unused')
+  else return await tell(actions, ctx, finding)
+  if (ctx.method === 'OPTIONS') sendNoContent(core, ctx)
+  else responder.refuse(ctx, isCancelled ? CANCELLED : NOT_OFFERED)
+}
+
+/** Whether the content of an action was carried out, and not only its cancelling. */
+function isDone(finding: Refused): boolean {
+  return finding.kind === 'other-content' && finding.state === 'spent'
 }
 
 /** What was answered when it was done. */
 async function show(actions: Actions, ctx: Context, identity: Operation): Promise<void> {
-  const { core } = actions
+  const { core, responder } = actions
   const finding = await core.engine.look(identity)
   if (finding.kind !== 'spent') return await tell(actions, ctx, finding)
   allow(ctx, doneState(actions))
-  answerOutcome(ctx, finding.outcome, publicPath(ctx), core.options.uriBase)
-  ctx.poe.decision = { status: ctx.status, body: ctx.body }
+  const { uriBase } = core.options
+  responder.send(ctx, shownOutcome(finding.outcome, ctx, publicPath(ctx), uriBase))
 }
 
 async function tell(actions: Actions, ctx: Context, finding: Refused): Promise<void> {
-  const { core, voice } = actions
-  const isBusy = finding.kind === 'running' || finding.kind === 'undecided'
-  allow(ctx, isBusy ? 'busy' : null)
-  if (finding.kind === 'expired' || finding.kind === 'forgotten') ctx.poe.state?.setAllow('OPTIONS')
+  const { core, responder } = actions
+  allow(ctx, STATES[finding.kind] ?? null)
   if (finding.kind === 'forgotten') await meetWrongEpoch(core, ctx, actions.name)
-  if (finding.kind !== 'other-content') return voice.found(ctx, finding)
-  tellOther(actions, ctx, finding)
+  if (finding.kind === 'other-content') tellOther(actions, ctx, finding)
+  else responder.found(ctx, finding)
+}
+
+const STATES: Partial<Record<Refused['kind'], keyof typeof ACTION_ALLOW>> = {
+  running: 'busy',
+  undecided: 'busy',
+  expired: 'over',
+  forgotten: 'over',
 }
 
 /** Somebody did, or is doing, something else with this id. */
 function tellOther(actions: Actions, ctx: Context, finding: OtherContent): void {
-  const { voice } = actions
+  const { responder } = actions
   const { recorded, state } = finding
   const isCancelled = recorded === CANCEL
   const hasContent = ctx.method === 'PUT' || ctx.method === 'POST'
   if (state !== 'spent' && (isCancelled || !hasContent)) {
     allow(ctx, 'busy')
-    const busy: Refused =
-      state === 'running'
-        ? { kind: 'running', retryAfterMs: 1_000 }
-        : { kind: 'undecided', sinceMs: 0 }
-    voice.found(ctx, busy)
+    responder.found(ctx, state === 'running' ? RUNNING_NOW : UNDECIDED_NOW)
     return
   }
   allow(ctx, isCancelled ? 'cancelled' : doneState(actions))
-  voice.refuse(ctx, isCancelled ? CANCELLED : ACTION_MISMATCH)
+  responder.refuse(ctx, isCancelled ? CANCELLED : ACTION_MISMATCH)
 }
 
 /** A token of another memory of the store: what is known of that is read again. */
@@ -308,6 +287,6 @@ function doneState({ undo: handle }: Actions): 'done' | 'doneForGood' {
   return handle === null ? 'doneForGood' : 'done'
 }
 
-function allow(ctx: Context, state: keyof typeof ALLOW | null): void {
-  ctx.poe.state?.setAllow(state === null ? null : ALLOW[state])
+function allow(ctx: Context, state: keyof typeof ACTION_ALLOW | null): void {
+  ctx.poe.state?.setAllow(state === null ? null : ACTION_ALLOW[state])
 }

@@ -2,17 +2,24 @@
  * A request at a door that goes by who sends what: its caller and its content, both or an answer.
  */
 import type { Context } from 'koa'
+import {
+  DIGEST_MISSING,
+  DIGEST_WRONG,
+  NOBODY,
+  TOO_DEEP,
+  tooLarge,
+} from '../../answers/door-refusals.js'
 import type { Core } from '../core.js'
 import { principalsOf } from '../principal.js'
 import { contentOf } from '../request-content.js'
+import { sendNobody } from '../send.js'
 import { type FingerprintRule, fingerprintOf, type Place } from './content-fingerprint.js'
-import { DIGEST_MISSING, DIGEST_WRONG, NOBODY, TOO_DEEP, tooLarge } from './door-problems.js'
-import type { DoorVoice } from './voice.js'
+import type { Responder } from './responder.js'
 
 /** What is needed of a door. */
 export interface ContentReader {
   readonly core: Core
-  readonly voice: DoorVoice
+  readonly responder: Responder
   readonly fingerprint: FingerprintRule
   readonly contentLimitBytes: number
 }
@@ -23,12 +30,12 @@ export interface ContentReader {
  * @returns their digests, at least one; `null` where nobody is there, and has been told so
  */
 export function callersOf(
-  { core, voice }: Pick<ContentReader, 'core' | 'voice'>,
+  { core, responder }: Pick<ContentReader, 'core' | 'responder'>,
   ctx: Context,
 ): readonly [string, ...string[]] | null {
   const [first, ...others] = principalsOf(ctx, core.options.principal)
   if (first !== undefined) return [first, ...others]
-  voice.refuse(ctx, NOBODY)
+  responder.refuse(ctx, NOBODY)
   return null
 }
 
@@ -43,20 +50,20 @@ export async function fingerprintAt(
   ctx: Context,
   place: Place = {},
 ): Promise<string | null> {
-  const { voice, contentLimitBytes, fingerprint: rule } = reader
+  const { responder, contentLimitBytes, fingerprint: rule } = reader
   const content = await contentOf(ctx, contentLimitBytes)
   switch (content.kind) {
     case 'too-large':
-      voice.refuse(ctx, tooLarge(contentLimitBytes))
+      responder.refuse(ctx, tooLarge(contentLimitBytes))
       return null
     case 'cut-off':
       // There is nobody left to answer.
-      ctx.status = 400
+      sendNobody(ctx, 400)
       return null
     default: {
       const made = await fingerprintOf(ctx, content, rule, contentLimitBytes, place)
       if (made.kind === 'fingerprint') return made.fingerprint
-      voice.refuse(ctx, NO_FINGERPRINT[made.kind])
+      responder.refuse(ctx, NO_FINGERPRINT[made.kind])
       return null
     }
   }

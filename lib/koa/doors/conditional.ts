@@ -9,6 +9,14 @@
  * @see RFC 9110 13.1, 13.2; RFC 6585 3; decision 0010
  */
 import type { Context, Middleware, Next } from 'koa'
+import { type AnswerField, bare, NO_STORE, refusalAnswer } from '../../answers/answer.js'
+import {
+  preconditionFailed,
+  preconditionMalformed,
+  preconditionRequired,
+  preconditionUnjudged,
+} from '../../answers/door-refusals.js'
+import { type Refused, RUNNING_NOW } from '../../answers/refusals.js'
 import { digestParts } from '../../engine/fingerprint.js'
 import type { Operation, Work } from '../../engine/operation.js'
 import {
@@ -24,21 +32,13 @@ import { canonicalJson } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
 import { isLinks, unlessLinks } from '../link-first.js'
 import { checkNumber, YEAR_MS } from '../options.js'
-import type { Refused } from '../refusals.js'
-import { runClaimed } from '../run-claimed.js'
-import { otherParams } from '../token-operation.js'
+import { runClaimed } from '../run/run-claimed.js'
 import { type ContentReader, callersOf, fingerprintAt } from './claimed-content.js'
-import type { FingerprintRule } from './content-fingerprint.js'
+import { checkFingerprint, type FingerprintRule } from './content-fingerprint.js'
 import { type DoorOptions, type ResolvedDoor, resolveDoor } from './door-options.js'
-import {
-  preconditionFailed,
-  preconditionMalformed,
-  preconditionRequired,
-  preconditionUnjudged,
-} from './door-problems.js'
-import { checkFingerprint } from './idempotency-key.js'
 import { isSafe, poeOf } from './keyed-door.js'
-import { DoorVoice } from './voice.js'
+import { otherParams } from './link/token-operation.js'
+import { Responder } from './responder.js'
 
 /** What an application says of the target's current state. */
 export interface CurrentState {
@@ -129,7 +129,7 @@ export function makeConditional<Tx>(core: Core, given: ConditionalOptions<Tx>): 
     retentionMs,
     fingerprint,
     demanded: fields.join(' or '),
-    voice: new DoorVoice(core, documentation),
+    responder: new Responder(core, documentation),
   }
   return async function conditional(ctx, next) {
     const poe = poeOf(ctx)
@@ -144,21 +144,21 @@ export function makeConditional<Tx>(core: Core, given: ConditionalOptions<Tx>): 
 }
 
 async function pass(door: Conditional, ctx: Context, next: Next): Promise<void> {
-  const { voice, options } = door
+  const { responder, options } = door
   const conditions = readConditions(name => fieldOf(ctx, name), {
     validators: options.validator !== undefined,
     search: options.exists !== undefined,
   })
   if (conditions.kind === 'malformed') {
-    voice.refuse(ctx, preconditionMalformed(conditions.field))
+    responder.refuse(ctx, preconditionMalformed(conditions.field))
     return
   }
   if (conditions.kind === 'unjudged') {
-    voice.refuse(ctx, preconditionUnjudged(conditions.field, door.demanded))
+    responder.refuse(ctx, preconditionUnjudged(conditions.field, door.demanded))
     return
   }
   if (conditions.kind === 'none') {
-    if (options.required === true) voice.refuse(ctx, preconditionRequired(door.demanded))
+    if (options.required === true) responder.refuse(ctx, preconditionRequired(door.demanded))
     else await next()
     return
   }
@@ -192,7 +192,7 @@ async function decide(visit: Visit, next: Next): Promise<void> {
     const situation = await situationOf(visit, null)
     const unclear = undecidable(visit.conditions, situation)
     if (unclear !== null) {
-      return door.voice.refuse(ctx, preconditionUnjudged(unclear, 'If-Match or If-None-Match'))
+      return door.responder.refuse(ctx, preconditionUnjudged(unclear, 'If-Match or If-None-Match'))
     }
     const failed = failedCondition(visit.conditions, situation)
     if (failed !== null) return await tellFailed(visit, situation, failed)
@@ -200,7 +200,7 @@ async function decide(visit: Visit, next: Next): Promise<void> {
     if (end === 'answered') return
     replaces = end === 'moved' ? null : end.spentBy
   }
-  door.voice.found(ctx, { kind: 'running', retryAfterMs: 1_000 })
+  door.responder.found(ctx, RUNNING_NOW)
 }
 
 /**
@@ -234,14 +234,10 @@ async function claim(
   const isRefusal = (error: unknown) => !isCalled || rules.isRefusal?.(error) === true
   await runClaimed(
     { core, ctx, operation, rules: { ...rules, isRefusal }, handler },
-    {
-      done: () => {},
-      refused: () => {},
-      threw: () => {},
-      found: async (served, finding) => {
-        if (finding.kind !== 'spent') return door.voice.found(served, finding)
-        end = { spentBy: finding.mark }
-      },
+    (served, found) => {
+      if (typeof found === 'string') return
+      if (found.kind === 'spent') end = { spentBy: found.mark }
+      else door.responder.found(served, found)
     },
   ).catch((error: unknown) => {
     if (error !== MOVED) throw error
@@ -278,20 +274,17 @@ async function tellFailed(visit: Visit, situation: Situation, failed: string): P
   const { door, ctx } = visit
   for (const state of namedStates(visit.conditions)) {
     const own = await ownChange(visit, state)
-    if (own !== null) return door.voice.found(ctx, own)
+    if (own !== null) return door.responder.found(ctx, own)
   }
   const [only, ...others] = situation.found ?? []
   if (failed === 'If-None-Exist' && only !== undefined && others.length === 0) {
-    ctx.body = null
-    ctx.status = 200
-    ctx.set('Location', only)
-    ctx.set('Cache-Control', 'no-store')
-    ctx.poe.decision = { status: 200, body: null }
-    return
+    return door.responder.send(ctx, bare(200, [['Location', only], NO_STORE]))
   }
+  const refusal = refusalAnswer(preconditionFailed(failed))
   const etag = situation.current?.etag
-  if (typeof etag === 'string') ctx.set('ETag', etag)
-  door.voice.refuse(ctx, preconditionFailed(failed))
+  if (typeof etag !== 'string') return door.responder.refuseWith(ctx, refusal)
+  const fields: readonly AnswerField[] = [['ETag', etag], ...refusal.fields]
+  door.responder.refuseWith(ctx, { ...refusal, fields })
 }
 
 /**

@@ -33,6 +33,21 @@ export type FingerprintRule =
   | readonly string[]
   | ((ctx: Context) => string)
 
+/** @throws TypeError that says what to do */
+export function checkFingerprint(where: string, rule: unknown): void {
+  if (rule === 'raw' || rule === 'semantic' || rule === 'content-digest') return
+  if (typeof rule === 'function') return
+  if (Array.isArray(rule) && rule.length > 0 && rule.every(isPointer)) return
+  throw new TypeError(
+    `${where}: fingerprint must be 'raw', 'semantic', 'content-digest', JSON Pointers such as ` +
+      "['/amount'], or a function",
+  )
+}
+
+function isPointer(text: unknown): boolean {
+  return typeof text === 'string' && (text === '' || text.startsWith('/'))
+}
+
 /** Content that is here; the others are refused before. */
 export type PresentContent = Extract<Content, { readonly kind: 'bytes' | 'parsed' }>
 

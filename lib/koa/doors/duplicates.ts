@@ -7,6 +7,10 @@
  */
 import type { Context, Middleware, Next } from 'koa'
 import { nanoid } from 'nanoid'
+import { NO_STORE, NONE, refusalAnswer, seeOther } from '../../answers/answer.js'
+import { OVERRIDE_MALFORMED, SUSPECTED_DUPLICATE, TOO_DEEP } from '../../answers/door-refusals.js'
+import { resultLink, resultOf } from '../../answers/outcomes.js'
+import type { Refused } from '../../answers/refusals.js'
 import { digestParts } from '../../engine/fingerprint.js'
 import type { Outcome } from '../../engine/outcome.js'
 import { OVERRIDE_FIELD, readOverride } from '../../protocols/duplicate-detection/override.js'
@@ -15,15 +19,13 @@ import type { Core } from '../core.js'
 import { isLinks, unlessLinks } from '../link-first.js'
 import { publicPath } from '../link-paths.js'
 import { checkNumber, YEAR_MS } from '../options.js'
-import type { Refused } from '../refusals.js'
-import { linkResult, resultOf } from '../replay.js'
 import { isWhole } from '../request-content.js'
-import { runClaimed } from '../run-claimed.js'
+import { runClaimed } from '../run/run-claimed.js'
+import { sendDrawn } from '../send.js'
 import { callersOf } from './claimed-content.js'
 import { type DoorOptions, type ResolvedDoor, resolveDoor } from './door-options.js'
-import { OVERRIDE_MALFORMED, suspectedDuplicate, TOO_DEEP } from './door-problems.js'
 import { isSafe, poeOf } from './keyed-door.js'
-import { DoorVoice } from './voice.js'
+import { Responder } from './responder.js'
 
 /** What a form is drawn again with. */
 export interface DuplicateReason {
@@ -51,7 +53,7 @@ export interface DuplicateOptions extends DoorOptions {
 interface Detector extends ResolvedDoor {
   readonly core: Core
   readonly options: DuplicateOptions
-  readonly voice: DoorVoice
+  readonly responder: Responder
 }
 
 const OWN = ['identity', 'windowMs', 'answer', 'rerender']
@@ -72,14 +74,14 @@ export function makeDetectDuplicates(core: Core, options: DuplicateOptions): Mid
   if (answer !== 'conflict' && answer !== 'redirect') {
     throw new TypeError(`${where}: answer must be 'conflict' or 'redirect'`)
   }
-  const detector = { ...resolved, core, options, voice: new DoorVoice(core, documentation) }
+  const detector = { ...resolved, core, options, responder: new Responder(core, documentation) }
   return async function detectDuplicates(ctx, next) {
     await detect(detector, ctx, next)
   }
 }
 
 async function detect(detector: Detector, ctx: Context, next: Next): Promise<void> {
-  const { core, voice, options, name, rules } = detector
+  const { core, responder, options, name, rules } = detector
   const poe = poeOf(ctx)
   if (isSafe(ctx.method) || poe.naming !== null || isLinks(core, ctx)) {
     return void (await next())
@@ -90,10 +92,10 @@ async function detect(detector: Detector, ctx: Context, next: Next): Promise<voi
   const callers = callersOf(detector, ctx)
   if (callers === null) return
   const override = readOverride(ctx.get(OVERRIDE_FIELD), bodyOf(ctx))
-  if (override.kind === 'malformed') return voice.refuse(ctx, OVERRIDE_MALFORMED)
+  if (override.kind === 'malformed') return responder.refuse(ctx, OVERRIDE_MALFORMED)
   const said = spelled(identity)
   if (said === null) {
-    voice.refuse(ctx, TOO_DEEP)
+    responder.refuse(ctx, TOO_DEEP)
     return
   }
   if (!(await isWhole(ctx, detector.contentLimitBytes))) return
@@ -111,11 +113,8 @@ async function detect(detector: Detector, ctx: Context, next: Next): Promise<voi
   }
   await runClaimed(
     { core, ctx, operation, rules: unlessLinks(ctx, rules), handler: next },
-    {
-      done: () => {},
-      refused: () => {},
-      threw: () => {},
-      found: (served, finding) => tell(detector, served, finding, override.kind === 'given'),
+    async (served, end) => {
+      if (typeof end !== 'string') await tell(detector, served, end, override.kind === 'given')
     },
   )
 }
@@ -136,31 +135,26 @@ function bodyOf(ctx: Context): unknown {
 
 /** A repeat under its own override is the same request again, and gets the same answer. */
 async function tell(
-  { core, voice, options }: Detector,
+  { core, responder, options }: Detector,
   ctx: Context,
   finding: Refused,
   overridden: boolean,
 ): Promise<void> {
-  if (finding.kind !== 'spent' || overridden) return voice.found(ctx, finding)
+  if (finding.kind !== 'spent' || overridden) return responder.found(ctx, finding)
   const { outcome } = finding
   const self = publicPath(ctx)
   const result = resultFrom(outcome, self)
   if (options.answer === 'redirect' && result !== null) {
-    ctx.body = null
-    ctx.status = 303
-    ctx.set('Location', result)
-    ctx.set('Cache-Control', 'no-store')
-    return
+    return responder.send(ctx, seeOther(result, [NO_STORE]))
   }
   const why = { result, override: nanoid() }
-  ctx.set('Cache-Control', 'no-store')
-  if (result !== null) linkResult(ctx, result, self, core.options.uriBase)
+  const links = result === null ? NONE : [resultLink(result, self, core.options.uriBase)]
   if (options.rerender !== undefined && ctx.accepts('json', 'html') === 'html') {
     await options.rerender(ctx, why)
-    ctx.status = 409
-    return
+    return sendDrawn(ctx, SUSPECTED_DUPLICATE.status, links)
   }
-  voice.refuse(ctx, suspectedDuplicate(why.result, why.override))
+  const members = { result, extra: { override: why.override } }
+  responder.refuseWith(ctx, refusalAnswer(SUSPECTED_DUPLICATE, null, members, links))
 }
 
 function resultFrom(outcome: Outcome, self: string): string | null {

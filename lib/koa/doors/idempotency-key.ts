@@ -4,11 +4,12 @@
  * @see draft-ietf-httpapi-idempotency-key-header-07; decision 0010
  */
 import type { Context, Middleware } from 'koa'
+import { dialectOf } from '../../answers/dialects.js'
+import { keyMalformed, keyMissing, NOT_REPEATABLE, OUTSIDE } from '../../answers/door-refusals.js'
 import {
   judgeFirstSent,
   KEY_PROFILES,
   type KeptAnswers,
-  type KeyProfile,
   type KeyProfileName,
   type KeySyntax,
   readKey,
@@ -16,12 +17,11 @@ import {
 } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
 import { checkNumber, demandDurable, YEAR_MS } from '../options.js'
-import type { FingerprintRule } from './content-fingerprint.js'
-import { type DoorOptions, type ResolvedDoor, resolveDoor } from './door-options.js'
-import { keyMalformed, keyMissing } from './door-problems.js'
+import { checkFingerprint, type FingerprintRule } from './content-fingerprint.js'
+import { type DoorOptions, resolveDoor } from './door-options.js'
 import { type KeyedDoor, type NameReading, passKeyedDoor } from './keyed-door.js'
-import { keyPolicy } from './policy.js'
-import { DoorVoice } from './voice.js'
+import { keyPolicy, type ResolvedKeyDoor } from './policy.js'
+import { Responder } from './responder.js'
 
 /** Options of `once.idempotencyKey()`. Times are milliseconds. */
 export interface IdempotencyKeyOptions extends DoorOptions {
@@ -46,17 +46,6 @@ export interface IdempotencyKeyOptions extends DoorOptions {
   readonly dangerouslyNotDurable?: boolean | undefined
 }
 
-/** {@link IdempotencyKeyOptions} complete. */
-export interface ResolvedKeyDoor extends ResolvedDoor {
-  readonly profile: KeyProfile
-  readonly retentionMs: number | null
-  readonly required: boolean
-  readonly syntax: KeySyntax
-  readonly fingerprint: FingerprintRule
-  readonly kept: KeptAnswers
-  readonly format: RegExp | null
-}
-
 const OWN = [
   ...['profile', 'retentionMs', 'required', 'syntax', 'fingerprint', 'kept', 'format'],
   'dangerouslyNotDurable',
@@ -74,7 +63,7 @@ export function makeIdempotencyKey(core: Core, options: IdempotencyKeyOptions): 
     ...resolved,
     core,
     kind: 'key',
-    voice: new DoorVoice(core, resolved.documentation, profile),
+    responder: new Responder(core, resolved.documentation, dialectOf(profile)),
     demands: required ? keyMissing(`This request must carry ${profile.field}`) : null,
     read: ctx => nameIn(core, resolved, ctx),
     repeat: null,
@@ -87,20 +76,14 @@ export function makeIdempotencyKey(core: Core, options: IdempotencyKeyOptions): 
 
 /** Makes the middleware for routes that offer no repeatability. */
 export function refuseRepeatability(core: Core): Middleware {
-  const voice = new DoorVoice(core, null, KEY_PROFILES['repeatable-requests'])
+  const dialect = dialectOf(KEY_PROFILES['repeatable-requests'])
+  const responder = new Responder(core, null, dialect)
   return async function noRepeatability(ctx, next) {
     const fields = ['Repeatability-Request-ID', 'Repeatability-First-Sent']
     if (fields.every(field => ctx.get(field) === '')) return await next()
-    voice.refuse(ctx, NOT_IMPLEMENTED)
+    responder.refuse(ctx, NOT_REPEATABLE)
   }
 }
-
-const NOT_IMPLEMENTED = {
-  type: 'not-repeatable',
-  status: 501,
-  title: 'Not repeatable here',
-  detail: 'This address keeps no Repeatability-Request-ID. Nothing was carried out.',
-} as const
 
 function resolve(core: Core, options: IdempotencyKeyOptions): ResolvedKeyDoor {
   const name = options?.profile ?? 'draft-07'
@@ -136,25 +119,10 @@ function resolve(core: Core, options: IdempotencyKeyOptions): ResolvedKeyDoor {
   return { ...door, profile, retentionMs, required, syntax, fingerprint, kept, format }
 }
 
-/** @throws TypeError that says what to do */
-export function checkFingerprint(where: string, rule: unknown): void {
-  if (rule === 'raw' || rule === 'semantic' || rule === 'content-digest') return
-  if (typeof rule === 'function') return
-  if (Array.isArray(rule) && rule.length > 0 && rule.every(isPointer)) return
-  throw new TypeError(
-    `${where}: fingerprint must be 'raw', 'semantic', 'content-digest', JSON Pointers such as ` +
-      "['/amount'], or a function",
-  )
-}
-
 /** A pattern that remembers nothing between two keys. */
 function stateless(pattern: RegExp | undefined): RegExp | null {
   if (pattern === undefined) return null
   return new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ''))
-}
-
-function isPointer(text: unknown): boolean {
-  return typeof text === 'string' && (text === '' || text.startsWith('/'))
 }
 
 function nameIn(core: Core, door: ResolvedKeyDoor, ctx: Context): NameReading {
@@ -187,7 +155,7 @@ function datedName(ctx: Context, key: string, nowMs: number, windowMs: number): 
       return malformed('Repeatability-First-Sent takes a date as in RFC 9110 5.6.7.')
     case 'too-old':
     case 'in-future':
-      return { kind: 'refused', problem: { ...OUTSIDE_WINDOW, detail: OUTSIDE[first.kind] } }
+      return { kind: 'refused', problem: OUTSIDE[first.kind] }
     case 'in-time': {
       const client = ctx.get('Repeatability-Client-ID')
       const keepUntilMs = first.sentMs + windowMs + FORGETTING_MS
@@ -199,19 +167,6 @@ function datedName(ctx: Context, key: string, nowMs: number, windowMs: number): 
 
 /** A record outlives the last moment at which its date is taken. */
 const FORGETTING_MS = 60_000
-
-const OUTSIDE = {
-  'too-old':
-    'Repeatability-First-Sent is longer ago than is remembered here. This request was not ' +
-    'carried out now; whether it was carried out before cannot be told any more.',
-  'in-future': 'Repeatability-First-Sent is in the future. Nothing was carried out.',
-} as const
-
-const OUTSIDE_WINDOW = {
-  type: 'outside-window',
-  status: 412,
-  title: 'Outside the window',
-} as const
 
 function malformed(why: string): NameReading {
   return { kind: 'refused', problem: keyMalformed(why) }

@@ -5,17 +5,17 @@
  * @see draft-ietf-httpapi-idempotency-key-header-07 2.5.2, 2.6
  */
 import type { Context, Next } from 'koa'
+import { NO_STORE, type Problem } from '../../answers/answer.js'
+import type { Refused } from '../../answers/refusals.js'
 import { digestParts } from '../../engine/fingerprint.js'
 import type { Operation, ResourceRules } from '../../engine/operation.js'
 import { PoeError } from '../../errors.js'
 import { type KeptAnswers, keepsRefusal } from '../../protocols/idempotency-key/index.js'
 import { isLinks, unlessLinks } from '../link-first.js'
-import type { Problem } from '../problem.js'
-import type { Refused } from '../refusals.js'
 import { missingMiddleware, type RequestPoe } from '../request-poe.js'
-import { runClaimed } from '../run-claimed.js'
-import { answeredStatus, isReportedFailure, statusToKeep } from '../thrown.js'
-import { SAFE_METHODS } from '../token-operation.js'
+import { runClaimed } from '../run/run-claimed.js'
+import { answeredStatus, isReportedFailure, statusToKeep } from '../run/thrown.js'
+import { SAFE_METHODS } from '../safe-methods.js'
 import { type ContentReader, callersOf, fingerprintAt } from './claimed-content.js'
 
 /** The name that a request carries. Times are milliseconds by the store's clock. */
@@ -64,11 +64,11 @@ export async function passKeyedDoor(door: KeyedDoor, ctx: Context, next: Next): 
     await next()
     return
   }
-  const { core, voice } = door
+  const { core, responder } = door
   const reading = door.read(ctx)
-  if (reading.kind === 'refused') return voice.refuse(ctx, reading.problem)
+  if (reading.kind === 'refused') return responder.refuse(ctx, reading.problem)
   if (reading.kind === 'absent') {
-    if (door.demands !== null) return voice.refuse(ctx, door.demands)
+    if (door.demands !== null) return responder.refuse(ctx, door.demands)
     await next()
     return
   }
@@ -108,7 +108,7 @@ function keyFor(door: KeyedDoor, principal: string, method: string, name: string
 }
 
 async function run(door: KeyedDoor, ctx: Context, operation: Operation, next: Next): Promise<void> {
-  const { core, kept, voice } = door
+  const { core, kept, responder } = door
   const rules = unlessLinks(ctx, {
     ...door.rules,
     keepsRefusal: kept === 'success' ? null : status => keepsRefusal(kept, status),
@@ -117,12 +117,9 @@ async function run(door: KeyedDoor, ctx: Context, operation: Operation, next: Ne
     return ctx.poe.naming !== 'link' && keeps(kept, rules, error)
   }
   const claimable = { core, ctx, operation, rules, handler: next, keepsThrown }
-  await runClaimed(claimable, {
-    done: served => voice.accept(served),
-    refused: served => voice.accept(served),
-    threw: served => voice.accept(served),
-    found: (served, finding) => answer(door, served, finding),
-  })
+  await runClaimed(claimable, (served, end) =>
+    typeof end === 'string' ? responder.accept(served) : answer(door, served, end),
+  )
 }
 
 /** Whether what a handler throws is kept as its answer. The store's own failures never are. */
@@ -136,10 +133,10 @@ function keeps(kept: KeptAnswers, rules: ResourceRules, error: unknown): boolean
 }
 
 async function answer(door: KeyedDoor, ctx: Context, finding: Refused): Promise<void> {
-  if (finding.kind !== 'spent' || door.repeat === null) return door.voice.found(ctx, finding)
-  ctx.set('Cache-Control', 'no-store')
+  if (finding.kind !== 'spent' || door.repeat === null) return door.responder.found(ctx, finding)
+  ctx.set(...NO_STORE)
   await door.repeat(ctx, finding)
-  door.voice.mark(ctx)
+  door.responder.mark(ctx)
 }
 
 function misordered(): TypeError {

@@ -4,28 +4,46 @@
  * @see draft-ietf-httpapi-idempotency-key-header-07 2.3, 2.5.2, 5
  */
 import type { Context } from 'koa'
+import { POLICY_ALLOW } from '../../answers/allow.js'
+import { type AnswerField, bare, json } from '../../answers/answer.js'
 import type { ResourceRules } from '../../engine/operation.js'
-import { KEY_LIMIT, WANTED } from '../../protocols/idempotency-key/index.js'
+import {
+  KEY_LIMIT,
+  type KeptAnswers,
+  type KeyProfile,
+  type KeySyntax,
+  WANTED,
+} from '../../protocols/idempotency-key/index.js'
 import type { Core, PolicyEntry } from '../core.js'
-import type { RouterPort } from '../poe.js'
+import type { RouterPort } from '../link-paths.js'
+import { send } from '../send.js'
 import type { FingerprintRule } from './content-fingerprint.js'
-import type { ResolvedKeyDoor } from './idempotency-key.js'
+import type { ResolvedDoor } from './door-options.js'
+
+const CACHED: readonly AnswerField[] = [['Cache-Control', 'public, max-age=300']]
+const ONLY_READ: readonly AnswerField[] = [['Allow', POLICY_ALLOW]]
 
 /** Serves the policy document at a path, and makes refusals lead there. */
 export function servePolicy(core: Core, router: RouterPort, path: string): void {
   if (core.policy !== null) throw new TypeError('policy() is served already')
-  const gate = async function poePolicy(ctx: Context): Promise<void> {
-    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
-      ctx.set('Allow', 'GET, HEAD')
-      ctx.status = ctx.method === 'OPTIONS' ? 204 : 405
-      return
-    }
-    ctx.set('Cache-Control', 'public, max-age=300')
-    ctx.body = JSON.stringify({ operations: core.policies }, null, 2)
-    ctx.type = 'application/json'
+  const door = async function poePolicy(ctx: Context): Promise<void> {
+    if (ctx.method === 'GET' || ctx.method === 'HEAD') {
+      send(core, ctx, json(200, CACHED, { operations: core.policies }, 2))
+    } else send(core, ctx, bare(ctx.method === 'OPTIONS' ? 204 : 405, ONLY_READ))
   }
-  router.all(path, gate)
-  core.policy = { router, gate }
+  router.all(path, door)
+  core.policy = { router, door }
+}
+
+/** The options of a key door, complete. */
+export interface ResolvedKeyDoor extends ResolvedDoor {
+  readonly profile: KeyProfile
+  readonly retentionMs: number | null
+  readonly required: boolean
+  readonly syntax: KeySyntax
+  readonly fingerprint: FingerprintRule
+  readonly kept: KeptAnswers
+  readonly format: RegExp | null
 }
 
 /** What is published of a key door. */

@@ -5,15 +5,14 @@
  * @see RFC 9110 9.2.2 (what a client may repeat)
  */
 import type { Context, Middleware } from 'koa'
+import { keyMalformed, keyMissing } from '../../answers/door-refusals.js'
 import { recordedField } from '../../engine/outcome.js'
 import type { Core } from '../core.js'
 import { checkNumber, demandDurable, YEAR_MS } from '../options.js'
-import type { FingerprintRule } from './content-fingerprint.js'
+import { checkFingerprint, type FingerprintRule } from './content-fingerprint.js'
 import { type DoorOptions, resolveDoor } from './door-options.js'
-import { keyMalformed, keyMissing } from './door-problems.js'
-import { checkFingerprint } from './idempotency-key.js'
 import { type KeyedDoor, type NameReading, passKeyedDoor } from './keyed-door.js'
-import { DoorVoice } from './voice.js'
+import { Responder } from './responder.js'
 
 /** What is known of the first request when a repeat is answered with the current state. */
 export interface FirstAnswer {
@@ -77,7 +76,7 @@ export function makeReplay(core: Core, options: ReplayOptions): Middleware {
     kind: 'replay',
     kept: 'success',
     fingerprint,
-    voice: new DoorVoice(core, documentation),
+    responder: new Responder(core, documentation),
     demands: options.required === false ? null : keyMissing('This request must carry its id'),
     read: ctx => nameOf(core, key(ctx), retentionMs),
     repeat:

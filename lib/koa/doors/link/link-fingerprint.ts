@@ -6,9 +6,9 @@
  * @see draft-ietf-httpapi-idempotency-key-header-07 2.1; decision 0013
  */
 import type { Context } from 'koa'
-import { digestParts, fingerprint } from '../engine/fingerprint.js'
-import { canonicalJson, readKey } from '../protocols/idempotency-key/index.js'
-import type { ContentHere } from './request-content.js'
+import { digestParts, fingerprint } from '../../../engine/fingerprint.js'
+import { canonicalJson, readKey } from '../../../protocols/idempotency-key/index.js'
+import type { ContentHere } from '../../request-content.js'
 
 /**
  * Makes the fingerprint from the request's `Idempotency-Key`.

@@ -7,7 +7,7 @@ import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import type { Context } from 'koa'
-import { beforeFields, type FieldsListener } from './before-fields.js'
+import { beforeFields, type FieldsListener } from '../before-fields.js'
 
 /** Response fields by name, as Node gives them. */
 export type Fields = ReturnType<ServerResponse['getHeaders']>

@@ -5,14 +5,15 @@
 import type { ServerResponse } from 'node:http'
 import type { Http2Stream } from 'node:http2'
 import type { Context } from 'koa'
-import type { Gone, Operation, ResourceRules, Verdict } from '../engine/operation.js'
-import { PoeError } from '../errors.js'
-import type { Core } from './core.js'
+import { type Refused, UNDECIDED_NOW, UNDONE_NOW } from '../../answers/refusals.js'
+import type { Gone, Operation, ResourceRules, Verdict } from '../../engine/operation.js'
+import { PoeError } from '../../errors.js'
+import type { Core } from '../core.js'
+import { arrivalOf } from '../request-content.js'
+import { sendNobody } from '../send.js'
+import { watchAnswer } from '../watch-answer.js'
 import { HandlerWork, settleBody } from './handler-work.js'
-import type { Refused } from './refusals.js'
-import { arrivalOf } from './request-content.js'
 import { answerable, statusToKeep } from './thrown.js'
-import { watchAnswer } from './watch-answer.js'
 
 /** A request whose operation is known. */
 export interface Claimable {
@@ -27,29 +28,27 @@ export interface Claimable {
   readonly keepsThrown?: (error: unknown) => boolean
 }
 
-/** What a door does at each end of a run. `ctx` is another where the handler is overdue. */
-export interface Endings {
-  /** The handler succeeded; its answer stands. */
-  done(ctx: Context): void
-  /** The handler refused; its answer stands. */
-  refused(ctx: Context): void
-  /** The handler threw, or gave an answer that reports nothing; `free`: as good as refused. */
-  threw(ctx: Context, free: boolean): void
-  /** Nothing was done now: puts what was found into an answer. */
-  found(ctx: Context, finding: Refused): Promise<void> | void
-}
+/**
+ * How a run ended. Either what the handler said stands, its answer or its error: it is `done`; it is
+ * refused, and the operation `free`; or it is not known, and the operation `held`. Or nothing was
+ * done now, and what was found is to be told.
+ */
+export type End = 'done' | 'free' | 'held' | Refused
+
+/** What a door does at the end of a run. `ctx` is another where the handler is overdue. */
+export type AtEnd = (ctx: Context, end: End) => Promise<void> | void
 
 /**
  * Runs the handler if its operation is free, and ends with the door's words.
  *
+ * @param atEnd - awaited only where something was found
  * @throws what the handler threw, where that is the answer
  */
-export async function runClaimed(claimable: Claimable, endings: Endings): Promise<void> {
+export async function runClaimed(claimable: Claimable, atEnd: AtEnd): Promise<void> {
   const { core, ctx, operation, rules, handler, handlerKey, keepsThrown } = claimable
   if (arrivalOf(ctx) === 'cut-off') {
     // Whoever has read it has read half of it, and there is nobody left to answer.
-    ctx.status = 400
-    return
+    return sendNobody(ctx, 400)
   }
   const work = new HandlerWork({
     ctx,
@@ -63,12 +62,12 @@ export async function runClaimed(claimable: Claimable, endings: Endings): Promis
   watchAnswer(core, ctx)
   const verdict = await core.engine.post(operation, rules, work, new ClientGone(ctx.res))
   const { running } = work
-  if (running === null) return await conclude(claimable, ctx, work, verdict, endings)
+  if (running === null) return await conclude(claimable, ctx, work, verdict, atEnd)
   // Its time has long been over: the client is answered without it.
   const apart = work.partFromClient()
   if (apart !== null) {
-    await conclude(claimable, apart, work, verdict, endings)
-    apart.poe.decision = null
+    await conclude(claimable, apart, work, verdict, atEnd)
+    apart.poe.decided = null
     apart.res.end(apart.body)
   }
   // Middleware around the handler goes on when that does, and sees what it has said.
@@ -80,7 +79,7 @@ async function conclude(
   ctx: Context,
   work: HandlerWork,
   verdict: Verdict,
-  endings: Endings,
+  atEnd: AtEnd,
 ): Promise<void> {
   if (ctx.poe.isWatched) {
     const status = verdict.kind === 'threw' ? statusToKeep(verdict.error, rules) : ctx.status
@@ -88,30 +87,29 @@ async function conclude(
   }
   switch (verdict.kind) {
     case 'done':
-      endings.done(ctx)
+      void atEnd(ctx, 'done')
       return settleBody(ctx, work.bodyLost)
     case 'refused':
-      return endings.refused(ctx)
+      return void atEnd(ctx, 'free')
     case 'silent':
-      endings.threw(ctx, false)
+      void atEnd(ctx, 'held')
       // A 5xx promises nothing. Another server's refusal would look like one of ours.
       if (ctx.status >= 500) return
       work.takeBack()
-      return await endings.found(ctx, { kind: 'undecided', sinceMs: 0 })
+      return await atEnd(ctx, UNDECIDED_NOW)
     case 'threw':
-      endings.threw(ctx, verdict.free)
+      void atEnd(ctx, verdict.free ? 'free' : 'held')
       if (!verdict.free || !isOverdue(verdict.error)) throw answerable(verdict.error, verdict.free)
       // Rolled back: worth a line in the log, and for the client another try.
       ctx.app.emit('error', verdict.error, ctx)
       work.takeBack()
-      return await endings.found(ctx, { kind: 'store-down', retryAfterMs: 1_000, undone: true })
+      return await atEnd(ctx, UNDONE_NOW)
     case 'gone':
       // There is nobody left to answer.
-      ctx.status = 503
-      return
+      return sendNobody(ctx, 503)
     default:
       work.takeBack()
-      return await endings.found(ctx, verdict)
+      return await atEnd(ctx, verdict)
   }
 }
 

@@ -5,21 +5,26 @@
  * @see POE draft 2; RFC 9110 9.3
  */
 import type { Context } from 'koa'
-import type { Finding, Operation } from '../engine/operation.js'
-import type { Core, Resource } from './core.js'
-import { drainAfterAnswer } from './drain.js'
-import { retryAfter } from './fields.js'
+import { linkAllow } from '../../../answers/allow.js'
+import { NONE, refusalAnswer } from '../../../answers/answer.js'
+import { resultLink, resultOf, shownOutcome } from '../../../answers/outcomes.js'
+import {
+  POST_ONLY,
+  problemOf,
+  type Refused,
+  retryTimeOf,
+  STORE_DOWN_NOW,
+} from '../../../answers/refusals.js'
+import type { Finding, Operation } from '../../../engine/operation.js'
+import type { Core, Resource } from '../../core.js'
+import type { RerenderReason } from '../../options.js'
+import { contentSoon, mayRun } from '../../request-content.js'
+import { runClaimed } from '../../run/run-claimed.js'
+import { SAFE_METHODS } from '../../safe-methods.js'
+import { selfOf, send, sendDrawn, sendNoContent, wantsHtml } from '../../send.js'
+import { watchAnswer } from '../../watch-answer.js'
 import { fingerprintOfContent, fingerprintOfId } from './link-fingerprint.js'
-import { publicPath } from './link-paths.js'
-import type { RerenderReason } from './options.js'
-import { answerProblem, wantsHtml } from './problem.js'
-import { type Refused, refusal } from './refusals.js'
-import { answerOutcome, linkResult, resultOf } from './replay.js'
-import { contentSoon, mayRun } from './request-content.js'
-import type { AllowState } from './resource-state.js'
-import { runClaimed } from './run-claimed.js'
-import { SAFE_METHODS, type TokenIdentity } from './token-operation.js'
-import { watchAnswer } from './watch-answer.js'
+import type { TokenIdentity } from './token-operation.js'
 
 /** One request and what it is about. */
 export interface Exchange {
@@ -63,7 +68,7 @@ export function serve(
 /** What is told where a token names no operation. */
 export function withoutOperation(kind: Exclude<TokenIdentity, Operation>): Refused {
   if (kind === 'past-horizon') return { kind: 'forgotten' }
-  if (kind === 'store-down') return { kind: 'store-down', retryAfterMs: 1_000 }
+  if (kind === 'store-down') return STORE_DOWN_NOW
   return { kind: 'unverifiable' }
 }
 
@@ -109,24 +114,26 @@ async function post(
   }
   if (!mayRun(ctx, content)) return
   const operation = { ...identity, fingerprint: id ?? fingerprintOfContent(ctx, content) }
-  const { state } = ctx.poe
-  state?.set('busy')
+  allow(exchange, 'running')
   const claimable = { core, ctx, operation, rules: resource.rules, handler }
-  await runClaimed(claimable, {
-    done: () => state?.set('spent'),
-    refused: () => state?.set(unspentState(exchange)),
-    threw: (_ctx, free) => state?.set(free ? unspentState(exchange) : 'busy'),
-    found: async (served, finding) => {
-      if (finding.kind === 'forgotten' && operation.epoch !== null) {
-        await core.vault.meetWrongEpoch(operation.key, operation.epoch)
-      }
-      if (finding.kind === 'foreign') {
-        const { key } = operation
-        core.engine.emit({ type: 'unverifiable', route: resource.name, key })
-      }
-      await refuse({ ...exchange, ctx: served }, finding)
-    },
-  })
+  await runClaimed(claimable, (served, end) =>
+    typeof end === 'string'
+      ? void allow(exchange, AFTER[end])
+      : tell({ ...exchange, ctx: served }, operation, end),
+  )
+}
+
+/** What is found at a link once its run has ended. */
+const AFTER = { done: 'spent', free: 'unspent', held: 'undecided' } as const
+
+async function tell(exchange: Exchange, operation: Operation, finding: Refused): Promise<void> {
+  const { core, resource } = exchange
+  const { key, epoch } = operation
+  if (finding.kind === 'forgotten' && epoch !== null) await core.vault.meetWrongEpoch(key, epoch)
+  if (finding.kind === 'foreign') {
+    core.engine.emit({ type: 'unverifiable', route: resource.name, key })
+  }
+  await refuse(exchange, finding)
 }
 
 /** A content up to this size is read ahead, if it is here in a moment. */
@@ -151,73 +158,50 @@ const MAY_RUN: ReadonlySet<Finding['kind']> = new Set(['unspent', 'running', 'un
 async function look(exchange: Exchange, finding: Finding): Promise<void> {
   const { core, resource, ctx } = exchange
   if (finding.kind === 'spent') {
-    decide(exchange, 'spent', () => {
-      answerOutcome(ctx, finding.outcome, selfOf(exchange), core.options.uriBase)
-    })
-    return
+    allow(exchange, 'spent')
+    const self = selfOf(core, ctx)
+    return send(core, ctx, shownOutcome(finding.outcome, ctx, self, core.options.uriBase))
   }
-  if (finding.kind === 'unspent' && resource.options.page !== undefined) {
-    ctx.poe.state?.set('unspent-with-page')
-    await resource.options.page(ctx)
-    return
+  if (finding.kind !== 'unspent' || resource.options.page === undefined) {
+    return await refuse(exchange, finding)
   }
-  await refuse(exchange, finding)
+  allow(exchange, 'unspent')
+  await resource.options.page(ctx)
 }
 
 async function describe(exchange: Exchange, finding: Finding): Promise<void> {
-  if (stateOf(exchange, finding) === null) return await refuse(exchange, finding)
-  const { ctx } = exchange
-  decide(exchange, stateOf(exchange, finding), () => {
-    ctx.body = null
-    ctx.status = 204
-  })
+  if (allow(exchange, finding.kind)) sendNoContent(exchange.core, exchange.ctx)
+  else await refuse(exchange, finding)
 }
 
-/** PUT, PATCH, DELETE and the like: never an effect, in any state. */
 async function notOffered(exchange: Exchange, finding: Finding): Promise<void> {
-  const state = stateOf(exchange, finding)
-  if (state === null) return await refuse(exchange, finding)
-  const { core, ctx } = exchange
-  decide(exchange, state, () => {
-    answerProblem(
-      ctx,
-      {
-        type: 'method-not-allowed',
-        status: 405,
-        title: 'Not with this method',
-        detail: 'This address takes one POST. The Allow field tells what it takes now.',
-      },
-      core.options.uriBase,
-    )
-  })
-  drainAfterAnswer(ctx)
+  const isKnown = allow(exchange, finding.kind)
+  if (isKnown) send(exchange.core, exchange.ctx, refusalAnswer(POST_ONLY))
+  else await refuse(exchange, finding)
 }
 
 /** Answers with a refusal, and with what helps to go on. */
 async function refuse(exchange: Exchange, finding: Refused): Promise<void> {
   const { core, resource, ctx, params } = exchange
-  const { uriBase } = core.options
-  const self = selfOf(exchange)
-  const result = finding.kind === 'spent' ? resultOf(finding.outcome, self) : null
-  const createForm = resource.options.createForm ?? null
-  const differs = finding.kind === 'spent' && finding.payloadMatches === false
-  drainAfterAnswer(ctx)
+  const problem = problemOf(finding, ctx.method)
+  allow(exchange, finding.kind)
+  if (finding.kind !== 'spent') {
+    if (await rerender(exchange, finding, null)) return
+    const { createForm = null } = resource.options
+    const isOver = problem.status === 410 && createForm !== null
+    const members = isOver ? { createForm } : null
+    const links = isOver ? [`<${createForm}>; rel="create-form"`] : NONE
+    return send(core, ctx, refusalAnswer(problem, retryTimeOf(finding), members, links))
+  }
+  const { payloadMatches } = finding
+  const self = selfOf(core, ctx)
+  const result = resultOf(finding.outcome, self)
   if (await rerender(exchange, finding, result)) return
-  const link = differs ? ctx.poe.link(resource.name, params) : null
-  const { problem, retryAfterMs } = refusal(finding, {
-    method: ctx.method,
-    result,
-    link,
-    createForm,
-  })
-  decide(exchange, stateOf(exchange, finding), () => {
-    if (retryAfterMs !== null) ctx.set('Retry-After', retryAfter(retryAfterMs))
-    if (result !== null) linkResult(ctx, result, self, uriBase)
-    if (problem.status === 410 && createForm !== null) {
-      ctx.append('Link', `<${createForm}>; rel="create-form"`)
-    }
-    answerProblem(ctx, problem, uriBase, self)
-  })
+  const link = payloadMatches === false ? ctx.poe.link(resource.name, params) : null
+  const createForm = payloadMatches === true ? null : (resource.options.createForm ?? null)
+  const members = { result, payloadMatches, link, createForm }
+  const links = [resultLink(result, self, core.options.uriBase)]
+  send(core, ctx, refusalAnswer(problem, null, members, links))
 }
 
 /** Gives a browser that came too late its form again; tells whether it did. */
@@ -227,6 +211,7 @@ async function rerender(
   result: string | null,
 ): Promise<boolean> {
   const { core, resource, ctx } = exchange
+  const { uriBase } = core.options
   const { rerender: draw } = resource.options
   const fields = (ctx.request as { body?: unknown }).body
   if (draw === undefined || ctx.method !== 'POST' || !wantsHtml(ctx) || !isFields(fields)) {
@@ -235,18 +220,8 @@ async function rerender(
   const why = reasonOf(finding, result)
   if (why === null) return false
   await draw(ctx, fields, why)
-  const { status } = refusal(finding, {
-    method: 'POST',
-    result,
-    link: null,
-    createForm: null,
-  }).problem
-  const { body } = ctx
-  decide(exchange, stateOf(exchange, finding), () => {
-    ctx.status = status
-    ctx.body = body
-    if (result !== null) linkResult(ctx, result, selfOf(exchange), core.options.uriBase)
-  })
+  const links = result === null ? NONE : [resultLink(result, selfOf(core, ctx), uriBase)]
+  sendDrawn(ctx, problemOf(finding, 'POST').status, links)
   return true
 }
 
@@ -265,37 +240,13 @@ function isFields(body: unknown): body is Readonly<Record<string, unknown>> {
   return typeof body === 'object' && body !== null && !Array.isArray(body)
 }
 
-/** Sets an answer of ours, and holds it against routers that answer in our place. */
-function decide(exchange: Exchange, state: AllowState | null, answer: () => void): void {
-  const { ctx } = exchange
-  ctx.poe.state?.set(state)
-  answer()
-  ctx.poe.decision = { status: ctx.status, body: ctx.body }
-}
-
-function stateOf(exchange: Exchange, finding: Refused): AllowState | null {
-  switch (finding.kind) {
-    case 'unspent':
-      return unspentState(exchange)
-    case 'running':
-    case 'undecided':
-      return 'busy'
-    case 'spent':
-      return 'spent'
-    case 'expired':
-    case 'forgotten':
-      return 'over'
-    default:
-      return null
-  }
-}
-
-function unspentState({ resource }: Exchange): AllowState {
-  return resource.options.page === undefined ? 'unspent' : 'unspent-with-page'
-}
-
-/** The POE resource as the client named it, without its query, safe to be quoted in a field. */
-function selfOf({ core, ctx }: Exchange): string {
-  const path = core.options.publicPrefix + publicPath(ctx)
-  return path.replace(/[^!#-;=?-[\]^-~]/g, encodeURIComponent)
+/**
+ * Notes what `Allow` says of a state.
+ *
+ * @returns whether that is known
+ */
+function allow({ resource, ctx }: Exchange, kind: Refused['kind']): boolean {
+  const allowed = linkAllow(kind, resource.options.page !== undefined)
+  ctx.poe.state?.setAllow(allowed)
+  return allowed !== null
 }

@@ -5,12 +5,12 @@
 
 import type { Context, Middleware, Next } from 'koa'
 import compose from 'koa-compose'
-import { isTokenShaped } from '../protocols/poe/index.js'
-import { type Core, type Resource, TOKEN_PARAM } from './core.js'
-import type { AppKey } from './options.js'
-import { principalsOf } from './principal.js'
-import { missingMiddleware } from './request-poe.js'
-import { ResourceState } from './resource-state.js'
+import { isTokenShaped } from '../../../protocols/poe/index.js'
+import { type Core, type Resource, TOKEN_PARAM } from '../../core.js'
+import type { AppKey } from '../../options.js'
+import { principalsOf } from '../../principal.js'
+import { missingMiddleware } from '../../request-poe.js'
+import { ResourceState } from '../../resource-state.js'
 import { type Exchange, serve } from './serve.js'
 import { isPreflight, otherParams, type TokenIdentity, tokenOperation } from './token-operation.js'
 
@@ -24,7 +24,7 @@ const APP_KEY_LIMIT = 512
  * @param outside - runs before the claim, and is not part of what is done once
  * @param handler - what is done once
  */
-export function makeGate(
+export function makeLinkDoor(
   core: Core,
   find: () => Resource,
   outside: readonly Middleware[],

@@ -3,7 +3,7 @@
  *
  * @see RFC 9457; RFC 9110 13.1.1, 15.5.13; RFC 6585 3
  */
-import type { Problem } from '../problem.js'
+import type { Problem } from './answer.js'
 
 /** A request that has to name itself does not. */
 export function keyMissing(what: string): Problem {
@@ -132,18 +132,14 @@ export function preconditionUnjudged(field: string, judged: string): Problem {
 }
 
 /** The same thing was done a short time ago. */
-export function suspectedDuplicate(result: string | null, override: string): Problem {
-  return {
-    type: 'suspected-duplicate',
-    status: 409,
-    title: 'Was this sent before?',
-    detail:
-      'The same was sent a short time ago and carried out; what was sent now was not. If it is ' +
-      'meant to happen once more, send it again with the field Duplicate-Override, or the form ' +
-      'member duplicate-override, as given here.',
-    result,
-    extra: { override },
-  }
+export const SUSPECTED_DUPLICATE: Problem = {
+  type: 'suspected-duplicate',
+  status: 409,
+  title: 'Was this sent before?',
+  detail:
+    'The same was sent a short time ago and carried out; what was sent now was not. If it is ' +
+    'meant to happen once more, send it again with the field Duplicate-Override, or the form ' +
+    'member duplicate-override, as given here.',
 }
 
 /** An override that no one has given. */
@@ -186,4 +182,36 @@ export const NOT_OFFERED: Problem = {
   status: 405,
   title: 'Not with this method',
   detail: 'The Allow field tells what this address takes now.',
+}
+
+/** Content where an action's id is asked for: its sender must not take the 201 for its success. */
+export const NOT_EMPTY: Problem = {
+  type: 'not-empty',
+  status: 400,
+  title: 'Nothing was carried out',
+  detail: 'A POST here takes no content: it gives an address. PUT the content there.',
+}
+
+/** A repeatable request where no door would keep its id. */
+export const NOT_REPEATABLE: Problem = {
+  type: 'not-repeatable',
+  status: 501,
+  title: 'Not repeatable here',
+  detail: 'This address keeps no Repeatability-Request-ID. Nothing was carried out.',
+}
+
+const OUTSIDE_WINDOW = { type: 'outside-window', status: 412, title: 'Outside the window' } as const
+
+/** A date of a first try that is not taken. */
+export const OUTSIDE: Readonly<Record<'too-old' | 'in-future', Problem>> = {
+  'too-old': {
+    ...OUTSIDE_WINDOW,
+    detail:
+      'Repeatability-First-Sent is longer ago than is remembered here. This request was not ' +
+      'carried out now; whether it was carried out before cannot be told any more.',
+  },
+  'in-future': {
+    ...OUTSIDE_WINDOW,
+    detail: 'Repeatability-First-Sent is in the future. Nothing was carried out.',
+  },
 }

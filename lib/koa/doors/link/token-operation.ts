@@ -4,9 +4,9 @@
  * @see POE draft 2, 8
  */
 import type { Context } from 'koa'
-import { type Judged, judge } from '../engine/links.js'
-import type { Operation } from '../engine/operation.js'
-import { type Core, TOKEN_PARAM } from './core.js'
+import { type Judged, judge } from '../../../engine/links.js'
+import type { Operation } from '../../../engine/operation.js'
+import { type Core, TOKEN_PARAM } from '../../core.js'
 
 /** The operation, or why there is none. */
 export type TokenIdentity = Operation | Exclude<Judged['kind'], 'genuine'>
@@ -58,9 +58,6 @@ export function otherParams(ctx: Context): Readonly<Record<string, string>> {
   }
   return others
 }
-
-/** The methods that ask for no change. RFC 9110 9.2.1 */
-export const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 
 /** A preflight asks the application's CORS layer, not the resource. */
 export function isPreflight(ctx: Context): boolean {

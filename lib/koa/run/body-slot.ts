@@ -8,7 +8,7 @@
  */
 import { PassThrough } from 'node:stream'
 import type { Context, Response as KoaResponse } from 'koa'
-import { isStreaming, type Produced, produce } from '../engine/capture.js'
+import { isStreaming, type Produced, produce } from '../../engine/capture.js'
 
 const SLOT = Symbol('post-once-exactly body slot')
 

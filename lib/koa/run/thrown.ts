@@ -7,8 +7,8 @@
 import { STATUS_CODES } from 'node:http'
 import httpErrors from 'http-errors'
 import type { Context } from 'koa'
-import type { ResourceRules } from '../engine/operation.js'
-import { isReport } from '../engine/outcome.js'
+import type { ResourceRules } from '../../engine/operation.js'
+import { isReport } from '../../engine/outcome.js'
 
 /** Which of the errors that are no answers an application calls refusals. */
 export type IsRefusal = (error: unknown) => boolean

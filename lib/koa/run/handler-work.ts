@@ -4,12 +4,12 @@
 import type { ServerResponse } from 'node:http'
 import { finished } from 'node:stream/promises'
 import type { Context } from 'koa'
-import type { Report, ResourceRules, Run, Work } from '../engine/operation.js'
-import type { RecordedField } from '../engine/outcome.js'
+import type { Report, ResourceRules, Run, Work } from '../../engine/operation.js'
+import type { RecordedField } from '../../engine/outcome.js'
+import { arrivalOf } from '../request-content.js'
+import type { RequestPoe } from '../request-poe.js'
 import { BodySlot } from './body-slot.js'
 import { type Fields, Overtaking, partFromClient, putFields } from './late-handler.js'
-import { arrivalOf } from './request-content.js'
-import type { RequestPoe } from './request-poe.js'
 import { answerThrown, isReportedFailure } from './thrown.js'
 
 /** What is needed to run a handler. */

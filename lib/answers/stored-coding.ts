@@ -5,8 +5,15 @@
  * @see RFC 9110 8.4, 12.5.3
  */
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib'
-import type { Context } from 'koa'
 import { type Outcome, recordedField } from '../engine/outcome.js'
+
+/** What is needed of a request to choose a coding. */
+export interface CodingChoice {
+  /** The request's fields. */
+  readonly headers: { readonly 'accept-encoding'?: string | string[] | undefined }
+  /** Whether the request takes a coding. */
+  acceptsEncodings(coding: string): string | false
+}
 
 /** The most that an answer may grow to, in bytes. */
 const MOST_BYTES = 4 * 1_024 * 1_024
@@ -19,12 +26,12 @@ const MOST_BYTES = 4 * 1_024 * 1_024
  *
  * @returns the field's value; `null` where the answer can be given as it is
  */
-export function refusedCoding(ctx: Context, outcome: Outcome): string | null {
+export function refusedCoding(request: CodingChoice, outcome: Outcome): string | null {
   const coding = recordedField(outcome, 'content-encoding')
   if (coding === null) return null
   const isNegotiated = /\baccept-encoding\b|\*/i.test(recordedField(outcome, 'vary') ?? '')
-  if (ctx.headers['accept-encoding'] === undefined) return isNegotiated ? coding : null
-  return codingsOf(coding).every(each => ctx.acceptsEncodings(each) !== false) ? null : coding
+  if (request.headers['accept-encoding'] === undefined) return isNegotiated ? coding : null
+  return codingsOf(coding).every(each => request.acceptsEncodings(each) !== false) ? null : coding
 }
 
 /**

@@ -1,0 +1,141 @@
+/**
+ * The recorded outcome as an answer: shown to a GET at a spent link, or repeated at a door.
+ *
+ * Shown, 2xx is given as 200 with the same bytes and representation fields (204 stays 204); an empty
+ * 201 and a redirection lead to their `Location`. Repeated, it is what it was, byte for byte.
+ *
+ * @see POE draft 2; RFC 9110 15.4.4; draft-ietf-httpapi-idempotency-key-header-07 2.6
+ */
+import { type Outcome, recordedField } from '../engine/outcome.js'
+import { toPoeUri } from '../protocols/poe/uri.js'
+import {
+  type Answer,
+  type AnswerField,
+  bare,
+  NO_STORE,
+  NONE,
+  type Problem,
+  refusalAnswer,
+  seeOther,
+} from './answer.js'
+import { DONE_NOT_KEPT } from './door-refusals.js'
+import { BODY_NOT_KEPT, BODY_PENDING, CODING_REFUSED } from './refusals.js'
+import { type CodingChoice, refusedCoding, withoutCoding } from './stored-coding.js'
+
+/**
+ * Gives the URI-reference of an outcome's result: its `Location`, else the POE resource itself.
+ *
+ * @param self - the POE resource
+ */
+export function resultOf(outcome: Outcome, self: string): string {
+  const location = recordedField(outcome, 'location')
+  if (location === null) return self
+  try {
+    const [reference = '', fragment] = location.split('#', 2)
+    return toPoeUri(reference) + (fragment === undefined ? '' : `#${encodeURI(fragment)}`)
+  } catch {
+    return self
+  }
+}
+
+/**
+ * A member of `Link` that points at the result: a registered relation, and our own that says what
+ * it is.
+ *
+ * @see RFC 8288 3.2 (anchor), 2.1.2 (extension relations)
+ */
+export function resultLink(result: string, self: string, uriBase: string): string {
+  return `<${result}>; rel="related ${uriBase}rel:result"; anchor="${self}"`
+}
+
+/**
+ * Shows the stored answer.
+ *
+ * @param self - the POE resource
+ * @param uriBase - what relations begin with
+ */
+export function shownOutcome(
+  outcome: Outcome,
+  request: CodingChoice,
+  self: string,
+  uriBase: string,
+): Answer {
+  const { status, body } = outcome
+  const result = resultOf(outcome, self)
+  const isLocated = recordedField(outcome, 'location') !== null
+  if (status >= 300 || (isLocated && body.kind !== 'kept')) return seeOther(result)
+  switch (body.kind) {
+    case 'kept': {
+      const links = isLocated ? [resultLink(result, self, uriBase)] : NONE
+      const given = keptAnswer(outcome, request, body.bytes, 200, NOT_SHOWN)
+      return given === null ? refusalAnswer(CODING_REFUSED, null, null, links) : { ...given, links }
+    }
+    case 'none':
+      return bare(status === 204 || status === 205 ? status : 200, fieldsOf(outcome, NOT_EMPTY))
+    case 'pending':
+      return refusalAnswer(BODY_PENDING)
+    case 'not-kept':
+      return refusalAnswer(BODY_NOT_KEPT)
+  }
+}
+
+/** `Location` has a meaning for 201 and redirections only. RFC 9110 10.2.2 */
+const NOT_SHOWN: readonly string[] = ['location']
+const NOT_EMPTY: readonly string[] = ['location', 'content-type']
+
+/**
+ * Repeats the stored answer as it was; where it is not kept, the way to its result.
+ *
+ * @param marks - the fields that mark it as a repetition
+ * @returns a problem where that client can be given nothing
+ */
+export function repeatedOutcome(
+  outcome: Outcome,
+  request: CodingChoice,
+  marks: readonly AnswerField[],
+): Answer | Problem {
+  const { status, body } = outcome
+  switch (body.kind) {
+    case 'kept': {
+      const given = keptAnswer(outcome, request, body.bytes, status, NONE)
+      if (given === null) return CODING_REFUSED
+      return { ...given, fields: [NO_STORE, ...given.fields, ...marks] }
+    }
+    case 'none':
+      return bare(status, [NO_STORE, ...fieldsOf(outcome, NONE), ...marks])
+    case 'pending':
+    case 'not-kept':
+      if (recordedField(outcome, 'location') === null) {
+        return body.kind === 'pending' ? BODY_PENDING : DONE_NOT_KEPT
+      }
+      return seeOther(resultOf(outcome, ''), [NO_STORE, ...marks])
+  }
+}
+
+/**
+ * Gives the stored bytes and fields, without their coding for a client that does not take it.
+ *
+ * @param without - fields that are left out, in lower case
+ * @returns `null` where that client can be given nothing
+ */
+function keptAnswer(
+  outcome: Outcome,
+  request: CodingChoice,
+  bytes: Uint8Array,
+  status: number,
+  without: readonly string[],
+): Answer | null {
+  const kept = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const coding = refusedCoding(request, outcome)
+  const body = coding === null ? kept : withoutCoding(kept, coding)
+  if (body === null) return null
+  const fields = fieldsOf(outcome, coding === null ? without : [...without, ...OF_CODED_BYTES])
+  if (coding !== null) fields.push(['Vary', 'Accept-Encoding'])
+  return { status, fields, links: NONE, body, retryAfterMs: null, members: null }
+}
+
+const OF_CODED_BYTES = ['content-encoding', 'etag']
+
+function fieldsOf({ fields }: Outcome, without: readonly string[]): AnswerField[] {
+  return fields.filter(([name]) => !without.includes(name))
+}

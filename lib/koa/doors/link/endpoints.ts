@@ -1,0 +1,53 @@
+/**
+ * The two endpoints that hand out links by themselves: one that mints on an empty POST, and one
+ * that sends a POST on to a fresh link.
+ *
+ * @see POE draft 2 (POE resources may use redirects), 3
+ */
+import type { Context } from 'koa'
+import { bare, json, refusalAnswer } from '../../../answers/answer.js'
+import {
+  NO_LINK_FOR_NOBODY,
+  problemOf,
+  retryTimeOf,
+  STORE_DOWN_NOW,
+} from '../../../answers/refusals.js'
+import type { Core, OfferedLink } from '../../core.js'
+import { missingMiddleware } from '../../request-poe.js'
+import { send } from '../../send.js'
+
+/**
+ * Answers an empty POST with a fresh link: 201, `Location`, `POE-Links`, and JSON
+ * `{ link, expires }`. Harmless to repeat: nothing is stored until the link is used.
+ *
+ * @param core - of the `poe()` that is asked
+ * @param name - of the resource that the link is for
+ */
+export function mintLink(core: Core, name: string, ctx: Context): void {
+  const offered = offer(core, name, ctx)
+  if (offered === null) return
+  const { link, expiresAtMs } = offered
+  const expires = expiresAtMs === null ? null : new Date(expiresAtMs).toISOString()
+  send(core, ctx, json(201, [['Location', link]], { link, expires }))
+}
+
+/**
+ * Answers a POST with 307 to a fresh link. It protects repeats at the new URI only: a client that
+ * begins again here gets another link.
+ *
+ * @see RFC 9110 15.4.8
+ */
+export function sendOn(core: Core, name: string, ctx: Context): void {
+  const offered = offer(core, name, ctx)
+  if (offered !== null) send(core, ctx, bare(307, [['Location', offered.link]]))
+}
+
+function offer(core: Core, name: string, ctx: Context): OfferedLink | null {
+  if (ctx.poe === undefined) throw missingMiddleware()
+  const offered = ctx.poe.mint(name, ctx.params ?? {})
+  if (offered !== null) return offered
+  const isDown = core.engine.guard.down || !core.vault.ready
+  const problem = isDown ? problemOf(STORE_DOWN_NOW, 'POST') : NO_LINK_FOR_NOBODY
+  send(core, ctx, refusalAnswer(problem, isDown ? retryTimeOf(STORE_DOWN_NOW) : null))
+  return null
+}

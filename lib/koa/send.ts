@@ -1,0 +1,113 @@
+/**
+ * The one writer: puts an answer of ours on the wire. No other file writes a status or a body.
+ *
+ * A refusal may leave before the request's content has arrived: the rest is read and thrown away
+ * for a short time, because a reset would lose the answer.
+ *
+ * @see RFC 9112 9.6; RFC 9110 12.5.1
+ */
+import type { Context } from 'koa'
+import { type Answer, bare, NO_STORE, type Problem, retryAfter } from '../answers/answer.js'
+import { PAGE_POLICY, problemDocument, problemPage } from '../answers/problem.js'
+import type { Core } from './core.js'
+import { addToField } from './fields.js'
+import { publicPath } from './link-paths.js'
+
+const DRAIN_MS = 2_000
+const NO_CONTENT = bare(204)
+
+/** Sends an answer of ours, and holds it against routers that answer in our place. */
+export function send(core: Core, ctx: Context, answer: Answer): void {
+  const { status, fields, links, body, retryAfterMs } = answer
+  drainAfterAnswer(ctx)
+  const isProblem = body !== null && typeof body === 'object' && !(body instanceof Uint8Array)
+  // Koa makes 204 of an answer without a body, unless it is told the status afterwards.
+  if (body === null) ctx.body = null
+  ctx.status = status
+  if (isProblem) sendProblem(core, ctx, answer, body)
+  else if (body !== null) {
+    ctx.body = body
+    ctx.remove('Content-Type')
+  }
+  for (const [name, value] of fields) {
+    if (name === 'vary' || name === 'Vary') ctx.vary(value)
+    else ctx.set(name, value)
+  }
+  if (retryAfterMs !== null) ctx.set('Retry-After', retryAfter(retryAfterMs))
+  for (const link of links) addToField(ctx.res, 'Link', link)
+  ctx.poe?.decide(status, ctx.body)
+}
+
+function sendProblem(core: Core, ctx: Context, answer: Answer, problem: Problem): void {
+  const { status, members, retryAfterMs } = answer
+  ctx.vary('Accept')
+  ctx.set('X-Content-Type-Options', 'nosniff')
+  if (wantsHtml(ctx)) {
+    ctx.set('Content-Security-Policy', PAGE_POLICY)
+    ctx.set('Content-Type', 'text/html; charset=utf-8')
+    ctx.body = problemPage(problem, members, retryAfterMs)
+    return
+  }
+  ctx.set('Content-Type', 'application/problem+json')
+  const { uriBase } = core.options
+  ctx.body = problemDocument(problem, status, members, uriBase, selfOf(core, ctx))
+}
+
+/** Answers 204: what there is to tell is in the fields. */
+export function sendNoContent(core: Core, ctx: Context): void {
+  send(core, ctx, NO_CONTENT)
+}
+
+/** Sends what the application has drawn, as a refusal of ours. */
+export function sendDrawn(ctx: Context, status: number, links: readonly string[]): void {
+  ctx.status = status
+  ctx.set(...NO_STORE)
+  for (const link of links) addToField(ctx.res, 'Link', link)
+  ctx.poe.decide(status, ctx.body)
+}
+
+/** Ends a request whose client has left: the status is for logs. */
+export function sendNobody(ctx: Context, status: 400 | 503): void {
+  ctx.status = status
+}
+
+/** Puts an answer of ours back where something outside has replaced it. */
+export function sendAgain(ctx: Context): void {
+  const { decided, decidedBody } = ctx.poe
+  if (decided === null || ctx.status === decided || ctx.headerSent) return
+  ctx.body = decidedBody
+  ctx.status = decided
+}
+
+/**
+ * Whether the request would rather have a page than a problem document.
+ *
+ * @see RFC 9110 12.5.1
+ */
+export function wantsHtml(ctx: Context): boolean {
+  return ctx.accepts('application/problem+json', 'application/json', 'text/html') === 'text/html'
+}
+
+/** What was asked for as the client named it, without its query, safe to be quoted in a field. */
+export function selfOf(core: Core, ctx: Context): string {
+  const path = core.options.publicPrefix + publicPath(ctx)
+  return path.replace(/[^!#-;=?-[\]^-~]/g, encodeURIComponent)
+}
+
+/**
+ * Lets the rest of the content come for at most 2 s after the answer, then closes the connection.
+ * Does nothing when the content has been read.
+ */
+function drainAfterAnswer({ req, res }: Context): void {
+  if (req.complete || req.readableEnded || req.destroyed) return
+  res.once('finish', () => {
+    // Node goes on reading an unread body by itself; what it lacks is an end to its patience.
+    req.resume()
+    const timer = setTimeout(() => {
+      if (!req.complete) req.destroy()
+    }, DRAIN_MS)
+    timer.unref()
+    req.once('close', () => clearTimeout(timer))
+    req.once('end', () => clearTimeout(timer))
+  })
+}

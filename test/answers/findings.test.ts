@@ -1,0 +1,167 @@
+/**
+ * What was found, as an answer: words, retry time and `Allow` for each state, in each dialect.
+ */
+import { expect } from 'chai'
+import { ACTION_ALLOW, LINK_ALLOW, linkAllow } from '../../lib/answers/allow.js'
+import type { Answer, Problem } from '../../lib/answers/answer.js'
+import { type Dialect, dialectOf, findingIn, PLAIN, refusalIn } from '../../lib/answers/dialects.js'
+import * as doorRefusals from '../../lib/answers/door-refusals.js'
+import * as refusals from '../../lib/answers/refusals.js'
+import type { Outcome } from '../../lib/engine/outcome.js'
+import { KEY_PROFILES } from '../../lib/protocols/idempotency-key/index.js'
+
+const { problemOf, retryTimeOf } = refusals
+const OUTCOME: Outcome = { status: 201, fields: [], body: { kind: 'none' } }
+
+function spent(payloadMatches: boolean | null): refusals.Refused {
+  return { kind: 'spent', outcome: OUTCOME, payloadMatches, mark: 'm' }
+}
+
+const OTHER: refusals.Refused = { kind: 'other-content', state: 'spent', recorded: 'f' }
+const FULL: refusals.Refused = { kind: 'store-full', retryAfterMs: 2_000 }
+
+type Row = readonly [
+  finding: refusals.Refused,
+  status: number,
+  type: string,
+  retryAfterMs: number | null,
+  allow: string | null,
+]
+
+const TABLE: readonly Row[] = [
+  [{ kind: 'unspent' }, 405, 'unspent', null, LINK_ALLOW.unspent],
+  [{ kind: 'running', retryAfterMs: 7 }, 409, 'running', 7, 'OPTIONS'],
+  [refusals.RUNNING_NOW, 409, 'running', 1_000, 'OPTIONS'],
+  [refusals.UNDECIDED_NOW, 409, 'undecided', 30_000, 'OPTIONS'],
+  [spent(true), 405, 'used', null, LINK_ALLOW.spent],
+  [spent(false), 405, 'used', null, LINK_ALLOW.spent],
+  [spent(null), 405, 'used', null, LINK_ALLOW.spent],
+  [{ kind: 'expired' }, 410, 'expired', null, 'OPTIONS'],
+  [{ kind: 'forgotten' }, 410, 'forgotten', null, 'OPTIONS'],
+  [refusals.STORE_DOWN_NOW, 503, 'store-down', 1_000, null],
+  [refusals.UNDONE_NOW, 503, 'store-down', 1_000, null],
+  [FULL, 503, 'store-full', 2_000, null],
+  [OTHER, 422, 'mismatch', null, null],
+  [{ kind: 'foreign' }, 404, 'unverifiable', null, null],
+  [{ kind: 'unverifiable' }, 404, 'unverifiable', null, null],
+]
+
+describe('findings as answers', () => {
+  for (const [finding, status, type, retryAfterMs, allow] of TABLE) {
+    it(`${JSON.stringify(finding).slice(0, 60)} is ${status} ${type}`, () => {
+      const problem = problemOf(finding, 'POST')
+      expect([problem.status, problem.type]).to.deep.equal([status, type])
+      expect(retryTimeOf(finding)).to.equal(retryAfterMs)
+      expect(linkAllow(finding.kind, false)).to.equal(allow)
+    })
+  }
+
+  it('Allow offers GET before the use only where there is a page, and POST never after it', () => {
+    expect(linkAllow('unspent', true)).to.equal('GET, HEAD, POST, OPTIONS')
+    expect(linkAllow('unspent', false)).not.to.include('GET')
+    expect(linkAllow('spent', true)).not.to.include('POST')
+    expect(ACTION_ALLOW.doneForGood).not.to.include('DELETE')
+    expect(ACTION_ALLOW.cancelled).not.to.include('PUT')
+  })
+
+  it('the words for a page speak of sending only where something was sent', () => {
+    expect(problemOf(spent(true), 'POST').title).to.equal('This was already sent')
+    expect(problemOf(spent(true), 'PUT').title).to.equal('This address was already used')
+  })
+
+  it('what is known of the content, and whether a transaction was undone, is told', () => {
+    const details = [true, false, null].map(each => problemOf(spent(each), 'POST').detail)
+    expect(new Set(details).size).to.equal(3)
+    const { detail } = problemOf(refusals.UNDONE_NOW, 'POST')
+    expect(detail).to.include('undone')
+    expect(problemOf(refusals.STORE_DOWN_NOW, 'POST').detail).not.to.include('undone')
+  })
+})
+
+const STRIPE = dialectOf(KEY_PROFILES.stripe)
+const REPEATABLE = dialectOf(KEY_PROFILES['repeatable-requests'])
+
+describe('dialects', () => {
+  const rows: readonly (readonly [name: string, Dialect, mismatch: number, string[], string[]])[] =
+    [
+      ['none', PLAIN, 422, [], []],
+      ['draft-07', dialectOf(KEY_PROFILES['draft-07']), 422, [], []],
+      ['stripe', STRIPE, 400, ['Stripe-Should-Retry: false'], ['Stripe-Should-Retry: true']],
+      ['repeatable-requests', REPEATABLE, 400, ['Repeatability-Result: rejected'], []],
+    ]
+  for (const [name, dialect, mismatch, forGood, again] of rows) {
+    it(`${name}: a mismatch, a refusal for good, and one to be tried again`, () => {
+      const other = findingIn(dialect, OTHER, 'POST', null)
+      expect(other.status).to.equal(mismatch)
+      const fields = ['Cache-Control: no-store']
+      expect(fieldsOf(other)).to.deep.equal([...fields, ...forGood])
+      const running = findingIn(dialect, refusals.RUNNING_NOW, 'POST', null)
+      expect(fieldsOf(running)).to.deep.equal([...fields, ...again])
+      expect(running.retryAfterMs).to.equal(1_000)
+    })
+  }
+
+  it('a refusal leads to the rules, after what it points at itself', () => {
+    const refusal = findingIn(PLAIN, OTHER, 'POST', null)
+    const { links } = refusalIn(PLAIN, { ...refusal, links: ['</r>; rel="x"'] }, '/rules')
+    expect(links).to.deep.equal(['</r>; rel="x"', '</rules>; rel="describedby"'])
+  })
+
+  it('an answer that is repeated is marked, for each as its clients read it', () => {
+    const told = (dialect: Dialect) => dialect.repeated.map(field => field.join(': '))
+    expect(told(PLAIN)).to.deep.equal(['Idempotent-Replayed: true'])
+    expect(told(STRIPE)).to.deep.equal(['Idempotent-Replayed: true', 'Stripe-Should-Retry: false'])
+    expect(told(REPEATABLE)).to.deep.equal(['Repeatability-Result: accepted'])
+    expect(REPEATABLE.accepted).to.deep.equal([['Repeatability-Result', 'accepted']])
+  })
+
+  it('only the clients of stripe get an error member', () => {
+    const { members } = findingIn(STRIPE, OTHER, 'POST', null)
+    expect(members?.extra).to.have.nested.property('error.code', 'mismatch')
+    expect(members?.extra).to.have.nested.property('error.type', 'idempotency_error')
+    const down = findingIn(STRIPE, refusals.STORE_DOWN_NOW, 'POST', null)
+    expect(down.members?.extra).to.have.nested.property('error.type', 'api_error')
+    expect(findingIn(REPEATABLE, OTHER, 'POST', null).members).to.equal(null)
+  })
+})
+
+describe('the words of refusals', () => {
+  const made = [
+    ...Object.values({ ...refusals, ...doorRefusals }),
+    ...Object.values(doorRefusals.OUTSIDE),
+    ...TABLE.map(([finding]) => problemOf(finding, 'POST')),
+    doorRefusals.keyMissing('It must carry X'),
+    doorRefusals.keyMalformed('X is empty.'),
+    doorRefusals.tooLarge(1),
+    doorRefusals.preconditionRequired('If-Match'),
+    doorRefusals.preconditionFailed('If-Match'),
+    doorRefusals.preconditionMalformed('If-Match'),
+    doorRefusals.preconditionUnjudged('If-Match', 'If-None-Match'),
+  ]
+  const problems = new Set(made.filter(isProblem))
+
+  it('stand once: no two refusals say the same', () => {
+    const details = [...problems].map(({ title, detail }) => `${title}: ${detail}`)
+    const repeated = details.filter((each, at) => details.indexOf(each) !== at)
+    expect(problems.size).to.be.above(30)
+    // The store that is full and the one that is down are told alike.
+    expect(new Set(repeated).size).to.equal(1)
+  })
+
+  it('are whole: a type, a title without a full stop, a sentence, a status of a failure', () => {
+    for (const { type, title, detail, status } of problems) {
+      expect(type).to.match(/^[a-z]+(-[a-z]+)*$/)
+      expect(title).to.match(/^[A-Z].*[^.]$/)
+      expect(detail).to.match(/^[A-Z].*\.$/)
+      expect(status).to.be.within(400, 503)
+    }
+  })
+})
+
+function isProblem(value: unknown): value is Problem {
+  return typeof value === 'object' && value !== null && 'detail' in value
+}
+
+function fieldsOf({ fields }: Answer): string[] {
+  return fields.map(([name, value]) => `${name}: ${value}`)
+}

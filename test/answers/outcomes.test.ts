@@ -1,0 +1,104 @@
+/**
+ * A recorded outcome as an answer: shown to a GET at its link, or repeated at a door.
+ */
+import { gzipSync } from 'node:zlib'
+import { expect } from 'chai'
+import type { Answer, Problem } from '../../lib/answers/answer.js'
+import { repeatedOutcome, resultOf, shownOutcome } from '../../lib/answers/outcomes.js'
+import type { CodingChoice } from '../../lib/answers/stored-coding.js'
+import type { Outcome, OutcomeBody, RecordedField } from '../../lib/engine/outcome.js'
+
+const KEPT: OutcomeBody = { kind: 'kept', bytes: Buffer.from('{}') }
+const NO_BODY: OutcomeBody = { kind: 'none' }
+const PENDING: OutcomeBody = { kind: 'pending', untilMs: 1 }
+const LOST: OutcomeBody = { kind: 'not-kept' }
+const JSON_TYPE: RecordedField = ['content-type', 'application/json']
+const LOCATION: RecordedField = ['location', '/orders/7']
+const ANY: CodingChoice = { headers: {}, acceptsEncodings: () => false }
+const MARK = ['Idempotent-Replayed', 'true'] as const
+
+type Row = readonly [
+  status: number,
+  fields: readonly RecordedField[],
+  body: OutcomeBody,
+  shown: string,
+  repeated: string,
+]
+
+const TABLE: readonly Row[] = [
+  [201, [JSON_TYPE], KEPT, '200 content-type {}', '201 content-type {}'],
+  [201, [JSON_TYPE, LOCATION], KEPT, '200 content-type {} ->', '201 content-type location {}'],
+  [201, [LOCATION], NO_BODY, '303 Location', '201 location'],
+  [201, [JSON_TYPE], NO_BODY, '200', '201 content-type'],
+  [204, [], NO_BODY, '204', '204'],
+  [205, [], NO_BODY, '205', '205'],
+  [303, [LOCATION], NO_BODY, '303 Location', '303 location'],
+  [302, [LOCATION], KEPT, '303 Location', '302 location {}'],
+  [200, [LOCATION], PENDING, '303 Location', '303 Location'],
+  [200, [LOCATION], LOST, '303 Location', '303 Location'],
+  [200, [], PENDING, '503 body-pending 1000', '503 body-pending 1000'],
+  [200, [], LOST, '410 body-not-kept', '409 body-not-kept'],
+]
+
+describe('outcomes as answers', () => {
+  for (const [status, fields, body, shown, repeated] of TABLE) {
+    const outcome: Outcome = { status, fields, body }
+    const what = `${status} with ${body.kind} body and ${fields.map(([name]) => name)}`
+    it(`${what}: shown as ${shown}`, () => {
+      expect(told(shownOutcome(outcome, ANY, '/self', 'urn:x:'))).to.equal(shown)
+    })
+    it(`${what}: repeated as ${repeated}`, () => {
+      const answer = repeatedOutcome(outcome, ANY, [MARK])
+      expect(told(answer)).to.equal(repeated)
+      const isMarked = 'fields' in answer && answer.fields.includes(MARK)
+      expect(isMarked, 'a repetition is marked, a refusal is not').to.equal('fields' in answer)
+    })
+  }
+
+  it('a coding that the client does not take is taken off, with what names the coded bytes', () => {
+    const fields: RecordedField[] = [
+      ['content-encoding', 'gzip'],
+      ['etag', '"1"'],
+      ['vary', 'Accept-Encoding'],
+    ]
+    const body: OutcomeBody = { kind: 'kept', bytes: gzipSync('plain') }
+    const outcome: Outcome = { status: 201, fields, body }
+    const answer = shownOutcome(outcome, ANY, '/self', 'urn:x:')
+    expect(String(answer.body)).to.equal('plain')
+    expect(answer.fields.map(([name]) => name)).to.deep.equal(['vary', 'Vary'])
+    const taker: CodingChoice = {
+      headers: { 'accept-encoding': 'gzip' },
+      acceptsEncodings: coding => coding,
+    }
+    const coded = shownOutcome(outcome, taker, '/self', 'urn:x:')
+    expect(coded.fields.map(([name]) => name)).to.deep.equal(['content-encoding', 'etag', 'vary'])
+  })
+
+  it('a coding that nobody here knows is 406 for a client that does not take it', () => {
+    const fields: RecordedField[] = [['content-encoding', 'secret']]
+    const outcome: Outcome = { status: 201, fields, body: KEPT }
+    const refuser = { ...ANY, headers: { 'accept-encoding': 'gzip' } }
+    expect(told(shownOutcome(outcome, refuser, '/self', 'urn:x:'))).to.equal('406 coding-refused')
+    expect(told(repeatedOutcome(outcome, refuser, []))).to.equal('406 coding-refused')
+  })
+
+  it('the result is Location, else the link itself, also where that is no URI-reference', () => {
+    const at = (location: string) =>
+      resultOf({ status: 201, fields: [['location', location]], body: NO_BODY }, '/self')
+    expect(at('/orders/7#two words')).to.equal('/orders/7#two%20words')
+    expect(resultOf({ status: 201, fields: [], body: NO_BODY }, '/self')).to.equal('/self')
+  })
+})
+
+/** Status, fields besides those that every such answer has, and body, in one line. */
+function told(answer: Answer | Problem): string {
+  if ('detail' in answer) return [answer.status, answer.type, answer.retryAfterMs].join(' ').trim()
+  const { status, fields, links, body, retryAfterMs } = answer
+  if (body !== null && typeof body === 'object' && 'detail' in body) {
+    return [status, body.type, retryAfterMs].join(' ').trim()
+  }
+  const besides = [MARK[0], 'Cache-Control']
+  const names = fields.map(([name]) => name).filter(name => !besides.includes(name))
+  const content = body === null ? [] : [String(body)]
+  return [status, ...names, ...content, ...links.map(() => '->')].join(' ')
+}
