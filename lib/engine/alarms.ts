@@ -7,14 +7,16 @@ import type { Clock } from './ports.js'
 
 const TICK_MS = 50
 
+/** A place in the list: between its neighbours, or by itself. */
+class Link {
+  next: Link = this
+  previous: Link = this
+}
+
 /** Something with a deadline. */
-export abstract class Alarm {
-  /** When it rings, by the clock, in milliseconds; it may be changed while it is set. */
+export abstract class Alarm extends Link {
+  /** When it rings, by the clock, in milliseconds. */
   atMs = 0
-  /** Its neighbours in the list of those that are set; `null` while it is not. */
-  next: Alarm | null = null
-  /** As `next`, on the other side. */
-  previous: Alarm | null = null
   /** Called once, when it is no longer set. */
   abstract ring(): void
 }
@@ -32,13 +34,11 @@ class Ringing extends Alarm {
 export class Alarms {
   readonly #clock: Clock
   /** Stands before the first and after the last. */
-  readonly #end: Alarm = new Ringing(() => {})
+  readonly #end = new Link()
   #ticking = false
 
   constructor(clock: Clock) {
     this.#clock = clock
-    this.#end.next = this.#end
-    this.#end.previous = this.#end
   }
 
   /**
@@ -58,8 +58,8 @@ export class Alarms {
    */
   add(alarm: Alarm, atMs: number): Alarm {
     alarm.atMs = atMs
-    if (alarm.next !== null) return alarm
-    const last = this.#end.previous ?? this.#end
+    if (alarm.next !== alarm) return alarm
+    const last = this.#end.previous
     alarm.previous = last
     alarm.next = this.#end
     last.next = alarm
@@ -71,11 +71,10 @@ export class Alarms {
   /** Clears an alarm; harmless when it has rung. */
   clear(alarm: Alarm): void {
     const { next, previous } = alarm
-    if (next === null || previous === null) return
     previous.next = next
     next.previous = previous
-    alarm.next = null
-    alarm.previous = null
+    alarm.next = alarm
+    alarm.previous = alarm
   }
 
   async #tick(): Promise<void> {
@@ -84,7 +83,7 @@ export class Alarms {
       await this.#clock.sleep(TICK_MS)
       for (const alarm of this.#due()) {
         // One that rang before it may have cleared it.
-        if (alarm.next === null) continue
+        if (alarm.next === alarm) continue
         this.clear(alarm)
         alarm.ring()
       }
@@ -95,7 +94,8 @@ export class Alarms {
   #due(): Alarm[] {
     const nowMs = this.#clock.now()
     const due: Alarm[] = []
-    for (let alarm = this.#end.next; alarm !== null && alarm !== this.#end; alarm = alarm.next) {
+    for (let link = this.#end.next; link !== this.#end; link = link.next) {
+      const alarm = link as Alarm
       if (alarm.atMs <= nowMs) due.push(alarm)
     }
     return due

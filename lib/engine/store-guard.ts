@@ -31,25 +31,33 @@ export interface StoreGuardOptions {
 }
 
 /** A call that is under way, and its deadline. */
-class Call extends Alarm {
+class Call<Reply> extends Alarm {
   readonly withinMs: number
   readonly sentMs: number
-  readonly #onDue: (call: Call) => void
-  resolve: (reply: unknown) => void = () => {}
-  reject: (cause: PoeError) => void = () => {}
+  readonly resolve: (reply: Reply) => void
+  readonly reject: (cause: PoeError) => void
+  readonly #onDue: (call: Call<never>) => void
   /** Whether it has been given its time a second time. */
   isLast = false
   isOver = false
 
-  constructor(withinMs: number, sentMs: number, onDue: (call: Call) => void) {
+  constructor(
+    withinMs: number,
+    sentMs: number,
+    onDue: (call: Call<never>) => void,
+    resolve: (reply: Reply) => void,
+    reject: (cause: PoeError) => void,
+  ) {
     super()
     this.withinMs = withinMs
     this.sentMs = sentMs
+    this.resolve = resolve
+    this.reject = reject
     this.#onDue = onDue
   }
 
   ring(): void {
-    this.#onDue(this)
+    this.#onDue(this as Call<never>)
   }
 }
 
@@ -102,22 +110,19 @@ export class StoreGuard {
     withinMs: number = this.timeoutMs,
     sentMs: number = this.#clock.now(),
   ): Promise<Reply> {
-    const call = new Call(withinMs, sentMs, this.#onDue)
     // One promise beside the store's own: this is done twice a request.
-    const answered = new Promise<Reply>((resolve, reject) => {
-      call.resolve = resolve as Call['resolve']
-      call.reject = reject
+    return new Promise<Reply>((resolve, reject) => {
+      const call = new Call<Reply>(withinMs, sentMs, this.#onDue, resolve, reject)
+      this.#alarms.add(call, sentMs + withinMs)
+      try {
+        send(Math.max(withinMs - MARGIN_MS, withinMs / 2)).then(
+          reply => this.#take(call, reply),
+          cause => this.#fail(call, cause),
+        )
+      } catch (cause) {
+        this.#fail(call, cause)
+      }
     })
-    this.#alarms.add(call, sentMs + withinMs)
-    try {
-      send(Math.max(withinMs - MARGIN_MS, withinMs / 2)).then(
-        reply => this.#take(call, reply),
-        cause => this.#fail(call, cause),
-      )
-    } catch (cause) {
-      this.#fail(call, cause)
-    }
-    return answered
   }
 
   /** Stops probing. */
@@ -125,7 +130,7 @@ export class StoreGuard {
     this.#closing.abort()
   }
 
-  #take(call: Call, reply: unknown): void {
+  #take<Reply>(call: Call<Reply>, reply: Reply): void {
     if (call.isOver) return
     call.isOver = true
     this.#alarms.clear(call)
@@ -134,7 +139,7 @@ export class StoreGuard {
     call.resolve(reply)
   }
 
-  #fail(call: Call, cause: unknown): void {
+  #fail(call: Call<never>, cause: unknown): void {
     if (call.isOver) return
     call.isOver = true
     this.#alarms.clear(call)
@@ -144,7 +149,7 @@ export class StoreGuard {
   }
 
   /** The time of a call is over, if this process was there to use it. */
-  readonly #onDue = (call: Call): void => {
+  readonly #onDue = (call: Call<never>): void => {
     const lateMs = this.#clock.now() - call.atMs
     if (!call.isLast && lateMs >= STOOD_STILL_MS) {
       // Nothing was sent or read while this process stood still: that is not the store's time.
