@@ -7,7 +7,6 @@ import type { Alarms } from './alarms.js'
 import { BodyPump } from './body-pump.js'
 import type { ClaimRecord, Released } from './claim-record.js'
 import { findingOfFailure } from './finding.js'
-import type { Lease } from './lease.js'
 import type { Report, ResourceRules, Run, Verdict, Work } from './operation.js'
 import { isReport, type Outcome, type OutcomeBody } from './outcome.js'
 import type { OnEvent } from './ports.js'
@@ -22,34 +21,43 @@ export interface AttemptTools {
   readonly alarms: Alarms
   readonly emit: OnEvent
   readonly underway: Underway
-  /** The longest that a claim outlives `maxRunMs`, in milliseconds. */
-  readonly leaseMs: number
   readonly bodyLimitBytes: number
 }
 
-/** What one attempt is about. */
-export interface AttemptSubject {
+/** Runs the work of one claim and settles the record; to the work, it is its claim. */
+export class Attempt implements Run {
   readonly key: string
-  readonly rules: ResourceRules
-  readonly work: Work
-  readonly record: ClaimRecord
-  /** `null` where there is no claim: the run is not protected. */
-  readonly lease: Lease | null
-}
-
-/** Runs the work of one claim and settles the record. */
-export class Attempt {
   readonly #tools: AttemptTools
-  readonly #subject: AttemptSubject
+  readonly #rules: ResourceRules
+  readonly #work: Work
+  readonly #record: ClaimRecord
   #marked = false
   /** The handler is at its end, and its outcome on the way to the store: that is waited for. */
   #recording = false
+  #abandoned = false
   /** What pointOfNoReturn() threw: if the handler lets it pass, its effect was never begun. */
   #markFailure: unknown = null
 
-  constructor(tools: AttemptTools, subject: AttemptSubject) {
+  constructor(
+    tools: AttemptTools,
+    key: string,
+    rules: ResourceRules,
+    work: Work,
+    record: ClaimRecord,
+  ) {
     this.#tools = tools
-    this.#subject = subject
+    this.key = key
+    this.#rules = rules
+    this.#work = work
+    this.#record = record
+  }
+
+  get tx(): unknown {
+    return this.#record.tx
+  }
+
+  get signal(): AbortSignal {
+    return this.#record.signal
   }
 
   /**
@@ -59,37 +67,36 @@ export class Attempt {
    * @returns what to answer; `null` when the record tells it better
    */
   run(wake: () => void): Promise<Verdict | null> {
-    const { alarms, leaseMs, underway } = this.#tools
-    const subject = this.#subject
-    const { lease, rules } = subject
-    underway.begin(subject)
+    const record = this.#record
     return new Promise((resolve, reject) => {
-      const overdue = alarms.set(rules.maxRunMs + leaseMs, () => {
-        if (this.#recording) return
-        this.#abandon().finally(wake).then(resolve, reject)
+      record.watch(() => {
+        if (!this.#recording) this.#abandon().finally(wake).then(resolve, reject)
       })
-      const end = (): void => {
-        lease?.end()
-        underway.end(subject)
-        wake()
-        alarms.clear(overdue)
-      }
       this.#perform().then(
         verdict => {
-          end()
+          this.#end(wake)
           resolve(verdict)
         },
         (error: unknown) => {
-          end()
+          this.#end(wake)
           reject(error)
         },
       )
     })
   }
 
+  #end(wake: () => void): void {
+    this.#record.over()
+    if (this.#abandoned) this.#tools.underway.end(this)
+    wake()
+  }
+
   /** The handler is still at work long after its time: the client gets an answer, it goes on. */
   async #abandon(): Promise<Verdict> {
-    if (this.#subject.record.tx === null) {
+    // The request is over soon; a shutdown waits for the handler nevertheless.
+    this.#abandoned = true
+    this.#tools.underway.begin(this)
+    if (this.#record.tx === null) {
       return { kind: 'undecided', sinceMs: this.#tools.guard.now() }
     }
     await this.#release()
@@ -97,28 +104,46 @@ export class Attempt {
   }
 
   async #perform(): Promise<Verdict | null> {
-    const { rules, work } = this.#subject
+    const rules = this.#rules
     try {
-      const report = await work.perform(new ClaimedRun(this.#subject, () => this.#mark()))
+      const report = await this.#work.perform(this)
       const pump = this.#pumpOf(report)
-      await pump?.start()
+      if (pump !== null) await pump.start()
       if (!rules.success(report)) {
         if (rules.keepsRefusal?.(report.status) === true) return await this.#kept(report, pump)
         return this.#isFree(report) ? await this.#refused(pump) : await this.#silent(report, pump)
       }
-      return await this.#succeeded(report, pump)
+      const outcome = this.#outcomeOf(report)
+      this.#recording = true
+      this.#record.settle()
+      const recorded = await this.#record.complete(outcome, this.#record.lost)
+      if (recorded !== 'ok' && !(await this.#isCertain(recorded))) {
+        pump?.drop()
+        return null
+      }
+      if (pump !== null) this.#carry(pump, outcome)
+      return { kind: 'done' }
     } catch (error) {
       return await this.#threw(error)
     }
   }
 
-  async #mark(): Promise<void> {
-    if (!this.#subject.rules.marks) {
+  /** Whether an answer may be a success whose record is in doubt. */
+  async #isCertain(recorded: 'stale' | 'unrecorded'): Promise<boolean> {
+    // Unrecorded and without a mark, the link may run again: its answer must not be a success.
+    if (recorded === 'unrecorded' && !this.#lacksMark) return true
+    // What is recorded may be this very outcome, of which only the reply was lost.
+    return await this.#record.confirm()
+  }
+
+  /** As the handler asks for it. */
+  async pointOfNoReturn(): Promise<void> {
+    if (!this.#rules.marks) {
       throw new TypeError('pointOfNoReturn() needs a resource with marks: true')
     }
     this.#marked = true
     try {
-      await this.#subject.record.mark()
+      await this.#record.mark()
       this.#markFailure = null
     } catch (cause) {
       this.#markFailure = cause
@@ -128,7 +153,7 @@ export class Attempt {
 
   /** Whether the store may take this owner's silence for "nothing happened", for want of a mark. */
   get #lacksMark(): boolean {
-    return this.#subject.rules.marks && (!this.#marked || this.#markFailure !== null)
+    return this.#rules.marks && (!this.#marked || this.#markFailure !== null)
   }
 
   #pumpOf({ body, client }: Report): BodyPump | null {
@@ -138,7 +163,8 @@ export class Attempt {
 
   /** Whether nothing has happened under an answer that is no success. */
   #isFree({ status, passedOn }: Report): boolean {
-    const { rules, record } = this.#subject
+    const rules = this.#rules
+    const record = this.#record
     if (record.tx !== null || (rules.marks && !this.#marked)) return true
     return passedOn !== true && isReport(status, rules.reports)
   }
@@ -162,11 +188,11 @@ export class Attempt {
 
   /** A refusal that every repeat is told as well. */
   async #kept(report: Report, pump: BodyPump | null): Promise<Verdict | null> {
-    const { lease, record } = this.#subject
+    const record = this.#record
     const outcome = this.#outcomeOf(report)
     this.#recording = true
-    lease?.settle()
-    if ((await record.keepRefusal(outcome, lease?.lost ?? false)) === 'stale') {
+    record.settle()
+    if ((await record.keepRefusal(outcome, record.lost)) === 'stale') {
       pump?.drop()
       return null
     }
@@ -175,19 +201,20 @@ export class Attempt {
   }
 
   async #threw(error: unknown): Promise<Verdict | null> {
-    const { rules, work, record } = this.#subject
+    const rules = this.#rules
+    const record = this.#record
     const free =
       record.tx !== null ||
       rules.releaseOnThrow ||
       (rules.marks && (!this.#marked || error === this.#markFailure)) ||
-      work.isReported(error)
+      this.#work.isReported(error)
     if (!free) {
       await this.#fallSilent(error)
       return { kind: 'threw', error, free }
     }
     const released = await this.#release()
     // The key is another's by now: the record tells what to answer.
-    if (released === 'stale' && work.isReported(error)) return null
+    if (released === 'stale' && this.#work.isReported(error)) return null
     if (error instanceof PoeError && error.code === 'ERR_POE_LEASE_LOST') return null
     const isStores = record.tx !== null || error === this.#markFailure
     const verdict = isStores ? storeVerdict(error, record.tx !== null) : null
@@ -195,30 +222,13 @@ export class Attempt {
   }
 
   async #release(): Promise<Released> {
-    this.#subject.lease?.end()
-    return await this.#subject.record.release()
+    this.#record.end()
+    return await this.#record.release()
   }
 
   async #fallSilent(cause: unknown): Promise<void> {
-    this.#subject.lease?.end()
-    await this.#subject.record.fallSilent(this.#lacksMark, cause)
-  }
-
-  async #succeeded(report: Report, pump: BodyPump | null): Promise<Verdict | null> {
-    const { lease, record } = this.#subject
-    const outcome = this.#outcomeOf(report)
-    this.#recording = true
-    lease?.settle()
-    const recorded = await record.complete(outcome, lease?.lost ?? false)
-    // Unrecorded and without a mark, the link may run again: its answer must not be a success.
-    const isDoubtful = recorded === 'stale' || (recorded === 'unrecorded' && this.#lacksMark)
-    // What is recorded may be this very outcome, of which only the reply was lost.
-    if (isDoubtful && !(await record.confirm())) {
-      pump?.drop()
-      return null
-    }
-    if (pump !== null) this.#carry(pump, outcome)
-    return { kind: 'done' }
+    this.#record.end()
+    await this.#record.fallSilent(this.#lacksMark, cause)
   }
 
   #outcomeOf(report: Report): Outcome {
@@ -228,7 +238,7 @@ export class Attempt {
 
   #bodyOf({ body }: Report): OutcomeBody {
     const { guard, emit, bodyLimitBytes } = this.#tools
-    const { key, rules } = this.#subject
+    const { key } = this
     switch (body.kind) {
       case 'none':
         return { kind: 'none' }
@@ -237,7 +247,7 @@ export class Attempt {
         emit({ type: 'body-not-kept', key })
         return { kind: 'not-kept' }
       case 'stream':
-        return { kind: 'pending', untilMs: guard.now() + rules.maxRunMs }
+        return { kind: 'pending', untilMs: guard.now() + this.#rules.maxRunMs }
       case 'unreadable':
         emit({ type: 'body-unreadable', key, cause: body.cause })
         return { kind: 'not-kept' }
@@ -247,7 +257,8 @@ export class Attempt {
   }
 
   #carry(pump: BodyPump, outcome: Outcome): void {
-    const { key, record } = this.#subject
+    const { key } = this
+    const record = this.#record
     const { underway } = this.#tools
     const piece = { key }
     underway.begin(piece)
@@ -271,29 +282,12 @@ export class Attempt {
   /** The body is a part of the run, and ends with it at the latest. */
   async #flow(pump: BodyPump, keep: (bytes: Uint8Array | null) => Promise<void>): Promise<void> {
     const { alarms } = this.#tools
-    const { maxRunMs } = this.#subject.rules
+    const { maxRunMs } = this.#rules
     const alarm = alarms.set(maxRunMs, () => {
       const text = `The body took over ${maxRunMs} ms.`
       pump.end(new PoeError('ERR_POE_RUN_TOO_LONG', text))
     })
     await pump.flow(keep).finally(() => alarms.clear(alarm))
-  }
-}
-
-/** What a handler has of its claim. A getter of a class: one made for each run would be dear. */
-class ClaimedRun implements Run {
-  readonly tx: unknown
-  readonly pointOfNoReturn: () => Promise<void>
-  readonly #lease: Lease | null
-
-  constructor({ lease, record }: AttemptSubject, pointOfNoReturn: () => Promise<void>) {
-    this.tx = record.tx
-    this.pointOfNoReturn = pointOfNoReturn
-    this.#lease = lease
-  }
-
-  get signal(): AbortSignal {
-    return this.#lease?.signal ?? new AbortController().signal
   }
 }
 

@@ -3,12 +3,16 @@
  * it is owed, or the lease that runs out says the same.
  */
 import { PoeError } from '../errors.js'
+import type { Alarm, Alarms } from './alarms.js'
+import { Lease, type LeaseTools } from './lease.js'
+import type { ResourceRules } from './operation.js'
 import { encodeOutcome, type Outcome } from './outcome.js'
 import type { OwedWrites } from './owed-writes.js'
-import type { Clock, OnEvent } from './ports.js'
+import type { OnEvent } from './ports.js'
 import type { OwnerReply, Store, StoredOutcome, StoreTransaction } from './store.js'
 import type { StoreGuard } from './store-guard.js'
 import type { UndecidedSeen } from './undecided-seen.js'
+import type { Underway } from './underway.js'
 
 const RECORD_PAUSE_MS = 100
 const NOTHING: StoredOutcome = { head: '', body: null }
@@ -19,8 +23,13 @@ export type Recorded = 'ok' | 'stale' | 'unrecorded'
 /** What became of a release. `stale`: the key was not this owner's any more. */
 export type Released = 'freed' | 'stale' | 'unknown'
 
-/** The owner's side of a record. No method rejects because the store failed, but for `mark`. */
-export interface ClaimRecord {
+/**
+ * The owner's side of a record, and the lease on it. No method rejects because the store failed,
+ * but for `mark`.
+ */
+export interface ClaimRecord extends Pick<Lease, 'lost' | 'watch' | 'settle' | 'end' | 'over'> {
+  /** Aborts when the lease is lost or the run is too long. */
+  readonly signal: AbortSignal
   /** The store's transaction, or `null`. */
   readonly tx: unknown
   /** Makes silence mean doubt. @throws PoeError when that is not certain */
@@ -53,31 +62,64 @@ export interface ClaimRecord {
   fallSilent(mark: boolean, cause: unknown): Promise<void>
 }
 
-/** The record of a run without any protection: there is none. */
-export const NO_RECORD: ClaimRecord = {
-  tx: null,
-  mark: async () => {},
-  complete: async () => 'ok',
-  keepRefusal: async () => 'ok',
-  confirm: async () => false,
-  attach: async () => {},
-  release: async () => 'unknown',
-  fallSilent: async () => {},
+/** The record of a run without any protection: there is none, and no lease that could be lost. */
+export class NoRecord implements ClaimRecord {
+  readonly tx = null
+  readonly lost = false
+  readonly #alarms: Alarms
+  readonly #overdueInMs: number
+  #overdue: Alarm | null = null
+
+  /** @param overdueInMs - after how many milliseconds the run is not waited for any longer */
+  constructor(alarms: Alarms, overdueInMs: number) {
+    this.#alarms = alarms
+    this.#overdueInMs = overdueInMs
+  }
+
+  get signal(): AbortSignal {
+    return new AbortController().signal
+  }
+
+  watch(onOverdue: () => void): void {
+    this.#overdue = this.#alarms.set(this.#overdueInMs, onOverdue)
+  }
+
+  over(): void {
+    if (this.#overdue !== null) this.#alarms.clear(this.#overdue)
+  }
+
+  settle(): void {}
+  end(): void {}
+  async mark(): Promise<void> {}
+  async complete(): Promise<Recorded> {
+    return 'ok'
+  }
+  async keepRefusal(): Promise<Recorded> {
+    return 'ok'
+  }
+  async confirm(): Promise<boolean> {
+    return false
+  }
+  async attach(): Promise<void> {}
+  async release(): Promise<Released> {
+    return 'unknown'
+  }
+  async fallSilent(): Promise<void> {}
 }
 
 /** What records of one engine share. Times are milliseconds. */
-export interface RecordTools {
+export interface RecordTools extends LeaseTools {
   readonly store: Store<unknown>
   readonly guard: StoreGuard
-  readonly clock: Clock
   readonly emit: OnEvent
   readonly owed: OwedWrites
   readonly undecided: UndecidedSeen
+  readonly underway: Underway
   readonly recordForMs: number
 }
 
 /** The record of a granted claim. */
-export class OwnedRecord implements ClaimRecord {
+export class OwnedRecord extends Lease implements ClaimRecord {
   readonly #tools: RecordTools
   readonly #key: string
   readonly #owner: string
@@ -85,11 +127,24 @@ export class OwnedRecord implements ClaimRecord {
   /** What is to be recorded, once that is known; its body goes where there is no room for it. */
   #stored: StoredOutcome = NOTHING
 
-  constructor(tools: RecordTools, key: string, owner: string, transactional: boolean) {
+  /**
+   * @param rules - of the resource: whether its handler has a transaction, and how long it may run
+   * @param sentMs - when the claim was sent, by the clock
+   */
+  constructor(
+    tools: RecordTools,
+    key: string,
+    owner: string,
+    { transactional, maxRunMs }: Pick<ResourceRules, 'transactional' | 'maxRunMs'>,
+    sentMs: number,
+  ) {
+    // First, for a store without transactions is refused, and then no lease may be kept.
+    const transaction = transactional ? begin(tools, key, owner) : null
+    super(tools, maxRunMs, sentMs)
     this.#tools = tools
     this.#key = key
     this.#owner = owner
-    this.#transaction = transactional ? begin(tools, key, owner) : null
+    this.#transaction = transaction
   }
 
   get tx(): unknown {
@@ -157,6 +212,16 @@ export class OwnedRecord implements ClaimRecord {
     await guard.call(ms => store.renew(this.#key, this.#owner, 0, ms)).catch(() => {})
   }
 
+  protected override async renew(): Promise<OwnerReply> {
+    const { store, guard, leaseMs, underway } = this.#tools
+    if (underway.isOver) throw new PoeError('ERR_POE_LEASE_LOST')
+    return await guard.call(ms => store.renew(this.#key, this.#owner, leaseMs, ms))
+  }
+
+  protected override onLost(cause: PoeError): void {
+    this.#tools.emit({ type: 'lease-lost', key: this.#key, cause })
+  }
+
   /** The store forgets an open transaction by itself; what follows on the record is what counts. */
   async #undo(): Promise<void> {
     const transaction = this.#transaction
@@ -164,23 +229,38 @@ export class OwnedRecord implements ClaimRecord {
     await this.#tools.guard.call(ms => transaction.rollback(ms)).catch(() => {})
   }
 
-  async #write(stored: StoredOutcome, late: boolean): Promise<Recorded> {
-    const { store, guard, clock, emit, recordForMs } = this.#tools
+  #write(stored: StoredOutcome, late: boolean): Promise<Recorded> {
+    const { guard, clock, recordForMs } = this.#tools
+    const sentMs = clock.now()
     this.#stored = stored
-    const send = (ms: number) => store.complete(this.#key, this.#owner, this.#stored, ms)
-    const complete = () => guard.call(send)
-    const giveUpMs = clock.now() + recordForMs
-    for (;;) {
-      try {
-        return this.#recorded(await complete(), late)
-      } catch (cause) {
-        if (this.#shedBody(cause)) continue
+    return guard
+      .call(ms => this.#send(ms), guard.timeoutMs, sentMs)
+      .then(
+        reply => this.#recorded(reply, late),
+        cause => this.#writeOn(cause, late, sentMs + recordForMs),
+      )
+  }
+
+  #send(withinMs: number): Promise<OwnerReply> {
+    return this.#tools.store.complete(this.#key, this.#owner, this.#stored, withinMs)
+  }
+
+  /** A try has failed: there are more, for as long as the client can wait. */
+  async #writeOn(failure: unknown, late: boolean, giveUpMs: number): Promise<Recorded> {
+    const { guard, clock, emit } = this.#tools
+    for (let cause = failure; ; ) {
+      if (!this.#shedBody(cause)) {
         if (clock.now() + RECORD_PAUSE_MS >= giveUpMs) {
           emit({ type: 'unrecorded', key: this.#key, cause })
-          this.#owe(async () => this.#recorded(await complete(), true))
+          this.#owe(async () => this.#recorded(await guard.call(ms => this.#send(ms)), true))
           return 'unrecorded'
         }
         await clock.sleep(RECORD_PAUSE_MS)
+      }
+      try {
+        return this.#recorded(await guard.call(ms => this.#send(ms)), late)
+      } catch (again) {
+        cause = again
       }
     }
   }

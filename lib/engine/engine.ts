@@ -7,12 +7,10 @@
  *
  * @see POE draft 2, appendix A
  */
-import { PoeError } from '../errors.js'
 import { Alarms } from './alarms.js'
 import { Attempt, type AttemptTools } from './attempt.js'
-import { type ClaimRecord, NO_RECORD, OwnedRecord, type RecordTools } from './claim-record.js'
+import { type ClaimRecord, NoRecord, OwnedRecord, type RecordTools } from './claim-record.js'
 import { findingOf, findingOfFailure } from './finding.js'
-import { Lease } from './lease.js'
 import type { Finding, Gone, Operation, ResourceRules, Verdict, Work } from './operation.js'
 import { OwedWrites } from './owed-writes.js'
 import { type Clock, type MakeId, type OnEvent, safeEmitter } from './ports.js'
@@ -21,12 +19,20 @@ import type { Claim, ClaimReply, ReadReply, Store, UndecidedRecord } from './sto
 import { isAnswer, StoreGuard } from './store-guard.js'
 import { UndecidedSeen } from './undecided-seen.js'
 import { Underway } from './underway.js'
-import { Waiters } from './waiters.js'
+import { type Place, Waiters } from './waiters.js'
 
 const STORE_RETRY_AFTER_MS = 1_000
 
 /** What is found where there is no record. */
 const NO_TRACE: ReadonlySet<Finding['kind']> = new Set(['unspent', 'expired', 'forgotten'])
+
+/** A claim that the store did not answer. */
+interface Failed {
+  readonly state: 'failed'
+  readonly cause: unknown
+}
+
+type Claimed = ClaimReply | Failed
 
 /** Options of an {@link Engine}, complete. Times are milliseconds, sizes bytes. */
 export interface EngineOptions {
@@ -66,7 +72,6 @@ export class Engine {
   readonly #underway: Underway
   readonly #tools: AttemptTools & RecordTools
   #closing: Promise<Unfinished> | null = null
-  #isClosed = false
 
   constructor(options: EngineOptions) {
     const { store, clock } = options
@@ -112,22 +117,22 @@ export class Engine {
    */
   async post(operation: Operation, rules: ResourceRules, work: Work, gone: Gone): Promise<Verdict> {
     this.#underway.begin(operation)
-    const place = this.#waiters.place(rules.waitMs)
+    let place: Place | null = null
     let asked = false
     try {
       for (;;) {
         if (gone.aborted) return { kind: 'gone' }
         const owner = this.#options.makeId()
         const sentMs = this.#options.clock.now()
-        const reply = await this.#claim(operation, rules, owner)
+        const reply = await this.#claim(operation, rules, owner, sentMs)
         if (reply.state === 'failed')
           return await this.#withoutStore(operation, rules, work, reply.cause)
         if (reply.state === 'claimed') {
-          const record = new OwnedRecord(this.#tools, operation.key, owner, rules.transactional)
-          const lease = this.#takeLease(operation.key, owner, rules.maxRunMs, sentMs)
-          const verdict = await this.#run(operation, rules, work, record, lease)
+          const record = new OwnedRecord(this.#tools, operation.key, owner, rules, sentMs)
+          const verdict = await this.#run(operation, rules, work, record)
           return verdict ?? (await this.#fromRecord(operation, rules))
         }
+        place ??= this.#waiters.place(rules.waitMs, sentMs)
         const finding = findingOf(reply, operation)
         if (reply.state === 'running' && finding.kind === 'running') {
           const waited = await this.#waiters.wait(operation.key, place, gone)
@@ -174,36 +179,50 @@ export class Engine {
 
   async #close(graceMs: number, sleep: Clock['sleep']): Promise<Unfinished> {
     const running = await this.#underway.idle(graceMs, sleep)
-    this.#isClosed = true
     for (const key of running) this.emit({ type: 'unfinished', key })
     const dropped = await Promise.all([this.#owed.close(), this.#disowned.close()])
     this.guard.close()
     return { running, unwritten: dropped.flat() }
   }
 
-  async #claim(
+  #claim(
     operation: Operation,
     rules: ResourceRules,
     owner: string,
-  ): Promise<ClaimReply | { readonly state: 'failed'; readonly cause: unknown }> {
-    const { key } = operation
-    let claim = this.#claimOf(operation, rules, owner)
-    const send = () => this.guard.call(ms => this.store.claim(key, claim, ms))
+    sentMs: number,
+  ): Promise<Claimed> {
+    const claim = this.#claimOf(operation, rules, owner, sentMs)
+    return this.#sendClaim(operation.key, claim, sentMs).then(
+      reply => {
+        // Our idea of the store's time was off; the reply has put it right.
+        if (reply.state === 'late') return this.#claimAgain(operation, rules, owner)
+        return this.#took(operation.key, owner, reply)
+      },
+      cause => this.#disown(operation.key, claim, cause),
+    )
+  }
+
+  async #claimAgain(operation: Operation, rules: ResourceRules, owner: string): Promise<Claimed> {
+    const sentMs = this.#options.clock.now()
+    const claim = this.#claimOf(operation, rules, owner, sentMs)
     try {
-      let reply = await send()
-      // Our idea of the store's time was off; the reply has put it right.
-      if (reply.state === 'late') {
-        claim = this.#claimOf(operation, rules, owner)
-        reply = await send()
-      }
+      const reply = await this.#sendClaim(operation.key, claim, sentMs)
       if (reply.state === 'late') return { state: 'failed', cause: new Error('claim came late') }
-      if (reply.state === 'claimed') this.emit({ type: 'claimed', key, owner })
-      this.#meet(key, reply)
-      return reply
+      return this.#took(operation.key, owner, reply)
     } catch (cause) {
-      this.#disown(key, claim)
-      return { state: 'failed', cause }
+      return this.#disown(operation.key, claim, cause)
     }
+  }
+
+  #sendClaim(key: string, claim: Claim, sentMs: number): Promise<ClaimReply> {
+    const { guard, store } = this
+    return guard.call(ms => store.claim(key, claim, ms), guard.timeoutMs, sentMs)
+  }
+
+  #took(key: string, owner: string, reply: ClaimReply): ClaimReply {
+    if (reply.state === 'claimed') this.emit({ type: 'claimed', key, owner })
+    else this.#meet(key, reply)
+    return reply
   }
 
   /** Whoever meets an undecided record tells of it: its owner may have died without a word. */
@@ -213,12 +232,12 @@ export class Engine {
     this.#undecided.announce({ key, owner, sinceMs })
   }
 
-  #claimOf(operation: Operation, rules: ResourceRules, owner: string): Claim {
+  #claimOf(operation: Operation, rules: ResourceRules, owner: string, sentMs: number): Claim {
     return {
       owner,
       epoch: operation.epoch,
       leaseMs: this.#options.leaseMs,
-      claimByMs: this.guard.now() + this.guard.timeoutMs,
+      claimByMs: this.guard.now(sentMs) + this.guard.timeoutMs,
       tokenExpiresMs: operation.expiresAtMs,
       keepUntilMs: operation.keepUntilMs,
       onSilence: rules.transactional || rules.marks ? 'free' : 'undecided',
@@ -232,11 +251,12 @@ export class Engine {
    * Takes back a claim that was given up. It may still be on its way to the store, so a release
    * counts only when it was answered after the time at which the store refuses the claim.
    */
-  #disown(key: string, { owner, claimByMs }: Claim): void {
+  #disown(key: string, { owner, claimByMs }: Claim, cause: unknown): Failed {
     this.#disowned.owe(key, async () => {
       const reply = await this.guard.call(ms => this.store.release(key, owner, ms))
       return reply.nowMs > claimByMs
     })
+    return { state: 'failed', cause }
   }
 
   /** @returns what to answer; `null` when the record tells it better */
@@ -245,27 +265,10 @@ export class Engine {
     rules: ResourceRules,
     work: Work,
     record: ClaimRecord,
-    lease: Lease | null,
   ): Promise<Verdict | null> {
     const { key } = operation
-    const attempt = new Attempt(this.#tools, { key, rules, work, record, lease })
+    const attempt = new Attempt(this.#tools, key, rules, work, record)
     return attempt.run(() => this.#waiters.wake(key))
-  }
-
-  #takeLease(key: string, owner: string, maxRunMs: number, sentMs: number): Lease {
-    const { clock, leaseMs } = this.#options
-    return new Lease({
-      clock,
-      alarms: this.#alarms,
-      leaseMs,
-      maxRunMs,
-      sentMs,
-      renew: async () => {
-        if (this.#isClosed) throw new PoeError('ERR_POE_LEASE_LOST')
-        return await this.guard.call(ms => this.store.renew(key, owner, leaseMs, ms))
-      },
-      onLost: cause => this.emit({ type: 'lease-lost', key, cause }),
-    })
   }
 
   /**
@@ -311,7 +314,8 @@ export class Engine {
       return findingOfFailure(cause)
     }
     this.emit({ type: 'unprotected', key: operation.key, cause })
-    const verdict = await this.#run(operation, rules, work, NO_RECORD, null)
+    const record = new NoRecord(this.#alarms, rules.maxRunMs + this.#options.leaseMs)
+    const verdict = await this.#run(operation, rules, work, record)
     return verdict ?? (await this.#fromRecord(operation, rules))
   }
 }

@@ -5,40 +5,41 @@
  * not believe in a lease longer than the store does, but for the time that its last renewal takes.
  */
 import { PoeError } from '../errors.js'
-import type { Alarm, Alarms } from './alarms.js'
+import { Alarm, type Alarms } from './alarms.js'
 import type { Clock } from './ports.js'
 import type { OwnerReply } from './store.js'
 
-/** Options of a {@link Lease}. */
-export interface LeaseOptions {
+/** What leases of one engine share. */
+export interface LeaseTools {
   readonly clock: Clock
   readonly alarms: Alarms
   /** Milliseconds; renewed at a third of it. */
   readonly leaseMs: number
-  /** Milliseconds after which there are no more renewals. */
-  readonly maxRunMs: number
-  /** When the claim was sent, by the clock. */
-  readonly sentMs: number
-  /** Sends one renewal. */
-  readonly renew: () => Promise<OwnerReply>
-  /** Told once, when the lease is lost or the run is too long. */
-  readonly onLost: (cause: PoeError) => void
 }
 
-/** Keeps one claim alive. */
-export class Lease {
-  readonly #options: LeaseOptions
+/** Keeps one claim alive. One alarm tells of all that is due: a renewal, or an overdue run. */
+export abstract class Lease extends Alarm {
+  readonly #lease: LeaseTools
+  readonly #sentMs: number
+  readonly #maxRunMs: number
   #untilMs: number
-  #alarm: Alarm | null = null
+  #onOverdue: (() => void) | null = null
   #ended = false
   #settling = false
   #cause: PoeError | null = null
   #controller: AbortController | null = null
 
-  constructor(options: LeaseOptions) {
-    this.#options = options
-    this.#untilMs = options.sentMs + options.leaseMs
-    this.#setAlarm()
+  /**
+   * @param maxRunMs - milliseconds after which there are no more renewals
+   * @param sentMs - when the claim was sent, by the clock
+   */
+  constructor(tools: LeaseTools, maxRunMs: number, sentMs: number) {
+    super()
+    this.#lease = tools
+    this.#sentMs = sentMs
+    this.#maxRunMs = maxRunMs
+    this.#untilMs = sentMs + tools.leaseMs
+    this.#setAlarm(sentMs)
   }
 
   /** Whether the lease was lost or `maxRunMs` is over. */
@@ -55,6 +56,11 @@ export class Lease {
     return this.#controller.signal
   }
 
+  /** Tells, once, of a run that goes on a whole lease after `maxRunMs`. */
+  watch(onOverdue: () => void): void {
+    this.#onOverdue = onOverdue
+  }
+
   /** The outcome is on its way: renewals go on, but one that is stale only says that it arrived. */
   settle(): void {
     this.#settling = true
@@ -62,41 +68,64 @@ export class Lease {
 
   /** Stops renewing; the lease is left to run out or to be ended by a write. */
   end(): void {
+    const { alarms, leaseMs } = this.#lease
     this.#ended = true
-    if (this.#alarm !== null) this.#options.alarms.clear(this.#alarm)
+    if (this.#onOverdue === null) alarms.clear(this)
+    else alarms.add(this, this.#sentMs + this.#maxRunMs + leaseMs)
   }
 
-  #setAlarm(): void {
-    const { clock, alarms, leaseMs, sentMs, maxRunMs } = this.#options
-    const endMs = Math.min(this.#untilMs, sentMs + maxRunMs)
-    const inMs = Math.max(0, Math.min(leaseMs / 3, endMs - clock.now()))
-    this.#alarm = alarms.set(inMs, () => {
-      this.#keep().catch(() => {})
-    })
+  /** The run is over: stops renewing, and waiting for its end. */
+  over(): void {
+    this.#onOverdue = null
+    this.end()
+  }
+
+  /** What is due is done. */
+  ring(): void {
+    const onOverdue = this.#onOverdue
+    if (!this.#ended) this.#keep().catch(() => {})
+    else if (onOverdue !== null) {
+      this.#onOverdue = null
+      onOverdue()
+    }
+  }
+
+  /** Sends one renewal. */
+  protected abstract renew(): Promise<OwnerReply>
+
+  /** Told once, when the lease is lost or the run is too long. */
+  protected abstract onLost(cause: PoeError): void
+
+  #setAlarm(fromMs: number): void {
+    const { alarms, leaseMs } = this.#lease
+    const endMs = Math.min(this.#untilMs, this.#sentMs + this.#maxRunMs)
+    alarms.add(this, Math.min(fromMs + leaseMs / 3, endMs))
   }
 
   async #keep(): Promise<void> {
-    const { clock, leaseMs, maxRunMs, sentMs } = this.#options
-    if (clock.now() >= sentMs + maxRunMs) {
+    const { clock, leaseMs } = this.#lease
+    const maxRunMs = this.#maxRunMs
+    const renewedMs = clock.now()
+    if (renewedMs >= this.#sentMs + maxRunMs) {
       return this.#lose(new PoeError('ERR_POE_RUN_TOO_LONG', `The run took over ${maxRunMs} ms.`))
     }
-    const renewedMs = clock.now()
-    const reply = await this.#options.renew().catch(() => null)
+    const reply = await this.renew().catch(() => null)
     if (this.#ended) return
     if (reply?.state === 'ok') this.#untilMs = renewedMs + leaseMs
     if (reply?.state === 'stale') {
       return this.#settling ? this.end() : this.#lose(new PoeError('ERR_POE_LEASE_LOST'))
     }
-    if (reply === null && clock.now() >= this.#untilMs) {
+    const nowMs = clock.now()
+    if (reply === null && nowMs >= this.#untilMs) {
       return this.#lose(new PoeError('ERR_POE_LEASE_LOST', 'The lease could not be renewed.'))
     }
-    this.#setAlarm()
+    this.#setAlarm(nowMs)
   }
 
   #lose(cause: PoeError): void {
     this.end()
     this.#cause = cause
     this.#controller?.abort(cause)
-    this.#options.onLost(cause)
+    this.onLost(cause)
   }
 }

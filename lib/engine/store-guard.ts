@@ -2,7 +2,7 @@
  * Every call to a store goes through here: bounded in time, its clock noted, its health known.
  */
 import { PoeError } from '../errors.js'
-import type { Alarms } from './alarms.js'
+import { Alarm, type Alarms } from './alarms.js'
 import type { Clock, OnEvent } from './ports.js'
 import type { StoreTime } from './store.js'
 
@@ -30,6 +30,37 @@ export interface StoreGuardOptions {
   readonly probe: (withinMs: number) => Promise<StoreTime>
 }
 
+/** A call that is under way, and its deadline. */
+class Call<Reply> extends Alarm {
+  readonly withinMs: number
+  readonly sentMs: number
+  readonly resolve: (reply: Reply) => void
+  readonly reject: (cause: PoeError) => void
+  readonly #onDue: (call: Call<never>) => void
+  /** Whether it has been given its time a second time. */
+  isLast = false
+  isOver = false
+
+  constructor(
+    withinMs: number,
+    sentMs: number,
+    onDue: (call: Call<never>) => void,
+    resolve: (reply: Reply) => void,
+    reject: (cause: PoeError) => void,
+  ) {
+    super()
+    this.withinMs = withinMs
+    this.sentMs = sentMs
+    this.resolve = resolve
+    this.reject = reject
+    this.#onDue = onDue
+  }
+
+  ring(): void {
+    this.#onDue(this as Call<never>)
+  }
+}
+
 /** Bounds calls, keeps the offset to the store's clock, and tells whether the store is up. */
 export class StoreGuard {
   readonly timeoutMs: number
@@ -55,9 +86,13 @@ export class StoreGuard {
     return this.#down
   }
 
-  /** The store's time now, as well as this process can tell, in milliseconds. */
-  now(): number {
-    return this.#clock.now() + this.#offsetMs
+  /**
+   * The store's time, as well as this process can tell, in milliseconds.
+   *
+   * @param atMs - when, by the clock; now by default
+   */
+  now(atMs: number = this.#clock.now()): number {
+    return atMs + this.#offsetMs
   }
 
   /**
@@ -65,6 +100,7 @@ export class StoreGuard {
    *
    * @param send - is given what the store has, in milliseconds
    * @param withinMs - how long the call may take, where it is another time than usual
+   * @param sentMs - the time now, by the clock, where the caller has just read it
    * @returns its reply
    * @throws PoeError `ERR_POE_STORE_DOWN` when it rejects or gives no answer in time, `_BUSY` or
    *   `_FULL` when that is the store's answer; whether it took place is then unknown
@@ -72,43 +108,19 @@ export class StoreGuard {
   call<Reply>(
     send: (withinMs: number) => Promise<Reply>,
     withinMs: number = this.timeoutMs,
+    sentMs: number = this.#clock.now(),
   ): Promise<Reply> {
-    const sentMs = this.#clock.now()
     // One promise beside the store's own: this is done twice a request.
-    return new Promise((resolve, reject) => {
-      let isOver = false
-      const fail = (cause: unknown): void => {
-        if (isOver) return
-        isOver = true
-        this.#alarms.clear(alarm)
-        if (isAnswer(cause)) this.#up()
-        else this.#noteDown(cause)
-        reject(asStoreDown(cause))
-      }
-      const giveUp = (): void => {
-        const text = `The store gave no answer in ${withinMs} ms.`
-        const late = (): void => fail(new PoeError('ERR_POE_STORE_DOWN', text))
-        // One turn of the event loop more: the answer may be here, and only not yet read.
-        this.#clock.sleep(0).then(late, late)
-      }
-      let alarm = this.#alarms.set(withinMs, () => {
-        const lateMs = this.#clock.now() - alarm.atMs
-        if (lateMs < STOOD_STILL_MS) return giveUp()
-        // Nothing was sent or read while this process stood still: that is not the store's time.
-        alarm = this.#alarms.set(Math.min(lateMs, withinMs), giveUp)
-      })
-      const take = (reply: Reply): void => {
-        if (isOver) return
-        isOver = true
-        this.#alarms.clear(alarm)
-        this.#noteTime(reply, sentMs)
-        this.#up()
-        resolve(reply)
-      }
+    return new Promise<Reply>((resolve, reject) => {
+      const call = new Call<Reply>(withinMs, sentMs, this.#onDue, resolve, reject)
+      this.#alarms.add(call, sentMs + withinMs)
       try {
-        send(Math.max(withinMs - MARGIN_MS, withinMs / 2)).then(take, fail)
+        send(Math.max(withinMs - MARGIN_MS, withinMs / 2)).then(
+          reply => this.#take(call, reply),
+          cause => this.#fail(call, cause),
+        )
       } catch (cause) {
-        fail(cause)
+        this.#fail(call, cause)
       }
     })
   }
@@ -116,6 +128,39 @@ export class StoreGuard {
   /** Stops probing. */
   close(): void {
     this.#closing.abort()
+  }
+
+  #take<Reply>(call: Call<Reply>, reply: Reply): void {
+    if (call.isOver) return
+    call.isOver = true
+    this.#alarms.clear(call)
+    this.#noteTime(reply, call.sentMs)
+    this.#up()
+    call.resolve(reply)
+  }
+
+  #fail(call: Call<never>, cause: unknown): void {
+    if (call.isOver) return
+    call.isOver = true
+    this.#alarms.clear(call)
+    if (isAnswer(cause)) this.#up()
+    else this.#noteDown(cause)
+    call.reject(asStoreDown(cause))
+  }
+
+  /** The time of a call is over, if this process was there to use it. */
+  readonly #onDue = (call: Call<never>): void => {
+    const lateMs = this.#clock.now() - call.atMs
+    if (!call.isLast && lateMs >= STOOD_STILL_MS) {
+      // Nothing was sent or read while this process stood still: that is not the store's time.
+      call.isLast = true
+      this.#alarms.add(call, this.#clock.now() + Math.min(lateMs, call.withinMs))
+      return
+    }
+    const text = `The store gave no answer in ${call.withinMs} ms.`
+    const late = (): void => this.#fail(call, new PoeError('ERR_POE_STORE_DOWN', text))
+    // One turn of the event loop more: the answer may be here, and only not yet read.
+    this.#clock.sleep(0).then(late, late)
   }
 
   #noteTime(reply: unknown, sentMs: number): void {

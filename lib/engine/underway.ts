@@ -14,6 +14,12 @@ export interface Piece {
 export class Underway {
   readonly #pieces = new Set<Piece>()
   #onIdle: () => void = () => {}
+  #isOver = false
+
+  /** Whether a shutdown has waited, and waits no longer: nothing is kept alive from then on. */
+  get isOver(): boolean {
+    return this.#isOver
+  }
 
   /** Notes that a piece of work has begun. */
   begin(piece: Piece): void {
@@ -40,6 +46,7 @@ export class Underway {
       // Either it is idle, which ends the sleep, or the grace is over.
       await sleep(graceMs, idle.signal).catch(() => {})
     }
+    this.#isOver = true
     return [...new Set([...this.#pieces].map(({ key }) => key))]
   }
 }

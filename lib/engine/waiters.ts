@@ -35,9 +35,10 @@ export class Waiters {
    * Takes a place for one request.
    *
    * @param waitMs - how long it is willing to wait in all
+   * @param fromMs - since when, by the clock; now by default
    */
-  place(waitMs: number): Place {
-    return { untilMs: this.#clock.now() + waitMs, polls: 0 }
+  place(waitMs: number, fromMs: number = this.#clock.now()): Place {
+    return { untilMs: fromMs + waitMs, polls: 0 }
   }
 
   /**

@@ -37,6 +37,15 @@ export function within<Result>(
       },
       Math.max(ms, 1),
     )
-    promise.finally(() => clearTimeout(timer)).then(resolve, error => reject(judge(error)))
+    promise.then(
+      result => {
+        clearTimeout(timer)
+        resolve(result)
+      },
+      (error: unknown) => {
+        clearTimeout(timer)
+        reject(judge(error))
+      },
+    )
   })
 }

@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { memoryStore } from 'post-once-exactly/stores/memory'
 import { Alarms } from '../../lib/engine/alarms.js'
 import { Lease } from '../../lib/engine/lease.js'
+import type { PoeError } from '../../lib/errors.js'
 import { fakeClock } from '../../lib/testing/fake-clock.js'
 import { faultyStore, gate, hang, loseReply, only, pass, refuse } from '../support/engine-bench.js'
 
@@ -23,15 +24,16 @@ async function setUp({ maxRunMs = 300_000, sentAgoMs = 0 } = {}) {
     principal: '',
   })
   const lost: string[] = []
-  const lease = new Lease({
-    clock,
-    alarms: new Alarms(clock),
-    leaseMs: LEASE_MS,
-    maxRunMs,
-    sentMs: clock.now() - sentAgoMs,
-    renew: () => store.renew('k', 'me', LEASE_MS),
-    onLost: cause => lost.push(cause.code),
-  })
+  class TestLease extends Lease {
+    protected override renew() {
+      return store.renew('k', 'me', LEASE_MS)
+    }
+    protected override onLost(cause: PoeError) {
+      lost.push(cause.code)
+    }
+  }
+  const tools = { clock, alarms: new Alarms(clock), leaseMs: LEASE_MS }
+  const lease = new TestLease(tools, maxRunMs, clock.now() - sentAgoMs)
   const renewals = () => faulty.calls.filter(method => method === 'renew').length
   const stateOf = async () => (await store.read('k', null)).state
   return { clock, faulty, store, lease, lost, renewals, stateOf }

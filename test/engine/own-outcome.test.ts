@@ -4,7 +4,8 @@
  */
 import { Readable, Writable } from 'node:stream'
 import { expect } from 'chai'
-import { NO_RECORD } from '../../lib/engine/claim-record.js'
+import { Alarms } from '../../lib/engine/alarms.js'
+import { NoRecord } from '../../lib/engine/claim-record.js'
 import { fakeClock } from '../../lib/testing/fake-clock.js'
 import {
   CREATED,
@@ -104,7 +105,8 @@ describe('an attempt that finds its own outcome', () => {
   })
 
   it('[FALSE-608] a run without any protection has no outcome that it could find', async () => {
-    expect(await NO_RECORD.confirm()).to.equal(false)
+    const record = new NoRecord(new Alarms(fakeClock()), 1_000)
+    expect(await record.confirm()).to.equal(false)
   })
 
   it("[FALSE-608] another's outcome is not its own", async () => {

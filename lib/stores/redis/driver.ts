@@ -111,8 +111,15 @@ interface IoredisPipeline {
   exec(): Promise<readonly (readonly [error: unknown, reply: unknown])[] | null>
 }
 
+/** What ioredis writes to; a cluster's client has none of its own. */
+interface Writable {
+  cork(): void
+  uncork(): void
+}
+
 class IoredisDriver implements Driver {
   readonly #client: IoredisClient
+  #gathering: Writable | null = null
   readonly close: () => void
 
   constructor(client: IoredisClient) {
@@ -125,12 +132,25 @@ class IoredisDriver implements Driver {
   }
 
   send(_key: string, [name = '', ...args]: readonly Argument[]): Promise<unknown> {
+    this.#gather()
     // By a method of its own: auto-pipelining loses the name of a `callBuffer`.
     const methods = this.#client as unknown as Record<string, Send>
     return (
       methods[`${name}Buffer`]?.call(this.#client, ...args) ??
       Promise.reject(new Error(`This ioredis knows no ${name}.`))
     )
+  }
+
+  /** Commands of one turn of the event loop leave in one write; node-redis does so by itself. */
+  #gather(): void {
+    const { stream } = this.#client as { readonly stream?: Partial<Writable> | null }
+    if (this.#gathering !== null || !canGather(stream)) return
+    this.#gathering = stream
+    stream.cork()
+    setImmediate(() => {
+      this.#gathering = null
+      stream.uncork()
+    })
   }
 
   async sendBoth(
@@ -145,6 +165,10 @@ class IoredisDriver implements Driver {
       .exec()
     return [fromPair(replies?.[0]), fromPair(replies?.[1])]
   }
+}
+
+function canGather(stream: Partial<Writable> | null | undefined): stream is Writable {
+  return typeof stream?.cork === 'function' && typeof stream.uncork === 'function'
 }
 
 function fromPair(pair: readonly [error: unknown, reply: unknown] | undefined): Settled {

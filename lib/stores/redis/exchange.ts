@@ -70,17 +70,18 @@ export class Exchange {
     this.#closed = true
   }
 
-  async #run(step: Step): Promise<unknown> {
-    try {
-      return await this.#send(step.slot, bySha(step))
-    } catch (error) {
-      const { keys, needed = keys.length } = step
-      if (needed < keys.length && says(error, 'TRYAGAIN')) {
-        return await this.#run({ ...step, keys: keys.slice(0, needed) })
-      }
-      if (!says(error, 'NOSCRIPT')) throw error
-      return await this.#send(step.slot, byText(step))
+  #run(step: Step): Promise<unknown> {
+    return this.#send(step.slot, bySha(step)).catch(error => this.#runAgain(step, error))
+  }
+
+  /** Runs a script that the server did not know, or without keys that are elsewhere. */
+  #runAgain(step: Step, error: unknown): Promise<unknown> {
+    const { keys, needed = keys.length } = step
+    if (needed < keys.length && says(error, 'TRYAGAIN')) {
+      return this.#run({ ...step, keys: keys.slice(0, needed) })
     }
+    if (!says(error, 'NOSCRIPT')) throw error
+    return this.#send(step.slot, byText(step))
   }
 
   async #runWith(step: Step, command: readonly Argument[]): Promise<readonly [unknown, Settled]> {
@@ -110,14 +111,20 @@ export class Exchange {
   }
 
   /** A command that the caller gave up is still the driver's, and counts. */
-  async #counted<Reply>(send: () => Promise<Reply>): Promise<Reply> {
-    this.#refuse()
-    this.#unanswered += 1
+  #counted<Reply>(send: () => Promise<Reply>): Promise<Reply> {
     try {
-      return await send()
-    } finally {
-      this.#unanswered -= 1
+      this.#refuse()
+      const sent = send()
+      this.#unanswered += 1
+      sent.then(this.#noteAnswer, this.#noteAnswer)
+      return sent
+    } catch (error) {
+      return Promise.reject(error)
     }
+  }
+
+  readonly #noteAnswer = (): void => {
+    this.#unanswered -= 1
   }
 
   #refuse(): void {
@@ -128,20 +135,22 @@ export class Exchange {
     }
   }
 
-  async #patiently<Reply>(withinMs: number, attempt: () => Promise<Reply>): Promise<Reply> {
-    const untilMs = performance.now() + withinMs - LAST_ASKED_MS
-    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
-      try {
-        return await attempt()
-      } catch (error) {
-        if (!SOON.test(textOf(error)) || performance.now() + pauseMs > untilMs) throw error
-        await pause(pauseMs)
-      }
-    }
+  /** Asks, and asks again where the server says that it soon may. */
+  #patiently<Reply>(
+    untilMs: number,
+    attempt: () => Promise<Reply>,
+    pauseMs = FIRST_PAUSE_MS,
+  ): Promise<Reply> {
+    return attempt().catch(async error => {
+      if (!SOON.test(textOf(error)) || performance.now() + pauseMs > untilMs) throw error
+      await pause(pauseMs)
+      return await this.#patiently(untilMs, attempt, pauseMs * 2)
+    })
   }
 
   #bounded<Reply>(withinMs: number = this.#usualMs, attempt: () => Promise<Reply>): Promise<Reply> {
-    return within(withinMs, this.#patiently(withinMs, attempt), NO_ANSWER, asPoeError)
+    const untilMs = performance.now() + withinMs - LAST_ASKED_MS
+    return within(withinMs, this.#patiently(untilMs, attempt), NO_ANSWER, asPoeError)
   }
 }
 
