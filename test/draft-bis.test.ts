@@ -334,7 +334,10 @@ function wrongProblemTypes(text: string): string[] {
     .filter(name => name.endsWith('.ts'))
     .map(name => read(`lib/koa/${name}`))
     .join('\n')
-  const types = [...source.matchAll(/\btype: '([a-z-]+)'/g)].map(([, name = '']) => name)
+  // An event has a type, too.
+  const literal = source.matchAll(/(?<!emit\(\{ )\btype: '([a-z-]+)'/g)
+  const ofStore = source.matchAll(/\bcase '(store-[a-z]+)'/g)
+  const types = [...literal, ...ofStore].map(([, name = '']) => name)
   const told = tableBelow(text, '23.3. Problem Types')
   const statuses = new Map(
     [...STATES.flatMap(row => [row.POST, row.GET])].map(cell => [cell.type, cell.status]),
@@ -352,11 +355,11 @@ function wrongProblemTypes(text: string): string[] {
   ]
 }
 
-/** The status beside a problem type in the source; that of its neighbour where it is spread. */
+/** The status beside a problem type in the source; those of the store are made in one place. */
 function statusNear(source: string, name: string): number {
   const at = source.indexOf(`type: '${name.replaceAll('`', '')}'`)
   const around = source.slice(at, at + 120)
-  return Number(/status: (\d{3})/.exec(around)?.[1] ?? (name === '`store-full`' ? 503 : 0))
+  return Number(/status: (\d{3})/.exec(around)?.[1] ?? (name.startsWith('`store-') ? 503 : 0))
 }
 
 function missingAnswers(text: string): string[] {
