@@ -7,11 +7,13 @@ import type { Context, Middleware, Next } from 'koa'
 import compose from 'koa-compose'
 import { isTokenShaped } from '../protocols/poe/index.js'
 import { type Core, type Resource, TOKEN_PARAM } from './core.js'
+import { judgeFirst } from './expectations.js'
 import type { AppKey } from './options.js'
 import { principalsOf } from './principal.js'
+import type { Refused } from './refusals.js'
 import { missingMiddleware } from './request-poe.js'
 import { ResourceState } from './resource-state.js'
-import { type Exchange, serve } from './serve.js'
+import { type Exchange, refusalAhead, refuse, serve } from './serve.js'
 import { isPreflight, otherParams, type TokenIdentity, tokenOperation } from './token-operation.js'
 
 const APP_KEY_LIMIT = 512
@@ -37,8 +39,42 @@ export function makeGate(
     if (ctx.poe === undefined) throw missingMiddleware()
     ctx.poe.naming = 'link'
     ctx.poe.state ??= new ResourceState(ctx.res)
-    return await steps(ctx, next)
+    if (ctx.headers.expect === undefined || ctx.method !== 'POST') return await steps(ctx, next)
+    await refusedFirst(core, find(), ctx, () => steps(ctx, next))
   }
+}
+
+const refusedAlready = new WeakSet<Context>()
+
+/**
+ * Serves a client that waits to be asked for its content: if somebody begins to read and the link
+ * cannot be used, the refusal goes out in place of the question.
+ */
+async function refusedFirst(
+  core: Core,
+  resource: Resource,
+  ctx: Context,
+  steps: () => Promise<unknown>,
+): Promise<void> {
+  const exchange: Exchange = { core, resource, ctx, params: otherParams(ctx) }
+  const refused = new Promise<Refused>(resolve => {
+    judgeFirst(ctx.req, async () => {
+      const refusal = await refusalNow(exchange).catch(() => null)
+      if (refusal === null) return true
+      refusedAlready.add(ctx)
+      resolve(refusal)
+      return false
+    })
+  })
+  // Whoever reads now waits for content that may never come.
+  const refusal = await Promise.race([refused, steps().then(() => null)])
+  if (refusal !== null) await refuse(exchange, refusal)
+}
+
+async function refusalNow(exchange: Exchange): Promise<Refused | null> {
+  const { core, resource, ctx } = exchange
+  const principals = principalsOf(ctx, core.options.principal)
+  return await refusalAhead(exchange, await identify(core, resource, ctx, principals))
 }
 
 function isOurs(resource: Resource, ctx: Context): boolean {
@@ -52,6 +88,8 @@ async function enter(
   ctx: Context,
   next: Next,
 ): Promise<void> {
+  // Its content came late after all, and it has its answer.
+  if (refusedAlready.has(ctx)) return
   const principals = principalsOf(ctx, core.options.principal)
   const identified = identify(core, resource, ctx, principals)
   // Nearly always known at once, and then not waited for.

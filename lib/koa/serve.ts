@@ -100,7 +100,7 @@ async function post(
 ): Promise<void> {
   const { core, resource, ctx } = exchange
   const id = fingerprintOfId(ctx)
-  const content = await contentFor(exchange, { ...identity, fingerprint: id })
+  const content = await contentFor(exchange, identity)
   if (content === null) return
   const operation = { ...identity, fingerprint: id ?? fingerprintOfContent(ctx, content) }
   const { state } = ctx.poe
@@ -132,17 +132,35 @@ const AHEAD_BYTES = 1_048_576
  *
  * @returns `null` where the request is over: refused, or cut off
  */
-async function contentFor(exchange: Exchange, operation: Operation): Promise<ContentHere | null> {
+async function contentFor(exchange: Exchange, identity: Operation): Promise<ContentHere | null> {
   const { ctx } = exchange
   const here = await contentSoon(ctx, AHEAD_BYTES)
   if (here.kind === 'unread') {
-    const finding = await find(exchange, operation)
-    if (!MAY_RUN.has(finding.kind)) {
-      await refuse(exchange, finding)
+    const refused = await refusalAhead(exchange, identity)
+    if (refused !== null) {
+      await refuse(exchange, refused)
       return null
     }
   }
   return mayRun(ctx, here) ? here : null
+}
+
+/**
+ * Tells a POST's refusal as far as it is known without the content.
+ *
+ * @returns `null` where the handler may run
+ */
+export async function refusalAhead(
+  exchange: Exchange,
+  identity: TokenIdentity,
+): Promise<Refused | null> {
+  const { core, ctx, resource } = exchange
+  if (typeof identity === 'string') {
+    noteUnverifiable(core, ctx, resource.name, identity)
+    return withoutOperation(identity)
+  }
+  const finding = await find(exchange, { ...identity, fingerprint: fingerprintOfId(ctx) })
+  return MAY_RUN.has(finding.kind) ? null : finding
 }
 
 /** What a claim may still find free: it asks the application, or waits. */
@@ -194,7 +212,7 @@ async function notOffered(exchange: Exchange, finding: Finding): Promise<void> {
 }
 
 /** Answers with a refusal, and with what helps to go on. */
-async function refuse(exchange: Exchange, finding: Refused): Promise<void> {
+export async function refuse(exchange: Exchange, finding: Refused): Promise<void> {
   const { core, resource, ctx, params } = exchange
   const { uriBase } = core.options
   const self = selfOf(exchange)
