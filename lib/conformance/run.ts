@@ -123,7 +123,8 @@ class Run {
       onStart(check.id, index, selected.length)
       // The first result tells what is wrong for all of them.
       const first = index === 0 ? rehearsal : null
-      const found = told(check, requirement, first ?? (await this.#run(check, requirement)))
+      const blocked = first ?? blockedBy(check, results)
+      const found = told(check, requirement, blocked ?? (await this.#run(check, requirement)))
       results.push(found)
       onResult(found)
     }
@@ -202,6 +203,12 @@ class Run {
     const missing = needs.filter(need => !this.#subject.has(need))
     return missing.length === 0 ? null : `not judged without ${missing.join(', ')}`
   }
+}
+
+/** The same fault is not told twice: how a check ends whose plain question was not met. */
+function blockedBy({ blockedBy: id }: Check, results: readonly ServerCheckResult[]): Ending | null {
+  const before = results.find(one => one.id === id)
+  return before?.result === 'fail' ? { result: 'blocked', seen: `blocked by ${id}` } : null
 }
 
 /** Whether a check asks the page only, so that it needs no link that works. */

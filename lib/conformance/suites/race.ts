@@ -86,6 +86,7 @@ export const AT_MOST_ONCE: readonly Check[] = [
     requirement: 'POE-1-3',
     title: 'the same holds for clients that send no POE field',
     why: 'A double click sends no such field.',
+    blockedBy: 'POE-2-2/race',
     steps: [{ race: { poe: false }, copies: 8, mostSuccesses: 1, others: [NOT_2XX] }],
   },
 ]
