@@ -62,7 +62,7 @@ export class EffectAccount {
       const most = this.#told.size
       if (count > most) {
         const words = most === 1 ? '1 effect' : `${most} effects`
-        return unmet(`at most ${words} in the end, by what was answered`, `${count}`)
+        return unmet(`at most ${words} in the end, by what was answered`, `${count} of them`)
       }
       // What is late would be the next check's.
       if (count >= accepted || performance.now() > untilMs) return null

@@ -33,6 +33,8 @@ export interface Ending {
   readonly expected?: string
   readonly seen?: string
   readonly exchange?: string
+  /** The question of the check was answered well; there were effects that nobody was told of. */
+  readonly isUntold?: true
 }
 
 /** What holds for all checks of a run. */
@@ -85,7 +87,7 @@ export async function runCheck(
   if (found.result !== 'pass' && found.result !== 'skipped') return found
   // An effect that nobody was told of is worse than what the check asks.
   const unmet = await run.account.close()
-  if (unmet !== null) return { result: 'fail', ...unmet }
+  if (unmet !== null) return { result: 'fail', ...unmet, isUntold: true }
   if (found.result === 'pass') run.remember()
   return found
 }
@@ -208,7 +210,8 @@ class CheckRun {
 
   async #usedLinks({ used, only = [], expect }: UsedLinksStep): Promise<void> {
     const all = this.#subject.used
-    const some = all.length > 2 * LOOKED_AT ? [...all.slice(0, LOOKED_AT), ...all.slice(-LOOKED_AT)] : all
+    const some =
+      all.length > 2 * LOOKED_AT ? [...all.slice(0, LOOKED_AT), ...all.slice(-LOOKED_AT)] : all
     let asked = 0
     for (const { link, answer } of some) {
       if (firstUnmet(only, answer, this.#surroundings()) !== null) continue
@@ -322,9 +325,11 @@ class CheckRun {
     const all = [...setup, ...only, ...expect]
     if (all.length === 0) return
     if (exchange.response === null) {
-      const isJudged = exchange.interim.includes(100) && expect.some(one => 'noInterim' in one)
+      const isAsked = exchange.interim.includes(100)
+      // A server of HTTP/1.0 ignores the question, and waits for the content.
+      const isJudged = (isAsked || exchange.ended === 'timeout') && asksAtOnce(expect)
       if (!isJudged) throw new CannotTell(`${describe(exchange)}.`, exchange)
-      const seen = `${exchange.interim.join(', ')} first`
+      const seen = isAsked ? `${exchange.interim.join(', ')} first` : 'nothing without the content'
       throw new NotMet({ expected: 'the refusal at once', seen }, exchange)
     }
     const { status } = exchange.response
@@ -372,6 +377,10 @@ class CheckRun {
   #lifeMs(): number {
     return (this.#subject.adapter.shortLived?.lifeMs ?? 0) + MOMENT_MS
   }
+}
+
+function asksAtOnce(expectations: readonly Expectation[]): boolean {
+  return expectations.some(one => 'noInterim' in one)
 }
 
 /** A request that uses a link as anybody would. */

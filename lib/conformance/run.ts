@@ -26,6 +26,9 @@ import { describe, transcript } from './words.js'
 
 /** After so many checks in a row without a word, the server is asked whether it is still there. */
 const SILENT_CHECKS = 3
+const BLOCKED_BY = 'blocked by '
+/** Whether repeats have an effect. */
+const REPEATS = 'POE-2-2/reuse'
 
 /**
  * Judges a running server from outside, over sockets of its own, one request a connection.
@@ -124,7 +127,8 @@ class Run {
       // The first result tells what is wrong for all of them.
       const first = index === 0 ? rehearsal : null
       const blocked = first ?? blockedBy(check, results)
-      const found = told(check, requirement, blocked ?? (await this.#run(check, requirement)))
+      const ended = blocked ?? (await this.#run(check, requirement))
+      const found = told(check, requirement, unlessTold(ended, results))
       results.push(found)
       onResult(found)
     }
@@ -208,7 +212,17 @@ class Run {
 /** The same fault is not told twice: how a check ends whose plain question was not met. */
 function blockedBy({ blockedBy: id }: Check, results: readonly ServerCheckResult[]): Ending | null {
   const before = results.find(one => one.id === id)
-  return before?.result === 'fail' ? { result: 'blocked', seen: `blocked by ${id}` } : null
+  const isMet = before?.result !== 'fail' && before?.seen?.startsWith(BLOCKED_BY) !== true
+  return isMet ? null : { result: 'blocked', seen: BLOCKED_BY + id }
+}
+
+/** Repeats that have an effect would be found by nearly every check. */
+function unlessTold(
+  { isUntold, ...ending }: Ending,
+  results: readonly ServerCheckResult[],
+): Ending {
+  const isTold = results.some(({ id, result }) => id === REPEATS && result === 'fail')
+  return isUntold && isTold ? { result: 'blocked', seen: BLOCKED_BY + REPEATS } : ending
 }
 
 /** Whether a check asks the page only, so that it needs no link that works. */
