@@ -20,6 +20,7 @@ import { REQUIREMENTS } from './requirements.js'
 import { type Ending, runCheck } from './run-check.js'
 import { CannotTell, LinkElsewhere, Subject } from './subject.js'
 import { SUCCESS } from './suites/fragments.js'
+import { REPEATED } from './suites/race.js'
 import { packageVersion } from './version.js'
 import { Http1Wire } from './wire.js'
 import { describe, transcript } from './words.js'
@@ -27,8 +28,6 @@ import { describe, transcript } from './words.js'
 /** After so many checks in a row without a word, the server is asked whether it is still there. */
 const SILENT_CHECKS = 3
 const BLOCKED_BY = 'blocked by '
-/** Whether repeats have an effect. */
-const REPEATS = 'POE-2-2/reuse'
 
 /**
  * Judges a running server from outside, over sockets of its own, one request a connection.
@@ -221,8 +220,10 @@ function unlessTold(
   { isUntold, ...ending }: Ending,
   results: readonly ServerCheckResult[],
 ): Ending {
-  const isTold = results.some(({ id, result }) => id === REPEATS && result === 'fail')
-  return isUntold && isTold ? { result: 'blocked', seen: BLOCKED_BY + REPEATS } : ending
+  const isPlain = ({ id }: { readonly id: string }) => REPEATED.some(one => one.id === id)
+  const plain = results.find(one => isPlain(one) && one.result === 'fail')
+  const isTold = isUntold === true && plain !== undefined
+  return isTold ? { result: 'blocked', seen: BLOCKED_BY + plain.id } : ending
 }
 
 /** Whether a check asks the page only, so that it needs no link that works. */

@@ -150,15 +150,6 @@ export const CAUGHT_BY: Readonly<Record<string, readonly string[]>> = {
   'second-2xx-chunked': ['H-100-1/spent', 'POE-2-1/chunked'],
   'spelling-case': ['POE-2-23/case', 'POE-2-23/case-first'],
   'second-2xx-expect': ['H-100-1/spent', 'POE-2-1/expect'],
-  'forgets-soon': [
-    'H-100-1/spent',
-    'POE-2-1/later',
-    'POE-2-1/later-other-body',
-    'POE-2-1/many',
-    'POE-2-1/restart',
-    'POE-2-7/later',
-    'POE-A-1/restart',
-  ],
   'shows-the-latest': ['POE-2-7/later'],
   'remembers-few': [
     'H-100-1/spent',

@@ -29,7 +29,12 @@ describe('poe check of a foreign server, with an adapter file', () => {
         .map(({ id, result }) => (result === 'fail' ? id : `${result} ${id}`))
         .sort()
     expect(by('core')).to.deep.equal([])
-    expect(by('full')).to.deep.equal(['POE-2-4/reuse', 'POE-2-7/after-reuse', 'POE-2-7/get'])
+    expect(by('full')).to.deep.equal([
+      'POE-2-4/reuse',
+      'POE-2-7/get',
+      'blocked POE-2-7/after-reuse',
+      'blocked POE-2-7/later',
+    ])
     expect(by('safe')).to.deep.equal([
       'H-405-2/spent',
       'H-410-1/expired',

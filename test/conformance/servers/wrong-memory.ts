@@ -7,17 +7,14 @@ import { type Fault, fault, isResult, isReuse, where } from './fault.js'
 import type { Link } from './link-book.js'
 import { JSON_FIELDS, ORDER, type Probe, wait } from './probe.js'
 
-const SHORT_MS = 1_000
 const FEW = 10
 
-/** When each link was spent, and the links in that order. */
-const spentAtMs = new WeakMap<Link, number>()
+/** The order in which links were spent. */
 const turns = new WeakMap<Link, number>()
 let turn = 0
 
 function note(answer: Answer, { place, link }: Seen): Answer {
   if (place === 'handler' && link !== null && !turns.has(link)) {
-    spentAtMs.set(link, Date.now())
     turns.set(link, ++turn)
   }
   return answer
@@ -92,12 +89,6 @@ export const WRONG_MEMORY: readonly Fault[] = [
     newName: count => `${12344 + count}-${crypto.randomUUID()}`,
   }),
   fault(
-    'forgets-soon',
-    'POE-2-1 POE-2-2',
-    'knows for a second that a link was used',
-    forgets(link => Date.now() - (spentAtMs.get(link) ?? 0) > SHORT_MS),
-  ),
-  fault(
     'remembers-few',
     'POE-2-1 POE-2-2',
     'knows of the last ten links only that they were used',
@@ -169,10 +160,6 @@ export const MEMORY_SHOWS: Readonly<Record<string, Shows>> = {
   'spelling-case': overSpent((at, link) => {
     const name = link.lastIndexOf('/')
     return at.post(link.slice(0, name) + link.slice(name).toUpperCase())
-  }),
-  'forgets-soon': overSpent(async (at, link) => {
-    await wait(SHORT_MS + 100)
-    await at.post(link)
   }),
   'remembers-few': more(FEW + 1, async at => {
     const { link } = await at.used()
