@@ -351,11 +351,11 @@ function wrongProblemTypes(text: string): string[] {
   ]
 }
 
-/** The status beside a problem type in the source; that of its neighbour where it is spread. */
+/** The status beside a problem type in the source; those of the store are made in one place. */
 function statusNear(source: string, name: string): number {
   const at = source.indexOf(`type: '${name.replaceAll('`', '')}'`)
   const around = source.slice(at, at + 120)
-  return Number(/status: (\d{3})/.exec(around)?.[1] ?? (name === '`store-full`' ? 503 : 0))
+  return Number(/status: (\d{3})/.exec(around)?.[1] ?? (name.startsWith('`store-') ? 503 : 0))
 }
 
 function missingAnswers(text: string): string[] {

@@ -13,32 +13,40 @@ const parse = bodyParser({
   jsonLimit: LIMIT,
   formLimit: LIMIT,
   onError(error, ctx) {
-    ctx.state.bodyProblem = asProblem(error)
+    ctx.state.bodyProblem = problemOf(error)
   },
 })
 
-/** Middleware that sets `ctx.request.body`, or `ctx.state.bodyProblem`. */
+/** Middleware that sets `ctx.request.body`, or keeps what {@link refuseUnread} says. */
 export async function readBody(ctx: Context, next: Next): Promise<void> {
   // Without content there is no type to complain about; the handler misses the members then.
   if (ctx.request.length !== 0 && ctx.is('json', 'urlencoded') === false) {
-    ctx.state.bodyProblem = problem(415, 'The content must be application/json or a form.')
+    const text = 'The content must be application/json or a form.'
+    ctx.state.bodyProblem = { status: 415, text }
   }
   await parse(ctx, next)
 }
 
-/** What the parser says, as an error that becomes an answer; never a 500. */
-function asProblem(error: Error & { status?: number }): Error {
-  switch (error.status) {
-    case 413:
-      return problem(413, 'At most 64 kB are taken.')
-    case 415:
-      return problem(415, 'The content coding is not supported; gzip, deflate and br are.')
-    default:
-      // Broken compression carries no status of its own.
-      return problem(400, `The content cannot be read: ${error.message}`)
-  }
+/** Says what was wrong with the content, as a failure that is reported: the link stays open. */
+export function refuseUnread(ctx: Context): void {
+  const found = ctx.state.bodyProblem as BodyProblem | undefined
+  if (found !== undefined) ctx.throw(found.status, found.text)
 }
 
-function problem(status: number, message: string): Error {
-  return Object.assign(new Error(message), { status, expose: true })
+interface BodyProblem {
+  readonly status: number
+  readonly text: string
+}
+
+/** What the parser says; never a 500. */
+function problemOf(error: Error & { status?: number }): BodyProblem {
+  switch (error.status) {
+    case 413:
+      return { status: 413, text: 'At most 64 kB are taken.' }
+    case 415:
+      return { status: 415, text: 'The content coding is not supported; gzip, deflate and br are.' }
+    default:
+      // Broken compression carries no status of its own.
+      return { status: 400, text: `The content cannot be read: ${error.message}` }
+  }
 }

@@ -1,6 +1,7 @@
 /** What is done once: an order is checked, written and answered; and the form that comes back. */
 import type { Context } from 'koa'
 import type { RerenderReason } from 'post-once-exactly/koa'
+import { refuseUnread } from './body.js'
 import { beforeCommit, beforeWriting, failStatusOf } from './faults.js'
 import type { Order, OrderBook } from './orders.js'
 import { type BasketView, basketPage, sendPage } from './pages.js'
@@ -35,7 +36,7 @@ export function openCounter(book: OrderBook): Counter {
   async function placeOrder(ctx: Context): Promise<void> {
     runs += 1
     await beforeWriting(ctx)
-    if (ctx.state.bodyProblem !== undefined) throw ctx.state.bodyProblem
+    refuseUnread(ctx)
     const checked = checkOrder(ctx.request.body, ctx.is('urlencoded') !== false)
     if (!checked.ok) return refuseOrder(ctx, checked.violations)
     const failStatus = failStatusOf(ctx)

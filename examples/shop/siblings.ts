@@ -6,7 +6,7 @@
 import type Router from '@koa/router'
 import type { Context } from 'koa'
 import type { Poe } from 'post-once-exactly/koa'
-import { readBody } from './body.js'
+import { readBody, refuseUnread } from './body.js'
 import { beforeCommit, beforeWriting, DEMO_REPORTS, failStatusOf } from './faults.js'
 import { reading, sendProblem } from './problems.js'
 import type { Entry, EntryKind, SideBook } from './side-book.js'
@@ -124,7 +124,7 @@ async function once(
   write: (tx: () => unknown) => Promise<void>,
 ): Promise<void> {
   await beforeWriting(ctx)
-  if (ctx.state.bodyProblem !== undefined) throw ctx.state.bodyProblem
+  refuseUnread(ctx)
   if (problem !== null) return refuse(ctx, problem)
   const failStatus = failStatusOf(ctx)
   const fail = (status: number) =>

@@ -84,6 +84,8 @@ export interface Check {
   /** No sentence of the draft or of HTTP demands it: not met is worth a warning. */
   readonly warns?: true
   readonly needs?: readonly Need[]
+  /** The check that asks the plain question: where it is not met, this one is not asked. */
+  readonly blockedBy?: string
   readonly steps: readonly Step[]
 }
 
@@ -112,7 +114,9 @@ export type Provocation = 'slow' | 'slowFailure' | 'failure'
  * Another way to write a link's URI: `encoded` (a letter of its last segment percent-encoded),
  * `query` (one more parameter), `slash` (a slash behind it), `slashes` (a doubled slash in front),
  * `dots` (a dot segment), `absolute` (the absolute form of the target), `malformed` (a percent sign
- * that begins nothing), `empty` (its last segment is empty).
+ * that begins nothing), `empty` (its last segment is empty), `hex` (each letter and digit of its
+ * last segment percent-encoded, in small letters), `case` (the letters of its last segment in the
+ * other case).
  */
 export type Spelling =
   | 'encoded'
@@ -123,6 +127,8 @@ export type Spelling =
   | 'absolute'
   | 'malformed'
   | 'empty'
+  | 'hex'
+  | 'case'
 
 /**
  * How an idempotency key is written: `own` (as this server takes it, the default), `bare` (without
@@ -196,6 +202,10 @@ export interface RequestSpec {
   readonly provoke?: Provocation
   /** The content arrives in pieces, with pauses between them; half a second in all. */
   readonly slowly?: true
+  /** The content has no length: chunked. */
+  readonly chunked?: true
+  /** With `Expect: 100-continue`: the content follows after a moment, asked for or not. */
+  readonly unasked?: true
   /** Sends a validator that an earlier answer, by its name, carried. */
   readonly revalidates?: string
 }
@@ -309,6 +319,17 @@ export interface RaceStep {
   readonly others: readonly Expectation[]
 }
 
+/**
+ * Sends a request to links that this run has used, the first of them and the last, and judges each
+ * answer. What a link was used with is called `first`.
+ */
+export interface UsedLinksStep {
+  readonly used: Omit<RequestSpec, 'to'>
+  /** Of those links whose first answer was like this. */
+  readonly only?: readonly Expectation[]
+  readonly expect: readonly Expectation[]
+}
+
 /** Sends part of a request, or all of it, and leaves without reading the answer. */
 export interface LeaveStep {
   readonly leave: RequestSpec
@@ -347,6 +368,7 @@ export type Step =
   | SendStep
   | AwaitStep
   | RaceStep
+  | UsedLinksStep
   | LeaveStep
   | EffectsStep
   | ManyLinksStep

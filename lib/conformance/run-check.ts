@@ -11,15 +11,18 @@ import type {
   ManyLinksStep,
   MintStep,
   RaceStep,
+  RequestSpec,
   SendStep,
   Step,
+  UsedLinksStep,
 } from './catalogue.js'
 import type { Link } from './doors/ways.js'
+import { COUNT_LAG_MS, EffectAccount } from './effect-account.js'
 import { firstUnmet, namesStatus } from './expectations.js'
 import { entropyBits } from './guessing.js'
 import { linkedFrom } from './judge-links.js'
 import type { ResultKind } from './report.js'
-import { CannotTell, HarnessFailed, type Subject, type User } from './subject.js'
+import { CannotTell, HarnessFailed, type Subject, type UsedLink, type User } from './subject.js'
 import type { Unmet } from './unmet.js'
 import type { Exchange } from './wire.js'
 import { describe, transcript } from './words.js'
@@ -30,6 +33,8 @@ export interface Ending {
   readonly expected?: string
   readonly seen?: string
   readonly exchange?: string
+  /** The question of the check was answered well; there were effects that nobody was told of. */
+  readonly isUntold?: true
 }
 
 /** What holds for all checks of a run. */
@@ -55,11 +60,11 @@ class NotAsked extends Error {}
 
 /** A request has time to arrive and to begin to run, in milliseconds. */
 const MOMENT_MS = 200
-/** A count of effects may lag behind the answers, by this many milliseconds. */
-const COUNT_LAG_MS = 2_000
 /** "Not now", "not you" and the like: whoever says so says nothing about the rule. */
 const NOT_NOW = [429, 502, 503, 504]
 const NOT_YOU = [401, 407]
+/** So many of the first links of a run, and of the last, are looked at again. */
+const LOOKED_AT = 8
 /** A link must be this hard to guess from others, in bits, by a generous estimate. */
 const HARD_BITS = 50
 
@@ -77,14 +82,28 @@ export async function runCheck(
   settings: RunSettings,
 ): Promise<Ending> {
   const run = new CheckRun(subject, settings)
+  const found = await asked(check, run, subject, settings)
+  await run.end()
+  if (found.result !== 'pass' && found.result !== 'skipped') return found
+  // An effect that nobody was told of is worse than what the check asks.
+  const unmet = await run.account.close()
+  if (unmet !== null) return { result: 'fail', ...unmet, isUntold: true }
+  if (found.result === 'pass') run.remember()
+  return found
+}
+
+async function asked(
+  check: Check,
+  run: CheckRun,
+  subject: Subject,
+  settings: RunSettings,
+): Promise<Ending> {
   try {
     await run.begin(check)
     for (const step of check.steps) await run.take(step)
     return { result: 'pass' }
   } catch (error) {
     return ending(error, subject, settings)
-  } finally {
-    await run.end()
   }
 }
 
@@ -107,17 +126,28 @@ class CheckRun {
   readonly #answers = new Map<string, Exchange>()
   readonly #links = new Map<string, Link>()
   readonly #background = new Map<string, Promise<Exchange>>()
+  /** What was used plainly, by the answer. */
+  readonly #used: UsedLink[] = []
+  readonly #shortLived = new Set<string>()
+  readonly account: EffectAccount
   /** How many effects there were when it began; `null` where nobody asks. */
   #effectsBefore: number | null = null
 
   constructor(subject: Subject, settings: RunSettings) {
     this.#subject = subject
     this.#settings = settings
+    this.account = new EffectAccount(subject)
   }
 
   async begin({ steps }: Check): Promise<void> {
     const counts = steps.some(step => 'effects' in step || 'race' in step)
     if (counts && this.#subject.has('effects')) this.#effectsBefore = await this.#subject.effects()
+    await this.account.open()
+  }
+
+  /** Lets later checks look again at the links that this one has used. */
+  remember(): void {
+    this.#subject.used.push(...this.#used)
   }
 
   /** Waits for what is still under way: it must not meet the next check. */
@@ -133,6 +163,7 @@ class CheckRun {
     else if ('leave' in step) await this.#leave(step)
     else if ('effects' in step) await this.#effects(step)
     else if ('links' in step) await this.#manyLinks(step)
+    else if ('used' in step) await this.#usedLinks(step)
     else if ('restart' in step) await this.#subject.restart()
     else if ('pause' in step) await sleep(step.pause === 'moment' ? MOMENT_MS : this.#lifeMs())
     else throw unknownStep(step)
@@ -142,6 +173,7 @@ class CheckRun {
     const { link, answer } = await this.#subject.mint(spec)
     if (like !== undefined) this.#subject.liken(link, this.#link(like))
     this.#links.set(mint, link)
+    if (spec.shortLived === true) this.#shortLived.add(mint)
     if (answer !== null) this.#answers.set(mint, answer)
   }
 
@@ -165,7 +197,32 @@ class CheckRun {
     if (earlier !== undefined) return await this.#subject.revalidate(earlier)
     if ('page' in to) return await this.#subject.ask(send)
     if ('linked' in to) return await this.#subject.follow(this.#linkedFrom(to.linked, to.rel))
-    return await this.#subject.wire.exchange(this.#subject.request(send, this.#link(to.link)))
+    const link = this.#link(to.link)
+    const exchange = await this.#subject.wire.exchange(this.#subject.request(send, link))
+    const isShort = this.#shortLived.has(to.link)
+    const name = to.forged === undefined ? to.link : exchange.sent.target
+    this.account.add(name, exchange, !isShort)
+    if (!isShort && isPlain(send) && isIn(exchange.response?.status, 200, 399)) {
+      this.#used.push({ link, answer: exchange })
+    }
+    return exchange
+  }
+
+  async #usedLinks({ used, only = [], expect }: UsedLinksStep): Promise<void> {
+    const all = this.#subject.used
+    const some =
+      all.length > 2 * LOOKED_AT ? [...all.slice(0, LOOKED_AT), ...all.slice(-LOOKED_AT)] : all
+    let asked = 0
+    for (const { link, answer } of some) {
+      if (firstUnmet(only, answer, this.#surroundings()) !== null) continue
+      asked += 1
+      this.#answers.set('first', answer)
+      const sent = this.#subject.request({ ...used, to: { link: 'link' } }, link)
+      const exchange = await this.#subject.wire.exchange(sent)
+      this.account.add(link.url.href, exchange)
+      this.#judge({ expect }, exchange, used.user)
+    }
+    if (asked === 0) throw new NotAsked('it does not arise: no link was used')
   }
 
   async #await(step: AwaitStep): Promise<void> {
@@ -191,6 +248,7 @@ class CheckRun {
         return this.#subject.request({ ...race, to: { link: 'link' } }, link)
       })
       const all = await this.#subject.wire.together(requests)
+      for (const one of all) this.account.add(`round ${round}`, one)
       const accepted = all.filter(({ response }) => isIn(response?.status, 200, 299))
       const isDone = all.some(({ response }) => isSuccess(response?.status))
       const [first, second] = accepted
@@ -213,6 +271,7 @@ class CheckRun {
     if (!('link' in leave.to)) throw new TypeError('Only links are left')
     const sent = this.#subject.request(leave, this.#link(leave.to.link))
     const exchange = await this.#subject.wire.leave(sent, before)
+    this.account.add(leave.to.link, exchange)
     if (exchange.ended === 'refused') throw new CannotTell(`${describe(exchange)}.`, exchange)
   }
 
@@ -266,9 +325,11 @@ class CheckRun {
     const all = [...setup, ...only, ...expect]
     if (all.length === 0) return
     if (exchange.response === null) {
-      const isJudged = exchange.interim.includes(100) && expect.some(one => 'noInterim' in one)
+      const isAsked = exchange.interim.includes(100)
+      // A server of HTTP/1.0 ignores the question, and waits for the content.
+      const isJudged = (isAsked || exchange.ended === 'timeout') && asksAtOnce(expect)
       if (!isJudged) throw new CannotTell(`${describe(exchange)}.`, exchange)
-      const seen = `${exchange.interim.join(', ')} first`
+      const seen = isAsked ? `${exchange.interim.join(', ')} first` : 'nothing without the content'
       throw new NotMet({ expected: 'the refusal at once', seen }, exchange)
     }
     const { status } = exchange.response
@@ -316,6 +377,16 @@ class CheckRun {
   #lifeMs(): number {
     return (this.#subject.adapter.shortLived?.lifeMs ?? 0) + MOMENT_MS
   }
+}
+
+function asksAtOnce(expectations: readonly Expectation[]): boolean {
+  return expectations.some(one => 'noInterim' in one)
+}
+
+/** A request that uses a link as anybody would. */
+function isPlain({ to, method, body, fields, user, poe, provoke, ...more }: RequestSpec): boolean {
+  const isOdd = [method, body, fields, user, poe, provoke].some(one => one !== undefined)
+  return !isOdd && Object.keys(to).length === 1 && Object.keys(more).length === 0
 }
 
 /** The compiler holds that there is none; a catalogue of one's own may have slipped by it. */

@@ -20,12 +20,14 @@ import { REQUIREMENTS } from './requirements.js'
 import { type Ending, runCheck } from './run-check.js'
 import { CannotTell, LinkElsewhere, Subject } from './subject.js'
 import { SUCCESS } from './suites/fragments.js'
+import { REPEATED } from './suites/race.js'
 import { packageVersion } from './version.js'
 import { Http1Wire } from './wire.js'
 import { describe, transcript } from './words.js'
 
 /** After so many checks in a row without a word, the server is asked whether it is still there. */
 const SILENT_CHECKS = 3
+const BLOCKED_BY = 'blocked by '
 
 /**
  * Judges a running server from outside, over sockets of its own, one request a connection.
@@ -123,7 +125,9 @@ class Run {
       onStart(check.id, index, selected.length)
       // The first result tells what is wrong for all of them.
       const first = index === 0 ? rehearsal : null
-      const found = told(check, requirement, first ?? (await this.#run(check, requirement)))
+      const blocked = first ?? blockedBy(check, results)
+      const ended = blocked ?? (await this.#run(check, requirement))
+      const found = told(check, requirement, unlessTold(ended, results))
       results.push(found)
       onResult(found)
     }
@@ -202,6 +206,24 @@ class Run {
     const missing = needs.filter(need => !this.#subject.has(need))
     return missing.length === 0 ? null : `not judged without ${missing.join(', ')}`
   }
+}
+
+/** The same fault is not told twice: how a check ends whose plain question was not met. */
+function blockedBy({ blockedBy: id }: Check, results: readonly ServerCheckResult[]): Ending | null {
+  const before = results.find(one => one.id === id)
+  const isMet = before?.result !== 'fail' && before?.seen?.startsWith(BLOCKED_BY) !== true
+  return isMet ? null : { result: 'blocked', seen: BLOCKED_BY + id }
+}
+
+/** Repeats that have an effect would be found by nearly every check. */
+function unlessTold(
+  { isUntold, ...ending }: Ending,
+  results: readonly ServerCheckResult[],
+): Ending {
+  const isPlain = ({ id }: { readonly id: string }) => REPEATED.some(one => one.id === id)
+  const plain = results.find(one => isPlain(one) && one.result === 'fail')
+  const isTold = isUntold === true && plain !== undefined
+  return isTold ? { result: 'blocked', seen: BLOCKED_BY + plain.id } : ending
 }
 
 /** Whether a check asks the page only, so that it needs no link that works. */

@@ -30,6 +30,10 @@ export function spelt(link: URL, spelling: Spelling): string {
       return `${path}%zz${search}`
     case 'empty':
       return `${path.slice(0, lastAt)}${search}`
+    case 'hex':
+      return `${path.slice(0, lastAt)}${encodedAll(path.slice(lastAt))}${search}`
+    case 'case':
+      return `${path.slice(0, lastAt)}${otherCase(path.slice(lastAt))}${search}`
   }
 }
 
@@ -49,6 +53,20 @@ function encodedLetter(path: string, from: number): string {
   if (at < from) return path
   const code = path.charCodeAt(at).toString(16).toUpperCase()
   return `${path.slice(0, at)}%${code}${path.slice(at + 1)}`
+}
+
+function encodedAll(segment: string): string {
+  // What is encoded already stays as it is.
+  return segment.replaceAll(/%[0-9A-Fa-f]{2}|[A-Za-z0-9]/g, one => {
+    return one.length > 1 ? one : `%${one.charCodeAt(0).toString(16)}`
+  })
+}
+
+function otherCase(segment: string): string {
+  return segment.replaceAll(/%[0-9A-Fa-f]{2}|[A-Za-z]/g, one => {
+    if (one.length > 1) return one
+    return one < 'a' ? one.toLowerCase() : one.toUpperCase()
+  })
 }
 
 /** The last letter or digit becomes its successor. */

@@ -49,6 +49,12 @@ export interface Minted {
   readonly answer: Exchange | null
 }
 
+/** A link that was used, and what that was answered. */
+export interface UsedLink {
+  readonly link: Link
+  readonly answer: Exchange
+}
+
 /** How a page is asked for a link. */
 export interface PageSpec {
   readonly user?: User
@@ -71,7 +77,10 @@ export class Subject {
   readonly #origins: ReadonlySet<string>
   readonly #restart: (() => Promise<void>) | null
   readonly #ways: Ways
-  readonly #door: Door
+  /** By which scheme it is judged. */
+  readonly door: Door
+  /** What this run has used, plainly, and each with the answer. */
+  readonly used: UsedLink[] = []
   #count = 0
   /** Requests to one link are alike, so that a repeat is one; `{n}` is another for each link. */
   readonly #numbers = new Map<string, number>()
@@ -93,7 +102,7 @@ export class Subject {
     door: Door = 'poe',
   ) {
     this.page = page
-    this.#door = door
+    this.door = door
     this.#ways = waysOf(door, adapter)
     this.adapter = adapter
     this.wire = wire
@@ -196,7 +205,7 @@ export class Subject {
 
   #referenceIn(response: RawResponse): string | null {
     const { link = 'auto' } = this.adapter
-    if (link !== 'auto' || this.#door === 'poe') return linkIn(response, link)
+    if (link !== 'auto' || this.door === 'poe') return linkIn(response, link)
     const below = linkIn(response, { pointer: '/id' })
     const id = below === null ? null : `${this.page.pathname}/${encodeURIComponent(below)}`
     return linkIn(response, 'location') ?? id
@@ -219,8 +228,8 @@ export class Subject {
     const { url } = link
     const target = targetOf(url, to)
     const body = content?.bytes ?? null
-    const slowly = spec.slowly === true
-    return { method, url, target, fields: this.#lines(lines), body, slowly }
+    const { slowly = false, chunked = false, unasked = false } = spec
+    return { method, url, target, fields: this.#lines(lines), body, slowly, chunked, unasked }
   }
 
   /** Fetches what an answer links to. */

@@ -30,6 +30,10 @@ export interface Sent {
   readonly body: Buffer | null
   /** The content goes out in pieces, with pauses. */
   readonly slowly?: boolean
+  /** The content is chunked. */
+  readonly chunked?: boolean
+  /** The content follows after a moment, asked for or not. */
+  readonly unasked?: boolean
 }
 
 /** A request and what came of it. */
@@ -59,6 +63,8 @@ const SLOW_PIECES = 5
 const SLOW_MS = 500
 /** How long a server may take to refuse or to ask for the content, in milliseconds. */
 const EXPECT_MS = 1_000
+/** After this a client sends what it was not asked for, in milliseconds (RFC 9110 10.1.1). */
+const UNASKED_MS = 200
 
 /** Connections to the judged server. None of these rejects for what the other side does. */
 export interface Wire {
@@ -85,6 +91,10 @@ export class Http1Wire implements Wire {
     const head = bytes.subarray(0, bytes.length - (sent.body?.length ?? 0))
     if (sent.slowly === true) {
       const steps = [head, ...slowly(bytes.subarray(head.length), ...pieces(sent))]
+      return exchangeOf(sent, await rawRequest({ ...to, steps }))
+    }
+    if (sent.unasked === true) {
+      const steps = [head, { pauseMs: UNASKED_MS }, bytes.subarray(head.length)]
       return exchangeOf(sent, await rawRequest({ ...to, steps }))
     }
     if (!asksFirst(sent)) return exchangeOf(sent, await rawRequest({ ...to, bytes }))
@@ -125,8 +135,14 @@ export function pieces({ body }: Sent): [pieceBytes: number, pauseMs: number] {
   return [Math.max(1, Math.ceil((body?.length ?? 0) / SLOW_PIECES)), SLOW_MS / SLOW_PIECES]
 }
 
-function bytesOf({ method, url, target, fields, body }: Sent): Buffer {
+function bytesOf({ method, url, target, fields, body, chunked }: Sent): Buffer {
   const headers = [['Host', url.host] as const, ...fields]
+  if (chunked === true && body !== null) {
+    const coded = [['Transfer-Encoding', 'chunked'] as const, ...headers]
+    const size = body.length === 0 ? '' : `${body.length.toString(16)}\r\n`
+    const chunks = [Buffer.from(size), body, Buffer.from(`${size && '\r\n'}0\r\n\r\n`)]
+    return requestBytes({ method, path: target, headers: coded, body: Buffer.concat(chunks) })
+  }
   const hasContent = body !== null || !['GET', 'HEAD', 'OPTIONS'].includes(method)
   const content = hasContent ? { body: body ?? Buffer.alloc(0) } : {}
   return requestBytes({ method, path: target, headers, ...content })

@@ -152,6 +152,8 @@ function unknownNames({ steps }: Check): string[] {
   for (const step of steps) {
     // In a race the first answer that accepts has a name.
     if ('race' in step) known.add('accepted')
+    // And so has what a link was used with.
+    if ('used' in step) known.add('first')
     const text = JSON.stringify(step)
     const speaksOf = new RegExp(`"(?:${REFERENCES.join('|')})":"([^"]*)"`, 'g')
     for (const [, name = ''] of text.matchAll(speaksOf)) if (!known.has(name)) unknown.push(name)

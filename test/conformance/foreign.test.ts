@@ -29,22 +29,27 @@ describe('poe check of a foreign server, with an adapter file', () => {
         .map(({ id, result }) => (result === 'fail' ? id : `${result} ${id}`))
         .sort()
     expect(by('core')).to.deep.equal([])
-    expect(by('full')).to.deep.equal(['POE-2-4/reuse', 'POE-2-7/after-reuse', 'POE-2-7/get'])
+    expect(by('full')).to.deep.equal([
+      'POE-2-4/reuse',
+      'POE-2-7/get',
+      'blocked POE-2-7/after-reuse',
+      'blocked POE-2-7/later',
+    ])
     expect(by('safe')).to.deep.equal([
-      'H-100-1/spent',
       'H-405-2/spent',
       'H-410-1/expired',
       'H-CACHE-2/before',
       'H-CACHE-3/running',
       'H-CACHE-3/unknown',
-      'H-LOC-2/created',
       'H-OPT-1/spent',
-      'H-PROB-1/reuse',
       'POE-2-15/fails',
       'POE-2-15/running',
       'POE-2-16/differs',
       'POE-2-21/other-body',
-      'POE-6-2/reuse',
+      'warn H-100-1/spent',
+      'warn H-LOC-2/created',
+      'warn H-PROB-1/reuse',
+      'warn POE-6-2/reuse',
     ])
     expect(grades.core?.verdict).to.equal('conformant')
     expect(grades.full?.verdict).to.equal('not-conformant')

@@ -43,8 +43,8 @@ describe('poe check over HTTP/2', () => {
     })
     const report = await judged(server, ['POE-2-1/same', 'POE-2-2/race', 'POE-2-2/reuse'])
     expect(unlike(report).map(told => told.split(':')[0])).to.deep.equal([
-      'fail POE-2-1/same',
       'fail POE-2-2/reuse',
+      'fail POE-2-1/same',
       'fail POE-2-2/race',
     ])
   })

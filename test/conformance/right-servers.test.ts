@@ -29,6 +29,7 @@ const NOT_ARISING = {
     'H-LOC-2/created',
     'POE-2-7/after-reuse',
     'POE-2-7/get',
+    'POE-2-7/later',
     'POE-2-8/cacheable',
     'POE-2-9/empty-created',
     'POE-3-19/exposed',

@@ -31,8 +31,9 @@ describe('one check', () => {
       if (request.url === '/count') return response.end(JSON.stringify({ orders: count }))
       if (request.url === '/list') return response.end(JSON.stringify(Array(count).fill(0)))
       if (request.method !== 'POST') return response.end(JSON.stringify({ link: `/l/${count}` }))
-      count += effects
       const status = statuses.shift() ?? 201
+      // What is refused in words has none.
+      if (status < 400 || status === 500) count += effects
       if (status === 0) return response.destroy()
       return response.writeHead(status, { 'Content-Type': 'text/plain' }).end('done')
     })

@@ -128,6 +128,7 @@ export const SILENCE: readonly Check[] = [
     title: 'after a restart the effect and the mark are both there',
     why: 'One without the other is a lost order or a second one.',
     needs: ['restart', 'effects'],
+    blockedBy: 'POE-2-1/same',
     steps: [
       ...SPENT,
       { restart: true },

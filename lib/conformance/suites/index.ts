@@ -5,11 +5,12 @@
 import type { Check } from '../catalogue.js'
 import { NOT_BURNT, NOT_YOURS, SILENCE } from './failures.js'
 import { CACHES, FIELD, REQUEST_FIELD, SPELLINGS } from './pages.js'
-import { AT_MOST_ONCE, RUNNING } from './race.js'
+import { AT_MOST_ONCE, REPEATED, RUNNING } from './race.js'
 import { RESULT, SAFE_METHODS } from './recovery.js'
-import { NEVER_AGAIN, REFUSAL } from './reuse.js'
+import { IN_THE_END, NEVER_AGAIN, REFUSAL } from './reuse.js'
 
 const ALL: readonly Check[] = [
+  ...REPEATED,
   ...NEVER_AGAIN,
   ...AT_MOST_ONCE,
   ...REFUSAL,
@@ -30,5 +31,6 @@ const restarts = ({ needs }: Check) => needs?.includes('restart') === true
 /** The catalogue. */
 export const CHECKS: readonly Check[] = [
   ...ALL.filter(check => !restarts(check)),
+  ...IN_THE_END,
   ...ALL.filter(restarts),
 ]

@@ -96,6 +96,7 @@ export const REQUEST_FIELD: readonly Check[] = [
     requirement: 'POE-4-4',
     title: 'an odd value of POE changes nothing about the guarantee',
     why: 'Whoever garbles a field must not get a second order.',
+    blockedBy: 'POE-2-1/same',
     steps: [
       MINT,
       { ...USE, send: { to: L, poe: false, fields: { POE: 'x' } } },
@@ -256,6 +257,8 @@ export const SPELLINGS: readonly Check[] = (
     ['dots', 'with a dot segment', null],
     ['absolute', 'in the absolute form', 'http1'],
     ['malformed', 'with a broken percent-encoding', null],
+    ['hex', 'with each letter percent-encoded', null],
+    ['case', 'with its letters in the other case', null],
   ] as const
 ).flatMap(([spelling, words, need]): Check[] => {
   const needs = need === null ? [] : [need]
@@ -267,6 +270,7 @@ export const SPELLINGS: readonly Check[] = (
       title: `a spent link ${words} is not answered 2xx`,
       why: 'Routers, proxies and stores do not agree on which spellings are one URI.',
       needs,
+      blockedBy: 'POE-2-1/same',
       steps: [...SPENT, { send: spelt, expect: [NOT_2XX, { status: ['!5xx'] }] }],
     },
     {
@@ -275,6 +279,7 @@ export const SPELLINGS: readonly Check[] = (
       title: `a link ${words} that worked cannot be used again as it was issued`,
       why: 'Two spellings must not be two links.',
       needs,
+      blockedBy: 'POE-2-1/same',
       steps: [
         MINT,
         { send: spelt, as: 'spelt' },

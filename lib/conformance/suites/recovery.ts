@@ -29,6 +29,7 @@ export const RESULT: readonly Check[] = [
     requirement: 'POE-2-7',
     title: 'a refused POST does not change what GET gives',
     why: 'The answer belongs to the POST that was accepted.',
+    blockedBy: 'POE-2-7/get',
     steps: [
       MINT,
       { ...USE, only: [{ status: ['2xx'] }, { notEmpty: true }] },
@@ -53,6 +54,7 @@ export const RESULT: readonly Check[] = [
     title: 'the content of a 201 is shown by GET as 200',
     why: 'GET creates nothing.',
     warns: true,
+    blockedBy: 'POE-2-7/get',
     steps: [
       MINT,
       { ...USE, only: [{ status: ['201'] }, { notEmpty: true }] },
@@ -160,6 +162,19 @@ export const SAFE_METHODS: readonly Check[] = [
     ],
   },
   {
+    id: 'POE-2-17/spent',
+    requirement: 'POE-2-17',
+    title: 'PUT and PATCH to a spent link have no further effect',
+    why: 'A way around the refusal is a second order.',
+    needs: ['effects'],
+    steps: [
+      ...SPENT,
+      { send: { method: 'PUT', to: L } },
+      { send: { method: 'PATCH', to: L } },
+      { effects: { exactly: 1 } },
+    ],
+  },
+  {
     id: 'POE-1-1/other-methods',
     requirement: 'POE-1-1',
     title: 'PUT and PATCH do not use the link up',
@@ -176,6 +191,7 @@ export const SAFE_METHODS: readonly Check[] = [
     requirement: 'POE-1-1',
     title: 'DELETE does not make a spent link usable again',
     why: 'To forget is not to allow it once more.',
+    blockedBy: 'POE-2-1/same',
     steps: [
       ...SPENT,
       { send: { method: 'DELETE', to: L } },

@@ -30,6 +30,7 @@ export const NEVER_AGAIN: readonly Check[] = [
     requirement: 'POE-2-1',
     title: 'a POST with other content is not answered 2xx',
     why: 'What is used up is the resource, not one particular content.',
+    blockedBy: 'POE-2-1/same',
     steps: [...SPENT, { send: { to: L, body: 'otherValid' }, expect: [NOT_2XX] }],
   },
   {
@@ -38,6 +39,7 @@ export const NEVER_AGAIN: readonly Check[] = [
     title: 'a POST of another media type is not answered 2xx',
     why: 'A form and JSON may run through different code.',
     needs: ['otherType'],
+    blockedBy: 'POE-2-1/same',
     steps: [...SPENT, { send: { to: L, body: 'otherType' }, expect: [NOT_2XX] }],
   },
   {
@@ -46,6 +48,7 @@ export const NEVER_AGAIN: readonly Check[] = [
     title: "another user's POST is not answered 2xx",
     why: 'Somebody who finds the link must not be able to use it once more.',
     needs: ['secondUser'],
+    blockedBy: 'POE-2-1/same',
     steps: [...SPENT, { send: { to: L, user: 'second' }, expect: [NOT_2XX] }],
   },
   {
@@ -55,6 +58,7 @@ export const NEVER_AGAIN: readonly Check[] = [
       'a POST with content that is refused is not answered 2xx, nor does it open the link again',
     why: 'The failure of a repeat must not undo that the resource was used.',
     needs: ['invalid'],
+    blockedBy: 'POE-2-1/same',
     steps: [
       ...SPENT,
       { send: { to: L, body: 'invalid' }, expect: [NOT_2XX] },
@@ -66,7 +70,32 @@ export const NEVER_AGAIN: readonly Check[] = [
     requirement: 'POE-2-1',
     title: 'twenty more POSTs are not answered 2xx',
     why: 'A memory that holds for one repeat only does not hold.',
+    blockedBy: 'POE-2-1/same',
     steps: [...SPENT, { send: { to: L }, times: 20, expect: [NOT_2XX] }],
+  },
+  {
+    id: 'POE-2-1/chunked',
+    requirement: 'POE-2-1',
+    title: 'a POST whose content is chunked is not answered 2xx',
+    why: 'Content without a length may run through different code.',
+    needs: ['http1'],
+    blockedBy: 'POE-2-1/same',
+    steps: [...SPENT, { send: { to: L, chunked: true }, expect: [NOT_2XX] }],
+  },
+  {
+    id: 'POE-2-1/expect',
+    requirement: 'POE-2-1',
+    title: 'a POST that asked before it sent its content is not answered 2xx',
+    why: 'Whoever answers 100 goes another way to the handler.',
+    needs: ['http1'],
+    blockedBy: 'POE-2-1/same',
+    steps: [
+      ...SPENT,
+      {
+        send: { to: L, fields: { Expect: '100-continue' }, unasked: true },
+        expect: [NOT_2XX],
+      },
+    ],
   },
   {
     id: 'POE-2-1/restart',
@@ -74,6 +103,7 @@ export const NEVER_AGAIN: readonly Check[] = [
     title: 'a POST after a restart of the server is not answered 2xx',
     why: 'Retries come after the crash that lost the answer.',
     needs: ['restart'],
+    blockedBy: 'POE-2-1/same',
     steps: [...SPENT, { restart: true }, { send: { to: L }, expect: [NOT_2XX] }],
   },
   {
@@ -81,10 +111,45 @@ export const NEVER_AGAIN: readonly Check[] = [
     requirement: 'POE-1-3',
     title: 'a client that sends no POE field is protected alike',
     why: 'People who press reload have no such field.',
+    blockedBy: 'POE-2-1/same',
     steps: [
       MINT,
       { ...USE, send: { to: L, poe: false } },
       { send: { to: L, poe: false }, expect: [NOT_2XX] },
+    ],
+  },
+]
+
+/** The links of the whole run, looked at once more when it ends. */
+export const IN_THE_END: readonly Check[] = [
+  {
+    id: 'POE-2-1/later',
+    requirement: 'POE-2-1',
+    title: 'the first and the last links of this run are not answered 2xx at its end',
+    why: 'A memory that lasts some seconds, or for the last few links, does not hold.',
+    blockedBy: 'POE-2-1/same',
+    steps: [{ used: {}, expect: [NOT_2XX] }],
+  },
+  {
+    id: 'POE-2-1/later-other-body',
+    requirement: 'POE-2-1',
+    title: 'with other content these links are not answered 2xx at its end, either',
+    why: 'A memory of contents is no memory of links.',
+    blockedBy: 'POE-2-1/other-body',
+    steps: [{ used: { body: 'otherValid' }, expect: [NOT_2XX] }],
+  },
+  {
+    id: 'POE-2-7/later',
+    requirement: 'POE-2-7',
+    title: 'at the end of this run GET gives for each of these links its own content',
+    why: 'A server that shows what came last shows people the orders of others.',
+    blockedBy: 'POE-2-7/get',
+    steps: [
+      {
+        used: { method: 'GET' },
+        only: [{ status: ['2xx'] }, { notEmpty: true }],
+        expect: [{ status: ['2xx'] }, { contentOf: 'first' }],
+      },
     ],
   },
 ]
@@ -96,6 +161,7 @@ export const REFUSAL: readonly Check[] = [
     requirement: 'POE-2-4',
     title: 'a POST to a spent resource is answered 405',
     why: 'Only 405 lets a client conclude that an earlier try was accepted.',
+    blockedBy: 'POE-2-1/same',
     steps: [...SPENT, { send: { to: L }, expect: [{ status: ['405'] }] }],
   },
   {
@@ -103,6 +169,7 @@ export const REFUSAL: readonly Check[] = [
     requirement: 'POE-2-21',
     title: 'a POST with other content is answered 405, too',
     why: 'The resource is used up, whatever is sent to it.',
+    blockedBy: 'POE-2-4/reuse',
     steps: [...SPENT, { send: { to: L, body: 'otherValid' }, expect: [{ status: ['405'] }] }],
   },
   {
@@ -225,6 +292,7 @@ export const REFUSAL: readonly Check[] = [
     requirement: 'H-412-2',
     title: 'a precondition does not hide that the resource is spent',
     why: 'Whoever reads 412 believes that nothing happened.',
+    blockedBy: 'POE-2-1/same',
     steps: [
       ...SPENT,
       { send: { to: L, fields: { 'If-Match': '"none"' } }, expect: [{ status: ['!2xx', '!412'] }] },
@@ -237,6 +305,7 @@ export const REFUSAL: readonly Check[] = [
     why: 'A client that asks first is spared the upload.',
     warns: true,
     needs: ['http1'],
+    blockedBy: 'POE-2-1/same',
     steps: [
       ...SPENT,
       {

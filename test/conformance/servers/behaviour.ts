@@ -71,6 +71,8 @@ export interface Behaviour {
   wantsHtml(request: IncomingMessage): boolean
   /** Which lines of the journal are believed after a restart. */
   recalls(entry: Entry): boolean
+  /** Writes an order besides, whatever is answered. */
+  ordersToo(answer: Answer, seen: Seen): boolean
   /** The last word on every answer. */
   amends(answer: Answer, seen: Seen): Answer
 }
@@ -104,6 +106,7 @@ export const RIGHT: Behaviour = {
   whenClientIsGone: 'counts',
   wantsHtml: prefersHtml,
   recalls: () => true,
+  ordersToo: () => false,
   amends: answer => answer,
 }
 

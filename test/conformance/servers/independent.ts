@@ -109,6 +109,10 @@ async function serve(
   }
   const refused = behaviour.refusesUnseen(request)
   const answered = refused === null ? await route(exchange) : { answer: refused, ...exchange }
+  if (answered !== null && behaviour.ordersToo(answered.answer, answered.seen)) {
+    const { book } = site
+    book.write({ kind: 'ordered', number: book.nextOrder(), order: { sku: 'untold', qty: 1 } })
+  }
   if (answered === null || response.destroyed) return
   const asked = waitsForContinue && !request.complete && request.readableFlowing === null
   send(request, response, behaviour.amends(answered.answer, answered.seen), asked)

@@ -5,9 +5,10 @@ import { expect } from 'chai'
 import { startIndependent } from './independent.js'
 import { probe } from './probe.js'
 import { startWrong, WRONG } from './wrong.js'
+import { MEMORY_SHOWS } from './wrong-memory.js'
 import { ANSWER_SHOWS, POST_SHOWS } from './wrong-shows.js'
 
-const SHOWS = { ...POST_SHOWS, ...ANSWER_SHOWS }
+const SHOWS = { ...POST_SHOWS, ...MEMORY_SHOWS, ...ANSWER_SHOWS }
 
 describe('the wrong servers', () => {
   it('are many, each with a name of its own, a requirement and a way to show it', () => {

@@ -4,11 +4,17 @@
 import type { Fault } from './fault.js'
 import { type IndependentOptions, type JudgedServer, startIndependent } from './independent.js'
 import { WRONG_ANSWERS } from './wrong-answers.js'
+import { WRONG_MEMORY } from './wrong-memory.js'
 import { WRONG_PAGES } from './wrong-pages.js'
 import { WRONG_POSTS } from './wrong-posts.js'
 
 /** Every wrong server: its name, what is wrong, the requirements that it breaks. */
-export const WRONG: readonly Fault[] = [...WRONG_POSTS, ...WRONG_ANSWERS, ...WRONG_PAGES]
+export const WRONG: readonly Fault[] = [
+  ...WRONG_POSTS,
+  ...WRONG_MEMORY,
+  ...WRONG_ANSWERS,
+  ...WRONG_PAGES,
+]
 
 /**
  * Starts a wrong server.

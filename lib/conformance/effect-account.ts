@@ -1,0 +1,92 @@
+/**
+ * The account of one check: how many effects its POSTs can have had, by what they were answered,
+ * and how many there were. So each check finds an effect that nobody was told of.
+ *
+ * @see POE draft 2 (POE-2-2)
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CannotTell, type Subject } from './subject.js'
+import { type Unmet, unmet } from './unmet.js'
+import type { Exchange } from './wire.js'
+
+/** A count of effects may lag behind the answers, by this many milliseconds. */
+export const COUNT_LAG_MS = 2_000
+
+/** What became of a link, as far as an effect is concerned. */
+type Told = 'perhaps' | 'accepted'
+
+/** Counts what the answers of a check allow. */
+export class EffectAccount {
+  readonly #subject: Subject
+  readonly #told = new Map<string, Told>()
+  #before: number | null = null
+
+  /** @param subject - the judged server */
+  constructor(subject: Subject) {
+    this.#subject = subject
+  }
+
+  /** Counts for the first time; what cannot be counted now is not judged. */
+  async open(): Promise<void> {
+    if (this.#subject.door === 'poe') this.#before = await this.#count()
+  }
+
+  /**
+   * Takes an answer into account, or that none came.
+   *
+   * @param link - the link's name; each can have one effect
+   * @param exchange - a request to it
+   * @param isCounted - whether its effect shows where effects are counted
+   */
+  add(link: string, { sent, response }: Exchange, isCounted = true): void {
+    if (sent.method !== 'POST') return
+    const status = response?.status
+    if (isCounted && isSuccess(status)) this.#told.set(link, 'accepted')
+    else if (mayHaveEffect(status) && !this.#told.has(link)) this.#told.set(link, 'perhaps')
+  }
+
+  /**
+   * Counts for the last time.
+   *
+   * @returns what is not met: more effects than links at which one can have been
+   */
+  async close(): Promise<Unmet | null> {
+    const before = this.#before
+    if (before === null) return null
+    const accepted = [...this.#told.values()].filter(told => told === 'accepted').length
+    const untilMs = performance.now() + COUNT_LAG_MS
+    for (;;) {
+      const after = await this.#count()
+      if (after === null) return null
+      const count = after - before
+      const most = this.#told.size
+      if (count > most) {
+        const words = most === 1 ? '1 effect' : `${most} effects`
+        return unmet(`at most ${words} in the end, by what was answered`, `${count} of them`)
+      }
+      // What is late would be the next check's.
+      if (count >= accepted || performance.now() > untilMs) return null
+      await sleep(50)
+    }
+  }
+
+  async #count(): Promise<number | null> {
+    if (!this.#subject.has('effects')) return null
+    try {
+      return await this.#subject.effects()
+    } catch (error) {
+      if (error instanceof CannotTell) return null
+      throw error
+    }
+  }
+}
+
+function isSuccess(status = 0): boolean {
+  return (status >= 200 && status < 300) || [301, 302, 303].includes(status)
+}
+
+/** Only a refusal says that nothing happened; silence and an unexpected failure do not. */
+function mayHaveEffect(status: number | undefined): boolean {
+  if (status === undefined || isSuccess(status) || status === 408) return true
+  return status >= 500 && status !== 501 && status !== 503
+}
