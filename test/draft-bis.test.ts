@@ -7,6 +7,8 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { CLIENT_REQUIREMENTS, REQUIREMENTS } from 'post-once-exactly/conformance'
+import type { Problem } from '../lib/answers/answer.js'
+import { LINK_REFUSALS } from '../lib/answers/refusals.js'
 import { parsePoeLinks } from '../lib/protocols/poe/index.js'
 import { rowsIn } from '../scripts/register.js'
 import { type Cell, STATES, type StateRow } from './support/states.js'
@@ -330,16 +332,14 @@ function faultOf(
 }
 
 function wrongProblemTypes(text: string): string[] {
-  const source = read('lib/answers/refusals.ts')
-  const types = [...source.matchAll(/(?:\btype: |storeRefusals\()'([a-z-]+)'/g)].map(
-    ([, name = '']) => name,
-  )
+  const known = Object.values(LINK_REFUSALS)
+  const types = known.map(({ type }) => type)
   const told = tableBelow(text, '23.3. Problem Types')
   const statuses = new Map(
     [...STATES.flatMap(row => [row.POST, row.GET])].map(cell => [cell.type, cell.status]),
   )
   const wrong = told.filter(([name = '', status]) => {
-    const seen = statuses.get(name.replaceAll('`', '')) ?? statusNear(source, name)
+    const seen = statuses.get(name.replaceAll('`', '')) ?? statusOf(known, name)
     return seen !== Number(status)
   })
   return [
@@ -351,11 +351,8 @@ function wrongProblemTypes(text: string): string[] {
   ]
 }
 
-/** The status beside a problem type in the source; those of the store are made in one place. */
-function statusNear(source: string, name: string): number {
-  const at = source.indexOf(`type: '${name.replaceAll('`', '')}'`)
-  const around = source.slice(at, at + 120)
-  return Number(/status: (\d{3})/.exec(around)?.[1] ?? (name.startsWith('`store-') ? 503 : 0))
+function statusOf(known: readonly Problem[], name: string): number | undefined {
+  return known.find(({ type }) => type === name.replaceAll('`', ''))?.status
 }
 
 function missingAnswers(text: string): string[] {

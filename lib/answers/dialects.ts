@@ -13,7 +13,7 @@ import {
   type ProblemMembers,
   refusalAnswer,
 } from './answer.js'
-import { problemOf, type Refused, retryTimeOf } from './refusals.js'
+import { problemOf, type Refused, retryTimeOf } from './findings.js'
 
 /** How a door's answers are worded for its clients. */
 export interface Dialect {

@@ -1,8 +1,8 @@
 /**
  * The recorded outcome as an answer: shown to a GET at a spent link, or repeated at a door.
  *
- * Shown, 2xx is given as 200 with the same bytes and representation fields (204 stays 204); an empty
- * 201 and a redirection lead to their `Location`. Repeated, it is what it was, byte for byte.
+ * Shown, 2xx is given as 200 with the same bytes and representation fields (204 stays 204); an
+ * empty 201 and a redirection lead to their `Location`. Repeated, it is what it was, byte for byte.
  *
  * @see POE draft 2; RFC 9110 15.4.4; draft-ietf-httpapi-idempotency-key-header-07 2.6
  */
@@ -18,8 +18,7 @@ import {
   refusalAnswer,
   seeOther,
 } from './answer.js'
-import { DONE_NOT_KEPT } from './door-refusals.js'
-import { BODY_NOT_KEPT, BODY_PENDING, CODING_REFUSED } from './refusals.js'
+import { DOOR_REFUSALS, LINK_REFUSALS } from './refusals.js'
 import { type CodingChoice, refusedCoding, withoutCoding } from './stored-coding.js'
 
 /**
@@ -68,14 +67,16 @@ export function shownOutcome(
     case 'kept': {
       const links = isLocated ? [resultLink(result, self, uriBase)] : NONE
       const given = keptAnswer(outcome, request, body.bytes, 200, NOT_SHOWN)
-      return given === null ? refusalAnswer(CODING_REFUSED, null, null, links) : { ...given, links }
+      return given === null
+        ? refusalAnswer(LINK_REFUSALS['coding-refused'], null, null, links)
+        : { ...given, links }
     }
     case 'none':
       return bare(status === 204 || status === 205 ? status : 200, fieldsOf(outcome, NOT_EMPTY))
     case 'pending':
-      return refusalAnswer(BODY_PENDING)
+      return refusalAnswer(LINK_REFUSALS['body-pending'])
     case 'not-kept':
-      return refusalAnswer(BODY_NOT_KEPT)
+      return refusalAnswer(LINK_REFUSALS['body-not-kept'])
   }
 }
 
@@ -98,7 +99,7 @@ export function repeatedOutcome(
   switch (body.kind) {
     case 'kept': {
       const given = keptAnswer(outcome, request, body.bytes, status, NONE)
-      if (given === null) return CODING_REFUSED
+      if (given === null) return LINK_REFUSALS['coding-refused']
       return { ...given, fields: [NO_STORE, ...given.fields, ...marks] }
     }
     case 'none':
@@ -106,7 +107,9 @@ export function repeatedOutcome(
     case 'pending':
     case 'not-kept':
       if (recordedField(outcome, 'location') === null) {
-        return body.kind === 'pending' ? BODY_PENDING : DONE_NOT_KEPT
+        return body.kind === 'pending'
+          ? LINK_REFUSALS['body-pending']
+          : DOOR_REFUSALS['body-not-kept']
       }
       return seeOther(resultOf(outcome, ''), [NO_STORE, ...marks])
   }

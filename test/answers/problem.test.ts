@@ -4,12 +4,14 @@
 import { createHash } from 'node:crypto'
 import { expect } from 'chai'
 import { retryAfter } from '../../lib/answers/answer.js'
-import { MISMATCH } from '../../lib/answers/door-refusals.js'
 import { PAGE_POLICY, problemDocument, problemPage } from '../../lib/answers/problem.js'
-import { BODY_NOT_KEPT } from '../../lib/answers/refusals.js'
+import { DOOR_REFUSALS, LINK_REFUSALS } from '../../lib/answers/refusals.js'
+
+const MISMATCH = DOOR_REFUSALS.mismatch
+const BODY_NOT_KEPT = LINK_REFUSALS['body-not-kept']
 
 describe('a refusal, rendered', () => {
-  it('a document has type, title, status, detail, instance, and only the members there are', () => {
+  it('a document has what it must have, and only the members there are', () => {
     const { title, detail } = MISMATCH
     const bare = problemDocument(MISMATCH, 400, null, 'urn:x:', '/a')
     const expected = { type: 'urn:x:problem:mismatch', title, status: 400, detail, instance: '/a' }
@@ -20,7 +22,7 @@ describe('a refusal, rendered', () => {
     expect(told).not.to.have.any.keys('link', 'createForm')
   })
 
-  it('a page leads to the result and to a fresh form, and asks again only where that is of use', () => {
+  it('a page leads to the result and to a fresh form, and asks again where that is of use', () => {
     const members = { result: '/r?a&b', createForm: '/new' }
     const page = problemPage(BODY_NOT_KEPT, members, 1_500)
     expect(page).to.include('href="/r?a&amp;b"').and.include('href="/new"')

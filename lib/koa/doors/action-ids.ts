@@ -3,8 +3,7 @@
  */
 import type { Context } from 'koa'
 import { json, NO_STORE } from '../../answers/answer.js'
-import { NOBODY, NOT_EMPTY } from '../../answers/door-refusals.js'
-import { STORE_DOWN_NOW } from '../../answers/refusals.js'
+import { STORE_DOWN_NOW } from '../../answers/findings.js'
 import type { Core } from '../core.js'
 import { principalsOf } from '../principal.js'
 import { contentOf } from '../request-content.js'
@@ -23,9 +22,9 @@ export async function issueAction(
   ctx: Context,
 ): Promise<void> {
   const [principal] = principalsOf(ctx, core.options.principal)
-  if (principal === undefined) return responder.refuse(ctx, NOBODY)
+  if (principal === undefined) return responder.refuse(ctx, 'nobody')
   const content = await contentOf(ctx, 0)
-  if (content.kind !== 'bytes') return responder.refuse(ctx, NOT_EMPTY)
+  if (content.kind !== 'bytes') return responder.refuse(ctx, 'not-empty')
   const offered = poeOf(ctx).mint(name, ctx.params ?? {})
   if (offered === null || offered.expiresAtMs === null) {
     return responder.found(ctx, STORE_DOWN_NOW)

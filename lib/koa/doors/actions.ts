@@ -10,14 +10,8 @@ import type { RouterContext } from '@koa/router'
 import type { Context, Middleware, Next } from 'koa'
 import compose from 'koa-compose'
 import { ACTION_ALLOW } from '../../answers/allow.js'
-import {
-  ACTION_MISMATCH,
-  CANCELLED,
-  CANNOT_UNDO,
-  NOT_OFFERED,
-} from '../../answers/door-refusals.js'
+import { type Refused, RUNNING_NOW, STORE_DOWN_NOW, UNDECIDED_NOW } from '../../answers/findings.js'
 import { shownOutcome } from '../../answers/outcomes.js'
-import { type Refused, RUNNING_NOW, STORE_DOWN_NOW, UNDECIDED_NOW } from '../../answers/refusals.js'
 import { digestParts } from '../../engine/fingerprint.js'
 import type { Operation, OtherContent, ResourceRules } from '../../engine/operation.js'
 import { isSuccess } from '../../engine/outcome.js'
@@ -195,7 +189,7 @@ async function undo(
   const { core, rules, responder, undo: handle } = actions
   if (handle === null) {
     allow(ctx, 'doneForGood')
-    return responder.refuse(ctx, CANNOT_UNDO)
+    return responder.refuse(ctx, 'cannot-undo')
   }
   await core.vault.prepare()
   const key = core.vault.keyBeside(identity.key, 'undo')
@@ -227,7 +221,7 @@ async function look(actions: Actions, ctx: Context, identity: Operation): Promis
   else if (finding.kind === 'unspent') allow(ctx, 'unused')
   else return await tell(actions, ctx, finding)
   if (ctx.method === 'OPTIONS') sendNoContent(core, ctx)
-  else responder.refuse(ctx, isCancelled ? CANCELLED : NOT_OFFERED)
+  else responder.refuse(ctx, isCancelled ? 'cancelled' : 'method-not-allowed')
 }
 
 /** Whether the content of an action was carried out, and not only its cancelling. */
@@ -272,7 +266,7 @@ function tellOther(actions: Actions, ctx: Context, finding: OtherContent): void 
     return
   }
   allow(ctx, isCancelled ? 'cancelled' : doneState(actions))
-  responder.refuse(ctx, isCancelled ? CANCELLED : ACTION_MISMATCH)
+  responder.refuse(ctx, isCancelled ? 'cancelled' : 'action-mismatch')
 }
 
 /** A token of another memory of the store: what is known of that is read again. */

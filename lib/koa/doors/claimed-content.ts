@@ -2,13 +2,7 @@
  * A request at a door that goes by who sends what: its caller and its content, both or an answer.
  */
 import type { Context } from 'koa'
-import {
-  DIGEST_MISSING,
-  DIGEST_WRONG,
-  NOBODY,
-  TOO_DEEP,
-  tooLarge,
-} from '../../answers/door-refusals.js'
+import { filled } from '../../answers/refusals.js'
 import type { Core } from '../core.js'
 import { principalsOf } from '../principal.js'
 import { contentOf } from '../request-content.js'
@@ -35,7 +29,7 @@ export function callersOf(
 ): readonly [string, ...string[]] | null {
   const [first, ...others] = principalsOf(ctx, core.options.principal)
   if (first !== undefined) return [first, ...others]
-  responder.refuse(ctx, NOBODY)
+  responder.refuse(ctx, 'nobody')
   return null
 }
 
@@ -54,7 +48,7 @@ export async function fingerprintAt(
   const content = await contentOf(ctx, contentLimitBytes)
   switch (content.kind) {
     case 'too-large':
-      responder.refuse(ctx, tooLarge(contentLimitBytes))
+      responder.refuse(ctx, filled('too-large', contentLimitBytes))
       return null
     case 'cut-off':
       // There is nobody left to answer.
@@ -63,14 +57,8 @@ export async function fingerprintAt(
     default: {
       const made = await fingerprintOf(ctx, content, rule, contentLimitBytes, place)
       if (made.kind === 'fingerprint') return made.fingerprint
-      responder.refuse(ctx, NO_FINGERPRINT[made.kind])
+      responder.refuse(ctx, made.kind)
       return null
     }
   }
 }
-
-const NO_FINGERPRINT = {
-  'digest-missing': DIGEST_MISSING,
-  'digest-wrong': DIGEST_WRONG,
-  'too-deep': TOO_DEEP,
-} as const

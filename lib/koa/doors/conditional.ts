@@ -9,14 +9,15 @@
  * @see RFC 9110 13.1, 13.2; RFC 6585 3; decision 0010
  */
 import type { Context, Middleware, Next } from 'koa'
-import { type AnswerField, bare, NO_STORE, refusalAnswer } from '../../answers/answer.js'
 import {
-  preconditionFailed,
-  preconditionMalformed,
-  preconditionRequired,
-  preconditionUnjudged,
-} from '../../answers/door-refusals.js'
-import { type Refused, RUNNING_NOW } from '../../answers/refusals.js'
+  type AnswerField,
+  bare,
+  NO_STORE,
+  type Problem,
+  refusalAnswer,
+} from '../../answers/answer.js'
+import { type Refused, RUNNING_NOW } from '../../answers/findings.js'
+import { filled } from '../../answers/refusals.js'
 import { digestParts } from '../../engine/fingerprint.js'
 import type { Operation, Work } from '../../engine/operation.js'
 import {
@@ -150,15 +151,16 @@ async function pass(door: Conditional, ctx: Context, next: Next): Promise<void> 
     search: options.exists !== undefined,
   })
   if (conditions.kind === 'malformed') {
-    responder.refuse(ctx, preconditionMalformed(conditions.field))
+    responder.refuse(ctx, malformed(conditions.field))
     return
   }
   if (conditions.kind === 'unjudged') {
-    responder.refuse(ctx, preconditionUnjudged(conditions.field, door.demanded))
+    responder.refuse(ctx, filled('precondition-unjudged', conditions.field, door.demanded))
     return
   }
   if (conditions.kind === 'none') {
-    if (options.required === true) responder.refuse(ctx, preconditionRequired(door.demanded))
+    if (options.required === true)
+      responder.refuse(ctx, filled('precondition-required', door.demanded))
     else await next()
     return
   }
@@ -170,6 +172,16 @@ async function pass(door: Conditional, ctx: Context, next: Next): Promise<void> 
   ctx.poe.naming ??= 'condition'
   const fingerprint = digestParts([principals[0], made, conditions.text])
   await decide({ door, ctx, conditions, target, principals, fingerprint }, next)
+}
+
+function malformed(field: string): Problem {
+  const wanted = SYNTAX[field] ?? 'quoted entity tags, separated by commas, or *'
+  return filled('precondition-malformed', field, wanted)
+}
+
+const SYNTAX: Readonly<Record<string, string>> = {
+  'If-Unmodified-Since': 'a date as in RFC 9110 5.6.7',
+  'If-None-Exist': 'a search of 1 to 2048 characters, such as email=a@b.c',
 }
 
 /** Absent and empty are not the same: an empty `If-Match` matches nothing. */
@@ -192,7 +204,10 @@ async function decide(visit: Visit, next: Next): Promise<void> {
     const situation = await situationOf(visit, null)
     const unclear = undecidable(visit.conditions, situation)
     if (unclear !== null) {
-      return door.responder.refuse(ctx, preconditionUnjudged(unclear, 'If-Match or If-None-Match'))
+      return door.responder.refuse(
+        ctx,
+        filled('precondition-unjudged', unclear, 'If-Match or If-None-Match'),
+      )
     }
     const failed = failedCondition(visit.conditions, situation)
     if (failed !== null) return await tellFailed(visit, situation, failed)
@@ -280,7 +295,7 @@ async function tellFailed(visit: Visit, situation: Situation, failed: string): P
   if (failed === 'If-None-Exist' && only !== undefined && others.length === 0) {
     return door.responder.send(ctx, bare(200, [['Location', only], NO_STORE]))
   }
-  const refusal = refusalAnswer(preconditionFailed(failed))
+  const refusal = refusalAnswer(filled('precondition-failed', failed))
   const etag = situation.current?.etag
   if (typeof etag !== 'string') return door.responder.refuseWith(ctx, refusal)
   const fields: readonly AnswerField[] = [['ETag', etag], ...refusal.fields]

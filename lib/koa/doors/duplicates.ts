@@ -8,9 +8,9 @@
 import type { Context, Middleware, Next } from 'koa'
 import { nanoid } from 'nanoid'
 import { NO_STORE, NONE, refusalAnswer, seeOther } from '../../answers/answer.js'
-import { OVERRIDE_MALFORMED, SUSPECTED_DUPLICATE, TOO_DEEP } from '../../answers/door-refusals.js'
+import type { Refused } from '../../answers/findings.js'
 import { resultLink, resultOf } from '../../answers/outcomes.js'
-import type { Refused } from '../../answers/refusals.js'
+import { DOOR_REFUSALS } from '../../answers/refusals.js'
 import { digestParts } from '../../engine/fingerprint.js'
 import type { Outcome } from '../../engine/outcome.js'
 import { OVERRIDE_FIELD, readOverride } from '../../protocols/duplicate-detection/override.js'
@@ -92,10 +92,10 @@ async function detect(detector: Detector, ctx: Context, next: Next): Promise<voi
   const callers = callersOf(detector, ctx)
   if (callers === null) return
   const override = readOverride(ctx.get(OVERRIDE_FIELD), bodyOf(ctx))
-  if (override.kind === 'malformed') return responder.refuse(ctx, OVERRIDE_MALFORMED)
+  if (override.kind === 'malformed') return responder.refuse(ctx, 'override-malformed')
   const said = spelled(identity)
   if (said === null) {
-    responder.refuse(ctx, TOO_DEEP)
+    responder.refuse(ctx, 'too-deep')
     return
   }
   if (!(await isWhole(ctx, detector.contentLimitBytes))) return
@@ -151,10 +151,13 @@ async function tell(
   const links = result === null ? NONE : [resultLink(result, self, core.options.uriBase)]
   if (options.rerender !== undefined && ctx.accepts('json', 'html') === 'html') {
     await options.rerender(ctx, why)
-    return sendDrawn(ctx, SUSPECTED_DUPLICATE.status, links)
+    return sendDrawn(ctx, DOOR_REFUSALS['suspected-duplicate'].status, links)
   }
   const members = { result, extra: { override: why.override } }
-  responder.refuseWith(ctx, refusalAnswer(SUSPECTED_DUPLICATE, null, members, links))
+  responder.refuseWith(
+    ctx,
+    refusalAnswer(DOOR_REFUSALS['suspected-duplicate'], null, members, links),
+  )
 }
 
 function resultFrom(outcome: Outcome, self: string): string | null {

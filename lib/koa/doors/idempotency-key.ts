@@ -5,7 +5,7 @@
  */
 import type { Context, Middleware } from 'koa'
 import { dialectOf } from '../../answers/dialects.js'
-import { keyMalformed, keyMissing, NOT_REPEATABLE, OUTSIDE } from '../../answers/door-refusals.js'
+import { DOOR_REFUSALS, filled } from '../../answers/refusals.js'
 import {
   judgeFirstSent,
   KEY_PROFILES,
@@ -64,7 +64,7 @@ export function makeIdempotencyKey(core: Core, options: IdempotencyKeyOptions): 
     core,
     kind: 'key',
     responder: new Responder(core, resolved.documentation, dialectOf(profile)),
-    demands: required ? keyMissing(`This request must carry ${profile.field}`) : null,
+    demands: required ? filled('key-missing', `This request must carry ${profile.field}`) : null,
     read: ctx => nameIn(core, resolved, ctx),
     repeat: null,
   }
@@ -81,7 +81,7 @@ export function refuseRepeatability(core: Core): Middleware {
   return async function noRepeatability(ctx, next) {
     const fields = ['Repeatability-Request-ID', 'Repeatability-First-Sent']
     if (fields.every(field => ctx.get(field) === '')) return await next()
-    responder.refuse(ctx, NOT_REPEATABLE)
+    responder.refuse(ctx, 'not-repeatable')
   }
 }
 
@@ -155,7 +155,7 @@ function datedName(ctx: Context, key: string, nowMs: number, windowMs: number): 
       return malformed('Repeatability-First-Sent takes a date as in RFC 9110 5.6.7.')
     case 'too-old':
     case 'in-future':
-      return { kind: 'refused', problem: OUTSIDE[first.kind] }
+      return { kind: 'refused', problem: DOOR_REFUSALS[first.kind] }
     case 'in-time': {
       const client = ctx.get('Repeatability-Client-ID')
       const keepUntilMs = first.sentMs + windowMs + FORGETTING_MS
@@ -169,5 +169,5 @@ function datedName(ctx: Context, key: string, nowMs: number, windowMs: number): 
 const FORGETTING_MS = 60_000
 
 function malformed(why: string): NameReading {
-  return { kind: 'refused', problem: keyMalformed(why) }
+  return { kind: 'refused', problem: filled('key-malformed', why) }
 }

@@ -6,7 +6,7 @@
  */
 import type { Context, Next } from 'koa'
 import { NO_STORE, type Problem } from '../../answers/answer.js'
-import type { Refused } from '../../answers/refusals.js'
+import type { Refused } from '../../answers/findings.js'
 import { digestParts } from '../../engine/fingerprint.js'
 import type { Operation, ResourceRules } from '../../engine/operation.js'
 import { PoeError } from '../../errors.js'

@@ -5,7 +5,7 @@
  * @see RFC 9110 9.2.2 (what a client may repeat)
  */
 import type { Context, Middleware } from 'koa'
-import { keyMalformed, keyMissing } from '../../answers/door-refusals.js'
+import { filled } from '../../answers/refusals.js'
 import { recordedField } from '../../engine/outcome.js'
 import type { Core } from '../core.js'
 import { checkNumber, demandDurable, YEAR_MS } from '../options.js'
@@ -77,7 +77,8 @@ export function makeReplay(core: Core, options: ReplayOptions): Middleware {
     kept: 'success',
     fingerprint,
     responder: new Responder(core, documentation),
-    demands: options.required === false ? null : keyMissing('This request must carry its id'),
+    demands:
+      options.required === false ? null : filled('key-missing', 'This request must carry its id'),
     read: ctx => nameOf(core, key(ctx), retentionMs),
     repeat:
       current === undefined
@@ -99,7 +100,7 @@ function nameOf(core: Core, name: unknown, retentionMs: number | null): NameRead
   }
   if (name.length > NAME_LIMIT) {
     const why = `The id of this request has more than ${NAME_LIMIT} characters.`
-    return { kind: 'refused', problem: keyMalformed(why) }
+    return { kind: 'refused', problem: filled('key-malformed', why) }
   }
   const keepUntilMs =
     retentionMs === null ? null : Math.floor(core.engine.guard.now() + retentionMs)

@@ -7,8 +7,9 @@
 import type { Context } from 'koa'
 import { type Answer, type AnswerField, type Problem, refusalAnswer } from '../../answers/answer.js'
 import { type Dialect, findingIn, PLAIN, refusalIn } from '../../answers/dialects.js'
+import type { Refused } from '../../answers/findings.js'
 import { repeatedOutcome } from '../../answers/outcomes.js'
-import type { Refused } from '../../answers/refusals.js'
+import { DOOR_REFUSALS, type DoorRefusal } from '../../answers/refusals.js'
 import type { Outcome } from '../../engine/outcome.js'
 import type { Core } from '../core.js'
 import { linkTo } from '../link-paths.js'
@@ -34,7 +35,8 @@ export class Responder {
   }
 
   /** Refuses. */
-  refuse(ctx: Context, problem: Problem): void {
+  refuse(ctx: Context, what: DoorRefusal | Problem): void {
+    const problem = typeof what === 'string' ? DOOR_REFUSALS[what] : what
     this.refuseWith(ctx, refusalAnswer(problem))
   }
 

@@ -5,7 +5,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Http2Stream } from 'node:http2'
 import type { Context } from 'koa'
-import { type Refused, UNDECIDED_NOW, UNDONE_NOW } from '../../answers/refusals.js'
+import { type Refused, UNDECIDED_NOW, UNDONE_NOW } from '../../answers/findings.js'
 import type { Gone, Operation, ResourceRules, Verdict } from '../../engine/operation.js'
 import { PoeError } from '../../errors.js'
 import type { Core } from '../core.js'
@@ -29,9 +29,9 @@ export interface Claimable {
 }
 
 /**
- * How a run ended. Either what the handler said stands, its answer or its error: it is `done`; it is
- * refused, and the operation `free`; or it is not known, and the operation `held`. Or nothing was
- * done now, and what was found is to be told.
+ * How a run ended. Either what the handler said stands, its answer or its error: it is `done`; it
+ * is refused, and the operation `free`; or it is not known, and the operation `held`. Or nothing
+ * was done now, and what was found is to be told.
  */
 export type End = 'done' | 'free' | 'held' | Refused
 

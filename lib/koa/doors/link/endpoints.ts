@@ -6,12 +6,8 @@
  */
 import type { Context } from 'koa'
 import { bare, json, refusalAnswer } from '../../../answers/answer.js'
-import {
-  NO_LINK_FOR_NOBODY,
-  problemOf,
-  retryTimeOf,
-  STORE_DOWN_NOW,
-} from '../../../answers/refusals.js'
+import { problemOf, retryTimeOf, STORE_DOWN_NOW } from '../../../answers/findings.js'
+import { LINK_REFUSALS } from '../../../answers/refusals.js'
 import type { Core, OfferedLink } from '../../core.js'
 import { missingMiddleware } from '../../request-poe.js'
 import { send } from '../../send.js'
@@ -47,7 +43,7 @@ function offer(core: Core, name: string, ctx: Context): OfferedLink | null {
   const offered = ctx.poe.mint(name, ctx.params ?? {})
   if (offered !== null) return offered
   const isDown = core.engine.guard.down || !core.vault.ready
-  const problem = isDown ? problemOf(STORE_DOWN_NOW, 'POST') : NO_LINK_FOR_NOBODY
+  const problem = isDown ? problemOf(STORE_DOWN_NOW, 'POST') : LINK_REFUSALS.nobody
   send(core, ctx, refusalAnswer(problem, isDown ? retryTimeOf(STORE_DOWN_NOW) : null))
   return null
 }

@@ -2,7 +2,6 @@
  * The middleware of one resource, step by step: recognise the segment, run what stands outside,
  * find out who asks, judge the token, and serve the method.
  */
-
 import type { Context, Middleware, Next } from 'koa'
 import compose from 'koa-compose'
 import { isTokenShaped } from '../../../protocols/poe/index.js'

@@ -7,14 +7,9 @@
 import type { Context } from 'koa'
 import { linkAllow } from '../../../answers/allow.js'
 import { NONE, refusalAnswer } from '../../../answers/answer.js'
+import { problemOf, type Refused, retryTimeOf, STORE_DOWN_NOW } from '../../../answers/findings.js'
 import { resultLink, resultOf, shownOutcome } from '../../../answers/outcomes.js'
-import {
-  POST_ONLY,
-  problemOf,
-  type Refused,
-  retryTimeOf,
-  STORE_DOWN_NOW,
-} from '../../../answers/refusals.js'
+import { LINK_REFUSALS } from '../../../answers/refusals.js'
 import type { Finding, Operation } from '../../../engine/operation.js'
 import type { Core, Resource } from '../../core.js'
 import type { RerenderReason } from '../../options.js'
@@ -176,7 +171,7 @@ async function describe(exchange: Exchange, finding: Finding): Promise<void> {
 
 async function notOffered(exchange: Exchange, finding: Finding): Promise<void> {
   const isKnown = allow(exchange, finding.kind)
-  if (isKnown) send(exchange.core, exchange.ctx, refusalAnswer(POST_ONLY))
+  if (isKnown) send(exchange.core, exchange.ctx, refusalAnswer(LINK_REFUSALS['method-not-allowed']))
   else await refuse(exchange, finding)
 }
 
