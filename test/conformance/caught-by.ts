@@ -60,7 +60,7 @@ export const CAUGHT_BY: Readonly<Record<string, readonly string[]>> = {
   'forged-runs': ['POE-2-18/changed', 'POE-2-18/invented', 'POE-2-23/case', 'POE-2-23/case-first'],
   'other-user': ['POE-8-5/bound', 'POE-8-5/result'],
   'expired-runs': ['POE-2-18/expired'],
-  'expired-forgets': ['POE-2-18/expired-told', 'POE-2-3/too-large'],
+  'expired-forgets': ['POE-2-18/expired-told'],
   'client-gone-undone': ['POE-2-22/client-gone'],
   'burnt-by-400': ['POE-2-3/broken'],
   'burnt-by-401': ['POE-2-3/failure'],

@@ -45,9 +45,9 @@ describe('poe check of a foreign server, with an adapter file', () => {
       'POE-2-15/fails',
       'POE-2-15/running',
       'POE-2-16/differs',
-      'POE-2-21/other-body',
+      'blocked H-LOC-2/created',
+      'blocked POE-2-21/other-body',
       'warn H-100-1/spent',
-      'warn H-LOC-2/created',
       'warn H-PROB-1/reuse',
       'warn POE-6-2/reuse',
     ])

@@ -111,7 +111,7 @@ async function listening(server: Server): Promise<Running> {
 }
 
 async function python(): Promise<Running> {
-  const file = fileURLToPath(new URL('servers/right/forms_only.py', import.meta.url))
+  const file = fileURLToPath(new URL('servers/right/forms-only.py', import.meta.url))
   const child = spawn('python3', [file], { stdio: ['ignore', 'pipe', 'ignore'] })
   const [line] = (await emitted(child.stdout, 'data')) as [Buffer]
   const close = () => {

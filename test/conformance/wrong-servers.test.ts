@@ -12,7 +12,7 @@ import type { IndependentOptions } from './servers/independent.js'
 import { startWrong, WRONG } from './servers/wrong.js'
 
 const LIFE_MS = 300
-const AT_ONCE = 12
+const AT_ONCE = 24
 
 /** What a handler reports, where the fault is about that. */
 const REPORTED: Readonly<Record<string, number>> = {
@@ -40,7 +40,7 @@ describe('poe check of wrong servers', () => {
   const reports = new Map<string, ConformanceReport>()
 
   before('judges all of them, several at once', async function () {
-    this.timeout(240_000)
+    this.timeout(420_000)
     await sideBySide(WRONG, AT_ONCE, async ({ name }) => {
       reports.set(name, await judged(name))
     })

@@ -43,9 +43,14 @@ export const WRONG_MEMORY: readonly Fault[] = [
   fault('reuse-orders', 'POE-2-2', 'refuses a repeat, and orders all the same', {
     ordersToo: (_, seen) => isReuse(seen),
   }),
-  fault('failure-orders', 'POE-2-2', 'reports a failure, leaves the link open, and has ordered', {
-    ordersToo: ({ status }, seen) => isPost(seen) && seen.place === 'link' && status === 500,
-  }),
+  fault(
+    'failure-orders',
+    'POE-2-2 POE-2-3',
+    'reports a failure, leaves the link open, and has ordered',
+    {
+      ordersToo: ({ status }, seen) => isPost(seen) && seen.place === 'link' && status === 500,
+    },
+  ),
   fault('invalid-orders', 'POE-2-2 POE-2-3', 'refuses an invalid order, and orders something', {
     ordersToo: ({ status }, seen) => isPost(seen) && seen.place === 'link' && status === 422,
   }),
@@ -54,19 +59,29 @@ export const WRONG_MEMORY: readonly Fault[] = [
       return place === 'link' && state === 'unspent' && !request.complete && request.destroyed
     },
   }),
-  fault('running-orders', 'POE-2-2', 'says that an order is running, and places another one', {
-    ordersToo: ({ status }, seen) => isPost(seen) && seen.state === 'running' && status === 409,
-  }),
+  fault(
+    'running-orders',
+    'POE-2-2 POE-2-15',
+    'says that an order is running, and places another one',
+    {
+      ordersToo: ({ status }, seen) => isPost(seen) && seen.state === 'running' && status === 409,
+    },
+  ),
   fault('put-spent-orders', 'POE-2-17 POE-2-2', 'refuses PUT at a spent link, and orders by it', {
     ordersToo: (_, { request, state }) => request.method === 'PUT' && state === 'spent',
   }),
-  fault('delete-orders', 'POE-2-17 POE-2-2', 'refuses DELETE at a spent link, and orders by it', {
-    ordersToo: (_, { request, state }) => request.method === 'DELETE' && state === 'spent',
-  }),
+  fault(
+    'delete-orders',
+    'POE-2-17 POE-2-2 POE-1-1',
+    'refuses DELETE at a spent link, and orders by it',
+    {
+      ordersToo: (_, { request, state }) => request.method === 'DELETE' && state === 'spent',
+    },
+  ),
   fault('options-orders', 'POE-2-17 POE-2-2', 'orders by OPTIONS', {
     ordersToo: (_, { request, place }) => request.method === 'OPTIONS' && place === 'link',
   }),
-  fault('mint-orders', 'POE-2-2', 'orders when a link is asked for without the field POE', {
+  fault('mint-orders', 'POE-2-2 POE-1-3', 'orders when a link is asked for without the field POE', {
     ordersToo: (_, { request, place }) => place === 'page' && request.headers.poe === undefined,
   }),
   fault(
