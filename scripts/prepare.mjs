@@ -4,7 +4,7 @@
  * nothing but Node itself, and syntax that an old Node can still read.
  */
 import { spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
@@ -21,6 +21,10 @@ export async function prepare() {
     fail(`Node ${OLDEST.join('.')} or later is needed; this is ${process.versions.node}.`)
   }
   if (installed()) return
+  // npm would empty the folder that the link leads to, which somebody else uses.
+  if (isLink(`${ROOT}node_modules`)) {
+    fail('node_modules is a link, and what it leads to is out of date: run npm ci there.')
+  }
   console.log('Installing packages: npm ci')
   const code = await runNpm(['ci', '--include=dev'])
   if (code !== 0) fail('The packages could not be installed; see above.', code)
@@ -133,4 +137,8 @@ function installed() {
 
 function readPackages(file) {
   return JSON.parse(readFileSync(file, 'utf8')).packages ?? {}
+}
+
+function isLink(path) {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true
 }

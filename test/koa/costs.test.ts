@@ -22,7 +22,7 @@ const PROMISES: Readonly<Record<StoreKind, number>> = {
   redis: 78,
   postgres: 108,
 }
-/** Bytes of old space that a request may leave; bare Koa's leaves about 100, ours 330 to 410. */
+/** Bytes of old space that a reuse may leave; bare Koa's leaves about 100, ours 330 to 410. */
 const LASTING_BYTES = 450
 
 interface Site {
