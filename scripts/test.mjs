@@ -9,7 +9,7 @@
  * The counts are written as JSON to the file that `POE_TEST_REPORT` names.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fail, prepare, ROOT, run } from './prepare.mjs'
 import { homeOf, testFiles } from './test-files.mjs'
@@ -64,6 +64,8 @@ async function whole(wishes) {
     const packages = missing.map(name => PROGRAMS[name] || name).join(' ')
     console.log(`not tested, for want of ${missing.join(', ')}: apt-get install ${packages}`)
   }
+  // Long tests keep a processor busy by themselves.
+  if (part === 'long') process.env.POE_TEST_WORKERS ??= String(availableParallelism())
   const { runFiles } = await import('./test-run.mjs')
   const shared = await startShared()
   const patience = part === 'long' ? { timeoutMs: LONG_MS } : {}

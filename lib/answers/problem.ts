@@ -14,7 +14,7 @@ const STYLE =
   'font-weight:600}'
 const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64')
 /** The `Content-Security-Policy` of a page. */
-export const PAGE_POLICY =
+export const PAGE_POLICY: string =
   `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; frame-ancestors 'none'; ` +
   "form-action 'none'; base-uri 'none'"
 

@@ -72,16 +72,10 @@ export class Attempt implements Run {
       record.watch(() => {
         if (!this.#recording) this.#abandon().finally(wake).then(resolve, reject)
       })
-      this.#perform().then(
-        verdict => {
-          this.#end(wake)
-          resolve(verdict)
-        },
-        (error: unknown) => {
-          this.#end(wake)
-          reject(error)
-        },
-      )
+      const performed = this.#perform()
+      const end = (): void => this.#end(wake)
+      performed.then(end, end)
+      performed.then(resolve, reject)
     })
   }
 

@@ -315,7 +315,7 @@ export class Engine {
     }
     this.emit({ type: 'unprotected', key: operation.key, cause })
     const record = new NoRecord(this.#alarms, rules.maxRunMs + this.#options.leaseMs)
-    const verdict = await this.#run(operation, rules, work, record)
-    return verdict ?? (await this.#fromRecord(operation, rules))
+    // Where there is no record, none tells it better.
+    return (await this.#run(operation, rules, work, record)) as Verdict
   }
 }

@@ -191,6 +191,7 @@ describe('an outcome that an application knows', () => {
   it('a location alone makes it 201, nothing at all 200', () => {
     expect(outcomeOf({ location: '/o/1' }).status).to.equal(201)
     expect(outcomeOf({}).status).to.equal(200)
+    expect(outcomeOf({ body: 'four' }, 3).body).to.deep.equal({ kind: 'not-kept' })
     expect(outcomeOf({ status: 303, location: '/o/1' }).status).to.equal(303)
   })
 

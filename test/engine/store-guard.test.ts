@@ -46,6 +46,21 @@ describe('the guard around a store', () => {
     expect(await codeOf(call())).to.equal('ERR_POE_STORE_CLOSED')
   })
 
+  it('a failure that comes after the time-out changes nothing', async () => {
+    const { clock, guard, heard } = setUp()
+    let fail = (_cause: Error): void => {}
+    const waiting = new Promise((_resolve, reject) => {
+      fail = reject
+    })
+    const told = codeOf(guard.call(() => waiting))
+    await clock.advance(1_000)
+    expect(await told).to.equal('ERR_POE_STORE_DOWN')
+    const before = heard()
+    fail(new Error('late'))
+    await clock.advance(1)
+    expect(heard()).to.deep.equal(before)
+  })
+
   it('a call that throws at once is a failure like any other', async () => {
     const { guard } = setUp()
     const thrown = guard.call(() => {

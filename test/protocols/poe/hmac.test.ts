@@ -6,6 +6,7 @@ import { hmacOf } from '../../../lib/protocols/poe/hmac.js'
 const anyKey = fc.uint8Array({ minLength: 1, maxLength: 150 })
 const anyText = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 600 }),
+  fc.constant('x'.repeat(5_000)),
   fc.string({ unit: fc.constantFrom('a', '\ud800', '\udc00', '\u00fc'), maxLength: 600 }),
 )
 
