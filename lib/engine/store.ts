@@ -18,6 +18,7 @@
  *
  * @see POE draft, appendix A (what enacts the effect and the state change together, durably)
  */
+import type { NewMessage, OutboxStore } from './outbox/outbox-store.js'
 
 /** What a store can promise, as data; the contract suite proves each one, also when `false`. */
 export interface StoreCapabilities {
@@ -180,6 +181,8 @@ export interface StoreTransaction<Tx> {
   commit(outcome: StoredOutcome, withinMs?: number): Promise<OwnerReply>
   /** Undoes everything; harmless to repeat; `handle` throws from then on. */
   rollback(withinMs?: number): Promise<void>
+  /** Writes a message of the outbox, as a statement of the handler's. Only with an outbox. */
+  later?(message: NewMessage): Promise<void>
 }
 
 /**
@@ -195,6 +198,8 @@ export interface Store<Tx = never> {
    * is too short for the store's way of working (sqlite waits for its file lock).
    */
   readonly timeoutMs?: number
+  /** Where messages wait that transactions have written; absent where the store keeps none. */
+  readonly outbox?: OutboxStore
 
   /**
    * Takes the key if it is free. The order of checks: a record that is not free answers as it is,

@@ -8,11 +8,13 @@
  *
  * @see POE draft, appendix A
  */
+import type { NewMessage } from '../../engine/outbox/outbox-store.js'
 import type { OwnerReply, StoredOutcome, StoreTransaction } from '../../engine/store.js'
 import { PoeError, type PoeErrorCode } from '../../errors.js'
 import { type SqliteDatabase, sqliteCode, storeError } from './driver.js'
 import type { DatabaseGuard } from './guarded-database.js'
 import type { HandlerConnection, Statement } from './handler-connection.js'
+import { ADD_MESSAGE, messageValues } from './outbox.js'
 import type { Records } from './records.js'
 import { giveConnection, refuseAsync, runGuarded } from './section.js'
 import type { Turn, WriteQueue } from './write-queue.js'
@@ -125,6 +127,10 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
 
   async rollback(): Promise<void> {
     this.#end(new PoeError('ERR_POE_TX_OVER'))
+  }
+
+  async later(message: NewMessage): Promise<void> {
+    await this.run(ADD_MESSAGE, ...messageValues(message, this.#tools.records.nowMs()))
   }
 
   #section<Result>(work: (guard: DatabaseGuard) => Result): Promise<Result> {
