@@ -16,7 +16,7 @@ import {
   type Trial,
 } from './trial.js'
 
-const AGAIN: AttemptEnd = { verdict: 'again', delayMs: 0, error: 'busy' }
+const AGAIN = { verdict: 'again', delayMs: 0, error: 'busy' } as const satisfies AttemptEnd
 const DEAD: AttemptEnd = { verdict: 'dead', error: 'refused' }
 const DELIVERED: AttemptEnd = { verdict: 'delivered' }
 const ENDS: readonly AttemptEnd[] = [DELIVERED, AGAIN, DEAD]
