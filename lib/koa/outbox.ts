@@ -7,7 +7,7 @@ import { nanoid } from 'nanoid'
 import { checkText } from '../engine/checks.js'
 import type { Delivered, DeliverMessage } from '../engine/outbox/delivery.js'
 import { checkMessageName } from '../engine/outbox/message.js'
-import type { DeadMessage, MessageCount, OutboxStore } from '../engine/outbox/outbox-store.js'
+import type { DeadMessage, DeadReply, MessageCount, OutboxStore } from '../engine/outbox/outbox-store.js'
 import { Worker, type WorkerRules } from '../engine/outbox/worker.js'
 import type { Core } from './core.js'
 import { checkNumber, refuseUnknown } from './options.js'
@@ -179,7 +179,7 @@ async function* listDead(core: Core): AsyncGenerator<DeadLetter> {
   let cursor: string | null = null
   do {
     const after: string | null = cursor
-    const page = await core.engine.guard.call(ms => outbox.dead(PAGE, after, ms))
+    const page: DeadReply = await core.engine.guard.call(ms => outbox.dead(PAGE, after, ms))
     for (const message of page.messages) {
       yield { ...message, payload: JSON.parse(message.payload) as unknown }
     }

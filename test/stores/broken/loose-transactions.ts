@@ -63,7 +63,10 @@ export function neverOver(store: SqliteStore): SqliteStore {
 /** Its outbox gives messages away without a lease. */
 export function takesWithoutLease(store: SqliteStore): SqliteStore {
   const { outbox } = store
-  return withOutbox(store, { take: query => outbox.take({ ...query, leaseMs: 0 }) })
+  return withOutbox(store, {
+    take: query => outbox.take({ ...query, leaseMs: 0 }),
+    renew: async () => ({ nowMs: Date.now(), state: 'ok' }),
+  })
 }
 
 /** Whoever ends an attempt of its outbox is believed, whoever has it by now. */
