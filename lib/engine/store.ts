@@ -19,6 +19,9 @@
  * @see POE draft, appendix A (what enacts the effect and the state change together, durably)
  */
 import type { NewMessage, OutboxStore } from './outbox/outbox-store.js'
+import type { OwnerReply, StoreTime } from './store-replies.js'
+
+export type { OwnerReply, StoreTime } from './store-replies.js'
 
 /** What a store can promise, as data; the contract suite proves each one, also when `false`. */
 export interface StoreCapabilities {
@@ -130,11 +133,6 @@ export interface ListReply extends StoreTime {
   readonly cursor: string | null
 }
 
-/** The time by the store's clock, on every reply. */
-export interface StoreTime {
-  readonly nowMs: number
-}
-
 /**
  * The answer to a claim. `late`: it came after `claimByMs`. `expired`: no record, and the token's
  * life is over. `wrong-epoch`: no record, and the store's memory is not the one that the token was
@@ -152,9 +150,6 @@ export type ClaimReply = StoreTime &
 /** The answer to a read. `none` covers free keys; `wrong-epoch` as for a claim. */
 export type ReadReply = StoreTime &
   (RunningRecord | SpentRecord | UndecidedRecord | { readonly state: 'none' | 'wrong-epoch' })
-
-/** The answer to a write by an owner: `stale` when the record is not that owner's any more. */
-export type OwnerReply = StoreTime & { readonly state: 'ok' | 'stale' }
 
 /** A signing secret as the store keeps it. */
 export interface StoredSecret {

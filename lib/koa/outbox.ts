@@ -7,7 +7,12 @@ import { nanoid } from 'nanoid'
 import { checkText } from '../engine/checks.js'
 import type { Delivered, DeliverMessage } from '../engine/outbox/delivery.js'
 import { checkMessageName } from '../engine/outbox/message.js'
-import type { DeadMessage, DeadReply, MessageCount, OutboxStore } from '../engine/outbox/outbox-store.js'
+import type {
+  DeadMessage,
+  DeadReply,
+  MessageCount,
+  OutboxStore,
+} from '../engine/outbox/outbox-store.js'
 import { Worker, type WorkerRules } from '../engine/outbox/worker.js'
 import type { Core } from './core.js'
 import { checkNumber, refuseUnknown } from './options.js'

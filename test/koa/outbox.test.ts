@@ -38,7 +38,7 @@ for (const kind of TRANSACTIONAL) {
     }
     const told = (type: PoeEvent['type']) => world.events.filter(event => event.type === type)
 
-    it('[OUT-01] a message is delivered with the key that later() gave, once its link is spent', async () => {
+    it('[OUT-01] a message is delivered with its key, once its link is spent', async () => {
       const keys: string[] = []
       await start(async ctx => {
         keys.push(await later(ctx)('mail', { to: 'Ada', by: ctx.poe.key }))

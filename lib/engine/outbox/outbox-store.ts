@@ -6,7 +6,7 @@
  * end *delivered* or *dead*. A running one whose lease has lapsed is due again. All times are
  * milliseconds by the store's clock, which each reply carries.
  */
-import type { OwnerReply, StoreTime } from '../store.js'
+import type { OwnerReply, StoreTime } from '../store-replies.js'
 
 /** A message as a handler's transaction writes it. */
 export interface NewMessage {

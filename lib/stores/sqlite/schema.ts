@@ -8,7 +8,7 @@
 import { randomBytes } from 'node:crypto'
 import { PoeError } from '../../errors.js'
 import type { SqliteDatabase } from './driver.js'
-import { hasOutbox, prepareOutbox } from './outbox.js'
+import { hasOutbox, prepareOutbox } from './outbox-table.js'
 import { SLICE_MS } from './statements.js'
 
 const VERSION = '1'

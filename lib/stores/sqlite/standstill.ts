@@ -18,11 +18,11 @@ export function warnOfStandstill(lateMs: number): void {
   if (lateMs < STANDSTILL_MS || isTold) return
   isTold = true
   process.emitWarning(
-    `The process stood still for over ${Math.round(lateMs)} ms while a handler's transaction held ` +
-      'the lock of the sqlite file. A write through another connection of this process (an ' +
-      "ORM's own, or your better-sqlite3) does that: it waits for a lock that it keeps from being " +
-      'let go. Inside the handler write through ctx.poe.tx, outside through store.write(), and ' +
-      'open other connections with { timeout: 0 }. This is said once.',
+    `The process stood still for over ${Math.round(lateMs)} ms while a handler's transaction ` +
+      'held the lock of the sqlite file. A write through another connection of this process (an ' +
+      "ORM's own, or your better-sqlite3) does that: it waits for a lock that it keeps from " +
+      'being let go. Inside the handler write through ctx.poe.tx, outside through ' +
+      'store.write(), and open other connections with { timeout: 0 }. This is said once.',
     { code: 'POE_SQLITE_STANDSTILL' },
   )
 }

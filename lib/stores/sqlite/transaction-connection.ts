@@ -14,8 +14,8 @@ type Control = 'begin' | 'commit' | 'rollback'
 /** Runs something in the transaction, or throws where that is over. */
 export type Enter = <Result>(work: (guard: DatabaseGuard) => Result) => Result
 
-const CONTROL =
-  /^\s*(begin|commit|end|rollback)(?:\s+(?:deferred|immediate|exclusive))?(?:\s+transaction)?\s*;?\s*$/i
+const KIND = /(?:\s+(?:deferred|immediate|exclusive))?(?:\s+transaction)?/
+const CONTROL = new RegExp(`^\\s*(begin|commit|end|rollback)${KIND.source}\\s*;?\\s*$`, 'i')
 const FORBIDDEN: readonly PropertyKey[] = ['unsafeMode', 'loadExtension', 'backup', 'serialize']
 
 /** What tools work with. */

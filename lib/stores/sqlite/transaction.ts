@@ -14,7 +14,7 @@ import { PoeError, type PoeErrorCode } from '../../errors.js'
 import { type SqliteDatabase, sqliteCode, storeError } from './driver.js'
 import type { DatabaseGuard } from './guarded-database.js'
 import type { HandlerConnection, Statement } from './handler-connection.js'
-import { ADD_MESSAGE, messageValues } from './outbox.js'
+import { ADD_MESSAGE, messageValues } from './outbox-table.js'
 import type { Records } from './records.js'
 import { giveConnection, refuseAsync, runGuarded } from './section.js'
 import { warnOfStandstill } from './standstill.js'
@@ -22,7 +22,7 @@ import { TransactionConnection } from './transaction-connection.js'
 import type { Turn, WriteQueue } from './write-queue.js'
 
 const LEFT_OPEN =
-  'The handler ended before a transaction of its tool on tx.connection(). Await that; all is undone.'
+  'The handler ended before a transaction of its tool on tx.connection(): await that.'
 
 /** What a statement changed. */
 export interface SqliteRunResult {

@@ -1,4 +1,4 @@
-/** Shops and workers that are killed and frozen at random: nothing is lost, nothing is paid twice. */
+/** Shops and workers, killed and frozen at random: nothing is lost, nothing is paid twice. */
 import { expect } from 'chai'
 import { describeWith } from '../../support/servers/programs.js'
 import { runCampaign } from './campaign.js'

@@ -53,17 +53,7 @@ export function outboxBench(file: string) {
       rules: Partial<WorkerRules> = {},
       outbox: Partial<OutboxStore> = {},
     ): Worker {
-      const emit = (event: PoeEvent) => void events.push(event)
-      const probe = () => store.epoch()
-      const alarms = new Alarms(clock)
-      const guard = new StoreGuard({ clock, alarms, emit, timeoutMs: 3_000, probe })
-      const own = store.outbox
-      const watched = new Proxy(own, {
-        get: (target, member) => {
-          const value: unknown = Reflect.get(outbox, member) ?? Reflect.get(target, member, target)
-          return typeof value === 'function' ? value.bind(target) : value
-        },
-      })
+      const { guard, emit, outbox: watched } = toolsFor(bench, outbox)
       const makeId = () => `worker ${++ids}`
       const named = typeof handlers === 'function' ? { mail: handlers } : handlers
       const worker = new Worker(
@@ -94,6 +84,24 @@ export function outboxBench(file: string) {
     },
   }
   return bench
+}
+
+/** A guard of its own, and the store's outbox, with some of its steps replaced. */
+function toolsFor(
+  { clock, store, events }: Pick<OutboxBench, 'clock' | 'store' | 'events'>,
+  instead: Partial<OutboxStore>,
+) {
+  const emit = (event: PoeEvent) => void events.push(event)
+  const probe = () => store.epoch()
+  const alarms = new Alarms(clock)
+  const guard = new StoreGuard({ clock, alarms, emit, timeoutMs: 3_000, probe })
+  const outbox = new Proxy(store.outbox, {
+    get: (target, member) => {
+      const value: unknown = Reflect.get(instead, member) ?? Reflect.get(target, member, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+  return { emit, guard, outbox }
 }
 
 /** A bench. */

@@ -275,7 +275,7 @@ describe('a worker of the outbox', () => {
     expect(order).to.have.lengthOf(21)
   })
 
-  it('stopped, it waits for what is at work; what is not done is told, and delivered again', async () => {
+  it('stopped, it waits for what is at work; the rest is told, and delivered again', async () => {
     const door = latch()
     const signals: AbortSignal[] = []
     await bench.write(['quick', 'slow'])
