@@ -18,6 +18,7 @@
  *
  * @see POE draft, appendix A (what enacts the effect and the state change together, durably)
  */
+import type { PoeError } from '../errors.js'
 
 /** What a store can promise, as data; the contract suite proves each one, also when `false`. */
 export interface StoreCapabilities {
@@ -180,6 +181,15 @@ export interface StoreTransaction<Tx> {
   commit(outcome: StoredOutcome, withinMs?: number): Promise<OwnerReply>
   /** Undoes everything; harmless to repeat; `handle` throws from then on. */
   rollback(withinMs?: number): Promise<void>
+  /** Whether the handler has begun to use it; left out by a store that does not tell. */
+  readonly isUsed?: boolean
+  /**
+   * What the store, and not the handler's own statement, made of it: a conflict, its time over, an
+   * outage. A handler's tool may have wrapped or replaced that error.
+   */
+  readonly failure?: PoeError | null
+  /** Runs the handler, where the store has to know what belongs to it. */
+  enclose?<Result>(handler: () => Result): Result
 }
 
 /**

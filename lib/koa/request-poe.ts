@@ -6,9 +6,9 @@ import type { Run } from '../engine/operation.js'
 import { PoeError } from '../errors.js'
 import { Advertisement } from './advertisement.js'
 import type { Core, OfferedLink } from './core.js'
-import { warnOfNobody } from './nobody.js'
 import { principalsOf } from './principal.js'
 import type { ResourceState } from './resource-state.js'
+import { warnOfNobody } from './warnings.js'
 import type { Said } from './watch-answer.js'
 
 /** Values for the other parameters of a resource's path. */

@@ -24,6 +24,7 @@ import { claimFault, leaseFault, pageOf, purgeLimit, verdictFault } from './argu
 import { checkKeys } from './options.js'
 import { Connections } from './postgres/connections.js'
 import type { PostgresPool } from './postgres/driver.js'
+import { isPool, plainPool } from './postgres/joining-pool.js'
 import { checkVersion, type Migration, migrate, migrationSql } from './postgres/migrate.js'
 import { Records } from './postgres/records.js'
 import {
@@ -34,6 +35,7 @@ import {
 import { USUAL_MS } from './within.js'
 
 export type { PostgresPool } from './postgres/driver.js'
+export { type JoiningPoolOptions, joiningPool } from './postgres/joining-pool.js'
 export type { Migration } from './postgres/migrate.js'
 export type { Callback, Isolation, PostgresTransaction } from './postgres/transaction.js'
 
@@ -47,7 +49,7 @@ const ISOLATIONS: readonly Isolation[] = ['read committed', 'repeatable read', '
 /** Options of {@link postgresStore}. */
 export interface PostgresStoreOptions {
   /**
-   * The app's pool of `pg` 8. Handlers' transactions run on its connections; for its own calls the
+   * The app's pool of `pg` 8, joining or plain. Handlers' transactions run on its connections; for its own calls the
    * store opens some of its own with the same settings.
    */
   readonly pool: PostgresPool
@@ -143,9 +145,7 @@ function lockWaitOption(lockWaitMs: number | undefined): number | null {
 }
 
 function poolOption(pool: unknown): PostgresPool {
-  const isPool =
-    typeof pool === 'object' && pool !== null && 'connect' in pool && 'totalCount' in pool
-  if (isPool) return pool as PostgresPool
+  if (isPool(pool)) return plainPool(pool)
   throw new TypeError(`${WHERE}: give a Pool of pg as pool, got ${describe(pool)}.`)
 }
 

@@ -10,7 +10,7 @@
 import { randomBytes } from 'node:crypto'
 import pg, { type QueryConfig, type QueryResult, type QueryResultRow } from 'pg'
 import type { OwnerReply, StoredOutcome, StoreTransaction } from '../../engine/store.js'
-import { PoeError } from '../../errors.js'
+import { ERROR_CODES, PoeError } from '../../errors.js'
 import { within } from '../within.js'
 import { checkOut, giveBack, NO_ANSWER } from './connections.js'
 import {
@@ -21,6 +21,8 @@ import {
   sqlState,
   storeError,
 } from './driver.js'
+import { runAsPartOf } from './handler-context.js'
+import { type HandlerTransaction, JoinedWork } from './joined-work.js'
 import type { Records } from './records.js'
 import { findTransactionControl } from './statement-check.js'
 import { IS_STALE, IS_STOLEN } from './states.js'
@@ -28,6 +30,10 @@ import { IS_STALE, IS_STOLEN } from './states.js'
 /** How much longer the server waits for a handler than we do, in milliseconds. */
 const AFTER_OURS_MS = 1_000
 const COMMIT_LOST = 'The answer to COMMIT was lost, and the record does not tell yet what it was.'
+
+const WAITED =
+  'A statement waited meanwhile for a transaction of the same handler to end: inside of that, use ' +
+  'its own object.'
 
 /** How strictly a handler's transaction is kept apart from others. */
 export type Isolation = 'read committed' | 'repeatable read' | 'serializable'
@@ -73,8 +79,9 @@ export interface TransactionTools {
 }
 
 /** The transaction of one claim. */
-export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
+export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, HandlerTransaction {
   readonly handle: PostgresTransaction
+  readonly work: JoinedWork = new JoinedWork()
   readonly #tools: TransactionTools
   readonly #key: string
   readonly #owner: string
@@ -83,8 +90,8 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
   #client: PostgresClient | null = null
   #begun: Promise<PostgresClient> | null = null
   #timer: NodeJS.Timeout | undefined
-  /** Why it is over; `null` while it is not. */
   #over: Error | null = null
+  #failure: PoeError | null = null
 
   constructor(
     tools: TransactionTools,
@@ -99,11 +106,37 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
     this.handle = { query: (...args: unknown[]) => this.#takeQuery(args) } as PostgresTransaction
   }
 
+  get pool(): PostgresPool {
+    return this.#tools.pool
+  }
+
+  get isolation(): Isolation {
+    return this.#tools.isolation
+  }
+
+  get over(): Error | null {
+    return this.#over
+  }
+
+  get isUsed(): boolean {
+    return this.#begun !== null
+  }
+
+  get failure(): PoeError | null {
+    return this.#failure
+  }
+
+  enclose<Result>(handler: () => Result): Result {
+    return runAsPartOf(this, handler)
+  }
+
   async commit(
     outcome: StoredOutcome,
     withinMs: number = this.#tools.callMs * 2,
   ): Promise<OwnerReply> {
     const { records, callMs } = this.#tools
+    const untilMs = performance.now() + withinMs
+    if (!this.work.isQuiet) await this.#awaitWork(callMs, true)
     if (this.#begun === null && this.#over === null) {
       this.#over = new PoeError('ERR_POE_TX_OVER')
       return records.complete(this.#key, this.#owner, outcome, Math.min(callMs, withinMs))
@@ -111,19 +144,30 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
     await this.#begun?.catch(() => {})
     const client = this.#client
     if (client === null || this.#over !== null) throw this.#over ?? new PoeError('ERR_POE_TX_OVER')
-    return await this.#finish(client, outcome, Math.max(withinMs - callMs, withinMs / 2))
+    const leftMs = untilMs - performance.now()
+    return await this.#finish(client, outcome, Math.max(leftMs - callMs, leftMs / 2))
   }
 
   async rollback(withinMs: number = this.#tools.callMs): Promise<void> {
+    const untilMs = performance.now() + withinMs
+    if (!this.work.isQuiet) await this.#awaitWork(withinMs / 2, false)
     const client = this.#end(new PoeError('ERR_POE_TX_OVER'))
     if (client === null) return
     try {
-      await within(withinMs, client.query('ROLLBACK'), NO_ANSWER)
+      await within(untilMs - performance.now(), client.query('ROLLBACK'), NO_ANSWER)
       giveBack(client)
     } catch {
       // Closing the connection undoes it just as well.
       giveBack(client, true)
     }
+  }
+
+  /** What the handler began through a joining pool, and did not await, is a part of it. */
+  async #awaitWork(withinMs: number, isSuccess: boolean): Promise<void> {
+    if (this.#over !== null) return
+    this.#onUnawaited()
+    const isQuiet = await this.work.quiet(withinMs)
+    if (!isQuiet) this.stop(new PoeError(isSuccess ? 'ERR_POE_TX_UNFINISHED' : 'ERR_POE_TX_OVER'))
   }
 
   async #finish(
@@ -184,7 +228,16 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
 
   async #perform(args: unknown[]): Promise<QueryResult> {
     const control = findTransactionControl(textOf(args[0]))
-    if (control !== null) throw this.#stop(stolen(control))
+    if (control !== null) throw this.stop(stolen(control))
+    if (this.work.isHeldFrom(null)) await this.work.turnOf(null)
+    return await this.send(args)
+  }
+
+  async connection(): Promise<PostgresClient> {
+    return this.#client ?? (await this.#begin())
+  }
+
+  async send(args: readonly unknown[]): Promise<QueryResult> {
     // Where it is open already nothing is awaited: a query that the handler forgot to await is
     // then sent before the commit.
     const client = this.#client ?? (await this.#begin())
@@ -201,6 +254,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
     this.#begun ??= this.#open().catch((error: unknown) => {
       const reason = storeError('The transaction could not begin', error)
       this.#over ??= reason
+      this.#failure ??= reason
       throw this.#over
     })
     return this.#begun
@@ -209,7 +263,8 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
   async #open(): Promise<PostgresClient> {
     const { pool, isolation, txMaxMs, callMs } = this.#tools
     const untilMs = performance.now() + callMs
-    const client = await checkOut(pool, callMs)
+    // A connection that is made now outlives this handler.
+    const client = await runAsPartOf(null, () => checkOut(pool, callMs))
     if (this.#over !== null) {
       giveBack(client)
       throw this.#over
@@ -217,6 +272,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
     // A process that freezes in here would otherwise hold its rows as long as it is frozen. Where
     // it does not, our own timer comes first.
     const begin = `BEGIN ISOLATION LEVEL ${isolation} READ WRITE;
+      SET LOCAL standard_conforming_strings = on;
       SET LOCAL idle_in_transaction_session_timeout = ${txMaxMs + AFTER_OURS_MS};
       SET LOCAL poe.transaction = '${this.#name}'`
     try {
@@ -230,12 +286,21 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
       throw this.#over
     }
     this.#client = client
-    this.#timer = setTimeout(() => this.#stop(new PoeError('ERR_POE_TX_TIMEOUT')), txMaxMs)
+    this.#timer = setTimeout(() => this.stop(this.#tooLong()), txMaxMs)
     return client
   }
 
-  /** Ends it at once, whatever is under way; gives the reason. */
-  #stop(reason: Error): Error {
+  #tooLong(): PoeError {
+    const text = this.work.isWaitedFor ? `${ERROR_CODES.ERR_POE_TX_TIMEOUT} ${WAITED}` : undefined
+    this.#failure = new PoeError('ERR_POE_TX_TIMEOUT', text)
+    return this.#failure
+  }
+
+  noteUnawaited(): void {
+    this.#onUnawaited()
+  }
+
+  stop(reason: Error): Error {
     const client = this.#end(reason)
     if (client !== null) giveBack(client, true)
     return this.#over ?? reason
@@ -247,17 +312,21 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
     this.#over ??= reason
     const client = this.#client
     this.#client = null
+    this.work.end()
     return client
   }
 
   #judge(error: unknown): unknown {
     if (isConflict(error)) {
       const reason = error instanceof Error ? error.message : String(error)
-      return new PoeError('ERR_POE_TX_CONFLICT', `The database says: ${reason}.`, { cause: error })
+      const text = `The database says: ${reason}.`
+      this.#failure = new PoeError('ERR_POE_TX_CONFLICT', text, { cause: error })
+      return this.#failure
     }
     if (sqlState(error) === IS_STOLEN) return new PoeError('ERR_POE_TX_STOLEN')
     if (isServersWord(error)) return error
-    return storeError('The connection was lost', error)
+    this.#failure = storeError('The connection was lost', error)
+    return this.#failure
   }
 }
 
@@ -269,13 +338,15 @@ function isTransactionOver(error: unknown): boolean {
   return error instanceof PoeError && error.code === 'ERR_POE_TX_OVER'
 }
 
-function textOf(query: unknown): string {
+/** The SQL of a query. @throws TypeError where there is none */
+export function textOf(query: unknown): string {
   if (typeof query === 'string') return query
   if (typeof query === 'object' && query !== null && 'text' in query) return String(query.text)
   throw new TypeError('ctx.poe.tx.query() takes SQL, or an object with text and values.')
 }
 
-function stolen(control: string): PoeError {
+/** What is told to whoever would end a handler's transaction. */
+export function stolen(control: string): PoeError {
   const text = `${control} inside a transaction of ours: leave it out; a savepoint is fine.`
   return new PoeError('ERR_POE_TX_STOLEN', text)
 }
