@@ -18,13 +18,16 @@ import {
 import { sharedPostgres } from './servers/postgres-server.js'
 
 /** What a handler does; what it throws is the answer. */
-export type ShopHandler = (ctx: Context & { readonly poe: { readonly tx: PostgresTransaction } }) =>
-  unknown
+export type ShopHandler = (
+  ctx: Context & { readonly poe: { readonly tx: PostgresTransaction } },
+) => unknown
 
 /** What differs from the plain shop. */
 export interface JoinedShopOptions {
   /** How many connections the shop's pool has. Default 4. */
   readonly connections?: number
+  /** The driver. Default: this package's. */
+  readonly driver?: typeof pg
   readonly store?: Partial<PostgresStoreOptions>
   readonly resource?: Partial<ResourceOptions>
 }
@@ -41,6 +44,7 @@ export interface JoinedShop {
   readonly pool: pg.Pool
   readonly joined: pg.Pool
   readonly once: Poe<PostgresTransaction>
+  readonly base: string
   readonly events: PoeEvent[]
   /** What the application's log got. */
   readonly errors: unknown[]
@@ -74,8 +78,11 @@ export async function openJoinedShop(
   options: JoinedShopOptions = {},
 ): Promise<JoinedShop> {
   const admin = new pg.Pool({ connectionString: url, max: 1 })
-  await admin.query('CREATE TABLE IF NOT EXISTS shop_orders (id serial PRIMARY KEY, sku text UNIQUE)')
-  const pool = new pg.Pool({ connectionString: url, max: options.connections ?? 4 })
+  await admin.query(
+    'CREATE TABLE IF NOT EXISTS shop_orders (id serial PRIMARY KEY, sku text UNIQUE)',
+  )
+  const { Pool } = options.driver ?? pg
+  const pool = new Pool({ connectionString: url, max: options.connections ?? 4 })
   const store = postgresStore({ pool, ...options.store })
   await store.migrate()
   const [events, errors]: [PoeEvent[], unknown[]] = [[], []]
@@ -97,7 +104,7 @@ export async function openJoinedShop(
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const shop: JoinedShop = {
-    ...{ pool, once, events, errors },
+    ...{ pool, once, base, events, errors },
     joined: joiningPool(pool),
     handler: () => {},
     link: async () => await (await fetch(`${base}/page`)).text(),

@@ -8,11 +8,11 @@ import { PoeError } from '../../errors.js'
 import type { PostgresClient } from './driver.js'
 import { runAsPartOf } from './handler-context.js'
 import { isAsStrict, type Plan, planOf } from './joined-statement.js'
-import type { HandlerTransaction } from './joined-work.js'
+import type { HandlerTransaction, Stream } from './joined-work.js'
 import { type Callback, stolen, textOf } from './transaction.js'
 
 /** What `pg` calls a query that reads its rows itself: a cursor, a stream. */
-interface Submittable {
+interface Submittable extends Stream {
   submit(connection: unknown): unknown
 }
 
@@ -83,7 +83,9 @@ export class JoinedSender {
     if (this.#isForOne && BRACKETS.has(plan.kind)) {
       throw new PoeError('ERR_POE_TX_NOT_JOINED', ONE_QUERY)
     }
-    if (work.isStreaming) throw new PoeError('ERR_POE_TX_NOT_JOINED', STREAMING)
+    if (work.hasStream && (await work.isStreaming())) {
+      throw new PoeError('ERR_POE_TX_NOT_JOINED', STREAMING)
+    }
     if (work.isHeldFrom(this)) {
       await work.turnOf(this)
       this.#refuseLate()
@@ -98,10 +100,10 @@ export class JoinedSender {
       case 'isolation':
         return await this.#setIsolation(plan)
       case 'plain':
-        return await this.#transaction.send(args)
+        return await this.#send(args)
       default:
         this.#refuse(plan)
-        return await this.#transaction.send(args)
+        return await this.#send(args)
     }
   }
 
@@ -116,7 +118,7 @@ export class JoinedSender {
     if (isolation !== null) this.#demandIsolation(isolation)
     const name = transaction.work.hold(this)
     try {
-      const result = await transaction.send([`SAVEPOINT ${name}`])
+      const result = await this.#send([`SAVEPOINT ${name}`])
       this.#savepoints.push(name)
       return result
     } catch (error) {
@@ -128,7 +130,7 @@ export class JoinedSender {
   async #commit(): Promise<QueryResult> {
     const name = this.#savepoints.at(-1)
     if (name === undefined) throw new PoeError('ERR_POE_TX_NOT_JOINED', NO_TRANSACTION)
-    const result = await this.#transaction.send([`RELEASE SAVEPOINT ${name}`])
+    const result = await this.#send([`RELEASE SAVEPOINT ${name}`])
     this.#popped()
     return result
   }
@@ -136,7 +138,7 @@ export class JoinedSender {
   async #rollback(): Promise<QueryResult> {
     const name = this.#savepoints.at(-1)
     // As PostgreSQL has it: nothing to undo. A tool sends it after a BEGIN that failed.
-    if (name === undefined) return await this.#transaction.send([''])
+    if (name === undefined) return await this.#send([''])
     const result = await this.#goBack(name)
     this.#popped()
     return result
@@ -144,7 +146,7 @@ export class JoinedSender {
 
   async #setIsolation({ isolation }: Extract<Plan, { kind: 'isolation' }>): Promise<QueryResult> {
     this.#demandIsolation(isolation)
-    return await this.#transaction.send([''])
+    return await this.#send([''])
   }
 
   #demandIsolation(asked: string): void {
@@ -155,10 +157,14 @@ export class JoinedSender {
   }
 
   async #goBack(name: string): Promise<QueryResult> {
-    const back = this.#transaction.send([`ROLLBACK TO SAVEPOINT ${name}`])
-    const released = this.#transaction.send([`RELEASE SAVEPOINT ${name}`])
+    const back = this.#send([`ROLLBACK TO SAVEPOINT ${name}`])
+    const released = this.#send([`RELEASE SAVEPOINT ${name}`])
     const [result] = await Promise.all([back, released])
     return result
+  }
+
+  #send(args: readonly unknown[]): Promise<QueryResult> {
+    return this.#transaction.work.inTurn(() => this.#transaction.send(args))
   }
 
   #popped(): void {
@@ -177,14 +183,15 @@ export class JoinedSender {
     const transaction = this.#transaction
     const { work } = transaction
     this.#refuseLate()
-    const plan = planOf(textOf(query))
+    const plan = planOf(submittedText(query))
     if (plan.kind !== 'plain') {
       this.#refuse(plan.kind === 'refused' ? plan : { kind: 'stolen', word: plan.kind })
     }
-    if (work.isStreaming) throw new PoeError('ERR_POE_TX_NOT_JOINED', STREAMING)
+    if (work.hasStream) throw new PoeError('ERR_POE_TX_NOT_JOINED', STREAMING)
     if (work.isHeldFrom(this)) throw new PoeError('ERR_POE_TX_NOT_JOINED', HELD)
-    const ended = work.countStream()
+    const ended = work.addStream(query)
     makePartOf(transaction, query as unknown as Record<string, unknown>, ended)
+    // Not in turn: whoever reads it is to get it now.
     transaction.send([query]).catch(ended)
     return query
   }
@@ -238,6 +245,14 @@ function isOver(error: unknown): boolean {
 
 function isSubmittable(query: unknown): query is Submittable {
   return typeof query === 'object' && query !== null && 'submit' in query
+}
+
+/** The SQL of a cursor, or of a stream that has one. */
+function submittedText(query: Submittable): string {
+  const { text, cursor } = query as { readonly text?: unknown; readonly cursor?: unknown }
+  const found = text ?? (cursor as { readonly text?: unknown } | undefined)?.text
+  if (typeof found === 'string') return found
+  throw new PoeError('ERR_POE_TX_NOT_JOINED', 'It cannot be seen which SQL this query object has.')
 }
 
 function callbackOf(args: readonly unknown[]): Callback | null {

@@ -28,6 +28,17 @@ export interface HandlerTransaction {
   noteUnawaited(): void
 }
 
+/** A query that reads its rows piece by piece: a cursor, or a stream that has one. */
+export interface Stream {
+  readonly destroyed?: unknown
+  readonly state?: unknown
+  readonly cursor?: Stream
+}
+
+function isClosing({ destroyed, state, cursor }: Stream): boolean {
+  return destroyed === true || state === 'done' || (cursor !== undefined && isClosing(cursor))
+}
+
 /** The work of one transaction. */
 export class JoinedWork {
   #underWay = 0
@@ -36,13 +47,15 @@ export class JoinedWork {
   #holder: object | null = null
   #savepoints = 0
   /** What is being read piece by piece. */
-  #streams = 0
+  readonly #streams = new Set<Stream>()
+  /** The statement that was sent last. */
+  #last: Promise<unknown> = Promise.resolve()
   #changed: () => void = () => {}
   #change: Promise<void> | null = null
 
   /** Whether nothing was begun that is not at its end. */
   get isQuiet(): boolean {
-    return this.#underWay === 0 && this.#holder === null && this.#streams === 0
+    return this.#underWay === 0 && this.#holder === null && this.#streams.size === 0
   }
 
   /** Whether a statement waits for somebody's transaction to end. */
@@ -50,9 +63,16 @@ export class JoinedWork {
     return this.#waiting > 0
   }
 
-  /** Whether the connection is taken up by rows that are still being read. */
-  get isStreaming(): boolean {
-    return this.#streams > 0
+  /**
+   * Whether the connection is taken up by rows that are still being read; waits for a stream that
+   * is being closed.
+   */
+  async isStreaming(): Promise<boolean> {
+    while (this.#streams.size > 0) {
+      if (![...this.#streams].every(isClosing)) return true
+      await this.#nextChange()
+    }
+    return false
   }
 
   /** Counts work as under way until it has ended. */
@@ -66,15 +86,23 @@ export class JoinedWork {
     }
   }
 
-  /** Counts rows that are read piece by piece; gives what to call at their end. */
-  countStream(): () => void {
-    this.#streams += 1
-    let isOver = false
+  /** Sends a statement when the one before it is answered: `pg` 9 will keep no queue. */
+  async inTurn<Result>(send: () => Promise<Result>): Promise<Result> {
+    const sent = this.#last.then(send)
+    this.#last = sent.catch(() => {})
+    return await sent
+  }
+
+  /** Whether a stream or cursor has the connection. */
+  get hasStream(): boolean {
+    return this.#streams.size > 0
+  }
+
+  /** Notes rows that are read piece by piece; gives what to call at their end. */
+  addStream(stream: Stream): () => void {
+    this.#streams.add(stream)
     return () => {
-      if (isOver) return
-      isOver = true
-      this.#streams -= 1
-      this.#tell()
+      if (this.#streams.delete(stream)) this.#tell()
     }
   }
 
@@ -110,6 +138,7 @@ export class JoinedWork {
   /** Lets everybody see that it is over. */
   end(): void {
     this.#holder = null
+    this.#streams.clear()
     this.#tell()
   }
 
