@@ -439,9 +439,10 @@ describeWith(['postgres', 'initdb'], 'a joining pool', () => {
     }
     const written = latch()
     shop.handler = async ctx => {
-      load(ctx.request.body.sku as string)
+      const { sku } = ctx.request.body as { readonly sku: string }
+      load(sku)
       await written.opened
-      if (ctx.request.body.sku === 'a') ctx.throw(409)
+      if (sku === 'a') ctx.throw(409)
       await put(shop.joined, 'own')
     }
     const orders = Promise.all([
