@@ -406,8 +406,7 @@ describeWith(['postgres', 'initdb'], 'a joining pool', () => {
   })
 
   it('keeps two handlers apart', async () => {
-    await shop.pool.query('CREATE TABLE IF NOT EXISTS seen (n int)')
-    const both = latch()
+    const [both, looked] = [latch(), latch()]
     let inside = 0
     shop.handler = async ctx => {
       const { sku, fails } = ctx.request.body as { sku: string; fails: boolean }
@@ -417,6 +416,9 @@ describeWith(['postgres', 'initdb'], 'a joining pool', () => {
       await both.opened
       const { rows } = await shop.joined.query('SELECT sku FROM shop_orders')
       expect(rows).to.deep.equal([{ sku }])
+      inside += 1
+      if (inside === 4) looked.open()
+      await looked.opened
       if (fails) ctx.throw(409)
     }
     const orders = [shop.order({ sku: 'a', fails: false }), shop.order({ sku: 'b', fails: true })]

@@ -14,6 +14,11 @@ export function followHandlers(): void {
   handlers ??= new AsyncLocalStorage()
 }
 
+/** Whether handlers are followed. */
+export function isFollowing(): boolean {
+  return handlers !== null
+}
+
 /** The transaction of the handler that called, also once it is over; `null` outside of handlers. */
 export function currentTransaction(): HandlerTransaction | null {
   return handlers?.getStore() ?? null

@@ -8,6 +8,7 @@
  * @see POE draft, appendix A
  */
 import { randomBytes } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import pg, { type QueryConfig, type QueryResult, type QueryResultRow } from 'pg'
 import type { OwnerReply, StoredOutcome, StoreTransaction } from '../../engine/store.js'
 import { ERROR_CODES, PoeError } from '../../errors.js'
@@ -21,7 +22,7 @@ import {
   sqlState,
   storeError,
 } from './driver.js'
-import { runAsPartOf } from './handler-context.js'
+import { isFollowing, runAsPartOf } from './handler-context.js'
 import { type HandlerTransaction, JoinedWork } from './joined-work.js'
 import type { Records } from './records.js'
 import { findTransactionControl } from './statement-check.js'
@@ -136,7 +137,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
   ): Promise<OwnerReply> {
     const { records, callMs } = this.#tools
     const untilMs = performance.now() + withinMs
-    if (!this.work.isQuiet) await this.#awaitWork(callMs, true)
+    if (isFollowing()) await this.#awaitWork(callMs, true)
     if (this.#begun === null && this.#over === null) {
       this.#over = new PoeError('ERR_POE_TX_OVER')
       return records.complete(this.#key, this.#owner, outcome, Math.min(callMs, withinMs))
@@ -150,7 +151,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
 
   async rollback(withinMs: number = this.#tools.callMs): Promise<void> {
     const untilMs = performance.now() + withinMs
-    if (!this.work.isQuiet) await this.#awaitWork(withinMs / 2, false)
+    if (isFollowing()) await this.#awaitWork(withinMs / 2, false)
     const client = this.#end(new PoeError('ERR_POE_TX_OVER'))
     if (client === null) return
     try {
@@ -165,6 +166,9 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
   /** What the handler began through a joining pool, and did not await, is a part of it. */
   async #awaitWork(withinMs: number, isSuccess: boolean): Promise<void> {
     if (this.#over !== null) return
+    // A tool may take some steps of its own before it asks the pool.
+    await nextTurn()
+    if (this.work.isQuiet) return
     this.#onUnawaited()
     const isQuiet = await this.work.quiet(withinMs)
     if (!isQuiet) this.stop(new PoeError(isSuccess ? 'ERR_POE_TX_UNFINISHED' : 'ERR_POE_TX_OVER'))
