@@ -32,8 +32,8 @@ export function warnOfUnused(owner: object, key: string): void {
     owner,
     'POE_TRANSACTION_UNUSED',
     `A handler with transactional: true succeeded and never used its transaction (${key}). What ` +
-      'it wrote, if anything, was written outside: a throw leaves it there, and a retry writes it ' +
-      'again. Write through ctx.poe.tx, or give your ORM a joiningPool(pool). Where a success ' +
+      'it wrote, if anything, was written outside: a throw leaves it there, and a retry writes ' +
+      'it again. Write through ctx.poe.tx, or give your ORM a joiningPool(pool). Where a success ' +
       "without any write is right, say transactional: 'may-be-empty'. This is said once; the " +
       'event transaction-unused tells each time.',
   )

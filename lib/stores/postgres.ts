@@ -26,18 +26,16 @@ import { Connections } from './postgres/connections.js'
 import type { PostgresPool } from './postgres/driver.js'
 import { isPool, plainPool } from './postgres/joining-pool.js'
 import { checkVersion, type Migration, migrate, migrationSql } from './postgres/migrate.js'
+import type { Isolation } from './postgres/query.js'
 import { Records } from './postgres/records.js'
-import {
-  ClaimTransaction,
-  type Isolation,
-  type PostgresTransaction,
-} from './postgres/transaction.js'
+import { ClaimTransaction, type PostgresTransaction } from './postgres/transaction.js'
 import { USUAL_MS } from './within.js'
 
 export type { PostgresPool } from './postgres/driver.js'
 export { type JoiningPoolOptions, joiningPool } from './postgres/joining-pool.js'
 export type { Migration } from './postgres/migrate.js'
-export type { Callback, Isolation, PostgresTransaction } from './postgres/transaction.js'
+export type { Callback, Isolation } from './postgres/query.js'
+export type { PostgresTransaction } from './postgres/transaction.js'
 
 const WHERE = 'postgresStore'
 const DEFAULT_SCHEMA = 'poe'
@@ -49,8 +47,8 @@ const ISOLATIONS: readonly Isolation[] = ['read committed', 'repeatable read', '
 /** Options of {@link postgresStore}. */
 export interface PostgresStoreOptions {
   /**
-   * The app's pool of `pg` 8, joining or plain. Handlers' transactions run on its connections; for its own calls the
-   * store opens some of its own with the same settings.
+   * The app's pool of `pg` 8, joining or plain. Handlers' transactions run on its connections; for
+   * its own calls the store opens some of its own with the same settings.
    */
   readonly pool: PostgresPool
   /** The schema that holds the store's tables. Default `poe`. */

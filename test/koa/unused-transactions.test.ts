@@ -48,7 +48,7 @@ for (const store of INSTALLED_STORES.filter(kind => kind in USES)) {
       ctx.status = 201
     }
 
-    it('[FALSE-2808] a success: an event each time, and one warning that says what to do', async () => {
+    it('[FALSE-2808] a success: an event each time, and one warning', async () => {
       expect(await told(succeed)).to.deep.equal([[201, 201], 2, 1])
       expect(warnings[0]).to.include('ctx.poe.tx').and.include('may-be-empty').and.include('order:')
     })

@@ -9,7 +9,7 @@ import type { PostgresClient } from './driver.js'
 import { runAsPartOf } from './handler-context.js'
 import { isAsStrict, type Plan, planOf } from './joined-statement.js'
 import type { HandlerTransaction, Stream } from './joined-work.js'
-import { type Callback, stolen, textOf } from './transaction.js'
+import { type Callback, stolen, textOf } from './query.js'
 
 /** What `pg` calls a query that reads its rows itself: a cursor, a stream. */
 interface Submittable extends Stream {
@@ -234,8 +234,8 @@ const RELEASED = 'This connection was given back: connect() again.'
 /** What a query gets that comes when its handler has ended. */
 export function overdue(): PoeError {
   const text =
-    'The handler that this query belongs to has ended, so it was not run. Await it in the handler, ' +
-    'or begin it outside; what is to go on afterwards may use the plain pool.'
+    'The handler that this query belongs to has ended, so it was not run. Await it in the ' +
+    'handler, or begin it outside; what is to go on afterwards may use the plain pool.'
   return new PoeError('ERR_POE_TX_OVER', text)
 }
 

@@ -1,8 +1,9 @@
 /**
  * What a statement of a joining pool becomes inside a handler's transaction.
  */
+
+import type { Isolation } from './query.js'
 import { controlsTransaction, type Statement, statementsOf } from './statement-check.js'
-import type { Isolation } from './transaction.js'
 
 /** What is to be done for a text of SQL. */
 export type Plan =

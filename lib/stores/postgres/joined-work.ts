@@ -8,7 +8,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { QueryResult } from 'pg'
 import type { PostgresClient, PostgresPool } from './driver.js'
-import type { Isolation } from './transaction.js'
+import type { Isolation } from './query.js'
 
 /** A handler's transaction, as a joining pool sees it. */
 export interface HandlerTransaction {

@@ -13,7 +13,7 @@ import type { PostgresClient, PostgresPool } from './driver.js'
 import { currentTransaction, followHandlers } from './handler-context.js'
 import { JoinedSender, joinedClient, overdue } from './joined-client.js'
 import type { HandlerTransaction } from './joined-work.js'
-import { type Callback, textOf } from './transaction.js'
+import { type Callback, textOf } from './query.js'
 
 const WHERE = 'joiningPool'
 

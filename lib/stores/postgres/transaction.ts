@@ -24,6 +24,7 @@ import {
 } from './driver.js'
 import { isFollowing, runAsPartOf } from './handler-context.js'
 import { type HandlerTransaction, JoinedWork } from './joined-work.js'
+import { type Callback, type Isolation, stolen, textOf } from './query.js'
 import type { Records } from './records.js'
 import { findTransactionControl } from './statement-check.js'
 import { IS_STALE, IS_STOLEN } from './states.js'
@@ -33,14 +34,8 @@ const AFTER_OURS_MS = 1_000
 const COMMIT_LOST = 'The answer to COMMIT was lost, and the record does not tell yet what it was.'
 
 const WAITED =
-  'A statement waited meanwhile for a transaction of the same handler to end: inside of that, use ' +
-  'its own object.'
-
-/** How strictly a handler's transaction is kept apart from others. */
-export type Isolation = 'read committed' | 'repeatable read' | 'serializable'
-
-/** A callback as `pg` calls it. */
-export type Callback = (error: Error | null, result?: QueryResult) => void
+  'A statement waited meanwhile for a transaction of the same handler to end: inside of that, ' +
+  'use its own object.'
 
 /**
  * What a handler works with (`ctx.poe.tx`) on a PostgreSQL store: `query` as a connection of `pg`
@@ -295,7 +290,8 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
   }
 
   #tooLong(): PoeError {
-    const text = this.work.isWaitedFor ? `${ERROR_CODES.ERR_POE_TX_TIMEOUT} ${WAITED}` : undefined
+    const { ERR_POE_TX_TIMEOUT: usual } = ERROR_CODES
+    const text = this.work.isWaitedFor ? `${usual} ${WAITED}` : usual
     this.#failure = new PoeError('ERR_POE_TX_TIMEOUT', text)
     return this.#failure
   }
@@ -340,19 +336,6 @@ function storeFailure(cause: unknown): PoeError {
 
 function isTransactionOver(error: unknown): boolean {
   return error instanceof PoeError && error.code === 'ERR_POE_TX_OVER'
-}
-
-/** The SQL of a query. @throws TypeError where there is none */
-export function textOf(query: unknown): string {
-  if (typeof query === 'string') return query
-  if (typeof query === 'object' && query !== null && 'text' in query) return String(query.text)
-  throw new TypeError('ctx.poe.tx.query() takes SQL, or an object with text and values.')
-}
-
-/** What is told to whoever would end a handler's transaction. */
-export function stolen(control: string): PoeError {
-  const text = `${control} inside a transaction of ours: leave it out; a savepoint is fine.`
-  return new PoeError('ERR_POE_TX_STOLEN', text)
 }
 
 /** The time in the first result of the last message. */

@@ -91,7 +91,8 @@ async function runOn(
     const { isExternal, mayForget } = backend
     const findings = check({ operations: sent, rows, events, isExternal, mayForget })
     const written = by === null ? '' : `, written by ${by}`
-    const title = `torture: ${backend.title}${written}${plant === null ? '' : `, planted: ${plant}`}`
+    const fault = plant === null ? '' : `, planted: ${plant}`
+    const title = `torture: ${backend.title}${written}${fault}`
     return { title, seed, tookMs, operations: sent, rows, events, counts, findings }
   } finally {
     progress.end()
