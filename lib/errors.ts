@@ -23,6 +23,11 @@ export const ERROR_CODES = {
   ERR_POE_TX_TIMEOUT: 'The transaction was open longer than txMaxMs and was rolled back.',
   ERR_POE_TX_CONFLICT: 'The database undid the transaction for the sake of another one. Retry.',
   ERR_POE_TX_STOLEN: 'The handler ended the transaction itself. Leave COMMIT and ROLLBACK to us.',
+  ERR_POE_TX_NOT_JOINED:
+    "A joining pool could not run this in the handler's transaction, so it was not run at all. " +
+    'The message says why.',
+  ERR_POE_TX_UNFINISHED:
+    'The handler succeeded while a query or transaction that it had begun went on. Await them.',
   ERR_POE_BODY_UNREADABLE: 'The answer could not be turned into bytes. The POST did succeed.',
   ERR_POE_PRINCIPAL: 'principal(ctx) gave something that names nobody and no one.',
   ERR_POE_NO_LINK: 'A link was asked for that cannot be minted. The message says why.',

@@ -32,7 +32,7 @@ const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
   './client/browser/journal': ['LinkPool', 'createClient', 'indexedDbJournal', 'linkPool'],
   './koa': ['PermanentError', 'answerExpectations', 'anyone', 'corsFields', 'poe'],
   './stores/memory': ['memoryStore'],
-  './stores/postgres': ['postgresMigrationSql', 'postgresStore'],
+  './stores/postgres': ['joiningPool', 'postgresMigrationSql', 'postgresStore'],
   './stores/redis': ['redisStore'],
   './stores/sqlite': ['sqliteStore'],
   './conformance': [

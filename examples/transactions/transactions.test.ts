@@ -1,16 +1,18 @@
-/** The three ways of writing an order, each on PostgreSQL: once, undone, and repeated. */
+/** The ways of writing an order, each on PostgreSQL: once, undone, and repeated. */
 import { expect } from 'chai'
-import pg from 'pg'
+import type pg from 'pg'
 import supertest from 'supertest'
 import { sharedPostgres } from '../../test/support/servers/postgres-server.js'
 import { describeWith } from '../../test/support/servers/programs.js'
 import { createApp, type OrderApp, type WriteOrder } from './app.js'
+import { openPool, writeWithPool } from './with-joining-pool.js'
 import { writeWithKnex } from './with-knex.js'
 import { writeWithPg } from './with-pg.js'
 
-const WAYS: Readonly<Record<string, () => Promise<WriteOrder>>> = {
+const WAYS: Readonly<Record<string, (pool: pg.Pool) => Promise<WriteOrder>>> = {
   pg: async () => writeWithPg,
   Knex: async () => writeWithKnex,
+  'a joining pool': async pool => writeWithPool(pool),
   // Plain JavaScript: Drizzle's types want more packages than an example should.
   Drizzle: async () => {
     const path: string = './with-drizzle.mjs'
@@ -25,7 +27,7 @@ describeWith(['postgres', 'initdb'], 'orders in the transaction of their link', 
     const { query, url } = await sharedPostgres()
     await query('DROP DATABASE IF EXISTS once_transactions')
     await query('CREATE DATABASE once_transactions')
-    pool = new pg.Pool({ connectionString: url.replace(/postgres$/, 'once_transactions') })
+    pool = openPool(url.replace(/postgres$/, 'once_transactions'))
     await pool.query('CREATE TABLE shop_orders (id serial PRIMARY KEY, sku text NOT NULL)')
   })
   after(() => pool.end())
@@ -33,7 +35,7 @@ describeWith(['postgres', 'initdb'], 'orders in the transaction of their link', 
 
   for (const [name, load] of Object.entries(WAYS)) {
     it(`[POE-A-1] by ${name}: an order exists exactly when its link is spent`, async () => {
-      shop = await createApp(pool, await load())
+      shop = await createApp(pool, await load(pool))
       const agent = supertest(shop.app.callback())
       await pool.query('DELETE FROM shop_orders')
       const { link } = (await agent.get('/basket')).body

@@ -19,9 +19,6 @@ export const UNDECIDED_NOW: Refused = { kind: 'undecided', sinceMs: 0 }
 /** The store, or what is kept in it, cannot be asked now. */
 export const STORE_DOWN_NOW: Refused = { kind: 'store-down', retryAfterMs: SOON_MS }
 
-/** As {@link STORE_DOWN_NOW}; what the handler wrote in its transaction was undone. */
-export const UNDONE_NOW: Refused = { kind: 'store-down', retryAfterMs: SOON_MS, undone: true }
-
 /**
  * Puts a finding into words.
  *

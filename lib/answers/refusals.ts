@@ -12,7 +12,8 @@ export const SOON_MS = 1_000
 type Words = Omit<Problem, 'type'> & { readonly type?: string }
 type Used = 'used' | 'used-for-other' | 'used-by-any' | 'coding-refused' | 'body-pending'
 type Found = 'running' | 'undecided' | 'unspent' | 'expired' | 'forgotten' | 'unverifiable'
-type Store = 'store-down' | 'store-full' | 'undone-store-down' | 'undone-store-full'
+type Store = 'store-down' | 'store-full' | 'undone-store-down' | 'undone-store-full' | Overdue
+type Overdue = 'transaction-timeout'
 type Shared = 'nobody' | 'body-not-kept' | 'method-not-allowed'
 type LinkRefusal = Used | Found | Store | Shared
 
@@ -128,6 +129,14 @@ export const LINK_REFUSALS: Readonly<Record<LinkRefusal, Problem>> = named({
   },
   'store-down': STORE,
   'store-full': STORE,
+  // What the handler did elsewhere, and will do again, is not known here either.
+  'transaction-timeout': {
+    status: 503,
+    title: 'This took too long',
+    detail:
+      'What was written for this request in its database transaction took too long and was ' +
+      'undone. The same request can be sent again shortly.',
+  },
   'undone-store-down': { type: 'store-down', ...UNDONE },
   'undone-store-full': { type: 'store-full', ...UNDONE },
 })

@@ -7,7 +7,7 @@ import type { Alarms } from './alarms.js'
 import { BodyPump } from './body-pump.js'
 import type { ClaimRecord, Released } from './claim-record.js'
 import { findingOfFailure } from './finding.js'
-import type { Report, ResourceRules, Run, Verdict, Work } from './operation.js'
+import type { Report, ResourceRules, Run, StoreFinding, Verdict, Work } from './operation.js'
 import type { NewMessage } from './outbox/outbox-store.js'
 import { isReport, type Outcome, type OutcomeBody } from './outcome.js'
 import type { OnEvent } from './ports.js'
@@ -105,7 +105,7 @@ export class Attempt implements Run {
   async #perform(): Promise<Verdict | null> {
     const rules = this.#rules
     try {
-      const report = await this.#work.perform(this)
+      const report = await this.#record.enclose(() => this.#work.perform(this))
       const pump = this.#pumpOf(report)
       if (pump !== null) await pump.start()
       if (!rules.success(report)) {
@@ -121,10 +121,16 @@ export class Attempt implements Run {
         return null
       }
       if (pump !== null) this.#carry(pump, outcome)
-      return { kind: 'done' }
+      return this.#done()
     } catch (error) {
       return await this.#threw(error)
     }
+  }
+
+  #done(): Verdict {
+    if (!this.#record.isUnused || this.#rules.mayBeEmpty === true) return { kind: 'done' }
+    this.#tools.emit({ type: 'transaction-unused', key: this.key })
+    return { kind: 'done', unused: true }
   }
 
   /** Whether an answer may be a success whose record is in doubt. */
@@ -215,9 +221,24 @@ export class Attempt implements Run {
     // The key is another's by now: the record tells what to answer.
     if (released === 'stale' && this.#work.isReported(error)) return null
     if (error instanceof PoeError && error.code === 'ERR_POE_LEASE_LOST') return null
-    const isStores = record.tx !== null || error === this.#markFailure
-    const verdict = isStores ? storeVerdict(error, record.tx !== null) : null
+    if (record.tx !== null) return this.#undone(error)
+    const verdict = error === this.#markFailure ? storeVerdict(error, false) : null
     return verdict ?? { kind: 'threw', error, free }
+  }
+
+  /** A handler threw, and its transaction is undone. */
+  #undone(error: unknown): Verdict {
+    const { failure } = this.#record
+    // A tool may have put an error of its own in the place of the store's.
+    const isBehind = failure !== null && !(error instanceof PoeError)
+    const cause = isBehind && !this.#work.isReported(error) ? failure : error
+    if (cause instanceof PoeError && cause.code === 'ERR_POE_TX_TIMEOUT') {
+      this.#tools.emit({ type: 'transaction-timeout', key: this.key })
+      return { kind: 'transaction-timeout', retryAfterMs: SOON_MS, error }
+    }
+    const verdict = storeVerdict(cause, true)
+    if (verdict === null) return { kind: 'threw', error, free: true }
+    return cause === error ? verdict : { ...verdict, error }
   }
 
   async #release(): Promise<Released> {
@@ -296,7 +317,7 @@ export class Attempt implements Run {
  *
  * @returns `null` when the error says nothing of the kind
  */
-function storeVerdict(error: unknown, undone: boolean): Verdict | null {
+function storeVerdict(error: unknown, undone: boolean): StoreFinding | null {
   if (!(error instanceof PoeError)) return null
   switch (error.code) {
     case 'ERR_POE_STORE_DOWN':

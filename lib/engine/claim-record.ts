@@ -34,6 +34,12 @@ export interface ClaimRecord extends Pick<Lease, 'lost' | 'watch' | 'settle' | '
   readonly signal: AbortSignal
   /** The store's transaction, or `null`. */
   readonly tx: unknown
+  /** Whether there is a transaction, and the handler never used it. */
+  readonly isUnused: boolean
+  /** What made its transaction fail, where that was no statement's own error. */
+  readonly failure: PoeError | null
+  /** Runs the handler where its transaction is known. */
+  enclose<Result>(handler: () => Result): Result
   /** Makes silence mean doubt. @throws PoeError when that is not certain */
   mark(): Promise<void>
   /**
@@ -74,6 +80,8 @@ export interface ClaimRecord extends Pick<Lease, 'lost' | 'watch' | 'settle' | '
 export class NoRecord implements ClaimRecord {
   readonly tx = null
   readonly lost = false
+  readonly isUnused = false
+  readonly failure = null
   readonly #alarms: Alarms
   readonly #overdueInMs: number
   #overdue: Alarm | null = null
@@ -86,6 +94,10 @@ export class NoRecord implements ClaimRecord {
 
   get signal(): AbortSignal {
     return new AbortController().signal
+  }
+
+  enclose<Result>(handler: () => Result): Result {
+    return handler()
   }
 
   watch(onOverdue: () => void): void {
@@ -163,6 +175,19 @@ export class OwnedRecord extends Lease implements ClaimRecord {
 
   get tx(): unknown {
     return this.#transaction?.handle ?? null
+  }
+
+  get isUnused(): boolean {
+    return this.#transaction?.isUsed === false
+  }
+
+  get failure(): PoeError | null {
+    return this.#transaction?.failure ?? null
+  }
+
+  enclose<Result>(handler: () => Result): Result {
+    const transaction = this.#transaction
+    return transaction?.enclose === undefined ? handler() : transaction.enclose(handler)
   }
 
   async mark(): Promise<void> {

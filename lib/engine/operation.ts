@@ -48,6 +48,8 @@ export interface ReconciledOutcome {
 export interface ResourceRules {
   /** The whole effect is in the store's transaction. */
   readonly transactional: boolean
+  /** A success that never used its transaction is meant so; default `false`. */
+  readonly mayBeEmpty?: boolean
   /** The handler calls `pointOfNoReturn()`; silence before it frees the key. */
   readonly marks: boolean
   /** Any throw means that nothing happened. */
@@ -117,8 +119,11 @@ export interface Gone {
 
 /** What became of a POST, or what a GET finds. Times are milliseconds. */
 export type Verdict =
-  /** This attempt took effect; its answer is to be sent. */
-  | { readonly kind: 'done' }
+  /**
+   * This attempt took effect; its answer is to be sent. `unused`: in a transaction that its handler
+   * never used, so that what it did is perhaps not in it.
+   */
+  | { readonly kind: 'done'; readonly unused?: true }
   /** The handler reported a failure by its answer; the link can be used again. */
   | { readonly kind: 'refused' }
   /** The handler answered, and its answer does not tell whether anything happened. */
@@ -143,6 +148,12 @@ export type Finding =
   | OtherContent
   | { readonly kind: 'expired' | 'forgotten' | 'foreign' }
   | StoreFinding
+  /** The handler's transaction lasted too long, and was undone; `error` is what it threw. */
+  | {
+      readonly kind: 'transaction-timeout'
+      readonly retryAfterMs: number
+      readonly error?: unknown
+    }
   /** The client left while it waited; there is nobody to answer. */
   | { readonly kind: 'gone' }
 
@@ -152,6 +163,8 @@ export interface StoreFinding {
   readonly retryAfterMs: number
   /** Whether the handler was at work, and what it wrote in its transaction was undone. */
   readonly undone?: boolean
+  /** What the handler threw, where the store's failure is behind it. */
+  readonly error?: unknown
 }
 
 /** The key is in use for other content, where that is refused. */

@@ -98,6 +98,13 @@ export type PoeEvent =
    * has done nothing: an `await` is missing in the handler.
    */
   | { readonly type: 'unawaited-statement'; readonly key: string }
+  /**
+   * A handler of a transactional resource succeeded and never used its transaction: what it wrote,
+   * if anything, is outside, and a throw would not have undone it.
+   */
+  | { readonly type: 'transaction-unused'; readonly key: string }
+  /** A handler's transaction was open longer than `txMaxMs`, and was undone. */
+  | { readonly type: 'transaction-timeout'; readonly key: string }
   /** A write that is owed to the store was given up: too many, for too long, or at `close`. */
   | { readonly type: 'owed-write-dropped'; readonly key: string }
   /** `close` waits no longer for a handler, and keeps its claim no longer: it will lapse. */

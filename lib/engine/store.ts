@@ -18,6 +18,7 @@
  *
  * @see POE draft, appendix A (what enacts the effect and the state change together, durably)
  */
+import type { PoeError } from '../errors.js'
 import type { NewMessage, OutboxStore } from './outbox/outbox-store.js'
 import type { OwnerReply, StoreTime } from './store-replies.js'
 
@@ -178,6 +179,15 @@ export interface StoreTransaction<Tx> {
   rollback(withinMs?: number): Promise<void>
   /** Writes a message of the outbox, as a statement of the handler's. Only with an outbox. */
   later?(message: NewMessage): Promise<void>
+  /** Whether the handler has begun to use it; left out by a store that does not tell. */
+  readonly isUsed?: boolean
+  /**
+   * What the store, and not the handler's own statement, made of it: a conflict, its time over, an
+   * outage. A handler's tool may have wrapped or replaced that error.
+   */
+  readonly failure?: PoeError | null
+  /** Runs the handler, where the store has to know what belongs to it. */
+  enclose?<Result>(handler: () => Result): Result
 }
 
 /**

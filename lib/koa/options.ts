@@ -83,8 +83,11 @@ export interface ResourceOptions {
   readonly lifetimeMs?: number | undefined
   readonly waitMs?: number | undefined
   readonly maxRunMs?: number | undefined
-  /** The handler's whole effect is in `ctx.poe.tx`. Needs a transactional store. */
-  readonly transactional?: boolean | undefined
+  /**
+   * The handler's whole effect is in `ctx.poe.tx`, or in what joins it. Needs a transactional
+   * store. `may-be-empty`: it may succeed without any, which is told as a mistake otherwise.
+   */
+  readonly transactional?: boolean | 'may-be-empty' | undefined
   /** The handler calls `ctx.poe.pointOfNoReturn()` before its effect. */
   readonly marks?: boolean | undefined
   /** Any throw of the handler means that nothing happened. */
@@ -292,7 +295,12 @@ export function makeRules(
   defaults: ResolvedOptions,
   waitMs: number,
 ): ResourceRules {
-  const { transactional = false, marks = false } = options
+  const { marks = false } = options
+  const asked = options.transactional ?? false
+  if (typeof asked !== 'boolean' && asked !== 'may-be-empty') {
+    throw new TypeError(`${where}: transactional takes true, false or 'may-be-empty'`)
+  }
+  const transactional = asked !== false
   if (transactional && !defaults.store.capabilities.transactional) {
     throw new TypeError(`${where} is transactional, but its store has no transactions`)
   }
@@ -304,6 +312,7 @@ export function makeRules(
   }
   const rules: ResourceRules = {
     transactional,
+    mayBeEmpty: asked === 'may-be-empty',
     marks,
     releaseOnThrow: options.releaseOnThrow ?? false,
     waitMs: options.waitMs ?? waitMs,

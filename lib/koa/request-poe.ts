@@ -8,10 +8,10 @@ import { type LaterOptions, newMessage } from '../engine/outbox/message.js'
 import { PoeError } from '../errors.js'
 import { Advertisement } from './advertisement.js'
 import type { Core, OfferedLink } from './core.js'
-import { warnOfNobody } from './nobody.js'
 import type { MessageName, PayloadOf } from './outbox-messages.js'
 import { principalsOf } from './principal.js'
 import type { ResourceState } from './resource-state.js'
+import { warnOfNobody } from './warnings.js'
 import type { Said } from './watch-answer.js'
 
 /** Values for the other parameters of a resource's path. */

@@ -25,19 +25,19 @@ import { claimFault, leaseFault, pageOf, purgeLimit, verdictFault } from './argu
 import { checkKeys } from './options.js'
 import { Connections } from './postgres/connections.js'
 import type { PostgresPool } from './postgres/driver.js'
+import { isPool, plainPool } from './postgres/joining-pool.js'
 import { checkVersion, type Migration, migrate, migrationSql } from './postgres/migrate.js'
 import { ServerOutbox } from './postgres/outbox.js'
+import type { Isolation } from './postgres/query.js'
 import { Records } from './postgres/records.js'
-import {
-  ClaimTransaction,
-  type Isolation,
-  type PostgresTransaction,
-} from './postgres/transaction.js'
+import { ClaimTransaction, type PostgresTransaction } from './postgres/transaction.js'
 import { USUAL_MS } from './within.js'
 
 export type { PostgresPool } from './postgres/driver.js'
+export { type JoiningPoolOptions, joiningPool } from './postgres/joining-pool.js'
 export type { Migration } from './postgres/migrate.js'
-export type { Callback, Isolation, PostgresTransaction } from './postgres/transaction.js'
+export type { Callback, Isolation } from './postgres/query.js'
+export type { PostgresTransaction } from './postgres/transaction.js'
 
 const WHERE = 'postgresStore'
 const DEFAULT_SCHEMA = 'poe'
@@ -49,8 +49,8 @@ const ISOLATIONS: readonly Isolation[] = ['read committed', 'repeatable read', '
 /** Options of {@link postgresStore}. */
 export interface PostgresStoreOptions {
   /**
-   * The app's pool of `pg` 8. Handlers' transactions run on its connections; for its own calls the
-   * store opens some of its own with the same settings.
+   * The app's pool of `pg` 8, joining or plain. Handlers' transactions run on its connections; for
+   * its own calls the store opens some of its own with the same settings.
    */
   readonly pool: PostgresPool
   /** The schema that holds the store's tables. Default `poe`. */
@@ -146,9 +146,7 @@ function lockWaitOption(lockWaitMs: number | undefined): number | null {
 }
 
 function poolOption(pool: unknown): PostgresPool {
-  const isPool =
-    typeof pool === 'object' && pool !== null && 'connect' in pool && 'totalCount' in pool
-  if (isPool) return pool as PostgresPool
+  if (isPool(pool)) return plainPool(pool)
   throw new TypeError(`${WHERE}: give a Pool of pg as pool, got ${describe(pool)}.`)
 }
 

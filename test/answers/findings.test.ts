@@ -12,12 +12,13 @@ import {
   retryTimeOf,
   STORE_DOWN_NOW,
   UNDECIDED_NOW,
-  UNDONE_NOW,
 } from '../../lib/answers/findings.js'
 import { DOOR_REFUSALS, filled, LINK_REFUSALS } from '../../lib/answers/refusals.js'
 import type { Outcome } from '../../lib/engine/outcome.js'
 import { KEY_PROFILES } from '../../lib/protocols/idempotency-key/index.js'
 
+const UNDONE_NOW: Refused = { kind: 'store-down', retryAfterMs: 1_000, undone: true }
+const TOO_LONG: Refused = { kind: 'transaction-timeout', retryAfterMs: 1_000 }
 const OUTCOME: Outcome = { status: 201, fields: [], body: { kind: 'none' } }
 
 function spent(payloadMatches: boolean | null): Refused {
@@ -47,6 +48,7 @@ const TABLE: readonly Row[] = [
   [{ kind: 'forgotten' }, 410, 'forgotten', null, 'OPTIONS'],
   [STORE_DOWN_NOW, 503, 'store-down', 1_000, null],
   [UNDONE_NOW, 503, 'store-down', 1_000, null],
+  [TOO_LONG, 503, 'transaction-timeout', 1_000, null],
   [FULL, 503, 'store-full', 2_000, null],
   [OTHER, 422, 'mismatch', null, null],
   [{ kind: 'foreign' }, 404, 'unverifiable', null, null],

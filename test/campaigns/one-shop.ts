@@ -36,6 +36,7 @@ export async function openShop(store: ShopStore): Promise<OneShop> {
     program: strippedModule('test/campaigns/torture/shop-process.ts'),
     leaseMs: LEASE_MS,
     plant: null,
+    by: null,
     ledger: null,
     storePort: server === null ? null : () => server.port,
     storeSetting,

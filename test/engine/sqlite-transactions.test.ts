@@ -82,7 +82,7 @@ describe('a transactional resource on a real sqlite file', () => {
     expect([orders(), await bench.stateOf(), bench.heard()]).to.deep.equal([
       [],
       'none',
-      ['claimed', 'released'],
+      ['claimed', 'released', 'transaction-timeout'],
     ])
   })
 })

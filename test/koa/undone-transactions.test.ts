@@ -56,7 +56,8 @@ describe('a transaction that was undone', () => {
       await pause(200)
     })
     expect(answer.status).to.equal(503)
-    expect(answer.body.detail).to.include('was undone').and.not.include('carried out twice')
+    expect(answer.body.type).to.equal('urn:post-once-exactly:problem:transaction-timeout')
+    expect(answer.body.detail).to.include('undone').and.not.include('carried out twice')
   })
 
   for (const code of ['ERR_POE_TX_CONFLICT', 'ERR_POE_STORE_DOWN', 'ERR_POE_STORE_FULL'] as const) {

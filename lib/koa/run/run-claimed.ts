@@ -5,12 +5,12 @@
 import type { ServerResponse } from 'node:http'
 import type { Http2Stream } from 'node:http2'
 import type { Context } from 'koa'
-import { type Refused, UNDECIDED_NOW, UNDONE_NOW } from '../../answers/findings.js'
+import { type Refused, UNDECIDED_NOW } from '../../answers/findings.js'
 import type { Gone, Operation, ResourceRules, Verdict } from '../../engine/operation.js'
-import { PoeError } from '../../errors.js'
 import type { Core } from '../core.js'
 import { arrivalOf } from '../request-content.js'
 import { sendNobody } from '../send.js'
+import { warnOfUnused } from '../warnings.js'
 import { watchAnswer } from '../watch-answer.js'
 import { HandlerWork, settleBody } from './handler-work.js'
 import { answerable, statusToKeep } from './thrown.js'
@@ -75,7 +75,7 @@ export async function runClaimed(claimable: Claimable, atEnd: AtEnd): Promise<vo
 }
 
 async function conclude(
-  { operation, rules }: Claimable,
+  { core, operation, rules }: Claimable,
   ctx: Context,
   work: HandlerWork,
   verdict: Verdict,
@@ -87,6 +87,7 @@ async function conclude(
   }
   switch (verdict.kind) {
     case 'done':
+      if (verdict.unused === true) warnOfUnused(core, operation.key)
       void atEnd(ctx, 'done')
       return settleBody(ctx, work.bodyLost)
     case 'refused':
@@ -99,22 +100,16 @@ async function conclude(
       return await atEnd(ctx, UNDECIDED_NOW)
     case 'threw':
       void atEnd(ctx, verdict.free ? 'free' : 'held')
-      if (!verdict.free || !isOverdue(verdict.error)) throw answerable(verdict.error, verdict.free)
-      // Rolled back: worth a line in the log, and for the client another try.
-      ctx.app.emit('error', verdict.error, ctx)
-      work.takeBack()
-      return await atEnd(ctx, UNDONE_NOW)
+      throw answerable(verdict.error, verdict.free)
     case 'gone':
       // There is nobody left to answer.
       return sendNobody(ctx, 503)
     default:
+      // Rolled back: worth a line in the log, and for the client another try.
+      if ('error' in verdict) ctx.app.emit('error', verdict.error, ctx)
       work.takeBack()
       return await atEnd(ctx, verdict)
   }
-}
-
-function isOverdue(error: unknown): boolean {
-  return error instanceof PoeError && error.code === 'ERR_POE_TX_TIMEOUT'
 }
 
 /** Whether the client has left; told by the response, without a signal that nobody may want. */

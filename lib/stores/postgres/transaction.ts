@@ -8,10 +8,11 @@
  * @see POE draft, appendix A
  */
 import { randomBytes } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import pg, { type QueryConfig, type QueryResult, type QueryResultRow } from 'pg'
 import type { NewMessage } from '../../engine/outbox/outbox-store.js'
 import type { OwnerReply, StoredOutcome, StoreTransaction } from '../../engine/store.js'
-import { PoeError } from '../../errors.js'
+import { ERROR_CODES, PoeError } from '../../errors.js'
 import { within } from '../within.js'
 import { checkOut, giveBack, NO_ANSWER } from './connections.js'
 import {
@@ -22,7 +23,10 @@ import {
   sqlState,
   storeError,
 } from './driver.js'
+import { isFollowing, runAsPartOf } from './handler-context.js'
+import { type HandlerTransaction, JoinedWork } from './joined-work.js'
 import { addMessage } from './outbox.js'
+import { type Callback, type Isolation, stolen, textOf } from './query.js'
 import type { Records } from './records.js'
 import { findTransactionControl } from './statement-check.js'
 import { IS_STALE, IS_STOLEN } from './states.js'
@@ -31,11 +35,9 @@ import { IS_STALE, IS_STOLEN } from './states.js'
 const AFTER_OURS_MS = 1_000
 const COMMIT_LOST = 'The answer to COMMIT was lost, and the record does not tell yet what it was.'
 
-/** How strictly a handler's transaction is kept apart from others. */
-export type Isolation = 'read committed' | 'repeatable read' | 'serializable'
-
-/** A callback as `pg` calls it. */
-export type Callback = (error: Error | null, result?: QueryResult) => void
+const WAITED =
+  'A statement waited meanwhile for a transaction of the same handler to end: inside of that, ' +
+  'use its own object.'
 
 /**
  * What a handler works with (`ctx.poe.tx`) on a PostgreSQL store: `query` as a connection of `pg`
@@ -77,8 +79,9 @@ export interface TransactionTools {
 }
 
 /** The transaction of one claim. */
-export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
+export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, HandlerTransaction {
   readonly handle: PostgresTransaction
+  readonly work: JoinedWork = new JoinedWork()
   readonly #tools: TransactionTools
   readonly #key: string
   readonly #owner: string
@@ -87,8 +90,8 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
   #client: PostgresClient | null = null
   #begun: Promise<PostgresClient> | null = null
   #timer: NodeJS.Timeout | undefined
-  /** Why it is over; `null` while it is not. */
   #over: Error | null = null
+  #failure: PoeError | null = null
 
   constructor(
     tools: TransactionTools,
@@ -103,11 +106,37 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
     this.handle = { query: (...args: unknown[]) => this.#takeQuery(args) } as PostgresTransaction
   }
 
+  get pool(): PostgresPool {
+    return this.#tools.pool
+  }
+
+  get isolation(): Isolation {
+    return this.#tools.isolation
+  }
+
+  get over(): Error | null {
+    return this.#over
+  }
+
+  get isUsed(): boolean {
+    return this.#begun !== null
+  }
+
+  get failure(): PoeError | null {
+    return this.#failure
+  }
+
+  enclose<Result>(handler: () => Result): Result {
+    return runAsPartOf(this, handler)
+  }
+
   async commit(
     outcome: StoredOutcome,
     withinMs: number = this.#tools.callMs * 2,
   ): Promise<OwnerReply> {
     const { records, callMs } = this.#tools
+    const untilMs = performance.now() + withinMs
+    if (isFollowing()) await this.#awaitWork(callMs, true)
     if (this.#begun === null && this.#over === null) {
       this.#over = new PoeError('ERR_POE_TX_OVER')
       return records.complete(this.#key, this.#owner, outcome, Math.min(callMs, withinMs))
@@ -115,14 +144,17 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
     await this.#begun?.catch(() => {})
     const client = this.#client
     if (client === null || this.#over !== null) throw this.#over ?? new PoeError('ERR_POE_TX_OVER')
-    return await this.#finish(client, outcome, Math.max(withinMs - callMs, withinMs / 2))
+    const leftMs = untilMs - performance.now()
+    return await this.#finish(client, outcome, Math.max(leftMs - callMs, leftMs / 2))
   }
 
   async rollback(withinMs: number = this.#tools.callMs): Promise<void> {
+    const untilMs = performance.now() + withinMs
+    if (isFollowing()) await this.#awaitWork(withinMs / 2, false)
     const client = this.#end(new PoeError('ERR_POE_TX_OVER'))
     if (client === null) return
     try {
-      await within(withinMs, client.query('ROLLBACK'), NO_ANSWER)
+      await within(untilMs - performance.now(), client.query('ROLLBACK'), NO_ANSWER)
       giveBack(client)
     } catch {
       // Closing the connection undoes it just as well.
@@ -132,6 +164,17 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
 
   async later(message: NewMessage): Promise<void> {
     await this.#query([addMessage(this.#tools.poe, message)])
+  }
+
+  /** What the handler began through a joining pool, and did not await, is a part of it. */
+  async #awaitWork(withinMs: number, isSuccess: boolean): Promise<void> {
+    if (this.#over !== null) return
+    // A tool may take some steps of its own before it asks the pool.
+    await nextTurn()
+    if (this.work.isQuiet) return
+    this.#onUnawaited()
+    const isQuiet = await this.work.quiet(withinMs)
+    if (!isQuiet) this.stop(new PoeError(isSuccess ? 'ERR_POE_TX_UNFINISHED' : 'ERR_POE_TX_OVER'))
   }
 
   async #finish(
@@ -192,7 +235,16 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
 
   async #perform(args: unknown[]): Promise<QueryResult> {
     const control = findTransactionControl(textOf(args[0]))
-    if (control !== null) throw this.#stop(stolen(control))
+    if (control !== null) throw this.stop(stolen(control))
+    if (this.work.isHeldFrom(null)) await this.work.turnOf(null)
+    return await this.send(args)
+  }
+
+  async connection(): Promise<PostgresClient> {
+    return this.#client ?? (await this.#begin())
+  }
+
+  async send(args: readonly unknown[]): Promise<QueryResult> {
     // Where it is open already nothing is awaited: a query that the handler forgot to await is
     // then sent before the commit.
     const client = this.#client ?? (await this.#begin())
@@ -209,6 +261,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
     this.#begun ??= this.#open().catch((error: unknown) => {
       const reason = storeError('The transaction could not begin', error)
       this.#over ??= reason
+      this.#failure ??= reason
       throw this.#over
     })
     return this.#begun
@@ -217,7 +270,8 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
   async #open(): Promise<PostgresClient> {
     const { pool, isolation, txMaxMs, callMs } = this.#tools
     const untilMs = performance.now() + callMs
-    const client = await checkOut(pool, callMs)
+    // A connection that is made now outlives this handler.
+    const client = await runAsPartOf(null, () => checkOut(pool, callMs))
     if (this.#over !== null) {
       giveBack(client)
       throw this.#over
@@ -225,6 +279,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
     // A process that freezes in here would otherwise hold its rows as long as it is frozen. Where
     // it does not, our own timer comes first.
     const begin = `BEGIN ISOLATION LEVEL ${isolation} READ WRITE;
+      SET LOCAL standard_conforming_strings = on;
       SET LOCAL idle_in_transaction_session_timeout = ${txMaxMs + AFTER_OURS_MS};
       SET LOCAL poe.transaction = '${this.#name}'`
     try {
@@ -238,12 +293,22 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
       throw this.#over
     }
     this.#client = client
-    this.#timer = setTimeout(() => this.#stop(new PoeError('ERR_POE_TX_TIMEOUT')), txMaxMs)
+    this.#timer = setTimeout(() => this.stop(this.#tooLong()), txMaxMs)
     return client
   }
 
-  /** Ends it at once, whatever is under way; gives the reason. */
-  #stop(reason: Error): Error {
+  #tooLong(): PoeError {
+    const { ERR_POE_TX_TIMEOUT: usual } = ERROR_CODES
+    const text = this.work.isWaitedFor ? `${usual} ${WAITED}` : usual
+    this.#failure = new PoeError('ERR_POE_TX_TIMEOUT', text)
+    return this.#failure
+  }
+
+  noteUnawaited(): void {
+    this.#onUnawaited()
+  }
+
+  stop(reason: Error): Error {
     const client = this.#end(reason)
     if (client !== null) giveBack(client, true)
     return this.#over ?? reason
@@ -255,17 +320,21 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
     this.#over ??= reason
     const client = this.#client
     this.#client = null
+    this.work.end()
     return client
   }
 
   #judge(error: unknown): unknown {
     if (isConflict(error)) {
       const reason = error instanceof Error ? error.message : String(error)
-      return new PoeError('ERR_POE_TX_CONFLICT', `The database says: ${reason}.`, { cause: error })
+      const text = `The database says: ${reason}.`
+      this.#failure = new PoeError('ERR_POE_TX_CONFLICT', text, { cause: error })
+      return this.#failure
     }
     if (sqlState(error) === IS_STOLEN) return new PoeError('ERR_POE_TX_STOLEN')
     if (isServersWord(error)) return error
-    return storeError('The connection was lost', error)
+    this.#failure = storeError('The connection was lost', error)
+    return this.#failure
   }
 }
 
@@ -275,17 +344,6 @@ function storeFailure(cause: unknown): PoeError {
 
 function isTransactionOver(error: unknown): boolean {
   return error instanceof PoeError && error.code === 'ERR_POE_TX_OVER'
-}
-
-function textOf(query: unknown): string {
-  if (typeof query === 'string') return query
-  if (typeof query === 'object' && query !== null && 'text' in query) return String(query.text)
-  throw new TypeError('ctx.poe.tx.query() takes SQL, or an object with text and values.')
-}
-
-function stolen(control: string): PoeError {
-  const text = `${control} inside a transaction of ours: leave it out; a savepoint is fine.`
-  return new PoeError('ERR_POE_TX_STOLEN', text)
 }
 
 /** The time in the first result of the last message. */

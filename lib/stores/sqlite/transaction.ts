@@ -137,6 +137,15 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
     })
   }
 
+  get isUsed(): boolean {
+    return this.#begun !== null
+  }
+
+  get failure(): PoeError | null {
+    const reason = this.#reason
+    return reason instanceof PoeError && !isCode(reason, 'ERR_POE_TX_OVER') ? reason : null
+  }
+
   async commit(outcome: StoredOutcome): Promise<OwnerReply> {
     if (this.#phase === 'unused') {
       this.#end(new PoeError('ERR_POE_TX_OVER'))

@@ -42,16 +42,13 @@ const MEMBERS = [
 ]
 
 /** Burns a store for some seconds: there were kills and faults, and nothing is found. */
-export async function expectNothingFound(store: string, seconds: number): Promise<void> {
-  const ended = await torture([
-    '--store',
-    store,
-    '--seconds',
-    `${seconds}`,
-    '--seed',
-    '7',
-    '--json',
-  ])
+export async function expectNothingFound(
+  store: string,
+  seconds: number,
+  more: readonly string[] = [],
+): Promise<void> {
+  const args = ['--store', store, '--seconds', `${seconds}`, '--seed', '7', '--json']
+  const ended = await torture([...args, ...more])
   const found = lastLine(ended.out)
   expect(ended.code, ended.out + ended.err).to.equal(0)
   expect(Object.keys(found)).to.have.members(MEMBERS)

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 export type StoreName = 'sqlite' | 'postgres' | 'redis'
 
 /** A fault that is built in on purpose, to see that the run finds it. */
-export type Plant = 'owner' | 'outside-transaction' | 'own-success'
+export type Plant = 'owner' | 'outside-transaction' | 'own-success' | 'no-join'
 
 /** What Redis keeps when it dies. */
 export type Persistence = 'always' | 'everysec' | 'failover'
@@ -17,6 +17,8 @@ export interface TortureOptions {
   readonly seed: number
   readonly plant: Plant | null
   readonly persistence: Persistence
+  /** What writes the orders, where that is not the shop's own SQL. */
+  readonly by: 'knex' | null
   readonly json: boolean
 }
 
@@ -36,7 +38,8 @@ and then compares what the clients were told with the orders in the database.
   --seed <n>                      plan to play; a run prints its own (default: by the clock)
   --persistence always|everysec|failover
                                   redis only: what it keeps when it dies (default always)
-  --plant owner|outside-transaction|own-success
+  --by knex                       postgres only: orders are written by Knex and a joining pool
+  --plant owner|outside-transaction|own-success|no-join
                                   break the shop on purpose: the run must find it
   --json                          close with one line of JSON
   --help                          this text
@@ -51,6 +54,7 @@ const SPEC = {
   seed: { type: 'string' },
   plant: { type: 'string' },
   persistence: { type: 'string' },
+  by: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const
@@ -65,7 +69,7 @@ export function readOptions(args: readonly string[], nowMs: number): TortureOpti
   const values = parse(args)
   if (values.help === true) return 'help'
   const store = oneOf('store', values.store, ['sqlite', 'postgres', 'redis'] as const) ?? 'sqlite'
-  const plants = ['owner', 'outside-transaction', 'own-success'] as const
+  const plants = ['owner', 'outside-transaction', 'own-success', 'no-join'] as const
   const plant = oneOf('plant', values.plant, plants)
   const kept = ['always', 'everysec', 'failover'] as const
   const persistence = oneOf('persistence', values.persistence, kept)
@@ -82,9 +86,17 @@ export function readOptions(args: readonly string[], nowMs: number): TortureOpti
   if (plant === 'own-success' && store !== 'postgres') {
     throw new CannotRun('--plant own-success needs a COMMIT that can be slow: take postgres.')
   }
+  const by = oneOf('by', values.by, ['knex'] as const)
+  if (by !== null && store !== 'postgres') {
+    throw new CannotRun('--by knex is for --store postgres: leave it out, or change the store.')
+  }
+  if (plant === 'no-join' && by === null) {
+    throw new CannotRun('--plant no-join is for what joins: give --by knex.')
+  }
   return {
     store,
     plant,
+    by,
     persistence: persistence ?? 'always',
     forMs: seconds === null ? Math.round((minutes ?? 1) * 60_000) : seconds * 1_000,
     seed: wholeSeed(values.seed) ?? Math.floor(nowMs) % 1_000_000,

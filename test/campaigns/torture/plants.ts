@@ -22,6 +22,9 @@ export function planted(storage: Storage, setting: StoreSetting, plant: Plant): 
       return { ...storage, book: outside(storage.book, setting) }
     case 'own-success':
       return { ...storage, store: forgetful(storage.store) }
+    case 'no-join':
+      // Its pool is the fault.
+      return storage
   }
 }
 

@@ -55,10 +55,10 @@ async function runOn(
   options: TortureOptions,
   stop: AbortSignal,
 ): Promise<Result> {
-  const { seed, forMs, plant } = options
+  const { seed, forMs, plant, by } = options
   let beganMs = performance.now()
   const now = () => performance.now() - beganMs
-  const site = await Site.open({ backend, shops: SHOPS, leaseMs: LEASE_MS, plant, now })
+  const site = await Site.open({ backend, shops: SHOPS, leaseMs: LEASE_MS, plant, by, now })
   await backend.readied?.()
   beganMs = performance.now()
   const plan: PlanSettings = {
@@ -68,7 +68,7 @@ async function runOn(
     // This plant's shop holds nobody up while it dwells, and that is where kills must fall.
     // This plant's fault shows in slow commits only.
     slowShare: plant === 'own-success' ? 0.5 : SLOW_SHARE,
-    dwellMs: plant === 'outside-transaction' ? PLANTED_DWELL_MS : backend.dwellMs,
+    dwellMs: isOutside(plant) ? PLANTED_DWELL_MS : backend.dwellMs,
   }
   const operations: OperationHistory[] = []
   let phase = 'under fire'
@@ -90,7 +90,9 @@ async function runOn(
     const { events, counts } = site
     const { isExternal, mayForget } = backend
     const findings = check({ operations: sent, rows, events, isExternal, mayForget })
-    const title = `torture: ${backend.title}${plant === null ? '' : `, planted: ${plant}`}`
+    const written = by === null ? '' : `, written by ${by}`
+    const fault = plant === null ? '' : `, planted: ${plant}`
+    const title = `torture: ${backend.title}${written}${fault}`
     return { title, seed, tookMs, operations: sent, rows, events, counts, findings }
   } finally {
     progress.end()
@@ -155,6 +157,10 @@ async function settleAll(
     }
   }
   await Promise.all(Array.from({ length: SETTLERS }, settler))
+}
+
+function isOutside(plant: TortureOptions['plant']): boolean {
+  return plant === 'outside-transaction' || plant === 'no-join'
 }
 
 function isPost({ method }: { readonly method: string }): boolean {

@@ -9,6 +9,7 @@ import { createShop } from '../../../examples/shop/app.js'
 import type { OrderBook } from '../../../examples/shop/orders.js'
 import { readSettings } from '../../../examples/shop/settings.js'
 import { openStorage } from '../../../examples/shop/storage.js'
+import { joinedBook } from './joined-book.js'
 import { ledgerBook } from './ledger-book.js'
 import type { Plant } from './options.js'
 import { paceOf } from './plan.js'
@@ -23,6 +24,7 @@ export interface ShopSettings {
   readonly store: string
   readonly leaseMs: number
   readonly plant: Plant | null
+  readonly by: 'knex' | null
   /** A file for orders that are kept apart from the store. */
   readonly ledger: string | null
 }
@@ -56,10 +58,13 @@ async function main(): Promise<void> {
   process.stdin.once('end', () => process.exit(0))
   process.stdin.on('data', line => standStill(Number.parseInt(String(line), 10)))
   const settings = JSON.parse(process.argv[2] ?? '') as ShopSettings
-  const { name, port, leaseMs, plant, ledger } = settings
+  const { name, port, leaseMs, plant, ledger, by } = settings
   const { store: setting } = readSettings({ POE_STORE: settings.store })
   const opened = await openStorage(setting)
-  const own = ledger === null ? opened : { ...opened, book: ledgerBook(ledger) }
+  const own = { ...opened, ...(ledger !== null && { book: ledgerBook(ledger) }) }
+  if (by !== null && setting.kind === 'postgres') {
+    own.book = joinedBook(own.book, setting.url, plant !== 'no-join')
+  }
   const storage = plant === null ? own : planted(own, setting, plant)
   const shop = createShop({
     storage: { ...storage, book: unhurried(storage.book, setting.kind === 'sqlite') },

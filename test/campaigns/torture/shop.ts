@@ -13,6 +13,7 @@ export interface ShopOptions {
   readonly program: string
   readonly leaseMs: number
   readonly plant: Plant | null
+  readonly by: 'knex' | null
   readonly ledger: string | null
   /** Where the store's server is, a failover later too; `null` where there is none. */
   readonly storePort: (() => number) | null
@@ -136,11 +137,11 @@ export class Shop {
   }
 
   async #start(): Promise<boolean> {
-    const { program, leaseMs, plant, ledger, storeSetting } = this.#options
+    const { program, leaseMs, plant, by, ledger, storeSetting } = this.#options
     this.#lives += 1
     const store = storeSetting(this.back?.port ?? 0)
     const settings: ShopSettings = {
-      ...{ name: this.life, port: this.#port, store, leaseMs, plant, ledger },
+      ...{ name: this.life, port: this.#port, store, leaseMs, plant, by, ledger },
     }
     const child = spawn(process.execPath, [program, JSON.stringify(settings)], {
       stdio: ['pipe', 'pipe', 'pipe'],

@@ -14,6 +14,7 @@ export interface SiteOptions {
   readonly shops: number
   readonly leaseMs: number
   readonly plant: Plant | null
+  readonly by: 'knex' | null
   /** Milliseconds since the run began. */
   readonly now: () => number
 }
@@ -47,13 +48,13 @@ export class Site {
 
   /** Starts everything; resolves when every shop answers. */
   static async open(options: SiteOptions): Promise<Site> {
-    const { backend, leaseMs, plant } = options
+    const { backend, leaseMs, plant, by } = options
     const { server, ledger } = backend
     const program = strippedModule('test/campaigns/torture/shop-process.ts')
     const note = (text: string): void => site.#fell(text)
     const making = Array.from({ length: options.shops }, (_, index) =>
       Shop.make({
-        ...{ index, program, leaseMs, plant, ledger, onFall: note },
+        ...{ index, program, leaseMs, plant, by, ledger, onFall: note },
         storePort: server === null ? null : () => server.port,
         storeSetting: port => backend.storeSetting(port),
       }),

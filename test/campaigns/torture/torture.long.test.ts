@@ -16,6 +16,18 @@ for (const [store, programs] of [
   })
 }
 
+describeWith(['postgres', 'initdb'], 'the fire test on a joining pool', () => {
+  it('[POE-A-1] orders that Knex writes: kills and faults, and nothing is found', () =>
+    expectNothingFound('postgres', 12, ['--by', 'knex']))
+
+  it('finds a pool that does not join', async () => {
+    const args = ['--store', 'postgres', '--by', 'knex', '--plant', 'no-join', '--seconds', '10']
+    const ended = await torture([...args, '--seed', '3', '--json'])
+    expect(ended.code, ended.out + ended.err).to.equal(1)
+    expect(lastLine(ended.out).duplicates).to.be.above(0)
+  })
+})
+
 describe('the fire test with a fault', () => {
   it('finds it: no owner check, completion outside the transaction', async () => {
     const plants = ['owner', 'outside-transaction'].map(async plant => {

@@ -11,6 +11,8 @@ describe('a short fire test', () => {
     [['--minutes', 'soon'], /--minutes soon cannot be used/],
     [['--nope'], /Try --help/],
     [['--persistence', 'always'], /for --store redis/],
+    [['--by', 'knex'], /for --store postgres/],
+    [['--store', 'postgres', '--plant', 'no-join'], /give --by knex/],
     [['--store', 'redis', '--plant', 'outside-transaction'], /needs a store with transactions/],
   ] as const
   it('what cannot be meant: one line, exit 2', async () => {

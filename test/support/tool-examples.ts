@@ -1,0 +1,71 @@
+/**
+ * The examples of `examples/transactions/tools`, with the packages that they need: almost 400 MB,
+ * and so not among this package's own. They are installed from their own lockfile into `.tmp`, once
+ * for a lockfile.
+ */
+import { execFile } from 'node:child_process'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import type pg from 'pg'
+import type { OpenTool } from '../../examples/transactions/tools/tool.js'
+
+const run = promisify(execFile)
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const SOURCE = join(ROOT, 'examples/transactions/tools')
+const INSTALL_MS = 280_000
+
+/** The tools that there is an example of. */
+export const TOOLS = [
+  ...['drizzle', 'kysely', 'typeorm', 'prisma', 'knex', 'objection', 'mikro-orm', 'sequelize'],
+] as const
+
+/**
+ * Installs the tools, where they are not, and copies the examples to them, without their types.
+ *
+ * @returns their folder
+ */
+export async function installTools(): Promise<string> {
+  const folder = join(ROOT, '.tmp/transaction-tools')
+  mkdirSync(folder, { recursive: true })
+  const lock = readFileSync(join(SOURCE, 'package-lock.json'), 'utf8')
+  const installed = join(folder, 'installed-lock.json')
+  const isInstalled = existsSync(installed) && readFileSync(installed, 'utf8') === lock
+  if (!isInstalled) rmSync(installed, { force: true })
+  cpSync(SOURCE, folder, { recursive: true })
+  const { default: blankSpace } = await import('ts-blank-space')
+  for (const name of readdirSync(SOURCE).filter(each => /^(?:with-.+|tool)\.ts$/.test(each))) {
+    const code = blankSpace(readFileSync(join(SOURCE, name), 'utf8'))
+    writeFileSync(join(folder, name.replace(/\.ts$/, '.js')), code)
+  }
+  if (isInstalled) return folder
+  const inFolder = { cwd: folder, timeout: INSTALL_MS, maxBuffer: 1 << 24 }
+  // Nothing of them is compiled, and Prisma's engine for migrations is not needed.
+  const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline']
+  await run('npm', ['ci', ...quiet], inFolder)
+  const env = { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: process.execPath }
+  await run('npx', ['--no-install', 'prisma', 'generate'], { ...inFolder, env })
+  writeFileSync(installed, lock)
+  return folder
+}
+
+/** The `pg` that the tools have, so that what they ask `instanceof` is theirs. */
+export function driverOf(folder: string): typeof pg {
+  return createRequire(join(folder, 'package.json'))('pg') as typeof pg
+}
+
+/** Loads a tool's example. */
+export async function loadTool(folder: string, name: string): Promise<OpenTool> {
+  const { href } = pathToFileURL(join(folder, `with-${name}.js`))
+  return ((await import(href)) as { readonly open: OpenTool }).open
+}
