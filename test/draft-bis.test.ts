@@ -421,11 +421,6 @@ function withoutBlocks(text: string): string {
   return text.replace(/^```[\s\S]*?^```$/gm, '')
 }
 
-/** Without code and without tables. */
-function proseOf(text: string): string {
-  return withoutBlocks(text).replace(/^\|.*$/gm, '')
-}
-
 function difference(first: readonly string[], second: readonly string[]): string[] {
   return [
     ...first.filter(one => !second.includes(one)).map(one => `only on the left: ${one}`),
