@@ -38,6 +38,13 @@ export type {
   Verdict,
 } from './report.js'
 export {
+  COMPARISON_FORMATS,
+  type Compared,
+  type ComparedResult,
+  type ComparisonFormat,
+  writeComparison,
+} from './reporters/compare.js'
+export {
   REPORT_FORMATS,
   type ReportFormat,
   writeReport,
