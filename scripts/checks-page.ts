@@ -1,7 +1,8 @@
 /**
  * docs/checks.md, made of the explanations of the suites' rules. With `--write` it is put there:
  *
- *     node --import ts-blank-space/register -C @post-once-exactly/source scripts/checks-page.ts --write
+ *     node --import ts-blank-space/register -C @post-once-exactly/source \\
+ *       scripts/checks-page.ts --write
  */
 import { writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
@@ -19,9 +20,9 @@ export const CHECKS_PAGE: URL = new URL('../docs/checks.md', import.meta.url)
 const HEAD = `\
 # The rules, and how to mend what breaks them
 
-Each rule of \`poe check\` and \`poe check-client\`: what it asks, why that matters, how it is broken as a
-rule, and how to mend that. Reports name the rules by these ids; \`poe explain POE-2-4\` prints the same.
-This page is made of \`lib/conformance/explanations\` by \`scripts/checks-page.ts --write\`.
+What each rule of \`poe check\` and \`poe check-client\` asks, why that matters, how it is broken as
+a rule, and how to mend that. Reports name the rules by these ids, and \`poe explain POE-2-4\` says
+the same. This page is made of \`lib/conformance/explanations\`, by \`scripts/checks-page.ts\`.
 `
 
 /** The page as it has to be. */

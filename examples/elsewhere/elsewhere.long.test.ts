@@ -29,8 +29,8 @@ interface Example {
 }
 
 const EXAMPLES: readonly Example[] = [
-  { file: 'sqlite_threads.py', program: 'python3', page: '/basket', adapter: 'json' },
-  { file: 'asyncio_held.py', program: 'python3', page: '/desk', adapter: 'form' },
+  { file: 'sqlite-threads.py', program: 'python3', page: '/basket', adapter: 'json' },
+  { file: 'asyncio-held.py', program: 'python3', page: '/desk', adapter: 'form' },
   { file: 'files.mjs', program: 'node', page: '/links', adapter: 'json' },
   { file: 'forking.pl', program: 'perl', page: '/links', adapter: 'form' },
   {
@@ -54,9 +54,9 @@ describe('examples/elsewhere', function () {
     it(`${example.file} passes poe check`, () => judged(example))
   }
 
-  if (areInstalled(['python3'], 'poe_client.py')) {
-    it('poe_client.py passes poe check-client', async () => {
-      const command = ['python3', `${HERE}poe_client.py`, '{url}', '{"item":"tea"}']
+  if (areInstalled(['python3'], 'poe-client.py')) {
+    it('poe-client.py passes poe check-client', async () => {
+      const command = ['python3', `${HERE}poe-client.py`, '{url}', '{"item":"tea"}']
       const report = await checkClient({ client: { command } })
       expect(toldOf(report.results)).to.deep.equal([])
       expect(report.exitCode).to.equal(0)

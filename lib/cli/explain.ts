@@ -18,8 +18,8 @@ const WIDTH = 78
 const HELP = `\
 Usage: poe explain [<id>...]
 
-Tells what a rule of \`poe check\` and \`poe check-client\` asks, why it matters, how it is broken as a
-rule, and how to mend that. An id is that of a rule (POE-2-4) or of a check (POE-2-4/reuse), as
+Tells what a rule of \`poe check\` and \`poe check-client\` asks, why it matters, how it is broken,
+and how to mend that. An id is that of a rule (POE-2-4) or of a check (POE-2-4/reuse), as
 reports have them. Without an id all rules are listed.
 
 Exit 0: told. 2: there is no such id.`

@@ -1,19 +1,16 @@
 /**
- * What went over the wire in a check, in order, for whoever must mend the server: which exchange was
+ * What went over the wire in a check, in order, for those who mend the server: which exchange was
  * judged, and commands that send the requests again.
  */
-import { AsyncLocalStorage } from 'node:async_hooks'
+import { noting } from './recorder.js'
 import type { ToldExchange } from './report.js'
 import type { Exchange, Sent } from './wire.js'
 import { readable, transcript } from './words.js'
 
-/** So many exchanges of a check are noted, and so many of them told. */
-const MOST_NOTED = 1_000
+/** So many exchanges of a check are told. */
 const MOST_TOLD = 24
 /** Longer contents are not put on a command line, in bytes. */
 const MOST_ARGUMENT_BYTES = 4_000
-
-const current = new AsyncLocalStorage<Exchange[]>()
 
 /** What a check that did not pass leaves for its report. */
 export interface Recorded {
@@ -28,15 +25,8 @@ interface Ended {
   readonly exchange?: string
 }
 
-/** Notes an exchange for the check that is under way. */
-export function noted(exchange: Exchange): Exchange {
-  const list = current.getStore()
-  if (list !== undefined && list.length < MOST_NOTED) list.push(exchange)
-  return exchange
-}
-
 /**
- * Runs a check, and adds to its ending how long it took and, where it did not pass, its exchanges.
+ * Runs a check; adds to its ending how long it took and, where it did not pass, its exchanges.
  *
  * @param secrets - names of fields, in small letters, whose values are left out
  * @param check - runs it; several may be under way at once
@@ -47,7 +37,7 @@ export async function recorded<E extends Ended>(
 ): Promise<E & Recorded> {
   const exchanges: Exchange[] = []
   const startMs = performance.now()
-  const ended = await current.run(exchanges, check)
+  const ended = await noting(exchanges, check)
   const durationMs = Math.round(performance.now() - startMs)
   const isQuiet = ended.result === 'pass' || ended.result === 'skipped'
   if (isQuiet || exchanges.length === 0) return { ...ended, durationMs }
@@ -88,7 +78,7 @@ function shownOf(count: number, decisive: number): ReadonlySet<number> {
 }
 
 /**
- * A command that sends a request again. Secrets are variables of the shell, named after their fields.
+ * A command that sends a request again. Secrets are variables of the shell, named after fields.
  *
  * @param sent - the request
  * @param secrets - names of fields, in small letters, whose values are left out

@@ -9,7 +9,7 @@ import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RawEnding } from '../testing/raw-http.js'
 import type { RawField, RawResponse } from '../testing/raw-response.js'
-import { noted } from './exchanges.js'
+import { noted } from './recorder.js'
 import {
   ANSWER_LIMIT_BYTES,
   type Exchange,

@@ -18,7 +18,7 @@ import {
   slowly,
 } from '../testing/raw-http.js'
 import type { RawResponse } from '../testing/raw-response.js'
-import { noted } from './exchanges.js'
+import { noted } from './recorder.js'
 
 /** A request as it goes out. */
 export interface Sent {

@@ -213,7 +213,7 @@ class Play {
       this.#answer(response, seen, { status: 302, fields: { Location: this.pagePath } })
       return
     }
-    // An empty one asks for a link, where links are made so; elsewhere it is an order like any other.
+    // An empty one asks for a link where links are made so; elsewhere it is an order like others.
     if (seen.method === 'POST' && (seen.body.length > 0 || !isMint)) {
       this.#react(response, seen, url, post ?? { answer: { status: 405, fields: { Allow: USED } } })
       return

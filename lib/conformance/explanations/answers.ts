@@ -79,7 +79,9 @@ export const ANSWERS: Readonly<Record<string, Why>> = {
   'H-LINK-1': {
     why: 'Without an anchor a link in an error is a link of the error, and proves nothing.',
     wrong: 'Link names the result and no anchor, or an anchor that is not the link.',
-    mend: 'Write: </orders/7>; rel="related urn:post-once-exactly:rel:result"; anchor="<the link>".',
+    mend:
+      'Write Link: </orders/7>; rel="related urn:post-once-exactly:rel:result"; ' +
+      'anchor="<the link>".',
   },
   'H-PROB-1': {
     why: 'Programs need more than a status: 409 and 410 have two meanings each.',

@@ -25,12 +25,16 @@ export const CLIENTS: Readonly<Record<string, Why>> = {
   'POE-2-14': {
     why: 'Who reads "failed" orders again.',
     wrong: 'Giving up is an error like any other.',
-    mend: 'Give "unknown" a name and an exit code of its own, and say that nothing may be sent anew.',
+    mend:
+      'Give "unknown" a name and an exit code of its own, and say that nothing may be sent ' +
+      'anew.',
   },
   'POE-2-24': {
     why: 'Gateways and wrong routes say 405, too; nothing was ordered then.',
     wrong: 'Every 405 after a lost answer is taken for success.',
-    mend: 'Demand proof: the result link with its anchor, or Allow without POST and a GET of the link.',
+    mend:
+      'Demand proof: the result link with its anchor, or Allow without POST and a GET of the ' +
+      'link.',
   },
   'POE-5-1': {
     why: 'It took effect; who is told otherwise orders again.',
@@ -64,7 +68,9 @@ export const CLIENTS: Readonly<Record<string, Why>> = {
     mend: 'Keep in mind whether an earlier try may have arrived, and judge by the table of 14.2.',
   },
   'POE-5-7': {
-    why: 'The answer that was lost is still to be had; without it the order is placed all the same.',
+    why:
+      'The answer that was lost is still to be had; without it the order is placed all the ' +
+      'same.',
     wrong: 'The result is not fetched, or a failure to fetch it turns success into an error.',
     mend: 'GET the link after an inferred success, and report success whatever comes of it.',
   },

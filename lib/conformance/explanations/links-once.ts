@@ -38,8 +38,8 @@ export const LINKS_ONCE: Readonly<Record<string, Why>> = {
       'in between; a lock is held in one process while several run; the refusal is written after ' +
       'the work was done again.',
     mend:
-      'Make one atomic step of look and claim: INSERT with a unique key, UPDATE ... WHERE state = ' +
-      "'unspent', SET NX. Run the handler only where that step says that the claim is yours.",
+      'Make one atomic step of look and claim: INSERT with a unique key, UPDATE ... WHERE state ' +
+      "= 'unspent', SET NX. Run the handler only where that step says that the claim is yours.",
   },
   'POE-2-3': {
     why: 'A typing error, a declined card or a session that ran out must not cost the link.',

@@ -98,10 +98,10 @@ function textTable(reports: readonly Compared[], rows: readonly Row[]): string {
 }
 
 function htmlTable(reports: readonly Compared[], rows: readonly Row[]): string {
-  const heads = reports.map(
-    ({ target, verdict }) =>
-      `<th scope="col">${text(target)}<br><span class="mark ${verdict}">${text(VERDICT_WORDS[verdict])}</span></th>`,
-  )
+  const heads = reports.map(({ target, verdict }) => {
+    const word = `<span class="mark ${verdict}">${text(VERDICT_WORDS[verdict])}</span>`
+    return `<th scope="col">${text(target)}<br>${word}</th>`
+  })
   const lines = rows.map(row => {
     const cells = row.results.map(
       one => `<td><span class="mark ${one ?? 'skipped'}">${text(wordOf(one))}</span></td>`,

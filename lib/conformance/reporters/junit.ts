@@ -41,7 +41,8 @@ function suite(section: string, results: readonly CheckResult[]): string {
 function testCase(result: CheckResult): string {
   const { id, requirement, level, title, durationMs } = result
   const time = durationMs === undefined ? '' : ` time="${seconds(durationMs)}"`
-  const name = `name="${xml(`${id} ${title}`)}" classname="${xml(`${requirement} ${level}`)}"${time}`
+  const rule = `classname="${xml(`${requirement} ${level}`)}"`
+  const name = `name="${xml(`${id} ${title}`)}" ${rule}${time}`
   const inner = outcome(result)
   return inner === '' ? `    <testcase ${name}/>\n` : `    <testcase ${name}>${inner}</testcase>\n`
 }

@@ -1,6 +1,6 @@
 /**
- * The URIs of relations and problem types. They have one base, and no deployment changes it: clients
- * take the relation to the result for proof.
+ * The URIs of relations and problem types. They have one base, and no deployment changes it:
+ * clients take the relation to the result for proof.
  *
  * @see RFC 8288 2.1.2; RFC 9457 3.1.1; spec-notes/decisions/0025-what-the-successor-text-decides.md
  */

@@ -154,7 +154,7 @@ describe('poe check-client of clients at the edge', () => {
 })
 
 describe('poe check-client of clients that post to the page', () => {
-  it('an empty POST to a page that makes no links is counted, and is no way to a link', async () => {
+  it('an empty POST to a page that makes no links is counted, and gives no link', async () => {
     const empty: ClientFunction = async ({ url }) => {
       for (let attempt = 0; attempt < 3; attempt += 1) {
         const answer = await fetch(url, { method: 'POST' }).catch(() => null)
