@@ -13,7 +13,7 @@ const STEPS = [
   [
     'types',
     'sources, tests and examples agree with their types',
-    bin('typescript/bin/tsc'),
+    bin('typescript7/bin/tsc'),
     '-p',
     'tsconfig.json',
   ],

@@ -12,7 +12,7 @@ import { onStopped, ROOT } from './prepare.mjs'
 /** Tests mostly wait; so there are more processes than cores. */
 const WORKERS = Number(process.env.POE_TEST_WORKERS ?? availableParallelism() + 2)
 const WORKER = fileURLToPath(new URL('./test-worker.mjs', import.meta.url))
-const NODE = ['--enable-source-maps', '--conditions=@post-once-exactly/source']
+const TYPESCRIPT = fileURLToPath(new URL('./typescript.mjs', import.meta.url))
 /** Files that last longer than two seconds, with their seconds: what `--measure` writes. */
 const SECONDS = fileURLToPath(new URL('./test-seconds.json', import.meta.url))
 /** A process that is through and does not end by then has something open still. */
@@ -96,7 +96,7 @@ class Run {
     env.POE_TEST_OPTIONS = JSON.stringify({ ...mochaOptions(timeoutMs), grep })
     const child = spawn(
       process.execPath,
-      [...NODE, '--import', 'ts-blank-space/register', WORKER],
+      ['--enable-source-maps', '--import', TYPESCRIPT, WORKER],
       { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] },
     )
     const worker = { child, file: null, last: null, output: '', timer: undefined, isLate: false }

@@ -60,7 +60,7 @@ function test(args) {
 async function whole(wishes) {
   const startedMs = performance.now()
   // Installed by now, if it was not before; from here on, TypeScript can be loaded.
-  await import('ts-blank-space/register')
+  await import('./typescript.mjs')
   const { findProgram, startShared } = await import('../test/support/servers/shared.ts')
   const missing = Object.keys(PROGRAMS).filter(name => findProgram(name) === null)
   if (missing.length > 0) {
