@@ -1,8 +1,7 @@
 /**
  * docs/checks.md, made of the explanations of the suites' rules. With `--write` it is put there:
  *
- *     node --import ts-blank-space/register -C @post-once-exactly/source \\
- *       scripts/checks-page.ts --write
+ *     node --import ./scripts/typescript.mjs scripts/checks-page.ts --write
  */
 import { writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
