@@ -35,6 +35,7 @@ export type {
   Grade,
   ResultKind,
   ServerCheckResult,
+  ToldExchange,
   Verdict,
 } from './report.js'
 export {
