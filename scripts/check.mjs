@@ -29,7 +29,7 @@ const STEPS = [
   [
     'build',
     'what is published compiles by itself',
-    bin('typescript/bin/tsc'),
+    bin('typescript7/bin/tsc'),
     '-p',
     'tsconfig.build.json',
   ],

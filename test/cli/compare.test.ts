@@ -45,7 +45,7 @@ describe('poe check --compare', () => {
     )
     expect(out).to.match(/^\* POE-2-4\/reuse +passed +failed +a POST to a spent/m)
     expect(out).to.match(/^ {2}POE-3-3\/\S+ +passed +passed/m)
-    expect(out).to.match(/1 of \d+ checks differ \(\*\)\n$/)
+    expect(out).to.match(/\d+ of \d+ checks differ \(\*\)\n$/)
   })
 
   it('judges servers for it, as html', async () => {
