@@ -24,6 +24,9 @@ const PROGRAMS = {
   spin: '',
   chromium: '',
   curl: '',
+  python3: '',
+  perl: '',
+  php: 'php-cli',
 }
 
 /** When a long test hangs; the others have what `.mocharc.json` says. */

@@ -7,6 +7,7 @@
  * @see POE draft 2; RFC 9110 15.4.4; draft-ietf-httpapi-idempotency-key-header-07 2.6
  */
 import { type Outcome, recordedField } from '../engine/outcome.js'
+import { RESULT_RELATION } from '../protocols/poe/names.js'
 import { toPoeUri } from '../protocols/poe/uri.js'
 import {
   type Answer,
@@ -43,29 +44,23 @@ export function resultOf(outcome: Outcome, self: string): string {
  *
  * @see RFC 8288 3.2 (anchor), 2.1.2 (extension relations)
  */
-export function resultLink(result: string, self: string, uriBase: string): string {
-  return `<${result}>; rel="related ${uriBase}rel:result"; anchor="${self}"`
+export function resultLink(result: string, self: string): string {
+  return `<${result}>; rel="related ${RESULT_RELATION}"; anchor="${self}"`
 }
 
 /**
  * Shows the stored answer.
  *
  * @param self - the POE resource
- * @param uriBase - what relations begin with
  */
-export function shownOutcome(
-  outcome: Outcome,
-  request: CodingChoice,
-  self: string,
-  uriBase: string,
-): Answer {
+export function shownOutcome(outcome: Outcome, request: CodingChoice, self: string): Answer {
   const { status, body } = outcome
   const result = resultOf(outcome, self)
   const isLocated = recordedField(outcome, 'location') !== null
   if (status >= 300 || (isLocated && body.kind !== 'kept')) return seeOther(result)
   switch (body.kind) {
     case 'kept': {
-      const links = isLocated ? [resultLink(result, self, uriBase)] : NONE
+      const links = isLocated ? [resultLink(result, self)] : NONE
       const given = keptAnswer(outcome, request, body.bytes, 200, NOT_SHOWN)
       return given === null
         ? refusalAnswer(LINK_REFUSALS['coding-refused'], null, null, links)

@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto'
 import escapeHtml from 'escape-html'
+import { problemType } from '../protocols/poe/names.js'
 import { type Problem, type ProblemMembers, retryAfter } from './answer.js'
 
 const STYLE =
@@ -22,19 +23,17 @@ export const PAGE_POLICY: string =
  * Renders a refusal for a program.
  *
  * @param status - of the answer: a dialect may have another than the problem's own
- * @param uriBase - what problem types begin with
  * @param instance - URI-reference of what was asked for
  */
 export function problemDocument(
   { type, title, detail }: Problem,
   status: number,
   members: ProblemMembers | null,
-  uriBase: string,
   instance: string,
 ): string {
   // Added one by one: a spread for each would make an object of a class of its own.
   const document: Record<string, unknown> = {
-    type: `${uriBase}problem:${type}`,
+    type: problemType(type),
     title,
     status,
     detail,

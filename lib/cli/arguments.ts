@@ -32,13 +32,19 @@ export type FlagValues<F extends Flags> = {
  *
  * @param args - what follows its name
  * @param flags - those that there are
- * @returns the flags' values, and the one argument that is no flag
+ * @param most - how many arguments may be no flags. Default: 1
+ * @returns the flags' values, and the arguments that are no flags: the first one, and all
  * @throws Misuse
  */
 export function readArguments<const F extends Flags>(
   args: string[],
   flags: F,
-): { readonly values: FlagValues<F>; readonly url: string | undefined } {
+  most: number = 1,
+): {
+  readonly values: FlagValues<F>
+  readonly url: string | undefined
+  readonly all: readonly string[]
+} {
   const { values, positionals, tokens } = parse(args, flags)
   const seen = new Set<string>()
   for (const token of tokens) {
@@ -48,10 +54,10 @@ export function readArguments<const F extends Flags>(
     }
     seen.add(token.name)
   }
-  if (positionals.length > 1) {
+  if (positionals.length > most) {
     throw new Misuse('Give one URL; what holds spaces needs quotes around it.')
   }
-  return { values: values as FlagValues<F>, url: positionals[0] }
+  return { values: values as FlagValues<F>, url: positionals[0], all: positionals }
 }
 
 /**

@@ -24,7 +24,7 @@ and tells by its exit code how that ended.
   --list                    print all checks and end
   --timeout <ms>            how long the client may take in one scenario. Default: 60000
   --jobs <n>                scenarios side by side. Default: 4
-  --report <form>           text, json, junit, tap or html. Default: text
+  --report <form>           text, json, junit, tap, html or badge (SVG). Default: text
   --output <file>           write the report there, and the text to the terminal
 
 Exit 0: conformant in what was judged. 1: not. 2: could not tell, or called wrongly.`

@@ -3,6 +3,7 @@
 /** The text. */
 export const CHECK_HELP = `\
 Usage: poe check <URL> [options]
+       poe check --compare <report or URL>... [options]
 
 Judges a running server from outside: whether each of its links takes effect once, and what it
 answers then. The URL is the page that hands out links, or the endpoint that makes them. The server
@@ -38,7 +39,13 @@ How:
   --total <ms>              how long the whole may take. Default: 600000
   --http2                   speak HTTP/2
   --ca <file>               a certificate (PEM) to trust besides the usual ones
-  --report <form>           text, json, junit, tap or html. Default: text
+  --report <form>           text, json, junit, tap, html or badge (SVG). Default: text
   --output <file>           write the report there, and the text to the terminal
+
+Side by side:
+  --compare                 a table of several reports (files of --report json) and servers (URLs,
+                            judged with the same options): text, json or html
+
+\`poe explain <id>\` tells what a rule asks, and how to mend a server that breaks it.
 
 Exit 0: conformant in what was judged. 1: not. 2: could not tell, or called wrongly.`

@@ -92,17 +92,27 @@ export async function tellReport(
     terminal.write(Buffer.from(writeReport(format, printable, isColoured)))
   } else {
     terminal.write(Buffer.from(writeReport('text', printable, isColoured)))
-    try {
-      await writeFile(`${output}.part`, writeReport(format, printable))
-      await rename(`${output}.part`, output)
-    } catch (error) {
-      terminal.err(`The report cannot be written to ${output} (${(error as Error).message}).`)
-      return 2
-    }
+    if (!(await writeOutput(output, writeReport(format, printable), terminal))) return 2
     terminal.err(`The report (${format}) is in ${output}.`)
   }
   const reason: unknown = signal.reason
   return signal.aborted && reason instanceof Interrupted ? reason.code : printable.exitCode
+}
+
+/** Writes a file as a whole, or says why not. */
+export async function writeOutput(
+  path: string,
+  text: string,
+  terminal: Terminal,
+): Promise<boolean> {
+  try {
+    await writeFile(`${path}.part`, text)
+    await rename(`${path}.part`, path)
+    return true
+  } catch (error) {
+    terminal.err(`The report cannot be written to ${path} (${(error as Error).message}).`)
+    return false
+  }
 }
 
 /**

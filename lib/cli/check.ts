@@ -28,6 +28,7 @@ import {
 } from './check-report.js'
 import { restartBy } from './check-restart.js'
 import { type Command, Misuse, type Terminal } from './command.js'
+import { compare } from './compare.js'
 
 const FLAGS = {
   ...CHECK_FLAGS,
@@ -44,7 +45,11 @@ const FLAGS = {
   total: { type: 'string' },
   http2: { type: 'boolean' },
   ca: { type: 'string' },
+  compare: { type: 'boolean' },
 } as const
+
+/** So many servers fit beside one another. */
+const MOST_COMPARED = 12
 
 type Values = FlagValues<typeof FLAGS>
 
@@ -65,8 +70,14 @@ export const CHECK: Command = {
 }
 
 async function checkCommand(args: string[], terminal: Terminal): Promise<number> {
-  const { values, url } = readArguments(args, FLAGS)
+  const isComparison = args.includes('--compare')
+  const { values, url, all } = readArguments(args, FLAGS, isComparison ? MOST_COMPARED : 1)
   const door = readDoor(values.door)
+  if (isComparison) {
+    return await compare(all, values, terminal, one =>
+      judgeAt(one, values, terminal, terminal.interruption()),
+    )
+  }
   if (values.list === true) {
     const checks = DOOR_CHECKS[door]
     terminal.out(values.report === 'json' ? JSON.stringify(checks, null, 2) : listOfChecks(door))
@@ -74,17 +85,21 @@ async function checkCommand(args: string[], terminal: Terminal): Promise<number>
   }
   if (url === undefined) throw new Misuse(`Give the URL of ${WHERE[door]}.`)
   const destination = await readDestination(values, terminal)
-  const options = await readOptions(values, readUrl(url, 'The page'), terminal)
   const signal = terminal.interruption()
-  const report = await runSuite(terminal, line =>
+  const report = await judgeAt(url, values, terminal, signal)
+  return await tellReport(printableReport(report), destination, terminal, signal)
+}
+
+async function judgeAt(url: string, values: Values, terminal: Terminal, signal: AbortSignal) {
+  const options = await readOptions(values, readUrl(url, 'The page'), terminal)
+  return await runSuite(terminal, line =>
     runConformance({
       ...options,
-      door,
+      door: readDoor(values.door),
       signal,
       onStart: (id, index, total) => line(`${index + 1} of ${total}: ${id}`),
     }),
   )
-  return await tellReport(printableReport(report), destination, terminal, signal)
 }
 
 async function readOptions(

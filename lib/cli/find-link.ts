@@ -7,6 +7,7 @@ import { problemOf, readText } from '../client/answer.js'
 import { systemClock } from '../client/clock.js'
 import { ClientError, type FetchLike, type FoundLink, type PoeClient } from '../client/index.js'
 import { within } from '../client/timing.js'
+import { problemType } from '../protocols/poe/names.js'
 import { Misuse, type Terminal } from './command.js'
 import { ledTo } from './own-origin.js'
 import { DEFAULT_TIMEOUT_MS, type RequestOptions, withoutContent } from './request-options.js'
@@ -14,7 +15,7 @@ import { failureInWords, masked, statusInWords } from './words.js'
 
 const PROBLEM_LIMIT_BYTES = 65_536
 const PAGE_LIMIT_BYTES = 16 * 1024 * 1024
-const UNSPENT = 'urn:post-once-exactly:problem:unspent'
+const UNSPENT = problemType('unspent')
 
 /** There is no link to post to; the message is for whoever waits. */
 export class NoLink extends Error {

@@ -5,12 +5,13 @@ import { readFileSync } from 'node:fs'
 import { CHECK } from './check.js'
 import { CHECK_CLIENT } from './check-client.js'
 import { type Command, Interrupted, Misuse, type Terminal } from './command.js'
+import { EXPLAIN } from './explain.js'
 import { LINKS } from './links.js'
 import { MIGRATE } from './migrate.js'
 import { POST } from './post.js'
 import { RESUME } from './resume.js'
 
-const COMMANDS: readonly Command[] = [POST, RESUME, LINKS, CHECK, CHECK_CLIENT, MIGRATE]
+const COMMANDS: readonly Command[] = [POST, RESUME, LINKS, CHECK, CHECK_CLIENT, EXPLAIN, MIGRATE]
 
 /**
  * Runs `poe`.

@@ -27,7 +27,6 @@ export function withDefaults(options: ClientOptions): ResolvedOptions {
     bodyLimitBytes: 16 * 1024 * 1024,
     adapter: {},
     keyFormat: 'structured',
-    uriBase: 'urn:post-once-exactly:',
     retryUnsent: false,
     clock: systemClock,
     random: Math.random,

@@ -3,6 +3,7 @@
  *
  * @see POE draft 2, 5, 6
  */
+import { problemType } from '../protocols/poe/names.js'
 import { allowsPost, discard, locationOf, saysSpent } from './answer.js'
 import { delayFor } from './delay.js'
 import { randomHex } from './random.js'
@@ -50,10 +51,10 @@ const CHANGED_CHARS = 16
  * @throws the caller's reason, where its signal aborts
  */
 export async function inquire(sending: Sending, isSure = false): Promise<Finding> {
-  const { link, means, options } = sending
+  const { link, means } = sending
   const response = await askAgain(sending, link)
   if (response === null) return { kind: 'unreachable' }
-  const result = means.parts.links?.result(response.headers.get('link'), link, options.uriBase)
+  const result = means.parts.links?.result(response.headers.get('link'), link)
   const look = lookOf(response)
   if (response.status === 410) return await judgeGone(sending, response)
   const isOurs = look === 'spent' && result != null
@@ -163,7 +164,7 @@ function lookOf(response: Response): Look {
 /** Our own server says by 410 also that it is done and that the answer is not kept. */
 async function judgeGone(sending: Sending, response: Response): Promise<Finding> {
   const { type } = await sending.read(response)
-  const isDone = type === `${sending.options.uriBase}problem:body-not-kept`
+  const isDone = type === problemType('body-not-kept')
   if (!isDone) return { kind: 'gone' }
   return { kind: 'spent', isProven: true, result: null, location: null }
 }

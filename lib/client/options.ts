@@ -154,12 +154,6 @@ export interface ClientOptions extends SendOptions {
    * @defaultValue 'structured'
    */
   readonly keyFormat?: 'structured' | 'plain'
-  /**
-   * What the server's problem types and relations begin with.
-   *
-   * @defaultValue 'urn:post-once-exactly:'
-   */
-  readonly uriBase?: string
   /** Sends a plain request again where it provably never left. Default: `false`. */
   readonly retryUnsent?: boolean
   /** The time. Default: the real one. */
@@ -175,7 +169,7 @@ export interface LinkReader {
    *
    * @returns an absolute URL; `null` where there is none
    */
-  result(field: string | null, link: URL, uriBase: string): string | null
+  result(field: string | null, link: URL): string | null
 }
 
 /** Options that may be absent. */
@@ -209,7 +203,6 @@ const CHECKS: Readonly<Record<keyof ClientOptions, (value: unknown) => boolean>>
   journal: value => isObject(value) && isFunction(Reflect.get(value as object, 'begin')),
   adapter: isObject,
   keyFormat: value => value === 'structured' || value === 'plain',
-  uriBase: value => typeof value === 'string' && value !== '',
   retryUnsent: isBoolean,
   clock: value => isObject(value) && isFunction(Reflect.get(value as object, 'sleep')),
   random: isFunction,

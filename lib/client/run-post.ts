@@ -3,6 +3,7 @@
  *
  * @see POE draft 2, 5, 8
  */
+import { problemType } from '../protocols/poe/names.js'
 import { allowsPost, discard, locationOf, webUrl } from './answer.js'
 import { delayFor, retryAfterMs } from './delay.js'
 import {
@@ -127,10 +128,10 @@ function afterLoss(sending: Sending, last: LastWord): Verdict {
  * a result at this link alone, together with an `Allow` that says that it is spent, of either.
  */
 async function prove(sending: Sending, response: Response): Promise<Verdict> {
-  const { link, means, options } = sending
+  const { link, means } = sending
   const field = response.headers.get('link')
   const { links } = means.parts
-  const linked = links?.result(field, link, options.uriBase) ?? null
+  const linked = links?.result(field, link) ?? null
   const problem = await sending.read(response)
   // The same answer, with its content to be read again.
   const refusal = new Response(problem.text, response)
@@ -141,7 +142,7 @@ async function prove(sending: Sending, response: Response): Promise<Verdict> {
     ? await inquire(sending, linked !== null)
     : { kind: 'unclear' }
   const found = finding.kind === 'spent' ? finding : null
-  const isNamed = problem.type === `${options.uriBase}problem:used`
+  const isNamed = problem.type === problemType('used')
   const isProven = linked !== null || found?.isProven || (found && (isNamed || allows === false))
   if (!isProven) return unproven(sending, last, finding, isNamed)
   const location = linked ?? webUrl(problem.result, link)?.href ?? found?.location ?? null

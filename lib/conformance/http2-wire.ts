@@ -9,6 +9,7 @@ import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RawEnding } from '../testing/raw-http.js'
 import type { RawField, RawResponse } from '../testing/raw-response.js'
+import { noted } from './recorder.js'
 import {
   ANSWER_LIMIT_BYTES,
   type Exchange,
@@ -40,7 +41,7 @@ export class Http2Wire implements Wire {
       call.write(content.subarray(at, at + pieceBytes))
     }
     call.end()
-    return await call.exchange
+    return noted(await call.exchange)
   }
 
   async together(sents: readonly Sent[]): Promise<Exchange[]> {
@@ -48,7 +49,7 @@ export class Http2Wire implements Wire {
     for (const call of calls) call.write(contentOf(call.sent).subarray(0, -1))
     await sleep(HOLD_MS)
     for (const call of calls) call.end(contentOf(call.sent).subarray(-1))
-    return await Promise.all(calls.map(call => call.exchange))
+    return (await Promise.all(calls.map(call => call.exchange))).map(noted)
   }
 
   async leave(sent: Sent, before: 'body' | 'answer'): Promise<Exchange> {
@@ -59,7 +60,7 @@ export class Http2Wire implements Wire {
     if (isWhole) call.end()
     await sleep(HOLD_MS)
     call.leave()
-    return await call.exchange
+    return noted(await call.exchange)
   }
 }
 

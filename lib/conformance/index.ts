@@ -26,6 +26,8 @@ export type * from './clients/scenario.js'
 export { SCENARIOS } from './clients/scenarios.js'
 export { DOOR_CHECKS, DOOR_REQUIREMENTS } from './doors/index.js'
 export { DOORS } from './doors/ways.js'
+export { EXPLANATIONS, type Explanation, pageOf } from './explanations/index.js'
+export type { Why } from './explanations/why.js'
 export type { ConformanceOptions } from './options.js'
 export type {
   CheckResult,
@@ -33,8 +35,16 @@ export type {
   Grade,
   ResultKind,
   ServerCheckResult,
+  ToldExchange,
   Verdict,
 } from './report.js'
+export {
+  COMPARISON_FORMATS,
+  type Compared,
+  type ComparedResult,
+  type ComparisonFormat,
+  writeComparison,
+} from './reporters/compare.js'
 export {
   REPORT_FORMATS,
   type ReportFormat,

@@ -32,8 +32,26 @@ export interface CheckResult {
   readonly seen?: string
   /** Why it matters. */
   readonly why?: string
-  /** What went over the wire, for a reader. */
+  /** The exchange that was judged, or for a client all of them, for a reader. */
   readonly exchange?: string
+  /** How long it took, in milliseconds; absent where nothing was asked. */
+  readonly durationMs?: number
+  /** Where it did not pass: the requests of the check, in the order in which they ended. */
+  readonly exchanges?: readonly ToldExchange[]
+  /** How many more there were. */
+  readonly exchangesLeftOut?: number
+}
+
+/** A request of a check, and what came of it. */
+export interface ToldExchange {
+  /** When it ended, in milliseconds from the beginning of the check. */
+  readonly endedAtMs: number
+  /** Whether its answer is what was not as expected. */
+  readonly isDecisive: boolean
+  /** As it went over the wire, with content cut short and without secrets. */
+  readonly text: string
+  /** A command that sends the request again; secrets are variables of the shell. */
+  readonly curl: string
 }
 
 /** The result of a check of a server. */

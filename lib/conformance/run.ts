@@ -5,6 +5,7 @@
  */
 import type { Check, Profile, Requirement } from './catalogue.js'
 import { catalogueOf, DOOR_REQUIREMENTS } from './doors/index.js'
+import { recorded } from './exchanges.js'
 import { firstUnmet } from './expectations.js'
 import { Http2Wire } from './http2-wire.js'
 import { type ConformanceOptions, type ResolvedOptions, resolveOptions } from './options.js'
@@ -183,7 +184,9 @@ class Run {
       check.warns === true || ['open', 'MAY', 'implied MAY'].includes(requirement.level)
     const { rounds, strict } = this.#options
     const unmetIs = isOpen && !strict ? 'warn' : 'fail'
-    const found = await runCheck(check, this.#subject, { rounds, unmetIs })
+    const found = await recorded(this.#subject.secrets(), () =>
+      runCheck(check, this.#subject, { rounds, unmetIs }),
+    )
     await this.#watch(found)
     return found
   }

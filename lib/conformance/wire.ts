@@ -18,6 +18,7 @@ import {
   slowly,
 } from '../testing/raw-http.js'
 import type { RawResponse } from '../testing/raw-response.js'
+import { noted } from './recorder.js'
 
 /** A request as it goes out. */
 export interface Sent {
@@ -155,7 +156,7 @@ function asksFirst({ fields }: Sent): boolean {
 function exchangeOf(sent: Sent, { ended, response, received, code }: RawResult): Exchange {
   const whole = ended === 'complete' ? response : null
   const interim = whole?.interim ?? interimOf(received)
-  return { sent, ended, response: whole, interim, endedAtMs: performance.now(), code }
+  return noted({ sent, ended, response: whole, interim, endedAtMs: performance.now(), code })
 }
 
 function interimOf(received: Buffer): number[] {

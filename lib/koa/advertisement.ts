@@ -6,6 +6,7 @@
  */
 import type { ServerResponse } from 'node:http'
 import { formatPoeLinks, parsePoe } from '../protocols/poe/index.js'
+import { POE_RELATION } from '../protocols/poe/names.js'
 import { beforeFields, type FieldsListener } from './before-fields.js'
 import { addToField } from './fields.js'
 
@@ -16,7 +17,6 @@ export const ADVERTISED_LIMIT = 4_096
 export interface AdvertisementOptions {
   readonly advertise: 'always' | 'when-asked'
   readonly linkField: boolean
-  readonly uriBase: string
   /** The request's `POE` field as received. */
   readonly poeField: string | undefined
 }
@@ -51,7 +51,7 @@ export class Advertisement implements FieldsListener {
   /** @internal Writes the fields. */
   beforeFields(): void {
     const response = this.#response
-    const { advertise, linkField, uriBase, poeField } = this.#options
+    const { advertise, linkField, poeField } = this.#options
     protect(response)
     if (this.#links.length === 0) return
     if (advertise === 'when-asked') addToField(response, 'Vary', 'POE')
@@ -62,7 +62,7 @@ export class Advertisement implements FieldsListener {
     if (value !== null) response.setHeader('POE-Links', value)
     if (!linkField) return
     for (const link of this.#links) {
-      addToField(response, 'Link', `<${link}>; rel="${uriBase}rel:poe"`)
+      addToField(response, 'Link', `<${link}>; rel="${POE_RELATION}"`)
     }
   }
 }

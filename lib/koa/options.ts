@@ -39,11 +39,9 @@ export interface PoeOptions<Tx = never> {
   readonly payloadLimitBytes?: number | undefined
   /** Response fields to record besides the representation fields. Never `Set-Cookie`. */
   readonly recordedFields?: readonly string[] | undefined
-  /** Base of problem types and relation URIs. Default `urn:post-once-exactly:`. */
-  readonly uriBase?: string | undefined
   /** `when-asked` sends `POE-Links` only to requests with a valid `POE` field. Default `always`. */
   readonly advertise?: 'always' | 'when-asked' | undefined
-  /** Also send `Link` with the relation `<uriBase>rel:poe`. Default false. */
+  /** Also send `Link` with the relation `urn:post-once-exactly:rel:poe`. Default false. */
   readonly linkField?: boolean | undefined
   /** Path that a proxy in front strips from every request, put before each link. Default ''. */
   readonly publicPrefix?: string | undefined
@@ -135,7 +133,6 @@ export type ResolvedOptions = Readonly<{
   bodyLimitBytes: number
   payloadLimitBytes: number
   recordedFields: readonly string[]
-  uriBase: string
   advertise: 'always' | 'when-asked'
   linkField: boolean
   publicPrefix: string
@@ -158,7 +155,6 @@ const DEFAULTS = {
   bodyLimitBytes: 262_144,
   payloadLimitBytes: 65_536,
   recordedFields: [] as readonly string[],
-  uriBase: 'urn:post-once-exactly:',
   advertise: 'always',
   linkField: false,
   publicPrefix: '',
@@ -382,9 +378,6 @@ function checkFields(options: ResolvedOptions): void {
   for (const name of options.recordedFields) {
     if (!NEVER_RECORDED.has(name.toLowerCase())) continue
     throw new TypeError(`poe(): ${name} belongs to one exchange and cannot be recorded`)
-  }
-  if (!/^[a-z][a-z0-9+.-]*:[!#-;=?-~]*$/i.test(options.uriBase)) {
-    throw new TypeError('poe(): uriBase must be an absolute URI to which names are appended')
   }
   if (!/^(\/[^/?#\s][^?#\s]*[^/?#\s]|\/[^/?#\s])?$/.test(options.publicPrefix)) {
     const want = "must be '' or a path such as '/shop', no '/' at its end"

@@ -85,7 +85,6 @@ export class RequestPoe<Tx = unknown> {
     this.#advertisement ??= new Advertisement(this.#ctx.res, {
       advertise: options.advertise,
       linkField: options.linkField,
-      uriBase: options.uriBase,
       poeField: this.#ctx.get('POE') || undefined,
     })
     const { isPoe } = this.#core.resource(name)

@@ -49,8 +49,7 @@ function sendProblem(core: Core, ctx: Context, answer: Answer, problem: Problem)
     return
   }
   ctx.set('Content-Type', 'application/problem+json')
-  const { uriBase } = core.options
-  ctx.body = problemDocument(problem, status, members, uriBase, selfOf(core, ctx))
+  ctx.body = problemDocument(problem, status, members, selfOf(core, ctx))
 }
 
 /** Answers 204: what there is to tell is in the fields. */

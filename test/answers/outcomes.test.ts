@@ -45,7 +45,7 @@ describe('outcomes as answers', () => {
     const outcome: Outcome = { status, fields, body }
     const what = `${status} with ${body.kind} body and ${fields.map(([name]) => name)}`
     it(`${what}: shown as ${shown}`, () => {
-      expect(told(shownOutcome(outcome, ANY, '/self', 'urn:x:'))).to.equal(shown)
+      expect(told(shownOutcome(outcome, ANY, '/self'))).to.equal(shown)
     })
     it(`${what}: repeated as ${repeated}`, () => {
       const answer = repeatedOutcome(outcome, ANY, [MARK])
@@ -63,14 +63,14 @@ describe('outcomes as answers', () => {
     ]
     const body: OutcomeBody = { kind: 'kept', bytes: gzipSync('plain') }
     const outcome: Outcome = { status: 201, fields, body }
-    const answer = shownOutcome(outcome, ANY, '/self', 'urn:x:')
+    const answer = shownOutcome(outcome, ANY, '/self')
     expect(String(answer.body)).to.equal('plain')
     expect(answer.fields.map(([name]) => name)).to.deep.equal(['vary', 'Vary'])
     const taker: CodingChoice = {
       headers: { 'accept-encoding': 'gzip' },
       acceptsEncodings: coding => coding,
     }
-    const coded = shownOutcome(outcome, taker, '/self', 'urn:x:')
+    const coded = shownOutcome(outcome, taker, '/self')
     expect(coded.fields.map(([name]) => name)).to.deep.equal(['content-encoding', 'etag', 'vary'])
   })
 
@@ -78,7 +78,7 @@ describe('outcomes as answers', () => {
     const fields: RecordedField[] = [['content-encoding', 'secret']]
     const outcome: Outcome = { status: 201, fields, body: KEPT }
     const refuser = { ...ANY, headers: { 'accept-encoding': 'gzip' } }
-    expect(told(shownOutcome(outcome, refuser, '/self', 'urn:x:'))).to.equal('406 coding-refused')
+    expect(told(shownOutcome(outcome, refuser, '/self'))).to.equal('406 coding-refused')
     expect(told(repeatedOutcome(outcome, refuser, []))).to.equal('406 coding-refused')
   })
 

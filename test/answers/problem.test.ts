@@ -13,11 +13,17 @@ const BODY_NOT_KEPT = LINK_REFUSALS['body-not-kept']
 describe('a refusal, rendered', () => {
   it('a document has what it must have, and only the members there are', () => {
     const { title, detail } = MISMATCH
-    const bare = problemDocument(MISMATCH, 400, null, 'urn:x:', '/a')
-    const expected = { type: 'urn:x:problem:mismatch', title, status: 400, detail, instance: '/a' }
+    const bare = problemDocument(MISMATCH, 400, null, '/a')
+    const expected = {
+      type: 'urn:post-once-exactly:problem:mismatch',
+      title,
+      status: 400,
+      detail,
+      instance: '/a',
+    }
     expect(JSON.parse(bare)).to.deep.equal(expected)
     const members = { result: '/r', payloadMatches: false, link: null, extra: { override: 'o' } }
-    const told = JSON.parse(problemDocument(MISMATCH, 422, members, 'urn:x:', '/a'))
+    const told = JSON.parse(problemDocument(MISMATCH, 422, members, '/a'))
     expect(told).to.include({ result: '/r', payloadMatches: false, override: 'o', status: 422 })
     expect(told).not.to.have.any.keys('link', 'createForm')
   })

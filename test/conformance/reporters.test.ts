@@ -1,6 +1,8 @@
 /**
  * Reports in every form, with what a hostile server may have answered in them.
  */
+import { readFileSync } from 'node:fs'
+import { Ajv } from 'ajv'
 import { expect } from 'chai'
 import { type DefaultTreeAdapterTypes, parse } from 'parse5'
 import {
@@ -28,7 +30,11 @@ const KINDS: readonly ResultKind[] = [
 
 function reportOf(kinds: readonly ResultKind[]): ConformanceReport {
   const results = kinds.map((result, index): ServerCheckResult => {
-    const told = result === 'pass' ? {} : { expected: HOSTILE, seen: HOSTILE, exchange: HOSTILE }
+    const wire = { endedAtMs: 3, isDecisive: true, text: HOSTILE, curl: HOSTILE }
+    const told =
+      result === 'pass'
+        ? {}
+        : { expected: HOSTILE, seen: HOSTILE, exchange: HOSTILE, exchanges: [wire, wire] }
     return {
       id: `POE-2-1/check-${index}`,
       requirement: 'POE-2-1',
@@ -36,6 +42,7 @@ function reportOf(kinds: readonly ResultKind[]): ConformanceReport {
       section: 'POE draft 2',
       profile: 'core',
       title: `is ${result}`,
+      durationMs: 1_500,
       why: HOSTILE,
       result,
       ...told,
@@ -68,13 +75,15 @@ describe('reports', () => {
   it('html: everything is escaped, nothing runs and nothing is loaded', () => {
     const elements = elementsOf(writeReport('html', PRINTABLE))
     const names = new Set(elements.map(({ tagName }) => tagName))
-    for (const name of ['script', 'link', 'img', 'iframe', 'form', 'a', 'base']) {
+    for (const name of ['script', 'link', 'img', 'iframe', 'form', 'base']) {
       expect(names.has(name), name).to.equal(false)
     }
     const attributes = elements.flatMap(({ attrs }) => attrs.map(({ name }) => name))
     expect(attributes.filter(name => name.startsWith('on') || name === 'src')).to.deep.equal([])
     const shown = elements.filter(({ tagName }) => tagName === 'details')
-    expect(shown).to.have.length(5)
+    expect(shown).to.have.length(6)
+    const hrefs = elements.flatMap(({ attrs }) => attrs.filter(({ name }) => name === 'href'))
+    expect(new Set(hrefs.map(({ value }) => value))).to.deep.equal(new Set(['#POE-2-1']))
   })
 
   it('html: a fault is told in full above, and once', () => {
@@ -133,6 +142,52 @@ describe('reports', () => {
       const told = writeReport(format, PRINTABLE)
       expect(told.includes('\u001b[31m'), format).to.equal(false)
       expect(/[\u009b\u202e]/.test(told), format).to.equal(false)
+    }
+  })
+
+  it('what failed is shown with all that led to it, the one that was judged marked', () => {
+    const exchange = (number: number, isDecisive: boolean) => ({
+      endedAtMs: number * 10,
+      isDecisive,
+      text: `POST /o/${number} HTTP/1.1`,
+      curl: `curl -X POST http://127.0.0.1/o/${number}`,
+    })
+    const report = reportOf(['fail'])
+    const [result] = report.results
+    if (result === undefined) throw new Error('no result')
+    const exchanges = [exchange(1, false), exchange(2, true), exchange(3, false)]
+    const shown = printableReport({
+      ...report,
+      results: [{ ...result, exchanges, exchangesLeftOut: 7 }],
+    })
+    const text = writeReport('text', shown)
+    expect(text).to.include('| POST /o/1').and.include('> POST /o/2').and.include('| POST /o/3')
+    expect(text).to.include('2. after 20 ms: this is the one').and.include('and 7 more')
+    expect(text).to.include('more      poe explain POE-2-1/check-0')
+    for (const format of ['text', 'junit', 'html', 'json'] as const) {
+      const told = writeReport(format, shown)
+      expect(told.indexOf('/o/1'), format).to.be.within(0, told.indexOf('/o/2'))
+      expect(told, format).to.include('curl -X POST http://127.0.0.1/o/3')
+    }
+  })
+
+  it('durations are told to machines', () => {
+    const xml = writeReport('junit', PRINTABLE)
+    expect(xml.match(/<testcase [^>]* time="1\.500"/g)).to.have.length(8)
+    expect(xml).to.include('time="12.000"')
+    expect(writeReport('json', PRINTABLE)).to.include('"durationMs": 1500')
+  })
+
+  it('json is as spec-notes/report.schema.json says, and what is not is refused', () => {
+    const schema = new URL('../../spec-notes/report.schema.json', import.meta.url)
+    const validate = new Ajv({ allErrors: true }).compile(
+      JSON.parse(readFileSync(schema, 'utf8')) as object,
+    )
+    const report = JSON.parse(writeReport('json', PRINTABLE)) as ConformanceReport
+    validate(report)
+    expect(validate.errors).to.equal(null)
+    for (const more of [{ verdict: 'good' }, { results: [{ id: 'X' }] }, { unknown: 1 }]) {
+      expect(validate({ ...report, ...more }), JSON.stringify(more)).to.equal(false)
     }
   })
 

@@ -4,6 +4,7 @@
  * @see RFC 8288 3
  */
 import LinkHeader from 'http-link-header'
+import { RESULT_RELATION } from '../../protocols/poe/names.js'
 import { webUrl } from '../answer.js'
 import type { LinkReader } from '../options.js'
 
@@ -15,10 +16,9 @@ export const linkReader: LinkReader & {
   /** Targets with a relation, as absolute URLs. */
   targets(field: string | null, base: URL, relation: string): readonly URL[]
 } = {
-  result(field, link, uriBase) {
-    const relation = `${uriBase}rel:result`
+  result(field, link) {
     for (const { rel, uri, anchor } of parse(field)) {
-      if (!hasRelation(rel, relation)) continue
+      if (!hasRelation(rel, RESULT_RELATION)) continue
       if (webUrl(anchor ?? null, link)?.href !== link.href) continue
       const target = webUrl(uri, link)
       if (target !== null) return target.href

@@ -74,6 +74,10 @@ export interface ClientReport {
 const TIMEOUT_MS = 60_000
 const JOBS = 4
 const PLAYS_BY_CHANCE = 3
+const MORE_TIME = '--timeout gives more time'
+const HANDED_OVER =
+  'the command has ended, and its page has told nothing; a browser that is at work in the same ' +
+  'profile takes pages over and ends: give each a profile of its own, --user-data-dir={fresh}'
 
 /**
  * Judges a client, over servers of its own on 127.0.0.1.
@@ -127,7 +131,14 @@ export function clientRequirementOf({ id }: ClientCheck): ClientRequirement {
 
 /** A scenario that was played, or why it could not be. */
 type Played =
-  | { readonly kind: 'played'; readonly performance: Performance; readonly exchange: string }
+  | {
+      readonly kind: 'played'
+      readonly performance: Performance
+      readonly exchange: string
+      readonly durationMs: number
+      /** What to do where it did not end in its time. */
+      readonly advice: string
+    }
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'stopped' }
 
@@ -135,6 +146,7 @@ async function play(scenario: Scenario, options: ClientCheckOptions): Promise<Pl
   const { client, serve = null, takes = 'page', timeoutMs = TIMEOUT_MS, onStart } = options
   const server = await startScripted(scenario.script, serve)
   const { page, link } = server
+  const beganMs = performance.now()
   onStart?.(scenario.name, takes === 'page' ? page : link)
   try {
     const told = serve === null ? null : server.told.then(endingIn)
@@ -146,7 +158,10 @@ async function play(scenario: Scenario, options: ClientCheckOptions): Promise<Pl
     const ending = ran.kind === 'late' ? ran.kind : ran.ending
     const said = ran.kind === 'ended' ? ran.said : undefined
     const exchange = transcriptOf(seen, ending, said)
-    return { kind: 'played', performance: { ending, seen: [...seen], effects }, exchange }
+    const performed = { ending, seen: [...seen], effects }
+    const durationMs = Math.round(performance.now() - beganMs)
+    const advice = ran.kind === 'late' && ran.isGone === true ? HANDED_OVER : MORE_TIME
+    return { kind: 'played', performance: performed, exchange, durationMs, advice }
   } finally {
     await server.close()
   }
@@ -227,10 +242,18 @@ function judged(
   played: Exclude<Played, { readonly kind: 'stopped' }>,
 ): Partial<CheckResult> {
   if (played.kind === 'failed') return { result: 'harness-failed', seen: played.message }
-  const { performance, exchange } = played
+  return { ...judgedPlay(check, scenario, played), durationMs: played.durationMs }
+}
+
+function judgedPlay(
+  check: ClientCheck,
+  scenario: Scenario,
+  { performance, exchange, advice }: Extract<Played, { readonly kind: 'played' }>,
+): Partial<CheckResult> {
   if (scenario === REHEARSAL && performance.ending !== 'accepted') {
-    const advice = 'see to the command, and to what its exit codes say'
-    const seen = `Rehearsal: all went well, and the client told "${performance.ending}": ${advice}`
+    const isHanded = performance.ending === 'late' && advice === HANDED_OVER
+    const what = isHanded ? advice : 'see to the command, and to what its exit codes say'
+    const seen = `Rehearsal: all went well, and the client told "${performance.ending}": ${what}`
     return { result: 'setup-failed', seen, exchange }
   }
   const { arises = [], expect, warns } = check
@@ -246,7 +269,7 @@ function judged(
   }
   const unlike = firstUnmetBy(demands, performance)
   if (unlike === null && isLate) {
-    const seen = `not ended after ${performance.seen.length} requests: --timeout gives more time`
+    const seen = `not ended after ${performance.seen.length} requests: ${advice}`
     return { result: 'setup-failed', seen, exchange }
   }
   if (unlike === null) return { result: 'pass' }

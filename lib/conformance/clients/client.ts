@@ -39,8 +39,11 @@ export interface ClientCommand {
 /** What became of a client. */
 export type Ran =
   | { readonly kind: 'ended'; readonly ending: ClientEnding; readonly said?: string }
-  /** It had not ended in its time, or within a number of requests that no order needs. */
-  | { readonly kind: 'late' }
+  /**
+   * It had not ended in its time, or within a number of requests that no order needs. `isGone`: the
+   * command had, and the page that it should have opened has told nothing.
+   */
+  | { readonly kind: 'late'; readonly isGone?: boolean }
   /** The run was interrupted. */
   | { readonly kind: 'stopped' }
   /** It could not be started. */
@@ -84,10 +87,11 @@ export async function runClient(
   const { signal } = controller
   let timer: NodeJS.Timeout | undefined
   let stop: () => void = () => {}
+  let isGone = false
   const ends: Promise<Ran>[] = [
     flooded.then(() => ({ kind: 'late' })),
     new Promise(resolve => {
-      timer = setTimeout(() => resolve({ kind: 'late' }), timeoutMs)
+      timer = setTimeout(() => resolve({ kind: 'late', isGone }), timeoutMs)
       stop = () => resolve({ kind: 'stopped' })
     }),
   ]
@@ -100,7 +104,11 @@ export async function runClient(
         ? call(client, { ...task, signal })
         : start(client, { ...task, fresh: fresh ?? '' }, signal)
     // A browser may hand over to another one and end: then only the page counts.
-    ends.push(told === null ? work : work.then(ran => (ran.kind === 'failed' ? ran : NEVER)))
+    const handOver = (ran: Ran) => {
+      isGone = ran.kind === 'ended'
+      return ran.kind === 'failed' ? ran : NEVER
+    }
+    ends.push(told === null ? work : work.then(handOver))
   }
   try {
     return await Promise.race(ends)

@@ -187,10 +187,11 @@ function pausesOf(seen: readonly Seen[]): number[] {
   return posts.slice(1).map((post, index) => post.atMs - (posts[index]?.atMs ?? 0))
 }
 
-/** A POST with an order in it: an empty one to the page asks for a link. */
-function isOrder({ place, method, body }: Seen): boolean {
+/** A POST that may be an order: an empty one asks for a link, but only where links are made so. */
+function isOrder({ place, method, body, isMint }: Seen): boolean {
   if (method !== 'POST') return false
-  return place === 'link' || place === 'moved' || (place === 'page' && body.length > 0)
+  if (place === 'page') return body.length > 0 || !isMint
+  return place === 'link' || place === 'moved'
 }
 
 function isLinkPost({ place, method }: Seen): boolean {

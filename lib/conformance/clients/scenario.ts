@@ -37,7 +37,7 @@ export interface PageScript {
   readonly isMint?: boolean
   /** What is given as the page leads there by 302 first. */
   readonly isMoved?: boolean
-  /** To a POST with content to the page itself. Default: 405. */
+  /** To a POST to the page itself, where that makes no links. Default: 405. */
   readonly post?: Reaction
 }
 

@@ -49,7 +49,6 @@ export const REHEARSAL: Scenario = scenario(
     title: 'no request has the field POE-Links',
     why: 'It is a field of answers.',
     expect: [{ nowhere: 'poe-links' }],
-    warns: true,
   },
 )
 

@@ -15,6 +15,8 @@ import type { AnswerSpec, Place, Reaction, Script } from './scenario.js'
 /** A request as it came. */
 export interface Seen {
   readonly place: Place
+  /** Whether an empty POST there makes a link. */
+  readonly isMint: boolean
   readonly method: string
   readonly target: string
   readonly fields: readonly (readonly [name: string, value: string])[]
@@ -211,8 +213,8 @@ class Play {
       this.#answer(response, seen, { status: 302, fields: { Location: this.pagePath } })
       return
     }
-    // An empty one asks for a link.
-    if (seen.method === 'POST' && seen.body.length > 0) {
+    // An empty one asks for a link where links are made so; elsewhere it is an order like others.
+    if (seen.method === 'POST' && (seen.body.length > 0 || !isMint)) {
       this.#react(response, seen, url, post ?? { answer: { status: 405, fields: { Allow: USED } } })
       return
     }
@@ -318,6 +320,7 @@ class Play {
     const atMs = performance.now()
     const seen: Seen = {
       place,
+      isMint: place === 'page' && this.#script.page?.isMint === true,
       method,
       target: url,
       fields: pairs(rawHeaders),
@@ -341,8 +344,9 @@ class Play {
       return
     }
     const { pathname } = new URL(url, 'http://x')
-    const name = decodeURIComponent(pathname.slice(CLIENT_PATH.length)) || 'index.html'
-    await serveFile(response, this.#folder, name)
+    const name = decoded(pathname.slice(CLIENT_PATH.length))
+    if (name === null) response.writeHead(400).end()
+    else await serveFile(response, this.#folder, name || 'index.html')
   }
 }
 
@@ -350,6 +354,15 @@ class Play {
 function headLines(response: ServerResponse): string[] {
   const fields = Object.entries(response.getHeaders()).filter(([name]) => name !== 'connection')
   return fields.flatMap(([name, value]) => [value].flat().map(each => `${name}: ${each}`))
+}
+
+/** `null` for a percent sign that begins nothing, and for bytes that are no UTF-8. */
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return null
+  }
 }
 
 function token(): string {

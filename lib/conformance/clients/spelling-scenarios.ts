@@ -50,7 +50,7 @@ export const SPELLINGS: readonly Scenario[] = [
       lines: ['"once/{token}"'],
       fields: { 'Content-Location': '/elsewhere/page' },
     },
-    { warns: true, why: 'RFC 9110 has taken that meaning from it.' },
+    { why: 'RFC 9110 has taken that meaning from it.' },
   ),
   spelt(
     'POE-3-13/unquoted',
@@ -101,7 +101,7 @@ export const SPELLINGS: readonly Scenario[] = [
     'POE-3-8/moved-page',
     'a relative path is resolved against the page that a redirect led to',
     { path: '/shop/once/{token}', lines: ['"once/{token}"'], isMoved: true },
-    { warns: true, why: 'The page is what was answered in the end.' },
+    { why: 'The page is what was answered in the end.' },
   ),
   spelt(
     'POE-3-3/empty',

@@ -2,6 +2,7 @@
  * A report as one page, to be read by people: nothing is loaded, nothing runs, all is escaped.
  */
 import escapeHtml from 'escape-html'
+import { EXPLANATIONS } from '../explanations/index.js'
 import type { CheckResult } from '../report.js'
 import { readable } from '../words.js'
 import { PAGE_STYLE } from './page-style.js'
@@ -69,27 +70,51 @@ function section(group: Group, asks: ReadonlyMap<string, string>): string {
 <h3>${text(requirement)} <span class="level">${text(level)}</span>
 <span class="where">${text(group.section)}</span></h3>
 ${ask === undefined ? '' : `<p class="asks">${text(ask)}</p>`}
+${explanationOf(requirement)}
 ${results.map(result => card(result, false)).join('\n')}
 </section>`
 }
 
 /** One result; what was seen in full where it is to be looked at. */
 function card(result: CheckResult, isFull: boolean): string {
-  const { id, title, why, expected, seen, exchange } = result
+  const { id, requirement, title, why, expected, seen, durationMs } = result
   const kind = result.result
   const details = [
     detail('expected', expected),
     detail(kind === 'skipped' ? 'reason' : 'seen', kind === 'blocked' ? undefined : seen),
     detail('why it matters', isFull ? why : undefined),
   ].join('')
-  const wire =
-    isFull && exchange !== undefined
-      ? `<details><summary>What went over the wire</summary><pre>${text(exchange)}</pre></details>`
-      : ''
+  const took = durationMs === undefined ? '' : ` <span class="where">${durationMs} ms</span>`
   const words = `<span class="mark ${kind}">${text(RESULT_WORDS[kind])}</span>`
   const list = details === '' ? '' : `<dl>${details}</dl>`
-  const head = `${words} <b>${text(capital(title))}</b> <code>${text(id)}</code>`
-  return `<div class="check">${head}${list}${wire}</div>`
+  const name = `<a href="#${text(requirement)}"><code>${text(id)}</code></a>`
+  const head = `${words} <b>${text(capital(title))}</b> ${name}${took}`
+  return `<div class="check">${head}${list}${isFull ? wireOf(result) : ''}</div>`
+}
+
+function wireOf({ exchange, exchanges = [], exchangesLeftOut = 0 }: CheckResult): string {
+  const summary = '<details><summary>What went over the wire</summary>'
+  if (exchanges.length === 0) {
+    return exchange === undefined ? '' : `${summary}<pre>${text(exchange)}</pre></details>`
+  }
+  const shown = exchanges.map(({ endedAtMs, isDecisive, text: told, curl }) => {
+    const mark = isDecisive ? ' class="decisive"' : ''
+    const head = `after ${endedAtMs} ms${isDecisive ? ': this is the one' : ''}`
+    return `<li${mark}>${head}<pre>${text(told)}</pre><pre>${text(curl)}</pre></li>`
+  })
+  const left = exchangesLeftOut === 0 ? '' : `<p>and ${exchangesLeftOut} more</p>`
+  return `${summary}<ol>${shown.join('')}</ol>${left}</details>`
+}
+
+function explanationOf(requirement: string): string {
+  const told = EXPLANATIONS.get(requirement)
+  if (told === undefined) return ''
+  const rows = [
+    detail('why it matters', told.why),
+    detail('how it is broken', told.wrong),
+    detail('how to mend it', told.mend),
+  ]
+  return `<details><summary>How to mend it</summary><dl>${rows.join('')}</dl></details>`
 }
 
 function detail(name: string, value: string | undefined): string {

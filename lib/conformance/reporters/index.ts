@@ -1,6 +1,7 @@
 /**
  * Reports: for people, for build servers, for machines.
  */
+import { badgeReport } from './badge.js'
 import { htmlReport } from './html.js'
 import { jsonText } from './json-text.js'
 import { junitReport } from './junit.js'
@@ -9,7 +10,7 @@ import { tapReport } from './tap.js'
 import { textReport } from './text.js'
 
 /** The forms that a report can have. */
-export const REPORT_FORMATS = ['text', 'json', 'junit', 'tap', 'html'] as const
+export const REPORT_FORMATS = ['text', 'json', 'junit', 'tap', 'html', 'badge'] as const
 
 /** One of {@link REPORT_FORMATS}. */
 export type ReportFormat = (typeof REPORT_FORMATS)[number]
@@ -37,5 +38,7 @@ export function writeReport(
       return tapReport(printable)
     case 'html':
       return htmlReport(printable)
+    case 'badge':
+      return badgeReport(printable)
   }
 }

@@ -39,16 +39,20 @@ function suite(section: string, results: readonly CheckResult[]): string {
 }
 
 function testCase(result: CheckResult): string {
-  const { id, requirement, level, title } = result
-  const name = `name="${xml(`${id} ${title}`)}" classname="${xml(`${requirement} ${level}`)}"`
+  const { id, requirement, level, title, durationMs } = result
+  const time = durationMs === undefined ? '' : ` time="${seconds(durationMs)}"`
+  const rule = `classname="${xml(`${requirement} ${level}`)}"`
+  const name = `name="${xml(`${id} ${title}`)}" ${rule}${time}`
   const inner = outcome(result)
   return inner === '' ? `    <testcase ${name}/>\n` : `    <testcase ${name}>${inner}</testcase>\n`
 }
 
 function outcome(result: CheckResult): string {
-  const { expected, seen = '', why, exchange } = result
+  const { id, expected, seen = '', why } = result
   const message = expected === undefined ? seen : `expected ${expected}, seen ${seen}`
-  const text = xml([message, why, exchange].filter(part => part !== undefined).join('\n\n'))
+  const more = `poe explain ${id} tells how to mend it`
+  const parts = [message, why, more, ...wireOf(result)]
+  const text = xml(parts.filter(part => part !== undefined).join('\n\n'))
   switch (result.result) {
     case 'pass':
       return ''
@@ -66,13 +70,27 @@ function outcome(result: CheckResult): string {
   }
 }
 
+function wireOf({ exchange, exchanges }: CheckResult): (string | undefined)[] {
+  if (exchanges === undefined) return [exchange]
+  return exchanges.flatMap(({ isDecisive, text, curl }, index) => [
+    `${index + 1}.${isDecisive ? ' this is the one' : ''}`,
+    text,
+    curl,
+  ])
+}
+
+function seconds(durationMs: number): string {
+  return (durationMs / 1_000).toFixed(3)
+}
+
 function counts(results: readonly CheckResult[]): string {
   const count = (...kinds: readonly string[]) =>
     results.filter(({ result }) => kinds.includes(result)).length
   const errors = count('setup-failed', 'harness-failed')
   const skipped = count('skipped', 'blocked')
   const failures = `failures="${count('fail')}" errors="${errors}"`
-  return `tests="${results.length}" ${failures} skipped="${skipped}"`
+  const wholeMs = results.reduce((sum, { durationMs = 0 }) => sum + durationMs, 0)
+  return `tests="${results.length}" ${failures} skipped="${skipped}" time="${seconds(wholeMs)}"`
 }
 
 /** Neither control characters nor halves of pairs: XML 1.0 cannot hold them. */

@@ -41,6 +41,8 @@ font-size:.9rem}
 .warn,.setup-failed,.harness-failed,.undetermined{color:var(--doubt)}
 .skipped,.blocked,.info{color:var(--dim)}
 details{margin-top:.5rem;font-size:.9rem}
+a{color:inherit}
+.decisive>pre:first-of-type{border-color:var(--bad)}
 pre{white-space:pre-wrap;border-left:3px solid var(--line);margin:.4rem 0 0;padding:.2rem .8rem}
 @media (max-width:36rem){.check dl{grid-template-columns:1fr}.grades td:last-child{display:none}}
 @media print{body{max-width:none}.check{break-inside:avoid;border:1px solid var(--line)}}

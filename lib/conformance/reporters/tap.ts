@@ -16,13 +16,14 @@ export function tapReport({ title, target, results }: Printable): string {
 }
 
 function point(result: CheckResult, number: number): string[] {
-  const { id, title, level, section, expected, seen, why, exchange } = result
+  const { id, title, level, section, expected, seen, why, exchange, durationMs } = result
   const isSkipped = result.result === 'skipped'
   const isOk = isSkipped || ['pass', 'warn', 'info'].includes(result.result)
   const directive = isSkipped ? ` # SKIP ${plain(seen ?? '')}` : ''
   const line = `${isOk ? 'ok' : 'not ok'} ${number} - ${plain(`${id} ${title}`)}${directive}`
   if (result.result === 'pass' || isSkipped) return [line]
-  const details = { result: result.result, level, section, expected, seen, why, exchange }
+  const told = { result: result.result, level, section, expected, seen, why, exchange }
+  const details = { ...told, duration_ms: durationMs, more: `poe explain ${id}` }
   const members = Object.entries(details).flatMap(([name, value]) =>
     // A JSON string is a YAML one.
     value === undefined ? [] : [`  ${name}: ${jsonText(value, 0)}`],

@@ -2,6 +2,7 @@
  * A report to be read on a terminal.
  */
 import { styleText } from 'node:util'
+import { EXPLANATIONS } from '../explanations/index.js'
 import type { CheckResult, ResultKind, Verdict } from '../report.js'
 import { readable } from '../words.js'
 import {
@@ -68,20 +69,41 @@ function isSilent(result: ResultKind): boolean {
 }
 
 function resultLines(result: CheckResult, paint: Paint): string[] {
-  const { id, title, section, expected, seen, why, exchange } = result
+  const { id, title, section, expected, seen, why } = result
   const word = paint(KIND_STYLES[result.result], RESULT_WORDS[result.result])
   const lines = [`  ${word}: ${id} (${section}): ${title}`]
   if (expected !== undefined) lines.push(`    expected  ${flat(expected)}`)
   if (seen !== undefined) lines.push(`    seen      ${flat(seen)}`)
   if (why !== undefined) lines.push(`    why       ${flat(why)}`)
-  if (exchange !== undefined) {
-    lines.push(
-      ...readable(exchange)
-        .split('\n')
-        .map(line => paint('dim', `      | ${line}`.trimEnd())),
-    )
+  if (EXPLANATIONS.has(result.requirement)) lines.push(`    more      poe explain ${id}`)
+  return [...lines, ...wireLines(result, paint)]
+}
+
+/** What failed is shown with everything that led to it; else the answer that was judged. */
+function wireLines(
+  { result, exchange, exchanges = [], exchangesLeftOut = 0 }: CheckResult,
+  paint: Paint,
+): string[] {
+  const quote = (mark: string, style: Style, text: string) =>
+    readable(text)
+      .split('\n')
+      .map(line => paint(style, `      ${mark} ${line}`.trimEnd()))
+  if (result !== 'fail' || exchanges.length === 0) {
+    return exchange === undefined ? [] : quote('|', 'dim', exchange)
   }
-  return lines
+  const shown = exchanges.flatMap(({ endedAtMs, isDecisive, text }, index) => {
+    const mark = isDecisive ? '>' : '|'
+    const head = `    ${index + 1}. after ${endedAtMs} ms${isDecisive ? ': this is the one' : ''}`
+    return [head, ...quote(mark, isDecisive ? 'bold' : 'dim', text)]
+  })
+  const left = exchangesLeftOut === 0 ? [] : [`    and ${exchangesLeftOut} more`]
+  const curls = exchanges.map(({ curl }) => `      ${flat(curl)}`)
+  return [
+    ...shown,
+    ...left,
+    '    the same with curl (links are spent by now: put in fresh ones)',
+    ...curls,
+  ]
 }
 
 function unasked(results: readonly CheckResult[], kind: 'blocked' | 'skipped'): string[] {

@@ -235,8 +235,7 @@ async function show(actions: Actions, ctx: Context, identity: Operation): Promis
   const finding = await core.engine.look(identity)
   if (finding.kind !== 'spent') return await tell(actions, ctx, finding)
   allow(ctx, doneState(actions))
-  const { uriBase } = core.options
-  responder.send(ctx, shownOutcome(finding.outcome, ctx, publicPath(ctx), uriBase))
+  responder.send(ctx, shownOutcome(finding.outcome, ctx, publicPath(ctx)))
 }
 
 async function tell(actions: Actions, ctx: Context, finding: Refused): Promise<void> {

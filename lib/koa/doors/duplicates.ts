@@ -135,7 +135,7 @@ function bodyOf(ctx: Context): unknown {
 
 /** A repeat under its own override is the same request again, and gets the same answer. */
 async function tell(
-  { core, responder, options }: Detector,
+  { responder, options }: Detector,
   ctx: Context,
   finding: Refused,
   overridden: boolean,
@@ -148,7 +148,7 @@ async function tell(
     return responder.send(ctx, seeOther(result, [NO_STORE]))
   }
   const why = { result, override: nanoid() }
-  const links = result === null ? NONE : [resultLink(result, self, core.options.uriBase)]
+  const links = result === null ? NONE : [resultLink(result, self)]
   if (options.rerender !== undefined && ctx.accepts('json', 'html') === 'html') {
     await options.rerender(ctx, why)
     return sendDrawn(ctx, DOOR_REFUSALS['suspected-duplicate'].status, links)

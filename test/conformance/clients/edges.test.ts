@@ -153,6 +153,56 @@ describe('poe check-client of clients at the edge', () => {
   })
 })
 
+describe('poe check-client of clients that post to the page', () => {
+  it('an empty POST to a page that makes no links is counted, and gives no link', async () => {
+    const empty: ClientFunction = async ({ url }) => {
+      for (let attempt = 0; attempt < 3; attempt += 1) {
+        const answer = await fetch(url, { method: 'POST' }).catch(() => null)
+        if (answer?.ok === true) return 'accepted'
+      }
+      return 'unknown'
+    }
+    const results = await judge({ client: empty, only: ['H-RETRY-1', 'POE-5-2/accepted'] })
+    expect(results.get('POE-5-2/accepted')).to.include({ result: 'setup-failed' })
+    const right = baseClient(null)
+    let plays = 0
+    const later: ClientFunction = async task => await (plays++ === 0 ? right(task) : empty(task))
+    const judged = await judge({ client: later, only: ['H-RETRY-1'], jobs: 1 })
+    expect(judged.get('H-RETRY-1/no-link')).to.include({ result: 'fail' })
+  })
+
+  it('a page that is asked for with a malformed percent-encoding gets 400', async () => {
+    const statuses: number[] = []
+    const right = baseClient(null)
+    const client: ClientFunction = async task => {
+      const { origin } = new URL(task.url)
+      for (const name of ['%E0%A4%A', '%', 'none.html']) {
+        statuses.push((await fetch(`${origin}/poe-check-client/page/${name}`)).status)
+      }
+      return await right(task)
+    }
+    await judge({ client, only: ['POE-5-2/accepted'] })
+    expect(statuses).to.deep.equal([400, 400, 404])
+  })
+
+  it('a browser that hands its page over and ends gets the hint that helps', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'poe-handed-'))
+    try {
+      const client = { command: [process.execPath, '-e', '', '{url}'] }
+      const results = await judge({ client, serve: folder, only: ['POE-5-2'], timeoutMs: 1_000 })
+      expect(results.get('POE-5-2/accepted')).to.include({ result: 'setup-failed' })
+      expect(results.get('POE-5-2/accepted')?.seen).to.include('--user-data-dir={fresh}')
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  it('how long each play took is told', async () => {
+    const results = await judge({ client: baseClient(null), only: ['POE-5-2/accepted'] })
+    expect(results.get('POE-5-2/accepted')?.durationMs).to.be.within(1, 60_000)
+  })
+})
+
 async function judge(options: ClientCheckOptions): Promise<Map<string, CheckResult>> {
   const { results } = await checkClient(options)
   return new Map(results.map(result => [result.id, result]))

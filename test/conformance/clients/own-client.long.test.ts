@@ -2,7 +2,9 @@
  * The client of this package passes every check, as a program and in a browser; retry helpers as
  * they are do not.
  */
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import axios from 'axios'
@@ -74,6 +76,45 @@ describeWith(['chromium'], 'poe check-client of the client in Chromium', () => {
     } finally {
       await browser.close()
       await rm(folder, { recursive: true })
+    }
+  })
+})
+
+describeWith(['chromium'], 'the page of docs/check-client.md', () => {
+  it('runs as it is written', async function () {
+    this.timeout(180_000)
+    const guide = await readFile(new URL('../../../docs/check-client.md', import.meta.url), 'utf8')
+    const [, line = ''] =
+      /^npx poe (check-client --serve my-page -- chromium .*)$/m.exec(guide) ?? []
+    const folder = await mkdtemp(join(tmpdir(), 'poe-guide-'))
+    await mkdir(join(folder, 'my-page'))
+    await copyFile(PAGE, join(folder, 'my-page', 'index.html'))
+    await writeFile(join(folder, 'my-page', 'client.js'), await bundle())
+    // Chromium refuses to sandbox for root.
+    const own = process.getuid?.() === 0 ? ' --no-sandbox' : ''
+    const [front = '', back = ''] = line.split(' -- ')
+    const args = [...front.split(' '), '--only', 'POE-5-1,POE-5-2/accepted', '--jobs', '2', '--']
+    const browser = `${back}${own}`.split(' ')
+    try {
+      const ran = spawn(
+        process.execPath,
+        [strippedModule('lib/cli/main.ts'), ...args, ...browser],
+        {
+          cwd: folder,
+          stdio: ['ignore', 'pipe', 'pipe'],
+        },
+      )
+      let said = ''
+      for (const stream of [ran.stdout, ran.stderr]) {
+        stream.on('data', (chunk: Buffer) => {
+          said += chunk.toString()
+        })
+      }
+      const [code] = (await once(ran, 'exit')) as [number | null]
+      expect(said).to.match(/2 passed/)
+      expect(code).to.equal(0)
+    } finally {
+      await rm(folder, { recursive: true, force: true })
     }
   })
 })

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import fc from 'fast-check'
+import { readLinks } from '../../../lib/client/read-links.js'
 import {
   POE_LINKS_LIMIT_CHARS,
   POE_LINKS_LIMIT_MEMBERS,
@@ -160,6 +162,42 @@ describe('reading POE-Links', () => {
     )
   })
 })
+
+interface Vector {
+  readonly field: string
+  readonly links: readonly string[]
+  readonly strict: boolean
+}
+
+describe('the vectors of the successor text', () => {
+  const text = readFileSync(
+    new URL('../../../spec-notes/draft-poe-bis.md', import.meta.url),
+    'utf8',
+  )
+  const [, block = '[]'] = /^```json\n([\s\S]*?)^```$/m.exec(text) ?? []
+  const vectors = JSON.parse(block) as readonly Vector[]
+
+  it('are there', () => expect(vectors).to.have.length.of.at.least(15))
+
+  for (const { field, links, strict } of vectors) {
+    it(`[POE-3-4, POE-3-5, POE-3-7] ${field || 'an empty value'}`, () => {
+      expect(references(field)).to.deep.equal(links)
+      expect(parsePoeLinks(field).conforms).to.equal(strict)
+    })
+    it(`[POE-3-5] ${field || 'an empty value'}, by the small parser of browsers`, () => {
+      const base = new URL('http://shop.example/page?step=1')
+      const found = readLinks({ headers: new Headers({ 'POE-Links': encodable(field) }) }, base)
+      const whole = links.map(link => new URL(link, base).href)
+      expect(whole).to.include.members(found.map(({ href }) => href))
+      if (strict) expect(found.map(({ href }) => href)).to.deep.equal(whole)
+    })
+  }
+})
+
+/** As `Headers` holds it: a byte for each character. */
+function encodable(field: string): string {
+  return Buffer.from(field, 'utf8').toString('latin1')
+}
 
 describe('limits in reading POE-Links', () => {
   it('[POE-3-15] reads so many members and says that there was more', () => {

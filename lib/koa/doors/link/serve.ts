@@ -155,7 +155,7 @@ async function look(exchange: Exchange, finding: Finding): Promise<void> {
   if (finding.kind === 'spent') {
     allow(exchange, 'spent')
     const self = selfOf(core, ctx)
-    return send(core, ctx, shownOutcome(finding.outcome, ctx, self, core.options.uriBase))
+    return send(core, ctx, shownOutcome(finding.outcome, ctx, self))
   }
   if (finding.kind !== 'unspent' || resource.options.page === undefined) {
     return await refuse(exchange, finding)
@@ -195,7 +195,7 @@ async function refuse(exchange: Exchange, finding: Refused): Promise<void> {
   const link = payloadMatches === false ? ctx.poe.link(resource.name, params) : null
   const createForm = payloadMatches === true ? null : (resource.options.createForm ?? null)
   const members = { result, payloadMatches, link, createForm }
-  const links = [resultLink(result, self, core.options.uriBase)]
+  const links = [resultLink(result, self)]
   send(core, ctx, refusalAnswer(problem, null, members, links))
 }
 
@@ -206,7 +206,6 @@ async function rerender(
   result: string | null,
 ): Promise<boolean> {
   const { core, resource, ctx } = exchange
-  const { uriBase } = core.options
   const { rerender: draw } = resource.options
   const fields = (ctx.request as { body?: unknown }).body
   if (draw === undefined || ctx.method !== 'POST' || !wantsHtml(ctx) || !isFields(fields)) {
@@ -215,7 +214,7 @@ async function rerender(
   const why = reasonOf(finding, result)
   if (why === null) return false
   await draw(ctx, fields, why)
-  const links = result === null ? NONE : [resultLink(result, selfOf(core, ctx), uriBase)]
+  const links = result === null ? NONE : [resultLink(result, selfOf(core, ctx))]
   sendDrawn(ctx, problemOf(finding, 'POST').status, links)
   return true
 }
