@@ -12,7 +12,7 @@ import { IS_STALE, IS_STOLEN, IS_TOO_ISOLATED, LINE, SLICE_MS } from './states.j
  * What every write begins with: what was waited for in vain is an error, and what was answered is
  * on the disk. An assignment, because that costs less than a call.
  */
-const beStrict = `setting := set_config('lock_timeout', lock_ms::text, true);
+export const beStrict = `setting := set_config('lock_timeout', lock_ms::text, true);
     IF current_setting('synchronous_commit') = 'off' THEN
       setting := set_config('synchronous_commit', 'on', true);
     END IF;`

@@ -53,3 +53,20 @@ function unpackText(told: Buffer, at: number): [text: string | null, end: number
   const bytes = told.subarray(at + HEAD_BYTES, end)
   return [bytes.toString(kind === AS_DIGEST ? 'base64url' : 'utf8'), end]
 }
+
+/** Writes an array of values that need no quotes: numbers, flags, UUIDs. */
+export function plainArray(values: readonly (string | number | boolean | null)[]): string {
+  return `{${values.map(value => value ?? 'NULL').join(',')}}`
+}
+
+/** Writes an array of bytes. */
+export function bytesArray(values: readonly (Buffer | null)[]): string {
+  const texts = values.map(bytes => (bytes === null ? 'NULL' : `"\\\\x${bytes.toString('hex')}"`))
+  return `{${texts.join(',')}}`
+}
+
+/** Writes an array of texts. */
+export function textArray(values: readonly (string | null)[]): string {
+  const texts = values.map(text => (text === null ? 'NULL' : `"${text.replace(/["\\]/g, '\\$&')}"`))
+  return `{${texts.join(',')}}`
+}
