@@ -158,6 +158,12 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     instead: 'true',
     titles: ['settle: only while it is undecided'],
   },
+  'finishes a transaction for anybody': {
+    in: 'finish',
+    check: 'record.owner = the_owner',
+    instead: 'true',
+    titles: ['transaction: an owner that lost its key'],
+  },
   'finishes a transaction without its claim': {
     in: 'finish',
     check: 'IF NOT told.is_done THEN',

@@ -254,10 +254,18 @@ export const finishSql = (poe: string): string => `
   ) RETURNS bigint LANGUAGE plpgsql AS $$
   DECLARE
     told record;
+    setting text;
   BEGIN
     IF current_setting('poe.transaction', true) IS DISTINCT FROM the_transaction THEN
       RAISE EXCEPTION 'this is not the transaction that was begun' USING ERRCODE = '${IS_STOLEN}';
     END IF;
+    ${beStrict}
+    -- The usual case: silence would have meant that nothing happened.
+    UPDATE ${poe}.record SET (head, body, owner, lease_until_ms, means_doubt)
+      = (the_head, the_body, the_mark, NULL, NULL)
+      WHERE record.key = the_key AND record.owner = the_owner AND record.head IS NULL
+        AND NOT record.means_doubt;
+    IF FOUND THEN RETURN ${poe}.now_ms(); END IF;
     SELECT * INTO told
       FROM ${poe}.complete(the_key, the_owner, the_mark, the_head, the_body, lock_ms);
     IF NOT told.is_done THEN

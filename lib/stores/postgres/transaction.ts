@@ -7,7 +7,7 @@
  *
  * @see POE draft, appendix A
  */
-import { randomBytes } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import pg, { type QueryConfig, type QueryResult, type QueryResultRow } from 'pg'
 import type { OwnerReply, StoredOutcome, StoreTransaction } from '../../engine/store.js'
 import { PoeError } from '../../errors.js'
@@ -72,6 +72,15 @@ export interface TransactionTools {
   readonly callMs: number
 }
 
+const OURS = randomUUID()
+let begun = 0
+
+/** A name that no other transaction has. */
+function nextName(): string {
+  begun += 1
+  return `${OURS} ${begun}`
+}
+
 /** The transaction of one claim. */
 export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
   readonly handle: PostgresTransaction
@@ -79,7 +88,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
   readonly #key: string
   readonly #owner: string
   readonly #onUnawaited: () => void
-  readonly #name = randomBytes(9).toString('base64url')
+  readonly #name = nextName()
   #client: PostgresClient | null = null
   #begun: Promise<PostgresClient> | null = null
   #timer: NodeJS.Timeout | undefined
