@@ -28,6 +28,7 @@ import { checkKeys } from './options.js'
 import { type Argument, type Driver, driverOf, type RedisClient } from './redis/driver.js'
 import { BUCKETS, Epochs } from './redis/epochs.js'
 import { Exchange, type Step } from './redis/exchange.js'
+import { Gathering } from './redis/gathering.js'
 import { listUndecided } from './redis/listing.js'
 import { hashOwner, packOutcome, packWho, recordName } from './redis/packing.js'
 import { claimReply, ownerReply, readReply, stateOf } from './redis/replies.js'
@@ -126,6 +127,8 @@ class RedisStore implements Store {
   readonly #usualMs: number
   readonly #exchange: Exchange
   readonly #epochs: Epochs
+  readonly #claims: Gathering
+  readonly #completions: Gathering
 
   constructor(settings: Settings) {
     const extraMs = settings.replicas > 0 ? settings.replicaWaitMs : 0
@@ -134,6 +137,10 @@ class RedisStore implements Store {
     this.#settings = settings
     this.#exchange = new Exchange(settings.driver, this.#usualMs)
     this.#epochs = new Epochs(this.#exchange, settings.prefix)
+    // Keys of several slots can go together where there is one server only.
+    const gathers = !settings.driver.isCluster && settings.replicas === 0
+    this.#claims = new Gathering(this.#exchange, gathers)
+    this.#completions = new Gathering(this.#exchange, gathers)
   }
 
   async claim(key: string, claim: Claim, withinMs: number = this.#usualMs): Promise<ClaimReply> {
@@ -162,7 +169,8 @@ class RedisStore implements Store {
     withinMs?: number,
   ): Promise<OwnerReply> {
     const args = [owner, hashOwner(owner), packOutcome(outcome), key]
-    return this.#write(scripts.COMPLETE, key, args, withinMs)
+    const step = this.#step(scripts.COMPLETE, key, args, 1)
+    return ownerReply(await this.#completions.run(step, withinMs ?? this.#usualMs))
   }
 
   async confirm(key: string, owner: string, withinMs?: number): Promise<OwnerReply> {
@@ -295,6 +303,9 @@ class RedisStore implements Store {
     takeBack: () => unknown = () => {},
   ): Promise<unknown> {
     const { replicas, replicaWaitMs } = this.#settings
+    if (replicas === 0 && step.script === scripts.CLAIM) {
+      return this.#claims.run(step, withinMs ?? this.#usualMs)
+    }
     if (replicas === 0) return this.#exchange.run(step, withinMs)
     const wait = ['wait', String(replicas), String(replicaWaitMs)]
     const [reply, waited] = await this.#exchange.runWith(step, wait, withinMs)

@@ -26,6 +26,22 @@ export abstract class Wait {
     this.untilMs = performance.now() + ms
   }
 
+  /** What is left of it, at least 1; where this process stood still, its time is counted anew. */
+  leftMs(): number {
+    const nowMs = performance.now()
+    this.extend(nowMs)
+    return Math.max(1, this.untilMs - nowMs)
+  }
+
+  /** Counts its time anew where it ended while this process stood still; @returns if it did. */
+  extend(nowMs: number): boolean {
+    const lateMs = nowMs - this.untilMs
+    if (this.isLast || lateMs < STOOD_STILL_MS) return false
+    this.isLast = true
+    this.untilMs = nowMs + Math.min(lateMs, this.ms)
+    return true
+  }
+
   /** Called once, when the time is over and {@link endWait} was not called. */
   abstract giveUp(): void
 }
@@ -59,15 +75,10 @@ function ring(): void {
   const nowMs = performance.now()
   let nextMs = Number.POSITIVE_INFINITY
   for (const wait of waits) {
-    const lateMs = nowMs - wait.untilMs
-    if (lateMs >= 0) {
-      if (wait.isLast || lateMs < STOOD_STILL_MS) {
-        // One turn of the event loop more, in which an answer that is here is read.
-        setImmediate(giveUp, wait)
-        continue
-      }
-      wait.isLast = true
-      wait.untilMs = nowMs + Math.min(lateMs, wait.ms)
+    if (nowMs >= wait.untilMs && !wait.extend(nowMs)) {
+      // One turn of the event loop more, in which an answer that is here is read.
+      setImmediate(giveUp, wait)
+      continue
     }
     nextMs = Math.min(nextMs, wait.untilMs)
   }

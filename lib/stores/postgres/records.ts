@@ -12,11 +12,13 @@ import type {
   StoredOutcome,
   StoredSecret,
 } from '../../engine/store.js'
+import { PoeError } from '../../errors.js'
 import { type Page, strangeCursor } from '../arguments.js'
+import { Batches } from '../batches.js'
 import { restoreHead, shortenHead } from '../head-text.js'
 import { USUAL_MS } from '../within.js'
-import { Batches } from './batches.js'
-import type { Call, Connections } from './connections.js'
+import { type Call, type Connections, NO_ANSWER } from './connections.js'
+import { isServersWord } from './driver.js'
 import {
   bytesArray,
   hashKey,
@@ -52,8 +54,14 @@ type DoneRow = readonly [nowMs: number, isDone: boolean]
 const LONG_LOCK = 0.9
 /** How long a batch waits for a lock, in milliseconds, before each of it asks by itself. */
 const BATCH_LOCK_MS = 50
-/** How many batches of a kind are under way: more make them smaller, and each costs the same. */
-const AT_ONCE = 2
+
+/** What kinds of batches share. More of them under way are smaller ones, and each costs the same. */
+const GATHERING = {
+  most: 2,
+  noAnswer: NO_ANSWER,
+  /** Whether the server itself refused the statement, so that nothing of it was kept. */
+  isRefused: (error: unknown): boolean => error instanceof PoeError && isServersWord(error.cause),
+}
 
 /** A claim as the server is asked for it. Times are whole milliseconds. */
 interface AskedClaim {
@@ -101,13 +109,13 @@ export class Records {
       together: (asked, ms) => this.#claimTogether(asked, ms),
       alone: (asked, ms) => this.#claimAlone(asked, ms),
       bytesOf: ({ name }) => name.length,
-      most: AT_ONCE,
+      ...GATHERING,
     })
     this.#completions = new Batches({
       together: (done, ms) => this.#completeTogether(done, ms),
       alone: (done, ms) => this.#completeAlone(done, ms),
       bytesOf: ({ body }) => body?.length ?? 0,
-      most: AT_ONCE,
+      ...GATHERING,
     })
   }
 

@@ -1,12 +1,10 @@
 /**
- * Calls of one kind that go to the server together: those of one turn of the event loop, and those
+ * Calls of one kind that go to a server together: those of one turn of the event loop, and those
  * that came while enough others were under way. Each has its own answer, its own failure and its
- * own deadline; a batch that the server refuses is undone, and then each asks by itself.
+ * own deadline; where the server refuses a batch, each of it asks by itself.
  */
-import { PoeError } from '../../errors.js'
-import { endWait, startWait, Wait } from '../within.js'
-import { NO_ANSWER } from './connections.js'
-import { isServersWord } from './driver.js'
+import { PoeError } from '../errors.js'
+import { endWait, startWait, Wait } from './within.js'
 
 const LARGEST_BATCH = 128
 /** Together; what is larger by itself goes alone, so that nobody waits for it. */
@@ -19,6 +17,10 @@ export interface BatchKind<Item, Reply> {
   /** Gives a reply for each, `null` for one that is to ask by itself. */
   together(items: readonly Item[], withinMs: number): Promise<readonly (Reply | null)[]>
   alone(item: Item, withinMs: number): Promise<Reply>
+  /** Whether a batch that failed so may be asked again, one by one. */
+  isRefused(error: unknown): boolean
+  /** What a call says that was not answered in time. */
+  readonly noAnswer: string
   /** How large a call is, in bytes, where that may matter. */
   bytesOf(item: Item): number
   /** How many are under way at once, batches and single calls. */
@@ -30,22 +32,25 @@ class Asking<Item, Reply> extends Wait {
   readonly item: Item
   readonly resolve: (reply: Reply) => void
   readonly reject: (error: unknown) => void
+  readonly #noAnswer: string
   isOver = false
 
   constructor(
     item: Item,
     withinMs: number,
+    noAnswer: string,
     resolve: (reply: Reply) => void,
     reject: (error: unknown) => void,
   ) {
     super(withinMs)
+    this.#noAnswer = noAnswer
     this.item = item
     this.resolve = resolve
     this.reject = reject
   }
 
   giveUp(): void {
-    this.fail(new PoeError('ERR_POE_STORE_DOWN', NO_ANSWER))
+    this.fail(new PoeError('ERR_POE_STORE_DOWN', this.#noAnswer))
   }
 
   answer(reply: Reply): void {
@@ -79,7 +84,7 @@ export class Batches<Item, Reply> {
    */
   ask(item: Item, withinMs: number): Promise<Reply> {
     return new Promise<Reply>((resolve, reject) => {
-      const asking = new Asking(item, withinMs, resolve, reject)
+      const asking = new Asking(item, withinMs, this.#kind.noAnswer, resolve, reject)
       startWait(asking)
       this.#waiting.push(asking)
       this.#wake()
@@ -138,12 +143,12 @@ export class Batches<Item, Reply> {
 
   async #together(batch: readonly Asking<Item, Reply>[]): Promise<void> {
     const items = batch.map(({ item }) => item)
-    const untilMs = batch.reduce((most, asking) => Math.max(most, asking.untilMs), 0)
+    const leftMs = batch.reduce((most, asking) => Math.max(most, asking.leftMs()), 0)
     let replies: readonly (Reply | null)[] = []
     try {
-      replies = await this.#kind.together(items, untilMs - performance.now())
+      replies = await this.#kind.together(items, leftMs)
     } catch (error) {
-      if (!isUndone(error)) {
+      if (!this.#kind.isRefused(error)) {
         for (const asking of batch) asking.fail(error)
         return
       }
@@ -158,15 +163,9 @@ export class Batches<Item, Reply> {
 
   async #alone(asking: Asking<Item, Reply>): Promise<void> {
     try {
-      const leftMs = asking.untilMs - performance.now()
-      asking.answer(await this.#kind.alone(asking.item, leftMs))
+      asking.answer(await this.#kind.alone(asking.item, asking.leftMs()))
     } catch (error) {
       asking.fail(error)
     }
   }
-}
-
-/** Whether the server itself refused a statement, so that nothing of it was kept. */
-function isUndone(error: unknown): boolean {
-  return error instanceof PoeError && isServersWord(error.cause)
 }
