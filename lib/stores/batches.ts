@@ -6,7 +6,6 @@
 import { PoeError } from '../errors.js'
 import { endWait, startWait, Wait } from './within.js'
 
-const LARGEST_BATCH = 128
 /** Together; what is larger by itself goes alone, so that nobody waits for it. */
 const LARGEST_BYTES = 256 * 1_024
 /** A batch that takes longer waits for somebody; the next one does not wait for that. */
@@ -21,6 +20,8 @@ export interface BatchKind<Item, Reply> {
   isRefused(error: unknown): boolean
   /** What a call says that was not answered in time. */
   readonly noAnswer: string
+  /** How many go together, at most. */
+  readonly largest: number
   /** How large a call is, in bytes, where that may matter. */
   bytesOf(item: Item): number
   /** How many are under way at once, batches and single calls. */
@@ -114,7 +115,7 @@ export class Batches<Item, Reply> {
     let taken = 0
     for (const asking of this.#waiting) {
       bytes += this.#kind.bytesOf(asking.item)
-      const isFull = batch.length >= LARGEST_BATCH || bytes > LARGEST_BYTES
+      const isFull = batch.length >= this.#kind.largest || bytes > LARGEST_BYTES
       if (isFull && batch.length > 0) break
       taken += 1
       if (!asking.isOver) batch.push(asking)

@@ -30,7 +30,7 @@ import { BUCKETS, Epochs } from './redis/epochs.js'
 import { Exchange, type Step } from './redis/exchange.js'
 import { Gathering } from './redis/gathering.js'
 import { listUndecided } from './redis/listing.js'
-import { hashOwner, packOutcome, packWho, recordName } from './redis/packing.js'
+import { hashOwner, packOutcome, packWho, recordName, whoFault } from './redis/packing.js'
 import { claimReply, ownerReply, readReply, stateOf } from './redis/replies.js'
 import * as scripts from './redis/scripts.js'
 import { USUAL_MS } from './within.js'
@@ -143,12 +143,12 @@ class RedisStore implements Store {
     this.#completions = new Gathering(this.#exchange, gathers)
   }
 
-  async claim(key: string, claim: Claim, withinMs: number = this.#usualMs): Promise<ClaimReply> {
-    const fault = claimFault(key, claim)
-    if (fault !== null) throw fault
+  claim(key: string, claim: Claim, withinMs: number = this.#usualMs): Promise<ClaimReply> {
+    const fault = claimFault(key, claim) ?? whoFault(claim)
+    if (fault !== null) return Promise.reject(fault)
     const step = this.#step(scripts.CLAIM, key, claimArguments(key, claim), 2)
     const ask = (leftMs: number) => this.#claim(key, claim.owner, step, leftMs)
-    return claimReply(await this.#settled(key, withinMs, ask))
+    return this.#settled(key, withinMs, ask).then(claimReply)
   }
 
   async renew(key: string, owner: string, leaseMs: number, withinMs?: number): Promise<OwnerReply> {
@@ -162,15 +162,15 @@ class RedisStore implements Store {
     return ownerReply(await this.#onReplicas(step, 'ok', 'mark', withinMs))
   }
 
-  async complete(
+  complete(
     key: string,
     owner: string,
     outcome: StoredOutcome,
-    withinMs?: number,
+    withinMs: number = this.#usualMs,
   ): Promise<OwnerReply> {
     const args = [owner, hashOwner(owner), packOutcome(outcome), key]
     const step = this.#step(scripts.COMPLETE, key, args, 1)
-    return ownerReply(await this.#completions.run(step, withinMs ?? this.#usualMs))
+    return this.#completions.run(step, withinMs).then(ownerReply)
   }
 
   async confirm(key: string, owner: string, withinMs?: number): Promise<OwnerReply> {
@@ -209,14 +209,10 @@ class RedisStore implements Store {
     return listUndecided(this.#exchange, this.#epochs, this.#settings.prefix, page, withinMs)
   }
 
-  async read(
-    key: string,
-    epoch: string | null,
-    withinMs: number = this.#usualMs,
-  ): Promise<ReadReply> {
+  read(key: string, epoch: string | null, withinMs: number = this.#usualMs): Promise<ReadReply> {
     const step = this.#step(scripts.READ, key, [epoch ?? ''], 2)
     const ask = (leftMs: number) => this.#exchange.run(step, leftMs)
-    return readReply(await this.#settled(key, withinMs, ask))
+    return this.#settled(key, withinMs, ask).then(readReply)
   }
 
   epoch(withinMs?: number): Promise<StoreTime & { readonly epochs: readonly string[] }> {
@@ -269,23 +265,32 @@ class RedisStore implements Store {
   }
 
   /** Asks again once the epoch's bond to the server's memory is settled, where it is not. */
-  async #settled(
+  #settled(
     key: string,
     withinMs: number,
     ask: (leftMs: number) => Promise<unknown>,
   ): Promise<unknown> {
     const untilMs = performance.now() + withinMs
-    let leftMs = withinMs
-    for (let tries = 0; tries < TRIES; tries += 1) {
-      const reply = await ask(leftMs)
-      if (stateOf(reply) !== 'unsettled') return reply
+    return ask(withinMs).then(reply =>
+      stateOf(reply) === 'unsettled' ? this.#settle(key, untilMs, ask) : reply,
+    )
+  }
+
+  async #settle(
+    key: string,
+    untilMs: number,
+    ask: (leftMs: number) => Promise<unknown>,
+  ): Promise<unknown> {
+    for (let tries = 1; tries < TRIES; tries += 1) {
       await this.#epochs.settle(bucketOf(key, BUCKETS), untilMs - performance.now())
-      leftMs = untilMs - performance.now()
+      const reply = await ask(untilMs - performance.now())
+      if (stateOf(reply) !== 'unsettled') return reply
     }
     throw new PoeError('ERR_POE_STORE_DOWN', 'The Redis server changes faster than it answers.')
   }
 
   #claim(key: string, owner: string, step: Step, withinMs: number): Promise<unknown> {
+    if (this.#settings.replicas === 0) return this.#claims.run(step, withinMs)
     // The engine releases too; this one does not wait for it.
     const takeBack = () => this.release(key, owner).catch(() => {})
     return this.#onReplicas(step, 'claimed', 'claim', withinMs, takeBack)
@@ -303,9 +308,6 @@ class RedisStore implements Store {
     takeBack: () => unknown = () => {},
   ): Promise<unknown> {
     const { replicas, replicaWaitMs } = this.#settings
-    if (replicas === 0 && step.script === scripts.CLAIM) {
-      return this.#claims.run(step, withinMs ?? this.#usualMs)
-    }
     if (replicas === 0) return this.#exchange.run(step, withinMs)
     const wait = ['wait', String(replicas), String(replicaWaitMs)]
     const [reply, waited] = await this.#exchange.runWith(step, wait, withinMs)

@@ -17,6 +17,7 @@ describe('the gathering of calls', () => {
     const sent: string[] = []
     const batches = new Batches<string, string>({
       most: 1,
+      largest: 3,
       noAnswer: 'none',
       isRefused: error => error instanceof Error && error.message === 'refused',
       bytesOf: () => bytes,
@@ -77,6 +78,12 @@ describe('the gathering of calls', () => {
     expect(await all(batches, 'c d')).to.deep.equal(['c', 'd'])
     expect(sent).to.deep.equal(['a b', 'c d'])
     await hanging
+  })
+
+  it('so many go together, and no more', async () => {
+    const { sent, batches } = gather(async items => items)
+    expect(await all(batches, 'a b c d')).to.deep.equal(['a', 'b', 'c', 'd'])
+    expect(sent).to.deep.equal(['a b c', 'd alone'])
   })
 
   it('what is large goes by itself', async () => {

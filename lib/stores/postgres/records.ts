@@ -54,6 +54,9 @@ type DoneRow = readonly [nowMs: number, isDone: boolean]
 const LONG_LOCK = 0.9
 /** How long a batch waits for a lock, in milliseconds, before each of it asks by itself. */
 const BATCH_LOCK_MS = 50
+/** Each claim of a batch holds an advisory lock, of which a server has a few thousand for all. */
+const MOST_LINES = 32
+const MOST_ROWS = 128
 
 /** What kinds of batches share. More of them under way are smaller ones, and each costs the same. */
 const GATHERING = {
@@ -109,12 +112,14 @@ export class Records {
       together: (asked, ms) => this.#claimTogether(asked, ms),
       alone: (asked, ms) => this.#claimAlone(asked, ms),
       bytesOf: ({ name }) => name.length,
+      largest: MOST_LINES,
       ...GATHERING,
     })
     this.#completions = new Batches({
       together: (done, ms) => this.#completeTogether(done, ms),
       alone: (done, ms) => this.#completeAlone(done, ms),
       bytesOf: ({ body }) => body?.length ?? 0,
+      largest: MOST_ROWS,
       ...GATHERING,
     })
   }

@@ -92,8 +92,9 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
   #client: PostgresClient | null = null
   #begun: Promise<PostgresClient> | null = null
   #timer: NodeJS.Timeout | undefined
-  /** Why it is over; `null` while it is not. */
-  #over: Error | null = null
+  #isOver = false
+  /** Why it is over, where that is not its usual end: an error for each of those would be dear. */
+  #reason: Error | null = null
 
   constructor(
     tools: TransactionTools,
@@ -113,18 +114,18 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
     withinMs: number = this.#tools.callMs * 2,
   ): Promise<OwnerReply> {
     const { records, callMs } = this.#tools
-    if (this.#begun === null && this.#over === null) {
-      this.#over = new PoeError('ERR_POE_TX_OVER')
+    if (this.#begun === null && !this.#isOver) {
+      this.#isOver = true
       return records.complete(this.#key, this.#owner, outcome, Math.min(callMs, withinMs))
     }
     await this.#begun?.catch(() => {})
     const client = this.#client
-    if (client === null || this.#over !== null) throw this.#over ?? new PoeError('ERR_POE_TX_OVER')
+    if (client === null || this.#isOver) throw this.#whyOver()
     return await this.#finish(client, outcome, Math.max(withinMs - callMs, withinMs / 2))
   }
 
   async rollback(withinMs: number = this.#tools.callMs): Promise<void> {
-    const client = this.#end(new PoeError('ERR_POE_TX_OVER'))
+    const client = this.#end()
     if (client === null) return
     try {
       await within(withinMs, client.query('ROLLBACK'), NO_ANSWER)
@@ -144,7 +145,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
     const quote = (text: string): string => pg.escapeLiteral(text)
     const sql = records.finishing(this.#name, this.#key, this.#owner, outcome, withinMs, quote)
     // From here on only what the server says counts.
-    this.#end(new PoeError('ERR_POE_TX_OVER'))
+    this.#end()
     try {
       const results = (await within(withinMs, client.query(sql), NO_ANSWER)) as unknown
       giveBack(client)
@@ -181,7 +182,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
 
   #query(args: unknown[]): Promise<QueryResult> {
     const ended: Promise<QueryResult> = this.#perform(args).catch((error: unknown) => {
-      if (this.#over !== null) {
+      if (this.#isOver) {
         // It cannot be committed any more, so an error that nobody awaits hides nothing.
         ended.catch(() => {})
         if (isTransactionOver(error)) this.#onUnawaited()
@@ -197,20 +198,19 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
     // Where it is open already nothing is awaited: a query that the handler forgot to await is
     // then sent before the commit.
     const client = this.#client ?? (await this.#begin())
-    if (this.#over !== null) throw this.#over
+    if (this.#isOver) throw this.#whyOver()
     try {
       return await (client.query as (...all: unknown[]) => Promise<QueryResult>)(...args)
     } catch (error) {
-      throw this.#over ?? this.#judge(error)
+      throw this.#isOver ? this.#whyOver() : this.#judge(error)
     }
   }
 
   #begin(): Promise<PostgresClient> {
-    if (this.#over !== null) return Promise.reject(this.#over)
+    if (this.#isOver) return Promise.reject(this.#whyOver())
     this.#begun ??= this.#open().catch((error: unknown) => {
-      const reason = storeError('The transaction could not begin', error)
-      this.#over ??= reason
-      throw this.#over
+      this.#over(storeError('The transaction could not begin', error))
+      throw this.#whyOver()
     })
     return this.#begun
   }
@@ -219,9 +219,9 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
     const { pool, isolation, txMaxMs, callMs } = this.#tools
     const untilMs = performance.now() + callMs
     const client = await checkOut(pool, callMs)
-    if (this.#over !== null) {
+    if (this.#isOver) {
       giveBack(client)
-      throw this.#over
+      throw this.#whyOver()
     }
     // A process that freezes in here would otherwise hold its rows as long as it is frozen. Where
     // it does not, our own timer comes first.
@@ -234,9 +234,9 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
       giveBack(client, true)
       throw error
     }
-    if (this.#over !== null) {
+    if (this.#isOver) {
       giveBack(client, true)
-      throw this.#over
+      throw this.#whyOver()
     }
     this.#client = client
     this.#timer = setTimeout(() => this.#stop(new PoeError('ERR_POE_TX_TIMEOUT')), txMaxMs)
@@ -247,13 +247,22 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
   #stop(reason: Error): Error {
     const client = this.#end(reason)
     if (client !== null) giveBack(client, true)
-    return this.#over ?? reason
+    return this.#whyOver()
+  }
+
+  #over(reason: Error | null): void {
+    if (!this.#isOver) this.#reason = reason
+    this.#isOver = true
+  }
+
+  #whyOver(): Error {
+    return this.#reason ?? new PoeError('ERR_POE_TX_OVER')
   }
 
   /** Takes the connection out of the handler's hands. */
-  #end(reason: Error): PostgresClient | null {
+  #end(reason: Error | null = null): PostgresClient | null {
     clearTimeout(this.#timer)
-    this.#over ??= reason
+    this.#over(reason)
     const client = this.#client
     this.#client = null
     return client

@@ -8,6 +8,8 @@ import type { Argument } from './driver.js'
 import { type Exchange, NO_ANSWER, type Step } from './exchange.js'
 import { packArguments } from './packing.js'
 
+/** The server does nothing else meanwhile: about a millisecond. */
+const LARGEST = 128
 /** What a server's own word begins with; after it nothing was done, or what was may be repeated. */
 const SERVERS_WORD = /^[A-Z]{3,}\b/
 
@@ -26,6 +28,7 @@ export class Gathering {
       alone: (step, ms) => exchange.run(step, ms),
       isRefused: error => this.#isRefused(error),
       bytesOf: ({ args }) => args.reduce((sum, { length }) => sum + length, 0),
+      largest: LARGEST,
       noAnswer: NO_ANSWER,
       most: Number.POSITIVE_INFINITY,
     })

@@ -39,9 +39,21 @@ export function hashOwner(owner: string): Buffer {
 }
 
 /**
- * Writes who claimed: two digests as 45 bytes where they are the usual ones, else as text.
+ * Looks at who claims.
  *
- * @throws RangeError when they are longer than 64 KiB together
+ * @returns what is wrong with it, or `null`
+ */
+export function whoFault({ fingerprint, principal }: ClaimedBy): RangeError | null {
+  // Four bytes a character, and some for the quotes.
+  if ((fingerprint?.length ?? 0) + principal.length < MOST_TEXT_BYTES / 8) return null
+  const text = JSON.stringify([fingerprint, principal])
+  if (Buffer.byteLength(text) <= MOST_TEXT_BYTES) return null
+  return new RangeError('principal and fingerprint are too long')
+}
+
+/**
+ * Writes who claimed: two digests as 45 bytes where they are the usual ones, else as text.
+ * Those that {@link whoFault} finds fault with must not come here.
  */
 export function packWho({ fingerprint, principal }: ClaimedBy): Buffer {
   const [print, name] = [digestBytes(fingerprint), digestBytes(principal)]
@@ -50,7 +62,6 @@ export function packWho({ fingerprint, principal }: ClaimedBy): Buffer {
     return Buffer.concat([Buffer.of(kind), print, name])
   }
   const text = Buffer.from(JSON.stringify([fingerprint, principal]))
-  if (text.length > MOST_TEXT_BYTES) throw new RangeError('principal and fingerprint are too long')
   return Buffer.concat([Buffer.of(AS_TEXT, text.length >> 8, text.length & 0xff), text])
 }
 
