@@ -41,6 +41,15 @@ const { values } = parseArgs({
 })
 const records = Number(values.records)
 
+/** As long as a spent record's usual value. */
+const VALUE = Buffer.concat([Buffer.alloc(63, 2), BODY])
+const FILL = `
+  for n = 1, tonumber(ARGV[1]) do
+    local name = ARGV[4] .. n
+    redis.call('SET', 'poe{' .. n % 64 .. '}' .. string.sub(redis.sha1hex(name), 1, 15), ARGV[3],
+      'PXAT', ARGV[2])
+  end`
+
 /** A store, and a way past it. */
 interface Filled {
   readonly store: Store<unknown>
@@ -171,15 +180,6 @@ async function openSqlite(): Promise<Filled> {
     },
   }
 }
-
-/** As long as a spent record's usual value. */
-const VALUE = Buffer.concat([Buffer.alloc(63, 2), BODY])
-const FILL = `
-  for n = 1, tonumber(ARGV[1]) do
-    local name = ARGV[4] .. n
-    redis.call('SET', 'poe{' .. n % 64 .. '}' .. string.sub(redis.sha1hex(name), 1, 15), ARGV[3],
-      'PXAT', ARGV[2])
-  end`
 
 async function openRedis(): Promise<Filled> {
   const server = await startRedis()

@@ -1,4 +1,4 @@
-/** Who claimed, as PostgreSQL and Redis keep it: what is written is read, and what was written once. */
+/** Who claimed, as PostgreSQL and Redis keep it: what is written is read, and what was once. */
 import { expect } from 'chai'
 import { packTold, unpackTold } from '../../lib/stores/postgres/packing.js'
 import { packArguments, packWho, unpackWho } from '../../lib/stores/redis/packing.js'

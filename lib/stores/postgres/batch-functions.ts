@@ -41,7 +41,8 @@ const claimAllSql = (poe: string): string => `
           keep_until_ms, means_doubt, told, name, place)
     ), seen AS MATERIALIZED (
       SELECT given.*, there.r FROM given LEFT JOIN LATERAL (
-        SELECT record AS r FROM ${poe}.record WHERE record.key = given.key OFFSET 0) AS there ON true
+        SELECT record AS r FROM ${poe}.record WHERE record.key = given.key OFFSET 0
+      ) AS there ON true
     ), free AS MATERIALIZED (
       SELECT * FROM seen WHERE CASE
         WHEN (r).key IS NOT NULL OR at_ms > claim_by_ms OR at_ms > expires_ms

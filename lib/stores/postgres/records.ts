@@ -58,7 +58,7 @@ const BATCH_LOCK_MS = 50
 const MOST_LINES = 32
 const MOST_ROWS = 128
 
-/** What kinds of batches share. More of them under way are smaller ones, and each costs the same. */
+/** What kinds of batches share. More of them under way are smaller, and each costs the same. */
 const GATHERING = {
   most: 2,
   noAnswer: NO_ANSWER,
