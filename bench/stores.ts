@@ -5,7 +5,7 @@
  * Run by `npm run bench:stores [-- --pairs 5 --seconds 1.5 --live 1000000]`. Both sides of a row
  * run in turn, 64 at a time, in this process and against one private server. Prints ratios.
  */
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { Redis } from 'ioredis'
 import { nanoid } from 'nanoid'
@@ -164,7 +164,7 @@ async function take<Tx>(store: Store<Tx>, keepMs: number): Promise<[key: string,
   const { state } = await store.claim(key, {
     ...{ owner, epoch: null, leaseMs: 15_000, claimByMs: nowMs + 60_000 },
     ...{ tokenExpiresMs: nowMs + HOUR_MS, keepUntilMs: nowMs + keepMs, onSilence: 'free' },
-    ...{ fingerprint: nanoid(43), principal: nanoid(16) },
+    ...{ fingerprint: randomBytes(32).toString('base64url'), principal: nanoid(16) },
   })
   if (state !== 'claimed') throw new Error(`the claim is ${state}`)
   return [key, owner]

@@ -28,8 +28,9 @@ import { checkKeys } from './options.js'
 import { type Argument, type Driver, driverOf, type RedisClient } from './redis/driver.js'
 import { BUCKETS, Epochs } from './redis/epochs.js'
 import { Exchange, type Step } from './redis/exchange.js'
+import { Gathering } from './redis/gathering.js'
 import { listUndecided } from './redis/listing.js'
-import { hashOwner, packOutcome, packWho, recordName } from './redis/packing.js'
+import { hashOwner, packOutcome, packWho, recordName, whoFault } from './redis/packing.js'
 import { claimReply, ownerReply, readReply, stateOf } from './redis/replies.js'
 import * as scripts from './redis/scripts.js'
 import { USUAL_MS } from './within.js'
@@ -126,6 +127,8 @@ class RedisStore implements Store {
   readonly #usualMs: number
   readonly #exchange: Exchange
   readonly #epochs: Epochs
+  readonly #claims: Gathering
+  readonly #completions: Gathering
 
   constructor(settings: Settings) {
     const extraMs = settings.replicas > 0 ? settings.replicaWaitMs : 0
@@ -134,14 +137,18 @@ class RedisStore implements Store {
     this.#settings = settings
     this.#exchange = new Exchange(settings.driver, this.#usualMs)
     this.#epochs = new Epochs(this.#exchange, settings.prefix)
+    // Keys of several slots can go together where there is one server only.
+    const gathers = !settings.driver.isCluster && settings.replicas === 0
+    this.#claims = new Gathering(this.#exchange, gathers)
+    this.#completions = new Gathering(this.#exchange, gathers)
   }
 
-  async claim(key: string, claim: Claim, withinMs: number = this.#usualMs): Promise<ClaimReply> {
-    const fault = claimFault(key, claim)
-    if (fault !== null) throw fault
+  claim(key: string, claim: Claim, withinMs: number = this.#usualMs): Promise<ClaimReply> {
+    const fault = claimFault(key, claim) ?? whoFault(claim)
+    if (fault !== null) return Promise.reject(fault)
     const step = this.#step(scripts.CLAIM, key, claimArguments(key, claim), 2)
     const ask = (leftMs: number) => this.#claim(key, claim.owner, step, leftMs)
-    return claimReply(await this.#settled(key, withinMs, ask))
+    return this.#settled(key, withinMs, ask).then(claimReply)
   }
 
   async renew(key: string, owner: string, leaseMs: number, withinMs?: number): Promise<OwnerReply> {
@@ -155,14 +162,15 @@ class RedisStore implements Store {
     return ownerReply(await this.#onReplicas(step, 'ok', 'mark', withinMs))
   }
 
-  async complete(
+  complete(
     key: string,
     owner: string,
     outcome: StoredOutcome,
-    withinMs?: number,
+    withinMs: number = this.#usualMs,
   ): Promise<OwnerReply> {
     const args = [owner, hashOwner(owner), packOutcome(outcome), key]
-    return this.#write(scripts.COMPLETE, key, args, withinMs)
+    const step = this.#step(scripts.COMPLETE, key, args, 1)
+    return this.#completions.run(step, withinMs).then(ownerReply)
   }
 
   async confirm(key: string, owner: string, withinMs?: number): Promise<OwnerReply> {
@@ -201,14 +209,10 @@ class RedisStore implements Store {
     return listUndecided(this.#exchange, this.#epochs, this.#settings.prefix, page, withinMs)
   }
 
-  async read(
-    key: string,
-    epoch: string | null,
-    withinMs: number = this.#usualMs,
-  ): Promise<ReadReply> {
+  read(key: string, epoch: string | null, withinMs: number = this.#usualMs): Promise<ReadReply> {
     const step = this.#step(scripts.READ, key, [epoch ?? ''], 2)
     const ask = (leftMs: number) => this.#exchange.run(step, leftMs)
-    return readReply(await this.#settled(key, withinMs, ask))
+    return this.#settled(key, withinMs, ask).then(readReply)
   }
 
   epoch(withinMs?: number): Promise<StoreTime & { readonly epochs: readonly string[] }> {
@@ -261,23 +265,32 @@ class RedisStore implements Store {
   }
 
   /** Asks again once the epoch's bond to the server's memory is settled, where it is not. */
-  async #settled(
+  #settled(
     key: string,
     withinMs: number,
     ask: (leftMs: number) => Promise<unknown>,
   ): Promise<unknown> {
     const untilMs = performance.now() + withinMs
-    let leftMs = withinMs
-    for (let tries = 0; tries < TRIES; tries += 1) {
-      const reply = await ask(leftMs)
-      if (stateOf(reply) !== 'unsettled') return reply
+    return ask(withinMs).then(reply =>
+      stateOf(reply) === 'unsettled' ? this.#settle(key, untilMs, ask) : reply,
+    )
+  }
+
+  async #settle(
+    key: string,
+    untilMs: number,
+    ask: (leftMs: number) => Promise<unknown>,
+  ): Promise<unknown> {
+    for (let tries = 1; tries < TRIES; tries += 1) {
       await this.#epochs.settle(bucketOf(key, BUCKETS), untilMs - performance.now())
-      leftMs = untilMs - performance.now()
+      const reply = await ask(untilMs - performance.now())
+      if (stateOf(reply) !== 'unsettled') return reply
     }
     throw new PoeError('ERR_POE_STORE_DOWN', 'The Redis server changes faster than it answers.')
   }
 
   #claim(key: string, owner: string, step: Step, withinMs: number): Promise<unknown> {
+    if (this.#settings.replicas === 0) return this.#claims.run(step, withinMs)
     // The engine releases too; this one does not wait for it.
     const takeBack = () => this.release(key, owner).catch(() => {})
     return this.#onReplicas(step, 'claimed', 'claim', withinMs, takeBack)

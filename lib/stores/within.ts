@@ -1,5 +1,6 @@
 /**
- * How a store bounds a wait: by what its caller has given it, and by nothing else.
+ * How a store bounds a wait: by what its caller has given it, and by nothing else. All waits of a
+ * process share one timer, for nearly all of them end long before their time.
  */
 import { PoeError } from '../errors.js'
 
@@ -9,8 +10,98 @@ export const USUAL_MS = 850
 const STOOD_STILL_MS = 100
 
 /**
- * Waits for a promise, but not for ever. An answer that is here already and only not yet read still
- * counts; while this process stands still nothing is sent or read, so that is not the store's time.
+ * A wait that ends in time. An answer that is here already and only not yet read still counts;
+ * while this process stands still nothing is sent or read, so that is not the store's time.
+ */
+export abstract class Wait {
+  readonly ms: number
+  /** When it is given up, by the monotonic clock, in milliseconds. */
+  untilMs: number
+  /** Whether it has been given its time a second time. */
+  isLast = false
+
+  /** @param ms - for how long, in milliseconds */
+  constructor(ms: number) {
+    this.ms = ms
+    this.untilMs = performance.now() + ms
+  }
+
+  /** What is left of it, at least 1; where this process stood still, its time is counted anew. */
+  leftMs(): number {
+    const nowMs = performance.now()
+    this.extend(nowMs)
+    return Math.max(1, this.untilMs - nowMs)
+  }
+
+  /** Counts its time anew where it ended while this process stood still; @returns if it did. */
+  extend(nowMs: number): boolean {
+    const lateMs = nowMs - this.untilMs
+    if (this.isLast || lateMs < STOOD_STILL_MS) return false
+    this.isLast = true
+    this.untilMs = nowMs + Math.min(lateMs, this.ms)
+    return true
+  }
+
+  /** Called once, when the time is over and {@link endWait} was not called. */
+  abstract giveUp(): void
+}
+
+const waits = new Set<Wait>()
+let timer: NodeJS.Timeout | undefined
+let ringsAtMs = Number.POSITIVE_INFINITY
+
+/** Lets a wait's time run. */
+export function startWait(wait: Wait): void {
+  waits.add(wait)
+  if (wait.untilMs < ringsAtMs) ringAt(wait.untilMs)
+}
+
+/** Tells that what was waited for is here; harmless to repeat. */
+export function endWait(wait: Wait): void {
+  if (!waits.delete(wait) || waits.size > 0) return
+  clearTimeout(timer)
+  ringsAtMs = Number.POSITIVE_INFINITY
+}
+
+function ringAt(atMs: number): void {
+  clearTimeout(timer)
+  ringsAtMs = atMs
+  if (atMs < Number.POSITIVE_INFINITY) {
+    timer = setTimeout(ring, Math.max(1, Math.ceil(atMs - performance.now())))
+  }
+}
+
+function ring(): void {
+  const nowMs = performance.now()
+  let nextMs = Number.POSITIVE_INFINITY
+  for (const wait of waits) {
+    if (nowMs >= wait.untilMs && !wait.extend(nowMs)) {
+      // One turn of the event loop more, in which an answer that is here is read.
+      setImmediate(giveUp, wait)
+      continue
+    }
+    nextMs = Math.min(nextMs, wait.untilMs)
+  }
+  ringAt(nextMs)
+}
+
+function giveUp(wait: Wait): void {
+  if (!waits.has(wait)) return
+  endWait(wait)
+  wait.giveUp()
+}
+
+class PromiseWait extends Wait {
+  readonly giveUp: () => void
+
+  constructor(ms: number, giveUp: () => void) {
+    super(ms)
+    this.giveUp = giveUp
+  }
+}
+
+/**
+ * Waits for a promise, but not for ever.
  *
  * @param ms - for how long
  * @param promise - what is waited for
@@ -25,25 +116,15 @@ export function within<Result>(
   judge: (error: unknown) => unknown = error => error,
 ): Promise<Result> {
   return new Promise((resolve, reject) => {
-    const dueMs = performance.now() + ms
-    const giveUp = (): void => {
-      setImmediate(() => reject(new PoeError('ERR_POE_STORE_DOWN', text)))
-    }
-    let timer = setTimeout(
-      () => {
-        const lateMs = performance.now() - dueMs
-        if (lateMs < STOOD_STILL_MS) return giveUp()
-        timer = setTimeout(giveUp, Math.min(lateMs, ms))
-      },
-      Math.max(ms, 1),
-    )
+    const wait = new PromiseWait(ms, () => reject(new PoeError('ERR_POE_STORE_DOWN', text)))
+    startWait(wait)
     promise.then(
       result => {
-        clearTimeout(timer)
+        endWait(wait)
         resolve(result)
       },
       (error: unknown) => {
-        clearTimeout(timer)
+        endWait(wait)
         reject(judge(error))
       },
     )

@@ -19,6 +19,7 @@ import { ownerCases } from './store-contract/owners.js'
 import { raceCases } from './store-contract/races.js'
 import { replacingCases } from './store-contract/replacing.js'
 import { settleCases } from './store-contract/settle.js'
+import { togetherCases } from './store-contract/together.js'
 import { transactionCases } from './store-contract/transactions.js'
 import type { StoreCase, StoreContractOptions } from './store-contract/trial.js'
 
@@ -50,6 +51,7 @@ export function storeContract<Tx>(options: StoreContractOptions<Tx>): readonly S
     ...keepingCases(options),
     ...replacingCases(options),
     ...raceCases(options),
+    ...togetherCases(options),
     ...capabilityCases(options),
     ...transactionCases(options),
     ...outboxCases(options),

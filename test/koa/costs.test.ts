@@ -18,9 +18,9 @@ import { INSTALLED_STORES, type OpenStore, openStore, type StoreKind } from '../
 /** Promises that ours makes beyond bare Koa's, at most. */
 const PROMISES: Readonly<Record<StoreKind, number>> = {
   memory: 42,
-  sqlite: 52,
-  redis: 78,
-  postgres: 108,
+  sqlite: 48,
+  redis: 60,
+  postgres: 90,
 }
 /** Bytes of old space that a reuse may leave; bare Koa's leaves about 100, ours 330 to 410. */
 const LASTING_BYTES = 450

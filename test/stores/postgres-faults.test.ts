@@ -201,6 +201,7 @@ describeWith(['postgres', 'initdb'], 'a schema that cannot be used', () => {
     [0, 'npx poe migrate'],
     [1, 'npx poe migrate'],
     [2, 'npx poe migrate'],
+    [3, 'npx poe migrate'],
     [99, 'Update post-once-exactly'],
   ] as const) {
     it(`has version ${version}: the error says what to do`, async () => {

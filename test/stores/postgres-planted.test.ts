@@ -38,6 +38,54 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     instead: 'WHEN false THEN',
     titles: ['claim: no record is made after'],
   },
+  'claims together without the epoch': {
+    in: 'claim_all',
+    check: 'epoch IS NOT NULL AND',
+    instead: 'false AND',
+    titles: ['together: claims of one turn'],
+  },
+  'claims together late': {
+    in: 'claim_all',
+    check: 'at_ms > claim_by_ms',
+    instead: 'false',
+    titles: ['together: claims of one turn'],
+  },
+  'claims together after the tokens’ life': {
+    in: 'claim_all',
+    check: 'at_ms > expires_ms',
+    instead: 'false',
+    titles: ['together: claims of one turn'],
+  },
+  'tells of a claim together as of another’s': {
+    in: 'claim_all',
+    check: '(seen.r).owner IS DISTINCT FROM seen.owner',
+    instead: 'true',
+    titles: ['together: claims of one turn'],
+  },
+  'grants together what another of them has got': {
+    in: 'claim_all',
+    check: 'LEFT JOIN made USING (key, owner)',
+    instead: 'LEFT JOIN made USING (key)',
+    titles: ['together: two claims of one key'],
+  },
+  'forgets together what may become doubtful': {
+    in: 'claim_all',
+    check: 'WHERE free.means_doubt',
+    instead: 'WHERE NOT free.means_doubt',
+    titles: ['together: what claims of one turn left'],
+  },
+  'completes together for anybody': {
+    in: 'complete_all',
+    check: 'record.owner = done.owner',
+    instead: 'true',
+    titles: ['together: completions of one turn'],
+  },
+  'completes together what is spent': {
+    in: 'complete_all',
+    check: 'record.owner = done.owner AND record.head IS NULL',
+    instead: 'record.owner IN (done.owner, done.mark)',
+    titles: ['together: completions of one turn'],
+  },
   'takes what is running for free': {
     in: 'tell',
     check: 'WHEN r.lease_until_ms > now_ms THEN',
@@ -109,6 +157,12 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     check: 'record.lease_until_ms <= now_ms',
     instead: 'true',
     titles: ['settle: only while it is undecided'],
+  },
+  'finishes a transaction for anybody': {
+    in: 'finish',
+    check: 'record.owner = the_owner',
+    instead: 'true',
+    titles: ['transaction: an owner that lost its key'],
   },
   'finishes a transaction without its claim': {
     in: 'finish',

@@ -160,13 +160,20 @@ async function tokenFor(store: Store) {
 
 type Send = (...args: unknown[]) => Promise<unknown>
 
-/** A client that sends another text in the place of one script. */
+/** A client that sends another text in the place of one script, and of the same for many. */
 function spoil(client: Redis, { script, check, instead }: Fault): RedisClient {
-  const text = script.text.replace(check, instead)
-  if (text === script.text) throw new Error(`the script has no ${check}`)
+  const spoilt = new Map<unknown, string>()
+  for (const each of script.together === undefined ? [script] : [script, script.together]) {
+    const text = each.text.replace(check, instead)
+    if (text === each.text) throw new Error(`the script has no ${check}`)
+    spoilt.set(each.sha, text)
+  }
   const methods = client as unknown as Record<'evalshaBuffer' | 'evalBuffer', Send>
-  const evalshaBuffer: Send = (sha, ...rest) =>
-    sha === script.sha ? methods.evalBuffer(text, ...rest) : methods.evalshaBuffer(sha, ...rest)
+  const evalshaBuffer: Send = (sha, ...rest) => {
+    const text = spoilt.get(sha)
+    if (text !== undefined) return methods.evalBuffer(text, ...rest)
+    return methods.evalshaBuffer(sha, ...rest)
+  }
   return new Proxy(client, {
     get: (target, name) => {
       if (name === 'evalshaBuffer') return evalshaBuffer

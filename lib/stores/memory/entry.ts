@@ -4,6 +4,7 @@
 
 import type { ClaimedBy, OnSilence } from '../../engine/store.js'
 import { restoreHead, shortenHead } from '../head-text.js'
+import { flatCopy } from './flat-text.js'
 
 /** A principal that has records, shared by all of them. */
 export interface Holder {
@@ -66,10 +67,7 @@ export class Entry {
 export function packSpent({ owner, fingerprint, head }: SpentPart): string {
   const print =
     fingerprint === null ? '\0' : String.fromCharCode(fingerprint.length + 1) + fingerprint
-  const text = String.fromCharCode(owner.length) + owner + print + shortenHead(head)
-  // A string that was put together is a tree of its parts until somebody reads from it.
-  text.charCodeAt(1)
-  return text
+  return flatCopy(String.fromCharCode(owner.length) + owner + print + shortenHead(head))
 }
 
 /** Takes apart what {@link packSpent} made. */

@@ -35,6 +35,7 @@ import {
   wasSpentBy,
 } from './entry.js'
 import { ExpiryHeap } from './expiry-heap.js'
+import { flatCopy } from './flat-text.js'
 
 /** What claims under links that are bound to nobody have as their principal. */
 const EVERYBODY = '*'
@@ -296,8 +297,8 @@ export class MemoryStore implements Store {
 
   #add(key: string, claim: Claim, nowMs: number): void {
     const { owner, fingerprint, principal, onSilence } = claim
-    const holder = this.#holders.get(principal) ?? { principal, records: 0 }
-    if (holder.records === 0) this.#holders.set(principal, holder)
+    const holder = this.#holders.get(principal) ?? { principal: flatCopy(principal), records: 0 }
+    if (holder.records === 0) this.#holders.set(holder.principal, holder)
     holder.records += 1
     const keepUntilMs =
       claim.keepUntilMs === null
@@ -305,8 +306,8 @@ export class MemoryStore implements Store {
         : Math.max(0, Math.floor(claim.keepUntilMs - this.#startMs))
     const leaseUntilMs = nowMs + Math.floor(claim.leaseMs)
     const part: RunningPart = { owner, fingerprint, leaseUntilMs, onSilence }
-    const entry = new Entry(key, holder, keepUntilMs, part)
-    this.#entries.set(key, entry)
+    const entry = new Entry(flatCopy(key), holder, keepUntilMs, part)
+    this.#entries.set(entry.key, entry)
     if (keepUntilMs !== NEVER) this.#expiry.push(entry)
   }
 

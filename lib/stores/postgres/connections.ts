@@ -30,7 +30,7 @@ export interface ConnectionSettings {
   readonly direct: boolean
 }
 
-/** A call of a server-side function that gives one row. */
+/** A call of a server-side function. */
 export interface Call {
   /** Names it among the prepared statements. */
   readonly name: string
@@ -61,18 +61,27 @@ export class Connections {
   }
 
   /**
-   * Calls a function.
+   * Calls a function that gives one row.
    *
    * @param what - what is tried, for the message
    * @param withinMs - the longest wait, a connection included
-   * @returns its one row
    * @throws PoeError when it fails, or gives no answer in time
    */
   async call<Row extends readonly unknown[]>(
     what: string,
     call: Call,
-    withinMs: number = USUAL_MS,
+    withinMs?: number,
   ): Promise<Row> {
+    const [row] = await this.rows<Row>(what, call, withinMs)
+    return row as Row
+  }
+
+  /** As {@link call}, for a function that gives any number of rows. */
+  async rows<Row extends readonly unknown[]>(
+    what: string,
+    call: Call,
+    withinMs: number = USUAL_MS,
+  ): Promise<readonly Row[]> {
     if (this.#closing !== null) throw new PoeError('ERR_POE_STORE_CLOSED')
     const untilMs = performance.now() + withinMs
     for (let tries = 1; ; tries += 1) {
@@ -109,16 +118,16 @@ export class Connections {
     call: Call,
     isWrapped: boolean,
     withinMs: number,
-  ): Promise<Row> {
+  ): Promise<readonly Row[]> {
     // The pool reads it for each wait; a little later than ours, whose word is clearer.
     this.#pool.options.connectionTimeoutMillis = Math.ceil(withinMs) + POOL_LATER_MS
     const client = await checkOut(this.#pool, withinMs)
     const deadline = performance.now() + withinMs
     try {
       const sent = this.#send<Row>(client, call, isWrapped)
-      const row = await within(deadline - performance.now(), sent, NO_ANSWER)
+      const rows = await within(deadline - performance.now(), sent, NO_ANSWER)
       giveBack(client)
-      return row
+      return rows
     } catch (error) {
       // In a transaction, late, or cut off: whatever it is in, it is not used again.
       giveBack(client, isWrapped || !(error instanceof pg.DatabaseError))
@@ -130,7 +139,7 @@ export class Connections {
     client: PostgresClient,
     call: Call,
     isWrapped: boolean,
-  ): Promise<Row> {
+  ): Promise<readonly Row[]> {
     const { name, text, values } = call
     const query = {
       text,
@@ -139,11 +148,11 @@ export class Connections {
       types: TYPES,
       ...(this.#direct && { name: `poe ${name}` }),
     }
-    if (!isWrapped) return rowOf<Row>(await client.query(query))
+    if (!isWrapped) return rowsOf<Row>(await client.query(query))
     await client.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
-    const row = rowOf<Row>(await client.query(query))
+    const rows = rowsOf<Row>(await client.query(query))
     await client.query('COMMIT')
-    return row
+    return rows
   }
 }
 
@@ -178,9 +187,8 @@ export function giveBack(client: PostgresClient, isSpoilt = false): void {
   client.release(isSpoilt)
 }
 
-function rowOf<Row extends readonly unknown[]>(result: { readonly rows: unknown[] }): Row {
-  const [row] = result.rows
-  return row as Row
+function rowsOf<Row>(result: { readonly rows: unknown[] }): readonly Row[] {
+  return result.rows as Row[]
 }
 
 /** An error of a connection shows in its next call, too; nobody has to hear it twice. */

@@ -12,7 +12,7 @@ import { IS_STALE, IS_STOLEN, IS_TOO_ISOLATED, LINE, SLICE_MS } from './states.j
  * What every write begins with: what was waited for in vain is an error, and what was answered is
  * on the disk. An assignment, because that costs less than a call.
  */
-const beStrict = `setting := set_config('lock_timeout', lock_ms::text, true);
+export const beStrict = `setting := set_config('lock_timeout', lock_ms::text, true);
     IF current_setting('synchronous_commit') = 'off' THEN
       setting := set_config('synchronous_commit', 'on', true);
     END IF;`
@@ -254,10 +254,18 @@ export const finishSql = (poe: string): string => `
   ) RETURNS bigint LANGUAGE plpgsql AS $$
   DECLARE
     told record;
+    setting text;
   BEGIN
     IF current_setting('poe.transaction', true) IS DISTINCT FROM the_transaction THEN
       RAISE EXCEPTION 'this is not the transaction that was begun' USING ERRCODE = '${IS_STOLEN}';
     END IF;
+    ${beStrict}
+    -- The usual case: silence would have meant that nothing happened.
+    UPDATE ${poe}.record SET (head, body, owner, lease_until_ms, means_doubt)
+      = (the_head, the_body, the_mark, NULL, NULL)
+      WHERE record.key = the_key AND record.owner = the_owner AND record.head IS NULL
+        AND NOT record.means_doubt;
+    IF FOUND THEN RETURN ${poe}.now_ms(); END IF;
     SELECT * INTO told
       FROM ${poe}.complete(the_key, the_owner, the_mark, the_head, the_body, lock_ms);
     IF NOT told.is_done THEN

@@ -12,16 +12,27 @@ import type {
   StoredOutcome,
   StoredSecret,
 } from '../../engine/store.js'
+import { PoeError } from '../../errors.js'
 import { type Page, strangeCursor } from '../arguments.js'
+import { Batches } from '../batches.js'
 import { restoreHead, shortenHead } from '../head-text.js'
 import { USUAL_MS } from '../within.js'
-import type { Call, Connections } from './connections.js'
-import { hashKey, hashOwner, packTold, unpackTold } from './packing.js'
+import { type Call, type Connections, NO_ANSWER } from './connections.js'
+import { isServersWord } from './driver.js'
+import {
+  bytesArray,
+  hashKey,
+  hashOwner,
+  packTold,
+  plainArray,
+  textArray,
+  unpackTold,
+} from './packing.js'
 
 /** What a claim or a read found. */
 type FoundRow = readonly [
   nowMs: number,
-  state: string,
+  state: string | null,
   untilMs: number | null,
   owner: Buffer | null,
   told: Buffer | null,
@@ -41,12 +52,51 @@ type DoneRow = readonly [nowMs: number, isDone: boolean]
 
 /** The share of its time for which a question waits for a transaction to end. */
 const LONG_LOCK = 0.9
+/** How long a batch waits for a lock, in milliseconds, before each of it asks by itself. */
+const BATCH_LOCK_MS = 50
+/** Each claim of a batch holds an advisory lock, of which a server has a few thousand for all. */
+const MOST_LINES = 32
+const MOST_ROWS = 128
+
+/** What kinds of batches share. More of them under way are smaller, and each costs the same. */
+const GATHERING = {
+  most: 2,
+  noAnswer: NO_ANSWER,
+  /** Whether the server itself refused the statement, so that nothing of it was kept. */
+  isRefused: (error: unknown): boolean => error instanceof PoeError && isServersWord(error.cause),
+}
+
+/** A claim as the server is asked for it. Times are whole milliseconds. */
+interface AskedClaim {
+  readonly key: string
+  readonly owner: Buffer
+  readonly epoch: string | null
+  readonly leaseMs: number
+  readonly claimByMs: number
+  readonly expiresMs: number | null
+  readonly keepUntilMs: number | null
+  readonly meansDoubt: boolean
+  readonly told: Buffer
+  readonly replaces: Buffer | null
+  readonly name: Buffer
+}
+
+/** An outcome as the server is given it. */
+interface Completion {
+  readonly key: string
+  readonly owner: Buffer
+  readonly mark: Buffer
+  readonly head: Buffer
+  readonly body: Buffer | null
+}
 
 /** The records of one schema. */
 export class Records {
   readonly #connections: Connections
   readonly #poe: string
   readonly #lockWaitMs: number | null
+  readonly #claims: Batches<AskedClaim, ClaimReply>
+  readonly #completions: Batches<Completion, OwnerReply>
 
   /**
    * @param connections - the store's own
@@ -58,10 +108,24 @@ export class Records {
     this.#connections = connections
     this.#poe = poe
     this.#lockWaitMs = lockWaitMs
+    this.#claims = new Batches({
+      together: (asked, ms) => this.#claimTogether(asked, ms),
+      alone: (asked, ms) => this.#claimAlone(asked, ms),
+      bytesOf: ({ name }) => name.length,
+      largest: MOST_LINES,
+      ...GATHERING,
+    })
+    this.#completions = new Batches({
+      together: (done, ms) => this.#completeTogether(done, ms),
+      alone: (done, ms) => this.#completeAlone(done, ms),
+      bytesOf: ({ body }) => body?.length ?? 0,
+      largest: MOST_ROWS,
+      ...GATHERING,
+    })
   }
 
   /** Takes a key if it is free. */
-  async claim(key: string, claim: Claim, withinMs?: number): Promise<ClaimReply> {
+  claim(key: string, claim: Claim, withinMs: number = USUAL_MS): Promise<ClaimReply> {
     const {
       epoch,
       leaseMs,
@@ -71,21 +135,23 @@ export class Records {
       onSilence,
       replaces = null,
     } = claim
-    const call = {
-      name: 'claim',
-      text: `SELECT * FROM ${this.#poe}.claim(${CLAIM_PLACES})`,
-      values: [
-        ...[hashKey(key), Buffer.from(claim.owner), epoch],
-        ...[Math.floor(leaseMs), Math.floor(claimByMs)],
-        ...[wholeOrNull(tokenExpiresMs), wholeOrNull(keepUntilMs), onSilence === 'undecided'],
-        ...[packTold(claim), markBytes(replaces), Buffer.from(key), this.#lockMs(withinMs)],
-      ],
+    const asked: AskedClaim = {
+      key: hashKey(key),
+      owner: Buffer.from(claim.owner),
+      epoch,
+      leaseMs: Math.floor(leaseMs),
+      claimByMs: Math.floor(claimByMs),
+      expiresMs: wholeOrNull(tokenExpiresMs),
+      keepUntilMs: wholeOrNull(keepUntilMs),
+      meansDoubt: onSilence === 'undecided',
+      told: packTold(claim),
+      replaces: markBytes(replaces),
+      name: Buffer.from(key),
     }
-    const row = await this.#connections.call<FoundRow>('The claim failed', call, withinMs)
-    const [nowMs, state] = row
-    const found = foundIn(row)
-    if (found !== null) return found
-    return { nowMs, state: state as 'claimed' | 'late' | 'wrong-epoch' | 'expired' }
+    // A batch does not know records that are to be replaced.
+    return asked.replaces === null
+      ? this.#claims.ask(asked, withinMs)
+      : this.#claimAlone(asked, withinMs)
   }
 
   /** Looks without touching. */
@@ -116,10 +182,16 @@ export class Records {
     key: string,
     owner: string,
     { head, body }: StoredOutcome,
-    withinMs?: number,
+    withinMs: number = USUAL_MS,
   ): Promise<OwnerReply> {
-    const by = [hashKey(key), Buffer.from(owner), hashOwner(owner)]
-    return this.#write('complete', withinMs, ...by, packHead(head), bytesOf(body))
+    const done: Completion = {
+      key: hashKey(key),
+      owner: Buffer.from(owner),
+      mark: hashOwner(owner),
+      head: packHead(head),
+      body: bytesOf(body),
+    }
+    return this.#completions.ask(done, withinMs)
   }
 
   /** Replaces the outcome of a key that this owner made spent. */
@@ -245,6 +317,71 @@ export class Records {
     return removed
   }
 
+  async #claimAlone(asked: AskedClaim, withinMs: number): Promise<ClaimReply> {
+    const call = {
+      name: 'claim',
+      text: `SELECT * FROM ${this.#poe}.claim(${CLAIM_PLACES})`,
+      values: [
+        ...[asked.key, asked.owner, asked.epoch, asked.leaseMs, asked.claimByMs],
+        ...[asked.expiresMs, asked.keepUntilMs, asked.meansDoubt, asked.told, asked.replaces],
+        ...[asked.name, this.#lockMs(withinMs)],
+      ],
+    }
+    const row = await this.#connections.call<FoundRow>('The claim failed', call, withinMs)
+    return claimReply(row)
+  }
+
+  async #claimTogether(
+    asked: readonly AskedClaim[],
+    withinMs: number,
+  ): Promise<readonly (ClaimReply | null)[]> {
+    const call = this.#calling('claim_all', [
+      plainArray(asked.map(({ key }) => key)),
+      bytesArray(asked.map(({ owner }) => owner)),
+      textArray(asked.map(({ epoch }) => epoch)),
+      plainArray(asked.map(({ leaseMs }) => leaseMs)),
+      plainArray(asked.map(({ claimByMs }) => claimByMs)),
+      plainArray(asked.map(({ expiresMs }) => expiresMs)),
+      plainArray(asked.map(({ keepUntilMs }) => keepUntilMs)),
+      plainArray(asked.map(({ meansDoubt }) => meansDoubt)),
+      bytesArray(asked.map(({ told }) => told)),
+      bytesArray(asked.map(({ name }) => name)),
+      this.#batchLockMs(withinMs),
+    ])
+    const rows = await this.#connections.rows<FoundRow>('The claims failed', call, withinMs)
+    return rows.map(row => (row[1] === null ? null : claimReply(row)))
+  }
+
+  #completeAlone(done: Completion, withinMs: number): Promise<OwnerReply> {
+    const { key, owner, mark, head, body } = done
+    return this.#write('complete', withinMs, key, owner, mark, head, body)
+  }
+
+  async #completeTogether(
+    done: readonly Completion[],
+    withinMs: number,
+  ): Promise<readonly (OwnerReply | null)[]> {
+    const call = this.#calling('complete_all', [
+      plainArray(done.map(({ key }) => key)),
+      bytesArray(done.map(({ owner }) => owner)),
+      bytesArray(done.map(({ mark }) => mark)),
+      bytesArray(done.map(({ head }) => head)),
+      bytesArray(done.map(({ body }) => body)),
+      this.#batchLockMs(withinMs),
+    ])
+    const what = 'The completions failed'
+    const [nowMs, kept] = await this.#connections.call<readonly [number, string]>(
+      what,
+      call,
+      withinMs,
+    )
+    const replies: (OwnerReply | null)[] = done.map(() => null)
+    for (const place of kept === '' ? [] : kept.split(',')) {
+      replies[Number(place) - 1] = { nowMs, state: 'ok' }
+    }
+    return replies
+  }
+
   async #write(
     name: string,
     withinMs: number | undefined,
@@ -268,6 +405,11 @@ export class Records {
   #lockMs(withinMs: number = USUAL_MS): number {
     return this.#lockWaitMs ?? Math.ceil(withinMs / 2)
   }
+
+  /** Neighbours do not wait for a lock for long. */
+  #batchLockMs(withinMs: number): number {
+    return Math.min(BATCH_LOCK_MS, this.#lockMs(withinMs))
+  }
 }
 
 /** What `epoch()` tells: the epoch, and whether the tables can be relied on. */
@@ -276,6 +418,11 @@ export interface EpochReply {
   readonly version: number
   readonly epoch: string
   readonly isLogged: boolean
+}
+
+function claimReply(row: FoundRow): ClaimReply {
+  const [nowMs, state] = row
+  return foundIn(row) ?? { nowMs, state: state as 'claimed' | 'late' | 'wrong-epoch' | 'expired' }
 }
 
 function ownerReply([nowMs, isDone]: DoneRow): OwnerReply {

@@ -4,6 +4,7 @@
  *
  * All times are milliseconds since the Unix epoch by the server's clock.
  */
+import { batchSql } from './batch-functions.js'
 import {
   claimSql,
   finishSql,
@@ -114,5 +115,5 @@ const formerly = (poe: string): string => `
 export function schemaSql(poe: string, isNew: boolean): string {
   const parts = [names, helpers, claimSql, readSql, writesSql, finishSql, settleSql, listSql]
   const made = isNew ? tables : formerly
-  return [made, ...parts, upkeepSql, outboxSql].map(part => part(poe)).join('\n')
+  return [made, ...parts, batchSql, upkeepSql, outboxSql].map(part => part(poe)).join('\n')
 }

@@ -7,7 +7,7 @@
  *
  * @see POE draft, appendix A
  */
-import { randomBytes } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import pg, { type QueryConfig, type QueryResult, type QueryResultRow } from 'pg'
 import type { NewMessage } from '../../engine/outbox/outbox-store.js'
@@ -78,6 +78,15 @@ export interface TransactionTools {
   readonly callMs: number
 }
 
+const OURS = randomUUID()
+let begun = 0
+
+/** A name that no other transaction has. */
+function nextName(): string {
+  begun += 1
+  return `${OURS} ${begun}`
+}
+
 /** The transaction of one claim. */
 export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, HandlerTransaction {
   readonly handle: PostgresTransaction
@@ -86,7 +95,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
   readonly #key: string
   readonly #owner: string
   readonly #onUnawaited: () => void
-  readonly #name = randomBytes(9).toString('base64url')
+  readonly #name = nextName()
   #client: PostgresClient | null = null
   #begun: Promise<PostgresClient> | null = null
   #timer: NodeJS.Timeout | undefined

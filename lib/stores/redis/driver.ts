@@ -47,6 +47,8 @@ export type Settled = { readonly reply: unknown } | { readonly error: unknown }
 
 /** Sends commands; strings in replies are Buffers. */
 export interface Driver {
+  /** Whether keys of several slots may be far from each other. */
+  readonly isCluster: boolean
   /** Whether a command would be sent now, and not be queued. */
   isReady(): boolean
   /** Sends a command to the node that keeps `key`. */
@@ -120,10 +122,12 @@ interface Writable {
 class IoredisDriver implements Driver {
   readonly #client: IoredisClient
   #gathering: Writable | null = null
+  readonly isCluster: boolean
   readonly close: () => void
 
   constructor(client: IoredisClient) {
     this.#client = client
+    this.isCluster = 'nodes' in client
     this.close = hear(client)
   }
 
@@ -184,6 +188,7 @@ interface Plain {
 }
 
 class NodeRedisDriver implements Driver {
+  readonly isCluster = false
   readonly #given: NodeRedisClient
   readonly #client: Plain
   readonly close: () => void
@@ -222,6 +227,7 @@ interface SentinelPipeline {
 }
 
 class NodeRedisSentinelDriver implements Driver {
+  readonly isCluster = false
   readonly #given: NodeRedisClient
   readonly #client: Sentinel
   readonly close: () => void
@@ -261,6 +267,7 @@ interface Cluster {
 }
 
 class NodeRedisClusterDriver implements Driver {
+  readonly isCluster = true
   readonly #given: NodeRedisClient
   readonly #client: Cluster
   readonly close: () => void

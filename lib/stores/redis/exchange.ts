@@ -11,7 +11,8 @@ import type { Script } from './scripts.js'
 /** A server that is not ready is not asked again when so little time is left, in milliseconds. */
 const LAST_ASKED_MS = 150
 const FIRST_PAUSE_MS = 10
-const NO_ANSWER = 'Redis gave no answer in time.'
+/** What a call says that was not answered in time. */
+export const NO_ANSWER = 'Redis gave no answer in time.'
 const MOST_UNANSWERED = 10_000
 /** The server did nothing, and says that it soon may. */
 const SOON = /^(?:LOADING|TRYAGAIN|CLUSTERDOWN|MASTERDOWN)\b/

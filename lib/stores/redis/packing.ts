@@ -12,10 +12,20 @@ const OWNER_BYTES = 6
 /** The mark of a record that an operator decided. */
 const NOBODY = '00'.repeat(OWNER_BYTES)
 /** `who` begins with one of these; a running record begins with a letter. */
-const [AS_TEXT, AS_DIGESTS] = [0, 1]
-const [FINGERPRINT_BYTES, PRINCIPAL_BYTES] = [32, 16]
+const AS_TEXT = 0
+const FINGERPRINT_BYTES = 32
+/** The kinds of two digests, by the length of the principal's; the second is the usual one. */
+const KINDS: ReadonlyMap<number, number> = new Map([
+  [16, 1],
+  [12, 2],
+])
+/** How many bytes tell who claimed, by kind. */
+const WHO_BYTES: readonly (number | undefined)[] = [undefined, 49, 45]
 const MOST_TEXT_BYTES = 0xffff
 const ONE_BYTE = 0x7f
+/** In MessagePack: an array of up to 15 members, and a string whose length takes four bytes. */
+const [FEW_MEMBERS, LONG_STRING] = [0x90, 0xdb]
+const STRING_HEAD_BYTES = 5
 
 /** Names a record in its bucket; the braces put it into one slot of a cluster with its epoch. */
 export function recordName(prefix: string, bucket: number, key: string): Buffer {
@@ -29,24 +39,36 @@ export function hashOwner(owner: string): Buffer {
 }
 
 /**
- * Writes who claimed: two digests as 49 bytes where they are the usual ones, else as text.
+ * Looks at who claims.
  *
- * @throws RangeError when they are longer than 64 KiB together
+ * @returns what is wrong with it, or `null`
+ */
+export function whoFault({ fingerprint, principal }: ClaimedBy): RangeError | null {
+  // Four bytes a character, and some for the quotes.
+  if ((fingerprint?.length ?? 0) + principal.length < MOST_TEXT_BYTES / 8) return null
+  const text = JSON.stringify([fingerprint, principal])
+  if (Buffer.byteLength(text) <= MOST_TEXT_BYTES) return null
+  return new RangeError('principal and fingerprint are too long')
+}
+
+/**
+ * Writes who claimed: two digests as 45 bytes where they are the usual ones, else as text.
+ * Those that {@link whoFault} finds fault with must not come here.
  */
 export function packWho({ fingerprint, principal }: ClaimedBy): Buffer {
   const [print, name] = [digestBytes(fingerprint), digestBytes(principal)]
-  if (print?.length === FINGERPRINT_BYTES && name?.length === PRINCIPAL_BYTES) {
-    return Buffer.concat([Buffer.of(AS_DIGESTS), print, name])
+  const kind = KINDS.get(name?.length ?? 0)
+  if (print?.length === FINGERPRINT_BYTES && name !== null && kind !== undefined) {
+    return Buffer.concat([Buffer.of(kind), print, name])
   }
   const text = Buffer.from(JSON.stringify([fingerprint, principal]))
-  if (text.length > MOST_TEXT_BYTES) throw new RangeError('principal and fingerprint are too long')
   return Buffer.concat([Buffer.of(AS_TEXT, text.length >> 8, text.length & 0xff), text])
 }
 
 /** Reads what {@link packWho} wrote, at the beginning of these bytes. */
 export function unpackWho(bytes: Buffer): ClaimedBy {
   const length = lengthOfWho(bytes)
-  if (bytes[0] === AS_DIGESTS) {
+  if (bytes[0] !== AS_TEXT) {
     const fingerprint = bytes.toString('base64url', 1, 1 + FINGERPRINT_BYTES)
     return { fingerprint, principal: bytes.toString('base64url', 1 + FINGERPRINT_BYTES, length) }
   }
@@ -77,9 +99,31 @@ export function unpackSpent(
   return { ...unpackWho(bytes), outcome: { head, body }, mark: mark === NOBODY ? '' : mark }
 }
 
+/** Writes texts and bytes as a MessagePack array, which a script takes apart. */
+export function packArguments(args: readonly (string | Buffer)[]): Buffer {
+  let length = 1
+  const sizes = args.map(arg => {
+    const size = typeof arg === 'string' ? Buffer.byteLength(arg) : arg.length
+    length += STRING_HEAD_BYTES + size
+    return size
+  })
+  const bytes = Buffer.allocUnsafe(length)
+  bytes[0] = FEW_MEMBERS + args.length
+  let at = 1
+  for (const [index, arg] of args.entries()) {
+    const size = sizes[index] ?? 0
+    bytes[at] = LONG_STRING
+    bytes.writeUInt32BE(size, at + 1)
+    at += STRING_HEAD_BYTES
+    if (typeof arg === 'string') bytes.write(arg, at)
+    else bytes.set(arg, at)
+    at += size
+  }
+  return bytes
+}
+
 function lengthOfWho(bytes: Buffer): number {
-  if (bytes[0] === AS_DIGESTS) return 1 + FINGERPRINT_BYTES + PRINCIPAL_BYTES
-  return 3 + bytes.readUInt16BE(1)
+  return WHO_BYTES[bytes[0] ?? AS_TEXT] ?? 3 + bytes.readUInt16BE(1)
 }
 
 /** The bytes of base64url in its one canonical spelling; `null` for other text. */

@@ -7,8 +7,15 @@ import { unpackSpent, unpackWho } from './packing.js'
 /** A record that is not free. */
 type Found = Extract<ReadReply, { readonly state: 'running' | 'spent' | 'undecided' }>
 
-/** The state that a reply begins with; `unsettled` is the store's own business. */
+/** What a reply is that has the time alone. */
+const GRANTED = 'granted'
+
+/**
+ * The state that a reply begins with; `unsettled` is the store's own business. Of those that went
+ * together what is granted has the time alone.
+ */
 export function stateOf(reply: unknown): string {
+  if (typeof reply === 'number') return GRANTED
   return String((reply as readonly unknown[])[0])
 }
 
@@ -16,6 +23,8 @@ export function stateOf(reply: unknown): string {
 export function claimReply(reply: unknown): ClaimReply {
   const state = stateOf(reply)
   switch (state) {
+    case GRANTED:
+      return { nowMs: timeOf(reply), state: 'claimed' }
     case 'claimed':
     case 'late':
     case 'wrong-epoch':
@@ -36,7 +45,8 @@ export function readReply(reply: unknown): ReadReply {
 
 /** Reads the reply to an owner's write. */
 export function ownerReply(reply: unknown): OwnerReply {
-  return { nowMs: timeOf(reply), state: stateOf(reply) === 'ok' ? 'ok' : 'stale' }
+  const state = stateOf(reply)
+  return { nowMs: timeOf(reply), state: state === 'ok' || state === GRANTED ? 'ok' : 'stale' }
 }
 
 function found(state: string, reply: unknown): Found & { readonly nowMs: number } {
@@ -57,5 +67,6 @@ function found(state: string, reply: unknown): Found & { readonly nowMs: number 
 }
 
 function timeOf(reply: unknown): number {
+  if (typeof reply === 'number') return reply
   return (reply as readonly [unknown, number])[1]
 }

@@ -24,6 +24,12 @@ export interface Script {
   readonly sha: string
   /** Whether the last of its keys is the index. */
   readonly usesIndex: boolean
+  /**
+   * The same for many: KEYS those of each, one after the other; ARGV for each its arguments as a
+   * MessagePack array. Gives for each what it would have given, or the time alone where that is
+   * `claimed` or `ok`, or false where it failed.
+   */
+  readonly together?: Script
 }
 
 const TIME = `
@@ -31,10 +37,13 @@ const TIME = `
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
 `
 
-const RECORD = `
+const RECORDS = `
   local STALE, OK = {'stale', now}, {'ok', now}
-  local key = KEYS[1]
-  local value = redis.call('GET', key)
+  local key, value
+
+  local function look(name)
+    key, value = name, redis.call('GET', name)
+  end
 
   local function running()
     local tag = value and string.sub(value, 1, 1)
@@ -58,6 +67,7 @@ const RECORD = `
   -- How much of a spent record tells who claimed it.
   local function lengthOfWho()
     local kind, high, low = string.byte(value, 1, 3)
+    if kind == 2 then return 45 end
     if kind == 1 then return 49 end
     return 3 + high * 256 + low
   end
@@ -67,6 +77,11 @@ const RECORD = `
     local from = lengthOfWho() + 1
     return string.sub(value, from, from + 5)
   end
+`
+
+/** For a script that works on one record. */
+const RECORD = `${RECORDS}
+  look(KEYS[1])
 `
 
 const INDEX = `
@@ -97,13 +112,14 @@ const INDEX = `
 `
 
 const MEMORY = `
+  local replication
   -- Whether a token's epoch names the memory that this server has, unbroken, as a master.
-  local function disagrees(epoch)
-    local stored = redis.call('GET', KEYS[2])
+  local function disagrees(epoch, name)
+    local stored = redis.call('GET', name)
     if not stored or string.sub(stored, 1, 12) ~= epoch then return 'wrong-epoch' end
-    local info = redis.call('INFO', 'replication')
-    local isMaster = string.find(info, 'role:master', 1, true)
-    local id = string.match(info, 'master_replid:(%x+)')
+    replication = replication or redis.call('INFO', 'replication')
+    local isMaster = string.find(replication, 'role:master', 1, true)
+    local id = string.match(replication, 'master_replid:(%x+)')
     if not isMaster or string.sub(stored, 14) ~= id then return 'unsettled' end
     return nil
   end
@@ -117,7 +133,10 @@ const ALSO_WHEN_FULL = '#!lua flags=allow-oom\n'
  * ('' for never), keepUntilMs (0 for never), tag, who, the mark of the record to be replaced (''
  * for none), the record's key.
  */
-export const CLAIM: Script = script(`${TIME}${RECORD}${INDEX}${MEMORY}
+export const CLAIM: Script = forOneAndMany(
+  `${TIME}${RECORDS}${INDEX}${MEMORY}`,
+  3,
+  `
   local owner, epoch, tag, who = ARGV[1], ARGV[2], ARGV[7], ARGV[8]
   local leaseMs, claimBy, keep = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6])
 
@@ -141,7 +160,7 @@ export const CLAIM: Script = script(`${TIME}${RECORD}${INDEX}${MEMORY}
 
   if now > claimBy then return {'late', now} end
   if epoch ~= '' then
-    local obstacle = disagrees(epoch)
+    local obstacle = disagrees(epoch, KEYS[2])
     if obstacle then return {obstacle, now} end
   end
   if ARGV[5] ~= '' and now > tonumber(ARGV[5]) then return {'expired', now} end
@@ -150,7 +169,8 @@ export const CLAIM: Script = script(`${TIME}${RECORD}${INDEX}${MEMORY}
   if written.err then return written end
   if tag == 'U' then note(KEYS[3], ARGV[10], keep) end
   return {'claimed', now}
-`)
+`,
+)
 
 /** KEYS record, epoch; ARGV epoch ('' for none). */
 export const READ: Script = script(`${TIME}${RECORD}${MEMORY}
@@ -163,7 +183,7 @@ export const READ: Script = script(`${TIME}${RECORD}${MEMORY}
       return {'undecided', now, lease, holder, claimedBy}
     end
   end
-  return {ARGV[1] ~= '' and disagrees(ARGV[1]) or 'none', now}
+  return {ARGV[1] ~= '' and disagrees(ARGV[1], KEYS[2]) or 'none', now}
 `)
 
 /** KEYS record; ARGV owner, leaseMs. */
@@ -184,7 +204,10 @@ export const MARK: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}${INDEX}
 `)
 
 /** KEYS record, index; ARGV owner, its hash, outcome, the record's key. */
-export const COMPLETE: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}${INDEX}
+export const COMPLETE: Script = forOneAndMany(
+  `${ALSO_WHEN_FULL}${TIME}${RECORDS}${INDEX}`,
+  2,
+  `
   if not value then return STALE end
   local mark, lease, keep, owner, who = running()
   if mark then
@@ -195,7 +218,8 @@ export const COMPLETE: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}${INDEX
   end
   if markOf() == ARGV[2] then return OK end
   return STALE
-`)
+`,
+)
 
 /** KEYS record; ARGV the owner's hash, outcome. */
 export const ATTACH: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}
@@ -291,7 +315,41 @@ export const REPLACE: Script = script(`${ALSO_WHEN_FULL}
   return 1
 `)
 
-function script(text: string): Script {
+function script(text: string, together?: Script): Script {
   const sha = createHash('sha1').update(text).digest('hex')
-  return { text, sha, usesIndex: text.includes(INDEX) }
+  const usesIndex = text.includes(INDEX)
+  return together === undefined ? { text, sha, usesIndex } : { text, sha, usesIndex, together }
+}
+
+/**
+ * A script for one record, and the same for many.
+ *
+ * @param head - what both begin with
+ * @param keys - how many keys each record has
+ * @param step - what is done with KEYS and ARGV of one record
+ */
+function forOneAndMany(head: string, keys: number, step: string): Script {
+  const one = `${head}
+  local function one(KEYS, ARGV)
+  look(KEYS[1])
+${step}
+  end
+`
+  const many = script(`${one}
+  local replies = {}
+  for at = 1, #ARGV do
+    local from = (at - 1) * ${keys}
+    -- One that fails takes nobody with it: it is asked for again by itself.
+    local isDone, reply = pcall(one, {unpack(KEYS, from + 1, from + ${keys})},
+      cmsgpack.unpack(ARGV[at]))
+    if not isDone or reply.err then
+      reply = false
+    elseif reply[1] == 'claimed' or reply[1] == 'ok' then
+      reply = reply[2]
+    end
+    replies[at] = reply
+  end
+  return replies
+`)
+  return script(`${one}\n  return one(KEYS, ARGV)\n`, many)
 }

@@ -129,13 +129,16 @@ function fences<Tx>(
 ): StoreCase[] {
   return [
     txCase(options, tools, 'transaction: an owner that lost its key writes nothing', async tx => {
-      await tx.trial.fallSilent('key', 'a', { onSilence: 'free' })
-      await tx.trial.take('key', 'b')
-      const transaction = tx.begin('key', 'a')
-      await tools.insert(transaction.handle, 'one').catch(() => {})
-      assert.equal((await transaction.commit(answer('a'))).state, 'stale', 'its commit')
-      await tx.expectWritten([], 'by the owner that lost its key')
-      await tx.trial.expectState('key', 'running', "the new owner's claim")
+      // Whatever the new owner's silence means.
+      for (const onSilence of ['undecided', 'free'] as const) {
+        await tx.trial.fallSilent(onSilence, 'a', { onSilence: 'free' })
+        await tx.trial.take(onSilence, 'b', { onSilence })
+        const transaction = tx.begin(onSilence, 'a')
+        await tools.insert(transaction.handle, 'one').catch(() => {})
+        assert.equal((await transaction.commit(answer('a'))).state, 'stale', 'its commit')
+        await tx.expectWritten([], 'by the owner that lost its key')
+        await tx.trial.expectState(onSilence, 'running', "the new owner's claim")
+      }
     }),
     txCase(options, tools, 'transaction: an unused one of a lost key is stale too', async tx => {
       await tx.trial.fallSilent('key', 'a', { onSilence: 'free' })

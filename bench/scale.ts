@@ -1,0 +1,227 @@
+/**
+ * Whether many records slow a claim down, and whether a purge of many holds claims up, on sqlite,
+ * Redis and PostgreSQL.
+ *
+ * Run by `npm run bench:scale [-- --records 1000000 --only sqlite,redis,postgres]`. The records are
+ * written past the store, by the hundred thousand, as the store writes them; then claims and
+ * completions are measured through it, 64 at a time. Prints the ratio to the time among 10,000
+ * records, and the longest claim while a purge takes all of them away.
+ */
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import Database from 'better-sqlite3'
+import { Redis } from 'ioredis'
+import { nanoid } from 'nanoid'
+import pg from 'pg'
+import { postgresStore } from 'post-once-exactly/stores/postgres'
+import { redisStore } from 'post-once-exactly/stores/redis'
+import { sqliteStore } from 'post-once-exactly/stores/sqlite'
+import type { Store } from '../lib/engine/store.js'
+import { startPostgres } from '../test/support/servers/postgres-server.js'
+import { startRedis } from '../test/support/servers/redis-server.js'
+
+const LANES = 64
+const FEW = 10_000
+const SAMPLE = 5_000
+const ROUNDS = 5
+const BATCH = 100_000
+const HOUR_MS = 3_600_000
+const HEAD =
+  '[201,[["content-type","application/json; charset=utf-8"],["location","/orders/1"]],"k"]'
+const BODY = Buffer.from(JSON.stringify({ id: 1, sku: 'tea', note: 'x'.repeat(118) }))
+
+const { values } = parseArgs({
+  options: {
+    records: { type: 'string', default: '1000000' },
+    only: { type: 'string', default: 'sqlite,redis,postgres' },
+  },
+})
+const records = Number(values.records)
+
+/** As long as a spent record's usual value. */
+const VALUE = Buffer.concat([Buffer.alloc(63, 2), BODY])
+const FILL = `
+  for n = 1, tonumber(ARGV[1]) do
+    local name = ARGV[4] .. n
+    redis.call('SET', 'poe{' .. n % 64 .. '}' .. string.sub(redis.sha1hex(name), 1, 15), ARGV[3],
+      'PXAT', ARGV[2])
+  end`
+
+/** A store, and a way past it. */
+interface Filled {
+  readonly store: Store<unknown>
+  /** Adds so many spent records, which are kept until a time. */
+  fill(count: number, keepUntilMs: number): Promise<void>
+  end(): Promise<void>
+}
+
+const OPEN: Readonly<Record<string, () => Promise<Filled>>> = {
+  sqlite: openSqlite,
+  redis: openRedis,
+  postgres: openPostgres,
+}
+
+for (const name of values.only.split(',')) {
+  const filled = await OPEN[name]?.()
+  if (filled === undefined) throw new RangeError(`no store '${name}'`)
+  try {
+    await measure(name, filled)
+  } finally {
+    await filled.end()
+  }
+}
+
+async function measure(name: string, { store, fill }: Filled): Promise<void> {
+  const laterMs = Date.now() + HOUR_MS
+  await fill(FEW, laterMs)
+  await timeOf(store)
+  const few = await timeOf(store)
+  for (let left = records - FEW; left > 0; left -= BATCH) await fill(Math.min(BATCH, left), laterMs)
+  await timeOf(store)
+  const many = await timeOf(store)
+  const ratio = (many / few).toFixed(2)
+  console.log(`${name}: a claim among ${records} records takes ${ratio} x one among ${FEW}`)
+  if (store.capabilities.nativeExpiry) return
+  const expired = Math.min(records, 1_000_000)
+  for (let left = expired; left > 0; left -= BATCH) await fill(Math.min(BATCH, left), 1)
+  await purgeBeside(name, store)
+}
+
+async function timeOf(store: Store<unknown>): Promise<number> {
+  const rounds: number[] = []
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const startedMs = performance.now()
+    await spendMany(store, SAMPLE)
+    rounds.push(performance.now() - startedMs)
+  }
+  return rounds.toSorted((a, b) => a - b)[ROUNDS >> 1] ?? Number.NaN
+}
+
+async function purgeBeside(name: string, store: Store<unknown>): Promise<void> {
+  const endMs = performance.now() + 3_000
+  const alone = await longestUntil(store, () => performance.now() > endMs)
+  let isOver = false
+  let removed = 0
+  const startedMs = performance.now()
+  const purging = (async () => {
+    for (let more = true; more; ) {
+      const done = await store.purge(10_000)
+      removed += done.removed
+      more = done.more
+    }
+    isOver = true
+  })()
+  const during = await longestUntil(store, () => isOver)
+  await purging
+  const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1)
+  console.log(
+    `${name}: ${removed} records purged in ${seconds} s; the longest claim beside it took ` +
+      `${during.toFixed(0)} ms, without it ${alone.toFixed(0)} ms`,
+  )
+}
+
+async function longestUntil(store: Store<unknown>, isOver: () => boolean): Promise<number> {
+  let longest = 0
+  while (!isOver()) {
+    const startedMs = performance.now()
+    await spend(store)
+    longest = Math.max(longest, performance.now() - startedMs)
+  }
+  return longest
+}
+
+async function spendMany(store: Store<unknown>, count: number): Promise<void> {
+  let left = count
+  const lane = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1
+      await spend(store)
+    }
+  }
+  await Promise.all(Array.from({ length: LANES }, lane))
+}
+
+async function spend(store: Store<unknown>): Promise<void> {
+  const key = `order:${nanoid(22)}`
+  const owner = nanoid(22)
+  const nowMs = Date.now()
+  const { state } = await store.claim(key, {
+    ...{ owner, epoch: null, leaseMs: 15_000, claimByMs: nowMs + 60_000 },
+    ...{ tokenExpiresMs: nowMs + HOUR_MS, keepUntilMs: nowMs + 25 * HOUR_MS },
+    ...{ onSilence: 'undecided', replaces: null },
+    ...{ fingerprint: randomBytes(32).toString('base64url'), principal: nanoid(16) },
+  })
+  if (state !== 'claimed') throw new Error(`the claim is ${state}`)
+  await store.complete(key, owner, { head: HEAD, body: BODY })
+}
+
+async function openSqlite(): Promise<Filled> {
+  const folder = mkdtempSync(join(tmpdir(), 'poe-bench-'))
+  const file = join(folder, 'scale.db')
+  const store = sqliteStore(file) as Store<unknown>
+  await store.epoch()
+  const db = new Database(file)
+  const add = db.prepare(`
+    WITH RECURSIVE each (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM each WHERE n < ?)
+    INSERT INTO poe_spent (key_hash, owner, keep_until_ms, fingerprint, principal, head, body)
+      SELECT randomblob(16), randomblob(8), ?, randomblob(32), randomblob(12), ?, ? FROM each`)
+  return {
+    store,
+    fill: async (count, keepUntilMs) => {
+      add.run(count, keepUntilMs, '\u0006\u0001orders/1\u0008', BODY)
+    },
+    async end() {
+      db.close()
+      await store.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function openRedis(): Promise<Filled> {
+  const server = await startRedis()
+  const client = new Redis(server.url, { commandTimeout: 60_000 })
+  await client.ping()
+  const store = redisStore({ client }) as Store<unknown>
+  await store.epoch()
+  return {
+    store,
+    fill: async (count, keepUntilMs) => {
+      for (let done = 0; done < count; done += FEW) {
+        await client.eval(FILL, 0, Math.min(FEW, count - done), keepUntilMs, VALUE, nanoid())
+      }
+    },
+    async end() {
+      await store.close()
+      client.disconnect()
+      await server.remove()
+    },
+  }
+}
+
+async function openPostgres(): Promise<Filled> {
+  const settings = { fsync: 'on', shared_buffers: '512MB', max_wal_size: '4GB' }
+  const server = await startPostgres({ settings })
+  const pool = new pg.Pool({ connectionString: server.url, max: 4 })
+  const store = postgresStore({ pool, direct: true })
+  await store.migrate()
+  await store.epoch()
+  const bytes = (count: number): string => `decode(repeat('ab', ${count}), 'hex')`
+  return {
+    store: store as Store<unknown>,
+    fill: async (count, keepUntilMs) => {
+      await pool.query(`
+        INSERT INTO poe.record (key, keep_until_ms, owner, told, head, body)
+          SELECT gen_random_uuid(), ${keepUntilMs}, ${bytes(8)}, ${bytes(45)}, ${bytes(11)},
+            ${bytes(BODY.length)} FROM generate_series(1, ${count})`)
+    },
+    async end() {
+      await store.close()
+      await pool.end()
+      await server.remove()
+    },
+  }
+}
