@@ -4,7 +4,7 @@
  */
 import { PoeError } from '../errors.js'
 import type { Alarm, Alarms } from './alarms.js'
-import { Lease, type LeaseTools } from './lease.js'
+import { Lease, type LeaseTools, type Overdue } from './lease.js'
 import type { ResourceRules } from './operation.js'
 import { encodeOutcome, type Outcome } from './outcome.js'
 import type { OwedWrites } from './owed-writes.js'
@@ -80,8 +80,8 @@ export class NoRecord implements ClaimRecord {
     return new AbortController().signal
   }
 
-  watch(onOverdue: () => void): void {
-    this.#overdue = this.#alarms.set(this.#overdueInMs, onOverdue)
+  watch(watcher: Overdue): void {
+    this.#overdue = this.#alarms.set(this.#overdueInMs, () => watcher.onOverdue())
   }
 
   over(): void {

@@ -37,9 +37,11 @@ export interface Resource extends LinkTarget {
 /** The name of the path parameter that carries the token. */
 export const TOKEN_PARAM = 'token'
 
+const ORIGIN_MS = performance.timeOrigin
+
 /** A clock that is never set back: a step of the system's clock must not stop every deadline. */
 const systemClock: Clock = {
-  now: () => Math.floor(performance.timeOrigin + performance.now()),
+  now: () => Math.floor(ORIGIN_MS + performance.now()),
   sleep: (ms, signal) => sleep(ms, undefined, { ref: false, ...(signal && { signal }) }),
 }
 
