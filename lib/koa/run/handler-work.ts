@@ -30,6 +30,7 @@ export class HandlerWork implements Work {
   readonly #claimable: Claimable
   #fieldsBefore: Fields | null = null
   #running: Promise<Report> | null = null
+  #isOver = false
   #bodyLost = false
 
   constructor(claimable: Claimable) {
@@ -49,7 +50,8 @@ export class HandlerWork implements Work {
   /** Runs the handler. @throws what the handler throws */
   perform(run: Run): Promise<Report> {
     const running = this.#perform(run)
-    this.#running = running
+    // One that throws at once is over already.
+    if (!this.#isOver) this.#running = running
     return running
   }
 
@@ -88,6 +90,7 @@ export class HandlerWork implements Work {
     } finally {
       slot.close()
       overtaking.close()
+      this.#isOver = true
       this.#running = null
     }
   }
