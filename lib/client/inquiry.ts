@@ -130,10 +130,7 @@ export async function fetchResult(sending: Sending): Promise<Response | null> {
  * @returns the answer there; `null` on another origin, or where there is none
  * @see RFC 9110 15.4.4
  */
-export async function followResult(
-  sending: Sending,
-  target: URL | null,
-): Promise<Response | null> {
+export async function followResult(sending: Sending, target: URL | null): Promise<Response | null> {
   if (target === null || target.origin !== sending.link.origin) return null
   const response = await ask(sending, target, true)
   if (response?.ok === true) return response

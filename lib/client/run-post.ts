@@ -39,10 +39,7 @@ export type FollowPost = (sending: Sending, last: LastWord, hops: number) => Pro
  * @returns how it ended
  * @throws the caller's reason where its signal aborts; what a hook throws
  */
-export async function runPost(
-  sending: Sending,
-  follow: FollowPost | null,
-): Promise<PostOutcome> {
+export async function runPost(sending: Sending, follow: FollowPost | null): Promise<PostOutcome> {
   for (;;) {
     if (sending.isExpired) return await endOfLife(sending)
     sending.attempts += 1

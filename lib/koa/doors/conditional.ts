@@ -20,6 +20,7 @@ import { type Refused, RUNNING_NOW } from '../../answers/findings.js'
 import { filled } from '../../answers/refusals.js'
 import { digestParts } from '../../engine/fingerprint.js'
 import type { Operation, Work } from '../../engine/operation.js'
+import { checkFingerprint } from '../../engine/request-fingerprint.js'
 import {
   failedCondition,
   type GivenConditions,
@@ -35,8 +36,12 @@ import { isLinks, unlessLinks } from '../link-first.js'
 import { checkNumber, YEAR_MS } from '../options.js'
 import { poeOf } from '../request-poe.js'
 import { runClaimed } from '../run/run-claimed.js'
-import { type ContentReader, callersOf, fingerprintAt } from './claimed-content.js'
-import { checkFingerprint, type FingerprintRule } from './content-fingerprint.js'
+import {
+  type ContentReader,
+  callersOf,
+  type FingerprintRule,
+  fingerprintAt,
+} from './claimed-content.js'
 import { type DoorOptions, type ResolvedDoor, resolveDoor } from './door-options.js'
 import { isSafe } from './keyed-door.js'
 import { otherParams } from './link/token-operation.js'

@@ -10,15 +10,15 @@ import { NONE, refusalAnswer } from '../../../answers/answer.js'
 import { problemOf, type Refused, retryTimeOf, STORE_DOWN_NOW } from '../../../answers/findings.js'
 import { resultLink, resultOf, shownOutcome } from '../../../answers/outcomes.js'
 import { LINK_REFUSALS } from '../../../answers/refusals.js'
+import { fingerprintOfContent, fingerprintOfId } from '../../../engine/link-fingerprint.js'
 import type { Finding, Operation } from '../../../engine/operation.js'
 import type { Core, Resource } from '../../core.js'
 import type { RerenderReason } from '../../options.js'
-import { type ContentHere, contentSoon, mayRun } from '../../request-content.js'
+import { type ContentHere, contentSoon, hasFiles, mayRun } from '../../request-content.js'
 import { runClaimed } from '../../run/run-claimed.js'
 import { SAFE_METHODS } from '../../safe-methods.js'
 import { selfOf, send, sendDrawn, sendNoContent, wantsHtml } from '../../send.js'
 import { watchAnswer } from '../../watch-answer.js'
-import { fingerprintOfContent, fingerprintOfId } from './link-fingerprint.js'
 import { otherParams, type TokenIdentity } from './token-operation.js'
 
 /** One request and what it is about. */
@@ -99,7 +99,7 @@ function post(exchange: Exchange, identity: Operation): Promise<void> {
 
 function postWith(exchange: Exchange, identity: Operation, content: ContentHere): Promise<void> {
   if (content.kind !== 'unread') return run(exchange, identity, content)
-  const operation = withContent(identity, fingerprintOfId(exchange.ctx))
+  const operation = withContent(identity, idOf(exchange.ctx))
   return refuseEarly(exchange, operation).then(isRefused =>
     isRefused ? undefined : run(exchange, identity, content),
   )
@@ -108,8 +108,7 @@ function postWith(exchange: Exchange, identity: Operation, content: ContentHere)
 async function run(exchange: Exchange, identity: Operation, content: ContentHere): Promise<void> {
   const { core, resource, ctx, handler, next } = exchange
   if (!mayRun(ctx, content)) return
-  const fingerprint = fingerprintOfId(ctx) ?? fingerprintOfContent(ctx, content)
-  const operation = withContent(identity, fingerprint)
+  const operation = withContent(identity, idOf(ctx) ?? contentIdOf(ctx, content))
   allow(exchange, 'running')
   const steps = ctx.poe.inside(handler)
   const { rules } = resource
@@ -120,6 +119,16 @@ async function run(exchange: Exchange, identity: Operation, content: ContentHere
         ? void allow(exchange, AFTER[end])
         : tell(served === ctx ? exchange : { ...exchange, ctx: served }, operation, end),
   )
+}
+
+function idOf(ctx: Context): string | null {
+  return fingerprintOfId(ctx.req.headers['idempotency-key'])
+}
+
+function contentIdOf(ctx: Context, content: ContentHere): string | null {
+  if (content.kind !== 'bytes' && content.kind !== 'parsed') return null
+  const { 'content-type': type = '' } = ctx.req.headers
+  return fingerprintOfContent(type, content, () => hasFiles(ctx))
 }
 
 function withContent(identity: Operation, fingerprint: string | null): Operation {
