@@ -78,7 +78,8 @@ export class HandlerWork implements Work {
     const slot = new BodySlot(ctx)
     try {
       try {
-        await this.#claimable.handler()
+        const handling = this.#claimable.handler()
+        if (isThenable(handling)) await handling
         if (saidNothing(ctx)) throw new SaidNothing()
       } catch (error) {
         this.#keepThrown(error)
@@ -168,6 +169,10 @@ async function bypassed({ ctx, core }: Claimable): Promise<Report> {
     body: { kind: 'elsewhere' },
     client: null,
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function'
 }
 
 function isBypassed(ctx: Context): boolean {

@@ -30,18 +30,30 @@ export type AtEnd = (ctx: Context, end: End) => Promise<void> | void
  * @param atEnd - awaited only where something was found
  * @throws what the handler threw, where that is the answer
  */
-export async function runClaimed(claimable: Claimable, atEnd: AtEnd): Promise<void> {
+export function runClaimed(claimable: Claimable, atEnd: AtEnd): Promise<void> {
   const { core, ctx, operation, rules } = claimable
   if (arrivalOf(ctx) === 'cut-off') {
     // Whoever has read it has read half of it, and there is nobody left to answer.
-    return sendNobody(ctx, 400)
+    return Promise.resolve(sendNobody(ctx, 400))
   }
   const work = new HandlerWork(claimable)
   watchAnswer(core, ctx)
-  const verdict = await core.engine.post(operation, rules, work, new ClientGone(ctx.res))
-  const { running } = work
-  if (running === null) return conclude(claimable, ctx, work, verdict, atEnd)
-  // Its time has long been over: the client is answered without it.
+  const gone = new ClientGone(ctx.res)
+  return core.engine.post(operation, rules, work, gone).then(verdict => {
+    const { running } = work
+    if (running === null) return conclude(claimable, ctx, work, verdict, atEnd)
+    return answerWithout(claimable, work, running, verdict, atEnd)
+  })
+}
+
+/** Its time has long been over: the client is answered without the handler. */
+async function answerWithout(
+  claimable: Claimable,
+  work: HandlerWork,
+  running: Promise<unknown>,
+  verdict: Verdict,
+  atEnd: AtEnd,
+): Promise<void> {
   const apart = work.partFromClient()
   if (apart !== null) {
     await conclude(claimable, apart, work, verdict, atEnd)

@@ -90,14 +90,18 @@ async function find(exchange: Exchange, operation: Operation): Promise<Finding> 
   return finding
 }
 
-function post(exchange: Exchange, identity: Operation): Promise<void> {
+function post(exchange: Exchange, identity: Operation): void | Promise<void> {
   const content = contentSoon(exchange.ctx, AHEAD_BYTES)
   // Waited for only where it has to come: a promise that is not needed costs each request.
   if (content instanceof Promise) return content.then(late => postWith(exchange, identity, late))
   return postWith(exchange, identity, content)
 }
 
-function postWith(exchange: Exchange, identity: Operation, content: ContentHere): Promise<void> {
+function postWith(
+  exchange: Exchange,
+  identity: Operation,
+  content: ContentHere,
+): void | Promise<void> {
   if (content.kind !== 'unread') return run(exchange, identity, content)
   const operation = withContent(identity, idOf(exchange.ctx))
   return refuseEarly(exchange, operation).then(isRefused =>
@@ -105,19 +109,18 @@ function postWith(exchange: Exchange, identity: Operation, content: ContentHere)
   )
 }
 
-async function run(exchange: Exchange, identity: Operation, content: ContentHere): Promise<void> {
+function run(exchange: Exchange, identity: Operation, content: ContentHere): void | Promise<void> {
   const { core, resource, ctx, handler, next } = exchange
   if (!mayRun(ctx, content)) return
   const operation = withContent(identity, idOf(ctx) ?? contentIdOf(ctx, content))
   allow(exchange, 'running')
   const steps = ctx.poe.inside(handler)
   const { rules } = resource
-  await runClaimed(
-    { core, ctx, operation, rules, handler: () => steps(ctx, next) },
-    (served, end) =>
-      typeof end === 'string'
-        ? void allow(exchange, AFTER[end])
-        : tell(served === ctx ? exchange : { ...exchange, ctx: served }, operation, end),
+  const claimable = { core, ctx, operation, rules, handler: () => steps(ctx, next) }
+  return runClaimed(claimable, (served, end) =>
+    typeof end === 'string'
+      ? void allow(exchange, AFTER[end])
+      : tell(served === ctx ? exchange : { ...exchange, ctx: served }, operation, end),
   )
 }
 
