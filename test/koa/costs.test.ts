@@ -19,7 +19,7 @@ import { INSTALLED_STORES, type OpenStore, openStore, type StoreKind } from '../
 const PROMISES: Readonly<Record<StoreKind, number>> = {
   memory: 20,
   sqlite: 30,
-  redis: 40,
+  redis: 42,
   postgres: 58,
 }
 /** Bytes of old space that a reuse may leave beyond what bare Koa's POST leaves. */
