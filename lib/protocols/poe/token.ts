@@ -209,13 +209,13 @@ function tagOf(fields: Omit<ParsedToken, 'tag'>, secret: Secret, scope: TokenSco
 }
 
 function formatExpiry(expiresAtMs: number): string {
-  let text = ''
-  let rest = expiresAtMs
-  for (let at = EXPIRY_AT; at < NONCE_AT; at += 1) {
-    text = ALPHABET.charAt(rest % 64) + text
-    rest = Math.floor(rest / 64)
-  }
-  return text
+  return fourDigits(Math.floor(expiresAtMs / 2 ** 24)) + fourDigits(expiresAtMs % 2 ** 24)
+}
+
+/** Small integers: the whole number is too large for the bits that a shift takes. */
+function fourDigits(value: number): string {
+  const [high, low] = [value >> 12, value & 4_095]
+  return (ALPHABET[high >> 6] ?? '') + ALPHABET[high & 63] + ALPHABET[low >> 6] + ALPHABET[low & 63]
 }
 
 type Param = TokenScope['params'][number]
