@@ -18,11 +18,7 @@ import {
 import { atPointer } from '../protocols/json-pointer.js'
 import { digestParts } from './fingerprint.js'
 
-/**
- * What of the content counts. `raw`: its bytes. `semantic`: what JSON, a form or multipart parts
- * say, however they are written. `content-digest`: the bytes, by the client's own `Content-Digest`,
- * which must be there and right. JSON Pointers: those members of JSON only.
- */
+/** What of the content counts: the bytes, what they say, or those members of JSON only. */
 export type ContentRule = 'raw' | 'semantic' | 'content-digest' | readonly string[]
 
 /**

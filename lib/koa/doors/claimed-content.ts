@@ -3,11 +3,7 @@
  */
 import type { Context } from 'koa'
 import { filled } from '../../answers/refusals.js'
-import {
-  type ContentRule,
-  ownFingerprint,
-  requestFingerprint,
-} from '../../engine/request-fingerprint.js'
+import { ownFingerprint, requestFingerprint } from '../../engine/request-fingerprint.js'
 import type { Core } from '../core.js'
 import { publicPath } from '../link-paths.js'
 import { principalsOf } from '../principal.js'
@@ -15,8 +11,17 @@ import { contentOf } from '../request-content.js'
 import { sendNobody } from '../send.js'
 import type { Responder } from './responder.js'
 
-/** What of the content counts: a rule of the engine's, or the application's own text. */
-export type FingerprintRule = ContentRule | ((ctx: Context) => string)
+/**
+ * What of the content counts. `raw`: its bytes. `semantic`: what JSON, a form or multipart parts
+ * say, however they are written. `content-digest`: the bytes, by the client's own `Content-Digest`,
+ * which must be there and right. JSON Pointers: those members of JSON only. A function: its text.
+ */
+export type FingerprintRule =
+  | 'raw'
+  | 'semantic'
+  | 'content-digest'
+  | readonly string[]
+  | ((ctx: Context) => string)
 
 /** What is needed of a door. */
 export interface ContentReader {
