@@ -1,31 +1,33 @@
 /**
  * What the client costs on the good path: POSTs through it against the same through plain `fetch`,
- * to one server in a process of its own. Run by `npm run bench:client [-- --pairs 9 --seconds 2]`.
- *
- * Both sides run in turn, A B A B, with 16 sends at a time; a pair's order alternates. The first
- * pair warms up. Prints the median of the ratios, with the least and the greatest.
+ * to one server in a process of its own. Both sides run in turn, A B A B, with 16 sends at a time;
+ * a pair's order alternates. The first pair warms up.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { parseArgs } from 'node:util'
+import { fileURLToPath } from 'node:url'
 import { createClient } from 'post-once-exactly/client'
 
 const LANES = 16
 const CONTENT = JSON.stringify({ sku: 'tea', qty: 2, note: 'x'.repeat(160) })
 const ANSWER = JSON.stringify({ id: 7, sku: 'tea', note: 'x'.repeat(110) })
 
-const { values } = parseArgs({
-  options: {
-    pairs: { type: 'string', default: '9' },
-    seconds: { type: 'string', default: '2' },
-    serve: { type: 'boolean', default: false },
-  },
-})
+/** One side of one pair. */
+export interface ClientSample {
+  readonly perSecond: number
+  /** CPU time of this process, for one send, in microseconds. */
+  readonly cpuUs: number
+}
 
-if (values.serve) serve()
-else await measure(Number(values.pairs), Number(values.seconds) * 1_000)
+/** All pairs. */
+export interface ClientResult {
+  readonly ours: readonly ClientSample[]
+  readonly plain: readonly ClientSample[]
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) serve()
 
 /** Every path is a link that takes every POST: the server is not what is measured. */
 function serve(): void {
@@ -40,10 +42,20 @@ function serve(): void {
   })
 }
 
-async function measure(pairs: number, forMs: number): Promise<void> {
-  const flags = ['--import', 'ts-blank-space/register', '-C', '@post-once-exactly/source']
-  const file = new URL(import.meta.url).pathname
-  const child = spawn(process.execPath, [...flags, file, '--serve'], {
+/**
+ * Measures `client.post` against `fetch`.
+ *
+ * @param pairs - how many count
+ * @param forMs - how long each side of a pair takes, in milliseconds
+ * @param launch - the command that starts a program of Node's
+ */
+export async function measureClient(
+  pairs: number,
+  forMs: number,
+  launch: readonly string[],
+): Promise<ClientResult> {
+  const [command = process.execPath, ...flags] = launch
+  const child = spawn(command, [...flags, fileURLToPath(import.meta.url)], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   const [port] = (await once(child, 'message')) as [number]
@@ -64,35 +76,20 @@ async function measure(pairs: number, forMs: number): Promise<void> {
     const response = await fetch(`${origin}/once/${count}`, init)
     await response.json()
   }
-  const ratios: number[] = []
-  const cpu: number[] = []
+  const result: { ours: ClientSample[]; plain: ClientSample[] } = { ours: [], plain: [] }
   for (let pair = 0; pair <= pairs; pair += 1) {
     const isSwapped = pair % 2 === 1
     const first = await rate(isSwapped ? plain : ours, forMs)
     const second = await rate(isSwapped ? ours : plain, forMs)
     if (pair === 0) continue
-    const [us, them] = isSwapped ? [second, first] : [first, second]
-    ratios.push(us.rate / them.rate)
-    cpu.push(us.cpuUs - them.cpuUs)
+    result.ours.push(isSwapped ? second : first)
+    result.plain.push(isSwapped ? first : second)
   }
   child.kill()
-  const range = `${Math.min(...ratios).toFixed(2)}-${Math.max(...ratios).toFixed(2)}`
-  console.log(`client.post against fetch, ${pairs} pairs: ${median(ratios).toFixed(2)} (${range})`)
-  console.log(`CPU added: ${median(cpu).toFixed(1)} us a send`)
+  return result
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
-}
-
-interface Measured {
-  /** Sends a millisecond. */
-  readonly rate: number
-  /** Of this process, for one send. */
-  readonly cpuUs: number
-}
-
-async function rate(send: () => Promise<void>, forMs: number): Promise<Measured> {
+async function rate(send: () => Promise<void>, forMs: number): Promise<ClientSample> {
   const before = process.cpuUsage()
   const endMs = performance.now() + forMs
   const startMs = performance.now()
@@ -105,5 +102,8 @@ async function rate(send: () => Promise<void>, forMs: number): Promise<Measured>
   }
   await Promise.all(Array.from({ length: LANES }, lane))
   const { user, system } = process.cpuUsage(before)
-  return { rate: done / (performance.now() - startMs), cpuUs: (user + system) / done }
+  return {
+    perSecond: (done * 1_000) / (performance.now() - startMs),
+    cpuUs: (user + system) / done,
+  }
 }

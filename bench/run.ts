@@ -12,15 +12,16 @@ import { startPostgres } from '../test/support/servers/postgres-server.js'
 import { startRedis } from '../test/support/servers/redis-server.js'
 import { build } from './build.js'
 import { makeTables } from './by-hand.js'
+import { type ClientResult, measureClient } from './client.js'
 import { installPeers } from './peers.js'
-import { isOurs, isPeer, ROWS, type Row } from './rows.js'
+import { CLIENT, isOurs, isPeer, ROWS, type Row } from './rows.js'
 import type { Start } from './server.js'
-import { pinSelf, type Sample, Subject } from './subject.js'
+import { LAUNCH, pinSelf, type Sample, Subject } from './subject.js'
 
 const HELP = `usage: npm run bench -- [options]
   --only <ids>      rows to run, joined by commas (see --list); \`peer\` rows need npm
-  --pairs <n>       pairs a row, 1 to 50 (default 5)
-  --requests <n>    requests of one measurement (default 10000)
+  --pairs <n>       pairs a row, 1 to 50 (default 3)
+  --requests <n>    requests of one measurement (default 10000); slow apps get a quarter
   --warm <n>        requests before anything counts (default 20000)
   --compare <ref>   measures the rows against the same of another commit
   --profile <dir>   writes a CPU profile of our side of each row there
@@ -30,6 +31,7 @@ const HELP = `usage: npm run bench -- [options]
 
 interface Options {
   readonly rows: readonly Row[]
+  readonly withClient: boolean
   readonly pairs: number
   readonly requests: number
   readonly warm: number
@@ -60,7 +62,12 @@ async function main(): Promise<number> {
   } finally {
     await where.end()
   }
-  const table = render(results, options).join('\n')
+  const lines = render(results, options)
+  if (options.withClient) {
+    lines.push(clientLine(await measureClient(options.pairs, CLIENT_MS, LAUNCH)))
+    console.log(lines.at(-1))
+  }
+  const table = lines.join('\n')
   console.log(`\n${table}`)
   if (options.write) writeTable(table, options)
   return 0
@@ -71,7 +78,7 @@ function readOptions(): Options | number {
     const { values } = parseArgs({
       options: {
         only: { type: 'string' },
-        pairs: { type: 'string', default: '5' },
+        pairs: { type: 'string', default: '3' },
         requests: { type: 'string', default: '10000' },
         warm: { type: 'string', default: '20000' },
         compare: { type: 'string' },
@@ -82,14 +89,16 @@ function readOptions(): Options | number {
       },
     })
     if (values.help || values.list) {
-      console.log(values.help ? HELP : ROWS.map(({ id, title }) => `${id}: ${title}`).join('\n'))
+      const rows = [...ROWS, CLIENT].map(({ id, title }) => `${id}: ${title}`)
+      console.log(values.help ? HELP : rows.join('\n'))
       return 0
     }
     const wanted = values.only?.split(',')
-    const unknown = wanted?.filter(id => !ROWS.some(row => row.id === id)) ?? []
+    const unknown = wanted?.filter(id => ![...ROWS, CLIENT].some(row => row.id === id)) ?? []
     if (unknown.length > 0) throw new RangeError(`no row ${unknown.join(', ')}; see --list`)
     return {
       rows: ROWS.filter(({ id }) => wanted === undefined || wanted.includes(id)),
+      withClient: wanted?.includes(CLIENT.id) ?? values.compare === undefined,
       pairs: within('--pairs', Number(values.pairs), 1, 50),
       requests: within('--requests', Number(values.requests), 100, 1_000_000),
       warm: within('--warm', Number(values.warm), 0, 1_000_000),
@@ -136,7 +145,9 @@ async function compare(
   here: Omit<Start, 'app'>,
   there: Omit<Start, 'app'>,
 ): Promise<Result> {
-  const { pairs, requests, warm, profile } = options
+  const { pairs, profile } = options
+  const requests = Math.ceil(options.requests * row.share)
+  const warm = Math.ceil(options.warm * row.share)
   const ours = await Subject.start(row.ours, here)
   const isBefore = options.compare !== undefined && isOurs(row.ours.app)
   const base = await Subject.start(isBefore ? row.ours : row.base, there)
@@ -164,8 +175,30 @@ const HEADINGS = [
   ...['CPU us a request / base', 'KB allocated', 'bytes promoted', 'collections, us', 'p99'],
 ]
 
+function line(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`
+}
+
+const CLIENT_MS = 1_000
+
+/** The client's row: its own process is what is measured, and there is no server to look into. */
+function clientLine({ ours, plain }: ClientResult): string {
+  const of = (read: (at: number) => number): number[] => ours.map((_, at) => read(at))
+  const cpu = of(at => (plain[at]?.cpuUs ?? 0) / (ours[at]?.cpuUs ?? 1))
+  const rate = of(at => (ours[at]?.perSecond ?? 0) / (plain[at]?.perSecond ?? 1))
+  const spent = [ours, plain].map(side => median(side.map(({ cpuUs }) => cpuUs)).toFixed(1))
+  return line([
+    ...[CLIENT.title, withRange(cpu), median(rate).toFixed(2), CLIENT.target.toFixed(2)],
+    ...[spent.join(' / '), '', '', '', ''],
+  ])
+}
+
+function withRange(values: readonly number[]): string {
+  const [least, most] = [Math.min(...values), Math.max(...values)]
+  return `${median(values).toFixed(2)} (${least.toFixed(2)}-${most.toFixed(2)})`
+}
+
 function render(results: readonly Result[], { compare: ref }: Options): string[] {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
   const lines = results.map(({ row, ours, base }) => {
     const of = (read: (sample: Sample) => number): [number, number] => [
       median(ours.map(read)),
@@ -178,11 +211,10 @@ function render(results: readonly Result[], { compare: ref }: Options): string[]
       of(read)
         .map(value => (value / scale).toFixed(digits))
         .join(' / ')
-    const range = `${Math.min(...byCpu).toFixed(2)}-${Math.max(...byCpu).toFixed(2)}`
     const rate = median(pairs(sample => 1 / sample.perSecond))
     return line([
       ref === undefined ? row.title : `${row.title}, against ${ref}`,
-      `${median(byCpu).toFixed(2)} (${range})`,
+      withRange(byCpu),
       rate.toFixed(2),
       ref === undefined && row.target !== null ? row.target.toFixed(2) : '',
       both(1, cpuOf),

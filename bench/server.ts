@@ -39,6 +39,10 @@ export interface Spent {
   readonly promotedBytes: number
   readonly collections: number
   readonly collectionUs: number
+  /** What the process has of memory, at the end of the span. */
+  readonly rssBytes: number
+  /** Timers, sockets and the like, at the end of the span. */
+  readonly handles: number
 }
 
 const MANY = 50_000_000
@@ -258,6 +262,8 @@ function stop(): Spent {
     promotedBytes: promotedBytes + Math.max(0, oldAtEnd - oldUsed),
     collections: statistics.length,
     collectionUs,
+    rssBytes: process.memoryUsage.rss(),
+    handles: process.getActiveResourcesInfo().length,
   }
 }
 

@@ -13,6 +13,11 @@ const STATUS: Readonly<Record<Ask, number>> = {
   ...{ first: 201, reuse: 405, result: 200, page: 200, forged: 404 },
   ...{ key: 201, 'key-replay': 201, action: 201, condition: 201 },
 }
+/** The command that starts a program of Node's, on a core of its own where that can be had. */
+export const LAUNCH: readonly string[] = [
+  ...(CAN_PIN ? ['taskset', '-c', '0'] : []),
+  ...[process.execPath, ...FLAGS],
+]
 /** How many links or keys those asks share that use one up only once. */
 const SHARED = 1_000
 
@@ -39,8 +44,7 @@ export class Subject {
   static async start(side: Side, where: Omit<Start, 'app'>): Promise<Subject> {
     const program = fileURLToPath(new URL('./server.ts', import.meta.url))
     const given = JSON.stringify({ app: side.app, ...where } satisfies Start)
-    const command = [process.execPath, ...FLAGS, program, given]
-    const [file = '', ...args] = CAN_PIN ? ['taskset', '-c', '0', ...command] : command
+    const [file = '', ...args] = [...LAUNCH, program, given]
     const child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     const { port } = await answerOf<{ port: number }>(child)
     const subject = new Subject(child, port, side)

@@ -26,26 +26,38 @@ export const PAGE_POLICY: string =
  * @param instance - URI-reference of what was asked for
  */
 export function problemDocument(
-  { type, title, detail }: Problem,
+  problem: Problem,
   status: number,
   members: ProblemMembers | null,
   instance: string,
 ): string {
-  // Added one by one: a spread for each would make an object of a class of its own.
-  const document: Record<string, unknown> = {
-    type: problemType(type),
-    title,
-    status,
-    detail,
-    instance,
-  }
-  if (members === null) return JSON.stringify(document)
+  const text = `${headOf(problem, status)}${JSON.stringify(instance)}`
+  if (members === null) return `${text}}`
   const { result, payloadMatches, link, createForm, extra } = members
-  if (result != null) document.result = result
-  if (payloadMatches != null) document.payloadMatches = payloadMatches
-  if (link != null) document.link = link
-  if (createForm != null) document.createForm = createForm
-  return JSON.stringify(extra === undefined ? document : Object.assign(document, extra))
+  const more =
+    memberText('result', result) +
+    memberText('payloadMatches', payloadMatches) +
+    memberText('link', link) +
+    memberText('createForm', createForm)
+  if (extra === undefined) return `${text}${more}}`
+  return JSON.stringify({ ...JSON.parse(`${text}${more}}`), ...extra })
+}
+
+/** What a document begins with, by its problem: the status is nearly always the same. */
+const heads = new WeakMap<Problem, { status: number; text: string }>()
+
+function headOf(problem: Problem, status: number): string {
+  const known = heads.get(problem)
+  if (known?.status === status) return known.text
+  const { type, title, detail } = problem
+  const head = JSON.stringify({ type: problemType(type), title, status, detail })
+  const text = `${head.slice(0, -1)},"instance":`
+  heads.set(problem, { status, text })
+  return text
+}
+
+function memberText(name: string, value: string | boolean | null | undefined): string {
+  return value == null ? '' : `,"${name}":${JSON.stringify(value)}`
 }
 
 /**

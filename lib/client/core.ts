@@ -10,13 +10,11 @@ import { withContentId } from './content-id.js'
 import { withDefaults } from './defaults.js'
 import { isGivenUp } from './ending.js'
 import { PostAborted } from './errors.js'
-import type { FollowHops } from './follow-get.js'
-import type { Judgement, JudgeRules, Past } from './judge.js'
-import { type FoundLink, KnownLinks } from './known-links.js'
-import type { Adapter, ClientOptions, LinkReader, ResolvedOptions, SendOptions } from './options.js'
+import { type FoundLink, KnownLinks, type ReadLinks } from './known-links.js'
+import type { ClientOptions, ResolvedOptions, SendOptions } from './options.js'
 import type { PostOutcome } from './outcome.js'
 import { type FollowPost, runPost } from './run-post.js'
-import { type Means, type Order, Sending, toFields } from './sending.js'
+import { type Means, type Order, Sending, type Strategies, toFields } from './sending.js'
 
 /** A link is of no more use after these. */
 const USED = new Set<PostOutcome['outcome']>([
@@ -37,19 +35,13 @@ export interface CorePostOptions extends SendOptions {
 }
 
 /** What an entry point adds to the core. */
-export interface Parts {
+export interface Parts extends Strategies {
   /** The links that an answer's fields announce, of any origin. */
-  readonly readLinks: (response: Response, base: URL, adapter: Adapter) => readonly URL[]
-  /** How `Link` is read; `null`: not at all. */
-  readonly links: LinkReader | null
+  readonly readLinks: ReadLinks
   /** Fixes the content of a POST. */
   readonly prepare: (body: PostBody, limitBytes: number) => Promise<Payload>
-  /** Judges an answer. */
-  readonly classify: (answer: unknown, past: Past, rules: JudgeRules) => Judgement
   /** Follows a 307 or 308 of a POST; `null` where none is ever seen. */
   readonly follow: FollowPost | null
-  /** Follows redirects of a GET; `null` where none is ever seen. */
-  readonly hops: FollowHops | null
   /** Checks options; throws TypeError. */
   readonly check: (options: SendOptions) => void
 }
@@ -73,7 +65,7 @@ export class PoeCore {
     parts.check(options)
     this.options = withDefaults(options)
     this.parts = parts
-    this.known = new KnownLinks(this.options, parts)
+    this.known = new KnownLinks(this.options, parts.readLinks)
     this.#means = { options: this.options, parts, known: this.known }
   }
 
@@ -137,7 +129,7 @@ export class PoeCore {
   async send(order: Order): Promise<PostOutcome> {
     const sending = new Sending(order, this.#means)
     try {
-      const outcome = await runPost(sending)
+      const outcome = await runPost(sending, this.parts.follow)
       if (isGivenUp(outcome)) await sending.options.onGiveUp?.(outcome)
       if (USED.has(outcome.outcome)) this.known.forget(outcome.link)
       return outcome

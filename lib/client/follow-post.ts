@@ -18,7 +18,7 @@ export const followPost: FollowPost = async (sending: Sending, last: LastWord, h
   if (target === null || hops >= MOST_HOPS || !known.isAllowed(target, sending.link)) return null
   discard(last.response)
   await redirect(sending, target)
-  return await judge(sending, await tryOnce(sending), hops + 1)
+  return await judge(sending, await tryOnce(sending), hops + 1, followPost)
 }
 
 /**

@@ -69,7 +69,7 @@ export async function inquire(sending: Sending, isSure = false): Promise<Finding
   const location = result ?? target?.href ?? null
   if (response.ok) return { kind: look, isProven, result: response, location }
   discard(response)
-  const at = await follow(sending, response.status === 0 ? link : target)
+  const at = await followResult(sending, response.status === 0 ? link : target)
   return { kind: look, isProven, result: at, location }
 }
 
@@ -131,7 +131,7 @@ export async function fetchResult(sending: Sending): Promise<Response | null> {
  * @returns the answer there; `null` on another origin, or where there is none
  * @see RFC 9110 15.4.4
  */
-export async function follow(sending: Sending, target: URL | null): Promise<Response | null> {
+export async function followResult(sending: Sending, target: URL | null): Promise<Response | null> {
   if (target === null || target.origin !== sending.link.origin) return null
   const response = await ask(sending, target, true)
   if (response?.ok === true) return response

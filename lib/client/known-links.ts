@@ -3,8 +3,7 @@
  *
  * @see POE draft 3
  */
-import type { Parts } from './core.js'
-import type { ResolvedOptions } from './options.js'
+import type { Adapter, ResolvedOptions } from './options.js'
 
 /** How many links are remembered; the oldest go first. */
 const MOST_LINKS = 10_000
@@ -17,13 +16,16 @@ export interface FoundLink {
   readonly expiresAtMs: number | null
 }
 
+/** Reads the links that an answer's fields announce, of any origin. */
+export type ReadLinks = (response: Response, base: URL, adapter: Adapter) => readonly URL[]
+
 /** The links that a client has learned or was told. */
 export class KnownLinks {
   readonly #options: ResolvedOptions
-  readonly #read: Parts['readLinks']
+  readonly #read: ReadLinks
   readonly #links = new Map<string, number | null>()
 
-  constructor(options: ResolvedOptions, { readLinks }: Pick<Parts, 'readLinks'>) {
+  constructor(options: ResolvedOptions, readLinks: ReadLinks) {
     this.#options = options
     this.#read = readLinks
   }

@@ -15,7 +15,7 @@ import {
   unknown,
   usedBefore,
 } from './ending.js'
-import { type Finding, follow, inquire } from './inquiry.js'
+import { type Finding, followResult, inquire } from './inquiry.js'
 import { isAboutContent, isSuccess } from './judge.js'
 import type { PostOutcome } from './outcome.js'
 import { readAhead } from './read-ahead.js'
@@ -36,15 +36,16 @@ export type FollowPost = (sending: Sending, last: LastWord, hops: number) => Pro
  * Sends, judges, waits and sends again.
  *
  * @param sending - the POST
+ * @param follow - follows its redirects; `null` where none is ever seen
  * @returns how it ended
  * @throws the caller's reason where its signal aborts; what a hook throws
  */
-export async function runPost(sending: Sending): Promise<PostOutcome> {
+export async function runPost(sending: Sending, follow: FollowPost | null): Promise<PostOutcome> {
   for (;;) {
     if (sending.isExpired) return await endOfLife(sending)
     sending.attempts += 1
     const last = await tryOnce(sending)
-    const verdict = await judge(sending, last, 0)
+    const verdict = await judge(sending, last, 0, follow)
     if (verdict !== 'retry') return verdict
     const delayMs = pause(sending, last.response)
     if (delayMs === null) return await giveUp(sending, last)
@@ -68,7 +69,12 @@ export async function tryOnce(sending: Sending): Promise<LastWord> {
 }
 
 /** Judges what a try brought; `hops` counts the redirects that led to it. */
-export async function judge(sending: Sending, last: LastWord, hops: number): Promise<Verdict> {
+export async function judge(
+  sending: Sending,
+  last: LastWord,
+  hops: number,
+  follow: FollowPost | null,
+): Promise<Verdict> {
   const { response, cause } = last
   const { door, means, options } = sending
   const rules = { door, ...options.adapter }
@@ -82,7 +88,7 @@ export async function judge(sending: Sending, last: LastWord, hops: number): Pro
     case 'retry':
       return afterLoss(sending, last)
     case 'follow':
-      return (await means.parts.follow?.(sending, last, hops)) ?? notFollowed(sending, last)
+      return (await follow?.(sending, last, hops)) ?? notFollowed(sending, last)
     case 'prove':
       return await prove(sending, response as Response)
     default:
@@ -107,7 +113,7 @@ async function stop(
 /** A redirect that is believed is followed by GET. */
 async function succeed(sending: Sending, response: Response): Promise<PostOutcome> {
   if (response.status !== 303) return accepted(sending, response)
-  const result = await follow(sending, locationOf(response, sending.link))
+  const result = await followResult(sending, locationOf(response, sending.link))
   if (result === null) return accepted(sending, response)
   discard(response)
   return accepted(sending, response, result)

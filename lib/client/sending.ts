@@ -6,12 +6,12 @@
 import { formatPoe } from '../protocols/poe/field.js'
 import { type ProblemReading, problemOf, readText } from './answer.js'
 import type { Payload } from './body.js'
-import type { Parts } from './core.js'
+import type { FollowHops } from './follow-get.js'
 import type { JournalHold } from './journal.js'
-import type { Judgement } from './judge.js'
+import type { Judgement, JudgeRules, Past } from './judge.js'
 import type { Door } from './judge-keyed.js'
 import type { KnownLinks } from './known-links.js'
-import type { ResolvedOptions, SendOptions } from './options.js'
+import type { LinkReader, ResolvedOptions, SendOptions } from './options.js'
 import { within } from './timing.js'
 import { ungiven } from './ungiven.js'
 
@@ -36,10 +36,20 @@ export interface Order {
   readonly signal: AbortSignal | undefined
 }
 
+/** How answers are read. */
+export interface Strategies {
+  /** How `Link` is read; `null`: not at all. */
+  readonly links: LinkReader | null
+  /** Judges an answer. */
+  readonly classify: (answer: unknown, past: Past, rules: JudgeRules) => Judgement
+  /** Follows redirects of a GET; `null` where none is ever seen. */
+  readonly hops: FollowHops | null
+}
+
 /** What a client is made of, as its parts need it. */
 export interface Means {
   readonly options: ResolvedOptions
-  readonly parts: Pick<Parts, 'links' | 'classify' | 'follow' | 'hops'>
+  readonly parts: Strategies
   readonly known: KnownLinks
 }
 

@@ -7,6 +7,7 @@ import type { Alarms } from './alarms.js'
 import { BodyPump } from './body-pump.js'
 import type { ClaimRecord, Released } from './claim-record.js'
 import { findingOfFailure } from './finding.js'
+import type { Overdue } from './lease.js'
 import type { Report, ResourceRules, Run, StoreFinding, Verdict, Work } from './operation.js'
 import type { NewMessage } from './outbox/outbox-store.js'
 import { isReport, type Outcome, type OutcomeBody } from './outcome.js'
@@ -23,10 +24,12 @@ export interface AttemptTools {
   readonly emit: OnEvent
   readonly underway: Underway
   readonly bodyLimitBytes: number
+  /** Called whenever a key may have been decided. */
+  readonly wake: (key: string) => void
 }
 
 /** Runs the work of one claim and settles the record; to the work, it is its claim. */
-export class Attempt implements Run {
+export class Attempt implements Run, Overdue {
   readonly key: string
   readonly #tools: AttemptTools
   readonly #rules: ResourceRules
@@ -38,6 +41,8 @@ export class Attempt implements Run {
   #abandoned = false
   /** What pointOfNoReturn() threw: if the handler lets it pass, its effect was never begun. */
   #markFailure: unknown = null
+  #resolve: (verdict: Verdict | null) => void = () => {}
+  #reject: (error: unknown) => void = () => {}
 
   constructor(
     tools: AttemptTools,
@@ -68,26 +73,36 @@ export class Attempt implements Run {
   /**
    * Runs the work.
    *
-   * @param wake - called whenever the key may have been decided, also late
    * @returns what to answer; `null` when the record tells it better
    */
-  run(wake: () => void): Promise<Verdict | null> {
-    const record = this.#record
+  run(): Promise<Verdict | null> {
     return new Promise((resolve, reject) => {
-      record.watch(() => {
-        if (!this.#recording) this.#abandon().finally(wake).then(resolve, reject)
-      })
-      const performed = this.#perform()
-      const end = (): void => this.#end(wake)
-      performed.then(end, end)
-      performed.then(resolve, reject)
+      this.#resolve = resolve
+      this.#reject = reject
+      this.#record.watch(this)
+      this.#perform().then(
+        verdict => {
+          this.#end()
+          resolve(verdict)
+        },
+        error => {
+          this.#end()
+          reject(error)
+        },
+      )
     })
   }
 
-  #end(wake: () => void): void {
+  onOverdue(): void {
+    if (this.#recording) return
+    const wake = (): void => this.#tools.wake(this.key)
+    this.#abandon().finally(wake).then(this.#resolve, this.#reject)
+  }
+
+  #end(): void {
     this.#record.over()
     if (this.#abandoned) this.#tools.underway.end(this)
-    wake()
+    this.#tools.wake(this.key)
   }
 
   /** The handler is still at work long after its time: the client gets an answer, it goes on. */

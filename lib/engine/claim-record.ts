@@ -4,7 +4,7 @@
  */
 import { PoeError } from '../errors.js'
 import type { Alarm, Alarms } from './alarms.js'
-import { Lease, type LeaseTools } from './lease.js'
+import { Lease, type LeaseTools, type Overdue } from './lease.js'
 import type { ResourceRules } from './operation.js'
 import type { Bell } from './outbox/bell.js'
 import type { NewMessage } from './outbox/outbox-store.js'
@@ -100,8 +100,8 @@ export class NoRecord implements ClaimRecord {
     return handler()
   }
 
-  watch(onOverdue: () => void): void {
-    this.#overdue = this.#alarms.set(this.#overdueInMs, onOverdue)
+  watch(watcher: Overdue): void {
+    this.#overdue = this.#alarms.set(this.#overdueInMs, () => watcher.onOverdue())
   }
 
   over(): void {

@@ -23,17 +23,10 @@ import { Underway } from './underway.js'
 import { type Place, Waiters } from './waiters.js'
 
 const STORE_RETRY_AFTER_MS = 1_000
+const CAME_LATE = 'The claim came late to the store, twice.'
 
 /** What is found where there is no record. */
 const NO_TRACE: ReadonlySet<Finding['kind']> = new Set(['unspent', 'expired', 'forgotten'])
-
-/** A claim that the store did not answer. */
-interface Failed {
-  readonly state: 'failed'
-  readonly cause: unknown
-}
-
-type Claimed = ClaimReply | Failed
 
 /** Options of an {@link Engine}, complete. Times are milliseconds, sizes bytes. */
 export interface EngineOptions {
@@ -106,6 +99,7 @@ export class Engine {
       emit: this.emit,
       owed: this.#owed,
       bell: this.bell,
+      wake: key => this.#waiters.wake(key),
     }
   }
 
@@ -123,15 +117,30 @@ export class Engine {
     this.#underway.begin(operation)
     let place: Place | null = null
     let asked = false
+    let late = false
     try {
       for (;;) {
         if (gone.aborted) return { kind: 'gone' }
         const owner = this.#options.makeId()
         const sentMs = this.#options.clock.now()
-        const reply = await this.#claim(operation, rules, owner, sentMs)
-        if (reply.state === 'failed')
-          return await this.#withoutStore(operation, rules, work, reply.cause)
+        const claim = this.#claimOf(operation, rules, owner, sentMs)
+        let reply: ClaimReply
+        try {
+          reply = await this.#claim(operation.key, claim, sentMs)
+        } catch (cause) {
+          this.#disown(operation.key, claim)
+          return await this.#withoutStore(operation, rules, work, cause)
+        }
+        if (reply.state === 'late') {
+          if (late) return await this.#withoutStore(operation, rules, work, new Error(CAME_LATE))
+          // Our idea of the store's time was off; the reply has put it right.
+          late = true
+          continue
+        }
+        late = false
+        this.#meet(operation.key, reply)
         if (reply.state === 'claimed') {
+          this.emit({ type: 'claimed', key: operation.key, owner })
           const record = new OwnedRecord(this.#tools, operation.key, owner, rules, sentMs)
           const verdict = await this.#run(operation, rules, work, record)
           return verdict ?? (await this.#fromRecord(operation, rules))
@@ -189,44 +198,9 @@ export class Engine {
     return { running, unwritten: dropped.flat() }
   }
 
-  #claim(
-    operation: Operation,
-    rules: ResourceRules,
-    owner: string,
-    sentMs: number,
-  ): Promise<Claimed> {
-    const claim = this.#claimOf(operation, rules, owner, sentMs)
-    return this.#sendClaim(operation.key, claim, sentMs).then(
-      reply => {
-        // Our idea of the store's time was off; the reply has put it right.
-        if (reply.state === 'late') return this.#claimAgain(operation, rules, owner)
-        return this.#took(operation.key, owner, reply)
-      },
-      cause => this.#disown(operation.key, claim, cause),
-    )
-  }
-
-  async #claimAgain(operation: Operation, rules: ResourceRules, owner: string): Promise<Claimed> {
-    const sentMs = this.#options.clock.now()
-    const claim = this.#claimOf(operation, rules, owner, sentMs)
-    try {
-      const reply = await this.#sendClaim(operation.key, claim, sentMs)
-      if (reply.state === 'late') return { state: 'failed', cause: new Error('claim came late') }
-      return this.#took(operation.key, owner, reply)
-    } catch (cause) {
-      return this.#disown(operation.key, claim, cause)
-    }
-  }
-
-  #sendClaim(key: string, claim: Claim, sentMs: number): Promise<ClaimReply> {
+  #claim(key: string, claim: Claim, sentMs: number): Promise<ClaimReply> {
     const { guard, store } = this
     return guard.call(ms => store.claim(key, claim, ms), guard.timeoutMs, sentMs)
-  }
-
-  #took(key: string, owner: string, reply: ClaimReply): ClaimReply {
-    if (reply.state === 'claimed') this.emit({ type: 'claimed', key, owner })
-    else this.#meet(key, reply)
-    return reply
   }
 
   /** Whoever meets an undecided record tells of it: its owner may have died without a word. */
@@ -255,12 +229,11 @@ export class Engine {
    * Takes back a claim that was given up. It may still be on its way to the store, so a release
    * counts only when it was answered after the time at which the store refuses the claim.
    */
-  #disown(key: string, { owner, claimByMs }: Claim, cause: unknown): Failed {
+  #disown(key: string, { owner, claimByMs }: Claim): void {
     this.#disowned.owe(key, async () => {
       const reply = await this.guard.call(ms => this.store.release(key, owner, ms))
       return reply.nowMs > claimByMs
     })
-    return { state: 'failed', cause }
   }
 
   /** @returns what to answer; `null` when the record tells it better */
@@ -270,9 +243,7 @@ export class Engine {
     work: Work,
     record: ClaimRecord,
   ): Promise<Verdict | null> {
-    const { key } = operation
-    const attempt = new Attempt(this.#tools, key, rules, work, record)
-    return attempt.run(() => this.#waiters.wake(key))
+    return new Attempt(this.#tools, operation.key, rules, work, record).run()
   }
 
   /**

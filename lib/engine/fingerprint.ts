@@ -2,7 +2,7 @@
  * The fingerprint of a request's content: SHA-256 over its media type and the SHA-256 of its
  * bytes, so that a verified digest field can stand for the bytes.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /**
  * @param mediaType - the Content-Type field as received; parameters count
@@ -10,9 +10,13 @@ import { createHash } from 'node:crypto'
  * @returns 43 characters of base64url
  */
 export function fingerprint(mediaType: string, content: string | Uint8Array): string {
-  const inner = createHash('sha256').update(content).digest()
-  return createHash('sha256').update(mediaType).update('\0').update(inner).digest('base64url')
+  const typed = Buffer.from(`${mediaType}\0${NO_DIGEST}`)
+  typed.write(hash('sha256', content, 'hex'), typed.byteLength - DIGEST_BYTES, 'hex')
+  return hash('sha256', typed, 'base64url')
 }
+
+const DIGEST_BYTES = 32
+const NO_DIGEST = '0'.repeat(DIGEST_BYTES)
 
 /**
  * Digests several parts so that no two lists of parts have the same digest by accident: each part
@@ -22,12 +26,17 @@ export function fingerprint(mediaType: string, content: string | Uint8Array): st
  * @returns 43 characters of base64url
  */
 export function digestParts(parts: readonly (string | Uint8Array)[]): string {
-  const hash = createHash('sha256')
+  const pieces: Uint8Array[] = []
+  let text = ''
   for (const part of parts) {
-    const bytes = typeof part === 'string' ? Buffer.from(part) : part
-    hash.update(`${bytes.byteLength}:`).update(bytes)
+    if (typeof part === 'string') text += `${Buffer.byteLength(part)}:${part}`
+    else {
+      pieces.push(Buffer.from(`${text}${part.byteLength}:`), part)
+      text = ''
+    }
   }
-  return hash.digest('base64url')
+  if (pieces.length === 0) return hash('sha256', text, 'base64url')
+  return hash('sha256', Buffer.concat([...pieces, Buffer.from(text)]), 'base64url')
 }
 
 /**

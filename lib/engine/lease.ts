@@ -17,13 +17,19 @@ export interface LeaseTools {
   readonly leaseMs: number
 }
 
+/** What is told of an overdue run. */
+export interface Overdue {
+  /** Called once, when a run goes on a whole lease after its time. */
+  onOverdue(): void
+}
+
 /** Keeps one claim alive. One alarm tells of all that is due: a renewal, or an overdue run. */
 export abstract class Lease extends Alarm {
   readonly #lease: LeaseTools
   readonly #sentMs: number
   readonly #maxRunMs: number
   #untilMs: number
-  #onOverdue: (() => void) | null = null
+  #watcher: Overdue | null = null
   #ended = false
   #settling = false
   #cause: PoeError | null = null
@@ -56,9 +62,9 @@ export abstract class Lease extends Alarm {
     return this.#controller.signal
   }
 
-  /** Tells, once, of a run that goes on a whole lease after `maxRunMs`. */
-  watch(onOverdue: () => void): void {
-    this.#onOverdue = onOverdue
+  /** Names who is told of a run that goes on a whole lease after `maxRunMs`. */
+  watch(watcher: Overdue): void {
+    this.#watcher = watcher
   }
 
   /** The outcome is on its way: renewals go on, but one that is stale only says that it arrived. */
@@ -70,24 +76,25 @@ export abstract class Lease extends Alarm {
   end(): void {
     const { alarms, leaseMs } = this.#lease
     this.#ended = true
-    if (this.#onOverdue === null) alarms.clear(this)
+    if (this.#watcher === null) alarms.clear(this)
     else alarms.add(this, this.#sentMs + this.#maxRunMs + leaseMs)
   }
 
   /** The run is over: stops renewing, and waiting for its end. */
   over(): void {
-    this.#onOverdue = null
+    this.#watcher = null
     this.end()
   }
 
   /** What is due is done. */
   ring(): void {
-    const onOverdue = this.#onOverdue
-    if (!this.#ended) this.#keep().catch(() => {})
-    else if (onOverdue !== null) {
-      this.#onOverdue = null
-      onOverdue()
+    if (!this.#ended) {
+      this.#keep().catch(() => {})
+      return
     }
+    const watcher = this.#watcher
+    this.#watcher = null
+    watcher?.onOverdue()
   }
 
   /** Sends one renewal. */

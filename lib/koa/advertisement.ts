@@ -73,13 +73,7 @@ export class Advertisement implements FieldsListener {
 function protect(response: ServerResponse): void {
   const given = String(response.getHeader('Cache-Control') ?? '')
   if (!/\bno-store\b/i.test(given)) response.setHeader('Cache-Control', 'private, no-cache')
-  for (const name of [
-    'Expires',
-    'CDN-Cache-Control',
-    'Surrogate-Control',
-    'ETag',
-    'Last-Modified',
-  ]) {
-    response.removeHeader(name)
-  }
+  for (const name of UNSAFE) response.removeHeader(name)
 }
+
+const UNSAFE = ['expires', 'cdn-cache-control', 'surrogate-control', 'etag', 'last-modified']

@@ -15,7 +15,12 @@ export interface FieldsListener {
 const LISTENERS = Symbol('post-once-exactly listeners')
 const WRITE_HEAD = Symbol('post-once-exactly writeHead')
 
-type WriteHead = (this: ServerResponse, status: number, ...rest: unknown[]) => ServerResponse
+type WriteHead = (
+  this: ServerResponse,
+  status: number,
+  reason?: unknown,
+  fields?: unknown,
+) => ServerResponse
 
 interface Hooked extends ServerResponse {
   /** `null` once they were called. */
@@ -39,16 +44,21 @@ export function beforeFields(response: ServerResponse, listener: FieldsListener)
   response.writeHead = writeHead as typeof response.writeHead
 }
 
-function writeHead(this: Hooked, status: number, ...rest: unknown[]): ServerResponse {
+function writeHead(
+  this: Hooked,
+  status: number,
+  reason?: unknown,
+  fields?: unknown,
+): ServerResponse {
   const listeners = this[LISTENERS] ?? null
   const send = this[WRITE_HEAD] as WriteHead
-  if (listeners === null) return send.call(this, status, ...rest)
+  if (listeners === null) return send.call(this, status, reason, fields)
   this[LISTENERS] = null
   this.statusCode = status
   // What is given here counts as set, so that a listener sees it and can replace it.
-  for (const given of rest) if (typeof given === 'object') setFields(this, given)
+  if (typeof reason === 'object') setFields(this, reason)
+  if (typeof fields === 'object') setFields(this, fields)
   for (let at = listeners.length - 1; at >= 0; at -= 1) listeners[at]?.beforeFields()
-  const [reason] = rest
   const hasReason = typeof reason === 'string' && this.statusCode === status
   return hasReason ? send.call(this, status, reason) : send.call(this, this.statusCode)
 }

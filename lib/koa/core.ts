@@ -37,9 +37,11 @@ export interface Resource extends LinkTarget {
 /** The name of the path parameter that carries the token. */
 export const TOKEN_PARAM = 'token'
 
+const ORIGIN_MS = performance.timeOrigin
+
 /** A clock that is never set back: a step of the system's clock must not stop every deadline. */
 const systemClock: Clock = {
-  now: () => Math.floor(performance.timeOrigin + performance.now()),
+  now: () => Math.floor(ORIGIN_MS + performance.now()),
   sleep: (ms, signal) => sleep(ms, undefined, { ref: false, ...(signal && { signal }) }),
 }
 
@@ -90,18 +92,21 @@ export class Core {
   ): OfferedLink | null {
     const resource = this.resource(name)
     if (this.engine.guard.down || !this.vault.ready) return null
-    const given = Object.entries(params).map(([key, value]) => [key, String(value)] as const)
-    const { publicPrefix, absoluteLinks } = this.options
-    if (resource.options.key !== undefined) {
-      const all = Object.fromEntries(given)
-      const link = linkTo(ctx, resource, all, publicPrefix, absoluteLinks)
-      return { link, expiresAtMs: null }
+    const given: [name: string, value: string][] = []
+    const all: Record<string, string> = {}
+    for (const [key, value] of Object.entries(params)) {
+      given.push([key, String(value)])
+      all[key] = String(value)
     }
-    const scope = { route: name, params: given, principal }
-    const minted = mint(this.vault, this.engine.guard, scope, resource.lifetimeMs)
-    if (minted === null) return null
-    const all = Object.fromEntries([...given, [TOKEN_PARAM, minted.token]])
-    const link = linkTo(ctx, resource, all, publicPrefix, absoluteLinks)
-    return { link, expiresAtMs: minted.expiresAtMs }
+    let expiresAtMs: number | null = null
+    if (resource.options.key === undefined) {
+      const scope = { route: name, params: given, principal }
+      const minted = mint(this.vault, this.engine.guard, scope, resource.lifetimeMs)
+      if (minted === null) return null
+      all[TOKEN_PARAM] = minted.token
+      expiresAtMs = minted.expiresAtMs
+    }
+    const { publicPrefix, absoluteLinks } = this.options
+    return { link: linkTo(ctx, resource, all, publicPrefix, absoluteLinks), expiresAtMs }
   }
 }

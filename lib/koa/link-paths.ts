@@ -70,11 +70,12 @@ interface Split {
 
 /** A router takes its path apart for every link; one that has not changed need not be. */
 const splits = new WeakMap<RouterLayer, Split>()
+const TOKEN = 'token'
 const PLACE = 'poe-token-here'
 
 function fillIn(layer: RouterLayer, params: Readonly<Record<string, string>>): string {
-  const { token, ...others } = params
-  if (token === undefined || Object.keys(others).length > 0) return layer.url(params)
+  const { token } = params
+  if (token === undefined || !hasNoOther(params)) return layer.url(params)
   let split = splits.get(layer)
   if (split?.path !== layer.path) {
     const [before = '', after = ''] = layer.url({ token: PLACE }).split(PLACE)
@@ -82,6 +83,11 @@ function fillIn(layer: RouterLayer, params: Readonly<Record<string, string>>): s
     splits.set(layer, split)
   }
   return split.before + token + split.after
+}
+
+function hasNoOther(params: Readonly<Record<string, string>>): boolean {
+  for (const name in params) if (name !== TOKEN) return false
+  return true
 }
 
 /** The layer of a resource on the router that it was registered on. */
@@ -113,7 +119,7 @@ export function publicPath(ctx: Context): string {
 /** What koa-mount, or another framework, has taken off the front of the path. */
 function mountPrefix(ctx: Context): string {
   const prefix = prefixOf(publicPath(ctx), ctx.path)
-  return prefix.replace(/^\/{2,}/, '/')
+  return prefix === '' ? prefix : prefix.replace(/^\/{2,}/, '/')
 }
 
 function prefixOf(whole: string, local: string): string {
@@ -124,5 +130,6 @@ function prefixOf(whole: string, local: string): string {
 
 function pathOf(target: string): string {
   if (!target.startsWith('/') && URL.canParse(target)) return new URL(target).pathname
-  return target.replace(/[?#].*$/s, '')
+  const end = target.search(/[?#]/)
+  return end < 0 ? target : target.slice(0, end)
 }

@@ -279,12 +279,14 @@ async function* listUndecided(
 }
 
 function contextMiddleware(core: Core): Middleware {
-  return async function poeContext(ctx, next) {
-    if (!core.vault.ready && !core.engine.guard.down) await core.vault.prepare()
-    const given = ctx as Context
-    given.poe = new RequestPoe(core, given)
-    await next()
-    sendAgain(given)
+  const enter = (ctx: Context, next: Next): Promise<void> => {
+    ctx.poe = new RequestPoe(core, ctx)
+    return next().then(() => sendAgain(ctx))
+  }
+  return function poeContext(ctx, next) {
+    const mayEnter = core.vault.ready || core.engine.guard.down
+    if (mayEnter) return enter(ctx as Context, next)
+    return core.vault.prepare().then(() => enter(ctx as Context, next))
   }
 }
 

@@ -43,6 +43,7 @@ const LONGEST_KEPT = 256
 export function principalsOf(ctx: Context, principal: PrincipalOf | Anyone): readonly string[] {
   if (typeof principal !== 'function') return [ANYONE_DIGEST]
   const given = principal(ctx)
+  if (typeof given === 'string' && given !== '') return [digest(given)]
   const all: readonly unknown[] = Array.isArray(given) ? given : [given]
   if (all.length > MOST) throw refusal(`${all.length} identities; at most ${MOST} are allowed`)
   return all.filter(isSomebody).map(digest)

@@ -10,13 +10,11 @@
 import type { IncomingMessage } from 'node:http'
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Context } from 'koa'
+import type { PresentContent } from '../engine/request-fingerprint.js'
 import { sendNobody } from './send.js'
 
-/** The content. `parsed`: the bytes are gone, and what a parser made of them is left. */
-export type Content =
-  | { readonly kind: 'bytes'; readonly bytes: Uint8Array; readonly isDecoded: boolean }
-  | { readonly kind: 'parsed'; readonly value: unknown }
-  | { readonly kind: 'too-large' | 'cut-off' }
+/** The content, or why there is none. */
+export type Content = PresentContent | { readonly kind: 'too-large' | 'cut-off' }
 
 /**
  * What is known of the content without waiting. `unread`: nobody has touched it. `taken`: somebody
@@ -105,6 +103,16 @@ function failWhenCutOff({ req }: Context): void {
 }
 
 const NOTHING: Content = { kind: 'bytes', bytes: new Uint8Array(), isDecoded: true }
+
+/** Whether a parser has put files aside: content that its fields do not show. */
+export function hasFiles(ctx: Context): boolean {
+  const places = [ctx, ctx.request] as readonly { file?: unknown; files?: unknown }[]
+  return places.some(({ file, files }) => isSome(file) || isSome(files))
+}
+
+function isSome(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length > 0
+}
 
 /** Gives what is known of the content of a request without waiting for it. */
 function contentHere(ctx: Context): ContentHere {

@@ -2,6 +2,7 @@
  * `ctx.poe`: what an application has at hand in every request, and inside a resource's handler.
  */
 import type { Context, Middleware } from 'koa'
+import compose from 'koa-compose'
 import { nanoid } from 'nanoid'
 import type { Run } from '../engine/operation.js'
 import { type LaterOptions, newMessage } from '../engine/outbox/message.js'
@@ -20,18 +21,13 @@ export type LinkParams = Readonly<Record<string, string | number>>
 /** How an operation is named; the first of these that a request has decides. */
 export type Naming = 'link' | 'key' | 'condition' | 'content'
 
-/** What the resource's middleware gives to its handler. */
-export interface HandlerRun {
-  readonly key: string
-  readonly run: Run
-}
-
 /** `ctx.poe`. */
 export class RequestPoe<Tx = unknown> {
   readonly #core: Core
   readonly #ctx: Context
   #advertisement: Advertisement | null = null
-  #handler: HandlerRun | null = null
+  #key = ''
+  #run: Run | null = null
   /** @internal The fields of an answer at a POE resource. */
   state: ResourceState | null = null
   /** @internal The status of an answer of ours, which no router may replace; else `null`. */
@@ -44,8 +40,8 @@ export class RequestPoe<Tx = unknown> {
   isWatched = false
   /** @internal What names this request's operation, so that only one door does. */
   naming: Naming | null = null
-  /** @internal Doors in front of a POE resource that run inside its claim. */
-  readonly inner: Middleware[] = []
+  /** Doors in front of a POE resource that run inside its claim. */
+  #inner: Middleware[] | null = null
 
   constructor(core: Core, ctx: Context) {
     this.#core = core
@@ -94,12 +90,13 @@ export class RequestPoe<Tx = unknown> {
 
   /** The record's key, inside a resource's handler; use it to name the effect elsewhere. */
   get key(): string {
-    return this.#inside('key').key
+    this.#runFor('key')
+    return this.#key
   }
 
   /** Aborts when the claim is lost or `maxRunMs` is over; inside a resource's handler. */
   get signal(): AbortSignal {
-    return this.#inside('signal').run.signal
+    return this.#runFor('signal').signal
   }
 
   /**
@@ -107,11 +104,11 @@ export class RequestPoe<Tx = unknown> {
    * handler of a resource with `transactional: true`.
    */
   get tx(): Tx {
-    const { run } = this.#inside('tx')
-    if (run.tx === null) {
+    const { tx } = this.#runFor('tx')
+    if (tx === null) {
       throw new TypeError('ctx.poe.tx needs a resource with transactional: true')
     }
-    return run.tx as Tx
+    return tx as Tx
   }
 
   /**
@@ -122,7 +119,18 @@ export class RequestPoe<Tx = unknown> {
    * @throws PoeError `ERR_POE_STORE_DOWN` when the store does not answer; let it pass
    */
   async pointOfNoReturn(): Promise<void> {
-    await this.#inside('pointOfNoReturn').run.pointOfNoReturn()
+    await this.#runFor('pointOfNoReturn').pointOfNoReturn()
+  }
+
+  /** @internal Lets a door in front of a POE resource run inside its claim. */
+  runInside(door: Middleware): void {
+    this.#inner ??= []
+    this.#inner.push(door)
+  }
+
+  /** @internal Gives the handler with the doors that run inside its claim. */
+  inside(handler: Middleware): Middleware {
+    return this.#inner === null ? handler : compose([...this.#inner, handler])
   }
 
   /**
@@ -141,7 +149,7 @@ export class RequestPoe<Tx = unknown> {
     payload: PayloadOf<Name>,
     options?: LaterOptions,
   ): Promise<string> {
-    const { run } = this.#inside('later')
+    const run = this.#runFor('later')
     const { payloadLimitBytes } = this.#core.options
     const message = newMessage(nanoid(22), name, payload, payloadLimitBytes, options)
     const written = run.later(message).then(() => message.key)
@@ -151,12 +159,13 @@ export class RequestPoe<Tx = unknown> {
 
   /** @internal Whether a claim is held for this request. */
   get isInside(): boolean {
-    return this.#handler !== null
+    return this.#run !== null
   }
 
   /** @internal Opens the handler's part. */
-  enter(handler: HandlerRun): void {
-    this.#handler = handler
+  enter(key: string, run: Run): void {
+    this.#key = key
+    this.#run = run
   }
 
   /** @internal Notes an answer of ours. */
@@ -165,12 +174,18 @@ export class RequestPoe<Tx = unknown> {
     this.decidedBody = body
   }
 
-  #inside(member: string): HandlerRun {
-    if (this.#handler !== null) return this.#handler
+  #runFor(member: string): Run {
+    if (this.#run !== null) return this.#run
     throw new TypeError(
       `ctx.poe.${member} is there only inside the handler of a resource or a door`,
     )
   }
+}
+
+/** `ctx.poe`. @throws PoeError where `once.middleware()` is missing */
+export function poeOf(ctx: Context): RequestPoe {
+  if (ctx.poe === undefined) throw missingMiddleware()
+  return ctx.poe
 }
 
 /** Makes the error for a `ctx.poe` that was never set up. */

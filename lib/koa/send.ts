@@ -6,7 +6,7 @@
  *
  * @see RFC 9112 9.6; RFC 9110 12.5.1
  */
-import type { Context } from 'koa'
+import type { Context, Response as KoaResponse } from 'koa'
 import { type Answer, bare, NO_STORE, type Problem, retryAfter } from '../answers/answer.js'
 import { PAGE_POLICY, problemDocument, problemPage } from '../answers/problem.js'
 import type { Core } from './core.js'
@@ -19,38 +19,59 @@ const NO_CONTENT = bare(204)
 /** Sends an answer of ours, and holds it against routers that answer in our place. */
 export function send(core: Core, ctx: Context, answer: Answer): void {
   const { status, fields, links, body, retryAfterMs } = answer
+  const { response } = ctx
+  const { res } = response
   drainAfterAnswer(ctx)
-  const isProblem = body !== null && typeof body === 'object' && !(body instanceof Uint8Array)
   // Koa makes 204 of an answer without a body, unless it is told the status afterwards.
-  if (body === null) ctx.body = null
-  ctx.status = status
-  if (isProblem) sendProblem(core, ctx, answer, body)
-  else if (body !== null) {
-    ctx.body = body
-    ctx.remove('Content-Type')
+  if (body === null) response.body = null
+  response.status = status
+  // Once fields are sent nothing can be added, and Koa would say nothing either.
+  if (!res.headersSent) {
+    for (const [name, value] of fields) {
+      if (name === 'vary' || name === 'Vary') response.vary(value)
+      else res.setHeader(name, value)
+    }
+    if (retryAfterMs !== null) res.setHeader('Retry-After', retryAfter(retryAfterMs))
+    for (const link of links) addToField(res, 'Link', link)
   }
-  for (const [name, value] of fields) {
-    if (name === 'vary' || name === 'Vary') ctx.vary(value)
-    else ctx.set(name, value)
+  if (isProblem(body)) sendProblem(core, ctx, answer, body)
+  else if (body !== null) sendBytes(response, fields, body)
+  ctx.poe?.decide(status, response.body)
+}
+
+function isProblem(body: Answer['body']): body is Problem {
+  return body !== null && typeof body === 'object' && !(body instanceof Uint8Array)
+}
+
+/** Koa would name a type where the answer has none. */
+function sendBytes(
+  response: KoaResponse,
+  fields: Answer['fields'],
+  body: string | Uint8Array,
+): void {
+  response.body = body
+  if (!fields.some(([name]) => name.toLowerCase() === 'content-type')) {
+    response.remove('Content-Type')
   }
-  if (retryAfterMs !== null) ctx.set('Retry-After', retryAfter(retryAfterMs))
-  for (const link of links) addToField(ctx.res, 'Link', link)
-  ctx.poe?.decide(status, ctx.body)
 }
 
 function sendProblem(core: Core, ctx: Context, answer: Answer, problem: Problem): void {
   const { status, members, retryAfterMs } = answer
-  ctx.vary('Accept')
-  ctx.set('X-Content-Type-Options', 'nosniff')
-  if (wantsHtml(ctx)) {
-    ctx.set('Content-Security-Policy', PAGE_POLICY)
-    ctx.set('Content-Type', 'text/html; charset=utf-8')
-    ctx.body = problemPage(problem, members, retryAfterMs)
-    return
+  const { response } = ctx
+  const { res } = response
+  const isPage = wantsHtml(ctx)
+  if (!res.headersSent) {
+    addToField(res, 'Vary', 'Accept')
+    res.setHeader('X-Content-Type-Options', 'nosniff')
+    if (isPage) res.setHeader('Content-Security-Policy', PAGE_POLICY)
+    res.setHeader('Content-Type', isPage ? 'text/html; charset=utf-8' : PROBLEM_TYPE)
   }
-  ctx.set('Content-Type', 'application/problem+json')
-  ctx.body = problemDocument(problem, status, members, selfOf(core, ctx))
+  response.body = isPage
+    ? problemPage(problem, members, retryAfterMs)
+    : problemDocument(problem, status, members, selfOf(core, ctx))
 }
+
+const PROBLEM_TYPE = 'application/problem+json'
 
 /** Answers 204: what there is to tell is in the fields. */
 export function sendNoContent(core: Core, ctx: Context): void {
@@ -84,6 +105,7 @@ export function sendAgain(ctx: Context): void {
  * @see RFC 9110 12.5.1
  */
 export function wantsHtml(ctx: Context): boolean {
+  if (ctx.req.headers.accept === undefined) return false
   return ctx.accepts('application/problem+json', 'application/json', 'text/html') === 'text/html'
 }
 

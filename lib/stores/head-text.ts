@@ -38,7 +38,15 @@ export function shortenHead(head: string): string {
 /** Gives back what {@link shortenHead} was given. */
 export function restoreHead(text: string): string {
   if (text.startsWith(AS_IT_IS)) return text.slice(1)
-  return text.replace(FIND_CODES, code => PHRASES[code.charCodeAt(0) - 1] ?? code)
+  let head = ''
+  let from = 0
+  for (let at = 0; at < text.length; at += 1) {
+    const phrase = PHRASES[text.charCodeAt(at) - 1]
+    if (phrase === undefined) continue
+    head += text.slice(from, at) + phrase
+    from = at + 1
+  }
+  return from === 0 ? text : head + text.slice(from)
 }
 
 function escapeForRegExp(text: string): string {

@@ -99,9 +99,6 @@ function strayPackage(path: string, specifier: string): string | null {
   return null
 }
 
-/** The client's strategies still live in what they operate on. */
-const IN_CIRCLES = /^lib\/client\//
-
 /**
  * Finds files of the library that import each other, types included.
  *
@@ -110,7 +107,7 @@ const IN_CIRCLES = /^lib\/client\//
 export function circlesIn(files: readonly File[]): string[] {
   const open = new Map<string, readonly string[]>()
   for (const file of files) {
-    if (!LIB.test(file.path) || IN_CIRCLES.test(file.path)) continue
+    if (!LIB.test(file.path)) continue
     const targets = importsOf(file).map(({ specifier }) => specifier)
     const own = targets.filter(specifier => specifier.startsWith('.'))
     const folder = posix.dirname(file.path)

@@ -7,7 +7,7 @@ import { STORE_DOWN_NOW } from '../../answers/findings.js'
 import type { Core } from '../core.js'
 import { principalsOf } from '../principal.js'
 import { contentOf } from '../request-content.js'
-import { poeOf } from './keyed-door.js'
+import { poeOf } from '../request-poe.js'
 import type { Responder } from './responder.js'
 
 /**

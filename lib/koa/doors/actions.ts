@@ -15,23 +15,20 @@ import { shownOutcome } from '../../answers/outcomes.js'
 import { digestParts } from '../../engine/fingerprint.js'
 import type { Operation, OtherContent, ResourceRules } from '../../engine/operation.js'
 import { isSuccess } from '../../engine/outcome.js'
-import { isTokenShaped } from '../../protocols/poe/index.js'
+import { checkFingerprint } from '../../engine/request-fingerprint.js'
 import { type Core, TOKEN_PARAM } from '../core.js'
 import { publicPath, type RouterPort } from '../link-paths.js'
 import { checkNumber, YEAR_MS } from '../options.js'
 import { principalsOf } from '../principal.js'
 import { isWhole } from '../request-content.js'
 import type { RequestPoe } from '../request-poe.js'
-import { ResourceState } from '../resource-state.js'
 import { runClaimed } from '../run/run-claimed.js'
 import { sendNoContent } from '../send.js'
 import { issueAction } from './action-ids.js'
-import { type ContentReader, fingerprintAt } from './claimed-content.js'
-import { checkFingerprint, type FingerprintRule } from './content-fingerprint.js'
+import { type ContentReader, type FingerprintRule, fingerprintAt } from './claimed-content.js'
 import { type DoorOptions, resolveDoor } from './door-options.js'
-import { poeOf } from './keyed-door.js'
 import { noteUnverifiable, withoutOperation } from './link/serve.js'
-import { isPreflight, tokenOperation } from './link/token-operation.js'
+import { isAtLink, tokenOperation } from './link/token-operation.js'
 import { Responder } from './responder.js'
 
 /** What does or undoes an action. */
@@ -98,12 +95,8 @@ export function registerActions<Tx>(
     undo: undo as Middleware | null,
   }
   const steps = compose([...middleware, (ctx, next) => serveAction(actions, ctx, next)])
-  const door: Middleware = async function actionId(ctx, next) {
-    if (!isTokenShaped(ctx.params[TOKEN_PARAM] ?? '') || isPreflight(ctx)) return await next()
-    const poe = poeOf(ctx)
-    poe.naming = 'link'
-    poe.state ??= new ResourceState(ctx.res)
-    return await steps(ctx, next)
+  const door: Middleware = function actionId(ctx, next) {
+    return isAtLink(ctx, ctx.params[TOKEN_PARAM]) ? steps(ctx, next) : next()
   }
   router.post(
     path,
@@ -145,7 +138,7 @@ async function perform(
   const fingerprint = await fingerprintAt(actions, ctx, { method: 'PUT' })
   if (fingerprint === null) return
   const operation = { ...identity, fingerprint, refusesOtherContent: true }
-  const steps = compose([...ctx.poe.inner, actions.perform])
+  const steps = ctx.poe.inside(actions.perform)
   const handler = () => steps(ctx, next)
   await runClaimed({ core, ctx, operation, rules, handler }, (served, end) => {
     if (end === 'done') return allow(ctx, doneState(actions))

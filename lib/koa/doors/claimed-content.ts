@@ -3,12 +3,25 @@
  */
 import type { Context } from 'koa'
 import { filled } from '../../answers/refusals.js'
+import { ownFingerprint, requestFingerprint } from '../../engine/request-fingerprint.js'
 import type { Core } from '../core.js'
+import { publicPath } from '../link-paths.js'
 import { principalsOf } from '../principal.js'
 import { contentOf } from '../request-content.js'
 import { sendNobody } from '../send.js'
-import { type FingerprintRule, fingerprintOf, type Place } from './content-fingerprint.js'
 import type { Responder } from './responder.js'
+
+/**
+ * What of the content counts. `raw`: its bytes. `semantic`: what JSON, a form or multipart parts
+ * say, however they are written. `content-digest`: the bytes, by the client's own `Content-Digest`,
+ * which must be there and right. JSON Pointers: those members of JSON only. A function: its text.
+ */
+export type FingerprintRule =
+  | 'raw'
+  | 'semantic'
+  | 'content-digest'
+  | readonly string[]
+  | ((ctx: Context) => string)
 
 /** What is needed of a door. */
 export interface ContentReader {
@@ -36,13 +49,13 @@ export function callersOf(
 /**
  * Reads the content and makes its fingerprint.
  *
- * @param place - what stands for method and path; the request's own by default
+ * @param method - what stands for its method, and `path` for its path
  * @returns `null` where the request has been refused, or its client has left
  */
 export async function fingerprintAt(
   reader: ContentReader,
   ctx: Context,
-  place: Place = {},
+  { method = ctx.method, path = publicPath(ctx) }: { method?: string; path?: string } = {},
 ): Promise<string | null> {
   const { responder, contentLimitBytes, fingerprint: rule } = reader
   const content = await contentOf(ctx, contentLimitBytes)
@@ -55,7 +68,12 @@ export async function fingerprintAt(
       sendNobody(ctx, 400)
       return null
     default: {
-      const made = await fingerprintOf(ctx, content, rule, contentLimitBytes, place)
+      const head = {
+        ...{ method, path, query: ctx.querystring, type: ctx.get('Content-Type') },
+        ...{ encoding: ctx.get('Content-Encoding'), digest: ctx.get('Content-Digest') },
+      }
+      if (typeof rule === 'function') return ownFingerprint(head, rule(ctx))
+      const made = await requestFingerprint(head, content, rule, contentLimitBytes)
       if (made.kind === 'fingerprint') return made.fingerprint
       responder.refuse(ctx, made.kind)
       return null

@@ -20,6 +20,7 @@ import { type Refused, RUNNING_NOW } from '../../answers/findings.js'
 import { filled } from '../../answers/refusals.js'
 import { digestParts } from '../../engine/fingerprint.js'
 import type { Operation, Work } from '../../engine/operation.js'
+import { checkFingerprint } from '../../engine/request-fingerprint.js'
 import {
   failedCondition,
   type GivenConditions,
@@ -33,11 +34,16 @@ import { canonicalJson } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
 import { isLinks, unlessLinks } from '../link-first.js'
 import { checkNumber, YEAR_MS } from '../options.js'
+import { poeOf } from '../request-poe.js'
 import { runClaimed } from '../run/run-claimed.js'
-import { type ContentReader, callersOf, fingerprintAt } from './claimed-content.js'
-import { checkFingerprint, type FingerprintRule } from './content-fingerprint.js'
+import {
+  type ContentReader,
+  callersOf,
+  type FingerprintRule,
+  fingerprintAt,
+} from './claimed-content.js'
 import { type DoorOptions, type ResolvedDoor, resolveDoor } from './door-options.js'
-import { isSafe, poeOf } from './keyed-door.js'
+import { isSafe } from './keyed-door.js'
 import { otherParams } from './link/token-operation.js'
 import { Responder } from './responder.js'
 
@@ -137,7 +143,7 @@ export function makeConditional<Tx>(core: Core, given: ConditionalOptions<Tx>): 
     if (isSafe(ctx.method)) return await next()
     if (!poe.isInside && (poe.state !== null || isLinks(core, ctx))) {
       // A POE resource: a spent link is told first, and the condition belongs to its handler.
-      poe.inner.push((inside, more) => pass(door, inside as Context, more))
+      poe.runInside((inside, more) => pass(door, inside as Context, more))
       return await next()
     }
     return await pass(door, ctx, next)
@@ -193,7 +199,7 @@ function fieldOf(ctx: Context, name: string): string | undefined {
 /** Not the path: that has many spellings, and a token in it where it is a POE link's. */
 function targetOf({ options }: Conditional, ctx: Context): string {
   if (options.target !== undefined) return options.target(ctx)
-  const params = Object.entries(ctx.params === undefined ? { path: ctx.path } : otherParams(ctx))
+  const params = ctx.params === undefined ? [['path', ctx.path]] : otherParams(ctx)
   return canonicalJson(Object.fromEntries(params))
 }
 

@@ -20,11 +20,12 @@ import { isLinks, unlessLinks } from '../link-first.js'
 import { publicPath } from '../link-paths.js'
 import { checkNumber, YEAR_MS } from '../options.js'
 import { isWhole } from '../request-content.js'
+import { poeOf } from '../request-poe.js'
 import { runClaimed } from '../run/run-claimed.js'
 import { sendDrawn } from '../send.js'
 import { callersOf } from './claimed-content.js'
 import { type DoorOptions, type ResolvedDoor, resolveDoor } from './door-options.js'
-import { isSafe, poeOf } from './keyed-door.js'
+import { isSafe } from './keyed-door.js'
 import { Responder } from './responder.js'
 
 /** What a form is drawn again with. */

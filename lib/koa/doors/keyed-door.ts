@@ -12,7 +12,7 @@ import type { Operation, ResourceRules } from '../../engine/operation.js'
 import { PoeError } from '../../errors.js'
 import { type KeptAnswers, keepsRefusal } from '../../protocols/idempotency-key/index.js'
 import { isLinks, unlessLinks } from '../link-first.js'
-import { missingMiddleware, type RequestPoe } from '../request-poe.js'
+import { poeOf } from '../request-poe.js'
 import { runClaimed } from '../run/run-claimed.js'
 import { answeredStatus, isReportedFailure, statusToKeep } from '../run/thrown.js'
 import { SAFE_METHODS } from '../safe-methods.js'
@@ -48,12 +48,6 @@ export interface KeyedDoor extends ContentReader {
 /** Whether a method asks for no change. RFC 9110 9.2.1 */
 export function isSafe(method: string): boolean {
   return SAFE_METHODS.has(method)
-}
-
-/** `ctx.poe`. @throws PoeError where `once.middleware()` is missing */
-export function poeOf(ctx: Context): RequestPoe {
-  if (ctx.poe === undefined) throw missingMiddleware()
-  return ctx.poe
 }
 
 /** Serves a request at the door. */

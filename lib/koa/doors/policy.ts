@@ -17,7 +17,7 @@ import {
 import type { Core, PolicyEntry } from '../core.js'
 import type { RouterPort } from '../link-paths.js'
 import { send } from '../send.js'
-import type { FingerprintRule } from './content-fingerprint.js'
+import type { FingerprintRule } from './claimed-content.js'
 import type { ResolvedDoor } from './door-options.js'
 
 const CACHED: readonly AnswerField[] = [['Cache-Control', 'public, max-age=300']]

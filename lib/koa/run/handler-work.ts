@@ -3,37 +3,38 @@
  */
 import type { ServerResponse } from 'node:http'
 import { finished } from 'node:stream/promises'
-import type { Context } from 'koa'
-import type { Report, ResourceRules, Run, Work } from '../../engine/operation.js'
+import type { Context, Response as KoaResponse } from 'koa'
+import type { Operation, Report, ResourceRules, Run, Work } from '../../engine/operation.js'
 import type { RecordedField } from '../../engine/outcome.js'
+import type { Core } from '../core.js'
 import { arrivalOf } from '../request-content.js'
-import type { RequestPoe } from '../request-poe.js'
 import { BodySlot } from './body-slot.js'
 import { type Fields, Overtaking, partFromClient, putFields } from './late-handler.js'
 import { answerThrown, isReportedFailure } from './thrown.js'
 
-/** What is needed to run a handler. */
-export interface HandlerWorkOptions {
+/** A request whose operation is known. */
+export interface Claimable {
+  readonly core: Core
   readonly ctx: Context
-  readonly poe: RequestPoe
-  readonly key: string
-  readonly handler: () => Promise<unknown>
+  readonly operation: Operation
   readonly rules: ResourceRules
-  /** Names of the fields to record, in lower case. */
-  readonly recordedFields: readonly string[]
-  /** Whether what a handler throws becomes its answer here, and not in middleware around it. */
-  readonly keepsThrown: (error: unknown) => boolean
+  readonly handler: () => unknown
+  /** What the handler knows the operation by; the record's key by default. */
+  readonly handlerKey?: string
+  /** Whether what a handler throws is a refusal to be kept, and so has to be an answer first. */
+  readonly keepsThrown?: (error: unknown) => boolean
 }
 
 /** A handler as the engine's work. */
 export class HandlerWork implements Work {
-  readonly #options: HandlerWorkOptions
+  readonly #claimable: Claimable
   #fieldsBefore: Fields | null = null
   #running: Promise<Report> | null = null
+  #isOver = false
   #bodyLost = false
 
-  constructor(options: HandlerWorkOptions) {
-    this.#options = options
+  constructor(claimable: Claimable) {
+    this.#claimable = claimable
   }
 
   /** Whether the handler's body has no JSON form, so that its answer goes without one. */
@@ -49,33 +50,40 @@ export class HandlerWork implements Work {
   /** Runs the handler. @throws what the handler throws */
   perform(run: Run): Promise<Report> {
     const running = this.#perform(run)
-    this.#running = running
+    // One that throws at once is over already.
+    if (!this.#isOver) this.#running = running
     return running
   }
 
   /** Takes back the fields that a handler has set, once it is at its end: the answer is another. */
   takeBack(): void {
-    const { res } = this.#options.ctx
+    const { res } = this.#claimable.ctx
     if (this.#fieldsBefore === null || this.#running !== null || res.headersSent) return
     putFields(res, this.#fieldsBefore)
   }
 
   /** As {@link partFromClient}, for a handler that is still at work. */
   partFromClient(): Context | null {
-    return partFromClient(this.#options.ctx, this.#fieldsBefore ?? {})
+    return partFromClient(this.#claimable.ctx, this.#fieldsBefore ?? {})
   }
 
   async #perform(run: Run): Promise<Report> {
-    const { ctx, poe, key } = this.#options
+    const { ctx, operation, handlerKey = operation.key } = this.#claimable
     // While the store was asked, its content was cut off: a reader may take none for an empty one.
     if (arrivalOf(ctx) === 'cut-off') ctx.throw(400, 'The content was cut off.')
     forgetEarlierStatus(ctx)
     this.#fieldsBefore = ctx.res.getHeaders()
-    poe.enter({ key, run })
+    ctx.poe.enter(handlerKey, run)
     const overtaking = new Overtaking(ctx)
     const slot = new BodySlot(ctx)
     try {
-      await this.#handle()
+      try {
+        const handling = this.#claimable.handler()
+        if (isThenable(handling)) await handling
+        if (saidNothing(ctx)) throw new SaidNothing()
+      } catch (error) {
+        this.#keepThrown(error)
+      }
       const reporting = this.#report(slot, overtaking)
       const report = reporting instanceof Promise ? await reporting : reporting
       this.#bodyLost = report.body.kind === 'unreadable'
@@ -83,40 +91,37 @@ export class HandlerWork implements Work {
     } finally {
       slot.close()
       overtaking.close()
+      this.#isOver = true
       this.#running = null
     }
   }
 
-  async #handle(): Promise<void> {
-    const { ctx, handler, rules, keepsThrown } = this.#options
-    try {
-      await handler()
-      if (saidNothing(ctx)) throw new SaidNothing()
-    } catch (error) {
-      if (isOwnAbort(ctx, error) || ctx.res.headersSent || !keepsThrown(error)) throw error
-      putFields(ctx.res, this.#fieldsBefore ?? {})
-      answerThrown(ctx, error, rules)
-    }
+  /** Makes an answer of an error, where that is to be kept. @throws the error where it is not */
+  #keepThrown(error: unknown): void {
+    const { ctx, rules, keepsThrown } = this.#claimable
+    if (isOwnAbort(ctx, error) || ctx.res.headersSent || keepsThrown?.(error) !== true) throw error
+    putFields(ctx.res, this.#fieldsBefore ?? {})
+    answerThrown(ctx, error, rules)
   }
 
   #report(slot: BodySlot, overtaking: Overtaking): Report | Promise<Report> {
     const { happened, sent } = overtaking
-    if (!happened && isBypassed(this.#options.ctx)) return this.#bypassed(sent)
+    if (!happened && isBypassed(this.#claimable.ctx)) return this.#bypassed(sent)
     // Nobody takes the pieces of its body any more.
     if (happened) slot.client?.resume()
-    return reported(this.#options, slot)
+    return reported(this.#claimable, slot)
   }
 
   async #bypassed(sent: boolean): Promise<Report> {
-    const report = await bypassed(this.#options)
+    const report = await bypassed(this.#claimable)
     // A refusal that somebody outside has sent, out of patience, is not this handler's.
-    if (sent && !this.#options.rules.success(report)) throw new SaidNothing()
+    if (sent && !this.#claimable.rules.success(report)) throw new SaidNothing()
     return report
   }
 
   /** Whether an error is a failure that the handler reports, or the end of a cut-off upload. */
   isReported(error: unknown): boolean {
-    const { ctx, rules } = this.#options
+    const { ctx, rules } = this.#claimable
     return isReportedFailure(error, rules) || isOwnAbort(ctx, error)
   }
 }
@@ -135,21 +140,22 @@ export function settleBody(ctx: Context, bodyLost: boolean): void {
   ctx.status = status
 }
 
-function reported({ ctx, recordedFields }: HandlerWorkOptions, slot: BodySlot): Report {
+function reported({ ctx, core }: Claimable, slot: BodySlot): Report {
   const { res } = ctx.response
-  const empty = [204, 205, 304].includes(ctx.status)
+  const status = res.statusCode
+  const empty = status === 204 || status === 205 || status === 304
   return {
-    status: ctx.status,
-    fields: fieldsOf(res, recordedFields),
+    status,
+    fields: fieldsOf(res, core.options.recordedFields),
     hasLocation: res.hasHeader('Location'),
-    passedOn: slot.passedOn === ctx.status,
+    passedOn: slot.passedOn === status,
     body: empty ? { kind: 'none' } : slot.produced(),
     client: slot.client,
   }
 }
 
 /** The handler writes the response itself: its end is the answer. */
-async function bypassed({ ctx, recordedFields }: HandlerWorkOptions): Promise<Report> {
+async function bypassed({ ctx, core }: Claimable): Promise<Report> {
   const { res } = ctx
   // A client that left does not undo what the handler said.
   await finished(res).catch(() => {})
@@ -158,22 +164,29 @@ async function bypassed({ ctx, recordedFields }: HandlerWorkOptions): Promise<Re
   if (!isOwn) throw new Error('The handler took over the response and gave no answer.')
   return {
     status: res.statusCode,
-    fields: fieldsOf(res, recordedFields),
+    fields: fieldsOf(res, core.options.recordedFields),
     hasLocation: res.hasHeader('Location'),
     body: { kind: 'elsewhere' },
     client: null,
   }
 }
 
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function'
+}
+
 function isBypassed(ctx: Context): boolean {
   return ctx.respond === false || ctx.res.headersSent || ctx.res.writableEnded
 }
+
+/** Where Koa notes that somebody has set a status. */
+type Saying = KoaResponse & { _explicitStatus?: boolean }
 
 /** What middleware outside has set is not what this handler says. */
 function forgetEarlierStatus(ctx: Context): void {
   if (ctx.res.headersSent) return
   ctx.res.statusCode = 404
-  Reflect.set(ctx.response, '_explicitStatus', false)
+  ;(ctx.response as Saying)._explicitStatus = false
 }
 
 function fieldsOf(res: ServerResponse, names: readonly string[]): RecordedField[] {
@@ -210,7 +223,7 @@ class SaidNothing extends Error {
 
 function saidNothing(ctx: Context): boolean {
   if (ctx.status !== 404 || isBypassed(ctx)) return false
-  return Reflect.get(ctx.response, '_explicitStatus') !== true && !isUnrouted(ctx)
+  return (ctx.response as Saying)._explicitStatus !== true && !isUnrouted(ctx)
 }
 
 /** A router looked for a route and found none: nobody was there who could have done anything. */

@@ -6,27 +6,13 @@ import type { ServerResponse } from 'node:http'
 import type { Http2Stream } from 'node:http2'
 import type { Context } from 'koa'
 import { type Refused, UNDECIDED_NOW } from '../../answers/findings.js'
-import type { Gone, Operation, ResourceRules, Verdict } from '../../engine/operation.js'
-import type { Core } from '../core.js'
+import type { Gone, Verdict } from '../../engine/operation.js'
 import { arrivalOf } from '../request-content.js'
 import { sendNobody } from '../send.js'
 import { warnOfUnused } from '../warnings.js'
 import { watchAnswer } from '../watch-answer.js'
-import { HandlerWork, settleBody } from './handler-work.js'
+import { type Claimable, HandlerWork, settleBody } from './handler-work.js'
 import { answerable, statusToKeep } from './thrown.js'
-
-/** A request whose operation is known. */
-export interface Claimable {
-  readonly core: Core
-  readonly ctx: Context
-  readonly operation: Operation
-  readonly rules: ResourceRules
-  readonly handler: () => Promise<unknown>
-  /** What the handler knows the operation by; the record's key by default. */
-  readonly handlerKey?: string
-  /** Whether what a handler throws is a refusal to be kept, and so has to be an answer first. */
-  readonly keepsThrown?: (error: unknown) => boolean
-}
 
 /**
  * How a run ended. Either what the handler said stands, its answer or its error: it is `done`; it
@@ -44,26 +30,30 @@ export type AtEnd = (ctx: Context, end: End) => Promise<void> | void
  * @param atEnd - awaited only where something was found
  * @throws what the handler threw, where that is the answer
  */
-export async function runClaimed(claimable: Claimable, atEnd: AtEnd): Promise<void> {
-  const { core, ctx, operation, rules, handler, handlerKey, keepsThrown } = claimable
+export function runClaimed(claimable: Claimable, atEnd: AtEnd): Promise<void> {
+  const { core, ctx, operation, rules } = claimable
   if (arrivalOf(ctx) === 'cut-off') {
     // Whoever has read it has read half of it, and there is nobody left to answer.
-    return sendNobody(ctx, 400)
+    return Promise.resolve(sendNobody(ctx, 400))
   }
-  const work = new HandlerWork({
-    ctx,
-    poe: ctx.poe,
-    key: handlerKey ?? operation.key,
-    handler,
-    rules,
-    recordedFields: core.options.recordedFields,
-    keepsThrown: keepsThrown ?? (() => false),
-  })
+  const work = new HandlerWork(claimable)
   watchAnswer(core, ctx)
-  const verdict = await core.engine.post(operation, rules, work, new ClientGone(ctx.res))
-  const { running } = work
-  if (running === null) return await conclude(claimable, ctx, work, verdict, atEnd)
-  // Its time has long been over: the client is answered without it.
+  const gone = new ClientGone(ctx.res)
+  return core.engine.post(operation, rules, work, gone).then(verdict => {
+    const { running } = work
+    if (running === null) return conclude(claimable, ctx, work, verdict, atEnd)
+    return answerWithout(claimable, work, running, verdict, atEnd)
+  })
+}
+
+/** Its time has long been over: the client is answered without the handler. */
+async function answerWithout(
+  claimable: Claimable,
+  work: HandlerWork,
+  running: Promise<unknown>,
+  verdict: Verdict,
+  atEnd: AtEnd,
+): Promise<void> {
   const apart = work.partFromClient()
   if (apart !== null) {
     await conclude(claimable, apart, work, verdict, atEnd)
@@ -74,13 +64,13 @@ export async function runClaimed(claimable: Claimable, atEnd: AtEnd): Promise<vo
   await running
 }
 
-async function conclude(
+function conclude(
   { core, operation, rules }: Claimable,
   ctx: Context,
   work: HandlerWork,
   verdict: Verdict,
   atEnd: AtEnd,
-): Promise<void> {
+): void | Promise<void> {
   if (ctx.poe.isWatched) {
     const status = verdict.kind === 'threw' ? statusToKeep(verdict.error, rules) : ctx.status
     ctx.poe.said = { key: operation.key, status }
@@ -97,7 +87,7 @@ async function conclude(
       // A 5xx promises nothing. Another server's refusal would look like one of ours.
       if (ctx.status >= 500) return
       work.takeBack()
-      return await atEnd(ctx, UNDECIDED_NOW)
+      return atEnd(ctx, UNDECIDED_NOW)
     case 'threw':
       void atEnd(ctx, verdict.free ? 'free' : 'held')
       throw answerable(verdict.error, verdict.free)
@@ -108,7 +98,7 @@ async function conclude(
       // Rolled back: worth a line in the log, and for the client another try.
       if ('error' in verdict) ctx.app.emit('error', verdict.error, ctx)
       work.takeBack()
-      return await atEnd(ctx, verdict)
+      return atEnd(ctx, verdict)
   }
 }
 

@@ -34,7 +34,7 @@ export function hmacOf(key: KeyObject, text: string): string {
   }
   const { inner, outer } = messagesOf(key)
   const length = BLOCK_BYTES + inner.write(text, BLOCK_BYTES, 'utf16le')
-  outer.write(hash('sha256', inner.subarray(0, length), 'hex'), BLOCK_BYTES, 'hex')
+  outer.write(hash('sha256', inner.subarray(0, length), 'binary'), BLOCK_BYTES, 'binary')
   return hash('sha256', outer, 'base64url')
 }
 

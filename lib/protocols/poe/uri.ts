@@ -17,6 +17,8 @@ const TO_ENCODE = /[^A-Za-z0-9\-._~!$&'()*+,;=:@%/?]|%(?![0-9A-Fa-f]{2})/gu
 const NOT_HOST = /[^A-Za-z0-9._~\x80-\u{10ffff}-]/u
 const NON_ASCII = /[^\0-\x7f]/
 const LONE_SURROGATE = /\p{Surrogate}/u
+/** A path that is a POE-URI as it stands, as nearly all are. */
+const PLAIN_PATH = /^\/(?!\/)[\w\-.~!$&'()*+,;=:@/]*$/
 
 /**
  * Tells whether a string is a POE-URI as it stands. The empty string is one (the URI of the
@@ -60,6 +62,7 @@ export function isFragment(text: string): boolean {
  */
 export function toPoeUri(reference: string): string {
   if (typeof reference !== 'string') throw refusal(reference, 'it is not a string')
+  if (PLAIN_PATH.test(reference)) return reference
   if (reference.includes('#')) throw refusal(reference, 'it has a fragment; leave that out')
   if (LONE_SURROGATE.test(reference)) throw refusal(reference, 'it has a lone surrogate')
   const parts = /^((?:[^:/?]*:)?\/\/)([^/?]*)/.exec(reference)

@@ -76,7 +76,8 @@ export class BodyShelf {
     if (segment === undefined) return null
     if (place === WHOLE) return segment.bytes.slice()
     const start = place >> LENGTH_BITS
-    return segment.bytes.slice(start, start + (place & ((1 << LENGTH_BITS) - 1)))
+    // Small ones go into Node's pool, which costs less than memory of their own.
+    return Buffer.from(segment.bytes.subarray(start, start + (place & ((1 << LENGTH_BITS) - 1))))
   }
 
   /** Tells that nobody will ask for a body again. */

@@ -9,7 +9,7 @@ import { bare, json, refusalAnswer } from '../../../answers/answer.js'
 import { problemOf, retryTimeOf, STORE_DOWN_NOW } from '../../../answers/findings.js'
 import { LINK_REFUSALS } from '../../../answers/refusals.js'
 import type { Core, OfferedLink } from '../../core.js'
-import { missingMiddleware } from '../../request-poe.js'
+import { poeOf } from '../../request-poe.js'
 import { send } from '../../send.js'
 
 /**
@@ -39,8 +39,7 @@ export function sendOn(core: Core, name: string, ctx: Context): void {
 }
 
 function offer(core: Core, name: string, ctx: Context): OfferedLink | null {
-  if (ctx.poe === undefined) throw missingMiddleware()
-  const offered = ctx.poe.mint(name, ctx.params ?? {})
+  const offered = poeOf(ctx).mint(name, ctx.params ?? {})
   if (offered !== null) return offered
   const isDown = core.engine.guard.down || !core.vault.ready
   const problem = isDown ? problemOf(STORE_DOWN_NOW, 'POST') : LINK_REFUSALS.nobody

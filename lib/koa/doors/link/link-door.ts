@@ -1,17 +1,16 @@
 /**
  * The middleware of one resource, step by step: recognise the segment, run what stands outside,
  * find out who asks, judge the token, and serve the method.
+ *
+ * No step is asynchronous of itself: a link that is nobody's is refused without a promise.
  */
 import type { Context, Middleware, Next } from 'koa'
 import compose from 'koa-compose'
-import { isTokenShaped } from '../../../protocols/poe/index.js'
 import { type Core, type Resource, TOKEN_PARAM } from '../../core.js'
 import type { AppKey } from '../../options.js'
 import { principalsOf } from '../../principal.js'
-import { missingMiddleware } from '../../request-poe.js'
-import { ResourceState } from '../../resource-state.js'
-import { type Exchange, serve } from './serve.js'
-import { isPreflight, otherParams, type TokenIdentity, tokenOperation } from './token-operation.js'
+import { serve } from './serve.js'
+import { isAtLink, type TokenIdentity, tokenOperation } from './token-operation.js'
 
 const APP_KEY_LIMIT = 512
 
@@ -30,35 +29,28 @@ export function makeLinkDoor(
   handler: Middleware,
 ): Middleware {
   const inside: Middleware = (ctx, next) => enter(core, find(), handler, ctx, next)
-  const steps = compose([...outside, inside])
-  return async function poeResource(ctx, next) {
-    if (!isOurs(find(), ctx) || isPreflight(ctx)) return await next()
-    if (ctx.poe === undefined) throw missingMiddleware()
-    ctx.poe.naming = 'link'
-    ctx.poe.state ??= new ResourceState(ctx.res)
-    return await steps(ctx, next)
+  const steps = outside.length === 0 ? inside : compose([...outside, inside])
+  return function poeResource(ctx, next) {
+    const { key } = find().options
+    return isAtLink(ctx, key === undefined ? ctx.params[TOKEN_PARAM] : null)
+      ? steps(ctx, next)
+      : next()
   }
 }
 
-function isOurs(resource: Resource, ctx: Context): boolean {
-  return resource.options.key !== undefined || isTokenShaped(ctx.params[TOKEN_PARAM] ?? '')
-}
-
-async function enter(
+function enter(
   core: Core,
   resource: Resource,
   handler: Middleware,
   ctx: Context,
   next: Next,
-): Promise<void> {
+): void | Promise<void> {
   const principals = principalsOf(ctx, core.options.principal)
-  const identified = identify(core, resource, ctx, principals)
+  const operation = identify(core, resource, ctx, principals)
+  const exchange = { core, resource, ctx, handler, next }
   // Nearly always known at once, and then not waited for.
-  const operation = identified instanceof Promise ? await identified : identified
-  const exchange: Exchange = { core, resource, ctx, params: otherParams(ctx) }
-  const { inner } = ctx.poe
-  const steps = inner.length === 0 ? handler : compose([...inner, handler])
-  await serve(exchange, operation, async () => steps(ctx, next))
+  if (operation instanceof Promise) return operation.then(late => serve(exchange, late))
+  return serve(exchange, operation)
 }
 
 function identify(
@@ -69,21 +61,21 @@ function identify(
 ): TokenIdentity | Promise<TokenIdentity> {
   const [first, ...others] = principals
   if (first === undefined) return 'unverifiable'
-  const { horizonMs } = core.options
-  if (resource.options.key !== undefined) {
-    const named = appKey(resource.options.key(ctx))
-    if (named === null) return 'unverifiable'
-    return {
-      key: `${encodeURIComponent(resource.name)}=${named.key}`,
-      epoch: null,
-      expiresAtMs: named.expiresAtMs,
-      keepUntilMs: named.expiresAtMs === null ? null : named.expiresAtMs + horizonMs,
-      principals: [first, ...others],
-      comparePrincipal: true,
-      fingerprint: null,
-    }
+  if (resource.options.key === undefined) {
+    return tokenOperation(core, resource.name, ctx, principals)
   }
-  return tokenOperation(core, resource.name, ctx, principals)
+  const named = appKey(resource.options.key(ctx))
+  if (named === null) return 'unverifiable'
+  const { key, expiresAtMs } = named
+  return {
+    key: `${encodeURIComponent(resource.name)}=${key}`,
+    epoch: null,
+    expiresAtMs,
+    keepUntilMs: expiresAtMs === null ? null : expiresAtMs + core.options.horizonMs,
+    principals: [first, ...others],
+    comparePrincipal: true,
+    fingerprint: null,
+  }
 }
 
 function appKey(given: AppKey): { key: string; expiresAtMs: number | null } | null {

@@ -4,30 +4,31 @@
  *
  * @see POE draft 2; RFC 9110 9.3
  */
-import type { Context } from 'koa'
+import type { Context, Middleware, Next } from 'koa'
 import { linkAllow } from '../../../answers/allow.js'
 import { NONE, refusalAnswer } from '../../../answers/answer.js'
 import { problemOf, type Refused, retryTimeOf, STORE_DOWN_NOW } from '../../../answers/findings.js'
 import { resultLink, resultOf, shownOutcome } from '../../../answers/outcomes.js'
 import { LINK_REFUSALS } from '../../../answers/refusals.js'
+import { fingerprintOfContent, fingerprintOfId } from '../../../engine/link-fingerprint.js'
 import type { Finding, Operation } from '../../../engine/operation.js'
 import type { Core, Resource } from '../../core.js'
 import type { RerenderReason } from '../../options.js'
-import { contentSoon, mayRun } from '../../request-content.js'
+import { type ContentHere, contentSoon, hasFiles, mayRun } from '../../request-content.js'
 import { runClaimed } from '../../run/run-claimed.js'
 import { SAFE_METHODS } from '../../safe-methods.js'
 import { selfOf, send, sendDrawn, sendNoContent, wantsHtml } from '../../send.js'
 import { watchAnswer } from '../../watch-answer.js'
-import { fingerprintOfContent, fingerprintOfId } from './link-fingerprint.js'
-import type { TokenIdentity } from './token-operation.js'
+import { otherParams, type TokenIdentity } from './token-operation.js'
 
 /** One request and what it is about. */
 export interface Exchange {
   readonly core: Core
   readonly resource: Resource
   readonly ctx: Context
-  /** The resource's other path parameters. */
-  readonly params: Readonly<Record<string, string>>
+  /** What a first POST runs. */
+  readonly handler: Middleware
+  readonly next: Next
 }
 
 /**
@@ -35,21 +36,17 @@ export interface Exchange {
  *
  * @param exchange - the request
  * @param identity - the judged operation, or why there is none
- * @param handler - what a first POST runs
+ * @returns a promise where anything has to be waited for
  * @throws what the handler throws
  */
-export function serve(
-  exchange: Exchange,
-  identity: TokenIdentity,
-  handler: () => Promise<unknown>,
-): Promise<void> {
+export function serve(exchange: Exchange, identity: TokenIdentity): void | Promise<void> {
   if (typeof identity === 'string') {
     noteUnverifiable(exchange.core, exchange.ctx, exchange.resource.name, identity)
     return refuse(exchange, withoutOperation(identity))
   }
   switch (exchange.ctx.method) {
     case 'POST':
-      return post(exchange, identity, handler)
+      return post(exchange, identity)
     case 'GET':
     case 'HEAD':
       return find(exchange, identity).then(finding => look(exchange, finding))
@@ -93,42 +90,70 @@ async function find(exchange: Exchange, operation: Operation): Promise<Finding> 
   return finding
 }
 
-async function post(
+function post(exchange: Exchange, identity: Operation): void | Promise<void> {
+  const content = contentSoon(exchange.ctx, AHEAD_BYTES)
+  // Waited for only where it has to come: a promise that is not needed costs each request.
+  if (content instanceof Promise) return content.then(late => postWith(exchange, identity, late))
+  return postWith(exchange, identity, content)
+}
+
+function postWith(
   exchange: Exchange,
   identity: Operation,
-  handler: () => Promise<unknown>,
-): Promise<void> {
-  const { core, resource, ctx } = exchange
-  const id = fingerprintOfId(ctx)
-  // Awaited only where it has to come: a promise that is not needed costs each request.
-  const coming = contentSoon(ctx, AHEAD_BYTES)
-  const content = coming instanceof Promise ? await coming : coming
-  if (content.kind === 'unread') {
-    const isRefused = await refuseEarly(exchange, { ...identity, fingerprint: id })
-    if (isRefused) return
-  }
+  content: ContentHere,
+): void | Promise<void> {
+  if (content.kind !== 'unread') return run(exchange, identity, content)
+  const operation = withContent(identity, idOf(exchange.ctx))
+  return refuseEarly(exchange, operation).then(isRefused =>
+    isRefused ? undefined : run(exchange, identity, content),
+  )
+}
+
+function run(exchange: Exchange, identity: Operation, content: ContentHere): void | Promise<void> {
+  const { core, resource, ctx, handler, next } = exchange
   if (!mayRun(ctx, content)) return
-  const operation = { ...identity, fingerprint: id ?? fingerprintOfContent(ctx, content) }
+  const operation = withContent(identity, idOf(ctx) ?? contentIdOf(ctx, content))
   allow(exchange, 'running')
-  const claimable = { core, ctx, operation, rules: resource.rules, handler }
-  await runClaimed(claimable, (served, end) =>
+  const steps = ctx.poe.inside(handler)
+  const { rules } = resource
+  const claimable = { core, ctx, operation, rules, handler: () => steps(ctx, next) }
+  return runClaimed(claimable, (served, end) =>
     typeof end === 'string'
       ? void allow(exchange, AFTER[end])
-      : tell({ ...exchange, ctx: served }, operation, end),
+      : tell(served === ctx ? exchange : { ...exchange, ctx: served }, operation, end),
   )
+}
+
+function idOf(ctx: Context): string | null {
+  return fingerprintOfId(ctx.req.headers['idempotency-key'])
+}
+
+function contentIdOf(ctx: Context, content: ContentHere): string | null {
+  if (content.kind !== 'bytes' && content.kind !== 'parsed') return null
+  const { 'content-type': type = '' } = ctx.req.headers
+  return fingerprintOfContent(type, content, () => hasFiles(ctx))
+}
+
+function withContent(identity: Operation, fingerprint: string | null): Operation {
+  return { ...identity, fingerprint }
 }
 
 /** What is found at a link once its run has ended. */
 const AFTER = { done: 'spent', free: 'unspent', held: 'undecided' } as const
 
-async function tell(exchange: Exchange, operation: Operation, finding: Refused): Promise<void> {
+function tell(
+  exchange: Exchange,
+  { key, epoch }: Operation,
+  finding: Refused,
+): void | Promise<void> {
   const { core, resource } = exchange
-  const { key, epoch } = operation
-  if (finding.kind === 'forgotten' && epoch !== null) await core.vault.meetWrongEpoch(key, epoch)
+  if (finding.kind === 'forgotten' && epoch !== null) {
+    return core.vault.meetWrongEpoch(key, epoch).then(() => refuse(exchange, finding))
+  }
   if (finding.kind === 'foreign') {
     core.engine.emit({ type: 'unverifiable', route: resource.name, key })
   }
-  await refuse(exchange, finding)
+  return refuse(exchange, finding)
 }
 
 /** A content up to this size is read ahead, if it is here in a moment. */
@@ -150,7 +175,7 @@ async function refuseEarly(exchange: Exchange, operation: Operation): Promise<bo
 /** What a claim may still find free: it asks the application, or waits. */
 const MAY_RUN: ReadonlySet<Finding['kind']> = new Set(['unspent', 'running', 'undecided'])
 
-async function look(exchange: Exchange, finding: Finding): Promise<void> {
+function look(exchange: Exchange, finding: Finding): void | Promise<void> {
   const { core, resource, ctx } = exchange
   if (finding.kind === 'spent') {
     allow(exchange, 'spent')
@@ -158,65 +183,64 @@ async function look(exchange: Exchange, finding: Finding): Promise<void> {
     return send(core, ctx, shownOutcome(finding.outcome, ctx, self))
   }
   if (finding.kind !== 'unspent' || resource.options.page === undefined) {
-    return await refuse(exchange, finding)
+    return refuse(exchange, finding)
   }
   allow(exchange, 'unspent')
-  await resource.options.page(ctx)
+  return resource.options.page(ctx) as Promise<void>
 }
 
-async function describe(exchange: Exchange, finding: Finding): Promise<void> {
-  if (allow(exchange, finding.kind)) sendNoContent(exchange.core, exchange.ctx)
-  else await refuse(exchange, finding)
+function describe(exchange: Exchange, finding: Finding): void | Promise<void> {
+  if (!allow(exchange, finding.kind)) return refuse(exchange, finding)
+  sendNoContent(exchange.core, exchange.ctx)
 }
 
-async function notOffered(exchange: Exchange, finding: Finding): Promise<void> {
-  const isKnown = allow(exchange, finding.kind)
-  if (isKnown) send(exchange.core, exchange.ctx, refusalAnswer(LINK_REFUSALS['method-not-allowed']))
-  else await refuse(exchange, finding)
+function notOffered(exchange: Exchange, finding: Finding): void | Promise<void> {
+  if (!allow(exchange, finding.kind)) return refuse(exchange, finding)
+  send(exchange.core, exchange.ctx, refusalAnswer(LINK_REFUSALS['method-not-allowed']))
 }
 
-/** Answers with a refusal, and with what helps to go on. */
-async function refuse(exchange: Exchange, finding: Refused): Promise<void> {
-  const { core, resource, ctx, params } = exchange
-  const problem = problemOf(finding, ctx.method)
+/**
+ * Answers with a refusal, and with what helps to go on; or gives a browser that came too late its
+ * form again.
+ */
+function refuse(exchange: Exchange, finding: Refused): void | Promise<void> {
+  const { core, resource, ctx } = exchange
   allow(exchange, finding.kind)
-  if (finding.kind !== 'spent') {
-    if (await rerender(exchange, finding, null)) return
-    const { createForm = null } = resource.options
+  const problem = problemOf(finding, ctx.method)
+  const isSpent = finding.kind === 'spent'
+  const self = isSpent ? selfOf(core, ctx) : ''
+  const result = isSpent ? resultOf(finding.outcome, self) : null
+  const links = result === null ? NONE : [resultLink(result, self)]
+  const { createForm = null, rerender } = resource.options
+  const fields = (ctx.request as { body?: unknown }).body
+  if (rerender !== undefined && ctx.method === 'POST' && isFields(fields) && wantsHtml(ctx)) {
+    const why = reasonOf(finding, result)
+    if (why !== null) return redraw(ctx, rerender(ctx, fields, why), problem.status, links)
+  }
+  if (!isSpent) {
     const isOver = problem.status === 410 && createForm !== null
     const members = isOver ? { createForm } : null
-    const links = isOver ? [`<${createForm}>; rel="create-form"`] : NONE
-    return send(core, ctx, refusalAnswer(problem, retryTimeOf(finding), members, links))
+    const form = isOver ? [`<${createForm}>; rel="create-form"`] : NONE
+    return send(core, ctx, refusalAnswer(problem, retryTimeOf(finding), members, form))
   }
   const { payloadMatches } = finding
-  const self = selfOf(core, ctx)
-  const result = resultOf(finding.outcome, self)
-  if (await rerender(exchange, finding, result)) return
-  const link = payloadMatches === false ? ctx.poe.link(resource.name, params) : null
-  const createForm = payloadMatches === true ? null : (resource.options.createForm ?? null)
-  const members = { result, payloadMatches, link, createForm }
-  const links = [resultLink(result, self)]
+  const link =
+    payloadMatches === false
+      ? ctx.poe.link(resource.name, Object.fromEntries(otherParams(ctx)))
+      : null
+  const form = payloadMatches === true ? null : createForm
+  const members = { result, payloadMatches, link, createForm: form }
   send(core, ctx, refusalAnswer(problem, null, members, links))
 }
 
-/** Gives a browser that came too late its form again; tells whether it did. */
-async function rerender(
-  exchange: Exchange,
-  finding: Refused,
-  result: string | null,
-): Promise<boolean> {
-  const { core, resource, ctx } = exchange
-  const { rerender: draw } = resource.options
-  const fields = (ctx.request as { body?: unknown }).body
-  if (draw === undefined || ctx.method !== 'POST' || !wantsHtml(ctx) || !isFields(fields)) {
-    return false
-  }
-  const why = reasonOf(finding, result)
-  if (why === null) return false
-  await draw(ctx, fields, why)
-  const links = result === null ? NONE : [resultLink(result, selfOf(core, ctx))]
-  sendDrawn(ctx, problemOf(finding, 'POST').status, links)
-  return true
+async function redraw(
+  ctx: Context,
+  drawing: unknown,
+  status: number,
+  links: readonly string[],
+): Promise<void> {
+  await drawing
+  sendDrawn(ctx, status, links)
 }
 
 function reasonOf(finding: Refused, result: string | null): RerenderReason | null {

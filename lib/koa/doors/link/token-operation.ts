@@ -4,12 +4,34 @@
  * @see POE draft 2, 8
  */
 import type { Context } from 'koa'
+import { NONE } from '../../../answers/answer.js'
 import { type Judged, judge } from '../../../engine/links.js'
 import type { Operation } from '../../../engine/operation.js'
+import { isTokenShaped, type TokenScope } from '../../../protocols/poe/index.js'
 import { type Core, TOKEN_PARAM } from '../../core.js'
+import { poeOf } from '../../request-poe.js'
+import { ResourceState } from '../../resource-state.js'
 
 /** The operation, or why there is none. */
 export type TokenIdentity = Operation | Exclude<Judged['kind'], 'genuine'>
+
+/**
+ * Tells whether a request is for a link, and notes that it is. A preflight asks the application's
+ * CORS layer instead.
+ *
+ * @param token - the segment that must be of token shape; `null` for a link without one
+ * @throws PoeError where `once.middleware()` is missing
+ */
+export function isAtLink(ctx: Context, token: string | null | undefined): boolean {
+  if (token !== null && !isTokenShaped(token ?? '')) return false
+  const { headers } = ctx.req
+  const asks = ctx.method === 'OPTIONS' && Boolean(headers['access-control-request-method'])
+  if (asks && headers.origin) return false
+  const poe = poeOf(ctx)
+  poe.naming = 'link'
+  poe.state ??= new ResourceState(ctx.res)
+  return true
+}
 
 /**
  * Judges the token of a request's path.
@@ -26,10 +48,10 @@ export function tokenOperation(
   principals: readonly string[],
 ): TokenIdentity | Promise<TokenIdentity> {
   if (principals.length === 0) return 'unverifiable'
-  const token: string = ctx.params[TOKEN_PARAM]
-  const scope = { route, params: Object.entries(otherParams(ctx)) }
   const { vault, engine, options } = core
   const { horizonMs } = options
+  const scope = { route, params: otherParams(ctx) }
+  const token: string = ctx.params[TOKEN_PARAM]
   const judged = judge(vault, engine.guard, token, scope, principals, horizonMs)
   if (!(judged instanceof Promise)) return operationOf(judged, horizonMs)
   return judged.then(late => operationOf(late, horizonMs))
@@ -50,18 +72,13 @@ function operationOf(judged: Judged, horizonMs: number): TokenIdentity {
 }
 
 /** The parameters that a link is bound to besides its token. */
-export function otherParams(ctx: Context): Readonly<Record<string, string>> {
-  const params: Record<string, unknown> = ctx.params
-  const others: Record<string, string> = {}
-  for (const name of Object.keys(params)) {
-    if (name !== TOKEN_PARAM) others[name] = String(params[name])
+export function otherParams(ctx: Context): TokenScope['params'] {
+  const params: Readonly<Record<string, unknown>> = ctx.params
+  let others: [name: string, value: string][] | null = null
+  for (const name in params) {
+    if (name === TOKEN_PARAM || !Object.hasOwn(params, name)) continue
+    others ??= []
+    others.push([name, String(params[name])])
   }
-  return others
+  return others ?? NONE
 }
-
-/** A preflight asks the application's CORS layer, not the resource. */
-export function isPreflight(ctx: Context): boolean {
-  return ctx.method === 'OPTIONS' && ctx.get('Origin') !== '' && ctx.get(PREFLIGHT) !== ''
-}
-
-const PREFLIGHT = 'Access-Control-Request-Method'

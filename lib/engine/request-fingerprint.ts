@@ -9,31 +9,23 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, inflate } from 'node:zlib'
-import type { Context } from 'koa'
-import { digestParts } from '../../engine/fingerprint.js'
 import {
   canonicalForm,
   canonicalJson,
   parseJson,
   readContentDigest,
-} from '../../protocols/idempotency-key/index.js'
-import { atPointer } from '../../protocols/json-pointer.js'
-import { publicPath } from '../link-paths.js'
-import type { Content } from '../request-content.js'
+} from '../protocols/idempotency-key/index.js'
+import { atPointer } from '../protocols/json-pointer.js'
+import { digestParts } from './fingerprint.js'
+
+/** What of the content counts: the bytes, what they say, or those members of JSON only. */
+export type ContentRule = 'raw' | 'semantic' | 'content-digest' | readonly string[]
 
 /**
- * What of the content counts. `raw`: its bytes. `semantic`: what JSON, a form or multipart parts
- * say, however they are written. `content-digest`: the bytes, by the client's own `Content-Digest`,
- * which must be there and right. JSON Pointers: those members of JSON only. A function: its text.
+ * Checks a rule; a function of the application's may stand for one.
+ *
+ * @throws TypeError that says what to do
  */
-export type FingerprintRule =
-  | 'raw'
-  | 'semantic'
-  | 'content-digest'
-  | readonly string[]
-  | ((ctx: Context) => string)
-
-/** @throws TypeError that says what to do */
 export function checkFingerprint(where: string, rule: unknown): void {
   if (rule === 'raw' || rule === 'semantic' || rule === 'content-digest') return
   if (typeof rule === 'function') return
@@ -48,13 +40,23 @@ function isPointer(text: unknown): boolean {
   return typeof text === 'string' && (text === '' || text.startsWith('/'))
 }
 
-/** Content that is here; the others are refused before. */
-export type PresentContent = Extract<Content, { readonly kind: 'bytes' | 'parsed' }>
+/** Content that is here. `parsed`: the bytes are gone, and what a parser made of them is left. */
+export type PresentContent =
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array; readonly isDecoded: boolean }
+  | { readonly kind: 'parsed'; readonly value: unknown }
 
-/** What stands for the method and the path of a request. */
-export interface Place {
-  readonly method?: string
-  readonly path?: string
+/** What a request says of itself; an absent field is an empty text. */
+export interface RequestHead {
+  readonly method: string
+  readonly path: string
+  /** The query, without its question mark. */
+  readonly query: string
+  /** `Content-Type`. */
+  readonly type: string
+  /** `Content-Encoding`. */
+  readonly encoding: string
+  /** `Content-Digest`. */
+  readonly digest: string
 }
 
 /** A fingerprint, or why there is none. */
@@ -63,29 +65,35 @@ export type FingerprintResult =
   | { readonly kind: 'digest-missing' | 'digest-wrong' | 'too-deep' }
 
 /**
+ * Makes the fingerprint of a request of which the application says what counts.
+ *
+ * @param text - what it says
+ */
+export function ownFingerprint(head: RequestHead, text: string): string {
+  return digestParts([head.method, head.path, head.query, 'own', text])
+}
+
+/**
  * Makes the fingerprint of a request.
  *
- * @param ctx - the request
+ * @param head - what it says of itself
  * @param content - its content
  * @param rule - what of it counts
  * @param limitBytes - how much a coded content may grow to
- * @param place - what stands for method and path; the request's own by default
+ * @returns a promise where the content has to be taken apart
  * @throws TypeError where `content-digest` is the rule and the bytes are gone
  */
-export async function fingerprintOf(
-  ctx: Context,
+export function requestFingerprint(
+  head: RequestHead,
   content: PresentContent,
-  rule: FingerprintRule,
+  rule: ContentRule,
   limitBytes: number,
-  { method = ctx.method, path = publicPath(ctx) }: Place = {},
-): Promise<FingerprintResult> {
-  const head = [method, path, ctx.querystring]
+): FingerprintResult | Promise<FingerprintResult> {
+  const { method, path, query, type, encoding } = head
   const made = (...parts: readonly (string | Uint8Array)[]): FingerprintResult => ({
     kind: 'fingerprint',
-    fingerprint: digestParts([...head, ...parts]),
+    fingerprint: digestParts([method, path, query, ...parts]),
   })
-  if (typeof rule === 'function') return made('own', rule(ctx))
-  const type = ctx.get('Content-Type')
   const mediaType = type.replace(/;.*/s, '').trim().toLowerCase()
   if (content.kind === 'parsed') {
     const meaning = meaningOfValue(content.value, rule)
@@ -93,24 +101,35 @@ export async function fingerprintOf(
     return made('parsed', rule === 'raw' ? type : mediaType, meaning)
   }
   const { bytes } = content
-  const raw = () => made('raw', type, ctx.get('Content-Encoding'), bytes)
+  const raw = () => made('raw', type, encoding, bytes)
   if (rule === 'raw') return raw()
   if (rule === 'content-digest') {
-    if (content.isDecoded && !isPlain(ctx)) throw digestUnchecked()
-    const digest = readContentDigest(ctx.get('Content-Digest'))
+    if (content.isDecoded && !isPlain(encoding)) throw digestUnchecked()
+    const digest = readContentDigest(head.digest)
     if (digest === null) return { kind: 'digest-missing' }
     const hash = createHash(digest.algorithm.replace('-', '')).update(bytes).digest()
     const isRight =
       hash.byteLength === digest.digest.byteLength && timingSafeEqual(hash, digest.digest)
     return isRight ? raw() : { kind: 'digest-wrong' }
   }
-  try {
-    const plain = content.isDecoded ? bytes : await decoded(ctx, bytes, limitBytes)
-    return made('semantic', mediaType, await meaningOf(type, mediaType, plain, rule))
-  } catch {
-    // What cannot be read as what it says it is stands for itself.
-    return raw()
-  }
+  const coding = content.isDecoded ? '' : encoding
+  return meaningIn(bytes, coding, limitBytes, type, mediaType, rule).then(
+    meaning => made('semantic', mediaType, meaning),
+    // Content that is not what its type says counts by its bytes.
+    raw,
+  )
+}
+
+async function meaningIn(
+  bytes: Uint8Array,
+  encoding: string,
+  limitBytes: number,
+  type: string,
+  mediaType: string,
+  rule: 'semantic' | readonly string[],
+): Promise<string | Uint8Array> {
+  const plain = await decoded(encoding, bytes, limitBytes)
+  return await meaningOf(type, mediaType, plain, rule)
 }
 
 async function meaningOf(
@@ -131,10 +150,7 @@ async function meaningOf(
 }
 
 /** What a parser has left, in one spelling; `null` where it is nested too deeply for that. */
-function meaningOfValue(
-  value: unknown,
-  rule: Exclude<FingerprintRule, (ctx: Context) => string>,
-): string | null {
+function meaningOfValue(value: unknown, rule: ContentRule): string | null {
   if (rule === 'content-digest') throw digestUnchecked()
   try {
     return canonicalJson(typeof rule === 'string' ? (value ?? null) : membersAt(value, rule))
@@ -188,20 +204,23 @@ const DECODERS: Readonly<
   br: promisify(brotliDecompress),
 }
 
-async function decoded(ctx: Context, bytes: Uint8Array, limitBytes: number): Promise<Uint8Array> {
-  if (isPlain(ctx)) return bytes
-  const coding = codingOf(ctx)
-  const decode = DECODERS[coding]
+async function decoded(
+  encoding: string,
+  bytes: Uint8Array,
+  limitBytes: number,
+): Promise<Uint8Array> {
+  if (isPlain(encoding)) return bytes
+  const decode = DECODERS[codingOf(encoding)]
   if (decode === undefined) throw new TypeError('unknown content coding')
   // Little that grows to much would cost the server far more than it cost the client.
   const most = Math.max(AMPLE_BYTES, GROWTH * bytes.byteLength)
   return await decode(bytes, { maxOutputLength: Math.min(limitBytes, most) })
 }
 
-function codingOf(ctx: Context): string {
-  return ctx.get('Content-Encoding').trim().toLowerCase()
+function codingOf(encoding: string): string {
+  return encoding.trim().toLowerCase()
 }
 
-function isPlain(ctx: Context): boolean {
-  return ['', 'identity'].includes(codingOf(ctx))
+function isPlain(encoding: string): boolean {
+  return ['', 'identity'].includes(codingOf(encoding))
 }

@@ -5,18 +5,17 @@
  *
  * @see draft-ietf-httpapi-idempotency-key-header-07 2.1; decision 0013
  */
-import type { Context } from 'koa'
-import { digestParts, fingerprint } from '../../../engine/fingerprint.js'
-import { canonicalJson, readKey } from '../../../protocols/idempotency-key/index.js'
-import type { ContentHere } from '../../request-content.js'
+import { canonicalJson, readKey } from '../protocols/idempotency-key/index.js'
+import { digestParts, fingerprint } from './fingerprint.js'
+import type { PresentContent } from './request-fingerprint.js'
 
 /**
- * Makes the fingerprint from the request's `Idempotency-Key`.
+ * Makes the fingerprint from a request's `Idempotency-Key`.
  *
+ * @param field - as received
  * @returns `null` where there is none, or one that cannot be read
  */
-export function fingerprintOfId(ctx: Context): string | null {
-  const field = ctx.headers['idempotency-key']
+export function fingerprintOfId(field: unknown): string | null {
   if (typeof field !== 'string') return null
   const reading = readKey(field, 'lenient')
   return reading.kind === 'key' ? `id:${digestParts([reading.key])}` : null
@@ -25,32 +24,30 @@ export function fingerprintOfId(ctx: Context): string | null {
 /**
  * Makes the fingerprint from the content: its bytes, or the fields that a parser has left.
  *
+ * @param type - `Content-Type`
+ * @param hasFiles - whether a parser has put files aside, which its fields do not show
  * @returns `null` where that does not tell one content from another for sure
  */
-export function fingerprintOfContent(ctx: Context, content: ContentHere): string | null {
-  const type = ctx.get('Content-Type')
-  switch (content.kind) {
-    case 'bytes':
-      return `content:${ofBytes(type, content.bytes)}`
-    case 'parsed': {
-      const { value } = content
-      if (typeof value === 'string' || value instanceof Uint8Array) {
-        return `content:${ofBytes(type, value)}`
-      }
-      const fields = hasFiles(ctx) ? null : spelled(value)
-      return fields === null ? null : `content:${fingerprint('fields', fields)}`
-    }
-    default:
-      return null
+export function fingerprintOfContent(
+  type: string,
+  content: PresentContent,
+  hasFiles: () => boolean,
+): string | null {
+  if (content.kind === 'bytes') return `content:${ofBytes(type, content.bytes)}`
+  const { value } = content
+  if (typeof value === 'string' || value instanceof Uint8Array) {
+    return `content:${ofBytes(type, value)}`
   }
+  const fields = hasFiles() ? null : spelled(value)
+  return fields === null ? null : `content:${fingerprint('fields', fields)}`
 }
 
 const BOUNDARY = /^multipart\/form-data\s*;.*?\bboundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/is
 
 /** A browser makes a new boundary each time it sends the same form. RFC 7578 4.1 */
 function ofBytes(type: string, content: string | Uint8Array): string {
-  const [, quoted, plain] = BOUNDARY.exec(type) ?? []
-  const boundary = quoted ?? plain
+  const found = BOUNDARY.exec(type)
+  const boundary = found?.[1] ?? found?.[2]
   if (boundary === undefined) return fingerprint(type, content)
   return digestParts(['multipart', ...partsOf(Buffer.from(content), `--${boundary}`)])
 }
@@ -64,16 +61,6 @@ function partsOf(content: Buffer, delimiter: string): readonly Buffer[] {
     if (to < 0) return parts
     from = to + delimiter.length
   }
-}
-
-/** Files that a parser has put aside are content that its fields do not show. */
-function hasFiles(ctx: Context): boolean {
-  const places = [ctx, ctx.request] as readonly { file?: unknown; files?: unknown }[]
-  return places.some(({ file, files }) => isSome(file) || isSome(files))
-}
-
-function isSome(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Object.keys(value).length > 0
 }
 
 /** One spelling of what a parser left; `null` where that does not show all of it. */
