@@ -4,8 +4,8 @@
 import type { ConnectionOptions } from 'node:tls'
 import { type Adapter, checkAdapter } from './adapter.js'
 import type { Door, Profile } from './catalogue.js'
-import { DOORS } from './doors/ways.js'
 import type { ServerCheckResult } from './report.js'
+import { DOORS } from './ways.js'
 
 /** What {@link runConformance} is told. */
 export interface ConformanceOptions {

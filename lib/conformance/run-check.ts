@@ -16,7 +16,6 @@ import type {
   Step,
   UsedLinksStep,
 } from './catalogue.js'
-import type { Link } from './doors/ways.js'
 import { COUNT_LAG_MS, EffectAccount } from './effect-account.js'
 import { firstUnmet, namesStatus } from './expectations.js'
 import { entropyBits } from './guessing.js'
@@ -24,6 +23,7 @@ import { linkedFrom } from './judge-links.js'
 import type { ResultKind } from './report.js'
 import { CannotTell, HarnessFailed, type Subject, type UsedLink, type User } from './subject.js'
 import type { Unmet } from './unmet.js'
+import type { Link } from './ways.js'
 import type { Exchange } from './wire.js'
 import { describe, transcript } from './words.js'
 

@@ -4,7 +4,10 @@
  * @see spec-notes/decisions/0009-how-a-server-is-judged.md
  */
 import type { Check, Profile, Requirement } from './catalogue.js'
-import { catalogueOf, DOOR_REQUIREMENTS } from './doors/index.js'
+import { SUCCESS } from './checks/fragments.js'
+import { catalogueOf, DOOR_REQUIREMENTS } from './checks/index.js'
+import { REPEATED } from './checks/poe/race.js'
+import { REQUIREMENTS } from './checks/poe/requirements.js'
 import { firstUnmet } from './expectations.js'
 import { Http2Wire } from './http2-wire.js'
 import { type ConformanceOptions, type ResolvedOptions, resolveOptions } from './options.js'
@@ -16,11 +19,8 @@ import {
   profilesOf,
   type ServerCheckResult,
 } from './report.js'
-import { REQUIREMENTS } from './requirements.js'
 import { type Ending, runCheck } from './run-check.js'
 import { CannotTell, LinkElsewhere, Subject } from './subject.js'
-import { SUCCESS } from './suites/fragments.js'
-import { REPEATED } from './suites/race.js'
 import { packageVersion } from './version.js'
 import { Http1Wire } from './wire.js'
 import { describe, transcript } from './words.js'

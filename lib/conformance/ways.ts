@@ -4,8 +4,8 @@
  *
  * @see POE draft 3; draft-ietf-httpapi-idempotency-key-header-07 2.1; RFC 9110 13.1
  */
-import type { Adapter, PageRequest } from '../adapter.js'
-import type { ConditionForm, Door, KeyForm, RequestSpec } from '../catalogue.js'
+import type { Adapter, PageRequest } from './adapter.js'
+import type { ConditionForm, Door, KeyForm, RequestSpec } from './catalogue.js'
 
 /** The doors, the default first. */
 export const DOORS: readonly Door[] = ['poe', 'idempotency-key', 'action-id', 'conditional']

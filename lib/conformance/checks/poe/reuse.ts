@@ -3,8 +3,8 @@
  *
  * @see POE draft 2; RFC 9110 10.2.1, 13.2.1, 15.5.6
  */
-import type { Check } from '../catalogue.js'
-import { L, MINT, NOT_2XX, READER, SPENT, USE } from './fragments.js'
+import type { Check } from '../../catalogue.js'
+import { L, MINT, NOT_2XX, READER, SPENT, USE } from '../fragments.js'
 
 /** Referrer policies that tell no other site the path of a page. */
 const SILENT_REFERRERS = [

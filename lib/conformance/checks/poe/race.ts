@@ -3,8 +3,8 @@
  *
  * @see POE draft 2; RFC 9110 10.2.3, 15.5.10
  */
-import type { Check, Expectation, Step } from '../catalogue.js'
-import { FAILURE, L, MINT, NOT_2XX, NOT_NOW, READER, SPENT, SUCCESS } from './fragments.js'
+import type { Check, Expectation, Step } from '../../catalogue.js'
+import { FAILURE, L, MINT, NOT_2XX, NOT_NOW, READER, SPENT, SUCCESS } from '../fragments.js'
 
 const GET = { method: 'GET', to: L }
 

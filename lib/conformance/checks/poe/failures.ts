@@ -4,8 +4,8 @@
  *
  * @see POE draft 2, appendix A
  */
-import type { Check } from '../catalogue.js'
-import { FAILURE, L, MINT, NOT_2XX, SPENT, STILL_USABLE, SUCCESS } from './fragments.js'
+import type { Check } from '../../catalogue.js'
+import { FAILURE, L, MINT, NOT_2XX, SPENT, STILL_USABLE, SUCCESS } from '../fragments.js'
 
 /** A POST that failed leaves the resource as it was. */
 export const NOT_BURNT: readonly Check[] = [

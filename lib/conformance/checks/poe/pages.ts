@@ -3,8 +3,8 @@
  *
  * @see POE draft 3, 4; RFC 9110 12.5.5; RFC 9111 3, 4, 5.2
  */
-import type { Check, Expectation } from '../catalogue.js'
-import { L, MINT, NOT_2XX, READER, SPENT, SUCCESS, USE } from './fragments.js'
+import type { Check, Expectation } from '../../catalogue.js'
+import { L, MINT, NOT_2XX, READER, SPENT, SUCCESS, USE } from '../fragments.js'
 
 const PAGE = { to: { page: true } } as const
 const ANNOUNCED: Expectation = { has: 'POE-Links' }

@@ -2,7 +2,7 @@
  * All checks of servers with POE links, in the order in which they are run: harmless ones first,
  * restarts last.
  */
-import type { Check } from '../catalogue.js'
+import type { Check } from '../../catalogue.js'
 import { NOT_BURNT, NOT_YOURS, SILENCE } from './failures.js'
 import { CACHES, FIELD, REQUEST_FIELD, SPELLINGS } from './pages.js'
 import { AT_MOST_ONCE, REPEATED, RUNNING } from './race.js'

@@ -3,8 +3,8 @@
  *
  * @see POE draft 2, 6; RFC 9110 9.2.1, 9.3, 10.2.1, 15.4.4
  */
-import type { Check, Expectation } from '../catalogue.js'
-import { L, MINT, NOT_2XX, READER, SPENT, STILL_USABLE, SUCCESS, USE } from './fragments.js'
+import type { Check, Expectation } from '../../catalogue.js'
+import { L, MINT, NOT_2XX, READER, SPENT, STILL_USABLE, SUCCESS, USE } from '../fragments.js'
 
 const DONE: Expectation = { status: ['2xx'] }
 const GET = { method: 'GET', to: L }
