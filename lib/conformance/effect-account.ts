@@ -5,7 +5,8 @@
  * @see POE draft 2 (POE-2-2)
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CannotTell, type Subject } from './subject.js'
+import { CannotTell } from './cannot-tell.js'
+import type { Subject } from './subject.js'
 import { type Unmet, unmet } from './unmet.js'
 import type { Exchange } from './wire.js'
 
@@ -15,15 +16,20 @@ export const COUNT_LAG_MS = 2_000
 /** What became of a link, as far as an effect is concerned. */
 type Told = 'perhaps' | 'accepted'
 
-/** Counts what the answers of a check allow. */
+/** Counts what the answers of a check, or of several, allow. */
 export class EffectAccount {
   readonly #subject: Subject
   readonly #told = new Map<string, Told>()
+  readonly #whole: EffectAccount | null
   #before: number | null = null
 
-  /** @param subject - the judged server */
-  constructor(subject: Subject) {
+  /**
+   * @param subject - the judged server
+   * @param whole - the account of the whole run, which this one is a part of
+   */
+  constructor(subject: Subject, whole: EffectAccount | null = null) {
     this.#subject = subject
+    this.#whole = whole
   }
 
   /** Counts for the first time; what cannot be counted now is not judged. */
@@ -34,11 +40,13 @@ export class EffectAccount {
   /**
    * Takes an answer into account, or that none came.
    *
-   * @param link - the link's name; each can have one effect
+   * @param link - what names the link; each can have one effect
    * @param exchange - a request to it
    * @param isCounted - whether its effect shows where effects are counted
    */
-  add(link: string, { sent, response }: Exchange, isCounted = true): void {
+  add(link: string, exchange: Exchange, isCounted = true): void {
+    this.#whole?.add(link, exchange, isCounted)
+    const { sent, response } = exchange
     if (sent.method !== 'POST') return
     const status = response?.status
     if (isCounted && isSuccess(status)) this.#told.set(link, 'accepted')

@@ -21,6 +21,7 @@ describe('poe check of a foreign server, with an adapter file', () => {
       url: server.page,
       adapter,
       rounds: 5,
+      ageMs: 0,
     })
     const unlike = results.filter(({ result }) => !['pass', 'skipped'].includes(result))
     const by = (profile: string) =>

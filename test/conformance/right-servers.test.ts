@@ -67,6 +67,7 @@ async function judged(style: (typeof STYLES)[number]): Promise<ConformanceReport
       url: server.page,
       adapter: { ...INDEPENDENT, shortLived: { url: hasty.page, lifeMs: LIFE_MS } },
       rounds: 5,
+      ageMs: 0,
       restart: server.restart,
     })
   } finally {

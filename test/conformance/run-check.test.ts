@@ -7,7 +7,8 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import type { Adapter, Check, Step } from 'post-once-exactly/conformance'
-import { type Ending, runCheck } from '../../lib/conformance/run-check.js'
+import type { Ending } from '../../lib/conformance/ending.js'
+import { runCheck } from '../../lib/conformance/run-check.js'
 import { Subject } from '../../lib/conformance/subject.js'
 import { Http1Wire } from '../../lib/conformance/wire.js'
 
@@ -52,7 +53,7 @@ describe('one check', () => {
     restart: (() => Promise<void>) | null = null,
   ): Promise<Ending> {
     const wire = new Http1Wire({ timeoutMs: 500, tls: {} })
-    const subject = new Subject(new URL('/page', origin), adapter, wire, restart)
+    const subject = new Subject(new URL('/page', origin), adapter, wire, { restart })
     const check: Check = { id: 'X-1/x', requirement: 'X-1', title: '', why: '', steps }
     return await runCheck(check, subject, { rounds: 2, unmetIs: 'fail' })
   }

@@ -12,7 +12,7 @@ import type { IndependentOptions } from './servers/independent.js'
 import { startWrong, WRONG } from './servers/wrong.js'
 
 const LIFE_MS = 300
-const AT_ONCE = 24
+const AT_ONCE = 32
 
 /** What a handler reports, where the fault is about that. */
 const REPORTED: Readonly<Record<string, number>> = {
@@ -84,6 +84,7 @@ async function judged(name: string): Promise<ConformanceReport> {
       adapter: adapterFor(name, hasty.page),
       rounds: 3,
       timeoutMs: 5_000,
+      ageMs: 0,
       restart: server.restart,
     })
   } finally {
