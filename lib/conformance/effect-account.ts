@@ -13,6 +13,8 @@ import type { Exchange } from './wire.js'
 /** A count of effects may lag behind the answers, by this many milliseconds. */
 export const COUNT_LAG_MS = 2_000
 
+const COUNT_TRIES = 2
+
 /** What became of a link, as far as an effect is concerned. */
 type Told = 'perhaps' | 'accepted'
 
@@ -22,6 +24,7 @@ export class EffectAccount {
   readonly #told = new Map<string, Told>()
   readonly #whole: EffectAccount | null
   #before: number | null = null
+  #isKnown = true
 
   /**
    * @param subject - the judged server
@@ -30,6 +33,11 @@ export class EffectAccount {
   constructor(subject: Subject, whole: EffectAccount | null = null) {
     this.#subject = subject
     this.#whole = whole
+  }
+
+  /** Whether everything could be counted that was to be. */
+  get isKnown(): boolean {
+    return this.#isKnown
   }
 
   /** Counts for the first time; what cannot be counted now is not judged. */
@@ -80,11 +88,15 @@ export class EffectAccount {
 
   async #count(): Promise<number | null> {
     if (!this.#subject.has('effects')) return null
-    try {
-      return await this.#subject.effects()
-    } catch (error) {
-      if (error instanceof CannotTell) return null
-      throw error
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#subject.effects()
+      } catch (error) {
+        if (!(error instanceof CannotTell)) throw error
+        if (tries < COUNT_TRIES) continue
+        this.#isKnown = false
+        return null
+      }
     }
   }
 }

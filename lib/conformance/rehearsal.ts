@@ -4,7 +4,7 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CannotTell } from './cannot-tell.js'
+import { CannotTell, LinkElsewhere } from './cannot-tell.js'
 import { SUCCESS } from './checks/fragments.js'
 import { COUNT_LAG_MS, type EffectAccount } from './effect-account.js'
 import type { Ending } from './ending.js'
@@ -41,8 +41,7 @@ export async function rehearse(subject: Subject, whole: EffectAccount): Promise<
     const { exchange, message } = error
     const shown = exchange === null ? {} : { exchange: transcript(exchange, subject.secrets()) }
     const obstacle = { result: 'setup-failed', seen: `Rehearsal: ${message}`, ...shown } as const
-    const { response } = page ?? exchange ?? {}
-    const isPageThere = response !== null && response !== undefined && response.status < 400
+    const isPageThere = page !== null || error instanceof LinkElsewhere
     return { obstacle, isPageThere, isShared: false }
   }
 }

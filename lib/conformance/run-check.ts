@@ -3,7 +3,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fieldValues, type RawResponse } from '../testing/raw-response.js'
-import { CannotTell } from './cannot-tell.js'
+import { CannotTell, HarnessFailed } from './cannot-tell.js'
 import type {
   AwaitStep,
   Check,
@@ -59,6 +59,7 @@ const PATIENCE_MS = 5_000
 const REDIRECTS = 5
 /** So many rounds of a race may be under way at once. */
 const ROUNDS_AT_ONCE = 4
+const UNCOUNTED = 'Effects could not be counted each time.'
 const ONE_LINK = 'it does not arise: the page shows the same link until that is used'
 /** A link must be this hard to guess from others, in bits, by a generous estimate. */
 const HARD_BITS = 50
@@ -189,7 +190,9 @@ class CheckRun {
       const exchange = await this.#exchange(send)
       const status = exchange.response?.status ?? 0
       const isBusy = patiently && BUSY.includes(status)
-      const isLater = status === 503 && !namesStatus([...setup, ...only, ...expect], status)
+      const isTold = exchange.response !== null && hasField(exchange.response, 'Retry-After')
+      const isNamed = namesStatus([...setup, ...only, ...expect], status)
+      const isLater = status === 503 && isTold && !isNamed
       if (!(isBusy || isLater) || performance.now() > untilMs) return exchange
       if (!(await this.#subject.isWaitedFor(exchange))) return exchange
     }
@@ -275,6 +278,7 @@ class CheckRun {
   async #balance(): Promise<void> {
     const unmet = (await this.#settings.whole?.close()) ?? null
     if (unmet !== null) throw new NotMet(unmet, null)
+    if (this.#settings.whole?.isKnown === false) throw new HarnessFailed(UNCOUNTED)
   }
 
   async #await(step: AwaitStep): Promise<void> {
@@ -452,6 +456,10 @@ class CheckRun {
         return MOMENT_MS + (adapter.shortLived?.lifeMs ?? 0)
     }
   }
+}
+
+function hasField(response: RawResponse, name: string): boolean {
+  return fieldValues(response, name).length > 0
 }
 
 /** Where the successes of a race that are redirects lead; those of one link lead to one place. */

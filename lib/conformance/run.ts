@@ -136,8 +136,8 @@ class Run {
     if (found.obstacle !== null) {
       this.#obstacle = 'the rehearsal failed'
       this.#isPageThere = found.isPageThere
-      // The first result tells what is wrong for all of them.
-      const [first] = selected
+      // The first result of those that cannot be asked tells what is wrong for all of them.
+      const first = selected.find(([check]) => !(this.#isPageThere && isOfPage(check)))
       if (first !== undefined) this.#tell(first, found.obstacle)
     }
     for (const { together, checks, isLast } of phasesOf(selected, this.#options.door)) {

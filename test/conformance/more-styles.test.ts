@@ -75,7 +75,10 @@ const PAY: Adapter = {
     slowFailure: { fields: { 'X-Slow': '0.5', 'X-Refuse': '1' } },
   },
 }
-const PERL: Adapter = { valid: { form: { what: 'tea{n}' } }, effects: { url: '/count', pointer: '' } }
+const PERL: Adapter = {
+  valid: { form: { what: 'tea{n}' } },
+  effects: { url: '/count', pointer: '' },
+}
 
 const STYLES: readonly Style[] = [
   ...DESKS.map(([says, traits, adapter]) => ({

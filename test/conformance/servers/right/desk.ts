@@ -65,7 +65,8 @@ class Desk {
     // What was cut off is not whole, and not run.
     const said = await text(request).catch(() => null)
     const told = this.#tooMany(request) ?? (await this.#answer(request, said))
-    if (hints && request.method === 'POST') response.writeEarlyHints({ link: '</a.css>; rel=preload' })
+    if (hints && request.method === 'POST')
+      response.writeEarlyHints({ link: '</a.css>; rel=preload' })
     const [status, fields = {}, content = ''] = told
     const type = content === '' ? {} : { 'Content-Type': typeOf(content) }
     const length = { 'Content-Length': Buffer.byteLength(content) }
@@ -205,7 +206,8 @@ class Desk {
 
   #mint({ headers }: IncomingMessage): string {
     const [, sid = ''] = /sid=(\w{8})/.exec(headers.cookie ?? '') ?? []
-    const start = this.#traits.page === 'session' && sid !== '' ? sid : randomBytes(4).toString('hex')
+    const start =
+      this.#traits.page === 'session' && sid !== '' ? sid : randomBytes(4).toString('hex')
     const token = start + randomBytes(12).toString('hex')
     this.#links.set(token, { state: 'fresh', number: 0, turn: Promise.resolve(), token })
     return `/once/${token}`

@@ -31,7 +31,9 @@ export function rawSocketsServer(): Server {
     }
     const Allow = `Allow: ${told === null ? 'POST' : 'GET, HEAD'}`
     const isRead = method === 'GET' || method === 'HEAD'
-    return told !== null && isRead ? ['200 OK', told, Allow] : ['405 Method Not Allowed', '{}', Allow]
+    return told !== null && isRead
+      ? ['200 OK', told, Allow]
+      : ['405 Method Not Allowed', '{}', Allow]
   }
 
   function take(socket: Socket, received: string): boolean {
