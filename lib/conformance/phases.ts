@@ -2,7 +2,7 @@
  * In which order the checks of a run are asked: what others rest on, then what runs side by side, then
  * what counts effects for itself, then the links of the run once more, then restarts.
  */
-import type { Check, Door, Requirement } from './catalogue.js'
+import type { Check, Door, Requirement, Step } from './catalogue.js'
 import { FIRST } from './checks/poe/race.js'
 import { IN_THE_END } from './checks/poe/reuse.js'
 
@@ -28,7 +28,7 @@ export function phasesOf(selected: readonly Selected[], door: Door): readonly Ph
     if (PLAIN.some(({ id }) => id === check.id)) return 'plain'
     if (IN_THE_END.includes(check)) return 'end'
     if (check.needs?.includes('restart') === true) return 'restarts'
-    return check.steps.some(step => 'effects' in step || 'race' in step) ? 'exact' : 'together'
+    return check.steps.some(isByItself) ? 'exact' : 'together'
   }
   const checksOf = (phase: string) => selected.filter(([check]) => of(check) === phase)
   return [
@@ -38,6 +38,13 @@ export function phasesOf(selected: readonly Selected[], door: Door): readonly Ph
     { ...plain, isLast: true, checks: checksOf('end') },
     { ...plain, checks: checksOf('restarts') },
   ]
+}
+
+/** What counts for itself, and what leaves a doubt that would hide the faults of others. */
+function isByItself(step: Step): boolean {
+  if ('effects' in step || 'race' in step) return true
+  if ('mint' in step) return step.shortLived === true
+  return 'send' in step && ['failure', 'slowFailure'].includes(step.send.provoke ?? '')
 }
 
 /** Whether a check asks the page only, so that it needs no link that works. */

@@ -153,7 +153,8 @@ class Run {
     const shared = new EffectAccount(this.#subject, this.#whole)
     await shared.open()
     await sideBySide(checks, this.#jobs, one => this.#judge(one, shared))
-    if ((await shared.close()) !== null && !this.#isPlainlyWrong()) await this.#tellApart(checks)
+    if ((await shared.close(true)) !== null && !this.#isPlainlyWrong())
+      await this.#tellApart(checks)
   }
 
   /** There were too many effects: each half of those that passed is asked again, and its halves. */
@@ -171,7 +172,7 @@ class Run {
       const shared = new EffectAccount(this.#subject, this.#whole)
       await shared.open()
       await sideBySide(part, this.#jobs, one => this.#judge(one, shared))
-      if ((await shared.close()) !== null) await this.#tellApart(part)
+      if ((await shared.close(true)) !== null) await this.#tellApart(part)
     }
   }
 

@@ -104,7 +104,6 @@ async function withServer(
   const failure = { fields: { 'X-Fault': `fail=${REPORTED[name] ?? 500}` } }
   const adapter = {
     ...INDEPENDENT,
-    sibling: '/again/{token}',
     provoke: { ...INDEPENDENT.provoke, failure },
     shortLived: { url: hasty.page, lifeMs: LIFE_MS },
   }
