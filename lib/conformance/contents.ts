@@ -58,8 +58,8 @@ export function contentOf(adapter: Adapter, kind: BodyKind, count: number): Type
 }
 
 /**
- * What is sent through a form of the page: the contents of the adapter that are forms, with what the
- * form sends by itself.
+ * What is sent through a form of the page: the contents of the adapter that are forms, with what
+ * the form sends by itself.
  *
  * @param adapter - what is known of the server
  * @param form - of the page

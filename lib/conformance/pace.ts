@@ -12,7 +12,7 @@ const LONGEST_WAIT_MS = 30_000
 /** All that a run waits for refusals, in milliseconds. */
 const WAITING_LIMIT_MS = 180_000
 const DEFAULT_WAIT_MS = 1_000
-/** After a refusal requests are at least this far apart, twice as far after the next, to a limit. */
+/** After a refusal requests are so far apart, twice as far after the next one, to a limit. */
 const FIRST_GAP_MS = 10
 const LARGEST_GAP_MS = 1_000
 

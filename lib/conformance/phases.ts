@@ -1,6 +1,6 @@
 /**
- * In which order the checks of a run are asked: what others rest on, then what runs side by side, then
- * what counts effects for itself, then the links of the run once more, then restarts.
+ * In which order the checks of a run are asked: what others rest on, then what runs side by
+ * side, then what counts effects for itself, then the links of the run once more, then restarts.
  */
 import type { Check, Door, Requirement, Step } from './catalogue.js'
 import { FIRST } from './checks/poe/race.js'

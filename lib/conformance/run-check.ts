@@ -190,7 +190,8 @@ class CheckRun {
       const exchange = await this.#exchange(send)
       const status = exchange.response?.status ?? 0
       const isBusy = patiently && BUSY.includes(status)
-      const isTold = exchange.response !== null && hasField(exchange.response, 'Retry-After')
+      const { response } = exchange
+      const isTold = response !== null && fieldValues(response, 'Retry-After').length > 0
       const isNamed = namesStatus([...setup, ...only, ...expect], status)
       const isLater = status === 503 && isTold && !isNamed
       if (!(isBusy || isLater) || performance.now() > untilMs) return exchange
@@ -456,10 +457,6 @@ class CheckRun {
         return MOMENT_MS + (adapter.shortLived?.lifeMs ?? 0)
     }
   }
-}
-
-function hasField(response: RawResponse, name: string): boolean {
-  return fieldValues(response, name).length > 0
 }
 
 /** Where the successes of a race that are redirects lead; those of one link lead to one place. */

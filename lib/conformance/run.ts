@@ -35,8 +35,9 @@ const TIMER_LIMIT_MS = 2_147_483_647
 /**
  * Judges a running server from outside, over sockets of its own, one request a connection.
  *
- * Effects are counted as a difference, so nobody else may use the server meanwhile. Checks run side by
- * side, a few at a time, and what counts for itself one after the other. A run is bounded by `totalMs`, a request by `timeoutMs`.
+ * Effects are counted as a difference, so nobody else may use the server meanwhile. Checks run
+ * side by side, a few at a time, and what counts for itself one after the other. A run is bounded
+ * by `totalMs`, a request by `timeoutMs`.
  *
  * @param options - see {@link ConformanceOptions}
  * @returns the report; never rejects for what the server does

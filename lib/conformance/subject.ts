@@ -201,7 +201,7 @@ export class Subject {
     }
   }
 
-  /** A page may lead to another one, such as a first visit to a session; never to another origin. */
+  /** A page may lead to another one of its origin, such as a first visit to a session. */
   async #redirected(first: Exchange): Promise<Exchange> {
     let answer = first
     for (let times = 0; times < REDIRECTS; times += 1) {

@@ -1,6 +1,6 @@
 /**
- * Twenty more right servers, in five languages and styles: each passes by default and in `core`, most
- * of them with no more than their page's address and where effects are counted.
+ * Twenty more right servers, in five languages and styles: each passes by default and in `core`,
+ * most of them with no more than their page's address and where effects are counted.
  */
 import { spawn } from 'node:child_process'
 import { once as emitted } from 'node:events'

@@ -1,6 +1,6 @@
 /**
- * Wrong servers as rows: each is caught by the check that is meant for it. And each check is of use:
- * without what it demands, a wrong server that it catches would pass it.
+ * Wrong servers as rows: each is caught by the check that is meant for it. And each check is of
+ * use: without what it demands, a wrong server that it catches would pass it.
  */
 import { expect } from 'chai'
 import { type Adapter, CHECKS, type Check, runConformance } from 'post-once-exactly/conformance'

@@ -179,7 +179,7 @@ describe('one check', () => {
     expect(done.result).to.equal('pass')
   })
 
-  it('a link that comes again after another one is told, one that is shown until used is not', async () => {
+  it('a link that comes again after another one is told, one shown until used is not', async () => {
     expect(await ending([{ links: 3, are: 'distinct' }])).to.include({ result: 'skipped' })
     shown = ['/l/1', '/l/2', '/l/1']
     const alike = await ending([{ links: 3, are: 'distinct' }])

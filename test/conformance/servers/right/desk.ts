@@ -197,7 +197,8 @@ class Desk {
         return [200, { ...fields, 'POE-Links': all }, JSON.stringify({ links: [link, ...more] })]
       }
       default: {
-        const form = `<form method="post" action="${host}${link}"><input name="what" required></form>`
+        const input = '<input name="what" required>'
+        const form = `<form method="post" action="${host}${link}">${input}</form>`
         const sid = page === 'session' ? { 'Set-Cookie': `sid=${link.slice(6, 14)}; Path=/` } : {}
         return [200, { 'Cache-Control': 'private, no-cache', ...sid }, `<!doctype html>${form}\n`]
       }

@@ -1,6 +1,6 @@
 /**
- * A POE server of plain Koa, without this package: pages for people and JSON for programs, results by
- * redirect. Written from draft-nottingham-http-poe-00.
+ * A POE server of plain Koa, without this package: pages for people and JSON for programs, results
+ * by redirect. Written from draft-nottingham-http-poe-00.
  */
 import { randomUUID } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
