@@ -5,7 +5,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { type Answer, emptyAnswer } from './answers.js'
-import { type Behaviour, type Posted, pathOf, type Seen } from './behaviour.js'
+import type { Behaviour, Posted, Seen } from './behaviour.js'
 import {
   type Fault,
   fault,
@@ -18,7 +18,8 @@ import {
   where,
 } from './fault.js'
 import type { Link } from './link-book.js'
-import { type Make, type MeantRow, OURS } from './wrong-ours.js'
+import { type MeantRow, OURS } from './wrong-ours.js'
+import { SPELT } from './wrong-spelt.js'
 
 /** A fault and the check that is meant for it. */
 export interface MeantFault extends Fault {
@@ -30,7 +31,6 @@ export interface MeantFault extends Fault {
 type Row = MeantRow
 
 const OTHER_ORIGIN = 'http://elsewhere.test'
-const TOKEN = /^(.*\/\d+-[\w-]{22})(.*)$/
 
 /** Runs an order again at a spent link. */
 function again(meets: (request: IncomingMessage, posted: Posted) => boolean): Partial<Behaviour> {
@@ -42,17 +42,6 @@ function again(meets: (request: IncomingMessage, posted: Posted) => boolean): Pa
 
 const has = (field: string, value: RegExp) => () =>
   again(request => value.test(fieldOf(request, field)))
-
-/** Something behind a link makes another one of it. */
-const apart = (suffix: RegExp): Make => {
-  return () => ({
-    resolve: target => {
-      const path = pathOf(target)
-      const [, start = path, rest = ''] = TOKEN.exec(path) ?? []
-      return suffix.test(rest) ? { path: start, record: path } : { path, record: path }
-    },
-  })
-}
 
 const isGet = ({ request }: Seen) => request.method === 'GET'
 const isDone = ({ place }: Seen) => place === 'handler'
@@ -152,43 +141,6 @@ const TWICE: readonly Row[] = [
     sameConnection,
   ],
   ['again-pipelined', 'POE-2-1/pipelined', 'runs side by side what is pipelined', pipelined],
-  [
-    'spelling-suffix',
-    'POE-2-23/suffix',
-    'knows a link with a letter behind it as another one',
-    apart(/^x$/),
-  ],
-  [
-    'spelling-extension',
-    'POE-2-23/extension',
-    'knows a link with .json behind it as another one',
-    apart(/^\.json$/),
-  ],
-  [
-    'spelling-segment',
-    'POE-2-23/segment',
-    'knows a link with a segment behind it as another one',
-    apart(/^\/x$/),
-  ],
-  [
-    'spelling-parameter',
-    'POE-2-23/parameter',
-    'knows a link with a parameter as another one',
-    apart(/^;x=1$/),
-  ],
-  [
-    'spelling-malformed',
-    'POE-2-23/malformed',
-    'knows a link with a broken encoding as another one',
-    apart(/^%zz$/),
-  ],
-  ['spelling-dots', 'POE-2-23/dots', 'knows a link with a dot segment as another one', dots],
-  [
-    'spelling-sibling',
-    'POE-2-23/sibling',
-    'knows the same token at another path as another link',
-    sibling,
-  ],
   [
     'orders-twice',
     'POE-2-2/first',
@@ -391,7 +343,7 @@ const TOLD: readonly Row[] = [
 
 /** All of them. */
 export const WRONG_MORE: readonly MeantFault[] = [
-  ...[...TWICE, ...STATES, ...TOLD].map(row => meant(row, false)),
+  ...[...TWICE, ...SPELT, ...STATES, ...TOLD].map(row => meant(row, false)),
   ...OURS.map(row => meant(row, true)),
 ]
 
@@ -436,24 +388,6 @@ function pipelined(): Partial<Behaviour> {
     },
     whenRunning: ({ request: { url = '', socket } }) =>
       first.get(url) === socket ? 'run' : 'wait',
-  }
-}
-
-function dots(): Partial<Behaviour> {
-  return {
-    resolve: target => {
-      const record = pathOf(target)
-      return { path: record.replaceAll('/./', '/'), record }
-    },
-  }
-}
-
-function sibling(): Partial<Behaviour> {
-  return {
-    resolve: target => {
-      const record = pathOf(target)
-      return { path: record.replace(/^\/again\//, '/accounts/bob/orders/'), record }
-    },
   }
 }
 
