@@ -37,6 +37,10 @@ What is asked:
 How:
   --timeout <ms>            how long a request may take. Default: 10000
   --total <ms>              how long the whole may take. Default: 600000
+  --jobs <n>                so many checks at once, where none disturbs another. Default: 6
+  --pace <ms> or <n>/s      between two requests, or requests a second. Default: none; 429 and its
+                            Retry-After are obeyed anyway
+  --age <ms>                how old used links are when they are tried again. Default: 10000
   --http2                   speak HTTP/2
   --ca <file>               a certificate (PEM) to trust besides the usual ones
   --report <form>           text, json, junit, tap, html or badge (SVG). Default: text

@@ -43,6 +43,9 @@ const FLAGS = {
   profile: { type: 'string' },
   rounds: { type: 'string' },
   total: { type: 'string' },
+  jobs: { type: 'string' },
+  pace: { type: 'string' },
+  age: { type: 'string' },
   http2: { type: 'boolean' },
   ca: { type: 'string' },
   compare: { type: 'boolean' },
@@ -110,6 +113,9 @@ async function readOptions(
   const rounds = readCount(values.rounds, 'rounds')
   const timeoutMs = readCount(values.timeout, 'timeout')
   const totalMs = readCount(values.total, 'total')
+  const jobs = readCount(values.jobs, 'jobs')
+  const paceMs = readPace(values.pace)
+  const ageMs = readAge(values.age)
   const only = readIds(values.only)
   const ca = values.ca === undefined ? null : await readGiven(values.ca, '--ca', terminal)
   return {
@@ -121,11 +127,31 @@ async function readOptions(
     ...(rounds === undefined ? {} : { rounds }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(totalMs === undefined ? {} : { totalMs }),
+    ...(jobs === undefined ? {} : { jobs }),
+    ...(paceMs === undefined ? {} : { paceMs }),
+    ...(ageMs === undefined ? {} : { ageMs }),
     strict: values.strict === true,
     http2: values.http2 === true,
     ...(ca === null ? {} : { tls: { ca } }),
     ...(values.restart === undefined ? {} : { restart: restartBy(values.restart, terminal) }),
   }
+}
+
+/** Milliseconds between two requests, or requests a second: `50` or `20/s`. */
+function readPace(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const [, number = '', perSecond] = /^(\d{1,5})(\/s)?$/.exec(text) ?? []
+  const paceMs = perSecond === undefined ? Number(number) : Math.ceil(1_000 / Number(number))
+  if (number !== '' && paceMs <= 10_000) return paceMs
+  throw new Misuse(
+    '--pace takes milliseconds between two requests (50), or requests a second (20/s).',
+  )
+}
+
+function readAge(text: string | undefined): number | undefined {
+  if (text === undefined || /^\d{1,7}$/.test(text))
+    return text === undefined ? undefined : Number(text)
+  throw new Misuse('--age takes milliseconds.')
 }
 
 function readDoor(text: string = 'poe'): Door {

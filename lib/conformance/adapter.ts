@@ -82,6 +82,11 @@ export interface Adapter {
     /** The handler reports a failure. */
     readonly failure?: Provoked
   }
+  /**
+   * Another path that leads to the same resource, or looks like it: `{token}` stands for the last
+   * segment of a link.
+   */
+  readonly sibling?: string
   /** For the doors besides POE. */
   readonly door?: DoorSettings
   /** How to get links with a short life. */
@@ -148,6 +153,7 @@ const ADAPTER: Shape = {
   invalid: content,
   effects: shaped({ url: text, pointer }, ['url', 'pointer']),
   provoke: shaped({ slow: PROVOKED, slowFailure: PROVOKED, failure: PROVOKED }),
+  sibling,
   door: shaped({ field: fieldName, quoted: flag, target: text, method: use, required: flag }),
   shortLived: shaped({ ...PAGE_REQUEST, url: text, lifeMs: shortLife }, ['lifeMs']),
 }
@@ -179,6 +185,13 @@ function recordOf(value: unknown, at: string): Record<string, unknown> {
 
 function text(value: unknown, at: string): asserts value is string {
   if (typeof value !== 'string') throw new AdapterError(`${at} must be a text.`)
+}
+
+function sibling(value: unknown, at: string): void {
+  text(value, at)
+  if (!value.startsWith('/') || !value.includes('{token}')) {
+    throw new AdapterError(`${at} must be a path with {token} in it.`)
+  }
 }
 
 function pointer(value: unknown, at: string): void {

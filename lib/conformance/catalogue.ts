@@ -66,6 +66,10 @@ export type Need =
   | 'page'
   /** HTTP/1.1, because of what HTTP/2 cannot say. */
   | 'http1'
+  /** HTTP/1.1, and a server that speaks it. */
+  | 'http11'
+  /** Another path that may lead to the same resource. */
+  | 'sibling'
   /** Another valid content that means something else, and not only other bytes. */
   | 'different'
   /** Keys that are Structured Field Strings. */
@@ -116,7 +120,8 @@ export type Provocation = 'slow' | 'slowFailure' | 'failure'
  * `dots` (a dot segment), `absolute` (the absolute form of the target), `malformed` (a percent sign
  * that begins nothing), `empty` (its last segment is empty), `hex` (each letter and digit of its
  * last segment percent-encoded, in small letters), `case` (the letters of its last segment in the
- * other case).
+ * other case), `suffix` (a letter behind it), `extension` (`.json`), `segment` (one more segment),
+ * `parameter` (`;x=1`), `sibling` (its last segment at the path that the adapter names).
  */
 export type Spelling =
   | 'encoded'
@@ -129,6 +134,11 @@ export type Spelling =
   | 'empty'
   | 'hex'
   | 'case'
+  | 'suffix'
+  | 'extension'
+  | 'segment'
+  | 'parameter'
+  | 'sibling'
 
 /**
  * How an idempotency key is written: `own` (as this server takes it, the default), `bare` (without
@@ -206,6 +216,12 @@ export interface RequestSpec {
   readonly chunked?: true
   /** With `Expect: 100-continue`: the content follows after a moment, asked for or not. */
   readonly unasked?: true
+  /** The version that the request names. Default: 1.1. */
+  readonly version?: '1.0'
+  /** Bytes behind the request. */
+  readonly trailing?: string
+  /** Redirects to the same origin are followed by GET. */
+  readonly follows?: true
   /** Sends a validator that an earlier answer, by its name, carried. */
   readonly revalidates?: string
 }
@@ -225,6 +241,8 @@ export type Expectation =
   | { readonly typeIs: string }
   /** No cache may keep it. */
   | { readonly notStored: true }
+  /** Nothing says for how long it may be kept. */
+  | { readonly notFresh: true }
   /** No shared cache may hand it to somebody else. */
   | { readonly notShared: true }
   /** `Retry-After` is at least one second, or a date. */
@@ -233,10 +251,16 @@ export type Expectation =
   | { readonly contentOf: string }
   /** The same status as an earlier answer. */
   | { readonly statusOf: string }
+  /** What a GET of a spent link gives: the content of the POST, or a redirect to its result. */
+  | { readonly resultOf: string }
+  /** A part of the content of an earlier answer, as Content-Range says, or all of it. */
+  | { readonly partOf: string }
   /** `Location` leads where that of an earlier answer leads. */
   | { readonly locationOf: string }
   /** The same status and fields as an earlier answer, and no content. */
   | { readonly headOf: string }
+  /** A field differs from that of an earlier answer. */
+  | { readonly unlike: readonly [field: string, answer: string] }
   /** Differs from an earlier answer in status or content. */
   | { readonly differsFrom: string }
   | { readonly empty: true }
@@ -245,6 +269,8 @@ export type Expectation =
   | {
       readonly poeLinks: 'quoted' | 'no fragment' | 'not empty' | 'no empty members' | 'own origin'
     }
+  /** The link that the check would use is of the page's origin. */
+  | { readonly ownLink: true }
   /** Each announced link stands in the content. */
   | { readonly linksInContent: true }
   /** A link to the result names its context. */
@@ -289,6 +315,8 @@ export interface SendStep extends Named {
   readonly times?: number
   /** Goes on without waiting for the answer; an `await` step takes it. */
   readonly inBackground?: boolean
+  /** "Not now" (409, 425, 503) is waited for, for some seconds. */
+  readonly patiently?: boolean
   /** No answer at all is no obstacle: the check goes on without one. */
   readonly mayBeCut?: boolean
   /** What has to hold so that the check can go on at all. */
@@ -296,6 +324,19 @@ export interface SendStep extends Named {
   /** What has to hold so that the check means anything here; else it is not judged. */
   readonly only?: readonly Expectation[]
   readonly expect?: readonly Expectation[]
+}
+
+/** Requests over one connection: each after the answer to the one before, or all at once. */
+export interface RowStep {
+  readonly row: readonly RequestSpec[]
+  readonly pipelined?: boolean
+  /** How many answers may be 2xx. */
+  readonly mostSuccesses: number
+}
+
+/** What a whole run has had of effects: no more than there are links at which one can have been. */
+export interface BalanceStep {
+  readonly balance: 'run'
 }
 
 /** Takes the answer of a request in the background. */
@@ -357,9 +398,12 @@ export interface RestartStep {
   readonly restart: true
 }
 
-/** Waits: a moment in which a request arrives and begins to run, or until a short life is over. */
+/**
+ * Waits: a moment in which a request arrives and begins to run, as long as one may be on its way
+ * (`arrival`), or until a short life is over.
+ */
 export interface PauseStep {
-  readonly pause: 'moment' | 'life'
+  readonly pause: 'moment' | 'arrival' | 'life'
 }
 
 /** One step of a check. */
@@ -370,6 +414,8 @@ export type Step =
   | RaceStep
   | UsedLinksStep
   | LeaveStep
+  | RowStep
+  | BalanceStep
   | EffectsStep
   | ManyLinksStep
   | RestartStep

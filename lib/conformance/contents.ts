@@ -3,6 +3,7 @@
  */
 import type { Adapter, Content } from './adapter.js'
 import type { BodyKind } from './catalogue.js'
+import type { PageForm } from './forms.js'
 
 /** Bytes and their media type. */
 export interface TypedBytes {
@@ -13,6 +14,7 @@ export interface TypedBytes {
 const FORM = 'application/x-www-form-urlencoded'
 /** Numbers of contents that differ from those of any link. */
 const OTHER_COUNTS = 500_000
+const BOUNDARY = 'poe-check-boundary'
 const HUGE_BYTES = 4 * 1024 * 1024
 /** `valid` where the adapter has none: a server that takes anything takes this. */
 const ANYTHING: Content = { json: { check: '{n}' } }
@@ -55,6 +57,45 @@ export function contentOf(adapter: Adapter, kind: BodyKind, count: number): Type
   }
 }
 
+/**
+ * What is sent through a form of the page: the contents of the adapter that are forms, with what
+ * the form sends by itself.
+ *
+ * @param adapter - what is known of the server
+ * @param form - of the page
+ * @param isConverted - flat JSON of the adapter is sent as a form, too
+ * @returns the adapter for links of that form
+ */
+export function throughForm(adapter: Adapter, form: PageForm, isConverted: boolean): Adapter {
+  const through = (content: Content): Content => {
+    const given = isConverted && 'json' in content ? (converted(content) ?? content) : content
+    return 'form' in given ? sentBy(form, { ...form.defaults, ...given.form }) : given
+  }
+  const { valid, otherValid, otherType, invalid, provoke } = adapter
+  const provoked = Object.entries(provoke ?? {}).map(([name, one]) => {
+    return [name, one.content === undefined ? one : { ...one, content: through(one.content) }]
+  })
+  return {
+    ...adapter,
+    valid: valid === undefined ? sentBy(form, form.filled) : through(valid),
+    ...(otherValid === undefined ? {} : { otherValid: through(otherValid) }),
+    ...(otherType === undefined ? {} : { otherType: through(otherType) }),
+    ...(invalid === undefined ? {} : { invalid: through(invalid) }),
+    ...(provoke === undefined ? {} : { provoke: Object.fromEntries(provoked) }),
+  }
+}
+
+function sentBy({ isMultipart }: PageForm, values: Readonly<Record<string, string>>): Content {
+  if (!isMultipart) return { form: values }
+  const parts = Object.entries(values).map(([name, value]) => {
+    const quoted = name.replaceAll('"', '%22')
+    const head = `Content-Disposition: form-data; name="${quoted}"`
+    return `--${BOUNDARY}\r\n${head}\r\n\r\n${value}\r\n`
+  })
+  const type = `multipart/form-data; boundary=${BOUNDARY}`
+  return { type, text: `${parts.join('')}--${BOUNDARY}--\r\n` }
+}
+
 /** A content of the adapter, as bytes. */
 export function typed(content: Content, count: number): TypedBytes {
   const { type, text } = written(content)
@@ -72,13 +113,18 @@ function formText(form: Readonly<Record<string, string>>): string {
   return new URLSearchParams(form).toString().replaceAll('%7Bn%7D', '{n}')
 }
 
-/** The same with other bytes: white space in JSON, one more member in a form. */
+/** The same with other bytes: white space in JSON, an encoded letter in a form. */
 function otherBytes(content: Content, count: number): TypedBytes {
   if ('json' in content) {
     const text = `${JSON.stringify(content.json, null, 2)}\n`
     return typed({ type: 'application/json', text }, count)
   }
-  if ('form' in content) return typed({ form: { ...content.form, check: 'other' } }, count)
+  if ('form' in content) {
+    const encoded = formText(content.form).replace(/=([A-Za-z0-9])/, (_, letter: string) => {
+      return `=%${letter.charCodeAt(0).toString(16)}`
+    })
+    return typed({ type: FORM, text: encoded }, count)
+  }
   return typed({ type: content.type, text: `${content.text}\n` }, count)
 }
 

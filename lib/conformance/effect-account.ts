@@ -5,25 +5,39 @@
  * @see POE draft 2 (POE-2-2)
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CannotTell, type Subject } from './subject.js'
+import { CannotTell } from './cannot-tell.js'
+import type { Subject } from './subject.js'
 import { type Unmet, unmet } from './unmet.js'
 import type { Exchange } from './wire.js'
 
 /** A count of effects may lag behind the answers, by this many milliseconds. */
 export const COUNT_LAG_MS = 2_000
 
+const COUNT_TRIES = 2
+
 /** What became of a link, as far as an effect is concerned. */
 type Told = 'perhaps' | 'accepted'
 
-/** Counts what the answers of a check allow. */
+/** Counts what the answers of a check, or of several, allow. */
 export class EffectAccount {
   readonly #subject: Subject
   readonly #told = new Map<string, Told>()
+  readonly #whole: EffectAccount | null
   #before: number | null = null
+  #isKnown = true
 
-  /** @param subject - the judged server */
-  constructor(subject: Subject) {
+  /**
+   * @param subject - the judged server
+   * @param whole - the account of the whole run, which this one is a part of
+   */
+  constructor(subject: Subject, whole: EffectAccount | null = null) {
     this.#subject = subject
+    this.#whole = whole
+  }
+
+  /** Whether everything could be counted that was to be. */
+  get isKnown(): boolean {
+    return this.#isKnown
   }
 
   /** Counts for the first time; what cannot be counted now is not judged. */
@@ -34,11 +48,13 @@ export class EffectAccount {
   /**
    * Takes an answer into account, or that none came.
    *
-   * @param link - the link's name; each can have one effect
+   * @param link - what names the link; each can have one effect
    * @param exchange - a request to it
    * @param isCounted - whether its effect shows where effects are counted
    */
-  add(link: string, { sent, response }: Exchange, isCounted = true): void {
+  add(link: string, exchange: Exchange, isCounted = true): void {
+    this.#whole?.add(link, exchange, isCounted)
+    const { sent, response } = exchange
     if (sent.method !== 'POST') return
     const status = response?.status
     if (isCounted && isSuccess(status)) this.#told.set(link, 'accepted')
@@ -48,9 +64,11 @@ export class EffectAccount {
   /**
    * Counts for the last time.
    *
+   * @param isStrict - only what was accepted may have had an effect: what is doubtful in one check
+   *   would hide what is wrong in another one
    * @returns what is not met: more effects than links at which one can have been
    */
-  async close(): Promise<Unmet | null> {
+  async close(isStrict = false): Promise<Unmet | null> {
     const before = this.#before
     if (before === null) return null
     const accepted = [...this.#told.values()].filter(told => told === 'accepted').length
@@ -59,7 +77,7 @@ export class EffectAccount {
       const after = await this.#count()
       if (after === null) return null
       const count = after - before
-      const most = this.#told.size
+      const most = isStrict ? accepted : this.#told.size
       if (count > most) {
         const words = most === 1 ? '1 effect' : `${most} effects`
         return unmet(`at most ${words} in the end, by what was answered`, `${count} of them`)
@@ -72,11 +90,15 @@ export class EffectAccount {
 
   async #count(): Promise<number | null> {
     if (!this.#subject.has('effects')) return null
-    try {
-      return await this.#subject.effects()
-    } catch (error) {
-      if (error instanceof CannotTell) return null
-      throw error
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#subject.effects()
+      } catch (error) {
+        if (!(error instanceof CannotTell)) throw error
+        if (tries < COUNT_TRIES) continue
+        this.#isKnown = false
+        return null
+      }
     }
   }
 }

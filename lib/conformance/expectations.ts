@@ -6,7 +6,7 @@
 import { fieldValues, type RawResponse } from '../testing/raw-response.js'
 import type { Expectation } from './catalogue.js'
 import { mediaTypeOf } from './find-links.js'
-import { judgeCacheable, judgeNotShared, judgeNotStored } from './judge-caching.js'
+import { judgeCacheable, judgeNotFresh, judgeNotShared, judgeNotStored } from './judge-caching.js'
 import { judgeContentLinks, judgeLinkTo, judgePoeLinks, judgeResultLink } from './judge-links.js'
 import { resolved, tokens, told, type Unmet, unmet } from './unmet.js'
 import type { Exchange } from './wire.js'
@@ -15,6 +15,8 @@ import type { Exchange } from './wire.js'
 export interface Surroundings {
   /** Earlier answers of the check, by name. */
   readonly answers: ReadonlyMap<string, Exchange>
+  /** The link that a page hands out to checks. */
+  readonly linkIn?: (response: RawResponse) => string | null
 }
 
 /** An answer that came. */
@@ -66,6 +68,7 @@ export function namesStatus(expectations: readonly Expectation[], status: number
     if ('anyOf' in expectation) {
       return expectation.anyOf.some(list => namesStatus(list, status))
     }
+    if ('when' in expectation) return namesStatus(expectation.demand, status)
     return false
   })
 }
@@ -94,12 +97,28 @@ const JUDGES: Judges = {
     return judgeContent(response, answerOf(contentOf, surroundings))
   },
   locationOf: judgeLocation,
+  resultOf({ resultOf }, { exchange, response, surroundings }) {
+    return judgeResult(exchange, response, answerOf(resultOf, surroundings))
+  },
+  partOf({ partOf }, { response, surroundings }) {
+    return judgePart(response, answerOf(partOf, surroundings))
+  },
+  ownLink(_, { exchange: { sent }, response, surroundings }) {
+    const link = surroundings.linkIn?.(response) ?? null
+    const isAny = link !== null && URL.canParse(link, sent.url)
+    const isOwn = !isAny || new URL(link, sent.url).origin === sent.url.origin
+    return isOwn ? null : unmet(`a link at ${sent.url.origin}`, link)
+  },
   headOf({ headOf }, { response, surroundings }) {
     return judgeHead(response, answerOf(headOf, surroundings))
   },
   differsFrom({ differsFrom }, { response, surroundings }) {
     const same = isSame(response, answerOf(differsFrom, surroundings))
     return same ? unmet('something else', 'the same status and content') : null
+  },
+  unlike({ unlike: [field, answer] }, { response, surroundings }) {
+    const isAlike = sameField(field, response, answerOf(answer, surroundings)) === null
+    return isAlike ? unmet(`another ${field}`, told(response, field)) : null
   },
   after({ after }, { exchange, response, surroundings }) {
     const other = surroundings.answers.get(after)
@@ -133,6 +152,7 @@ const JUDGES: Judges = {
     return type === typeIs ? null : unmet(`content of type ${typeIs}`, type || 'no type')
   },
   notStored: (_, { response }) => judgeNotStored(response),
+  notFresh: (_, { response }) => judgeNotFresh(response),
   notShared: (_, { exchange, response }) => judgeNotShared(exchange, response),
   cacheableByRule: (_, { exchange, response }) => judgeCacheable(exchange, response),
   retryAfter: (_, { response }) => judgeRetryAfter(response),
@@ -234,11 +254,43 @@ function judgeLocation(
   return isSame ? null : unmet(`Location: ${there}`, told(response, 'Location'))
 }
 
+/** What a GET of a spent link may give: RFC 9110 9.3.3, 15.4.4. */
+function judgeResult({ sent }: Exchange, response: RawResponse, first: RawResponse): Unmet | null {
+  const [there] = fieldValues(first, 'Location')
+  const [here] = fieldValues(response, 'Location')
+  if (matches('3xx', response.status)) {
+    const wanted = there === undefined ? 'Location' : `Location: ${there}`
+    const isThere =
+      there === undefined || resolved(there, sent.url) === resolved(here ?? '', sent.url)
+    return here !== undefined && isThere ? null : unmet(wanted, told(response, 'Location'))
+  }
+  if (!matches('2xx', response.status)) {
+    return unmet('2xx, or a redirect to the result', `status ${response.status}`)
+  }
+  const isKnown = matches('2xx', first.status) && first.body.length > 0
+  return isKnown ? judgeContent(response, first) : null
+}
+
+/** RFC 9110 14.4: which bytes a 206 says that it has. */
+function judgePart(response: RawResponse, whole: RawResponse): Unmet | null {
+  if (response.status !== 206) {
+    return response.status === 200 ? judgeContent(response, whole) : null
+  }
+  const [range = ''] = fieldValues(response, 'Content-Range')
+  const [, from = '', to = ''] = /^bytes (\d+)-(\d+)\/(?:\d+|\*)$/.exec(range) ?? []
+  const part = whole.body.subarray(Number(from), Number(to) + 1)
+  const isSame = from !== '' && response.body.equals(part)
+  return isSame ? null : unmet('the bytes that Content-Range names', `${range || 'none'}: others`)
+}
+
+/** RFC 9110 9.3.2 lets a server leave fields out, and refuse HEAD for a while or for ever. */
 function judgeHead(response: RawResponse, get: RawResponse): Unmet | null {
+  if (response.rest.length > 0) return unmet('no content', `${response.rest.length} bytes`)
+  if ([405, 501].includes(response.status)) return null
   if (response.status !== get.status)
     return unmet(`status ${get.status}`, `status ${response.status}`)
-  if (response.rest.length > 0) return unmet('no content', `${response.rest.length} bytes`)
   for (const name of HEAD_FIELDS) {
+    if (fieldValues(response, name).length === 0) continue
     const unlike = sameField(name, response, get)
     if (unlike !== null) return unlike
   }

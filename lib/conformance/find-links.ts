@@ -30,7 +30,8 @@ export function linkIn(response: RawResponse, place: LinkPlace): string | null {
         linkIn(response, 'field') ??
         linkIn(response, { pointer: '/link' }) ??
         linkIn(response, 'form') ??
-        (response.status === 201 ? linkIn(response, 'location') : null)
+        (response.status === 201 ? linkIn(response, 'location') : null) ??
+        onlyReference(response)
       )
   }
 }
@@ -70,10 +71,24 @@ export function mediaTypeOf(response: Pick<RawResponse, 'fields'>): string {
   )
 }
 
+/** Whether it is a page of HTML. */
+export function isHtml(response: RawResponse): boolean {
+  return kindOf(response) === 'html'
+}
+
 function kindOf(response: RawResponse): 'json' | 'html' | 'other' {
   const type = mediaTypeOf(response)
   if (/[/+]json$/.test(type)) return 'json'
   return /^(?:text\/html|application\/xhtml\+xml)$/.test(type) ? 'html' : 'other'
+}
+
+/** Where JSON or plain text has one reference and no other, that is the link. */
+function onlyReference(response: RawResponse): string | null {
+  if (response.status >= 300 || kindOf(response) === 'html') return null
+  const references = [...referencesIn(response)].map(one => one.replace(/[.,;:!?)]+$/, ''))
+  const found = new Set(references.filter(one => /^(?:\/[^/\s]|https?:\/\/)\S+$/i.test(one)))
+  const [only] = found
+  return found.size === 1 ? (only ?? null) : null
 }
 
 function textAt(response: RawResponse, pointer: string): string | null {
@@ -91,7 +106,8 @@ function firstAction(response: RawResponse): string | null {
   return null
 }
 
-function elementsOf(html: string): DefaultTreeAdapterTypes.Element[] {
+/** All elements of a document, in their order. */
+export function elementsOf(html: string): DefaultTreeAdapterTypes.Element[] {
   const elements: DefaultTreeAdapterTypes.Element[] = []
   const open: DefaultTreeAdapterTypes.Node[] = [parse(html)]
   for (let node = open.pop(); node !== undefined; node = open.pop()) {

@@ -62,6 +62,13 @@ export class Http2Wire implements Wire {
     call.leave()
     return noted(await call.exchange)
   }
+
+  async inARow(sents: readonly Sent[], atOnce: boolean): Promise<Exchange[]> {
+    if (atOnce) return await this.together(sents)
+    const answers: Exchange[] = []
+    for (const sent of sents) answers.push(await this.exchange(sent))
+    return answers
+  }
 }
 
 /** One request on its connection. */

@@ -15,6 +15,9 @@ export {
   readAdapter,
 } from './adapter.js'
 export type * from './catalogue.js'
+export { DOOR_CHECKS, DOOR_REQUIREMENTS } from './checks/index.js'
+export { CHECKS } from './checks/poe/index.js'
+export { REQUIREMENTS } from './checks/poe/requirements.js'
 export {
   type ClientCheckOptions,
   type ClientReport,
@@ -24,8 +27,6 @@ export type { ClientCommand, ClientFunction, ClientTask } from './clients/client
 export { CLIENT_REQUIREMENTS } from './clients/requirements.js'
 export type * from './clients/scenario.js'
 export { SCENARIOS } from './clients/scenarios.js'
-export { DOOR_CHECKS, DOOR_REQUIREMENTS } from './doors/index.js'
-export { DOORS } from './doors/ways.js'
 export { EXPLANATIONS, type Explanation, pageOf } from './explanations/index.js'
 export type { Why } from './explanations/why.js'
 export type { ConformanceOptions } from './options.js'
@@ -51,6 +52,5 @@ export {
   writeReport,
 } from './reporters/index.js'
 export { type Printable, printableClientReport, printableReport } from './reporters/printable.js'
-export { REQUIREMENTS } from './requirements.js'
 export { runConformance } from './run.js'
-export { CHECKS } from './suites/index.js'
+export { DOORS } from './ways.js'

@@ -19,6 +19,12 @@ export function judgeNotStored(response: RawResponse): Unmet | null {
   return unmet('Cache-Control: no-store', told(response, 'Cache-Control'))
 }
 
+/** Whether nothing says for how long it may be kept. */
+export function judgeNotFresh(response: RawResponse): Unmet | null {
+  if (!hasFreshness(response) || tokens(response, 'Cache-Control').includes('no-store')) return null
+  return unmet('nothing that lets a cache keep it', told(response, 'Cache-Control'))
+}
+
 /** Whether no shared cache may hand it to somebody else. */
 export function judgeNotShared({ sent }: Exchange, response: RawResponse): Unmet | null {
   const directives = tokens(response, 'Cache-Control')

@@ -6,7 +6,7 @@
 import LinkHeader from 'http-link-header'
 import { fieldValues, type RawResponse } from '../testing/raw-response.js'
 import type { Expectation } from './catalogue.js'
-import { announced, referencesIn } from './find-links.js'
+import { announced, isHtml, referencesIn } from './find-links.js'
 import { resolved, told, type Unmet, unmet } from './unmet.js'
 import type { Exchange } from './wire.js'
 
@@ -49,9 +49,10 @@ export function judgePoeLinks(
 /** Whether each announced link stands in the content, too. */
 export function judgeContentLinks({ sent }: Exchange, response: RawResponse): Unmet | null {
   const there = new Set([...referencesIn(response)].map(one => bare(one, sent.url)))
-  const missing = announced(response).links.find(
-    ({ reference }) => !there.has(bare(reference, sent.url)),
-  )
+  const text = isHtml(response) ? '' : response.body.toString('utf8')
+  const missing = announced(response).links.find(({ reference }) => {
+    return !there.has(bare(reference, sent.url)) && !text.includes(reference)
+  })
   return missing === undefined
     ? null
     : unmet(`${missing.reference} in the content`, 'it is not there')

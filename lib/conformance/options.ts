@@ -4,8 +4,8 @@
 import type { ConnectionOptions } from 'node:tls'
 import { type Adapter, checkAdapter } from './adapter.js'
 import type { Door, Profile } from './catalogue.js'
-import { DOORS } from './doors/ways.js'
 import type { ServerCheckResult } from './report.js'
+import { DOORS } from './ways.js'
 
 /** What {@link runConformance} is told. */
 export interface ConformanceOptions {
@@ -58,6 +58,24 @@ export interface ConformanceOptions {
    * @defaultValue false
    */
   readonly strict?: boolean
+  /**
+   * How many checks are under way at once, where none of them disturbs another.
+   *
+   * @defaultValue 6
+   */
+  readonly jobs?: number
+  /**
+   * Between the beginnings of two requests, in milliseconds; those of one race are sent at once.
+   *
+   * @defaultValue 0
+   */
+  readonly paceMs?: number
+  /**
+   * How old the first link that was used is at least when it is tried again, in milliseconds.
+   *
+   * @defaultValue 10,000
+   */
+  readonly ageMs?: number
   /** Restarts the server; the promise is kept once the old process has ended. */
   readonly restart?: () => Promise<void>
   /**
@@ -88,6 +106,9 @@ export interface ResolvedOptions {
   readonly timeoutMs: number
   readonly totalMs: number
   readonly strict: boolean
+  readonly jobs: number
+  readonly paceMs: number
+  readonly ageMs: number
   readonly restart: (() => Promise<void>) | null
   readonly http2: boolean
   readonly tls: ConnectionOptions
@@ -107,6 +128,9 @@ const KNOWN: ReadonlySet<string> = new Set<keyof ConformanceOptions>([
   'timeoutMs',
   'totalMs',
   'strict',
+  'jobs',
+  'paceMs',
+  'ageMs',
   'restart',
   'http2',
   'tls',
@@ -116,6 +140,8 @@ const KNOWN: ReadonlySet<string> = new Set<keyof ConformanceOptions>([
 ])
 
 const ROUNDS_LIMIT = 10_000
+const JOBS_LIMIT = 64
+const PACE_LIMIT_MS = 10_000
 const TIME_LIMIT_MS = 2_147_483_647
 
 /**
@@ -153,6 +179,9 @@ export function resolveOptions(options: ConformanceOptions): ResolvedOptions {
     timeoutMs: wholeNumber(options.timeoutMs ?? 10_000, 'timeoutMs', TIME_LIMIT_MS),
     totalMs: wholeNumber(options.totalMs ?? 600_000, 'totalMs', TIME_LIMIT_MS),
     strict: options.strict ?? false,
+    jobs: wholeNumber(options.jobs ?? 6, 'jobs', JOBS_LIMIT),
+    paceMs: wholeNumber(options.paceMs ?? 0, 'paceMs', PACE_LIMIT_MS, 0),
+    ageMs: wholeNumber(options.ageMs ?? 10_000, 'ageMs', TIME_LIMIT_MS, 0),
     restart: restart ?? null,
     http2: options.http2 ?? false,
     tls: options.tls ?? {},
@@ -175,9 +204,9 @@ function pageUrl(url: string | URL): URL {
 /**
  * Checks a whole number.
  *
- * @throws RangeError where it is none from 1 to the limit
+ * @throws RangeError where it is none from the least, 1, to the limit
  */
-export function wholeNumber(value: number, name: string, limit: number): number {
-  if (Number.isInteger(value) && value >= 1 && value <= limit) return value
-  throw new RangeError(`${name} must be a whole number from 1 to ${limit}.`)
+export function wholeNumber(value: number, name: string, limit: number, least = 1): number {
+  if (Number.isInteger(value) && value >= least && value <= limit) return value
+  throw new RangeError(`${name} must be a whole number from ${least} to ${limit}.`)
 }

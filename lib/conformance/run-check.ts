@@ -2,6 +2,8 @@
  * Runs one check: takes its steps one after the other and says how it ended.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fieldValues, type RawResponse } from '../testing/raw-response.js'
+import { CannotTell, HarnessFailed } from './cannot-tell.js'
 import type {
   AwaitStep,
   Check,
@@ -10,53 +12,39 @@ import type {
   LeaveStep,
   ManyLinksStep,
   MintStep,
+  PauseStep,
   RaceStep,
   RequestSpec,
+  RowStep,
   SendStep,
   Step,
   UsedLinksStep,
 } from './catalogue.js'
-import type { Link } from './doors/ways.js'
 import { COUNT_LAG_MS, EffectAccount } from './effect-account.js'
+import { type Ending, ending, NotAsked, NotMet } from './ending.js'
 import { firstUnmet, namesStatus } from './expectations.js'
 import { entropyBits } from './guessing.js'
 import { linkedFrom } from './judge-links.js'
-import type { ResultKind } from './report.js'
-import { CannotTell, HarnessFailed, type Subject, type UsedLink, type User } from './subject.js'
-import type { Unmet } from './unmet.js'
+import { Session, type User } from './session.js'
+import { sideBySide } from './side-by-side.js'
+import type { Subject, UsedLink } from './subject.js'
+import { resolved } from './unmet.js'
+import type { Link } from './ways.js'
 import type { Exchange } from './wire.js'
-import { describe, transcript } from './words.js'
-
-/** How a check ended, without what the catalogue knows about it. */
-export interface Ending {
-  readonly result: ResultKind
-  readonly expected?: string
-  readonly seen?: string
-  readonly exchange?: string
-  /** The question of the check was answered well; there were effects that nobody was told of. */
-  readonly isUntold?: true
-}
+import { describe } from './words.js'
 
 /** What holds for all checks of a run. */
 export interface RunSettings {
   readonly rounds: number
   /** What a rule that the text leaves open is worth. */
   readonly unmetIs: 'fail' | 'warn'
+  /** So many requests of one step may be under way at once. Default: 1. */
+  readonly jobs?: number
+  /** An account that several checks share; whoever opened it closes it. Default: one of its own. */
+  readonly shared?: EffectAccount | null
+  /** The account of the whole run. */
+  readonly whole?: EffectAccount | null
 }
-
-/** The judged answer is not as expected. */
-class NotMet extends Error {
-  readonly unmet: Unmet
-  readonly exchange: Exchange | null
-  constructor(unmet: Unmet, exchange: Exchange | null) {
-    super('not met')
-    this.unmet = unmet
-    this.exchange = exchange
-  }
-}
-
-/** The question does not arise with this server. */
-class NotAsked extends Error {}
 
 /** A request has time to arrive and to begin to run, in milliseconds. */
 const MOMENT_MS = 200
@@ -65,6 +53,14 @@ const NOT_NOW = [429, 502, 503, 504]
 const NOT_YOU = [401, 407]
 /** So many of the first links of a run, and of the last, are looked at again. */
 const LOOKED_AT = 8
+/** "Not now", where whoever asks is patient: for so many milliseconds. */
+const BUSY = [409, 425, 503]
+const PATIENCE_MS = 5_000
+const REDIRECTS = 5
+/** So many rounds of a race may be under way at once. */
+const ROUNDS_AT_ONCE = 4
+const UNCOUNTED = 'Effects could not be counted each time.'
+const ONE_LINK = 'it does not arise: the page shows the same link until that is used'
 /** A link must be this hard to guess from others, in bits, by a generous estimate. */
 const HARD_BITS = 50
 
@@ -84,9 +80,9 @@ export async function runCheck(
   const run = new CheckRun(subject, settings)
   const found = await asked(check, run, subject, settings)
   await run.end()
-  if (found.result !== 'pass' && found.result !== 'skipped') return found
+  if (found.result !== 'pass' && found.result !== 'skipped' && found.result !== 'warn') return found
   // An effect that nobody was told of is worse than what the check asks.
-  const unmet = await run.account.close()
+  const unmet = run.isShared ? null : await run.account.close()
   if (unmet !== null) return { result: 'fail', ...unmet, isUntold: true }
   if (found.result === 'pass') run.remember()
   return found
@@ -103,20 +99,8 @@ async function asked(
     for (const step of check.steps) await run.take(step)
     return { result: 'pass' }
   } catch (error) {
-    return ending(error, subject, settings)
+    return ending(error, subject.secrets(), settings.unmetIs)
   }
-}
-
-function ending(error: unknown, subject: Subject, { unmetIs }: RunSettings): Ending {
-  const show = (exchange: Exchange | null) =>
-    exchange === null ? {} : { exchange: transcript(exchange, subject.secrets()) }
-  if (error instanceof NotMet) return { result: unmetIs, ...error.unmet, ...show(error.exchange) }
-  if (error instanceof NotAsked) return { result: 'skipped', seen: error.message }
-  if (error instanceof CannotTell) {
-    const result = error instanceof HarnessFailed ? 'harness-failed' : 'setup-failed'
-    return { result, seen: error.message, ...show(error.exchange) }
-  }
-  return { result: 'harness-failed', seen: error instanceof Error ? error.message : String(error) }
 }
 
 /** The state of one check. */
@@ -129,20 +113,25 @@ class CheckRun {
   /** What was used plainly, by the answer. */
   readonly #used: UsedLink[] = []
   readonly #shortLived = new Set<string>()
+  readonly #session = new Session()
   readonly account: EffectAccount
+  /** Others are counted by the same account. */
+  readonly isShared: boolean
   /** How many effects there were when it began; `null` where nobody asks. */
   #effectsBefore: number | null = null
 
   constructor(subject: Subject, settings: RunSettings) {
     this.#subject = subject
     this.#settings = settings
-    this.account = new EffectAccount(subject)
+    const { shared = null, whole = null } = settings
+    this.isShared = shared !== null
+    this.account = shared ?? new EffectAccount(subject, whole)
   }
 
   async begin({ steps }: Check): Promise<void> {
     const counts = steps.some(step => 'effects' in step || 'race' in step)
     if (counts && this.#subject.has('effects')) this.#effectsBefore = await this.#subject.effects()
-    await this.account.open()
+    if (!this.isShared) await this.account.open()
   }
 
   /** Lets later checks look again at the links that this one has used. */
@@ -164,13 +153,15 @@ class CheckRun {
     else if ('effects' in step) await this.#effects(step)
     else if ('links' in step) await this.#manyLinks(step)
     else if ('used' in step) await this.#usedLinks(step)
+    else if ('row' in step) await this.#row(step)
+    else if ('balance' in step) await this.#balance()
     else if ('restart' in step) await this.#subject.restart()
-    else if ('pause' in step) await sleep(step.pause === 'moment' ? MOMENT_MS : this.#lifeMs())
+    else if ('pause' in step) await sleep(this.#pauseMs(step.pause))
     else throw unknownStep(step)
   }
 
   async #mint({ mint, like, ...spec }: MintStep): Promise<void> {
-    const { link, answer } = await this.#subject.mint(spec)
+    const { link, answer } = await this.#subject.mint(spec, this.#session)
     if (like !== undefined) this.#subject.liken(link, this.#link(like))
     this.#links.set(mint, link)
     if (spec.shortLived === true) this.#shortLived.add(mint)
@@ -184,23 +175,44 @@ class CheckRun {
       return
     }
     for (let time = 0; time < times; time += 1) {
-      const exchange = await this.#exchange(send)
+      const exchange = await this.#patiently(step)
       const isCut = step.mayBeCut === true && exchange.response === null
       if (!isCut) this.#judge(step, exchange, send.user)
       if (as !== undefined) this.#answers.set(as, exchange)
     }
   }
 
+  /** Sends it again where it was "not now", and that says nothing about the rule. */
+  async #patiently(step: SendStep): Promise<Exchange> {
+    const { send, patiently = false, setup = [], only = [], expect = [] } = step
+    const untilMs = performance.now() + PATIENCE_MS + this.#subject.slackMs
+    for (;;) {
+      const exchange = await this.#exchange(send)
+      const status = exchange.response?.status ?? 0
+      const isBusy = patiently && BUSY.includes(status)
+      const { response } = exchange
+      const isTold = response !== null && fieldValues(response, 'Retry-After').length > 0
+      const isNamed = namesStatus([...setup, ...only, ...expect], status)
+      const isLater = status === 503 && isTold && !isNamed
+      if (!(isBusy || isLater) || performance.now() > untilMs) return exchange
+      if (!(await this.#subject.isWaitedFor(exchange))) return exchange
+    }
+  }
+
   async #exchange(send: SendStep['send']): Promise<Exchange> {
-    const { to, revalidates } = send
+    const { to, revalidates, follows = false } = send
     const earlier = revalidates === undefined ? undefined : this.#answers.get(revalidates)
-    if (earlier !== undefined) return await this.#subject.revalidate(earlier)
-    if ('page' in to) return await this.#subject.ask(send)
-    if ('linked' in to) return await this.#subject.follow(this.#linkedFrom(to.linked, to.rel))
+    if (earlier !== undefined) return await this.#subject.revalidate(earlier, this.#session)
+    if ('page' in to) return await this.#subject.ask(send, this.#session)
+    if ('linked' in to) {
+      const there = this.#linkedFrom(to.linked, to.rel)
+      return await this.#followed(await this.#subject.follow(there, this.#session), follows)
+    }
     const link = this.#link(to.link)
-    const exchange = await this.#subject.wire.exchange(this.#subject.request(send, link))
+    const exchange = await this.#subject.exchange(this.#subject.request(send, link))
+    if (follows) return await this.#followed(exchange, follows)
     const isShort = this.#shortLived.has(to.link)
-    const name = to.forged === undefined ? to.link : exchange.sent.target
+    const name = to.forged === undefined ? link.url.href : exchange.sent.target
     this.account.add(name, exchange, !isShort)
     if (!isShort && isPlain(send) && isIn(exchange.response?.status, 200, 399)) {
       this.#used.push({ link, answer: exchange })
@@ -212,17 +224,62 @@ class CheckRun {
     const all = this.#subject.used
     const some =
       all.length > 2 * LOOKED_AT ? [...all.slice(0, LOOKED_AT), ...all.slice(-LOOKED_AT)] : all
-    let asked = 0
-    for (const { link, answer } of some) {
-      if (firstUnmet(only, answer, this.#surroundings()) !== null) continue
-      asked += 1
-      this.#answers.set('first', answer)
+    const wanted = some.filter(
+      ({ answer }) => firstUnmet(only, answer, this.#surroundings()) === null,
+    )
+    if (wanted.length === 0) throw new NotAsked('it does not arise: no link was used')
+    const asked = await this.#sideBySide(wanted, async ({ link, answer }) => {
       const sent = this.#subject.request({ ...used, to: { link: 'link' } }, link)
-      const exchange = await this.#subject.wire.exchange(sent)
+      const exchange = await this.#subject.exchange(sent)
       this.account.add(link.url.href, exchange)
+      return { answer, exchange }
+    })
+    for (const { answer, exchange } of asked) {
+      this.#answers.set('first', answer)
       this.#judge({ expect }, exchange, used.user)
     }
-    if (asked === 0) throw new NotAsked('it does not arise: no link was used')
+  }
+
+  async #sideBySide<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+    return await sideBySide(items, this.#settings.jobs ?? 1, work)
+  }
+
+  /** Follows redirects of the same origin. */
+  async #followed(exchange: Exchange, follows: boolean): Promise<Exchange> {
+    let answer = exchange
+    for (let times = 0; follows && times < REDIRECTS; times += 1) {
+      const { response, sent } = answer
+      const [location = ''] = response === null ? [] : fieldValues(response, 'Location')
+      const isThere = isIn(response?.status, 300, 399) && URL.canParse(location, sent.url)
+      const url = isThere ? new URL(location, sent.url) : null
+      if (url === null || location === '' || url.origin !== sent.url.origin) return answer
+      answer = await this.#subject.follow(url, this.#session)
+    }
+    return answer
+  }
+
+  async #row({ row, pipelined = false, mostSuccesses }: RowStep): Promise<void> {
+    const sents = row.map(spec => {
+      if (!('link' in spec.to)) throw new TypeError('Only links stand in a row')
+      return { sent: this.#subject.request(spec, this.#link(spec.to.link)), name: spec.to.link }
+    })
+    const all = await this.#subject.wire.inARow(
+      sents.map(({ sent }) => sent),
+      pipelined,
+    )
+    for (const one of all) this.account.add(one.sent.url.href, one)
+    const accepted = all.filter(({ response }) => isIn(response?.status, 200, 299))
+    const second = accepted[mostSuccesses]
+    if (second !== undefined) {
+      const seen = `${accepted.length} of ${row.length}`
+      throw new NotMet({ expected: `at most ${mostSuccesses} answered 2xx`, seen }, second)
+    }
+  }
+
+  async #balance(): Promise<void> {
+    const unmet = (await this.#settings.whole?.close()) ?? null
+    if (unmet !== null) throw new NotMet(unmet, null)
+    if (this.#settings.whole?.isKnown === false) throw new HarnessFailed(UNCOUNTED)
   }
 
   async #await(step: AwaitStep): Promise<void> {
@@ -241,20 +298,30 @@ class CheckRun {
     same = [],
   }: RaceStep): Promise<void> {
     const { rounds } = this.#settings
-    let successes = 0
-    for (let round = 1; round <= rounds; round += 1) {
-      const { link } = await this.#subject.mint({ poe: race.poe ?? true })
+    const numbers = Array.from({ length: rounds }, (_, index) => index + 1)
+    const atOnce = Math.min(this.#settings.jobs ?? 1, ROUNDS_AT_ONCE)
+    const played = await sideBySide(numbers, atOnce, async round => {
+      const { link } = await this.#subject.mint({ poe: race.poe ?? true }, new Session())
       const requests = Array.from({ length: copies }, () => {
         return this.#subject.request({ ...race, to: { link: 'link' } }, link)
       })
-      const all = await this.#subject.wire.together(requests)
-      for (const one of all) this.account.add(`round ${round}`, one)
+      const all = await this.#subject.together(requests)
+      for (const one of all) this.account.add(`${link.url.href} ${link.mark}`, one)
+      return { round, all }
+    })
+    let successes = 0
+    for (const { round, all } of played) {
       const accepted = all.filter(({ response }) => isIn(response?.status, 200, 299))
       const isDone = all.some(({ response }) => isSuccess(response?.status))
       const [first, second] = accepted
       if (accepted.length > mostSuccesses && second !== undefined) {
         const seen = `${accepted.length} of ${copies} in round ${round}`
         throw new NotMet({ expected: `at most ${mostSuccesses} answered 2xx`, seen }, second)
+      }
+      const results = resultsOf(all)
+      if (mostSuccesses === 1 && results.length > 1) {
+        const seen = `${results.slice(0, 3).join(', ')} in round ${round}`
+        throw new NotMet({ expected: 'one result for one link', seen }, all[0] ?? null)
       }
       if (first !== undefined) this.#answers.set('accepted', first)
       for (const one of accepted) this.#demand(same, one)
@@ -271,7 +338,7 @@ class CheckRun {
     if (!('link' in leave.to)) throw new TypeError('Only links are left')
     const sent = this.#subject.request(leave, this.#link(leave.to.link))
     const exchange = await this.#subject.wire.leave(sent, before)
-    this.account.add(leave.to.link, exchange)
+    this.account.add(this.#link(leave.to.link).url.href, exchange)
     if (exchange.ended === 'refused') throw new CannotTell(`${describe(exchange)}.`, exchange)
   }
 
@@ -299,11 +366,15 @@ class CheckRun {
   }
 
   async #manyLinks({ links, are, byTwo = false }: ManyLinksStep): Promise<void> {
-    const found: string[] = []
-    for (let index = 0; index < links; index += 1) {
+    const numbers = Array.from({ length: links }, (_, index) => index)
+    const first = await this.#subject.mint({ user: 'first' }, this.#session)
+    const found = await this.#sideBySide(numbers.slice(1), async index => {
       const user = byTwo && index % 2 === 1 ? 'second' : 'first'
-      found.push((await this.#subject.mint({ user })).link.url.href)
-    }
+      return (await this.#subject.mint({ user }, this.#session)).link.url.href
+    })
+    found.unshift(first.link.url.href)
+    // A page may show one link until that is used.
+    if (new Set(found).size === 1 && !byTwo) throw new NotAsked(ONE_LINK)
     const different = new Set(found).size
     if (different < links) {
       const seen = `${different} different ones`
@@ -355,7 +426,8 @@ class CheckRun {
   }
 
   #surroundings() {
-    return { answers: this.#answers }
+    const linkIn = (response: RawResponse) => this.#subject.referenceIn(response)
+    return { answers: this.#answers, linkIn }
   }
 
   /** Where an answer links to, as far as that is on the judged server. */
@@ -374,9 +446,27 @@ class CheckRun {
     return link
   }
 
-  #lifeMs(): number {
-    return (this.#subject.adapter.shortLived?.lifeMs ?? 0) + MOMENT_MS
+  #pauseMs(pause: PauseStep['pause']): number {
+    const { adapter, slackMs } = this.#subject
+    switch (pause) {
+      case 'moment':
+        return MOMENT_MS
+      case 'arrival':
+        return MOMENT_MS + slackMs
+      case 'life':
+        return MOMENT_MS + (adapter.shortLived?.lifeMs ?? 0)
+    }
   }
+}
+
+/** Where the successes of a race that are redirects lead; those of one link lead to one place. */
+function resultsOf(all: readonly Exchange[]): string[] {
+  const places = all.flatMap(({ response, sent }) => {
+    if (response === null || ![301, 302, 303].includes(response.status)) return []
+    const [location] = fieldValues(response, 'Location')
+    return location === undefined ? [] : [resolved(location, sent.url)]
+  })
+  return [...new Set(places)]
 }
 
 function asksAtOnce(expectations: readonly Expectation[]): boolean {

@@ -1,14 +1,19 @@
 /**
- * Judges a server: the rehearsal, then one check after the other, then the verdict.
+ * Judges a server: the rehearsal, then the checks, then the verdict.
  *
  * @see spec-notes/decisions/0009-how-a-server-is-judged.md
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Check, Profile, Requirement } from './catalogue.js'
-import { catalogueOf, DOOR_REQUIREMENTS } from './doors/index.js'
+import { catalogueOf, DOOR_REQUIREMENTS } from './checks/index.js'
+import { REQUIREMENTS } from './checks/poe/requirements.js'
+import { EffectAccount } from './effect-account.js'
+import type { Ending } from './ending.js'
 import { recorded } from './exchanges.js'
-import { firstUnmet } from './expectations.js'
 import { Http2Wire } from './http2-wire.js'
 import { type ConformanceOptions, type ResolvedOptions, resolveOptions } from './options.js'
+import { isOfPage, PLAIN, phasesOf, type Selected } from './phases.js'
+import { rehearse } from './rehearsal.js'
 import {
   type ConformanceReport,
   exitCodeOf,
@@ -17,24 +22,23 @@ import {
   profilesOf,
   type ServerCheckResult,
 } from './report.js'
-import { REQUIREMENTS } from './requirements.js'
-import { type Ending, runCheck } from './run-check.js'
-import { CannotTell, LinkElsewhere, Subject } from './subject.js'
-import { SUCCESS } from './suites/fragments.js'
-import { REPEATED } from './suites/race.js'
+import { runCheck } from './run-check.js'
+import { sideBySide } from './side-by-side.js'
+import { Subject } from './subject.js'
 import { packageVersion } from './version.js'
 import { Http1Wire } from './wire.js'
-import { describe, transcript } from './words.js'
 
 /** After so many checks in a row without a word, the server is asked whether it is still there. */
 const SILENT_CHECKS = 3
 const BLOCKED_BY = 'blocked by '
+const TIMER_LIMIT_MS = 2_147_483_647
 
 /**
  * Judges a running server from outside, over sockets of its own, one request a connection.
  *
- * Checks run one after the other and count effects as a difference, so nobody else may use the
- * server meanwhile. A run is bounded by `totalMs`, a request by `timeoutMs`.
+ * Effects are counted as a difference, so nobody else may use the server meanwhile. Checks run
+ * side by side, a few at a time, and what counts for itself one after the other. A run is bounded
+ * by `totalMs`, a request by `timeoutMs`.
  *
  * @param options - see {@link ConformanceOptions}
  * @returns the report; never rejects for what the server does
@@ -98,7 +102,13 @@ export function requirementOf(check: Check): Requirement {
 class Run {
   readonly #options: ResolvedOptions
   readonly #subject: Subject
+  readonly #whole: EffectAccount
   readonly #untilMs: number
+  readonly #results = new Map<string, ServerCheckResult>()
+  readonly #ended = new Map<string, Promise<void>>()
+  #selected: readonly Selected[] = []
+  #started = 0
+  #jobs: number
   /** Why nothing more can be asked; `null` while it can. */
   #obstacle: string | null = null
   /** Whether the page itself is judged all the same. */
@@ -106,86 +116,159 @@ class Run {
   #silent = 0
 
   constructor(options: ResolvedOptions) {
-    const { page, door, adapter, timeoutMs, tls, http2, restart, skip } = options
+    const { page, door, adapter, timeoutMs, tls, http2, restart, skip, paceMs } = options
     const checks = catalogueOf(door)
     for (const id of skip.keys()) {
       if (!checks.some(check => isNamed(check, id))) throw unknownId(id)
     }
     this.#options = options
+    this.#jobs = door === 'poe' ? options.jobs : 1
     const wire = new (http2 ? Http2Wire : Http1Wire)({ timeoutMs, tls })
-    this.#subject = new Subject(page, adapter, wire, restart, door)
+    this.#subject = new Subject(page, adapter, wire, { restart, door, paceMs })
+    this.#whole = new EffectAccount(this.#subject)
     this.#untilMs = performance.now() + options.totalMs
   }
 
   async results(): Promise<ServerCheckResult[]> {
-    const { onStart, onResult } = this.#options
     const selected = selectChecks(this.#options)
-    const rehearsal = await this.#rehearse()
-    const results: ServerCheckResult[] = []
-    for (const [index, [check, requirement]] of selected.entries()) {
-      onStart(check.id, index, selected.length)
-      // The first result tells what is wrong for all of them.
-      const first = index === 0 ? rehearsal : null
-      const blocked = first ?? blockedBy(check, results)
-      const ended = blocked ?? (await this.#run(check, requirement))
-      const found = told(check, requirement, unlessTold(ended, results))
-      results.push(found)
-      onResult(found)
-    }
-    return results
-  }
-
-  /** Uses one link, as a whole: what does not work here works nowhere. */
-  async #rehearse(): Promise<Ending | null> {
-    const counts = this.#subject.has('effects')
-    try {
-      const { link } = await this.#subject.mint()
-      const before = counts ? await this.#subject.effects() : 0
-      const sent = this.#subject.request({ to: { link: 'link' } }, link)
-      const answer = await this.#subject.wire.exchange(sent)
-      const isAnswered = answer.response !== null
-      if (!isAnswered || firstUnmet([SUCCESS], answer, { answers: new Map() }) !== null) {
-        const advice = isAnswered ? ': give a content that it accepts as "valid"' : ''
-        throw new CannotTell(
-          `A plain ${sent.method} did not work (${describe(answer)})${advice}.`,
-          answer,
-        )
-      }
-      if (counts) await this.#confirmCount(before)
-      return null
-    } catch (error) {
-      if (!(error instanceof CannotTell)) throw error
+    this.#selected = selected
+    await this.#whole.open()
+    const found = await rehearse(this.#subject, this.#whole)
+    if (found.isShared) this.#jobs = 1
+    if (found.obstacle !== null) {
       this.#obstacle = 'the rehearsal failed'
-      this.#isPageThere = error instanceof LinkElsewhere
-      const secrets = this.#subject.secrets()
-      const shown = error.exchange === null ? {} : { exchange: transcript(error.exchange, secrets) }
-      return { result: 'setup-failed', seen: `Rehearsal: ${error.message}`, ...shown }
+      this.#isPageThere = found.isPageThere
+      // The first result of those that cannot be asked tells what is wrong for all of them.
+      const first = selected.find(([check]) => !(this.#isPageThere && isOfPage(check)))
+      if (first !== undefined) this.#tell(first, found.obstacle)
+    }
+    for (const { together, checks, isLast } of phasesOf(selected, this.#options.door)) {
+      if (isLast) await this.#grow()
+      if (together) await this.#together(checks)
+      else for (const one of checks) await this.#judge(one, null)
+    }
+    return selected.flatMap(([{ id }]) => this.#results.get(id) ?? [])
+  }
+
+  /** Several checks side by side: their effects are counted together, and told apart if need be. */
+  async #together(checks: readonly Selected[]): Promise<void> {
+    const shared = new EffectAccount(this.#subject, this.#whole)
+    await shared.open()
+    await sideBySide(checks, this.#jobs, one => this.#judge(one, shared))
+    if ((await shared.close(true)) !== null && !this.#isPlainlyWrong())
+      await this.#tellApart(checks)
+  }
+
+  /** There were too many effects: each half of those that passed is asked again, and its halves. */
+  async #tellApart(checks: readonly Selected[]): Promise<void> {
+    const passed = checks.filter(([{ id }]) => {
+      return ['pass', 'warn', 'skipped'].includes(this.#results.get(id)?.result ?? '')
+    })
+    const [only] = passed
+    if (passed.length < 2) {
+      if (only !== undefined) await this.#judge(only, null)
+      return
+    }
+    const half = passed.length >> 1
+    for (const part of [passed.slice(0, half), passed.slice(half)]) {
+      const shared = new EffectAccount(this.#subject, this.#whole)
+      await shared.open()
+      await sideBySide(part, this.#jobs, one => this.#judge(one, shared))
+      if ((await shared.close(true)) !== null) await this.#tellApart(part)
     }
   }
 
-  async #confirmCount(before: number): Promise<void> {
-    const after = await this.#subject.effects()
-    if (after === before + 1) return
-    const words = 'the count of effects should have grown by one'
-    throw new CannotTell(`After one request ${words}: it was ${before} and is ${after}.`)
+  /** Repeats that have an effect would be found by nearly every check. */
+  #isPlainlyWrong(): boolean {
+    return PLAIN.some(({ id }) => this.#results.get(id)?.result === 'fail')
   }
 
-  async #run(check: Check, requirement: Requirement): Promise<Ending> {
+  /** Waits until the first link that was used has the age in which it is tried again. */
+  async #grow(): Promise<void> {
+    const [first] = this.#subject.used
+    if (first === undefined || this.#obstacle !== null || this.#isPlainlyWrong()) return
+    const ageMs = performance.now() - first.answer.endedAtMs
+    const restMs = Math.min(this.#options.ageMs - ageMs, this.#untilMs - performance.now())
+    if (restMs > 0) await sleep(restMs, undefined, this.#signal()).catch(() => {})
+  }
+
+  #signal() {
+    const { signal } = this.#options
+    return signal === null ? {} : { signal }
+  }
+
+  async #judge(one: Selected, shared: EffectAccount | null): Promise<void> {
+    const [check, requirement] = one
+    const before = this.#results.get(check.id)
+    const isAgain = before !== undefined
+    if (isAgain && this.#ended.get(check.id) === undefined) return
+    const ended = this.#endingOf(check, requirement, shared)
+    if (!isAgain) {
+      this.#options.onStart(check.id, this.#started, this.#selected.length)
+      this.#started += 1
+      this.#ended.set(
+        check.id,
+        ended.then(() => {}),
+      )
+    }
+    const found = this.#unlessTold(await ended)
+    // Asked once more it may only be worse.
+    if (!isAgain || found.result === 'fail') this.#tell(one, found)
+  }
+
+  #tell([check, requirement]: Selected, found: Ending): void {
+    const result = told(check, requirement, found)
+    this.#results.set(check.id, result)
+    this.#options.onResult(result)
+  }
+
+  async #endingOf(
+    check: Check,
+    requirement: Requirement,
+    shared: EffectAccount | null,
+  ): Promise<Ending> {
+    const { blockedBy: id } = check
+    if (id !== undefined) await this.#ended.get(id)
+    const blocked = this.#blockedBy(id)
+    if (blocked !== null) return blocked
+    return await this.#run(check, requirement, shared)
+  }
+
+  /** The same fault is not told twice: how a check ends whose plain question was not met. */
+  #blockedBy(id: string | undefined): Ending | null {
+    const before = id === undefined ? undefined : this.#results.get(id)
+    const isMet = before?.result !== 'fail' && before?.seen?.startsWith(BLOCKED_BY) !== true
+    return isMet ? null : { result: 'blocked', seen: BLOCKED_BY + id }
+  }
+
+  /** Repeats that have an effect would be found by nearly every check. */
+  #unlessTold({ isUntold, ...ending }: Ending): Ending {
+    const plain = PLAIN.find(({ id }) => this.#results.get(id)?.result === 'fail')
+    const isTold = isUntold === true && plain !== undefined
+    return isTold ? { result: 'blocked', seen: BLOCKED_BY + plain.id } : ending
+  }
+
+  async #run(
+    check: Check,
+    requirement: Requirement,
+    shared: EffectAccount | null,
+  ): Promise<Ending> {
     const skipped = this.#skipReason(check)
     if (skipped !== null) return { result: 'skipped', seen: skipped }
-    if (this.#options.signal?.aborted === true) return { result: 'blocked', seen: 'interrupted' }
+    const { rounds, strict, signal, totalMs } = this.#options
+    if (signal?.aborted === true) return { result: 'blocked', seen: 'interrupted' }
     if (this.#obstacle !== null && !(this.#isPageThere && isOfPage(check))) {
       return { result: 'blocked', seen: this.#obstacle }
     }
-    if (performance.now() > this.#untilMs) {
-      return { result: 'blocked', seen: `the run was to take ${this.#options.totalMs} ms at most` }
-    }
+    const restMs = this.#untilMs - performance.now()
+    const late: Ending = { result: 'blocked', seen: `the run was to take ${totalMs} ms at most` }
+    if (restMs <= 0) return late
     const isOpen =
       check.warns === true || ['open', 'MAY', 'implied MAY'].includes(requirement.level)
-    const { rounds, strict } = this.#options
     const unmetIs = isOpen && !strict ? 'warn' : 'fail'
+    const common = { rounds, unmetIs, jobs: this.#jobs, whole: this.#whole } as const
     const found = await recorded(this.#subject.secrets(), () =>
-      runCheck(check, this.#subject, { rounds, unmetIs }),
+      within(restMs, late, runCheck(check, this.#subject, { ...common, shared })),
     )
     await this.#watch(found)
     return found
@@ -211,27 +294,17 @@ class Run {
   }
 }
 
-/** The same fault is not told twice: how a check ends whose plain question was not met. */
-function blockedBy({ blockedBy: id }: Check, results: readonly ServerCheckResult[]): Ending | null {
-  const before = results.find(one => one.id === id)
-  const isMet = before?.result !== 'fail' && before?.seen?.startsWith(BLOCKED_BY) !== true
-  return isMet ? null : { result: 'blocked', seen: BLOCKED_BY + id }
-}
-
-/** Repeats that have an effect would be found by nearly every check. */
-function unlessTold(
-  { isUntold, ...ending }: Ending,
-  results: readonly ServerCheckResult[],
-): Ending {
-  const isPlain = ({ id }: { readonly id: string }) => REPEATED.some(one => one.id === id)
-  const plain = results.find(one => isPlain(one) && one.result === 'fail')
-  const isTold = isUntold === true && plain !== undefined
-  return isTold ? { result: 'blocked', seen: BLOCKED_BY + plain.id } : ending
-}
-
-/** Whether a check asks the page only, so that it needs no link that works. */
-function isOfPage({ steps }: Check): boolean {
-  return steps.every(step => 'send' in step && 'page' in step.send.to)
+/** What a promise gives, or something else after a time, in milliseconds. */
+async function within<T>(ms: number, late: T, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const over = new Promise<T>(resolve => {
+    timer = setTimeout(() => resolve(late), Math.min(ms, TIMER_LIMIT_MS))
+  })
+  try {
+    return await Promise.race([work, over])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 function told(check: Check, requirement: Requirement, found: Ending): ServerCheckResult {

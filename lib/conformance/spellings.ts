@@ -32,9 +32,28 @@ export function spelt(link: URL, spelling: Spelling): string {
       return `${path.slice(0, lastAt)}${search}`
     case 'hex':
       return `${path.slice(0, lastAt)}${encodedAll(path.slice(lastAt))}${search}`
+    case 'suffix':
+      return `${path}x${search}`
+    case 'extension':
+      return `${path}.json${search}`
+    case 'segment':
+      return `${path}/x${search}`
+    case 'parameter':
+      return `${path};x=1${search}`
+    case 'sibling':
+      throw new TypeError('Where the sibling is, the adapter says.')
     case 'case':
       return `${path.slice(0, lastAt)}${otherCase(path.slice(lastAt))}${search}`
   }
+}
+
+/**
+ * The request target of a link's token at another place.
+ *
+ * @param sibling - a path with `{token}` for the last segment of the link
+ */
+export function siblingOf({ pathname }: URL, sibling: string): string {
+  return sibling.replaceAll('{token}', pathname.slice(pathname.lastIndexOf('/') + 1))
 }
 
 /** The request target of a link that was never issued: its longest word is another one. */

@@ -7,41 +7,18 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { atPointer } from '../protocols/json-pointer.js'
 import { fieldValues, type RawResponse } from '../testing/raw-response.js'
 import type { Adapter, PageRequest, Provoked } from './adapter.js'
+import { CannotTell, HarnessFailed, LinkElsewhere } from './cannot-tell.js'
 import type { Door, Need, RequestSpec, Target } from './catalogue.js'
-import { contentOf, type TypedBytes, typed } from './contents.js'
-import { type Lines, type Link, type Ways, waysOf } from './doors/ways.js'
+import { contentOf, type TypedBytes, throughForm, typed } from './contents.js'
+import type { CookieJar } from './cookies.js'
 import { jsonOf, linkIn } from './find-links.js'
-import { forged, spelt } from './spellings.js'
+import { formsIn } from './forms.js'
+import { Pace } from './pace.js'
+import { Session, type User } from './session.js'
+import { forged, siblingOf, spelt } from './spellings.js'
+import { type Lines, type Link, type Ways, waysOf } from './ways.js'
 import { type Exchange, Http1Wire, type Sent, type Wire } from './wire.js'
 import { describe } from './words.js'
-
-/** Something that is asked before the question could not be had; it says nothing about the rule. */
-export class CannotTell extends Error {
-  override readonly name: string = 'CannotTell'
-  readonly exchange: Exchange | null
-
-  /**
-   * @param message - what went wrong
-   * @param exchange - what shows it
-   */
-  constructor(message: string, exchange: Exchange | null = null) {
-    super(message)
-    this.exchange = exchange
-  }
-}
-
-/** We could not do our part. */
-export class HarnessFailed extends CannotTell {
-  override readonly name = 'HarnessFailed'
-}
-
-/** The page hands out a link of another origin, which is never asked. */
-export class LinkElsewhere extends CannotTell {
-  override readonly name = 'LinkElsewhere'
-}
-
-/** Who asks. */
-export type User = 'first' | 'second' | 'nobody'
 
 /** A link, and the answer that it came in; `null` where nobody had to be asked. */
 export interface Minted {
@@ -55,6 +32,16 @@ export interface UsedLink {
   readonly answer: Exchange
 }
 
+/** How the judged server is reached and what it is spared. */
+export interface SubjectOptions {
+  /** Restarts it, where that can be done. */
+  readonly restart?: (() => Promise<void>) | null
+  /** By which scheme it is judged. */
+  readonly door?: Door
+  /** Between the beginnings of two requests, in milliseconds. */
+  readonly paceMs?: number
+}
+
 /** How a page is asked for a link. */
 export interface PageSpec {
   readonly user?: User
@@ -65,6 +52,9 @@ export interface PageSpec {
 
 const ACCEPT = 'application/json, text/html;q=0.9, */*;q=0.5'
 const CREDENTIALS = ['Authorization', 'Cookie']
+const TRIES = 6
+const REDIRECTS = 5
+const SLACK_LIMIT_MS = 6_000
 /** How long a restarted server may take until it answers, in milliseconds. */
 const UP_MS = 30_000
 
@@ -81,6 +71,13 @@ export class Subject {
   readonly door: Door
   /** What this run has used, plainly, and each with the answer. */
   readonly used: UsedLink[] = []
+  readonly #pace: Pace
+  /** Flat JSON of the adapter is sent as the form of the page. */
+  #isAsForm = false
+  /** The longest that a page took, in milliseconds. */
+  #slowestMs = 0
+  /** The version of HTTP that the server speaks, as it says. */
+  #version = ''
   #count = 0
   /** Requests to one link are alike, so that a repeat is one; `{n}` is another for each link. */
   readonly #numbers = new Map<string, number>()
@@ -91,16 +88,11 @@ export class Subject {
    * @param page - where links are handed out
    * @param adapter - what else is known
    * @param wire - the way there
-   * @param restart - restarts it, where that can be done
-   * @param door - by which scheme it is judged
+   * @param options - see {@link SubjectOptions}
    */
-  constructor(
-    page: URL,
-    adapter: Adapter,
-    wire: Wire,
-    restart: (() => Promise<void>) | null,
-    door: Door = 'poe',
-  ) {
+  constructor(page: URL, adapter: Adapter, wire: Wire, options: SubjectOptions = {}) {
+    const { restart = null, door = 'poe', paceMs = 0 } = options
+    this.#pace = new Pace(paceMs)
     this.page = page
     this.door = door
     this.#ways = waysOf(door, adapter)
@@ -143,17 +135,89 @@ export class Subject {
         return !this.#isMint
       case 'http1':
         return this.wire instanceof Http1Wire
+      case 'http11':
+        return this.wire instanceof Http1Wire && this.#version !== '1.0'
+      case 'sibling':
+        return adapter.sibling !== undefined
     }
   }
 
+  /** How long a request may be on its way, in milliseconds, by what was seen so far. */
+  get slackMs(): number {
+    return Math.min(this.#slowestMs * 2, SLACK_LIMIT_MS)
+  }
+
+  /**
+   * Sends a request in its turn and takes the answer; where the server says that this is too often,
+   * as often as it wants.
+   */
+  async exchange(sent: Sent): Promise<Exchange> {
+    for (let tries = 1; ; tries += 1) {
+      await this.#pace.turn()
+      const exchange = await this.wire.exchange(sent)
+      const { response } = exchange
+      if (response === null) return exchange
+      this.#version = response.version
+      sent.jar?.take(response, sent.url)
+      const isOften = response.status === 429 && sent.isProvoked !== true && tries < TRIES
+      if (!isOften || !(await this.#pace.obey(response, true))) return exchange
+    }
+  }
+
+  /** Sends requests so that their last bytes leave at once. */
+  async together(sents: readonly Sent[]): Promise<Exchange[]> {
+    await this.#pace.turn(sents.length)
+    return await this.wire.together(sents)
+  }
+
+  /** Whether the server says when to come again, and that time is over now. */
+  async isWaitedFor({ response }: Exchange): Promise<boolean> {
+    return response !== null && (await this.#pace.obey(response, false))
+  }
+
+  /** From now on flat JSON of the adapter is sent as the form of the page, where there is one. */
+  sendForms(): void {
+    this.#isAsForm = true
+  }
+
   /** Asks the page, or the endpoint that makes links. */
-  async ask(spec: PageSpec = {}): Promise<Exchange> {
-    const answer = await this.wire.exchange(this.#pageRequest(spec))
+  async ask(spec: PageSpec = {}, session: Session = new Session()): Promise<Exchange> {
+    const answer = await this.#askPatiently(spec, session)
     const isClosed = [404, 405].includes(answer.response?.status ?? 0)
     const isSaid = this.#asking().method !== undefined || spec.shortLived === true
-    if (!isClosed || isSaid || this.#isMint) return answer
+    if (!isClosed || isSaid || this.#isMint) return await this.#redirected(answer)
     this.#isMint = true
-    return await this.wire.exchange(this.#pageRequest(spec))
+    return await this.#askPatiently(spec, session)
+  }
+
+  async #askPatiently(spec: PageSpec, session: Session): Promise<Exchange> {
+    for (let tries = 1; ; tries += 1) {
+      const beganMs = performance.now()
+      const answer = await this.exchange(this.#pageRequest(spec, session))
+      this.#slowestMs = Math.max(this.#slowestMs, performance.now() - beganMs)
+      const { response } = answer
+      const isLater = response?.status === 503 && fieldValues(response, 'Retry-After').length > 0
+      if (!isLater || tries >= TRIES || !(await this.isWaitedFor(answer))) return answer
+    }
+  }
+
+  /** A page may lead to another one of its origin, such as a first visit to a session. */
+  async #redirected(first: Exchange): Promise<Exchange> {
+    let answer = first
+    for (let times = 0; times < REDIRECTS; times += 1) {
+      const { response, sent } = answer
+      const isRedirect = [301, 302, 303, 307, 308].includes(response?.status ?? 0)
+      if (response === null || !isRedirect || sent.method !== 'GET') return answer
+      const [location = ''] = fieldValues(response, 'Location')
+      const url = URL.canParse(location, sent.url) ? new URL(location, sent.url) : null
+      const isLink = this.referenceIn(response) !== null
+      if (url === null || url.origin !== sent.url.origin || isLink) return answer
+      url.hash = ''
+      const target = url.pathname + url.search
+      const next = { ...sent, url, target, fields: this.#withCookies(sent.fields, url, sent.jar) }
+      answer = await this.exchange(next)
+    }
+    return answer
   }
 
   /**
@@ -161,15 +225,15 @@ export class Subject {
    *
    * @throws CannotTell where there is none
    */
-  async mint(spec: PageSpec = {}): Promise<Minted> {
+  async mint(spec: PageSpec = {}, session: Session = new Session()): Promise<Minted> {
     const target = new URL(this.adapter.door?.target ?? '', this.page)
     switch (this.#ways.source) {
       case 'key':
-        return { link: { url: target, mark: randomUUID() }, answer: null }
+        return { link: { url: target, mark: randomUUID(), session }, answer: null }
       case 'tag':
-        return this.#tag(target, await this.ask(spec))
+        return this.#tag(target, await this.ask(spec, session))
       case 'page':
-        return this.#linkFrom(await this.ask(spec))
+        return this.#linkFrom(await this.ask(spec, session), session)
     }
   }
 
@@ -186,10 +250,10 @@ export class Subject {
     throw new CannotTell(`${words} in the answer (${describe(answer)}).`, answer)
   }
 
-  #linkFrom(answer: Exchange): Minted {
+  #linkFrom(answer: Exchange, session: Session): Minted {
     const { response, sent } = answer
     if (response === null) throw new CannotTell(`No link: ${describe(answer)}.`, answer)
-    const reference = response.status < 400 ? this.#referenceIn(response) : null
+    const reference = response.status < 400 ? this.referenceIn(response) : null
     if (reference === null || !URL.canParse(reference, sent.url)) {
       const where = 'say in the adapter where the link is ("link"), or how to ask for it ("page")'
       throw new CannotTell(`No link in the answer (${describe(answer)}): ${where}.`, answer)
@@ -200,10 +264,12 @@ export class Subject {
       const where = `The link leads to another origin, ${url.origin}: nothing is sent there`
       throw new LinkElsewhere(`${where} (${describe(answer)}).`, answer)
     }
-    return { link: { url, mark: '' }, answer }
+    const form = formsIn(response, sent.url).find(({ action }) => action === url.href) ?? null
+    return { link: { url, mark: '', form, session }, answer }
   }
 
-  #referenceIn(response: RawResponse): string | null {
+  /** The link that a page hands out, as it stands there; `null` for none. */
+  referenceIn(response: RawResponse): string | null {
     const { link = 'auto' } = this.adapter
     if (link !== 'auto' || this.door === 'poe') return linkIn(response, link)
     const below = linkIn(response, { pointer: '/id' })
@@ -214,8 +280,9 @@ export class Subject {
   /** Writes a request to a link. */
   request(spec: RequestSpec, link: Link): Sent {
     const { method = this.#ways.method, to, user = 'first', poe = true } = spec
-    const provoked = spec.provoke === undefined ? undefined : this.adapter.provoke?.[spec.provoke]
-    const content = this.#content(spec, provoked, this.#numberOf(link))
+    const adapter = this.#adapterFor(link)
+    const provoked = spec.provoke === undefined ? undefined : adapter.provoke?.[spec.provoke]
+    const content = this.#content(spec, provoked, adapter, this.#numberOf(link))
     const lines = {
       ...this.#fieldsOf(user, link.url),
       Accept: ACCEPT,
@@ -225,28 +292,35 @@ export class Subject {
       ...provoked?.fields,
       ...spec.fields,
     }
-    const { url } = link
-    const target = targetOf(url, to)
+    const { url, session } = link
+    const target = targetOf(url, to, this.adapter.sibling)
     const body = content?.bytes ?? null
-    const { slowly = false, chunked = false, unasked = false } = spec
-    return { method, url, target, fields: this.#lines(lines), body, slowly, chunked, unasked }
+    const jar = session?.jarOf(user) ?? null
+    const fields = this.#withCookies(this.#lines(lines), url, jar)
+    const { slowly = false, chunked = false, unasked = false, version, trailing } = spec
+    const odd = { ...(version && { version }), ...(trailing !== undefined && { trailing }) }
+    const isProvoked = provoked !== undefined
+    const what = { method, url, target, fields, body, jar, isProvoked }
+    return { ...what, slowly, chunked, unasked, ...odd }
   }
 
-  /** Fetches what an answer links to. */
-  async follow(url: URL): Promise<Exchange> {
-    const fields = this.#lines({ ...this.#fieldsOf('first', url), Accept: '*/*' })
+  /** Fetches what an answer leads to. */
+  async follow(url: URL, session: Session = new Session()): Promise<Exchange> {
+    const jar = session.jarOf('first')
+    const lines = this.#lines({ ...this.#fieldsOf('first', url), Accept: ACCEPT })
+    const fields = this.#withCookies(lines, url, jar)
     const target = url.pathname + url.search
-    return await this.wire.exchange({ method: 'GET', url, target, fields, body: null })
+    return await this.exchange({ method: 'GET', url, target, fields, body: null, jar })
   }
 
   /** Asks the page again with the validators of an earlier answer. */
-  async revalidate(earlier: Exchange): Promise<Exchange> {
+  async revalidate(earlier: Exchange, session: Session): Promise<Exchange> {
     const fields: Record<string, string> = {}
     for (const { name, value } of earlier.response?.fields ?? []) {
       if (/^etag$/i.test(name)) fields['If-None-Match'] = value
       if (/^last-modified$/i.test(name)) fields['If-Modified-Since'] = value
     }
-    return await this.ask({ fields })
+    return await this.ask({ fields }, session)
   }
 
   /**
@@ -260,7 +334,7 @@ export class Subject {
     const url = new URL(effects.url, this.page)
     const fields = this.#lines({ ...this.#fieldsOf('first', url), Accept: 'application/json' })
     const sent = { method: 'GET', url, target: url.pathname + url.search, fields, body: null }
-    const answer = await this.wire.exchange(sent)
+    const answer = await this.exchange(sent)
     const value = answer.response === null ? undefined : jsonOf(answer.response)
     const found = atPointer(value, effects.pointer)
     if (typeof found === 'number') return found
@@ -299,7 +373,8 @@ export class Subject {
     return new Set(names.map(name => name.toLowerCase()))
   }
 
-  #pageRequest({ user = 'first', poe = true, fields = {}, shortLived = false }: PageSpec): Sent {
+  #pageRequest(spec: PageSpec, session: Session): Sent {
+    const { user = 'first', poe = true, fields = {}, shortLived = false } = spec
     const { adapter } = this
     const short = shortLived ? adapter.shortLived : undefined
     const how: PageRequest = short ?? this.#asking()
@@ -315,14 +390,40 @@ export class Subject {
       ...fields,
     }
     const target = url.pathname + url.search
-    return { method, url, target, fields: this.#lines(lines), body: content?.bytes ?? null }
+    const jar = session.jarOf(user)
+    const all = this.#withCookies(this.#lines(lines), url, jar)
+    return { method, url, target, fields: all, body: content?.bytes ?? null, jar }
   }
 
-  #content(spec: RequestSpec, provoked: Provoked | undefined, count: number): TypedBytes | null {
+  /** What is sent to a link, by the form that it was found in. */
+  #adapterFor({ form }: Link): Adapter {
+    const { adapter } = this
+    return form === null || form === undefined
+      ? adapter
+      : throughForm(adapter, form, this.#isAsForm)
+  }
+
+  #withCookies(
+    fields: readonly (readonly [string, string])[],
+    url: URL,
+    jar: CookieJar | null = null,
+  ): readonly (readonly [string, string])[] {
+    const isCookie = ([name]: readonly [string, string]) => /^cookie$/i.test(name)
+    const line = jar?.lineFor(url, fields.find(isCookie)?.[1]) ?? null
+    if (line === null) return fields
+    return [...fields.filter(field => !isCookie(field)), ['Cookie', line]]
+  }
+
+  #content(
+    spec: RequestSpec,
+    provoked: Provoked | undefined,
+    adapter: Adapter,
+    count: number,
+  ): TypedBytes | null {
     if (provoked?.content !== undefined) return typed(provoked.content, count)
     const { method = this.#ways.method, body } = spec
     const kind = body ?? (['POST', 'PUT', 'PATCH'].includes(method) ? 'valid' : 'none')
-    return contentOf(this.adapter, kind, count)
+    return contentOf(adapter, kind, count)
   }
 
   /**
@@ -379,8 +480,9 @@ function nameOf({ url, mark }: Link): string {
   return `${url.href} ${mark}`
 }
 
-function targetOf(link: URL, to: Target): string {
+function targetOf(link: URL, to: Target, sibling: string | undefined): string {
   if (!('link' in to)) return link.pathname + link.search
+  if (to.spelling === 'sibling') return siblingOf(link, sibling ?? '')
   if (to.forged !== undefined) return forged(link, to.forged)
   return to.spelling === undefined ? link.pathname + link.search : spelt(link, to.spelling)
 }

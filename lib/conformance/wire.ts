@@ -18,6 +18,8 @@ import {
   slowly,
 } from '../testing/raw-http.js'
 import type { RawResponse } from '../testing/raw-response.js'
+import type { CookieJar } from './cookies.js'
+import { overOneConnection } from './one-connection.js'
 import { noted } from './recorder.js'
 
 /** A request as it goes out. */
@@ -35,6 +37,14 @@ export interface Sent {
   readonly chunked?: boolean
   /** The content follows after a moment, asked for or not. */
   readonly unasked?: boolean
+  /** The version that the request names. Default: 1.1. */
+  readonly version?: '1.0'
+  /** Bytes behind the request. */
+  readonly trailing?: string
+  /** Where the cookies of the answer are kept. */
+  readonly jar?: CookieJar | null
+  /** The adapter has it refused: a 429 is what was asked for. */
+  readonly isProvoked?: boolean
 }
 
 /** A request and what came of it. */
@@ -75,6 +85,8 @@ export interface Wire {
   together(sents: readonly Sent[]): Promise<Exchange[]>
   /** Sends half of the content, or all of it, and leaves. */
   leave(sent: Sent, before: 'body' | 'answer'): Promise<Exchange>
+  /** Sends requests over one connection: each after the answer to the one before, or at once. */
+  inARow(sents: readonly Sent[], atOnce: boolean): Promise<Exchange[]>
 }
 
 /** HTTP/1.1, a connection for each request. */
@@ -118,6 +130,19 @@ export class Http1Wire implements Wire {
     return exchangeOf(sent, await rawRequest({ ...this.#target(sent.url), steps }))
   }
 
+  async inARow(sents: readonly Sent[], atOnce: boolean): Promise<Exchange[]> {
+    const [first] = sents
+    if (first === undefined) return []
+    const requests = sents.map(sent => ({ method: sent.method, bytes: bytesOf(sent) }))
+    const results = await overOneConnection(this.#target(first.url), requests, atOnce)
+    return sents.map((sent, index) => {
+      const response = results[index] ?? null
+      const ended = response === null ? 'closed' : 'complete'
+      const interim = response?.interim ?? []
+      return noted({ sent, ended, response, interim, endedAtMs: performance.now(), code: null })
+    })
+  }
+
   #target(url: URL): RawTarget {
     const { timeoutMs, tls } = this.#options
     const isSecure = url.protocol === 'https:'
@@ -136,7 +161,15 @@ export function pieces({ body }: Sent): [pieceBytes: number, pauseMs: number] {
   return [Math.max(1, Math.ceil((body?.length ?? 0) / SLOW_PIECES)), SLOW_MS / SLOW_PIECES]
 }
 
-function bytesOf({ method, url, target, fields, body, chunked }: Sent): Buffer {
+function bytesOf(sent: Sent): Buffer {
+  const bytes = plainBytesOf(sent)
+  const { version, trailing } = sent
+  const lineEnd = bytes.indexOf(' HTTP/1.1\r\n')
+  if (version !== undefined && lineEnd > 0) bytes.write(version, lineEnd + ' HTTP/'.length)
+  return trailing === undefined ? bytes : Buffer.concat([bytes, Buffer.from(trailing)])
+}
+
+function plainBytesOf({ method, url, target, fields, body, chunked }: Sent): Buffer {
   const headers = [['Host', url.host] as const, ...fields]
   if (chunked === true && body !== null) {
     const coded = [['Transfer-Encoding', 'chunked'] as const, ...headers]

@@ -10,6 +10,7 @@ export const INDEPENDENT: Adapter = {
   secondUser: { 'X-User': 'bob' },
   valid: { json: { sku: 'tea-{n}', qty: 1 } },
   invalid: { json: { sku: '', qty: 0 } },
+  sibling: '/again/{token}',
   effects: { url: '/ledger', pointer: '/orders' },
   provoke: {
     slow: { fields: { 'X-Fault': 'slow=600' } },

@@ -21,6 +21,8 @@ const REFERENCES = [
   'linked',
   'like',
   'statusOf',
+  'resultOf',
+  'partOf',
   'contentOf',
   'locationOf',
   'headOf',

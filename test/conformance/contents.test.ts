@@ -32,7 +32,7 @@ describe('contents', () => {
     [{ valid: FORM }, 'valid', `${form} sku=tea+7`],
     [{ valid: TEXT }, 'valid', 'text/csv tea,7'],
     [{ valid: JSON_ORDER }, 'otherValid', 'application/json {\n  "sku": "tea-7",\n  "qty": 1\n}\n'],
-    [{ valid: FORM }, 'otherValid', `${form} sku=tea+7&check=other`],
+    [{ valid: FORM }, 'otherValid', `${form} sku=%74ea+7`],
     [{ valid: TEXT }, 'otherValid', 'text/csv tea,7\n'],
     [{ valid: TEXT, otherValid: FORM }, 'otherValid', `${form} sku=tea+7`],
     [{ valid: JSON_ORDER }, 'otherType', `${form} sku=tea-7&qty=1`],

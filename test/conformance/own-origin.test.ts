@@ -63,14 +63,14 @@ describe('poe check and other origins', function () {
     expect(exitCode).to.equal(1)
   })
 
-  for (const [what, answer] of [
-    ['in JSON', (r: ServerResponse) => void r.end(`{"link":"${other.origin}/once/1"}`)],
-    ['made by 201', (r: ServerResponse) => void r.writeHead(201, { location: other.origin }).end()],
-    ['redirected', (r: ServerResponse) => void r.writeHead(302, { location: other.origin }).end()],
+  for (const [what, exitCode, answer] of [
+    ['in JSON', 1, (r: ServerResponse) => void r.end(`{"link":"${other.origin}/once/1"}`)],
+    ['by 201', 1, (r: ServerResponse) => void r.writeHead(201, { location: other.origin }).end()],
+    ['by 302', 2, (r: ServerResponse) => void r.writeHead(302, { location: other.origin }).end()],
   ] as const) {
     it(`[FALSE-1904] a link ${what} that leads elsewhere: nothing is sent there`, async () => {
       how = answer
-      expect((await judged({ ...ADAPTER, link: 'auto' })).exitCode).to.equal(2)
+      expect((await judged({ ...ADAPTER, link: 'auto' })).exitCode).to.equal(exitCode)
       expect(seen).to.deep.equal([])
     })
   }

@@ -2,9 +2,10 @@
  * What each rule of the suites asks, why it matters, how it is broken as a rule, and how to mend
  * that. `poe explain`, the pages of reports and docs/checks.md are made of it.
  */
+
+import { DOOR_REQUIREMENTS } from '../checks/index.js'
+import { REQUIREMENTS } from '../checks/poe/requirements.js'
 import { CLIENT_REQUIREMENTS } from '../clients/requirements.js'
-import { DOOR_REQUIREMENTS } from '../doors/index.js'
-import { REQUIREMENTS } from '../requirements.js'
 import { ANSWERS } from './answers.js'
 import { CLIENTS } from './clients.js'
 import { FIELDS } from './fields.js'

@@ -1,11 +1,12 @@
 /**
  * What every reporter prints: a run against a server, or one of a client.
  */
+
+import { DOOR_REQUIREMENTS } from '../checks/index.js'
+import { REQUIREMENTS } from '../checks/poe/requirements.js'
 import type { ClientReport } from '../clients/check-client.js'
 import { CLIENT_REQUIREMENTS } from '../clients/requirements.js'
-import { DOOR_REQUIREMENTS } from '../doors/index.js'
 import type { CheckResult, ConformanceReport, Grade, ResultKind, Verdict } from '../report.js'
-import { REQUIREMENTS } from '../requirements.js'
 
 /** A run, ready to be printed. */
 export interface Printable {

@@ -15,8 +15,8 @@ import {
 } from 'post-once-exactly/conformance'
 import type { ConditionForm, KeyForm } from '../../../lib/conformance/catalogue.js'
 import { contentOf } from '../../../lib/conformance/contents.js'
-import { waysOf } from '../../../lib/conformance/doors/ways.js'
 import { spelt } from '../../../lib/conformance/spellings.js'
+import { waysOf } from '../../../lib/conformance/ways.js'
 import { startPlain, told } from './plain.js'
 
 const url = new URL('http://shop.example/payments')

@@ -161,6 +161,7 @@ async function run(exchange: Exchange, posted: Posted, order: Order): Promise<An
   const { site, request, asHtml } = exchange
   const { behaviour, book, stopped } = site
   const { link } = posted
+  if (behaviour.ordersEarly) book.write({ kind: 'ordered', number: book.nextOrder(), order })
   const pauseMs = Math.max(faultOf(request, 'slow') ?? 0, behaviour.handlerPauseMs)
   if (pauseMs > 0 && !(await sleep(pauseMs, stopped))) return null
   const failure = faultOf(request, 'fail')
@@ -170,7 +171,7 @@ async function run(exchange: Exchange, posted: Posted, order: Order): Promise<An
     else book.settle(link, 'unspent')
     return told(at(exchange, link), answer)
   }
-  const number = book.nextOrder()
+  const number = behaviour.ordersEarly ? book.nextOrder() - 1 : book.nextOrder()
   const outcome = outcomeOf(exchange, number, order)
   const ordered = { kind: 'ordered', number, order } as const
   const ending = request.socket.destroyed ? behaviour.whenClientIsGone : 'counts'

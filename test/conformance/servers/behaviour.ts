@@ -71,6 +71,8 @@ export interface Behaviour {
   wantsHtml(request: IncomingMessage): boolean
   /** Which lines of the journal are believed after a restart. */
   recalls(entry: Entry): boolean
+  /** Writes the order before it is carried out, and the mark after. */
+  ordersEarly: boolean
   /** Writes an order besides, whatever is answered. */
   ordersToo(answer: Answer, seen: Seen): boolean
   /** The last word on every answer. */
@@ -106,6 +108,7 @@ export const RIGHT: Behaviour = {
   whenClientIsGone: 'counts',
   wantsHtml: prefersHtml,
   recalls: () => true,
+  ordersEarly: false,
   ordersToo: () => false,
   amends: answer => answer,
 }

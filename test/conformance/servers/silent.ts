@@ -88,7 +88,8 @@ function serverFor(name: SilentName, pauseMs: number): Server {
       return whole(({ url = '/' }, response) => {
         if (url.startsWith('/once/')) return
         const link = `/once/${Math.random().toString(36).slice(2)}${Date.now()}`
-        response.writeHead(200, { 'Content-Type': 'text/plain', 'POE-Links': `"${link}"` })
+        const never = { 'Cache-Control': 'no-store', 'Content-Type': 'text/plain' }
+        response.writeHead(200, { ...never, 'POE-Links': `"${link}"` })
         response.end(`${link}\n`)
       })
   }

@@ -5,6 +5,7 @@ import type { Fault } from './fault.js'
 import { type IndependentOptions, type JudgedServer, startIndependent } from './independent.js'
 import { WRONG_ANSWERS } from './wrong-answers.js'
 import { WRONG_MEMORY } from './wrong-memory.js'
+import { WRONG_MORE } from './wrong-more.js'
 import { WRONG_PAGES } from './wrong-pages.js'
 import { WRONG_POSTS } from './wrong-posts.js'
 
@@ -27,7 +28,7 @@ export function startWrong(
   name: string,
   options: Omit<IndependentOptions, 'behaviour'> = {},
 ): Promise<JudgedServer> {
-  const fault = WRONG.find(one => one.name === name)
+  const fault = [...WRONG, ...WRONG_MORE].find(one => one.name === name)
   if (fault === undefined) throw new RangeError(`There is no wrong server '${name}'`)
   return startIndependent({ ...fault.options, ...options })
 }

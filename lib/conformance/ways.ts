@@ -4,8 +4,10 @@
  *
  * @see POE draft 3; draft-ietf-httpapi-idempotency-key-header-07 2.1; RFC 9110 13.1
  */
-import type { Adapter, PageRequest } from '../adapter.js'
-import type { ConditionForm, Door, KeyForm, RequestSpec } from '../catalogue.js'
+import type { Adapter, PageRequest } from './adapter.js'
+import type { ConditionForm, Door, KeyForm, RequestSpec } from './catalogue.js'
+import type { PageForm } from './forms.js'
+import type { Session } from './session.js'
 
 /** The doors, the default first. */
 export const DOORS: readonly Door[] = ['poe', 'idempotency-key', 'action-id', 'conditional']
@@ -15,6 +17,10 @@ export interface Link {
   readonly url: URL
   /** The key or the tag; empty where the URI alone says it. */
   readonly mark: string
+  /** The form of the page that is sent there. */
+  readonly form?: PageForm | null
+  /** In which session it was handed out. */
+  readonly session?: Session
 }
 
 /** Field lines by name; several values are several lines. */

@@ -2,14 +2,14 @@
  * The catalogues of all doors, each in the order in which it is run.
  */
 import type { Check, Door } from '../catalogue.js'
-import { CHECKS } from '../suites/index.js'
-import { ACTION_DELETE, ACTION_REFUSALS, ACTION_USE } from './actions.js'
-import { CONDITION_MATCH, CONDITION_ORDER } from './conditional.js'
-import { KEY_FAILURES, KEY_ONCE, KEY_SCOPE } from './key-once.js'
-import { KEY_OTHER, KEY_REPLAY, KEY_RUNNING } from './key-replay.js'
-import { KEY_MISSING, KEY_SYNTAX } from './key-syntax.js'
+import { ACTION_DELETE, ACTION_REFUSALS, ACTION_USE } from './action-id/actions.js'
+import { CONDITION_MATCH, CONDITION_ORDER } from './conditional/conditions.js'
+import { KEY_FAILURES, KEY_ONCE, KEY_SCOPE } from './idempotency-key/once.js'
+import { KEY_OTHER, KEY_REPLAY, KEY_RUNNING } from './idempotency-key/replay.js'
+import { KEY_MISSING, KEY_SYNTAX } from './idempotency-key/syntax.js'
+import { CHECKS } from './poe/index.js'
 
-export { DOOR_REQUIREMENTS } from './requirements.js'
+export { DOOR_REQUIREMENTS } from './sibling-requirements.js'
 
 /** The checks of each door. */
 export const DOOR_CHECKS: Readonly<Record<Door, readonly Check[]>> = {

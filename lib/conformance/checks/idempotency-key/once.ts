@@ -3,9 +3,9 @@
  *
  * @see draft-ietf-httpapi-idempotency-key-header-07 1, 2.6, 5
  */
-import type { Check } from '../catalogue.js'
-import { FAILURE, L, MINT, NOT_2XX, SPENT, SUCCESS } from '../suites/fragments.js'
-import { AGAIN, NO_EFFECT, ONE_EFFECT, REFUSED, replayOf, WAITING } from './fragments.js'
+import type { Check } from '../../catalogue.js'
+import { FAILURE, L, MINT, NOT_2XX, SPENT, SUCCESS } from '../fragments.js'
+import { AGAIN, NO_EFFECT, ONE_EFFECT, REFUSED, replayOf, WAITING } from '../sibling-fragments.js'
 
 /** At most one effect for a key. */
 export const KEY_ONCE: readonly Check[] = [

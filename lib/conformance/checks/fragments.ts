@@ -1,7 +1,7 @@
 /**
  * What many checks begin with or ask for.
  */
-import type { Expectation, SendStep, Step, Target } from '../catalogue.js'
+import type { Expectation, RequestSpec, SendStep, Step, Target } from '../catalogue.js'
 
 /** The link of a check that has one. */
 export const L: Target = { link: 'L' }
@@ -22,7 +22,15 @@ export const USE: SendStep = { send: { to: L }, as: 'first', setup: [SUCCESS] }
 export const SPENT: readonly Step[] = [MINT, USE]
 
 /** The link can still be used. */
-export const STILL_USABLE: Step = { send: { to: L }, as: 'later', expect: [SUCCESS] }
+export const STILL_USABLE: Step = {
+  send: { to: L },
+  as: 'later',
+  patiently: true,
+  expect: [SUCCESS],
+}
+
+/** A GET of the link, by the name `L`. */
+export const GET: RequestSpec = { method: 'GET', to: L }
 
 /** What a server may say while the first POST is running. */
 export const NOT_NOW: Expectation = { status: ['409', '425', '429', '503'] }

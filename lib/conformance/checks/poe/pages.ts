@@ -3,11 +3,14 @@
  *
  * @see POE draft 3, 4; RFC 9110 12.5.5; RFC 9111 3, 4, 5.2
  */
-import type { Check, Expectation } from '../catalogue.js'
-import { L, MINT, NOT_2XX, READER, SPENT, SUCCESS, USE } from './fragments.js'
+import type { Check, Expectation } from '../../catalogue.js'
+import { L, MINT, NOT_2XX, READER, SPENT, USE } from '../fragments.js'
 
 const PAGE = { to: { page: true } } as const
 const ANNOUNCED: Expectation = { has: 'POE-Links' }
+/** What no cache keeps needs no Vary. */
+const NO_STORE: Expectation = { lists: ['Cache-Control', 'no-store'] }
+const PRIVATE: Expectation = { lists: ['Cache-Control', 'private'] }
 const SERVED: Expectation = { status: ['2xx', '3xx'] }
 
 /** How `POE-Links` is written. */
@@ -46,6 +49,14 @@ export const FIELD: readonly Check[] = [
     title: 'the links are of the same origin as the page',
     why: 'Careful clients ignore the others.',
     steps: [{ send: PAGE, only: [ANNOUNCED], expect: [{ poeLinks: 'own origin' }] }],
+  },
+  {
+    id: 'POE-3-10/link',
+    requirement: 'POE-3-10',
+    title: 'the link of the page, wherever it stands, is of the same origin as the page',
+    why: 'A promise about the resources of somebody else is not the server’s to give.',
+    blockedBy: 'POE-3-10/origin',
+    steps: [{ send: PAGE, only: [SERVED], expect: [{ ownLink: true }] }],
   },
   {
     id: 'POE-3-9/content',
@@ -118,6 +129,7 @@ export const REQUEST_FIELD: readonly Check[] = [
     requirement: 'POE-4-6',
     title: 'where the field decides, both variants say Vary: POE',
     why: 'A cache would hand the one to clients that asked for the other.',
+    needs: ['page'],
     steps: [
       { send: PAGE, as: 'with' },
       {
@@ -127,7 +139,7 @@ export const REQUEST_FIELD: readonly Check[] = [
           {
             when: [ANNOUNCED],
             of: 'with',
-            demand: [{ anyOf: [[ANNOUNCED], [{ lists: ['Vary', 'POE'] }]] }],
+            demand: [{ anyOf: [[ANNOUNCED], [{ lists: ['Vary', 'POE'] }], [NO_STORE]] }],
           },
         ],
       },
@@ -137,7 +149,9 @@ export const REQUEST_FIELD: readonly Check[] = [
           {
             when: [{ lacks: 'POE-Links' }],
             of: 'without',
-            demand: [{ anyOf: [[{ lacks: 'POE-Links' }], [{ lists: ['Vary', 'POE'] }]] }],
+            demand: [
+              { anyOf: [[{ lacks: 'POE-Links' }], [{ lists: ['Vary', 'POE'] }], [NO_STORE]] },
+            ],
           },
         ],
       },
@@ -168,6 +182,7 @@ export const CACHES: readonly Check[] = [
     requirement: 'H-VARY-1',
     title: 'where Accept decides about the page, Vary says so',
     why: 'A cache would hand the page to a program, and the JSON to a person.',
+    warns: true,
     needs: ['page'],
     steps: [
       { send: { ...PAGE, fields: READER }, as: 'html', only: [SERVED] },
@@ -178,7 +193,9 @@ export const CACHES: readonly Check[] = [
           {
             when: [{ typeIs: 'text/html' }],
             of: 'html',
-            demand: [{ anyOf: [[{ typeIs: 'text/html' }], [{ lists: ['Vary', 'Accept'] }]] }],
+            demand: [
+              { anyOf: [[{ typeIs: 'text/html' }], [{ lists: ['Vary', 'Accept'] }], [NO_STORE]] },
+            ],
           },
         ],
       },
@@ -202,11 +219,11 @@ export const CACHES: readonly Check[] = [
   {
     id: 'H-CACHE-3/reuse',
     requirement: 'H-CACHE-3',
-    title: 'the refusal of a repeat is not kept by any cache',
-    why: '405 may be kept by heuristics, and would hide the result.',
+    title: 'the refusal of a repeat does not say that caches may keep it',
+    why: 'It would hide the result. Where nothing is said, no cache keeps the answer to a POST.',
     steps: [
       ...SPENT,
-      { send: { to: L }, only: [{ status: ['4xx'] }], expect: [{ notStored: true }] },
+      { send: { to: L }, only: [{ status: ['4xx'] }], expect: [{ notFresh: true }] },
     ],
   },
   {
@@ -214,6 +231,7 @@ export const CACHES: readonly Check[] = [
     requirement: 'H-CACHE-3',
     title: 'what is said of an unknown link is not kept by any cache',
     why: '404 may be kept by heuristics.',
+    warns: true,
     steps: [
       MINT,
       {
@@ -226,7 +244,7 @@ export const CACHES: readonly Check[] = [
   {
     id: 'H-CACHE-3/result',
     requirement: 'H-CACHE-3',
-    title: 'the result is not kept by any cache',
+    title: 'the result is not kept by shared caches',
     why: 'It is for the one who ordered.',
     steps: [
       ...SPENT,
@@ -234,7 +252,7 @@ export const CACHES: readonly Check[] = [
         send: { method: 'GET', to: L },
         only: [{ status: ['2xx', '3xx'] }],
         // It never changes: the cache of whoever ordered may keep it.
-        expect: [{ anyOf: [[{ notStored: true }], [{ lists: ['Cache-Control', 'private'] }]] }],
+        expect: [{ anyOf: [[{ notFresh: true }], [PRIVATE]] }],
       },
     ],
   },
@@ -243,7 +261,8 @@ export const CACHES: readonly Check[] = [
     requirement: 'H-POST-1',
     title: 'the answer to the POST says nothing of freshness that it must not',
     why: 'A POST answer can be kept only for a later GET, under Content-Location.',
-    steps: [MINT, { ...USE, expect: [{ cacheableByRule: true }] }],
+    // A private cache that takes it for its own harms nobody.
+    steps: [MINT, { ...USE, expect: [{ anyOf: [[{ cacheableByRule: true }], [PRIVATE]] }] }],
   },
 ]
 
@@ -259,6 +278,11 @@ export const SPELLINGS: readonly Check[] = (
     ['malformed', 'with a broken percent-encoding', null],
     ['hex', 'with each letter percent-encoded', null],
     ['case', 'with its letters in the other case', null],
+    ['suffix', 'with a letter behind it', null],
+    ['extension', 'with .json behind it', null],
+    ['segment', 'with one more segment', null],
+    ['parameter', 'with a parameter behind its last segment', null],
+    ['sibling', 'at the path that the adapter names', 'sibling'],
   ] as const
 ).flatMap(([spelling, words, need]): Check[] => {
   const needs = need === null ? [] : [need]
@@ -285,7 +309,8 @@ export const SPELLINGS: readonly Check[] = (
         { send: spelt, as: 'spelt' },
         {
           send: { to: L },
-          expect: [{ when: [SUCCESS], of: 'spelt', demand: [NOT_2XX] }],
+          // Another redirect leads to the usual spelling.
+          expect: [{ when: [{ status: ['2xx', '303'] }], of: 'spelt', demand: [NOT_2XX] }],
         },
       ],
     },

@@ -4,9 +4,9 @@
  *
  * @see spec-notes/cases.md ACT-01, ACT-03, ACT-05; RFC 9110 9.3.4, 9.3.5
  */
-import type { Check, Step } from '../catalogue.js'
-import { L, MINT, NOT_2XX, SPENT, SUCCESS } from '../suites/fragments.js'
-import { AGAIN, NO_EFFECT, ONE_EFFECT, REFUSED, replayOf, WAITING } from './fragments.js'
+import type { Check, Step } from '../../catalogue.js'
+import { L, MINT, NOT_2XX, SPENT, SUCCESS } from '../fragments.js'
+import { AGAIN, NO_EFFECT, ONE_EFFECT, REFUSED, replayOf, WAITING } from '../sibling-fragments.js'
 
 const DELETE = { method: 'DELETE', to: L }
 const NOT_THERE = { status: ['404', '405'] }

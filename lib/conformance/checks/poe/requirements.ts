@@ -3,7 +3,7 @@
  *
  * @see spec-notes/requirements.md
  */
-import type { Level, Profile, Requirement } from './catalogue.js'
+import type { Level, Profile, Requirement } from '../../catalogue.js'
 
 type Row = readonly [id: string, level: Level, section: string, asks: string]
 

@@ -3,11 +3,11 @@
  *
  * @see POE draft 2, 6; RFC 9110 9.2.1, 9.3, 10.2.1, 15.4.4
  */
-import type { Check, Expectation } from '../catalogue.js'
-import { L, MINT, NOT_2XX, READER, SPENT, STILL_USABLE, SUCCESS, USE } from './fragments.js'
+import type { Check, Expectation } from '../../catalogue.js'
+import { GET, L, MINT, NOT_2XX, READER, SPENT, STILL_USABLE, SUCCESS, USE } from '../fragments.js'
+import { overriddenBy } from './reuse.js'
 
 const DONE: Expectation = { status: ['2xx'] }
-const GET = { method: 'GET', to: L }
 const HEAD = { method: 'HEAD', to: L }
 const OPTIONS = { method: 'OPTIONS', to: L }
 
@@ -21,7 +21,8 @@ export const RESULT: readonly Check[] = [
     steps: [
       MINT,
       { ...USE, only: [{ status: ['2xx'] }, { notEmpty: true }] },
-      { send: GET, times: 2, expect: [{ status: ['2xx'] }, { contentOf: 'first' }] },
+      { send: GET, times: 2, expect: [{ resultOf: 'first' }] },
+      { send: { ...GET, follows: true }, expect: [{ status: ['2xx'] }] },
     ],
   },
   {
@@ -34,7 +35,44 @@ export const RESULT: readonly Check[] = [
       MINT,
       { ...USE, only: [{ status: ['2xx'] }, { notEmpty: true }] },
       { send: { to: L, body: 'otherValid' }, only: [NOT_2XX] },
-      { send: GET, expect: [{ contentOf: 'first' }] },
+      { send: GET, expect: [{ resultOf: 'first' }] },
+    ],
+  },
+  {
+    id: 'POE-2-7/own',
+    requirement: 'POE-2-7',
+    title: 'two links that were used give two results, each its own',
+    why: 'A server that shows what came last shows people the orders of others.',
+    blockedBy: 'POE-2-7/get',
+    steps: [
+      ...SPENT,
+      {
+        send: { ...GET, follows: true },
+        as: 'mine',
+        only: [{ status: ['2xx'] }, { notEmpty: true }],
+      },
+      { mint: 'M' },
+      { send: { to: { link: 'M' } }, setup: [SUCCESS] },
+      { send: { method: 'GET', to: { link: 'M' }, follows: true }, as: 'theirs' },
+      {
+        send: { ...GET, follows: true },
+        expect: [
+          { when: [{ differsFrom: 'mine' }], of: 'theirs', demand: [{ contentOf: 'mine' }] },
+        ],
+      },
+    ],
+  },
+  {
+    id: 'POE-2-7/range',
+    requirement: 'POE-2-7',
+    title: 'a part of the result is a part of this result',
+    why: 'Downloads are resumed, and what they are put together of has to be one.',
+    blockedBy: 'POE-2-7/get',
+    steps: [
+      MINT,
+      { ...USE, only: [{ status: ['2xx'] }, { notEmpty: true }] },
+      { send: GET, as: 'whole', only: [{ status: ['200'] }] },
+      { send: { ...GET, fields: { Range: 'bytes=1-3' } }, expect: [{ partOf: 'whole' }] },
     ],
   },
   {
@@ -68,7 +106,13 @@ export const RESULT: readonly Check[] = [
     why: 'A cache would answer the GET with it.',
     steps: [
       MINT,
-      { ...USE, only: [{ has: 'Content-Location' }, { lists: ['Cache-Control', 'max-age'] }] },
+      {
+        ...USE,
+        only: [
+          { has: 'Content-Location' },
+          { when: [{ notFresh: true }], demand: [{ lacks: 'Content-Location' }] },
+        ],
+      },
       { send: GET, expect: [{ contentOf: 'first' }] },
     ],
   },
@@ -86,6 +130,21 @@ export const RESULT: readonly Check[] = [
         only: [{ status: ['301', '302', '303'] }],
       },
       { send: { ...GET, fields: READER }, expect: [{ status: ['3xx'] }, { locationOf: 'first' }] },
+    ],
+  },
+  {
+    id: 'POE-2-9/location',
+    requirement: 'POE-2-9',
+    title: 'a redirect in answer to the POST says where: it has a Location',
+    why: 'A 303 without Location leads nowhere, and nobody learns what was ordered.',
+    steps: [
+      MINT,
+      {
+        send: { to: L, fields: READER },
+        setup: [SUCCESS],
+        only: [{ status: ['301', '302', '303'] }],
+        expect: [{ has: 'Location' }],
+      },
     ],
   },
   {
@@ -115,6 +174,26 @@ export const RESULT: readonly Check[] = [
 
 /** What is safe stays safe. */
 export const SAFE_METHODS: readonly Check[] = [
+  {
+    id: 'POE-2-16/other',
+    requirement: 'POE-2-16',
+    title: 'GET of a link that was not used does not show the result of another one',
+    why: 'A false "it was ordered" ends a retry that was needed.',
+    blockedBy: 'POE-2-16/differs',
+    steps: [
+      ...SPENT,
+      { send: GET, as: 'result', only: [{ status: ['2xx', '3xx'] }] },
+      { mint: 'M' },
+      { send: { method: 'GET', to: { link: 'M' } }, expect: [{ differsFrom: 'result' }] },
+    ],
+  },
+  {
+    id: 'POE-2-16/override',
+    requirement: 'POE-2-16',
+    title: 'GET that asks for POST in a field does not use the link up',
+    why: 'GET is safe, whatever its fields say.',
+    steps: [MINT, { send: { ...GET, fields: overriddenBy('POST') } }, STILL_USABLE],
+  },
   {
     id: 'POE-2-16/get',
     requirement: 'POE-2-16',
@@ -158,7 +237,14 @@ export const SAFE_METHODS: readonly Check[] = [
       { send: { method: 'PATCH', to: L }, expect: [NOT_2XX] },
       { send: { method: 'DELETE', to: L }, as: 'deleted' },
       // A link may be called off; what is called off is no more.
-      { send: { to: L }, expect: [{ when: [DONE], of: 'deleted', demand: [NOT_2XX] }] },
+      {
+        send: { to: L },
+        patiently: true,
+        expect: [
+          { when: [DONE], of: 'deleted', demand: [NOT_2XX] },
+          { when: [{ status: ['405', '501'] }], of: 'deleted', demand: [SUCCESS] },
+        ],
+      },
     ],
   },
   {
@@ -208,11 +294,18 @@ export const SAFE_METHODS: readonly Check[] = [
   {
     id: 'H-OPT-1/spent',
     requirement: 'H-OPT-1',
-    title: 'OPTIONS does not list POST once the link is spent',
+    title: 'OPTIONS that tells the state does not list POST once the link is spent',
     why: 'Allow tells what is allowed now.',
     steps: [
-      ...SPENT,
-      { send: OPTIONS, only: [{ has: 'Allow' }], expect: [{ allowLacks: 'POST' }] },
+      MINT,
+      { send: OPTIONS, as: 'before' },
+      USE,
+      {
+        send: OPTIONS,
+        // A list that never changes is that of the kind of resource, and tells no state.
+        only: [{ has: 'Allow' }, { unlike: ['Allow', 'before'] }],
+        expect: [{ allowLacks: 'POST' }],
+      },
     ],
   },
   {

@@ -3,9 +3,16 @@
  *
  * @see RFC 9110 8.8.3, 13.1.1, 13.1.2, 13.2; RFC 6585 3
  */
-import type { Check, ConditionForm, Step } from '../catalogue.js'
-import { L, MINT, NOT_2XX, SPENT, SUCCESS } from '../suites/fragments.js'
-import { DOCUMENTED, NO_EFFECT, ONE_EFFECT, REFUSED, replayOf, WAITING } from './fragments.js'
+import type { Check, ConditionForm, Step } from '../../catalogue.js'
+import { L, MINT, NOT_2XX, SPENT, SUCCESS } from '../fragments.js'
+import {
+  DOCUMENTED,
+  NO_EFFECT,
+  ONE_EFFECT,
+  REFUSED,
+  replayOf,
+  WAITING,
+} from '../sibling-fragments.js'
 
 const FAILED = { status: ['412'] }
 const STALE = { anyOf: [[FAILED], replayOf('first')] }

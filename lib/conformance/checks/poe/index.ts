@@ -2,15 +2,15 @@
  * All checks of servers with POE links, in the order in which they are run: harmless ones first,
  * restarts last.
  */
-import type { Check } from '../catalogue.js'
+import type { Check } from '../../catalogue.js'
 import { NOT_BURNT, NOT_YOURS, SILENCE } from './failures.js'
 import { CACHES, FIELD, REQUEST_FIELD, SPELLINGS } from './pages.js'
-import { AT_MOST_ONCE, REPEATED, RUNNING } from './race.js'
+import { AT_MOST_ONCE, FIRST, RUNNING } from './race.js'
 import { RESULT, SAFE_METHODS } from './recovery.js'
 import { IN_THE_END, NEVER_AGAIN, REFUSAL } from './reuse.js'
 
 const ALL: readonly Check[] = [
-  ...REPEATED,
+  ...FIRST,
   ...NEVER_AGAIN,
   ...AT_MOST_ONCE,
   ...REFUSAL,

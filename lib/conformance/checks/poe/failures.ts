@@ -4,8 +4,8 @@
  *
  * @see POE draft 2, appendix A
  */
-import type { Check } from '../catalogue.js'
-import { FAILURE, L, MINT, NOT_2XX, SPENT, STILL_USABLE, SUCCESS } from './fragments.js'
+import type { Check } from '../../catalogue.js'
+import { FAILURE, L, MINT, NOT_2XX, SPENT, STILL_USABLE, SUCCESS } from '../fragments.js'
 
 /** A POST that failed leaves the resource as it was. */
 export const NOT_BURNT: readonly Check[] = [
@@ -63,7 +63,7 @@ export const NOT_BURNT: readonly Check[] = [
     requirement: 'POE-2-3',
     title: 'after an upload that broke off the whole POST succeeds',
     why: 'Half an order is none.',
-    steps: [MINT, { leave: { to: L }, before: 'body' }, { pause: 'moment' }, STILL_USABLE],
+    steps: [MINT, { leave: { to: L }, before: 'body' }, { pause: 'arrival' }, STILL_USABLE],
   },
   {
     id: 'POE-2-3/unauthenticated',
@@ -94,8 +94,8 @@ export const SILENCE: readonly Check[] = [
     steps: [
       MINT,
       { leave: { to: L }, before: 'answer' },
-      { pause: 'moment' },
-      { send: { to: L }, expect: [NOT_2XX] },
+      { pause: 'arrival' },
+      { send: { to: L }, patiently: true, expect: [NOT_2XX] },
       { effects: { exactly: 1 } },
     ],
   },
@@ -198,6 +198,7 @@ export const NOT_YOURS: readonly Check[] = [
     requirement: 'H-410-1',
     title: 'what is said of an expired link is not kept by any cache',
     why: '404 and 410 may be kept by heuristics.',
+    warns: true,
     needs: ['shortLived'],
     steps: [
       { mint: 'L', shortLived: true },
@@ -243,7 +244,7 @@ export const NOT_YOURS: readonly Check[] = [
   {
     id: 'POE-A-2/distinct',
     requirement: 'POE-A-2',
-    title: 'a hundred links are all different',
+    title: 'links are all different: a hundred at once, and those that follow one that was used',
     why: 'A link that is issued twice is spent for one of the two.',
     steps: [{ links: 100, are: 'distinct' }],
   },

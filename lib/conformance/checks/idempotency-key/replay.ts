@@ -3,9 +3,9 @@
  *
  * @see draft-ietf-httpapi-idempotency-key-header-07 2.2, 2.6, 2.7
  */
-import type { Check, RequestSpec, Step } from '../catalogue.js'
-import { L, MINT, NOT_2XX, SPENT, SUCCESS } from '../suites/fragments.js'
-import { DOCUMENTED, ONE_EFFECT, REFUSED, replayOf } from './fragments.js'
+import type { Check, RequestSpec, Step } from '../../catalogue.js'
+import { L, MINT, NOT_2XX, SPENT, SUCCESS } from '../fragments.js'
+import { DOCUMENTED, ONE_EFFECT, REFUSED, replayOf } from '../sibling-fragments.js'
 
 const OTHER = { to: L, body: 'different' } as const
 

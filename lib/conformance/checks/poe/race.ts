@@ -3,10 +3,8 @@
  *
  * @see POE draft 2; RFC 9110 10.2.3, 15.5.10
  */
-import type { Check, Expectation, Step } from '../catalogue.js'
-import { FAILURE, L, MINT, NOT_2XX, NOT_NOW, READER, SPENT, SUCCESS } from './fragments.js'
-
-const GET = { method: 'GET', to: L }
+import type { Check, Expectation, Provocation, Step } from '../../catalogue.js'
+import { FAILURE, GET, L, MINT, NOT_2XX, NOT_NOW, READER, SPENT, SUCCESS } from '../fragments.js'
 
 /** Somebody asks for the answer while the POST is running. */
 const ASKED_MEANWHILE: readonly Step[] = [
@@ -18,13 +16,55 @@ const ASKED_MEANWHILE: readonly Step[] = [
   { await: 'first', setup: [SUCCESS], only: [{ after: 'meanwhile' }] },
 ]
 
+/** A second POST comes while a first one runs. */
+const SECOND_MEANWHILE = (provoke: Provocation): readonly Step[] => [
+  MINT,
+  { send: { to: L, provoke }, as: 'first', inBackground: true },
+  { pause: 'moment' },
+  { send: { to: L }, as: 'second', inBackground: true },
+  { await: 'second' },
+]
+
+/** Done, once it is known how the other one ended. */
+const DONE: readonly Expectation[] = [SUCCESS, { after: 'first' }]
+
+/** Where the second one was done, the first one was not. */
+const ONE_OF_TWO: Expectation = {
+  when: [SUCCESS],
+  of: 'second',
+  demand: [{ status: ['!2xx', '!301', '!302', '!303'] }],
+}
+
+/** Neither accepted, nor told that it was before that is so. */
+const NOT_TOLD: readonly Expectation[] = [NOT_2XX, { anyOf: [[NOT_NOW], [{ after: 'first' }]] }]
+
 const NO_RESULT_YET: readonly Expectation[] = [
   { differsFrom: 'after' },
   { anyOf: [[{ status: ['!2xx', '!3xx'] }], [{ status: ['202'] }]] },
 ]
 
-/** A repeat has no effect. */
-export const REPEATED: readonly Check[] = [
+/** What all else rests on: one effect for one POST, none for a repeat, each link by itself. */
+export const FIRST: readonly Check[] = [
+  {
+    id: 'POE-2-2/first',
+    requirement: 'POE-2-2',
+    title: 'the first POST has one effect',
+    why: 'Whoever presses the button once has ordered once.',
+    needs: ['effects'],
+    steps: [...SPENT, { effects: { exactly: 1 } }],
+  },
+  {
+    id: 'POE-A-2/apart',
+    requirement: 'POE-A-2',
+    title: 'the use of one link leaves the next one usable',
+    why: 'A server that looks at a part of the link only takes two for one.',
+    steps: [
+      MINT,
+      { send: { to: L }, expect: [SUCCESS] },
+      { mint: 'M' },
+      { send: { to: { link: 'M' } }, expect: [SUCCESS] },
+    ],
+  },
   {
     id: 'POE-2-2/reuse',
     requirement: 'POE-2-2',
@@ -45,18 +85,24 @@ export const AT_MOST_ONCE: readonly Check[] = [
   {
     id: 'POE-2-2/redirected',
     requirement: 'POE-2-2',
-    title: 'a POST after one that was answered by a redirect has no effect',
+    title: 'a POST after one that was answered by a redirect is no second success',
     why: 'Forms are answered so, and people send forms twice.',
-    needs: ['effects'],
     steps: [
       MINT,
       {
         send: { to: L, fields: READER },
+        as: 'first',
         setup: [SUCCESS],
         only: [{ status: ['301', '302', '303'] }],
       },
-      { send: { to: L, fields: READER }, expect: [NOT_2XX] },
-      { effects: { exactly: 1 } },
+      {
+        send: { to: L, fields: READER },
+        // A redirect to the result of the first one is none.
+        expect: [
+          NOT_2XX,
+          { anyOf: [[{ status: ['!301', '!302', '!303'] }], [{ locationOf: 'first' }]] },
+        ],
+      },
     ],
   },
   {
@@ -101,16 +147,14 @@ export const RUNNING: readonly Check[] = [
   {
     id: 'POE-2-15/running',
     requirement: 'POE-2-15',
-    title: 'while the first POST runs, a second one is neither accepted nor told that it was',
+    title:
+      'while the first POST runs, a second one is neither accepted beside it nor told that it was',
     why: '405 says "accepted", and the first one may still fail.',
     needs: ['slow'],
     steps: [
-      MINT,
-      { send: { to: L, provoke: 'slow' }, as: 'first', inBackground: true },
-      { pause: 'moment' },
-      { send: { to: L }, as: 'second', inBackground: true },
-      { await: 'first', setup: [SUCCESS] },
-      { await: 'second', expect: [NOT_2XX, { anyOf: [[NOT_NOW], [{ after: 'first' }]] }] },
+      ...SECOND_MEANWHILE('slow'),
+      { await: 'first', expect: [ONE_OF_TWO] },
+      { await: 'second', expect: [{ when: [SUCCESS], of: 'first', demand: NOT_TOLD }] },
     ],
   },
   {
@@ -120,14 +164,12 @@ export const RUNNING: readonly Check[] = [
     why: 'The client would stop, and nothing was ordered.',
     needs: ['slowFailure'],
     steps: [
-      MINT,
-      { send: { to: L, provoke: 'slowFailure' }, as: 'first', inBackground: true },
-      { pause: 'moment' },
-      { send: { to: L }, as: 'second', inBackground: true },
+      ...SECOND_MEANWHILE('slowFailure'),
       { await: 'first', setup: [FAILURE] },
+      // Where claims are seen only when they are committed, the second one may be done at once.
       {
         await: 'second',
-        expect: [{ anyOf: [[NOT_NOW], [SUCCESS, { after: 'first' }]] }],
+        expect: [{ anyOf: [[NOT_NOW], [{ status: ['200', '201', '204'] }], DONE] }],
       },
     ],
   },
@@ -161,6 +203,7 @@ export const RUNNING: readonly Check[] = [
     requirement: 'H-409-1',
     title: 'a 409 explains itself',
     why: 'Whoever reads it has to know that waiting helps.',
+    warns: true,
     needs: ['slow'],
     steps: [
       ...ASKED_MEANWHILE,
@@ -172,6 +215,7 @@ export const RUNNING: readonly Check[] = [
     requirement: 'H-CACHE-3',
     title: 'what is said while the POST runs is not kept by any cache',
     why: 'It is wrong a moment later.',
+    warns: true,
     needs: ['slow'],
     steps: [...ASKED_MEANWHILE, { await: 'meanwhile', expect: [{ notStored: true }] }],
   },

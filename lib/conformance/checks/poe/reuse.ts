@@ -3,8 +3,8 @@
  *
  * @see POE draft 2; RFC 9110 10.2.1, 13.2.1, 15.5.6
  */
-import type { Check } from '../catalogue.js'
-import { L, MINT, NOT_2XX, READER, SPENT, USE } from './fragments.js'
+import type { Check } from '../../catalogue.js'
+import { GET, L, MINT, NOT_2XX, READER, SPENT, SUCCESS, USE } from '../fragments.js'
 
 /** Referrer policies that tell no other site the path of a page. */
 const SILENT_REFERRERS = [
@@ -14,6 +14,21 @@ const SILENT_REFERRERS = [
   'strict-origin',
   'origin-when-cross-origin',
   'strict-origin-when-cross-origin',
+]
+
+/** Fields by which some frameworks let a POST stand for another method. */
+export const overriddenBy = (method: string): Readonly<Record<string, string>> => ({
+  'X-HTTP-Method-Override': method,
+  'X-HTTP-Method': method,
+  'X-Method-Override': method,
+})
+
+/** What is added on the way, or by a client that tries again. */
+const ADDED: readonly Readonly<Record<string, string>>[] = [
+  { 'Idempotency-Key': '"poe-check-another"' },
+  { 'X-Forwarded-For': '192.0.2.1', Forwarded: 'for=192.0.2.1', Via: '1.1 elsewhere' },
+  { 'User-Agent': 'poe-check', 'Cache-Control': 'no-cache', Pragma: 'no-cache' },
+  { 'Accept-Language': 'fr', 'X-Requested-With': 'XMLHttpRequest', 'X-Retry': '1' },
 ]
 
 /** Never a second success (POE-2-1). */
@@ -74,11 +89,89 @@ export const NEVER_AGAIN: readonly Check[] = [
     steps: [...SPENT, { send: { to: L }, times: 20, expect: [NOT_2XX] }],
   },
   {
+    id: 'POE-2-1/different',
+    requirement: 'POE-2-1',
+    title: 'a POST by which something else is meant is not answered 2xx',
+    why: 'A server that compares what is ordered remembers orders, and not links.',
+    needs: ['different'],
+    blockedBy: 'POE-2-1/same',
+    steps: [...SPENT, { send: { to: L, body: 'different' }, expect: [NOT_2XX] }],
+  },
+  {
+    id: 'POE-2-1/empty',
+    requirement: 'POE-2-1',
+    title: 'a POST without content is not answered 2xx',
+    why: 'What has no content may run through different code.',
+    blockedBy: 'POE-2-1/same',
+    steps: [...SPENT, { send: { to: L, body: 'none' }, expect: [NOT_2XX] }],
+  },
+  {
+    id: 'POE-2-1/override',
+    requirement: 'POE-2-1',
+    title: 'a POST that asks for another method in a field is not answered 2xx',
+    why: 'What goes by another name may run through different code.',
+    blockedBy: 'POE-2-1/same',
+    steps: [
+      ...SPENT,
+      ...['PUT', 'PATCH', 'POST'].map(method => ({
+        send: { to: L, fields: overriddenBy(method) },
+        expect: [NOT_2XX],
+      })),
+    ],
+  },
+  {
+    id: 'POE-2-1/retried',
+    requirement: 'POE-2-1',
+    title: 'a POST whose fields say that it is a repeat, or forwarded, is not answered 2xx',
+    why: 'Proxies and clients add such fields, and mean the same request.',
+    blockedBy: 'POE-2-1/same',
+    steps: [...SPENT, ...ADDED.map(fields => ({ send: { to: L, fields }, expect: [NOT_2XX] }))],
+  },
+  {
+    id: 'POE-2-1/http10',
+    requirement: 'POE-2-1',
+    title: 'a POST by HTTP/1.0 is not answered 2xx',
+    why: 'Old proxies speak it, and mean the same resource.',
+    needs: ['http1'],
+    blockedBy: 'POE-2-1/same',
+    steps: [...SPENT, { send: { to: L, version: '1.0' }, expect: [NOT_2XX] }],
+  },
+  {
+    id: 'POE-2-1/connection',
+    requirement: 'POE-2-1',
+    title: 'of three POSTs over one connection one is answered 2xx',
+    why: 'A browser sends the second click over the connection of the first.',
+    needs: ['http11'],
+    blockedBy: 'POE-2-1/same',
+    steps: [MINT, { row: [{ to: L }, { to: L }, { to: L }], mostSuccesses: 1 }],
+  },
+  {
+    id: 'POE-2-1/pipelined',
+    requirement: 'POE-2-1',
+    title: 'of three POSTs that are pipelined one is answered 2xx',
+    why: 'What is read together is not to be run together.',
+    needs: ['http11'],
+    blockedBy: 'POE-2-1/same',
+    steps: [MINT, { row: [{ to: L }, { to: L }, { to: L }], pipelined: true, mostSuccesses: 1 }],
+  },
+  {
+    id: 'POE-2-1/trailing',
+    requirement: 'POE-2-1',
+    title: 'a POST with something behind it is not answered 2xx',
+    why: 'Old clients send an empty line behind the content, which is no part of it.',
+    needs: ['http1'],
+    blockedBy: 'POE-2-1/same',
+    steps: [
+      ...SPENT,
+      ...['\r\n', 'x'].map(trailing => ({ send: { to: L, trailing }, expect: [NOT_2XX] })),
+    ],
+  },
+  {
     id: 'POE-2-1/chunked',
     requirement: 'POE-2-1',
     title: 'a POST whose content is chunked is not answered 2xx',
     why: 'Content without a length may run through different code.',
-    needs: ['http1'],
+    needs: ['http11'],
     blockedBy: 'POE-2-1/same',
     steps: [...SPENT, { send: { to: L, chunked: true }, expect: [NOT_2XX] }],
   },
@@ -87,7 +180,7 @@ export const NEVER_AGAIN: readonly Check[] = [
     requirement: 'POE-2-1',
     title: 'a POST that asked before it sent its content is not answered 2xx',
     why: 'Whoever answers 100 goes another way to the handler.',
-    needs: ['http1'],
+    needs: ['http11'],
     blockedBy: 'POE-2-1/same',
     steps: [
       ...SPENT,
@@ -144,13 +237,16 @@ export const IN_THE_END: readonly Check[] = [
     title: 'at the end of this run GET gives for each of these links its own content',
     why: 'A server that shows what came last shows people the orders of others.',
     blockedBy: 'POE-2-7/get',
-    steps: [
-      {
-        used: { method: 'GET' },
-        only: [{ status: ['2xx'] }, { notEmpty: true }],
-        expect: [{ status: ['2xx'] }, { contentOf: 'first' }],
-      },
-    ],
+    steps: [{ used: { method: 'GET' }, expect: [{ resultOf: 'first' }] }],
+  },
+  {
+    id: 'POE-2-2/whole-run',
+    requirement: 'POE-2-2',
+    title: 'in the whole run there were no more effects than links that can have had one',
+    why: 'An effect that comes late, or by chance, is one too many all the same.',
+    needs: ['effects'],
+    blockedBy: 'POE-2-2/reuse',
+    steps: [{ balance: 'run' }],
   },
 ]
 
@@ -170,16 +266,28 @@ export const REFUSAL: readonly Check[] = [
     title: 'a POST with other content is answered 405, too',
     why: 'The resource is used up, whatever is sent to it.',
     blockedBy: 'POE-2-4/reuse',
-    steps: [...SPENT, { send: { to: L, body: 'otherValid' }, expect: [{ status: ['405'] }] }],
+    steps: [
+      ...SPENT,
+      {
+        send: { to: L, body: 'otherValid' },
+        // Whoever judges the content first says something about that, and not about the link.
+        only: [{ status: ['!400', '!413', '!415', '!422'] }],
+        expect: [{ status: ['405'] }],
+      },
+    ],
   },
   {
     id: 'POE-2-5/reuse',
     requirement: 'POE-2-5',
-    title: 'the Allow of the refusal does not list POST',
+    title: 'the Allow of the 405 does not list POST',
     why: 'An Allow with POST says that the link can still be used.',
     steps: [
       ...SPENT,
-      { send: { to: L }, only: [NOT_2XX, { has: 'Allow' }], expect: [{ allowLacks: 'POST' }] },
+      {
+        send: { to: L },
+        only: [{ status: ['405'] }, { has: 'Allow' }],
+        expect: [{ allowLacks: 'POST' }],
+      },
     ],
   },
   {
@@ -194,6 +302,7 @@ export const REFUSAL: readonly Check[] = [
     requirement: 'H-405-2',
     title: 'Allow on a GET of a spent resource does not list POST',
     why: 'Clients that ask by GET read the state from it.',
+    warns: true,
     steps: [
       ...SPENT,
       {
@@ -218,6 +327,7 @@ export const REFUSAL: readonly Check[] = [
     requirement: 'H-LOC-1',
     title: 'the refusal has no Location',
     why: 'Location means something on 201 and redirects only; Link is for the result.',
+    warns: true,
     steps: [
       ...SPENT,
       { send: { to: L }, only: [{ status: ['4xx'] }], expect: [{ lacks: 'Location' }] },
@@ -228,12 +338,34 @@ export const REFUSAL: readonly Check[] = [
     requirement: 'H-LINK-1',
     title: 'a link to the result names its context',
     why: 'The context of a link in an error is the error, unless an anchor says otherwise.',
+    warns: true,
     steps: [
       ...SPENT,
       {
         send: { to: L },
         only: [{ status: ['4xx'] }, { has: 'Link' }],
         expect: [{ resultLink: true }],
+      },
+    ],
+  },
+  {
+    id: 'H-LINK-1/target',
+    requirement: 'H-LINK-1',
+    title: 'a link to the result leads to the result of this link, and not of another one',
+    why: 'Whoever follows it takes what is there for the own order.',
+    blockedBy: 'POE-2-1/same',
+    steps: [
+      ...SPENT,
+      { mint: 'M' },
+      { send: { to: { link: 'M' } }, setup: [SUCCESS] },
+      { send: { to: L }, as: 'reuse', only: [{ status: ['4xx'] }, { linksTo: 'related' }] },
+      { send: { ...GET, follows: true }, as: 'mine' },
+      { send: { method: 'GET', to: { link: 'M' }, follows: true }, as: 'theirs' },
+      {
+        send: { to: { linked: 'reuse', rel: 'related' }, follows: true },
+        expect: [
+          { when: [{ differsFrom: 'theirs' }], of: 'mine', demand: [{ differsFrom: 'theirs' }] },
+        ],
       },
     ],
   },
@@ -304,7 +436,7 @@ export const REFUSAL: readonly Check[] = [
     title: 'with Expect: 100-continue the refusal comes without asking for the content',
     why: 'A client that asks first is spared the upload.',
     warns: true,
-    needs: ['http1'],
+    needs: ['http11'],
     blockedBy: 'POE-2-1/same',
     steps: [
       ...SPENT,

@@ -2,7 +2,7 @@
  * What the checks of the sibling schemes begin with or ask for.
  */
 import type { Expectation, SendStep, Step } from '../catalogue.js'
-import { L } from '../suites/fragments.js'
+import { L } from './fragments.js'
 
 /** What a server may say to those who come while it works for another one. */
 export const WAITING: Expectation = { status: ['409', '425', '429', '503'] }

@@ -3,9 +3,9 @@
  *
  * @see draft-ietf-httpapi-idempotency-key-header-07 2.1, 2.5, 2.7; RFC 9651 3.3
  */
-import type { Check, KeyForm, Step } from '../catalogue.js'
-import { L, MINT, SPENT } from '../suites/fragments.js'
-import { DOCUMENTED, NO_EFFECT, ONE_EFFECT, REFUSED, replayOf } from './fragments.js'
+import type { Check, KeyForm, Step } from '../../catalogue.js'
+import { L, MINT, SPENT } from '../fragments.js'
+import { DOCUMENTED, NO_EFFECT, ONE_EFFECT, REFUSED, replayOf } from '../sibling-fragments.js'
 
 /** A request without a key, that is refused because of that. */
 const MISSING: readonly Step[] = [

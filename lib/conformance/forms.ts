@@ -1,0 +1,169 @@
+/**
+ * The forms of a page, filled in as a browser would: hidden fields, defaults, and something
+ * plausible where a person would type.
+ *
+ * @see HTML 4.10.21 (form submission)
+ */
+import type { DefaultTreeAdapterTypes } from 'parse5'
+import type { RawResponse } from '../testing/raw-response.js'
+import { elementsOf, isHtml } from './find-links.js'
+
+type Element = DefaultTreeAdapterTypes.Element
+type Attributes = ReadonlyMap<string, string>
+
+/** A form of a page that is sent by POST. */
+export interface PageForm {
+  /** Where it is sent, resolved, without a fragment. */
+  readonly action: string
+  readonly isMultipart: boolean
+  /** What it sends by itself: hidden fields and defaults. */
+  readonly defaults: Readonly<Record<string, string>>
+  /** What it sends where everything that can be typed in is typed in; `{n}` is a number. */
+  readonly filled: Readonly<Record<string, string>>
+}
+
+/** The forms of a page that are sent by POST, in their order. */
+export function formsIn(response: RawResponse, base: URL): PageForm[] {
+  if (!isHtml(response)) return []
+  const elements = elementsOf(response.body.toString('utf8'))
+  const forms = elements.filter(({ tagName }) => tagName === 'form')
+  return forms.flatMap(form => {
+    const attributes = attributesOf(form)
+    if (attributes.get('method')?.toLowerCase() !== 'post') return []
+    const controls = elements.filter(element => formOf(element, forms) === form)
+    const button = controls.find(isButton)
+    const own = button === undefined ? undefined : attributesOf(button).get('formaction')
+    const action = actionOf(own ?? attributes.get('action') ?? '', base)
+    if (action === null) return []
+    const isMultipart = attributes.get('enctype')?.toLowerCase() === 'multipart/form-data'
+    return [{ action, isMultipart, ...valuesOf(controls, button) }]
+  })
+}
+
+function actionOf(reference: string, base: URL): string | null {
+  if (!URL.canParse(reference, base)) return null
+  const url = new URL(reference, base)
+  url.hash = ''
+  return url.href
+}
+
+function formOf(element: Element, forms: readonly Element[]): Element | undefined {
+  const id = attributesOf(element).get('form')
+  if (id !== undefined) return forms.find(form => attributesOf(form).get('id') === id)
+  let node: DefaultTreeAdapterTypes.Node | null = element.parentNode
+  while (node !== null && 'parentNode' in node) {
+    const above: Element | undefined = forms.find(form => form === node)
+    if (above !== undefined) return above
+    node = node.parentNode
+  }
+  return undefined
+}
+
+function valuesOf(controls: readonly Element[], button: Element | undefined) {
+  const defaults: Record<string, string> = {}
+  const filled: Record<string, string> = {}
+  for (const control of controls) {
+    const attributes = attributesOf(control)
+    const name = attributes.get('name') ?? ''
+    if (name === '' || attributes.has('disabled')) continue
+    if (isButton(control)) {
+      if (control === button) defaults[name] = attributes.get('value') ?? ''
+      continue
+    }
+    const value = defaultOf(control, attributes)
+    if (value !== null && value !== '') defaults[name] = value
+    const typedIn = value === null || value === '' ? plausible(control, attributes) : value
+    if (typedIn !== null && !(name in filled)) filled[name] = typedIn
+  }
+  return { defaults, filled: { ...filled, ...defaults } }
+}
+
+function isButton(element: Element): boolean {
+  const type = attributesOf(element).get('type')?.toLowerCase()
+  if (element.tagName === 'button') return type === undefined || type === 'submit'
+  return element.tagName === 'input' && (type === 'submit' || type === 'image')
+}
+
+/** What a control sends untouched; `null` for nothing. */
+function defaultOf(control: Element, attributes: Attributes): string | null {
+  switch (control.tagName) {
+    case 'input': {
+      const isTick = /^(?:checkbox|radio)$/i.test(attributes.get('type') ?? '')
+      if (isTick) return attributes.has('checked') ? (attributes.get('value') ?? 'on') : null
+      return attributes.get('value') ?? ''
+    }
+    case 'textarea':
+      return textOf(control)
+    case 'select': {
+      const options = optionsOf(control)
+      const chosen = options.find(option => attributesOf(option).has('selected')) ?? options[0]
+      return chosen === undefined ? null : optionValue(chosen)
+    }
+    default:
+      return null
+  }
+}
+
+/** What a person might type in, where there is nothing yet. */
+function plausible(control: Element, attributes: Attributes): string | null {
+  if (control.tagName === 'select') {
+    return (
+      optionsOf(control)
+        .map(optionValue)
+        .find(value => value !== '') ?? null
+    )
+  }
+  if (control.tagName === 'textarea') return 'poe check {n}'
+  if (control.tagName !== 'input') return null
+  switch (attributes.get('type')?.toLowerCase()) {
+    case 'checkbox':
+      return attributes.has('required') ? (attributes.get('value') ?? 'on') : null
+    case 'radio':
+      return attributes.get('value') ?? 'on'
+    case 'number':
+    case 'range':
+      return attributes.get('min') ?? '1'
+    case 'email':
+      return 'check{n}@example.org'
+    case 'url':
+      return 'https://example.org/{n}'
+    case 'tel':
+      return '5550100'
+    case 'date':
+      return new Date().toISOString().slice(0, 10)
+    case 'hidden':
+    case 'file':
+    case 'reset':
+    case 'button':
+      return null
+    default:
+      return shortened('check {n}', attributes.get('maxlength'))
+  }
+}
+
+function shortened(text: string, limit: string | undefined): string {
+  const most = Number(limit ?? Number.NaN)
+  return most < text.length + 6 ? '1' : text
+}
+
+function optionsOf(select: Element): Element[] {
+  const options: Element[] = []
+  const open: DefaultTreeAdapterTypes.ChildNode[] = [...select.childNodes]
+  for (let node = open.shift(); node !== undefined; node = open.shift()) {
+    if ('tagName' in node && node.tagName === 'option') options.push(node)
+    else if ('childNodes' in node) open.unshift(...node.childNodes)
+  }
+  return options.filter(option => !attributesOf(option).has('disabled'))
+}
+
+function optionValue(option: Element): string {
+  return attributesOf(option).get('value') ?? textOf(option).trim()
+}
+
+function textOf({ childNodes }: Element): string {
+  return childNodes.map(node => ('value' in node ? node.value : '')).join('')
+}
+
+function attributesOf({ attrs }: Element): Attributes {
+  return new Map(attrs.map(({ name, value }) => [name, value]))
+}

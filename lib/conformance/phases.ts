@@ -1,0 +1,53 @@
+/**
+ * In which order the checks of a run are asked: what others rest on, then what runs side by
+ * side, then what counts effects for itself, then the links of the run once more, then restarts.
+ */
+import type { Check, Door, Requirement, Step } from './catalogue.js'
+import { FIRST } from './checks/poe/race.js'
+import { IN_THE_END } from './checks/poe/reuse.js'
+
+/** A check and its requirement. */
+export type Selected = readonly [Check, Requirement]
+
+/** Checks that are asked together, or one after the other. */
+export interface Phase {
+  readonly together: boolean
+  readonly checks: readonly Selected[]
+  /** It looks back at the run, so that the run has to have lasted a while. */
+  readonly isLast: boolean
+}
+
+/** The plain questions: whoever fails here is caught already, and nothing is told apart. */
+export const PLAIN: readonly Pick<Check, 'id'>[] = [...FIRST, { id: 'POE-2-1/same' }]
+
+/** The phases of a run. */
+export function phasesOf(selected: readonly Selected[], door: Door): readonly Phase[] {
+  const plain = { together: false, isLast: false }
+  if (door !== 'poe') return [{ ...plain, checks: selected }]
+  const of = (check: Check) => {
+    if (PLAIN.some(({ id }) => id === check.id)) return 'plain'
+    if (IN_THE_END.includes(check)) return 'end'
+    if (check.needs?.includes('restart') === true) return 'restarts'
+    return check.steps.some(isByItself) ? 'exact' : 'together'
+  }
+  const checksOf = (phase: string) => selected.filter(([check]) => of(check) === phase)
+  return [
+    { ...plain, checks: checksOf('plain') },
+    { ...plain, together: true, checks: checksOf('together') },
+    { ...plain, checks: checksOf('exact') },
+    { ...plain, isLast: true, checks: checksOf('end') },
+    { ...plain, checks: checksOf('restarts') },
+  ]
+}
+
+/** What counts for itself, and what leaves a doubt that would hide the faults of others. */
+function isByItself(step: Step): boolean {
+  if ('effects' in step || 'race' in step) return true
+  if ('mint' in step) return step.shortLived === true
+  return 'send' in step && ['failure', 'slowFailure'].includes(step.send.provoke ?? '')
+}
+
+/** Whether a check asks the page only, so that it needs no link that works. */
+export function isOfPage({ steps }: Check): boolean {
+  return steps.every(step => 'send' in step && 'page' in step.send.to)
+}

@@ -1,0 +1,94 @@
+/**
+ * The rehearsal: one link is used, as a whole, before anything is judged. What does not work here
+ * works nowhere.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CannotTell, LinkElsewhere } from './cannot-tell.js'
+import { SUCCESS } from './checks/fragments.js'
+import { COUNT_LAG_MS, type EffectAccount } from './effect-account.js'
+import type { Ending } from './ending.js'
+import { firstUnmet } from './expectations.js'
+import type { Minted, Subject } from './subject.js'
+import type { Exchange } from './wire.js'
+import { describe, transcript } from './words.js'
+
+/** What the rehearsal found. */
+export interface Rehearsed {
+  /** Why nothing can be judged; `null` where all is well. */
+  readonly obstacle: Ending | null
+  /** Whether the page itself can be judged all the same. */
+  readonly isPageThere: boolean
+  /** Two who ask at once are given the same link: checks have to run one after the other. */
+  readonly isShared: boolean
+}
+
+/** Contents that a server refuses for what they are: another one may do. */
+const ABOUT_CONTENT = [400, 403, 406, 415, 419, 422]
+
+/** Uses one link. */
+export async function rehearse(subject: Subject, whole: EffectAccount): Promise<Rehearsed> {
+  let page: Exchange | null = null
+  try {
+    const before = subject.has('effects') ? await subject.effects() : null
+    const minted = await subject.mint()
+    page = minted.answer
+    await use(subject, minted, whole)
+    if (before !== null) await confirmCount(subject, before)
+    return { obstacle: null, isPageThere: true, isShared: await isShared(subject) }
+  } catch (error) {
+    if (!(error instanceof CannotTell)) throw error
+    const { exchange, message } = error
+    const shown = exchange === null ? {} : { exchange: transcript(exchange, subject.secrets()) }
+    const obstacle = { result: 'setup-failed', seen: `Rehearsal: ${message}`, ...shown } as const
+    const isPageThere = page !== null || error instanceof LinkElsewhere
+    return { obstacle, isPageThere, isShared: false }
+  }
+}
+
+async function use(subject: Subject, { link }: Minted, whole: EffectAccount): Promise<void> {
+  const first = await post(subject, { link, answer: null }, whole)
+  if (isMet(first)) return
+  const status = first.response?.status ?? 0
+  if (link.form != null && ABOUT_CONTENT.includes(status)) {
+    // What the page has is a form, and what was given is JSON.
+    subject.sendForms()
+    if (isMet(await post(subject, await subject.mint(), whole))) return
+  }
+  const advice = first.response === null ? '' : ': give a content that it accepts as "valid"'
+  const { method } = first.sent
+  throw new CannotTell(`A plain ${method} did not work (${describe(first)})${advice}.`, first)
+}
+
+async function post(subject: Subject, { link }: Minted, whole: EffectAccount): Promise<Exchange> {
+  for (;;) {
+    const answer = await subject.exchange(subject.request({ to: { link: 'link' } }, link))
+    whole.add(link.url.href, answer)
+    const isLater = answer.response?.status === 503
+    if (!isLater || !(await subject.isWaitedFor(answer))) return answer
+  }
+}
+
+function isMet(answer: Exchange): boolean {
+  return answer.response !== null && firstUnmet([SUCCESS], answer, { answers: new Map() }) === null
+}
+
+/** That there are too many is a check's matter. */
+async function confirmCount(subject: Subject, before: number): Promise<void> {
+  const untilMs = performance.now() + COUNT_LAG_MS
+  for (;;) {
+    const after = await subject.effects()
+    if (after > before) return
+    if (performance.now() > untilMs) {
+      const words = 'the count of effects should have grown by one'
+      throw new CannotTell(`After one request ${words}: it was ${before} and is ${after}.`)
+    }
+    await sleep(50)
+  }
+}
+
+async function isShared(subject: Subject): Promise<boolean> {
+  if (subject.door !== 'poe') return true
+  const [one, other] = await Promise.all([subject.mint(), subject.mint()])
+  return one.link.url.href === other.link.url.href
+}

@@ -1,0 +1,469 @@
+/**
+ * More faults of the independent server, as rows: its name, what it breaks, what it does, and the
+ * check that is meant for it.
+ */
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import { type Answer, emptyAnswer } from './answers.js'
+import type { Behaviour, Posted, Seen } from './behaviour.js'
+import {
+  type Fault,
+  fault,
+  fieldOf,
+  isResult,
+  isReuse,
+  refielded,
+  replayed,
+  restated,
+  where,
+} from './fault.js'
+import type { Link } from './link-book.js'
+import { type MeantRow, OURS } from './wrong-ours.js'
+import { SPELT } from './wrong-spelt.js'
+
+/** A fault and the check that is meant for it. */
+export interface MeantFault extends Fault {
+  readonly caughtBy: string
+  /** No sentence of the draft or of HTTP forbids it: a warning. */
+  readonly isOurs: boolean
+}
+
+type Row = MeantRow
+
+const OTHER_ORIGIN = 'http://elsewhere.test'
+
+/** Runs an order again at a spent link. */
+function again(meets: (request: IncomingMessage, posted: Posted) => boolean): Partial<Behaviour> {
+  return {
+    refusesAtHead: false,
+    whenSpent: posted => (meets(posted.request, posted) ? 'run' : 'refuse'),
+  }
+}
+
+const has = (field: string, value: RegExp) => () =>
+  again(request => value.test(fieldOf(request, field)))
+
+const isGet = ({ request }: Seen) => request.method === 'GET'
+const isDone = ({ place }: Seen) => place === 'handler'
+
+/** The bytes of a request, by its head and the length of its content. */
+function bytesOf(request: IncomingMessage): number {
+  const { method, url, httpVersion, rawHeaders, headers } = request
+  const lines = rawHeaders.reduce((sum, text) => sum + text.length + 2, 0)
+  const head = `${method} ${url} HTTP/${httpVersion}\r\n\r\n`.length + lines
+  return head + Number(headers['content-length'] ?? 0)
+}
+
+/** Answers with what another link was answered with. */
+function answersOf(which: (answers: readonly Answer[]) => Answer | undefined, look: typeof isGet) {
+  const answers: Answer[] = []
+  return {
+    amends: (answer: Answer, seen: Seen) => {
+      if (seen.place === 'handler' && answer.body !== null) answers.push(answer)
+      const other = look(seen) ? which(answers) : undefined
+      return other === undefined ? answer : { ...answer, ...other, status: 200 }
+    },
+  }
+}
+
+const TWICE: readonly Row[] = [
+  [
+    'again-by-override',
+    'POE-2-1/override',
+    'runs again what asks for PUT in a field',
+    has('x-http-method-override', /PUT/),
+  ],
+  [
+    'again-by-key',
+    'POE-2-1/retried',
+    'runs again what has another Idempotency-Key',
+    has('idempotency-key', /./),
+  ],
+  [
+    'again-by-proxy',
+    'POE-2-1/retried',
+    'runs again what another proxy forwards',
+    has('forwarded', /./),
+  ],
+  [
+    'again-uncached',
+    'POE-2-1/retried',
+    'runs again what asks for no cached answer',
+    has('cache-control', /no-cache/),
+  ],
+  [
+    'again-by-script',
+    'POE-2-1/retried',
+    'runs again what a script sends',
+    has('x-requested-with', /./),
+  ],
+  [
+    'again-in-french',
+    'POE-2-1/retried',
+    'runs again what is asked in another language',
+    has('accept-language', /fr/),
+  ],
+  [
+    'again-by-odd-poe',
+    'POE-4-4/guarantee',
+    'runs again what has an odd value of POE',
+    has('poe', /^x$/),
+  ],
+  [
+    'again-by-http10',
+    'POE-2-1/http10',
+    'runs again what comes by HTTP/1.0',
+    () => again(({ httpVersion }) => httpVersion === '1.0'),
+  ],
+  [
+    'again-behind',
+    'POE-2-1/trailing',
+    'runs again what has bytes behind it',
+    () => again(request => request.socket.bytesRead > bytesOf(request)),
+  ],
+  [
+    'again-other-order',
+    'POE-2-1/different',
+    'runs again what orders something else',
+    () => again((_, { link, text }) => textOf(text) !== textOf(link.spentBy?.text)),
+  ],
+  ['again-later', 'POE-2-1/later', 'has forgotten after a second that a link was used', later],
+  [
+    'again-empty',
+    'POE-2-1/empty',
+    'says 200 to a repeat without content',
+    () => where(seen => isReuse(seen) && fieldOf(seen.request, 'content-length') === '0', replayed),
+  ],
+  [
+    'again-on-connection',
+    'POE-2-1/connection',
+    'runs again what comes over the connection of the first',
+    sameConnection,
+  ],
+  ['again-pipelined', 'POE-2-1/pipelined', 'runs side by side what is pipelined', pipelined],
+  [
+    'orders-twice',
+    'POE-2-2/first',
+    'writes each order twice',
+    () => ({ ordersToo: (_, seen) => isDone(seen) }),
+  ],
+  ['orders-once-more', 'POE-2-2/whole-run', 'writes one order more at some time', onceMore],
+  [
+    'head-orders',
+    'H-HEAD-1/spent',
+    'orders by HEAD of a spent link',
+    () => ({
+      ordersToo: (_, { request, state }) => request.method === 'HEAD' && state === 'spent',
+    }),
+  ],
+  [
+    'get-orders',
+    'POE-2-7/get',
+    'orders by GET of a spent link',
+    () => ({ ordersToo: (_, seen) => isResult(seen) }),
+  ],
+  [
+    'expect-orders',
+    'POE-2-1/expect',
+    'refuses a repeat that asked first, and orders',
+    () => ({ ordersToo: (_, seen) => isReuse(seen) && seen.request.headers.expect !== undefined }),
+  ],
+  [
+    'orders-early',
+    'POE-2-20/crash',
+    'writes the order at once, and the mark when it is done',
+    () => ({ ordersEarly: true }),
+  ],
+]
+
+const STATES: readonly Row[] = [
+  [
+    'again-by-other-user',
+    'POE-2-1/other-user',
+    'runs again what somebody else sends',
+    () => ({
+      ...again(({ headers }, { link }) => headers['x-user'] !== link.principal),
+      mayUse: () => true,
+    }),
+  ],
+  ['again-after-many', 'POE-2-1/many', 'runs the tenth repeat', afterMany],
+  ['reopened', 'POE-2-1/invalid-body', 'opens a spent link for an invalid repeat', reopened],
+  [
+    'runs-without-poe',
+    'POE-1-3/race',
+    'lets POSTs without the field POE run side by side',
+    () => ({
+      handlerPauseMs: 30,
+      whenRunning: ({ request }) => (request.headers.poe === undefined ? 'run' : 'wait'),
+    }),
+  ],
+  [
+    'put-without-allow',
+    'H-405-1/put',
+    'refuses PUT by 405 without Allow',
+    () =>
+      where(
+        ({ request }, { status }) => request.method === 'PUT' && status === 405,
+        answer => refielded(answer, { Allow: null }),
+      ),
+  ],
+  ['burnt-by-other', 'POE-8-5/kept', 'another user uses the link up', burntByStranger],
+  ['two-share', 'POE-A-2/distinct', 'hands out two links in turn', twoInTurn],
+]
+
+const TOLD: readonly Row[] = [
+  [
+    'reissues-spent',
+    'POE-A-2/apart',
+    'hands out a spent link again',
+    () => ({ handsOutAgain: () => true }),
+  ],
+  [
+    'unspent-shows-other',
+    'POE-2-16/other',
+    'shows at an unspent link what was ordered last',
+    () =>
+      answersOf(
+        all => all.at(-1),
+        seen => isGet(seen) && seen.state === 'unspent' && seen.place === 'link',
+      ),
+  ],
+  [
+    'result-of-first',
+    'POE-2-7/own',
+    'shows at each spent link but the latest what was ordered at the latest',
+    resultOfNext,
+  ],
+  [
+    'result-link-latest',
+    'H-LINK-1/target',
+    'links from a repeat to the latest order',
+    linkToLatest,
+  ],
+  [
+    'range-of-nothing',
+    'POE-2-7/range',
+    'gives other bytes for a part of the result',
+    () =>
+      where(
+        seen => isResult(seen) && seen.request.headers.range !== undefined,
+        answer => ({
+          ...refielded(answer, { 'Content-Range': 'bytes 1-3/9' }),
+          status: 206,
+          body: Buffer.from('abc'),
+        }),
+      ),
+  ],
+  [
+    'get-by-override',
+    'POE-2-16/override',
+    'uses a link up by GET that asks for POST in a field',
+    () => ({
+      spends: request =>
+        request.method === 'GET' && fieldOf(request, 'x-http-method-override') === 'POST',
+    }),
+  ],
+  [
+    '303-without-location',
+    'POE-2-9/location',
+    'answers a form 303 without Location',
+    () =>
+      where(
+        (seen, { status }) => isDone(seen) && status === 303,
+        answer => refielded(answer, { Location: null }),
+      ),
+  ],
+  [
+    'link-elsewhere',
+    'POE-3-10/origin',
+    'announces a link of another origin',
+    () => ({ writes: path => OTHER_ORIGIN + path }),
+  ],
+  [
+    'form-elsewhere',
+    'POE-3-10/link',
+    'has a form that is sent to another origin',
+    () => ({ writes: path => OTHER_ORIGIN + path, announces: () => null }),
+  ],
+  [
+    'reuse-cacheable',
+    'H-CACHE-3/reuse',
+    'lets caches keep the refusal of a repeat',
+    () => where(isReuse, answer => refielded(answer, { 'Cache-Control': 'public, max-age=600' })),
+  ],
+  [
+    'patch-runs',
+    'POE-1-1/other-methods',
+    'treats PATCH as POST',
+    () => ({ runs: method => method === 'POST' || method === 'PATCH' }),
+  ],
+  [
+    'delete-burns',
+    'POE-2-17/other-methods',
+    'refuses DELETE, and uses the link up',
+    () => ({ spends: ({ method }) => method === 'DELETE' }),
+  ],
+  ['burnt-by-stranger', 'POE-2-3/unauthenticated', 'a stranger uses the link up', burntByStranger],
+  [
+    'other-body-409',
+    'POE-2-21/other-body',
+    'tells a repeat with other content 409',
+    () => ({
+      refusesAtHead: false,
+      ...where(
+        seen => isReuse(seen) && Number(fieldOf(seen.request, 'content-length')) > 32,
+        answer => restated(answer, 409),
+      ),
+    }),
+  ],
+  [
+    'options-hides-post',
+    'H-OPT-1/unspent',
+    'lists no POST while a link can be used',
+    () =>
+      where(
+        ({ request, state }) => request.method === 'OPTIONS' && state === 'unspent',
+        answer => refielded(answer, { Allow: 'OPTIONS' }),
+      ),
+  ],
+  [
+    'cacheable-other',
+    'POE-2-8/cacheable',
+    'lets caches keep an answer that GET does not give',
+    cacheableOther,
+  ],
+  [
+    'created-empty',
+    'POE-2-9/empty-created',
+    'shows a text where a 201 had no content',
+    () => where(isDone, answer => ({ ...refielded(answer, { 'Content-Type': null }), body: null })),
+    { style: 'mint' },
+  ],
+]
+
+/** All of them. */
+export const WRONG_MORE: readonly MeantFault[] = [
+  ...[...TWICE, ...SPELT, ...STATES, ...TOLD].map(row => meant(row, false)),
+  ...OURS.map(row => meant(row, true)),
+]
+
+function meant([name, caughtBy, says, make, options = {}]: Row, isOurs: boolean): MeantFault {
+  const made = fault(name, caughtBy.split('/')[0] ?? '', says, make(), options)
+  return { ...made, caughtBy, isOurs }
+}
+
+function textOf(text = ''): string {
+  return text.replaceAll(/\s/g, '')
+}
+
+function later(): Partial<Behaviour> {
+  const spentAt = new WeakMap<Link, number>()
+  return {
+    ...again((_, { link }) => Date.now() - (spentAt.get(link) ?? Date.now()) > 1_000),
+    amends: (answer, { place, link }) => {
+      if (place === 'handler' && link !== null) spentAt.set(link, Date.now())
+      return answer
+    },
+  }
+}
+
+function sameConnection(): Partial<Behaviour> {
+  const first = new WeakMap<Link, Socket>()
+  return {
+    ...again((request, { link }) => first.get(link) === request.socket),
+    amends: (answer, { place, link, request }) => {
+      if (place === 'handler' && link !== null) first.set(link, request.socket)
+      return answer
+    },
+  }
+}
+
+function pipelined(): Partial<Behaviour> {
+  const first = new Map<string, Socket>()
+  return {
+    handlerPauseMs: 30,
+    refusesUnseen: ({ method, url = '', socket }) => {
+      if (method === 'POST' && !first.has(url)) first.set(url, socket)
+      return null
+    },
+    whenRunning: ({ request: { url = '', socket } }) =>
+      first.get(url) === socket ? 'run' : 'wait',
+  }
+}
+
+function onceMore(): Partial<Behaviour> {
+  let requests = 0
+  return { ordersToo: () => ++requests === 150 }
+}
+
+function resultOfNext(): Partial<Behaviour> {
+  const order: Link[] = []
+  return {
+    amends: (answer, seen) => {
+      const { link, place } = seen
+      if (place === 'handler' && link !== null) order.push(link)
+      if (!isResult(seen) || answer.status !== 200 || link === null) return answer
+      const next = order[order.indexOf(link) + 1]
+      return { ...answer, body: next?.outcome?.body ?? answer.body }
+    },
+  }
+}
+
+function linkToLatest(): Partial<Behaviour> {
+  let latest = 1
+  return {
+    amends: (answer, seen) => {
+      const [, number] = /^\/receipts\/(\d+)$/.exec(answer.fields.Location ?? '') ?? []
+      if (isDone(seen) && number !== undefined) latest = Number(number)
+      const { Link: link } = answer.fields
+      if (!isReuse(seen) || link === undefined) return answer
+      return refielded(answer, { Link: link.replace(/<[^>]*>/, `</receipts/${latest}>`) })
+    },
+  }
+}
+
+function burntByStranger(): Partial<Behaviour> {
+  return {
+    mayUse: (link, principal) => {
+      if (principal === link.principal) return true
+      Object.assign(link, { state: 'spent', outcome: emptyAnswer(204) })
+      return false
+    },
+  }
+}
+
+function cacheableOther(): Partial<Behaviour> {
+  return {
+    amends: (answer, seen) => {
+      if (isDone(seen) && answer.status === 201) {
+        const path = seen.link?.path ?? ''
+        return refielded(answer, { 'Content-Location': path, 'Cache-Control': 'max-age=60' })
+      }
+      if (!isResult(seen) || answer.status !== 200) return answer
+      return { ...answer, body: Buffer.from(`${answer.body}\n`) }
+    },
+  }
+}
+
+function afterMany(): Partial<Behaviour> {
+  const repeats = new WeakMap<Link, number>()
+  return again((_, { link }) => {
+    repeats.set(link, (repeats.get(link) ?? 0) + 1)
+    return (repeats.get(link) ?? 0) > 9
+  })
+}
+
+function reopened(): Partial<Behaviour> {
+  return {
+    refusesAtHead: false,
+    amends: (answer, { link, state }) => {
+      if (answer.status === 422 && state === 'spent' && link !== null) link.state = 'unspent'
+      return answer
+    },
+  }
+}
+
+function twoInTurn(): Partial<Behaviour> {
+  let turn = 0
+  return { newName: () => `${++turn % 2}-${'x'.repeat(22)}` }
+}
