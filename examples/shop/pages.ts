@@ -14,6 +14,18 @@ export interface Page {
   readonly content: Markup
 }
 
+/** What is told of a form that was not taken, and what leads on. */
+export interface RefusalView {
+  readonly title: string
+  readonly detail: string
+  /** Where the order is found, where there is one. */
+  readonly result: string | null
+  /** Where a look tells more, later. */
+  readonly lookAgain: string | null
+  /** The form again, with what was typed; `null` where sending it is of no use. */
+  readonly form: { readonly link: string; readonly fields: OrderFields } | null
+}
+
 /** What the order form shows. */
 export interface BasketView {
   /** The one-time address; `null` while orders cannot be taken. */
@@ -53,11 +65,16 @@ const SHELF = [
 
 /** Sends a page; the status is the caller's. */
 export function sendPage(ctx: Context, page: Page): void {
+  ctx.body = drawPage(ctx, page)
+  ctx.type = 'html'
+}
+
+/** Gives a page's text, for whoever sends it, and sets the fields that it needs. */
+export function drawPage(ctx: Context, page: Page): string {
   ctx.set('Content-Security-Policy', POLICY)
   ctx.set('X-Content-Type-Options', 'nosniff')
   ctx.set('Referrer-Policy', 'no-referrer')
-  ctx.body = layout(page, String(ctx.state.user ?? '')).text
-  ctx.type = 'html'
+  return layout(page, String(ctx.state.user ?? '')).text
 }
 
 /** The shop window. */
@@ -86,6 +103,18 @@ export function basketPage(view: BasketView): Page {
 ${notice}${general}
 ${view.link === null ? closedCounter() : orderForm(view.link, view.fields, wrong)}`
   return { title: 'Basket', content }
+}
+
+/** A form that was not taken. */
+export function refusalPage(view: RefusalView): Page {
+  const { title, detail, result, lookAgain, form } = view
+  const content = html`<h1>${title}</h1>
+<div class="notice bad" role="alert"><p>${detail}</p>
+${result === null ? '' : html`<p><a href="${result}">See the order</a></p>`}
+${lookAgain === null ? '' : html`<p><a href="${lookAgain}">Look again</a></p>`}</div>
+${form === null ? '' : orderForm(form.link, form.fields, new Map())}
+<p><a href="/orders">Your orders</a> · <a href="/basket">A new form</a></p>`
+  return { title, content }
 }
 
 /** One order. */

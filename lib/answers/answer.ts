@@ -2,12 +2,15 @@
  * What is to be answered, as a value: made here by rules that know no framework, and put on the
  * wire by one writer.
  */
+import type { DoorRefusal, LinkRefusal } from './refusal-kinds.js'
 
 /** A response field. */
 export type AnswerField = readonly [name: string, value: string]
 
 /** A refusal in words: one row of the tables of refusals. */
 export interface Problem {
+  /** The row's name. */
+  readonly kind: LinkRefusal | DoorRefusal
   /** The last part of the problem type, under `problem:`. */
   readonly type: string
   readonly status: number
@@ -91,6 +94,11 @@ export function refusalAnswer(
 ): Answer {
   const { status } = problem
   return { status, fields: ONLY_NO_STORE, links, body: problem, retryAfterMs, members }
+}
+
+/** Whether an answer is a refusal in words. */
+export function isRefusal({ body }: Answer): boolean {
+  return body !== null && typeof body === 'object' && !(body instanceof Uint8Array)
 }
 
 /** 303 to a result. RFC 9110 15.4.4 */

@@ -5,6 +5,8 @@
  */
 import type { RequestPoe } from './request-poe.js'
 
+export type { LinkRefusal } from '../answers/refusal-kinds.js'
+export type { Placed, Refusal } from '../answers/refusal-view.js'
 export type { Unfinished } from '../engine/engine.js'
 export type { Reconciled, ReconciledOutcome, SuccessRule } from '../engine/operation.js'
 export type { Clock, OnEvent, PoeEvent } from '../engine/ports.js'
@@ -24,7 +26,13 @@ export type { IdempotencyKeyOptions } from './doors/idempotency-key.js'
 export type { FirstAnswer, ReplayOptions } from './doors/replay-door.js'
 export { answerExpectations } from './expectations.js'
 export type { RouterLayer, RouterLike, RouterPort } from './link-paths.js'
-export type { AppKey, PoeOptions, RerenderReason, ResourceOptions } from './options.js'
+export type {
+  AppKey,
+  DrawRefusal,
+  PoeOptions,
+  RerenderReason,
+  ResourceOptions,
+} from './options.js'
 export { type Poe, poe, type ResourceMiddleware } from './poe.js'
 export { type Anyone, anyone, type Principal, type PrincipalOf } from './principal.js'
 export type { LinkParams, RequestPoe } from './request-poe.js'

@@ -16,15 +16,23 @@ import { publicPath } from './link-paths.js'
 const DRAIN_MS = 2_000
 const NO_CONTENT = bare(204)
 
-/** Sends an answer of ours, and holds it against routers that answer in our place. */
-export function send(core: Core, ctx: Context, answer: Answer): void {
+/** A page that the application has drawn. */
+export type Drawn = string | Uint8Array
+
+/**
+ * Sends an answer of ours, and holds it against routers that answer in our place.
+ *
+ * @param drawn - the page of a refusal, where the application has drawn it
+ */
+export function send(core: Core, ctx: Context, answer: Answer, drawn: Drawn | null = null): void {
   const { status, fields, links, body, retryAfterMs } = answer
   drainAfterAnswer(ctx)
   const isProblem = body !== null && typeof body === 'object' && !(body instanceof Uint8Array)
   // Koa makes 204 of an answer without a body, unless it is told the status afterwards.
   if (body === null) ctx.body = null
   ctx.status = status
-  if (isProblem) sendProblem(core, ctx, answer, body)
+  if (drawn !== null) sendPage(ctx, drawn)
+  else if (isProblem) sendProblem(core, ctx, answer, body)
   else if (body !== null) {
     ctx.body = body
     ctx.remove('Content-Type')
@@ -36,6 +44,15 @@ export function send(core: Core, ctx: Context, answer: Answer): void {
   if (retryAfterMs !== null) ctx.set('Retry-After', retryAfter(retryAfterMs))
   for (const link of links) addToField(ctx.res, 'Link', link)
   ctx.poe?.decide(status, ctx.body)
+}
+
+/** What its page sets besides is the application's: a policy, a cookie. */
+function sendPage(ctx: Context, page: Drawn): void {
+  ctx.vary('Accept')
+  ctx.set('X-Content-Type-Options', 'nosniff')
+  ctx.remove('Location')
+  ctx.body = typeof page === 'string' ? page : Buffer.from(page)
+  ctx.set('Content-Type', 'text/html; charset=utf-8')
 }
 
 function sendProblem(core: Core, ctx: Context, answer: Answer, problem: Problem): void {

@@ -31,7 +31,7 @@ describe('a refusal, rendered', () => {
   })
 
   it('a stored address that is a script is no link, and words are no markup', () => {
-    const hostile = { type: 'x', status: 400, title: '<b>', detail: '"&' }
+    const hostile = { kind: 'used', type: 'x', status: 400, title: '<b>', detail: '"&' } as const
     const page = problemPage(hostile, { result: 'javascript:alert(1)' }, null)
     expect(page).not.to.match(/javascript:|<b>/)
     expect(page).to.include('&lt;b&gt;')

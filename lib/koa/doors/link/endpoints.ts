@@ -9,6 +9,7 @@ import { bare, json, refusalAnswer } from '../../../answers/answer.js'
 import { problemOf, retryTimeOf, STORE_DOWN_NOW } from '../../../answers/findings.js'
 import { LINK_REFUSALS } from '../../../answers/refusals.js'
 import type { Core, OfferedLink } from '../../core.js'
+import { sendRefusal } from '../../draw-refusal.js'
 import { missingMiddleware } from '../../request-poe.js'
 import { send } from '../../send.js'
 
@@ -19,8 +20,8 @@ import { send } from '../../send.js'
  * @param core - of the `poe()` that is asked
  * @param name - of the resource that the link is for
  */
-export function mintLink(core: Core, name: string, ctx: Context): void {
-  const offered = offer(core, name, ctx)
+export async function mintLink(core: Core, name: string, ctx: Context): Promise<void> {
+  const offered = await offer(core, name, ctx)
   if (offered === null) return
   const { link, expiresAtMs } = offered
   const expires = expiresAtMs === null ? null : new Date(expiresAtMs).toISOString()
@@ -33,17 +34,20 @@ export function mintLink(core: Core, name: string, ctx: Context): void {
  *
  * @see RFC 9110 15.4.8
  */
-export function sendOn(core: Core, name: string, ctx: Context): void {
-  const offered = offer(core, name, ctx)
+export async function sendOn(core: Core, name: string, ctx: Context): Promise<void> {
+  const offered = await offer(core, name, ctx)
   if (offered !== null) send(core, ctx, bare(307, [['Location', offered.link]]))
 }
 
-function offer(core: Core, name: string, ctx: Context): OfferedLink | null {
+async function offer(core: Core, name: string, ctx: Context): Promise<OfferedLink | null> {
   if (ctx.poe === undefined) throw missingMiddleware()
   const offered = ctx.poe.mint(name, ctx.params ?? {})
   if (offered !== null) return offered
   const isDown = core.engine.guard.down || !core.vault.ready
   const problem = isDown ? problemOf(STORE_DOWN_NOW, 'POST') : LINK_REFUSALS.nobody
-  send(core, ctx, refusalAnswer(problem, isDown ? retryTimeOf(STORE_DOWN_NOW) : null))
+  const refusal = refusalAnswer(problem, isDown ? retryTimeOf(STORE_DOWN_NOW) : null)
+  const draw = core.resource(name).options.refusal
+  const params = ctx.params ?? {}
+  await sendRefusal(core, ctx, refusal, { name, params, draw, outcome: null, content: null })
   return null
 }

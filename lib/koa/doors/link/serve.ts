@@ -6,17 +6,20 @@
  */
 import type { Context } from 'koa'
 import { linkAllow } from '../../../answers/allow.js'
-import { NONE, refusalAnswer } from '../../../answers/answer.js'
+import { type Answer, isRefusal, NONE, refusalAnswer } from '../../../answers/answer.js'
 import { problemOf, type Refused, retryTimeOf, STORE_DOWN_NOW } from '../../../answers/findings.js'
 import { resultLink, resultOf, shownOutcome } from '../../../answers/outcomes.js'
 import { LINK_REFUSALS } from '../../../answers/refusals.js'
 import type { Finding, Operation } from '../../../engine/operation.js'
+import type { Outcome } from '../../../engine/outcome.js'
 import type { Core, Resource } from '../../core.js'
+import { sendRefusal } from '../../draw-refusal.js'
 import type { RerenderReason } from '../../options.js'
-import { contentSoon, mayRun } from '../../request-content.js'
+import { type ContentHere, contentSoon, mayRun } from '../../request-content.js'
 import { runClaimed } from '../../run/run-claimed.js'
 import { SAFE_METHODS } from '../../safe-methods.js'
 import { selfOf, send, sendDrawn, sendNoContent, wantsHtml } from '../../send.js'
+import { sentFields } from '../../sent-fields.js'
 import { watchAnswer } from '../../watch-answer.js'
 import { fingerprintOfContent, fingerprintOfId } from './link-fingerprint.js'
 import type { TokenIdentity } from './token-operation.js'
@@ -28,6 +31,8 @@ export interface Exchange {
   readonly ctx: Context
   /** The resource's other path parameters. */
   readonly params: Readonly<Record<string, string>>
+  /** What is known of the content, where somebody has looked. */
+  readonly content?: ContentHere
 }
 
 /**
@@ -114,7 +119,7 @@ async function post(
   await runClaimed(claimable, (served, end) =>
     typeof end === 'string'
       ? void allow(exchange, AFTER[end])
-      : tell({ ...exchange, ctx: served }, operation, end),
+      : tell({ ...exchange, ctx: served, content }, operation, end),
   )
 }
 
@@ -155,7 +160,8 @@ async function look(exchange: Exchange, finding: Finding): Promise<void> {
   if (finding.kind === 'spent') {
     allow(exchange, 'spent')
     const self = selfOf(core, ctx)
-    return send(core, ctx, shownOutcome(finding.outcome, ctx, self, core.options.uriBase))
+    const shown = shownOutcome(finding.outcome, ctx, self, core.options.uriBase)
+    return await answer(exchange, shown, finding.outcome)
   }
   if (finding.kind !== 'unspent' || resource.options.page === undefined) {
     return await refuse(exchange, finding)
@@ -171,7 +177,7 @@ async function describe(exchange: Exchange, finding: Finding): Promise<void> {
 
 async function notOffered(exchange: Exchange, finding: Finding): Promise<void> {
   const isKnown = allow(exchange, finding.kind)
-  if (isKnown) send(exchange.core, exchange.ctx, refusalAnswer(LINK_REFUSALS['method-not-allowed']))
+  if (isKnown) await answer(exchange, refusalAnswer(LINK_REFUSALS['method-not-allowed']), null)
   else await refuse(exchange, finding)
 }
 
@@ -186,7 +192,8 @@ async function refuse(exchange: Exchange, finding: Refused): Promise<void> {
     const isOver = problem.status === 410 && createForm !== null
     const members = isOver ? { createForm } : null
     const links = isOver ? [`<${createForm}>; rel="create-form"`] : NONE
-    return send(core, ctx, refusalAnswer(problem, retryTimeOf(finding), members, links))
+    const refusal = refusalAnswer(problem, retryTimeOf(finding), members, links)
+    return await answer(exchange, refusal, null)
   }
   const { payloadMatches } = finding
   const self = selfOf(core, ctx)
@@ -196,7 +203,15 @@ async function refuse(exchange: Exchange, finding: Refused): Promise<void> {
   const createForm = payloadMatches === true ? null : (resource.options.createForm ?? null)
   const members = { result, payloadMatches, link, createForm }
   const links = [resultLink(result, self, core.options.uriBase)]
-  send(core, ctx, refusalAnswer(problem, null, members, links))
+  await answer(exchange, refusalAnswer(problem, null, members, links), finding.outcome)
+}
+
+/** Sends an answer; where it is a refusal, the application may draw it. */
+async function answer(exchange: Exchange, given: Answer, outcome: Outcome | null): Promise<void> {
+  const { core, resource, ctx, params, content = null } = exchange
+  if (!isRefusal(given)) return send(core, ctx, given)
+  const { name, options } = resource
+  await sendRefusal(core, ctx, given, { name, params, draw: options.refusal, outcome, content })
 }
 
 /** Gives a browser that came too late its form again; tells whether it did. */
@@ -208,12 +223,11 @@ async function rerender(
   const { core, resource, ctx } = exchange
   const { uriBase } = core.options
   const { rerender: draw } = resource.options
-  const fields = (ctx.request as { body?: unknown }).body
-  if (draw === undefined || ctx.method !== 'POST' || !wantsHtml(ctx) || !isFields(fields)) {
-    return false
-  }
+  if (draw === undefined || ctx.method !== 'POST' || !wantsHtml(ctx)) return false
   const why = reasonOf(finding, result)
   if (why === null) return false
+  const fields = await sentFields(ctx, exchange.content ?? null)
+  if (fields === null) return false
   await draw(ctx, fields, why)
   const links = result === null ? NONE : [resultLink(result, selfOf(core, ctx), uriBase)]
   sendDrawn(ctx, problemOf(finding, 'POST').status, links)
@@ -229,10 +243,6 @@ function reasonOf(finding: Refused, result: string | null): RerenderReason | nul
     return { state: finding.kind, result }
   }
   return null
-}
-
-function isFields(body: unknown): body is Readonly<Record<string, unknown>> {
-  return typeof body === 'object' && body !== null && !Array.isArray(body)
 }
 
 /**
