@@ -58,12 +58,12 @@ const PASSING: ReadonlySet<LinkRefusal> = new Set([
 
 /** Draws a refusal of an order. */
 export function drawRefusal(ctx: Context, refusal: Refusal): string {
-  const { kind, address, fields, link, result } = refusal
+  const { kind, address, fields, link, result, way } = refusal
   const [title, detail] = WORDS[kind] ?? [refusal.title, refusal.detail]
   // The same address takes the same order later; any other form needs a fresh one.
   const action = kind === 'store-down' ? address : link
   const form =
     action === null || fields === null ? null : { link: action, fields: fieldsOf(fields) }
   const lookAgain = PASSING.has(kind) ? address : null
-  return drawPage(ctx, refusalPage({ title, detail, result, lookAgain, form }))
+  return drawPage(ctx, refusalPage({ title, detail, result, way, lookAgain, form }))
 }

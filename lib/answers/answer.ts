@@ -16,6 +16,8 @@ export interface Problem {
   readonly status: number
   readonly title: string
   readonly detail: string
+  /** What was filled into the detail, so that it can be said in other words. */
+  readonly values?: readonly (string | number)[]
   /** When it is worth asking again, in milliseconds, where that is always the same. */
   readonly retryAfterMs?: number
 }

@@ -23,12 +23,20 @@ export interface Refusal {
   /** Which of the refusals it is; `status`, `title` and `detail` follow from it. */
   readonly kind: LinkRefusal
   readonly status: number
+  /** Language tag of title and detail: the one that fits `Accept-Language` best. */
+  readonly language: string
   readonly title: string
   readonly detail: string
   /** The address that was asked: a GET there tells what became of it. */
   readonly address: string
   /** URI-reference of the result of the POST that succeeded, where there is one. */
   readonly result: string | null
+  /**
+   * Where a page should lead to the result: `address` where that redirects to it, else `result`. A
+   * browser that goes on to the address that it has posted to puts that in the refusal's place, so
+   * that Back does not end on its question whether to send the form once more.
+   */
+  readonly way: string | null
   /** Whether what was sent now is what succeeded; `null` where that cannot be told. */
   readonly payloadMatches: boolean | null
   /** What was answered then, where there was a success. */

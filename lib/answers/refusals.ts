@@ -6,6 +6,7 @@
  */
 import type { Problem } from './answer.js'
 import type { DoorRefusal, LinkRefusal } from './refusal-kinds.js'
+import { fill } from './words.js'
 
 /** When it is worth asking again where nothing better is known, in milliseconds. */
 export const SOON_MS = 1_000
@@ -264,7 +265,5 @@ export const DOOR_REFUSALS: Readonly<Record<DoorRefusal, Problem>> = named({
  */
 export function filled(name: DoorRefusal, ...values: readonly (string | number)[]): Problem {
   const problem = DOOR_REFUSALS[name]
-  const [first = '', ...others] = problem.detail.split('{}')
-  const detail = others.reduce((told, part, at) => `${told}${values[at]}${part}`, first)
-  return { ...problem, detail }
+  return { ...problem, detail: fill(problem.detail, values), values }
 }

@@ -5,8 +5,10 @@
  */
 import type { RequestPoe } from './request-poe.js'
 
-export type { LinkRefusal } from '../answers/refusal-kinds.js'
+export type { GivenTexts } from '../answers/page-texts.js'
+export type { DoorRefusal, LinkRefusal } from '../answers/refusal-kinds.js'
 export type { Placed, Refusal } from '../answers/refusal-view.js'
+export type { PageLabels, PageTexts, RefusalWords } from '../answers/words.js'
 export type { Unfinished } from '../engine/engine.js'
 export type { Reconciled, ReconciledOutcome, SuccessRule } from '../engine/operation.js'
 export type { Clock, OnEvent, PoeEvent } from '../engine/ports.js'

@@ -2,7 +2,9 @@
  * The options of `poe()` and of a resource: what they mean, their defaults, and their checks.
  */
 import type { Context } from 'koa'
+import type { GivenTexts } from '../answers/page-texts.js'
 import type { Refusal } from '../answers/refusal-view.js'
+import { DOOR_REFUSALS, LINK_REFUSALS } from '../answers/refusals.js'
 import { checkNumber } from '../engine/checks.js'
 import type { Reconciled, ResourceRules, SuccessRule } from '../engine/operation.js'
 import { isSuccess } from '../engine/outcome.js'
@@ -52,6 +54,11 @@ export interface PoeOptions<Tx = never> {
   readonly onEvent?: OnEvent | undefined
   /** Draws refusals of links for people in the application's own look. See {@link DrawRefusal}. */
   readonly refusal?: DrawRefusal | undefined
+  /**
+   * Words of pages for people, by language tag, in place of ours or besides: English, for whoever
+   * asks for no language that there is, and German.
+   */
+  readonly texts?: GivenTexts | undefined
   /** The process clock, for tests. */
   readonly clock?: Clock | undefined
   /** Runs handlers while the store is down: duplicates pass. Default false. */
@@ -154,6 +161,7 @@ export type ResolvedOptions = Readonly<{
   absoluteLinks: boolean
   onEvent: OnEvent | undefined
   refusal: DrawRefusal | undefined
+  texts: GivenTexts | undefined
   clock: Clock | undefined
   dangerouslyRunUnprotected: boolean
   dangerouslyRetryUndecided: boolean
@@ -177,6 +185,7 @@ const DEFAULTS = {
   absoluteLinks: false,
   onEvent: undefined,
   refusal: undefined,
+  texts: undefined,
   clock: undefined,
   dangerouslyRunUnprotected: false,
   dangerouslyRetryUndecided: false,
@@ -245,6 +254,7 @@ export function resolveOptions<Tx>(options: PoeOptions<Tx>): ResolvedOptions {
   }
   checkPrincipal(resolved.principal)
   checkDraw('poe()', resolved.refusal)
+  checkTexts(resolved.texts)
   checkNumbers(resolved)
   checkFields(resolved)
   const recordedFields = resolved.recordedFields.map(name => name.toLowerCase())
@@ -379,6 +389,17 @@ function checkDraw(where: string, refusal: unknown): void {
   if (refusal === undefined || typeof refusal === 'function') return
   throw new TypeError(`${where}: refusal must be a function that gives a page`)
 }
+
+function checkTexts(texts: unknown = {}): void {
+  for (const [language, given] of Object.entries(texts as object)) {
+    refuseUnknown(given, ['labels', 'refusals'], `poe(): texts.${language}`)
+    refuseUnknown(given.labels ?? {}, LABELS, `poe(): texts.${language}.labels`)
+    refuseUnknown(given.refusals ?? {}, REFUSALS, `poe(): texts.${language}.refusals`)
+  }
+}
+
+const LABELS = ['result', 'again', 'createForm']
+const REFUSALS = [...Object.keys(LINK_REFUSALS), ...Object.keys(DOOR_REFUSALS)]
 
 function checkNumbers(options: ResolvedOptions): void {
   checkNumber('poe()', 'lifetimeMs', options.lifetimeMs, 1, YEAR_MS)

@@ -7,8 +7,17 @@
  * @see RFC 9112 9.6; RFC 9110 12.5.1
  */
 import type { Context } from 'koa'
-import { type Answer, bare, NO_STORE, type Problem, retryAfter } from '../answers/answer.js'
+import {
+  type Answer,
+  bare,
+  isRefusal,
+  NO_STORE,
+  type Problem,
+  retryAfter,
+} from '../answers/answer.js'
+import { wordsOf } from '../answers/page-texts.js'
 import { PAGE_POLICY, problemDocument, problemPage } from '../answers/problem.js'
+import type { PageLabels, PageTexts, RefusalWords } from '../answers/words.js'
 import type { Core } from './core.js'
 import { addToField } from './fields.js'
 import { publicPath } from './link-paths.js'
@@ -16,23 +25,21 @@ import { publicPath } from './link-paths.js'
 const DRAIN_MS = 2_000
 const NO_CONTENT = bare(204)
 
-/** A page that the application has drawn. */
-export type Drawn = string | Uint8Array
+/** A page for a person: the application's, or ours. */
+export type Page = string | Uint8Array
 
 /**
  * Sends an answer of ours, and holds it against routers that answer in our place.
  *
- * @param drawn - the page of a refusal, where the application has drawn it
+ * @param page - of a refusal: `null` for its problem document; by default as the client prefers
  */
-export function send(core: Core, ctx: Context, answer: Answer, drawn: Drawn | null = null): void {
+export function send(core: Core, ctx: Context, answer: Answer, page?: Page | null): void {
   const { status, fields, links, body, retryAfterMs } = answer
   drainAfterAnswer(ctx)
-  const isProblem = body !== null && typeof body === 'object' && !(body instanceof Uint8Array)
   // Koa makes 204 of an answer without a body, unless it is told the status afterwards.
   if (body === null) ctx.body = null
   ctx.status = status
-  if (drawn !== null) sendPage(ctx, drawn)
-  else if (isProblem) sendProblem(core, ctx, answer, body)
+  if (isRefusal(answer)) sendProblem(core, ctx, answer, page)
   else if (body !== null) {
     ctx.body = body
     ctx.remove('Content-Type')
@@ -46,28 +53,68 @@ export function send(core: Core, ctx: Context, answer: Answer, drawn: Drawn | nu
   ctx.poe?.decide(status, ctx.body)
 }
 
-/** What its page sets besides is the application's: a policy, a cookie. */
-function sendPage(ctx: Context, page: Drawn): void {
+function sendProblem(core: Core, ctx: Context, answer: Answer, given?: Page | null): void {
+  const { status, members, body } = answer
+  const problem = body as Problem
   ctx.vary('Accept')
   ctx.set('X-Content-Type-Options', 'nosniff')
-  ctx.remove('Location')
-  ctx.body = typeof page === 'string' ? page : Buffer.from(page)
-  ctx.set('Content-Type', 'text/html; charset=utf-8')
-}
-
-function sendProblem(core: Core, ctx: Context, answer: Answer, problem: Problem): void {
-  const { status, members, retryAfterMs } = answer
-  ctx.vary('Accept')
-  ctx.set('X-Content-Type-Options', 'nosniff')
-  if (wantsHtml(ctx)) {
-    ctx.set('Content-Security-Policy', PAGE_POLICY)
+  const page = given === undefined && wantsHtml(ctx) ? doorPage(core, ctx, answer) : given
+  if (page != null) {
+    ctx.vary('Accept-Language')
+    ctx.remove('Location')
+    ctx.body = typeof page === 'string' ? page : Buffer.from(page)
     ctx.set('Content-Type', 'text/html; charset=utf-8')
-    ctx.body = problemPage(problem, members, retryAfterMs)
     return
   }
   ctx.set('Content-Type', 'application/problem+json')
   const { uriBase } = core.options
   ctx.body = problemDocument(problem, status, members, uriBase, selfOf(core, ctx))
+}
+
+function doorPage(core: Core, ctx: Context, { members, body }: Answer): string {
+  const { result = null, createForm = null } = members ?? {}
+  return ownPage(core, ctx, body as Problem, result, [
+    [result, 'result'],
+    [createForm, 'createForm'],
+  ])
+}
+
+/** Draws our own page of a refusal, and sets the fields that go with it. */
+export function ownPage(
+  core: Core,
+  ctx: Context,
+  problem: Problem,
+  result: string | null,
+  ways: Ways,
+): string {
+  const { language, title, detail, labels } = wordsFor(core, ctx, problem)
+  ctx.set('Content-Security-Policy', PAGE_POLICY)
+  ctx.set('Content-Language', language)
+  const links = ways.map(([target, label]) => [target, labels[label]] as const)
+  return problemPage({ language, title, detail, result, ways: links })
+}
+
+/** The ways on from a page, and what their links are called. */
+export type Ways = readonly (readonly [target: string | null, label: keyof PageLabels])[]
+
+/** A refusal in one language. */
+export interface Said extends RefusalWords {
+  readonly language: string
+  readonly labels: PageLabels
+}
+
+/**
+ * Says a refusal in the language that the client likes best.
+ *
+ * @see RFC 9110 12.5.4
+ */
+export function wordsFor(core: Core, ctx: Context, problem: Problem): Said {
+  const { texts } = core
+  const [first = '', ...others] = texts.keys()
+  const language = ctx.acceptsLanguages(first, ...others) || first
+  const own = texts.get(language) as PageTexts
+  const { title, detail } = wordsOf(own, problem)
+  return { language, title, detail, labels: own.labels }
 }
 
 /** Answers 204: what there is to tell is in the fields. */

@@ -220,6 +220,40 @@ describe('a refusal in the application’s own look', () => {
     expect(seen).to.deep.equal([])
   })
 
+  it('a person is told in the language that fits best, a drawn page too', async () => {
+    await start()
+    draw = () => null
+    const link = await world.link()
+    await submit(link)
+    for (const [asked, language, title] of [
+      ['de-AT, en;q=0.5', 'de', 'Das wurde schon gesendet'],
+      ['fr, en;q=0.5', 'en', 'This was already sent'],
+      ['fr', 'en', 'This was already sent'],
+      ['*', 'en', 'This was already sent'],
+    ] as const) {
+      const { headers, text } = await taken(
+        submit(link, 'sku=tea', { ...FORM, 'Accept-Language': asked }),
+      )
+      expect(text, asked).to.include(`<html lang="${language}">`).and.include(`<h1>${title}</h1>`)
+      expect(headers.get('Content-Language')).to.equal(language)
+      expect(headers.get('Vary')).to.match(/\bAccept-Language\b/)
+      expect(seen.at(-1)).to.include({ language, title })
+    }
+    const program = { ...FORM, Accept: 'application/json', 'Accept-Language': 'de' }
+    const told = await expectProblem(await submit(link, 'sku=tea', program), 405, 'used')
+    expect(told.title).to.equal('This was already sent')
+  })
+
+  it('words that nobody knows are refused', async () => {
+    for (const texts of [{ de: { title: 'x' } }, { de: { refusals: { usd: {} } } }]) {
+      await startWorld(KIND, { poe: { texts: texts as never } }).then(
+        () => expect.fail('it was taken'),
+        (error: Error) => expect(error.message).to.match(/^poe\(\): texts\.de/),
+      )
+    }
+    await start()
+  })
+
   it('a resource’s own way to draw comes first, and what is none is refused', async () => {
     await start({ refusal: () => 'of the resource' })
     const link = await world.link()

@@ -11,7 +11,7 @@ import { LINK_REFUSALS } from '../../../answers/refusals.js'
 import type { Core, OfferedLink } from '../../core.js'
 import { sendRefusal } from '../../draw-refusal.js'
 import { missingMiddleware } from '../../request-poe.js'
-import { send } from '../../send.js'
+import { send, wantsHtml } from '../../send.js'
 
 /**
  * Answers an empty POST with a fresh link: 201, `Location`, `POE-Links`, and JSON
@@ -46,6 +46,10 @@ async function offer(core: Core, name: string, ctx: Context): Promise<OfferedLin
   const isDown = core.engine.guard.down || !core.vault.ready
   const problem = isDown ? problemOf(STORE_DOWN_NOW, 'POST') : LINK_REFUSALS.nobody
   const refusal = refusalAnswer(problem, isDown ? retryTimeOf(STORE_DOWN_NOW) : null)
+  if (!wantsHtml(ctx)) {
+    send(core, ctx, refusal, null)
+    return null
+  }
   const draw = core.resource(name).options.refusal
   const params = ctx.params ?? {}
   await sendRefusal(core, ctx, refusal, { name, params, draw, outcome: null, content: null })

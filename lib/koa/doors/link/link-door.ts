@@ -55,7 +55,7 @@ async function enter(
   const identified = identify(core, resource, ctx, principals)
   // Nearly always known at once, and then not waited for.
   const operation = identified instanceof Promise ? await identified : identified
-  const exchange: Exchange = { core, resource, ctx, params: otherParams(ctx) }
+  const exchange: Exchange = { core, resource, ctx, params: otherParams(ctx), content: null }
   const { inner } = ctx.poe
   const steps = inner.length === 0 ? handler : compose([...inner, handler])
   await serve(exchange, operation, async () => steps(ctx, next))

@@ -32,7 +32,7 @@ export interface Exchange {
   /** The resource's other path parameters. */
   readonly params: Readonly<Record<string, string>>
   /** What is known of the content, where somebody has looked. */
-  readonly content?: ContentHere
+  content: ContentHere | null
 }
 
 /**
@@ -113,13 +113,14 @@ async function post(
     if (isRefused) return
   }
   if (!mayRun(ctx, content)) return
+  exchange.content = content
   const operation = { ...identity, fingerprint: id ?? fingerprintOfContent(ctx, content) }
   allow(exchange, 'running')
   const claimable = { core, ctx, operation, rules: resource.rules, handler }
   await runClaimed(claimable, (served, end) =>
     typeof end === 'string'
       ? void allow(exchange, AFTER[end])
-      : tell({ ...exchange, ctx: served, content }, operation, end),
+      : tell(served === ctx ? exchange : { ...exchange, ctx: served }, operation, end),
   )
 }
 
@@ -206,12 +207,13 @@ async function refuse(exchange: Exchange, finding: Refused): Promise<void> {
   await answer(exchange, refusalAnswer(problem, null, members, links), finding.outcome)
 }
 
-/** Sends an answer; where it is a refusal, the application may draw it. */
-async function answer(exchange: Exchange, given: Answer, outcome: Outcome | null): Promise<void> {
-  const { core, resource, ctx, params, content = null } = exchange
+/** Sends an answer; a refusal is drawn for a person, and only that has to be waited for. */
+function answer(exchange: Exchange, given: Answer, outcome: Outcome | null): void | Promise<void> {
+  const { core, resource, ctx, params, content } = exchange
   if (!isRefusal(given)) return send(core, ctx, given)
+  if (!wantsHtml(ctx)) return send(core, ctx, given, null)
   const { name, options } = resource
-  await sendRefusal(core, ctx, given, { name, params, draw: options.refusal, outcome, content })
+  return sendRefusal(core, ctx, given, { name, params, draw: options.refusal, outcome, content })
 }
 
 /** Gives a browser that came too late its form again; tells whether it did. */
@@ -226,7 +228,7 @@ async function rerender(
   if (draw === undefined || ctx.method !== 'POST' || !wantsHtml(ctx)) return false
   const why = reasonOf(finding, result)
   if (why === null) return false
-  const fields = await sentFields(ctx, exchange.content ?? null)
+  const fields = await sentFields(ctx, exchange.content)
   if (fields === null) return false
   await draw(ctx, fields, why)
   const links = result === null ? NONE : [resultLink(result, selfOf(core, ctx), uriBase)]
