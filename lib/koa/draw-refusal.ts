@@ -19,7 +19,7 @@ import { ownPage, type Page, selfOf, send, type Ways, wordsFor } from './send.js
 import { sentFields } from './sent-fields.js'
 
 /** What is known of a refused request besides the answer. */
-export interface Refused {
+export interface RefusedRequest {
   /** The name of its resource. */
   readonly name: string
   readonly params: LinkParams
@@ -40,7 +40,7 @@ export async function sendRefusal(
   core: Core,
   ctx: Context,
   answer: Answer,
-  refused: Refused,
+  refused: RefusedRequest,
 ): Promise<void> {
   const draw = refused.draw ?? core.options.refusal
   const view = await viewOf(core, ctx, answer, refused, draw !== undefined)
@@ -74,7 +74,7 @@ async function viewOf(
   core: Core,
   ctx: Context,
   { status, body, members, retryAfterMs }: Answer,
-  { name, params, outcome, content }: Refused,
+  { name, params, outcome, content }: RefusedRequest,
   isDrawn: boolean,
 ): Promise<Refusal> {
   const problem = body as Problem & { readonly kind: LinkRefusal }
