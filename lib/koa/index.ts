@@ -11,6 +11,7 @@ export type { Placed, Refusal } from '../answers/refusal-view.js'
 export type { PageLabels, PageTexts, RefusalWords } from '../answers/words.js'
 export type { Unfinished } from '../engine/engine.js'
 export type { Reconciled, ReconciledOutcome, SuccessRule } from '../engine/operation.js'
+export type { RecordedField } from '../engine/outcome.js'
 export type { Clock, OnEvent, PoeEvent } from '../engine/ports.js'
 export type {
   KeptAnswers,

@@ -112,12 +112,11 @@ class FormSender implements EnhancedForm {
     event.preventDefault()
     if (this.#isBusy) return
     this.#isBusy = true
-    this.#send(target, submitter).then(
-      () => {
+    this.#send(target, submitter)
+      .catch(() => this.#sendPlain(submitter))
+      .finally(() => {
         this.#isBusy = false
-      },
-      () => this.#sendPlain(submitter),
-    )
+      })
   }
 
   async #send(target: URL, submitter: HTMLElement | null): Promise<void> {
@@ -223,10 +222,13 @@ class FormSender implements EnhancedForm {
 
   /** The browser sends the form, and shows what the server says. */
   #sendPlain(submitter: HTMLElement | null): void {
-    this.#isBusy = false
-    this.#isPlain = true
     this.#status.say('idle', '')
-    this.#form.requestSubmit(submitter)
+    // While the event `submit` is being told, a form cannot be submitted. WHATWG HTML 4.10.21.3
+    setTimeout(() => {
+      this.#isBusy = false
+      this.#isPlain = true
+      this.#form.requestSubmit(submitter)
+    })
   }
 }
 

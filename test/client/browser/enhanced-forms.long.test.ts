@@ -58,7 +58,8 @@ describeWith(['chromium'], 'an enhanced form in Chromium', () => {
     expect(await page.locator('button').getAttribute('aria-disabled')).to.equal('true')
     expect(await statusOf(page).getAttribute('role')).to.equal('status')
     expect(await statusOf(page).getAttribute('aria-live')).to.equal('polite')
-    await press(page)
+    // It only says that it waits; who presses it all the same sends nothing more.
+    await page.locator('button').dispatchEvent('click')
     await expectText(page, /1 placed, once/)
     expect(amounts()).to.deep.equal([1])
     expect(errors.filter(text => /Content Security Policy/.test(text))).to.deep.equal([])

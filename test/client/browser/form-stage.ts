@@ -149,10 +149,8 @@ export async function duplicate(page: Page, other: Page): Promise<void> {
 
 /** The text that a person sees. */
 export async function textOf(page: Page): Promise<string> {
-  return await page
-    .locator('body')
-    .textContent()
-    .catch(() => '')
+  const text = page.locator('body').textContent()
+  return (await text.catch(() => null)) ?? ''
 }
 
 /** Waits for words on the page. */

@@ -32,6 +32,11 @@ describeWith(['chromium'], 'a browser that is killed', function () {
   before(async () => {
     site = await startSite({ store: 'sqlite', http: 1, isScripted: true }, await formScript())
     folder = await mkdtemp(join(tmpdir(), 'poe-browser-'))
+    // A session that was begun earlier: a new one's cookie would be lost with the process.
+    const { browser, process: child } = await open(folder)
+    const ended = once(child, 'exit')
+    await (await browser.newBrowserCDPSession()).send('Browser.close')
+    await ended
   })
   after(async () => {
     for (const child of running) await kill(child)
@@ -44,8 +49,7 @@ describeWith(['chromium'], 'a browser that is killed', function () {
     for (let round = 1; round <= KILLS; round += 1) {
       const afterMs = Math.random() * MOST_MS
       site.slowMs = Math.random() * 300
-      const profile = join(folder, String(round))
-      const first = await open(profile)
+      const first = await open(folder)
       await first.page.locator('form [data-poe-status]').waitFor({ state: 'attached' })
       first.page
         .locator('button')
@@ -53,7 +57,7 @@ describeWith(['chromium'], 'a browser that is killed', function () {
         .catch(() => {})
       await new Promise(resolve => setTimeout(resolve, afterMs))
       await kill(first.process)
-      const { process: child, page } = await open(profile)
+      const { process: child, page } = await open(folder)
       await page.locator('form [data-poe-status]').waitFor({ state: 'attached' })
       const where = `round ${round}, killed after ${afterMs} ms`
       // Whatever was begun is finished by now, or was never kept and never sent, or was over.
