@@ -27,16 +27,15 @@ describeWith(['chromium'], 'a browser that is killed', function () {
   this.timeout(60_000 + KILLS * 30_000)
   let site: Site
   let folder = ''
+  /** A session that was begun earlier: a new one's cookie would be lost with the process. */
+  let session: string[] = []
   const running = new Set<ChildProcess>()
 
   before(async () => {
     site = await startSite({ store: 'sqlite', http: 1, isScripted: true }, await formScript())
     folder = await mkdtemp(join(tmpdir(), 'poe-browser-'))
-    // A session that was begun earlier: a new one's cookie would be lost with the process.
-    const { browser, process: child } = await open(folder)
-    const ended = once(child, 'exit')
-    await (await browser.newBrowserCDPSession()).send('Browser.close')
-    await ended
+    const visited = await fetch(`${site.origin}/order`)
+    session = visited.headers.getSetCookie().map(one => one.split(';', 1)[0] ?? '')
   })
   after(async () => {
     for (const child of running) await kill(child)
@@ -68,7 +67,8 @@ describeWith(['chromium'], 'a browser that is killed', function () {
       if (/What you sent before is done, once/.test(text)) {
         told.before += 1
       } else {
-        expect(text, where).not.to.match(/not carried out|not known|cannot be told/)
+        const asked = `${where}: ${text} ${site.seen.slice(-12).join(' ')}`
+        expect(text, asked).not.to.match(/not carried out|not known|cannot be told/)
         if (site.placed.length < round) {
           told.anew += 1
           await page.locator('button').click({ noWaitAfter: true })
@@ -93,6 +93,11 @@ describeWith(['chromium'], 'a browser that is killed', function () {
     const browser = await chromium.connectOverCDP(`http://127.0.0.1:${port}`)
     const [context] = browser.contexts()
     if (context === undefined) throw new Error('the browser has no profile')
+    const cookies = session.map(cookie => {
+      const at = cookie.indexOf('=')
+      return { name: cookie.slice(0, at), value: cookie.slice(at + 1), url: site.origin }
+    })
+    await context.addCookies(cookies)
     const page = await context.newPage()
     await page.goto(`${site.origin}/order`)
     return { process: child, browser, page }
