@@ -105,7 +105,7 @@ async function visitor(ctx: Context, next: Next): Promise<void> {
 
 const tokens = new CSRF({ disableQuery: true })
 
-/** A link that is bound to the session needs no token besides; where a site demands one, it fits. */
+/** A link that is bound to the session needs no token; where a site demands one, it fits. */
 const guarded = [multer({ limits: { fileSize: 10_000_000 } }).any(), tokens]
 
 function isOrder(location: string): boolean {

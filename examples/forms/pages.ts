@@ -53,13 +53,14 @@ ${content}
 export function drawRefusal(ctx: Context, refusal: Refusal): string {
   const { title, detail, way, address, link, fields, retryAfterMs } = refusal
   const text = (name: string) => String(fields?.[name] ?? '')
+  const typed = { sku: text('sku'), qty: text('qty') }
   return page(
     ctx,
     title,
     `<p>${escapeHtml(detail)}</p>
 ${way === null ? '' : `<p><a href="${escapeHtml(way)}">See the order</a></p>`}
 ${retryAfterMs === null ? '' : `<p><a href="${escapeHtml(address)}">Look again</a></p>`}
-${link === null || fields === null ? '' : orderForm(ctx, { link, sku: text('sku'), qty: text('qty') })}
+${link === null || fields === null ? '' : orderForm(ctx, { link, ...typed })}
 <p><a href="/order">A new form</a></p>`,
   )
 }

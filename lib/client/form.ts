@@ -1,6 +1,6 @@
 /**
- * Forms that are sent by script where there is one: `enhance(form)`, and `<poe-form>`, which does it
- * for the form inside it. No Node, no dependencies, no style and no inline script.
+ * Forms that are sent by script where there is one: `enhance(form)`, and `<poe-form>`, which
+ * does it for the form inside it. No Node, no dependencies, no style and no inline script.
  *
  * @packageDocumentation
  */
@@ -10,7 +10,8 @@ export { type EnhancedForm, type EnhanceOptions, enhance } from './form/enhance.
 export type { FormTexts } from './form/texts.js'
 
 /**
- * Makes `<poe-form>` known to the page: `<poe-form><form method="post" action="…">…</form></poe-form>`.
+ * Makes `<poe-form>` known to the page: `<poe-form><form
+ * method="post" action="…">…</form></poe-form>`.
  * Without script, or where this is not called, the form inside is a plain one.
  *
  * @param options - of every form, see {@link EnhanceOptions}

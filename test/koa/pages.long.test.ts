@@ -49,7 +49,7 @@ describe('our own pages', () => {
 describeWith(['chromium'], 'our own pages in Chromium', function () {
   this.timeout(120_000)
 
-  it('have no violation that axe finds, in light, dark and at 375 px, and no sideways scroll', async () => {
+  it('have no violation that axe finds, light, dark, at 375 px, no sideways scroll', async () => {
     const executablePath = findProgram('chromium') ?? 'chromium'
     const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
     try {

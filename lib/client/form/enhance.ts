@@ -1,5 +1,6 @@
 /**
- * A form that is sent by script: it tries again until it is known how it ended, tells the person how
+ * A form that is sent by script: it tries again until it is known how it ended, tells the
+ * person how
  * it stands, and outlives its tab. Whatever it cannot do, the plain form does: at a link that takes
  * one POST, sending it once more is harmless.
  *
@@ -40,7 +41,8 @@ const ACCEPT = 'application/json, text/html;q=0.5'
 const ENHANCED = new WeakMap<HTMLFormElement, EnhancedForm>()
 
 /**
- * Enhances a form whose action is a POE link. Each outcome is told by the event `poe-outcome`, which
+ * Enhances a form whose action is a POE link.
+ * Each outcome is told by the event `poe-outcome`, which
  * bubbles, with the outcome as its `detail`; `preventDefault()` on it leaves to the page what
  * comes next. Else a success leads to its result, and a refusal is shown by sending the plain
  * form, whose answer is the server's own page.

@@ -1,6 +1,6 @@
 /**
- * The line in which a form tells how it stands: read out by screen readers, and without any style of
- * its own, so that a strict policy lets it be.
+ * The line in which a form tells how it stands: read out by screen readers, and without any
+ * style of its own, so that a strict policy lets it be.
  *
  * @see WAI-ARIA 1.2, status
  */

@@ -62,8 +62,8 @@ const GERMAN: FormTexts = {
     'Es kam keine Antwort, und ob es ausgeführt wurde, ist nicht bekannt. Dasselbe kann ' +
     'gefahrlos noch einmal gesendet werden: Es wird einmal ausgeführt.',
   unknownBefore:
-    'Ob das vorher Gesendete ausgeführt wurde, ist noch nicht bekannt. Bitte die Seite neu laden, ' +
-    'um noch einmal zu fragen, bevor dieses Formular gesendet wird.',
+    'Ob das vorher Gesendete ausgeführt wurde, ist noch nicht bekannt. Bitte die Seite neu ' +
+    'laden, um noch einmal zu fragen, bevor dieses Formular gesendet wird.',
   lost:
     'Ob es ausgeführt wurde, lässt sich nicht sagen. Bitte nachsehen, bevor es anders gesendet ' +
     'wird.',

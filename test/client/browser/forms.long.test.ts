@@ -1,5 +1,6 @@
 /**
- * What people do with forms, in Chromium: clicks, keys, Back, tabs and lost answers, with script and
+ * What people do with forms, in Chromium: clicks, keys, Back, tabs and lost answers, with
+ * script and
  * without, over HTTP/1.1 and HTTP/2. Each time the orders are those that were meant, and what the
  * person reads is so.
  */
@@ -97,7 +98,7 @@ describeWith(['chromium'], 'forms in Chromium', () => {
         expect(amounts()).to.deep.equal([1])
       })
 
-      it('[BR-03] Back, edit, submit: says so, keeps the fields, and gives a fresh form', async () => {
+      it('[BR-03] Back, edit, submit: says so, keeps the fields, a fresh form', async () => {
         await fill({ sku: 'tea', qty: '10' })
         await press()
         await expectText(page, /10 placed/)
@@ -166,7 +167,7 @@ describeWith(['chromium'], 'forms in Chromium', () => {
         expect(amounts()).to.deep.equal([1])
       })
 
-      it('a mistake: the form with what was typed, then one order, and Back asks nothing', async () => {
+      it('a mistake: the form with what was typed, one order, and Back asks nothing', async () => {
         await fill({ sku: 'tea', qty: '0' })
         await press()
         await expectText(page, /must be a number/)
@@ -182,7 +183,7 @@ describeWith(['chromium'], 'forms in Chromium', () => {
         expect(amounts()).to.deep.equal([4])
       })
 
-      it('[BR-03] a multipart form with a file: one order; edited, it keeps its fields', async () => {
+      it('[BR-03] a multipart form with a file: one order; edited, fields kept', async () => {
         page = await openForm(context, site, '/letter')
         if (isScripted) await enhanced(page)
         const scan = { name: 'a.pdf', mimeType: 'application/pdf', buffer: Buffer.alloc(200_000) }

@@ -1,5 +1,6 @@
 /**
- * What a page has to load: the browser's core, the whole client with journal and pool, and the forms.
+ * What a page has to load: the browser's core, the whole client with journal and pool, and
+ * the forms.
  */
 import { builtinModules } from 'node:module'
 import { fileURLToPath } from 'node:url'
