@@ -30,6 +30,7 @@ const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
   ],
   './client/browser': ['ClientError', 'PostAborted', 'classify', 'createClient', 'delayFor'],
   './client/browser/journal': ['LinkPool', 'createClient', 'indexedDbJournal', 'linkPool'],
+  './client/form': ['definePoeForm', 'enhance'],
   './koa': ['PermanentError', 'answerExpectations', 'anyone', 'corsFields', 'poe'],
   './stores/memory': ['memoryStore'],
   './stores/postgres': ['joiningPool', 'postgresMigrationSql', 'postgresStore'],

@@ -7,10 +7,11 @@ import Koa, { type Context, type Next } from 'koa'
 import { poe, type Unfinished } from 'post-once-exactly/koa'
 import { readBody } from './body.js'
 import { DEMO_REPORTS, faultInjection } from './faults.js'
-import { openCounter, redrawForm, sendForm } from './ordering.js'
+import { openCounter, sendForm } from './ordering.js'
 import type { Ledger } from './orders.js'
 import * as pages from './pages.js'
 import { problems, reading, sendProblem, wantsHtml } from './problems.js'
+import { drawRefusal } from './refusals.js'
 import { addSiblings } from './siblings.js'
 import type { Storage } from './storage.js'
 import { fieldsOf } from './validate.js'
@@ -58,7 +59,7 @@ export function createShop(options: ShopOptions): Shop {
       transactional: book.transactional,
       reports: DEMO_REPORTS,
       createForm: '/basket',
-      rerender: redrawForm,
+      refusal: drawRefusal,
     },
     readBody,
     counter.placeOrder,

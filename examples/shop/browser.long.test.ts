@@ -91,6 +91,31 @@ describe('shop: ordering in a browser', () => {
       expect((await agent.get('/ledger')).body.orders).to.equal(1)
     }))
 
+  it('[BR-01, FAIL-11] every refusal has the shop’s frame, says what became of it, leads on', () =>
+    withShop(async agent => {
+      const fields = { sku: '<tea>', qty: '2' }
+      const framed = (text: string) => {
+        expect(text).to.contain('<a class="brand" href="/">').and.contain('href="/style.css"')
+        expect(text).not.to.contain('<tea>')
+        return text
+      }
+      const mine = await openForm(agent)
+      const slow = submit(agent, mine, fields).set('Demo-Fault', 'throw')
+      expect((await slow).status).to.equal(500)
+      expect((await submit(agent, mine, fields)).status).to.equal(303)
+      const used = await submit(agent, mine, fields)
+      expect(framed(used.text)).to.contain('placed already').and.contain('href="/orders/1"')
+      const unused = await agent.get(await openForm(agent)).set('Accept', BROWSER)
+      expect([unused.status, /Nothing was ordered/.test(framed(unused.text))]).to.deep.equal([
+        405,
+        true,
+      ])
+      const theirs = await submit(agent, await takeLink(agent, 'ann'), fields)
+      expect(theirs.status).to.equal(404)
+      expect(framed(theirs.text)).to.contain('Nothing was ordered now').and.contain('value="2"')
+      expect((await submit(agent, actionOf(theirs.text), fields)).status).to.equal(303)
+    }))
+
   it('escapes whatever was typed, on every page', () =>
     withShop(async agent => {
       const sku = `"><script>alert('1')</script>`

@@ -1,6 +1,5 @@
-/** What is done once: an order is checked, written and answered; and the form that comes back. */
+/** What is done once: an order is checked, written and answered; a bad one gets its form back. */
 import type { Context } from 'koa'
-import type { RerenderReason } from 'post-once-exactly/koa'
 import { refuseUnread } from './body.js'
 import { beforeCommit, beforeWriting, failStatusOf } from './faults.js'
 import type { Order, OrderBook } from './orders.js'
@@ -12,17 +11,6 @@ import { checkOrder, fieldsOf, type OrderInput, type Violation } from './validat
 export interface Counter {
   readonly placeOrder: (ctx: Context) => Promise<void>
   readonly runs: () => number
-}
-
-/** What a browser is told when its form came too late; the form follows, with the fields kept. */
-const TOO_LATE: Readonly<Record<RerenderReason['state'], string>> = {
-  spent:
-    'This form was used before. That order stands as it was placed, and nothing was changed now. ' +
-    'Send the form below only if you want what it says as a further order.',
-  expired: 'This form was open for too long, and nothing was ordered. Here it is again.',
-  forgotten:
-    'This form is so old that nobody can tell any more whether it was used. Look at your orders ' +
-    'before you send it again.',
 }
 
 /**
@@ -51,15 +39,6 @@ export function openCounter(book: OrderBook): Counter {
   }
 
   return { placeOrder, runs: () => runs }
-}
-
-/** Draws the form again for a browser that came too late. */
-export function redrawForm(
-  ctx: Context,
-  fields: Readonly<Record<string, unknown>>,
-  { state, result }: RerenderReason,
-): void {
-  sendForm(ctx, { fields: fieldsOf(fields), notice: TOO_LATE[state], result })
 }
 
 /** Sends the form with a fresh link; without one, it says that the shop is closed. */

@@ -12,6 +12,22 @@ import type { OrderFields, Violation } from './validate.js'
 export interface Page {
   readonly title: string
   readonly content: Markup
+  /** Where the order is that the page is about, told in its head. */
+  readonly related?: string | null
+}
+
+/** What is told of a form that was not taken, and what leads on. */
+export interface RefusalView {
+  readonly title: string
+  readonly detail: string
+  /** Where the order is found, where there is one. */
+  readonly result: string | null
+  /** Where the page leads to it. */
+  readonly way: string | null
+  /** Where a look tells more, later. */
+  readonly lookAgain: string | null
+  /** The form again, with what was typed; `null` where sending it is of no use. */
+  readonly form: { readonly link: string; readonly fields: OrderFields } | null
 }
 
 /** What the order form shows. */
@@ -53,11 +69,16 @@ const SHELF = [
 
 /** Sends a page; the status is the caller's. */
 export function sendPage(ctx: Context, page: Page): void {
+  ctx.body = drawPage(ctx, page)
+  ctx.type = 'html'
+}
+
+/** Gives a page's text, for whoever sends it, and sets the fields that it needs. */
+export function drawPage(ctx: Context, page: Page): string {
   ctx.set('Content-Security-Policy', POLICY)
   ctx.set('X-Content-Type-Options', 'nosniff')
   ctx.set('Referrer-Policy', 'no-referrer')
-  ctx.body = layout(page, String(ctx.state.user ?? '')).text
-  ctx.type = 'html'
+  return layout(page, String(ctx.state.user ?? '')).text
 }
 
 /** The shop window. */
@@ -86,6 +107,18 @@ export function basketPage(view: BasketView): Page {
 ${notice}${general}
 ${view.link === null ? closedCounter() : orderForm(view.link, view.fields, wrong)}`
   return { title: 'Basket', content }
+}
+
+/** A form that was not taken. */
+export function refusalPage(view: RefusalView): Page {
+  const { title, detail, result, way, lookAgain, form } = view
+  const content = html`<h1>${title}</h1>
+<div class="notice bad" role="alert"><p>${detail}</p>
+${way === null ? '' : html`<p><a href="${way}">See the order</a></p>`}
+${lookAgain === null ? '' : html`<p><a href="${lookAgain}">Look again</a></p>`}</div>
+${form === null ? '' : orderForm(form.link, form.fields, new Map())}
+<p><a href="/orders">Your orders</a> · <a href="/basket">A new form</a></p>`
+  return { title, content, related: result }
 }
 
 /** One order. */
@@ -145,7 +178,7 @@ function layout(page: Page, user: string): Markup {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${page.title} · The Once Shop</title>
-<link rel="stylesheet" href="/style.css">
+<link rel="stylesheet" href="/style.css">${related(page)}
 </head>
 <body>
 <header>
@@ -162,6 +195,13 @@ ${page.content}
 </body>
 </html>
 `
+}
+
+function related({ related = null }: Page): Markup | string {
+  return related === null
+    ? ''
+    : html`
+<link rel="related" href="${related}">`
 }
 
 function orderForm(link: string, fields: OrderFields, wrong: ReadonlyMap<string, string>): Markup {

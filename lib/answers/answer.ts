@@ -2,17 +2,22 @@
  * What is to be answered, as a value: made here by rules that know no framework, and put on the
  * wire by one writer.
  */
+import type { DoorRefusal, LinkRefusal } from './refusal-kinds.js'
 
 /** A response field. */
 export type AnswerField = readonly [name: string, value: string]
 
 /** A refusal in words: one row of the tables of refusals. */
 export interface Problem {
+  /** The row's name. */
+  readonly kind: LinkRefusal | DoorRefusal
   /** The last part of the problem type, under `problem:`. */
   readonly type: string
   readonly status: number
   readonly title: string
   readonly detail: string
+  /** What was filled into the detail, so that it can be said in other words. */
+  readonly values?: readonly (string | number)[]
   /** When it is worth asking again, in milliseconds, where that is always the same. */
   readonly retryAfterMs?: number
 }
@@ -91,6 +96,11 @@ export function refusalAnswer(
 ): Answer {
   const { status } = problem
   return { status, fields: ONLY_NO_STORE, links, body: problem, retryAfterMs, members }
+}
+
+/** Whether an answer is a refusal in words. */
+export function isRefusal({ body }: Answer): boolean {
+  return body !== null && typeof body === 'object' && !(body instanceof Uint8Array)
 }
 
 /** 303 to a result. RFC 9110 15.4.4 */

@@ -57,7 +57,7 @@ export function shownOutcome(outcome: Outcome, request: CodingChoice, self: stri
   const { status, body } = outcome
   const result = resultOf(outcome, self)
   const isLocated = recordedField(outcome, 'location') !== null
-  if (status >= 300 || (isLocated && body.kind !== 'kept')) return seeOther(result)
+  if (leadsOn(outcome)) return seeOther(result)
   switch (body.kind) {
     case 'kept': {
       const links = isLocated ? [resultLink(result, self)] : NONE
@@ -73,6 +73,12 @@ export function shownOutcome(outcome: Outcome, request: CodingChoice, self: stri
     case 'not-kept':
       return refusalAnswer(LINK_REFUSALS['body-not-kept'])
   }
+}
+
+/** Whether a GET of the link is sent on to the result, and not shown a stored answer. */
+export function leadsOn(outcome: Outcome): boolean {
+  const { status, body } = outcome
+  return status >= 300 || (recordedField(outcome, 'location') !== null && body.kind !== 'kept')
 }
 
 /** `Location` has a meaning for 201 and redirections only. RFC 9110 10.2.2 */

@@ -5,29 +5,22 @@
  * @see POE draft 2; RFC 9457; RFC 9110 13.1.1, 15.5, 15.6.4; RFC 6585 3
  */
 import type { Problem } from './answer.js'
+import type { DoorRefusal, LinkRefusal } from './refusal-kinds.js'
+import { fill } from './words.js'
 
 /** When it is worth asking again where nothing better is known, in milliseconds. */
 export const SOON_MS = 1_000
 
-type Words = Omit<Problem, 'type'> & { readonly type?: string }
-type Used = 'used' | 'used-for-other' | 'used-by-any' | 'coding-refused' | 'body-pending'
-type Found = 'running' | 'undecided' | 'unspent' | 'expired' | 'forgotten' | 'unverifiable'
-type Store = 'store-down' | 'store-full' | 'undone-store-down' | 'undone-store-full' | Overdue
-type Overdue = 'transaction-timeout'
-type Shared = 'nobody' | 'body-not-kept' | 'method-not-allowed'
-type LinkRefusal = Used | Found | Store | Shared
+type Words = Omit<Problem, 'type' | 'kind'> & { readonly type?: string }
 
-type Key = 'key-missing' | 'key-malformed' | 'mismatch' | 'too-old' | 'in-future' | 'not-repeatable'
-type Content = 'too-large' | 'digest-missing' | 'digest-wrong' | 'too-deep' | 'not-empty'
-type Condition = `precondition-${'required' | 'failed' | 'malformed' | 'unjudged'}`
-type Suspicion = 'suspected-duplicate' | 'override-malformed'
-type Action = 'cancelled' | 'action-mismatch' | 'cannot-undo'
-/** The names of {@link DOOR_REFUSALS}. */
-export type DoorRefusal = Key | Content | Condition | Suspicion | Action | Shared
-
-function named<Name extends string>(rows: Record<Name, Words>): Readonly<Record<Name, Problem>> {
-  const entries = Object.entries<Words>(rows)
-  const problems = entries.map(([type, words]): [string, Problem] => [type, { type, ...words }])
+function named<Name extends LinkRefusal | DoorRefusal>(
+  rows: Record<Name, Words>,
+): Readonly<Record<Name, Problem>> {
+  const entries = Object.entries(rows) as [Name, Words][]
+  const problems = entries.map(([kind, words]): [Name, Problem] => [
+    kind,
+    { kind, type: kind, ...words },
+  ])
   return Object.fromEntries(problems) as Record<Name, Problem>
 }
 
@@ -280,7 +273,5 @@ export const DOOR_REFUSALS: Readonly<Record<DoorRefusal, Problem>> = named({
  */
 export function filled(name: DoorRefusal, ...values: readonly (string | number)[]): Problem {
   const problem = DOOR_REFUSALS[name]
-  const [first = '', ...others] = problem.detail.split('{}')
-  const detail = others.reduce((told, part, at) => `${told}${values[at]}${part}`, first)
-  return { ...problem, detail }
+  return { ...problem, detail: fill(problem.detail, values), values }
 }

@@ -73,6 +73,8 @@ export interface ResourceRules {
 export type SuccessRule = (answer: {
   readonly status: number
   readonly hasLocation: boolean
+  /** The fields that are recorded, names in lower case, `location` among them. */
+  readonly fields: readonly RecordedField[]
 }) => boolean
 
 /** What the handler did, told by the layer that ran it. */

@@ -93,6 +93,8 @@ export type PoeEvent =
    * 404. The key is known only where the application names it.
    */
   | { readonly type: 'unverifiable'; readonly route: string; readonly key: string | null }
+  /** The application's own page for a refusal could not be drawn; ours was sent. */
+  | { readonly type: 'refusal-not-drawn'; readonly kind: string; readonly cause: unknown }
   /**
    * A statement of the handler was still under way, or began, when its transaction was over, and
    * has done nothing: an `await` is missing in the handler.

@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from 'koa'
 import { nanoid } from 'nanoid'
+import { type Texts, textsWith } from '../answers/page-texts.js'
 import { Engine } from '../engine/engine.js'
 import { mint } from '../engine/links.js'
 import type { ResourceRules } from '../engine/operation.js'
@@ -50,6 +51,8 @@ export class Core {
   readonly options: ResolvedOptions
   readonly engine: Engine
   readonly vault: Vault
+  /** The words of pages for people. */
+  readonly texts: Texts
   readonly resources: Map<string, Resource> = new Map()
   /** The names of all doors, so that none is given twice. */
   readonly doors: Set<string> = new Set()
@@ -65,6 +68,7 @@ export class Core {
     const clock = options.clock ?? systemClock
     this.options = options
     this.clock = clock
+    this.texts = textsWith(options.texts)
     this.engine = new Engine({ ...options, clock, makeId: () => nanoid(22) })
     const { store, guard, emit } = this.engine
     this.vault = new Vault({ store, guard, clock, emit, secrets: options.secrets })

@@ -5,12 +5,17 @@
  */
 import type { RequestPoe } from './request-poe.js'
 
+export type { GivenTexts } from '../answers/page-texts.js'
+export type { DoorRefusal, LinkRefusal } from '../answers/refusal-kinds.js'
+export type { Placed, Refusal } from '../answers/refusal-view.js'
+export type { PageLabels, PageTexts, RefusalWords } from '../answers/words.js'
 export type { Unfinished } from '../engine/engine.js'
 export type { Reconciled, ReconciledOutcome, SuccessRule } from '../engine/operation.js'
 export { type Delivered, PermanentError } from '../engine/outbox/delivery.js'
 export type { LaterOptions } from '../engine/outbox/message.js'
 export type { OutboxEvent } from '../engine/outbox/outbox-events.js'
 export type { MessageCount } from '../engine/outbox/outbox-store.js'
+export type { RecordedField } from '../engine/outcome.js'
 export type { Clock, OnEvent, PoeEvent } from '../engine/ports.js'
 export type {
   KeptAnswers,
@@ -28,7 +33,13 @@ export type { IdempotencyKeyOptions } from './doors/idempotency-key.js'
 export type { FirstAnswer, ReplayOptions } from './doors/replay-door.js'
 export { answerExpectations } from './expectations.js'
 export type { RouterLayer, RouterLike, RouterPort } from './link-paths.js'
-export type { AppKey, PoeOptions, RerenderReason, ResourceOptions } from './options.js'
+export type {
+  AppKey,
+  DrawRefusal,
+  PoeOptions,
+  RerenderReason,
+  ResourceOptions,
+} from './options.js'
 export type {
   DeadLetter,
   OutboxDesk,

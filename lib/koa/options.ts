@@ -2,6 +2,9 @@
  * The options of `poe()` and of a resource: what they mean, their defaults, and their checks.
  */
 import type { Context } from 'koa'
+import type { GivenTexts } from '../answers/page-texts.js'
+import type { Refusal } from '../answers/refusal-view.js'
+import { DOOR_REFUSALS, LINK_REFUSALS } from '../answers/refusals.js'
 import { checkNumber } from '../engine/checks.js'
 import type { Reconciled, ResourceRules, SuccessRule } from '../engine/operation.js'
 import { isSuccess } from '../engine/outcome.js'
@@ -49,6 +52,13 @@ export interface PoeOptions<Tx = never> {
   readonly absoluteLinks?: boolean | undefined
   /** Told what happens; see `PoeEvent`. What it throws is ignored. */
   readonly onEvent?: OnEvent | undefined
+  /** Draws refusals of links for people in the application's own look. See {@link DrawRefusal}. */
+  readonly refusal?: DrawRefusal | undefined
+  /**
+   * Words of pages for people, by language tag, in place of ours or besides: English, for whoever
+   * asks for no language that there is, and German.
+   */
+  readonly texts?: GivenTexts | undefined
   /** The process clock, for tests. */
   readonly clock?: Clock | undefined
   /** Runs handlers while the store is down: duplicates pass. Default false. */
@@ -59,6 +69,19 @@ export interface PoeOptions<Tx = never> {
 
 /** What `key(ctx)` of an app-named resource gives: the key, and when the app stops taking it. */
 export type AppKey = string | { readonly key: string; readonly expiresAt: Date } | null
+
+/**
+ * Draws a refusal for a person: gives the page, or nothing for the page of this package. It may set
+ * fields, a cookie or a policy for the page; status, `Allow`, `Link`, `Retry-After` and caching
+ * stay what they are. What it throws is told by the event `refusal-not-drawn`, and the page of
+ * this package is sent. Programs get their problem document, and it is not called.
+ *
+ * Escaping is its task: what is in the refusal is text, and `fields` is whatever was typed.
+ */
+export type DrawRefusal = (
+  ctx: Context,
+  refusal: Refusal,
+) => string | Uint8Array | null | undefined | Promise<string | Uint8Array | null | undefined>
 
 /** What a form is drawn again for. */
 export interface RerenderReason {
@@ -110,6 +133,8 @@ export interface ResourceOptions {
   readonly rerender?:
     | ((ctx: Context, fields: Readonly<Record<string, unknown>>, why: RerenderReason) => unknown)
     | undefined
+  /** Draws this resource's refusals, in place of the option of `poe()`. */
+  readonly refusal?: DrawRefusal | undefined
   /** A page that gives a fresh link, named on 410. */
   readonly createForm?: string | undefined
   /** Names the POE resource of a request instead of a token; `null` is 404. */
@@ -138,6 +163,8 @@ export type ResolvedOptions = Readonly<{
   publicPrefix: string
   absoluteLinks: boolean
   onEvent: OnEvent | undefined
+  refusal: DrawRefusal | undefined
+  texts: GivenTexts | undefined
   clock: Clock | undefined
   dangerouslyRunUnprotected: boolean
   dangerouslyRetryUndecided: boolean
@@ -160,6 +187,8 @@ const DEFAULTS = {
   publicPrefix: '',
   absoluteLinks: false,
   onEvent: undefined,
+  refusal: undefined,
+  texts: undefined,
   clock: undefined,
   dangerouslyRunUnprotected: false,
   dangerouslyRetryUndecided: false,
@@ -208,7 +237,7 @@ const NEVER_RECORDED = new Set([
 const RESOURCE_OPTIONS = [
   ...['name', 'path', 'lifetimeMs', 'waitMs', 'maxRunMs', 'transactional', 'marks'],
   ...['releaseOnThrow', 'isRefusal', 'reports', 'reconcile', 'success', 'page', 'rerender'],
-  ...['createForm', 'key', 'dangerouslyNotDurable'],
+  ...['refusal', 'createForm', 'key', 'dangerouslyNotDurable'],
 ]
 
 /**
@@ -227,6 +256,8 @@ export function resolveOptions<Tx>(options: PoeOptions<Tx>): ResolvedOptions {
     throw new TypeError('poe() needs a store, for example memoryStore() or sqliteStore(file)')
   }
   checkPrincipal(resolved.principal)
+  checkDraw('poe()', resolved.refusal)
+  checkTexts(resolved.texts)
   checkNumbers(resolved)
   checkFields(resolved)
   const recordedFields = resolved.recordedFields.map(name => name.toLowerCase())
@@ -244,6 +275,7 @@ export function resolveRules(options: ResourceOptions, defaults: ResolvedOptions
   if (typeof options.name !== 'string' || options.name === '') {
     throw new TypeError('resource() needs a name')
   }
+  checkDraw(where, options.refusal)
   if (options.key !== undefined) {
     demandDurable(`${where} has a key`, defaults, options.dangerouslyNotDurable)
   }
@@ -361,6 +393,22 @@ function checkPrincipal(principal: unknown): void {
       'ctx => ctx.state.user?.id; or anyone, if links may be used by whoever has them',
   )
 }
+
+function checkDraw(where: string, refusal: unknown): void {
+  if (refusal === undefined || typeof refusal === 'function') return
+  throw new TypeError(`${where}: refusal must be a function that gives a page`)
+}
+
+function checkTexts(texts: unknown = {}): void {
+  for (const [language, given] of Object.entries(texts as object)) {
+    refuseUnknown(given, ['labels', 'refusals'], `poe(): texts.${language}`)
+    refuseUnknown(given.labels ?? {}, LABELS, `poe(): texts.${language}.labels`)
+    refuseUnknown(given.refusals ?? {}, REFUSALS, `poe(): texts.${language}.refusals`)
+  }
+}
+
+const LABELS = ['result', 'again', 'createForm']
+const REFUSALS = [...Object.keys(LINK_REFUSALS), ...Object.keys(DOOR_REFUSALS)]
 
 function checkNumbers(options: ResolvedOptions): void {
   checkNumber('poe()', 'lifetimeMs', options.lifetimeMs, 1, YEAR_MS)

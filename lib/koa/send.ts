@@ -7,8 +7,17 @@
  * @see RFC 9112 9.6; RFC 9110 12.5.1
  */
 import type { Context, Response as KoaResponse } from 'koa'
-import { type Answer, bare, NO_STORE, type Problem, retryAfter } from '../answers/answer.js'
+import {
+  type Answer,
+  bare,
+  isRefusal,
+  NO_STORE,
+  type Problem,
+  retryAfter,
+} from '../answers/answer.js'
+import { wordsOf } from '../answers/page-texts.js'
 import { PAGE_POLICY, problemDocument, problemPage } from '../answers/problem.js'
+import type { PageLabels, PageTexts, RefusalWords } from '../answers/words.js'
 import type { Core } from './core.js'
 import { addToField } from './fields.js'
 import { publicPath } from './link-paths.js'
@@ -16,8 +25,15 @@ import { publicPath } from './link-paths.js'
 const DRAIN_MS = 2_000
 const NO_CONTENT = bare(204)
 
-/** Sends an answer of ours, and holds it against routers that answer in our place. */
-export function send(core: Core, ctx: Context, answer: Answer): void {
+/** A page for a person: the application's, or ours. */
+export type Page = string | Uint8Array
+
+/**
+ * Sends an answer of ours, and holds it against routers that answer in our place.
+ *
+ * @param page - of a refusal: `null` for its problem document; by default as the client prefers
+ */
+export function send(core: Core, ctx: Context, answer: Answer, page?: Page | null): void {
   const { status, fields, links, body, retryAfterMs } = answer
   const { response } = ctx
   const { res } = response
@@ -25,6 +41,8 @@ export function send(core: Core, ctx: Context, answer: Answer): void {
   // Koa makes 204 of an answer without a body, unless it is told the status afterwards.
   if (body === null) response.body = null
   response.status = status
+  const refused = isRefusal(answer)
+  if (refused) sendProblem(core, ctx, answer, page)
   // Once fields are sent nothing can be added, and Koa would say nothing either.
   if (!res.headersSent) {
     for (const [name, value] of fields) {
@@ -34,13 +52,8 @@ export function send(core: Core, ctx: Context, answer: Answer): void {
     if (retryAfterMs !== null) res.setHeader('Retry-After', retryAfter(retryAfterMs))
     for (const link of links) addToField(res, 'Link', link)
   }
-  if (isProblem(body)) sendProblem(core, ctx, answer, body)
-  else if (body !== null) sendBytes(response, fields, body)
+  if (!refused && body !== null) sendBytes(response, fields, body as string | Uint8Array)
   ctx.poe?.decide(status, response.body)
-}
-
-function isProblem(body: Answer['body']): body is Problem {
-  return body !== null && typeof body === 'object' && !(body instanceof Uint8Array)
 }
 
 /** Koa would name a type where the answer has none. */
@@ -55,23 +68,70 @@ function sendBytes(
   }
 }
 
-function sendProblem(core: Core, ctx: Context, answer: Answer, problem: Problem): void {
-  const { status, members, retryAfterMs } = answer
+function sendProblem(core: Core, ctx: Context, answer: Answer, given?: Page | null): void {
+  const { status, members, body } = answer
   const { response } = ctx
   const { res } = response
-  const isPage = wantsHtml(ctx)
+  const page = given === undefined && wantsHtml(ctx) ? doorPage(core, ctx, answer) : given
+  const isPage = page != null
   if (!res.headersSent) {
     addToField(res, 'Vary', 'Accept')
+    if (isPage) addToField(res, 'Vary', 'Accept-Language')
     res.setHeader('X-Content-Type-Options', 'nosniff')
-    if (isPage) res.setHeader('Content-Security-Policy', PAGE_POLICY)
+    if (isPage) res.removeHeader('Location')
     res.setHeader('Content-Type', isPage ? 'text/html; charset=utf-8' : PROBLEM_TYPE)
   }
-  response.body = isPage
-    ? problemPage(problem, members, retryAfterMs)
-    : problemDocument(problem, status, members, selfOf(core, ctx))
+  if (!isPage) response.body = problemDocument(body as Problem, status, members, selfOf(core, ctx))
+  else response.body = typeof page === 'string' ? page : Buffer.from(page)
 }
 
 const PROBLEM_TYPE = 'application/problem+json'
+
+function doorPage(core: Core, ctx: Context, { members, body }: Answer): string {
+  const { result = null, createForm = null } = members ?? {}
+  return ownPage(core, ctx, body as Problem, result, [
+    [result, 'result'],
+    [createForm, 'createForm'],
+  ])
+}
+
+/** Draws our own page of a refusal, and sets the fields that go with it. */
+export function ownPage(
+  core: Core,
+  ctx: Context,
+  problem: Problem,
+  result: string | null,
+  ways: Ways,
+): string {
+  const { language, title, detail, labels } = wordsFor(core, ctx, problem)
+  ctx.set('Content-Security-Policy', PAGE_POLICY)
+  ctx.set('Content-Language', language)
+  const links = ways.map(([target, label]) => [target, labels[label]] as const)
+  return problemPage({ language, title, detail, result, ways: links })
+}
+
+/** The ways on from a page, and what their links are called. */
+export type Ways = readonly (readonly [target: string | null, label: keyof PageLabels])[]
+
+/** A refusal in one language. */
+export interface Said extends RefusalWords {
+  readonly language: string
+  readonly labels: PageLabels
+}
+
+/**
+ * Says a refusal in the language that the client likes best.
+ *
+ * @see RFC 9110 12.5.4
+ */
+export function wordsFor(core: Core, ctx: Context, problem: Problem): Said {
+  const { texts } = core
+  const [first = '', ...others] = texts.keys()
+  const language = ctx.acceptsLanguages(first, ...others) || first
+  const own = texts.get(language) as PageTexts
+  const { title, detail } = wordsOf(own, problem)
+  return { language, title, detail, labels: own.labels }
+}
 
 /** Answers 204: what there is to tell is in the fields. */
 export function sendNoContent(core: Core, ctx: Context): void {

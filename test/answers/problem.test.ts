@@ -5,10 +5,10 @@ import { createHash } from 'node:crypto'
 import { expect } from 'chai'
 import { retryAfter } from '../../lib/answers/answer.js'
 import { PAGE_POLICY, problemDocument, problemPage } from '../../lib/answers/problem.js'
-import { DOOR_REFUSALS, LINK_REFUSALS } from '../../lib/answers/refusals.js'
+import { DOOR_REFUSALS } from '../../lib/answers/refusals.js'
 
 const MISMATCH = DOOR_REFUSALS.mismatch
-const BODY_NOT_KEPT = LINK_REFUSALS['body-not-kept']
+const PLAIN = { language: 'en', title: 'No', detail: 'Not now.', result: null, ways: [] } as const
 
 describe('a refusal, rendered', () => {
   it('a document has what it must have, and only the members there are', () => {
@@ -28,23 +28,30 @@ describe('a refusal, rendered', () => {
     expect(told).not.to.have.any.keys('link', 'createForm')
   })
 
-  it('a page leads to the result and to a fresh form, and asks again where that is of use', () => {
-    const members = { result: '/r?a&b', createForm: '/new' }
-    const page = problemPage(BODY_NOT_KEPT, members, 1_500)
-    expect(page).to.include('href="/r?a&amp;b"').and.include('href="/new"')
-    expect(page).to.include('http-equiv="refresh" content="2"')
-    expect(problemPage(BODY_NOT_KEPT, null, null)).not.to.match(/refresh|<a /)
+  it('a page has its language, its words and its ways, and does nothing by itself', () => {
+    const ways = [
+      ['/r?a&b', 'See'],
+      [null, 'never'],
+      ['/new', 'Start'],
+    ] as const
+    const page = problemPage({ ...PLAIN, language: 'de', result: '/r?a&b', ways })
+    expect(page).to.match(/^<!doctype html>\n<html lang="de">/)
+    expect(page).to.include('<a href="/r?a&amp;b">See</a>').and.include('<a href="/new">Start</a>')
+    expect(page).to.include('<link rel="related" href="/r?a&amp;b">')
+    expect(page).not.to.match(/refresh|never|<script/)
+    expect(problemPage(PLAIN)).not.to.match(/<a |<ul|rel="related"/)
   })
 
   it('a stored address that is a script is no link, and words are no markup', () => {
-    const hostile = { type: 'x', status: 400, title: '<b>', detail: '"&' }
-    const page = problemPage(hostile, { result: 'javascript:alert(1)' }, null)
+    const target = 'javascript:alert(1)'
+    const hostile = { language: '"><b>', title: '<b>', detail: '"&', result: target }
+    const page = problemPage({ ...hostile, ways: [[target, 'See']] })
     expect(page).not.to.match(/javascript:|<b>/)
     expect(page).to.include('&lt;b&gt;')
   })
 
   it('the policy of a page lets in its own style and nothing else', () => {
-    const [, style = ''] = /<style>(.*)<\/style>/s.exec(problemPage(MISMATCH, null, null)) ?? []
+    const [, style = ''] = /<style>(.*)<\/style>/s.exec(problemPage(PLAIN)) ?? []
     const hash = createHash('sha256').update(style).digest('base64')
     expect(PAGE_POLICY).to.include(`default-src 'none'; style-src 'sha256-${hash}'`)
   })

@@ -1,5 +1,6 @@
 /**
- * What a page has to load: the browser's core, and the whole client with journal and pool.
+ * What a page has to load: the browser's core, the whole client with journal and pool, and
+ * the forms.
  */
 import { builtinModules } from 'node:module'
 import { fileURLToPath } from 'node:url'
@@ -9,12 +10,12 @@ import { build } from 'esbuild'
 
 const CLIENT = fileURLToPath(new URL('../../../lib/client/', import.meta.url))
 
-const ENTRIES = ['browser.ts', 'browser-journal.ts'] as const
+const ENTRIES = ['browser.ts', 'browser-journal.ts']
 
-/** Both entries as a bundler makes them for a page that uses both: what they share stands once. */
-async function buildBoth() {
+/** Entries as a bundler makes them for a page that uses them all: what they share stands once. */
+async function buildTogether(entries: readonly string[]) {
   const built = await build({
-    entryPoints: ENTRIES.map(entry => `${CLIENT}${entry}`),
+    entryPoints: entries.map(entry => `${CLIENT}${entry}`),
     outdir: 'out',
     bundle: true,
     splitting: true,
@@ -57,13 +58,19 @@ describe('the browser’s modules', () => {
   })
 
   it('journal, pool and what they bring have at most 10 KiB beside the core', async () => {
-    const { own } = await buildBoth()
+    const { own } = await buildTogether(ENTRIES)
     sizes.push(`journal and pool ${own}`, `all by itself ${await weigh('browser-journal.ts')}`)
     expect(own).to.be.within(1_000, 10 * 1024)
   })
 
+  it('forms have at most 12.5 KiB, core and journal included', async () => {
+    const bytes = await weigh('form.ts')
+    sizes.push(`forms ${bytes}`)
+    expect(bytes).to.be.within(8_000, 12.5 * 1024)
+  })
+
   it('there is nothing of Node in them, no dependency, and no reading of Link', async () => {
-    const { modules } = await buildBoth()
+    const { modules } = await buildTogether([...ENTRIES, 'form.ts'])
     expect(modules.length).to.be.above(15)
     const foreign = /node_modules|client\/node\/|link-field|structured/
     expect(modules.filter(path => foreign.test(path))).to.deep.equal([])

@@ -9,8 +9,9 @@ import { bare, json, refusalAnswer } from '../../../answers/answer.js'
 import { problemOf, retryTimeOf, STORE_DOWN_NOW } from '../../../answers/findings.js'
 import { LINK_REFUSALS } from '../../../answers/refusals.js'
 import type { Core, OfferedLink } from '../../core.js'
+import { sendRefusal } from '../../draw-refusal.js'
 import { poeOf } from '../../request-poe.js'
-import { send } from '../../send.js'
+import { send, wantsHtml } from '../../send.js'
 
 /**
  * Answers an empty POST with a fresh link: 201, `Location`, `POE-Links`, and JSON
@@ -19,8 +20,8 @@ import { send } from '../../send.js'
  * @param core - of the `poe()` that is asked
  * @param name - of the resource that the link is for
  */
-export function mintLink(core: Core, name: string, ctx: Context): void {
-  const offered = offer(core, name, ctx)
+export async function mintLink(core: Core, name: string, ctx: Context): Promise<void> {
+  const offered = await offer(core, name, ctx)
   if (offered === null) return
   const { link, expiresAtMs } = offered
   const expires = expiresAtMs === null ? null : new Date(expiresAtMs).toISOString()
@@ -33,16 +34,23 @@ export function mintLink(core: Core, name: string, ctx: Context): void {
  *
  * @see RFC 9110 15.4.8
  */
-export function sendOn(core: Core, name: string, ctx: Context): void {
-  const offered = offer(core, name, ctx)
+export async function sendOn(core: Core, name: string, ctx: Context): Promise<void> {
+  const offered = await offer(core, name, ctx)
   if (offered !== null) send(core, ctx, bare(307, [['Location', offered.link]]))
 }
 
-function offer(core: Core, name: string, ctx: Context): OfferedLink | null {
+async function offer(core: Core, name: string, ctx: Context): Promise<OfferedLink | null> {
   const offered = poeOf(ctx).mint(name, ctx.params ?? {})
   if (offered !== null) return offered
   const isDown = core.engine.guard.down || !core.vault.ready
   const problem = isDown ? problemOf(STORE_DOWN_NOW, 'POST') : LINK_REFUSALS.nobody
-  send(core, ctx, refusalAnswer(problem, isDown ? retryTimeOf(STORE_DOWN_NOW) : null))
+  const refusal = refusalAnswer(problem, isDown ? retryTimeOf(STORE_DOWN_NOW) : null)
+  if (!wantsHtml(ctx)) {
+    send(core, ctx, refusal, null)
+    return null
+  }
+  const draw = core.resource(name).options.refusal
+  const params = ctx.params ?? {}
+  await sendRefusal(core, ctx, refusal, { name, params, draw, outcome: null, content: null })
   return null
 }

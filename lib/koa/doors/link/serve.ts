@@ -6,18 +6,28 @@
  */
 import type { Context, Middleware, Next } from 'koa'
 import { linkAllow } from '../../../answers/allow.js'
-import { NONE, refusalAnswer } from '../../../answers/answer.js'
+import {
+  type Answer,
+  isRefusal,
+  NONE,
+  type Problem,
+  refusalAnswer,
+} from '../../../answers/answer.js'
 import { problemOf, type Refused, retryTimeOf, STORE_DOWN_NOW } from '../../../answers/findings.js'
 import { resultLink, resultOf, shownOutcome } from '../../../answers/outcomes.js'
 import { LINK_REFUSALS } from '../../../answers/refusals.js'
 import { fingerprintOfContent, fingerprintOfId } from '../../../engine/link-fingerprint.js'
 import type { Finding, Operation } from '../../../engine/operation.js'
+import type { Outcome } from '../../../engine/outcome.js'
 import type { Core, Resource } from '../../core.js'
+import { sendRefusal } from '../../draw-refusal.js'
 import type { RerenderReason } from '../../options.js'
 import { type ContentHere, contentSoon, hasFiles, mayRun } from '../../request-content.js'
+import type { LinkParams } from '../../request-poe.js'
 import { runClaimed } from '../../run/run-claimed.js'
 import { SAFE_METHODS } from '../../safe-methods.js'
 import { selfOf, send, sendDrawn, sendNoContent, wantsHtml } from '../../send.js'
+import { sentFields } from '../../sent-fields.js'
 import { watchAnswer } from '../../watch-answer.js'
 import { otherParams, type TokenIdentity } from './token-operation.js'
 
@@ -29,6 +39,8 @@ export interface Exchange {
   /** What a first POST runs. */
   readonly handler: Middleware
   readonly next: Next
+  /** What is known of the content, where somebody has looked. */
+  content: ContentHere | null
 }
 
 /**
@@ -112,6 +124,7 @@ function postWith(
 function run(exchange: Exchange, identity: Operation, content: ContentHere): void | Promise<void> {
   const { core, resource, ctx, handler, next } = exchange
   if (!mayRun(ctx, content)) return
+  exchange.content = content
   const operation = withContent(identity, idOf(ctx) ?? contentIdOf(ctx, content))
   allow(exchange, 'running')
   const steps = ctx.poe.inside(handler)
@@ -180,7 +193,7 @@ function look(exchange: Exchange, finding: Finding): void | Promise<void> {
   if (finding.kind === 'spent') {
     allow(exchange, 'spent')
     const self = selfOf(core, ctx)
-    return send(core, ctx, shownOutcome(finding.outcome, ctx, self))
+    return answer(exchange, shownOutcome(finding.outcome, ctx, self), finding.outcome)
   }
   if (finding.kind !== 'unspent' || resource.options.page === undefined) {
     return refuse(exchange, finding)
@@ -196,7 +209,7 @@ function describe(exchange: Exchange, finding: Finding): void | Promise<void> {
 
 function notOffered(exchange: Exchange, finding: Finding): void | Promise<void> {
   if (!allow(exchange, finding.kind)) return refuse(exchange, finding)
-  send(exchange.core, exchange.ctx, refusalAnswer(LINK_REFUSALS['method-not-allowed']))
+  return answer(exchange, refusalAnswer(LINK_REFUSALS['method-not-allowed']), null)
 }
 
 /**
@@ -211,36 +224,56 @@ function refuse(exchange: Exchange, finding: Refused): void | Promise<void> {
   const self = isSpent ? selfOf(core, ctx) : ''
   const result = isSpent ? resultOf(finding.outcome, self) : null
   const links = result === null ? NONE : [resultLink(result, self)]
-  const { createForm = null, rerender } = resource.options
-  const fields = (ctx.request as { body?: unknown }).body
-  if (rerender !== undefined && ctx.method === 'POST' && isFields(fields) && wantsHtml(ctx)) {
-    const why = reasonOf(finding, result)
-    if (why !== null) return redraw(ctx, rerender(ctx, fields, why), problem.status, links)
+  const { rerender } = resource.options
+  if (rerender === undefined || ctx.method !== 'POST' || !wantsHtml(ctx)) {
+    return answerRefusal(exchange, finding, problem, result, links)
   }
-  if (!isSpent) {
+  const draw = async () => {
+    const why = reasonOf(finding, result)
+    const fields = why === null ? null : await sentFields(ctx, exchange.content)
+    if (why === null || fields === null) {
+      return answerRefusal(exchange, finding, problem, result, links)
+    }
+    await rerender(ctx, fields, why)
+    sendDrawn(ctx, problem.status, links)
+  }
+  return draw()
+}
+
+function answerRefusal(
+  exchange: Exchange,
+  finding: Refused,
+  problem: Problem,
+  result: string | null,
+  links: readonly string[],
+): void | Promise<void> {
+  const { resource, ctx } = exchange
+  const { createForm = null } = resource.options
+  if (finding.kind !== 'spent') {
     const isOver = problem.status === 410 && createForm !== null
     const members = isOver ? { createForm } : null
     const form = isOver ? [`<${createForm}>; rel="create-form"`] : NONE
-    return send(core, ctx, refusalAnswer(problem, retryTimeOf(finding), members, form))
+    return answer(exchange, refusalAnswer(problem, retryTimeOf(finding), members, form), null)
   }
-  const { payloadMatches } = finding
-  const link =
-    payloadMatches === false
-      ? ctx.poe.link(resource.name, Object.fromEntries(otherParams(ctx)))
-      : null
+  const { payloadMatches, outcome } = finding
+  const link = payloadMatches === false ? ctx.poe.link(resource.name, paramsOf(ctx)) : null
   const form = payloadMatches === true ? null : createForm
   const members = { result, payloadMatches, link, createForm: form }
-  send(core, ctx, refusalAnswer(problem, null, members, links))
+  return answer(exchange, refusalAnswer(problem, null, members, links), outcome)
 }
 
-async function redraw(
-  ctx: Context,
-  drawing: unknown,
-  status: number,
-  links: readonly string[],
-): Promise<void> {
-  await drawing
-  sendDrawn(ctx, status, links)
+/** Sends an answer; a refusal is drawn for a person, and only that has to be waited for. */
+function answer(exchange: Exchange, given: Answer, outcome: Outcome | null): void | Promise<void> {
+  const { core, resource, ctx, content } = exchange
+  if (!isRefusal(given)) return send(core, ctx, given)
+  if (!wantsHtml(ctx)) return send(core, ctx, given, null)
+  const { name, options } = resource
+  const params = paramsOf(ctx)
+  return sendRefusal(core, ctx, given, { name, params, draw: options.refusal, outcome, content })
+}
+
+function paramsOf(ctx: Context): LinkParams {
+  return Object.fromEntries(otherParams(ctx))
 }
 
 function reasonOf(finding: Refused, result: string | null): RerenderReason | null {
@@ -252,10 +285,6 @@ function reasonOf(finding: Refused, result: string | null): RerenderReason | nul
     return { state: finding.kind, result }
   }
   return null
-}
-
-function isFields(body: unknown): body is Readonly<Record<string, unknown>> {
-  return typeof body === 'object' && body !== null && !Array.isArray(body)
 }
 
 /**

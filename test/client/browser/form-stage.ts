@@ -1,0 +1,191 @@
+/**
+ * A site with forms before a real browser: over HTTP/1.1 or HTTP/2, plain or with the module that
+ * enhances them, where answers can be lost and the store can be taken away.
+ */
+
+import { readFileSync } from 'node:fs'
+import { createServer as createPlain, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createSecureServer, type Http2ServerRequest } from 'node:http2'
+import type { AddressInfo, Socket } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { expect } from 'chai'
+import { build } from 'esbuild'
+import type { BrowserContext, Page } from 'playwright-core'
+import { createApp, type Order } from '../../../examples/forms/app.js'
+import { aroundStore } from '../../support/around-store.js'
+import { openStore, type StoreKind } from '../../support/stores.js'
+
+/** What kind of site. */
+export interface SiteKind {
+  readonly store: StoreKind
+  readonly http: 1 | 2
+  readonly isScripted: boolean
+}
+
+/** A site that a browser can be sent to. */
+export interface Site {
+  readonly origin: string
+  readonly placed: Order[]
+  /** Requests as `METHOD /path`. */
+  readonly seen: string[]
+  /** The next so many POSTs take effect, and their answers are lost. */
+  loseAnswers(count: number): void
+  /** The next so many POSTs are cut before they arrive anywhere. */
+  cut(count: number): void
+  /** How long an order takes, in milliseconds. */
+  slowMs: number
+  isDown: boolean
+  close(): Promise<void>
+}
+
+const ENTRY = fileURLToPath(new URL('../../../lib/client/form.ts', import.meta.url))
+const TLS = new URL('../../support/tls/', import.meta.url)
+
+/** The module that enhances forms; `change` plants faults in it. */
+export async function formScript(change: (code: string) => string = code => code): Promise<string> {
+  const built = await build({
+    stdin: {
+      contents: `import { definePoeForm } from ${JSON.stringify(ENTRY)}
+        definePoeForm({ baseMs: 100, timeoutMs: 5000 })`,
+      resolveDir: fileURLToPath(new URL('.', import.meta.url)),
+    },
+    bundle: true,
+    format: 'esm',
+    write: false,
+    conditions: ['@post-once-exactly/source'],
+  })
+  return change(built.outputFiles[0]?.text ?? '')
+}
+
+/** Starts a site. */
+export async function startSite(kind: SiteKind, script = ''): Promise<Site> {
+  const opened = await openStore(kind.store)
+  const placed: Order[] = []
+  const seen: string[] = []
+  const left = { lost: 0, cut: 0 }
+  const store = aroundStore(opened.store, (_method, _key, call) =>
+    site.isDown ? Promise.reject(new Error('taken away')) : call(),
+  )
+  const slow = () => new Promise<void>(resolve => setTimeout(resolve, site.slowMs))
+  const app = createApp({ store, placed, slow, ...(kind.isScripted && { script }) })
+  app.silent = true
+  const callback = app.callback()
+  const handle = (asked: IncomingMessage, answer: ServerResponse) => {
+    seen.push(`${asked.method} ${asked.url}`)
+    if (asked.method === 'POST') {
+      if (left.cut > 0) {
+        left.cut -= 1
+        return breakOff(asked)
+      }
+      if (left.lost > 0) {
+        left.lost -= 1
+        answer.end = () => {
+          breakOff(asked)
+          return answer
+        }
+      }
+    }
+    void callback(asked, answer)
+  }
+  const server =
+    kind.http === 1
+      ? createPlain(handle)
+      : createSecureServer(
+          { key: pem('key.pem'), cert: pem('certificate.pem'), allowHTTP1: true },
+          handle as unknown as () => void,
+        )
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const site: Site = {
+    origin: `${kind.http === 1 ? 'http' : 'https'}://127.0.0.1:${port}`,
+    placed,
+    seen,
+    slowMs: 0,
+    isDown: false,
+    loseAnswers(count) {
+      left.lost = count
+    },
+    cut(count) {
+      left.cut = count
+    },
+    async close() {
+      for (const socket of sockets) socket.destroy()
+      await new Promise(resolve => server.close(resolve))
+      await opened.discard()
+    },
+  }
+  return site
+}
+
+/** A tab with a fresh form. */
+export async function openForm(
+  context: BrowserContext,
+  site: Site,
+  path = '/order',
+): Promise<Page> {
+  const page = await context.newPage()
+  await page.goto(`${site.origin}${path}`)
+  return page
+}
+
+/** Makes the form of one tab that of another, as duplicating a tab does. */
+export async function duplicate(page: Page, other: Page): Promise<void> {
+  const form = page.locator('form')
+  const token = await form.locator('[name=_csrf]').getAttribute('value')
+  const action = await form.getAttribute('action')
+  await other.locator('form').evaluate(
+    (copy, given) => {
+      copy.setAttribute('action', String(given.action))
+      copy.querySelector('[name=_csrf]')?.setAttribute('value', String(given.token))
+    },
+    { action, token },
+  )
+}
+
+/** The text that a person sees. */
+export async function textOf(page: Page): Promise<string> {
+  const text = page.locator('body').textContent()
+  return (await text.catch(() => null)) ?? ''
+}
+
+/** Waits for words on the page. */
+export async function expectText(page: Page, words: RegExp): Promise<void> {
+  await until(
+    async () => words.test(await textOf(page)),
+    async () => `${words}: ${await textOf(page)}`,
+  )
+}
+
+/** Waits until something is so. */
+export async function until(
+  isTrue: () => boolean | Promise<boolean>,
+  what: () => Promise<string> = async () => 'it does not come true',
+): Promise<void> {
+  const endMs = performance.now() + 20_000
+  while (!(await isTrue())) {
+    if (performance.now() > endMs) expect.fail(await what())
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+}
+
+/** Goes back; a page that comes out of the cache loads nothing that could be waited for. */
+export async function goBack(page: Page): Promise<void> {
+  const before = page.url()
+  await page.goBack({ waitUntil: 'commit', timeout: 2_000 }).catch(() => null)
+  await until(() => page.url() !== before)
+}
+
+function pem(name: string): string {
+  return readFileSync(new URL(name, TLS), 'utf8')
+}
+
+function breakOff(asked: IncomingMessage): void {
+  const { stream } = asked as unknown as Partial<Http2ServerRequest>
+  if (stream === undefined) asked.socket.destroy()
+  else stream.session?.destroy()
+}
