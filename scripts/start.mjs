@@ -8,6 +8,6 @@ await prepare()
 const args = ['--import', 'ts-blank-space/register', '-C', '@post-once-exactly/source']
 process.exitCode = await run(process.execPath, [
   ...args,
-  'examples/shop/main.ts',
+  'examples/shop/live/main.ts',
   ...process.argv.slice(2),
 ])
