@@ -132,7 +132,7 @@ function recipes(): Markup {
 <p class="hint">One order whose answers are lost, tries at the helper’s defaults. Measured on
 <time>${RECIPES.measured}</time> with Node ${RECIPES.node} by <code>npm run recipes</code>. Where it
 says 1 by default, the helper gives up, and nobody knows whether there is an order.</p>
-<div class="card wide" tabindex="0" role="region" aria-labelledby="recipes-title"><table>
+<div class="card wide"><table>
 <thead><tr><th scope="col">Helper</th><th scope="col" class="number">By default</th>
 <th scope="col" class="number">POST retries on</th>
 <th scope="col" class="number">With a link</th></tr></thead>
