@@ -13,7 +13,7 @@ const STEPS = [
   [
     'types',
     'sources, tests and examples agree with their types',
-    bin('typescript/bin/tsc'),
+    bin('typescript7/bin/tsc'),
     '-p',
     'tsconfig.json',
   ],
@@ -29,7 +29,7 @@ const STEPS = [
   [
     'build',
     'what is published compiles by itself',
-    bin('typescript/bin/tsc'),
+    bin('typescript7/bin/tsc'),
     '-p',
     'tsconfig.build.json',
   ],

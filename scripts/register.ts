@@ -2,7 +2,7 @@
  * Keeps the registers in `spec-notes/` true: which test is the home of which requirement, which
  * failure case is replayed where, and what nobody has proven yet.
  *
- *     node --import ts-blank-space/register -C @post-once-exactly/source scripts/register.ts
+ *     node --import ./scripts/typescript.mjs scripts/register.ts
  *
  * Without an option it prints a summary; `--write` fills in the last column; `--check` exits 1 if
  * the column is out of date, a test of this slice is missing or a test names an unknown id.

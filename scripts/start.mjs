@@ -5,9 +5,5 @@
 import { prepare, run } from './prepare.mjs'
 
 await prepare()
-const args = ['--import', 'ts-blank-space/register', '-C', '@post-once-exactly/source']
-process.exitCode = await run(process.execPath, [
-  ...args,
-  'examples/shop/live/main.ts',
-  ...process.argv.slice(2),
-])
+const args = ['--import', './scripts/typescript.mjs', 'examples/shop/live/main.ts']
+process.exitCode = await run(process.execPath, [...args, ...process.argv.slice(2)])

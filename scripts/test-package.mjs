@@ -1,6 +1,6 @@
 /**
- * Runs the suites against what would be published: packs the project, unpacks it as a dependency
- * of a project of its own, and runs the tests there. A file that is missing from the package, or
+ * The suites against what would be published: packs the project, and unpacks it as a dependency
+ * of a project of its own, with the tests beside it. A file that is missing from the package, or
  * an entry point that leads nowhere, shows here and nowhere else.
  */
 import {
@@ -14,55 +14,65 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fail, prepare, ROOT, run, runNpm } from './prepare.mjs'
+import { ROOT, run, runNpm } from './prepare.mjs'
+import { testFiles } from './test-files.mjs'
+import { runFiles } from './test-run.mjs'
 
 /** What speaks to the package from outside; the rest tests the checkout itself. */
-const SUITES = [
-  'test/spec/**/*.test.ts',
-  'test/koa/*.test.ts',
-  'test/stores/{memory,sqlite,redis,postgres-transaction}.test.ts',
-]
+const SUITES =
+  /^test\/(?:spec\/.*|koa\/[^/]*|stores\/(?:memory|sqlite|redis|postgres-transaction))\.test\.ts$/
 const NAME = 'post-once-exactly'
 
-await prepare()
-const place = mkdtempSync(join(tmpdir(), 'poe-package-'))
-try {
-  const code = await test(place)
-  process.exitCode = code
-} finally {
-  rmSync(place, { recursive: true, force: true })
+/**
+ * Runs them; that they cannot be run is a failure.
+ *
+ * @param {Record<string, string>} env - where the servers of this run are
+ * @returns the counts, as `runFiles` gives them
+ */
+export async function testPackage(env) {
+  const folder = mkdtempSync(join(tmpdir(), 'poe-package-'))
+  try {
+    if (!(await unpackInto(folder))) {
+      console.log('the package could not be made')
+      return { failures: 1 }
+    }
+    const { strippedTree } = await import(join(folder, 'test/support/stripped-tree.ts'))
+    return await runFiles(
+      testFiles('short').filter(file => SUITES.test(file)),
+      {
+        cwd: folder,
+        // Without our own, which knows the sources.
+        loader: 'ts-blank-space/register',
+        // What is packed is the same for each store; the servers' own suites are in the list. What
+        // the package's own processes reach does not count: their files lie elsewhere.
+        env: {
+          ...env,
+          POE_TEST_STORES: 'memory,sqlite',
+          POE_TEST_STRIPPED: strippedTree(),
+          NODE_V8_COVERAGE: '',
+        },
+      },
+    )
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
 
-async function test(folder) {
+async function unpackInto(folder) {
   // The lines that npm prints about a package's files are many, and of no use here.
-  if ((await runNpm(['pack', '--silent', '--pack-destination', folder])) !== 0) return 1
+  if ((await runNpm(['pack', '--silent', '--pack-destination', folder])) !== 0) return false
   const [tarball] = readdirSync(folder).filter(file => file.endsWith('.tgz'))
-  if (tarball === undefined) fail('npm pack made no tarball')
   const home = join(folder, 'node_modules', NAME)
   mkdirSync(home, { recursive: true })
-  const unpacked = await run('tar', [
-    '-xzf',
-    join(folder, tarball),
-    '-C',
-    home,
-    '--strip-components=1',
-  ])
-  if (unpacked !== 0) return unpacked
+  const archive = join(folder, String(tarball))
+  const tar = await run('tar', ['-xzf', archive, '-C', home, '--strip-components=1'])
+  if (tar !== 0) return false
   linkDependencies(join(folder, 'node_modules'))
   cpSync(`${ROOT}test`, join(folder, 'test'), { recursive: true })
   // Tests of internals reach them at the same relative place.
   symlinkSync(join(home, 'lib'), join(folder, 'lib'))
   writeFileSync(join(folder, 'package.json'), '{ "name": "consumer", "type": "module" }\n')
-  const mocha = join(folder, 'node_modules/mocha/bin/mocha.js')
-  const options = ['--no-config', '--require', 'test/support/setup.ts', '--timeout', '60000']
-  const node = ['--import', 'ts-blank-space/register']
-  return await run(
-    process.execPath,
-    [...node, mocha, ...options, '--reporter', `${ROOT}scripts/count-reporter.mjs`, ...SUITES],
-    // What is packed is the same for each store; the servers' own suites are in the list.
-    { POE_TEST_STORES: 'memory,sqlite' },
-    folder,
-  )
+  return true
 }
 
 /** The project's own packages, by links: nothing is fetched or compiled again. */

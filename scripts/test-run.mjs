@@ -12,7 +12,7 @@ import { onStopped, ROOT } from './prepare.mjs'
 /** Tests mostly wait; so there are more processes than cores. */
 const WORKERS = Number(process.env.POE_TEST_WORKERS ?? availableParallelism() + 2)
 const WORKER = fileURLToPath(new URL('./test-worker.mjs', import.meta.url))
-const NODE = ['--enable-source-maps', '--conditions=@post-once-exactly/source']
+const TYPESCRIPT = fileURLToPath(new URL('./typescript.mjs', import.meta.url))
 /** Files that last longer than two seconds, with their seconds: what `--measure` writes. */
 const SECONDS = fileURLToPath(new URL('./test-seconds.json', import.meta.url))
 /** A process that is through and does not end by then has something open still. */
@@ -24,8 +24,9 @@ const TELL_MS = 10_000
  * Runs test files.
  *
  * @param {readonly string[]} files - relative to the root
- * @param {{ grep?: string, env?: Record<string, string>, measure?: boolean, timeoutMs?: number }}
- *   [wishes] - `timeoutMs` of a test
+ * @param {{ grep?: string, env?: Record<string, string>, measure?: boolean, timeoutMs?: number,
+ *   cwd?: string, loader?: string }} [wishes] - `timeoutMs` of a test; `cwd` is another tree that
+ *   has these files, and `loader` what Node imports to read TypeScript there
  * @returns {Promise<{ passes: number, failures: number, pending: number, stopped: boolean }>}
  */
 export async function runFiles(files, wishes = {}) {
@@ -92,13 +93,13 @@ class Run {
     const env = { ...process.env, ...this.#wishes.env }
     this.#started += 1
     if (env.POE_TEST_REDIS !== undefined) env.POE_TEST_REDIS += `/${this.#started}`
-    const { grep, timeoutMs } = this.#wishes
+    const { grep, timeoutMs, cwd = ROOT, loader = TYPESCRIPT } = this.#wishes
     env.POE_TEST_OPTIONS = JSON.stringify({ ...mochaOptions(timeoutMs), grep })
-    const child = spawn(
-      process.execPath,
-      [...NODE, '--import', 'ts-blank-space/register', WORKER],
-      { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] },
-    )
+    const child = spawn(process.execPath, ['--enable-source-maps', '--import', loader, WORKER], {
+      cwd,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    })
     const worker = { child, file: null, last: null, output: '', timer: undefined, isLate: false }
     this.#workers.add(worker)
     const keep = chunk => {

@@ -2,10 +2,12 @@
  * One process of a test run: runs the files that the parent names, one after the other, and tells
  * what came of each. It ends by itself after the last one; whatever keeps it alive was not closed.
  */
+import { resolve } from 'node:path'
 import { format } from 'node:util'
 import Mocha from 'mocha'
-import { mochaHooks } from '../test/support/setup.ts'
 
+// Of the tree that is tested, which need not be the one that this file is of.
+const { mochaHooks } = await import(resolve('test/support/setup.ts'))
 const { Base } = Mocha.reporters
 const { EVENT_TEST_FAIL, EVENT_TEST_PASS, EVENT_TEST_PENDING } = Mocha.Runner.constants
 const options = JSON.parse(process.env.POE_TEST_OPTIONS ?? '{}')

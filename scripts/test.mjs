@@ -8,9 +8,8 @@
  *
  * The counts are written as JSON to the file that `POE_TEST_REPORT` names.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { fail, prepare, ROOT, run } from './prepare.mjs'
 import { homeOf, testFiles } from './test-files.mjs'
 
@@ -57,7 +56,7 @@ function test(args) {
 async function whole(wishes) {
   const startedMs = performance.now()
   // Installed by now, if it was not before; from here on, TypeScript can be loaded.
-  await import('ts-blank-space/register')
+  await import('./typescript.mjs')
   const { findProgram, startShared } = await import('../test/support/servers/shared.ts')
   const missing = Object.keys(PROGRAMS).filter(name => findProgram(name) === null)
   if (missing.length > 0) {
@@ -72,12 +71,14 @@ async function whole(wishes) {
   let counts
   try {
     counts = await runFiles(testFiles(part), { ...wishes, ...patience, env: shared.env })
+    if (part === 'long' && wishes.grep === undefined && !counts.stopped) {
+      console.log('\nthe package, as it would be published')
+      const { testPackage } = await import('./test-package.mjs')
+      const packaged = await testPackage(shared.env)
+      for (const name of ['passes', 'failures', 'pending']) counts[name] += packaged[name] ?? 0
+    }
   } finally {
     await shared.remove()
-  }
-  if (part === 'long' && wishes.grep === undefined && !counts.stopped) {
-    const packaged = await testPackage()
-    for (const [name, count] of Object.entries(packaged)) counts[name] += count
   }
   const report = process.env.POE_TEST_REPORT
   if (report) writeFileSync(report, JSON.stringify(counts))
@@ -87,23 +88,6 @@ async function whole(wishes) {
   console.log(`\n${passes} passed, ${failures} failed${skipped}, in ${took} s`)
   if (stopped) return 130
   return failures > 0 || passes === 0 ? 1 : 0
-}
-
-/** Runs the suites against what would be published, and counts; that it cannot run is a failure. */
-async function testPackage() {
-  console.log('\nthe package, as it would be published')
-  const folder = mkdtempSync(join(tmpdir(), 'poe-report-'))
-  const file = join(folder, 'report.json')
-  // What the package's own processes reach does not count: their files lie elsewhere.
-  const env = { POE_TEST_REPORT: file, NODE_V8_COVERAGE: '' }
-  try {
-    const code = await run(process.execPath, ['scripts/test-package.mjs'], env)
-    if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8'))
-    console.log(`the package could not be tested (exit ${code})`)
-    return { failures: 1 }
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
 }
 
 /** What `--grep` alone asks for; `null` where something else is asked for as well. */

@@ -1,5 +1,6 @@
 /**
- * The README's transcript, run line by line against the shop: what it shows is what happens.
+ * The transcripts of the README and of docs/wire.md, run line by line against the shop: what they
+ * show is what happens.
  *
  * @see POE draft 5, 6 (the two examples that it replays)
  */
@@ -11,6 +12,7 @@ import { expect } from 'chai'
 import { end, startShop } from '../examples/shop/support.js'
 
 const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+const WIRE = readFileSync(new URL('../docs/wire.md', import.meta.url), 'utf8')
 const ANYTHING = '…'
 
 interface Step {
@@ -21,29 +23,37 @@ interface Step {
 describe('README', () => {
   const hasCurl = spawnSync('curl', ['--version']).status === 0
 
-  it('[POE-5-1, POE-5-7, POE-6-1] its transcript is what happens', async () => {
-    if (!hasCurl && process.env.POE_TEST_ALL !== '1') {
-      console.log('      curl is not installed: the README transcript was not run')
-      return
-    }
-    const steps = transcript(README)
-    expect(steps.length, 'commands in the README').to.be.at.least(7)
-    const folder = mkdtempSync(join(tmpdir(), 'poe-readme-'))
-    const shop = await startShop({
-      POE_STORE: `sqlite:${join(folder, 'shop.db')}`,
-      DEMO_FAULTS: '1',
-    })
-    try {
-      const seen = runAll(steps, new URL(shop.origin).host)
-      for (const [index, step] of steps.entries()) {
-        expect(matches(step.expected, seen[index] ?? []), describeStep(step, seen[index])).to.equal(
-          true,
-        )
+  for (const [name, text, least] of [
+    ['its transcript', README, 4],
+    ['the one of docs/wire.md', WIRE, 7],
+  ] as const) {
+    it(`[POE-5-1, POE-5-7, POE-6-1] ${name} is what happens`, async () => {
+      if (!hasCurl && process.env.POE_TEST_ALL !== '1') {
+        console.log('      curl is not installed: the transcript was not run')
+        return
       }
-    } finally {
-      await end(shop.child, 'SIGTERM')
-      rmSync(folder, { recursive: true, force: true })
-    }
+      const steps = transcript(text)
+      expect(steps.length, 'commands').to.be.at.least(least)
+      const folder = mkdtempSync(join(tmpdir(), 'poe-readme-'))
+      const shop = await startShop({
+        POE_STORE: `sqlite:${join(folder, 'shop.db')}`,
+        DEMO_FAULTS: '1',
+      })
+      try {
+        const seen = runAll(steps, new URL(shop.origin).host)
+        for (const [index, step] of steps.entries()) {
+          const isSo = matches(step.expected, seen[index] ?? [])
+          expect(isSo, describeStep(step, seen[index])).to.equal(true)
+        }
+      } finally {
+        await end(shop.child, 'SIGTERM')
+        rmSync(folder, { recursive: true, force: true })
+      }
+    })
+  }
+
+  it('has fewer than 900 words', () => {
+    expect(README.split(/\s+/).length).to.be.below(900)
   })
 
   it('would notice a transcript that is wrong', () => {

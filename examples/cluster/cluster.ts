@@ -41,7 +41,8 @@ export interface ClusterShop {
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const SHOP = fileURLToPath(new URL('../shop/main.ts', import.meta.url))
 const TEMPLATE = fileURLToPath(new URL('./nginx.conf', import.meta.url))
-const FLAGS = ['--import', 'ts-blank-space/register', '-C', '@post-once-exactly/source']
+const TYPESCRIPT = new URL('../../scripts/typescript.mjs', import.meta.url).href
+const FLAGS = ['--import', TYPESCRIPT]
 const START_MS = 60_000
 
 /**

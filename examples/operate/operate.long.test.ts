@@ -19,7 +19,8 @@ import { itDidNotHappen, itHappened, listUndecided } from './operator.js'
 import { openStore } from './stores.js'
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
-const NODE = ['--import', 'ts-blank-space/register', '-C', '@post-once-exactly/source']
+const TYPESCRIPT = new URL('../../scripts/typescript.mjs', import.meta.url).href
+const NODE = ['--import', TYPESCRIPT]
 const LEASE_MS = 500
 
 interface Backing {

@@ -1,6 +1,6 @@
 /**
  * `npm run recipes [-- --write]`: measures every helper and prints the table; `--write` puts it
- * into the README and onto the shop's live page.
+ * into docs/recipes.md and onto the shop's live page.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util'
 import { HELPERS } from './helpers.js'
 import { type Measured, measure, tableOf } from './measure.js'
 
-const README = new URL('../../README.md', import.meta.url)
+const GUIDE = new URL('../../docs/recipes.md', import.meta.url)
 const LIVE = new URL('../shop/live/recipes.json', import.meta.url)
 const { values } = parseArgs({ options: { write: { type: 'boolean', default: false } } })
 
@@ -16,10 +16,10 @@ const rows: Measured[] = []
 for (const helper of HELPERS) rows.push(await measure(helper))
 console.log(tableOf(rows))
 if (values.write) {
-  const text = readFileSync(README, 'utf8')
+  const text = readFileSync(GUIDE, 'utf8')
   const [head = '', rest = ''] = text.split('<!-- recipes -->')
   const tail = rest.slice(rest.indexOf('<!-- /recipes -->'))
-  writeFileSync(README, `${head}<!-- recipes -->\n\n${tableOf(rows)}\n\n${tail}`)
+  writeFileSync(GUIDE, `${head}<!-- recipes -->\n\n${tableOf(rows)}\n\n${tail}`)
   const measured = new Date().toISOString().slice(0, 10)
   const told = rows.map(row => ({ ...row, version: versionOf(row.name) }))
   const live = { measured, node: process.versions.node, rows: told }

@@ -1,6 +1,6 @@
 /**
  * How often one order takes effect when its answers are lost: with each helper alone, and with its
- * recipe. `npm run recipes` prints the table, `-- --write` puts it into the README.
+ * recipe. `npm run recipes` prints the table, `-- --write` puts it into docs/recipes.md.
  */
 import { linkServer, plainServer } from './dropping-server.js'
 import type { Helper } from './helpers.js'

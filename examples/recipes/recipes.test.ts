@@ -19,12 +19,12 @@ const ALONE: Readonly<Record<string, number>> = {
 }
 
 describe('recipes', () => {
-  it('make one effect of 4 to 11, as the README says', async () => {
+  it('make one effect of 4 to 11, as the guide says', async () => {
     const rows = await Promise.all(HELPERS.map(measure))
     expect(Object.fromEntries(rows.map(({ name, alone }) => [name, alone]))).to.deep.equal(ALONE)
     expect(rows.filter(({ withRecipe }) => withRecipe !== 1)).to.deep.equal([])
-    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
-    expect(readme).to.include(tableOf(rows))
+    const guide = readFileSync(new URL('../../docs/recipes.md', import.meta.url), 'utf8')
+    expect(guide).to.include(tableOf(rows))
     const live = readFileSync(new URL('../shop/live/recipes.json', import.meta.url), 'utf8')
     const { rows: told } = JSON.parse(live) as { rows: (Measured & { version: string | null })[] }
     expect(told.map(({ version: _, ...row }) => row)).to.deep.equal(rows)

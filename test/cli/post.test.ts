@@ -1,6 +1,7 @@
-/** `poe post`, as a process before a real shop: how each POST ends, and what is said of it. */
+/** `poe post` before a real shop: how each POST ends, and what is said of it. */
 import { expect } from 'chai'
 import { freePort } from '../support/servers/programs.js'
+import { poeHere } from './fake-terminal.js'
 import { endPoes, ORDER, poe, printed, withProxiedShop, withServer } from './poe.js'
 
 const SOON = ['--tries', '2', '--timeout', '1000', '--total', '5000']
@@ -21,7 +22,7 @@ describe('poe post', () => {
 
   it('--output json: one object with all that is known', () =>
     withProxiedShop(async ({ origin }) => {
-      const ended = await poe(['post', `${origin}/basket`, '--json', ORDER, '--output', 'json'])
+      const ended = await poeHere(['post', `${origin}/basket`, '--json', ORDER, '--output', 'json'])
       const { link, body, message, ...rest } = printed(ended)
       expect(rest).to.deep.equal({
         outcome: 'accepted',
@@ -42,7 +43,7 @@ describe('poe post', () => {
       proxy.next('drop-reply')
       const link = await takeLink('proxy')
       const args = ['post', '--link', link, '--json', ORDER, '--output', 'json']
-      const ended = await poe(args)
+      const ended = await poeHere(args)
       expect(printed(ended)).to.include({ outcome: 'accepted-earlier', attempts: 2, status: 405 })
       expect(printed(ended).body).to.include({ id: 1, sku: 'lamp' })
       expect(ended.err).to.match(
@@ -54,20 +55,20 @@ describe('poe post', () => {
   it('a bad order: exit 1, with what is wrong, and the link stays good', () =>
     withProxiedShop(async ({ orders, link: takeLink }) => {
       const link = await takeLink()
-      const bad = await poe(['post', '--link', link, '--json', '{"sku":"x","qty":0}'])
+      const bad = await poeHere(['post', '--link', link, '--json', '{"sku":"x","qty":0}'])
       expect(bad.code).to.equal(1)
       expect(bad.out).to.include('qty must be')
       expect(bad.err).to.include('refused: it did not take effect (422, 1 try)')
-      const good = await poe(['post', '--link', link, '--json', ORDER])
+      const good = await poeHere(['post', '--link', link, '--json', ORDER])
       expect([good.code, await orders()]).to.deep.equal([0, 1])
     }))
 
   it('a link that was used with other content: exit 1, used-before, no second order', () =>
     withProxiedShop(async ({ orders, link: takeLink }) => {
       const link = await takeLink()
-      await poe(['post', '--link', link, '--json', ORDER])
+      await poeHere(['post', '--link', link, '--json', ORDER])
       const args = ['post', '--link', link, '--form', 'sku=desk&qty=2', '--output', 'json']
-      const ended = await poe(args)
+      const ended = await poeHere(args)
       expect(printed(ended)).to.include({ outcome: 'used-before', payloadMatches: false })
       expect([ended.code, await orders()]).to.deep.equal([1, 1])
     }))
@@ -84,7 +85,7 @@ describe('poe post', () => {
   it('a link that the server does not know: exit 1, gone', () =>
     withProxiedShop(async ({ origin }) => {
       const args = ['post', origin, '--link', '/nowhere', '--json', ORDER]
-      const ended = await poe([...args, '--output', 'json'])
+      const ended = await poeHere([...args, '--output', 'json'])
       expect(printed(ended)).to.include({ outcome: 'gone', status: 404, reason: null })
       expect(ended.code).to.equal(1)
     }))
@@ -92,9 +93,9 @@ describe('poe post', () => {
   it('an endpoint that mints: by an empty POST, by itself or with --mint', () =>
     withProxiedShop(async ({ origin, orders }) => {
       const args = ['post', `${origin}/basket/links`, '--form', 'sku=lamp&qty=1']
-      const found = await poe(args)
+      const found = await poeHere(args)
       expect(found.err).to.match(/^To GET the server answered 405.*by an empty POST\.\naccepted/)
-      const told = await poe([...args, '--mint'])
+      const told = await poeHere([...args, '--mint'])
       expect(told.err).to.match(/^accepted/)
       expect([found.code, told.code, await orders()]).to.deep.equal([0, 0, 2])
     }))
@@ -102,7 +103,7 @@ describe('poe post', () => {
   it('a link in the place of the page is posted to, not minted from', () =>
     withProxiedShop(async ({ orders, link: takeLink }) => {
       const link = await takeLink()
-      const ended = await poe(['post', link, '--json', ORDER])
+      const ended = await poeHere(['post', link, '--json', ORDER])
       expect(ended.err).to.match(/^accepted/)
       expect([ended.code, await orders()]).to.deep.equal([0, 1])
     }))
@@ -111,7 +112,7 @@ describe('poe post', () => {
     withServer(
       (_seen, response) => response.end('hello'),
       async ({ origin, seen }) => {
-        const ended = await poe(['post', origin, '--json', ORDER, '--output', 'json'])
+        const ended = await poeHere(['post', origin, '--json', ORDER, '--output', 'json'])
         expect(printed(ended)).to.include({ outcome: 'refused', reason: 'no-link', status: 200 })
         expect(printed(ended)).to.include({ link: null, attempts: 0, body: null })
         expect(ended.err).to.match(/nothing was sent\. .* names no link .*--mint.*--link/)
@@ -124,7 +125,7 @@ describe('poe post', () => {
     withServer(
       (_seen, response) => response.writeHead(405, { allow: 'PUT' }).end(),
       async ({ origin, seen }) => {
-        const ended = await poe(['post', origin, '--json', ORDER])
+        const ended = await poeHere(['post', origin, '--json', ORDER])
         expect(ended.code).to.equal(1)
         expect(seen.map(({ method }) => method)).to.deep.equal(['GET'])
       },
@@ -139,7 +140,7 @@ describe('poe post', () => {
     it(`unreachable, ${what}: exit 1, nothing sent, each try told`, async () => {
       const port = String(await freePort())
       const target = where.map(one => one.replace('CLOSED', port))
-      const ended = await poe(['post', ...target, '--json', ORDER, '--output', 'json', ...SOON])
+      const ended = await poeHere(['post', ...target, '--json', ORDER, '--output', 'json', ...SOON])
       expect(printed(ended)).to.include({ outcome: 'refused', reason: 'not-sent', status: null })
       expect(ended.code).to.equal(1)
       expect(ended.err).to.include('nothing was sent')
@@ -153,7 +154,7 @@ describe('poe post', () => {
       async ({ origin, seen }) => {
         const link = `${origin}/once/t`
         const limits = ['--tries', '2', '--timeout', '500', '--total', '4000']
-        const ended = await poe(['post', '--link', link, '--json', ORDER, ...limits])
+        const ended = await poeHere(['post', '--link', link, '--json', ORDER, ...limits])
         expect(ended.err).to.match(/^Try 1 of 2: no answer within 500 ms; again in/)
         expect(ended.err).to.match(/\nGave up after 2 tries: no answer within 500 ms\.\n/)
         expect(ended.err).to.match(/\nunknown: it may or may not have taken effect/)
@@ -169,7 +170,7 @@ describe('poe post', () => {
       (_seen, response) => response.writeHead(500).end('oops'),
       async ({ origin }) => {
         const args = ['post', '--link', `${origin}/once/t`, '--json', ORDER, '--output', 'json']
-        const ended = await poe([...args, ...SOON])
+        const ended = await poeHere([...args, ...SOON])
         expect(printed(ended)).to.include({ outcome: 'unknown', status: 500 })
         expect(ended.code).to.equal(3)
       },

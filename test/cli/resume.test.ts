@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
 import { withFolder } from '../../examples/shop/support.js'
 import { freePort } from '../support/servers/programs.js'
+import { poeHere } from './fake-terminal.js'
 import {
   type Ended,
   endPoes,
@@ -34,7 +35,7 @@ async function kill({ child, ended }: Running): Promise<void> {
 /** Leaves an entry: a POST that gave up before a server that never answers. */
 async function leaveOne(journal: string, origin: string, path = '/once/t'): Promise<Ended> {
   const args = ['post', '--link', `${origin}${path}`, '--json', ORDER, '--journal', journal]
-  return await poe([...args, ...QUICK])
+  return await poeHere([...args, ...QUICK])
 }
 
 describe('poe resume', () => {
@@ -83,10 +84,10 @@ describe('poe resume', () => {
 
   it('no journal: nothing to resume, exit 0, and none is made', () =>
     withFolder(async folder => {
-      const text = await poe(['resume', '--journal', 'no.journal'], { cwd: folder })
+      const text = await poeHere(['resume', '--journal', 'no.journal'], { folder })
       expect(text.err).to.match(/^Nothing to resume: there is no journal .*no\.journal\.\n$/)
       expect([text.code, text.out]).to.deep.equal([0, ''])
-      const json = await poe(['resume', '--journal', 'x/y', '--output', 'json'], { cwd: folder })
+      const json = await poeHere(['resume', '--journal', 'x/y', '--output', 'json'], { folder })
       expect([json.code, array(json)]).to.deep.equal([0, []])
       expect(await readdir(folder)).to.deep.equal([])
     }))
@@ -96,8 +97,8 @@ describe('poe resume', () => {
       withProxiedShop(async ({ origin }) => {
         const journal = join(folder, 'poe.journal')
         const args = ['post', `${origin}/basket`, '--json', ORDER, '--journal', journal]
-        expect((await poe(args)).code).to.equal(0)
-        const ended = await poe(['resume', '--journal', journal])
+        expect((await poeHere(args)).code).to.equal(0)
+        const ended = await poeHere(['resume', '--journal', journal])
         expect([ended.code, ended.out]).to.deep.equal([0, ''])
       }),
     ))
@@ -124,12 +125,12 @@ describe('poe resume', () => {
           expect(left.err).to.include(`To settle it: poe resume --journal ${journal}`)
           expect(left.code).to.equal(3)
           answers.set('/once/one', 422)
-          const mixed = await poe([...resume, '--tries', '1', '--timeout', '700'])
+          const mixed = await poeHere([...resume, '--tries', '1', '--timeout', '700'])
           const outcomes = array(mixed).map(({ outcome, reason }) => `${outcome} ${reason}`)
           expect(outcomes).to.have.members(['refused answered', 'unknown gave-up'])
           expect(mixed.code).to.equal(3)
           answers.set('/once/two', 422)
-          const last = await poe(resume)
+          const last = await poeHere(resume)
           expect(array(last).map(({ outcome }) => outcome)).to.deep.equal(['refused'])
           expect(last.code).to.equal(1)
         },
@@ -148,11 +149,11 @@ describe('poe resume', () => {
           const journal = join(folder, 'poe.journal')
           const login = ['--header', 'Authorization: Bearer s3cret']
           const args = ['post', '--link', `${origin}/t`, '--json', ORDER, '--journal', journal]
-          const left = await poe([...args, ...QUICK, ...login, '-H', 'X-Desk: 7'])
+          const left = await poeHere([...args, ...QUICK, ...login, '-H', 'X-Desk: 7'])
           expect(`${left.err}${left.out}`).not.to.include('s3cret')
           expect(readFileSync(journal, 'utf8')).not.to.include('s3cret')
           isOpen = true
-          const ended = await poe(['resume', '--journal', journal, ...login])
+          const ended = await poeHere(['resume', '--journal', journal, ...login])
           expect(ended.out).to.include('accepted: ')
           expect(ended.code).to.equal(0)
           expect(seen.at(-1)).to.deep.include({ method: 'POST', body: ORDER })
@@ -169,7 +170,7 @@ describe('poe resume', () => {
       const journal = join(folder, 'poe.journal')
       const left = await leaveOne(journal, `http://127.0.0.1:${await freePort()}`)
       expect(left.code).to.equal(1)
-      const ended = await poe(['resume', '--journal', journal, ...QUICK])
+      const ended = await poeHere(['resume', '--journal', journal, ...QUICK])
       expect(`${ended.out}${ended.err}`).to.include('Nothing to resume')
       expect(ended.code).to.equal(0)
     }))
@@ -182,7 +183,7 @@ describe('poe resume', () => {
         ['resume', '--journal', file],
         ['post', '--link', 'http://127.0.0.1:9/x', '--json', ORDER, '--journal', file],
       ]) {
-        const ended = await poe(args)
+        const ended = await poeHere(args)
         expect(ended.err).to.include('is a file of another kind')
         expect([ended.code, ended.out]).to.deep.equal([2, ''])
       }

@@ -10,7 +10,8 @@ import { type Latch, latch, until } from '../support/meeting.js'
 import { makeSite, type Site } from '../support/server-process.js'
 import { EVERY_STORE, nameOf, placeOrder, startWorld, type World } from '../support/world.js'
 
-const ROUNDS = 200
+/** Two hundred of them at each door: campaigns/race-doors. */
+const ROUNDS = 40
 
 for (const kind of EVERY_STORE) {
   describe(`a claim, ${nameOf(kind)}`, () => {

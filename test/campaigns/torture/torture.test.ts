@@ -4,7 +4,7 @@ import { expectNothingFound, torture } from './as-process.js'
 
 describe('a short fire test', () => {
   it('[POE-A-1] sqlite: kills and faults, and nothing is found', () =>
-    expectNothingFound('sqlite', 6))
+    expectNothingFound('sqlite', 4))
 
   const misuses = [
     [['--store', 'mysql'], /give sqlite, postgres, redis/],

@@ -1,7 +1,7 @@
 /**
  * The table of `docs/check-client.md`, made of the scenarios. With `--write` it is put there:
  *
- *     node --import ts-blank-space/register -C @post-once-exactly/source \\
+ *     node --import ./scripts/typescript.mjs \\
  *       test/conformance/clients/scenario-table.ts --write
  */
 import { readFileSync, writeFileSync } from 'node:fs'

@@ -1,7 +1,7 @@
 /**
  * The table of `docs/situations.md`, made of what is expected. With `--write` it is put there:
  *
- *     node --import ts-blank-space/register -C @post-once-exactly/source \\
+ *     node --import ./scripts/typescript.mjs \\
  *       test/koa/doors/situation-table.ts --write
  */
 import { readFileSync, writeFileSync } from 'node:fs'

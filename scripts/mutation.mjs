@@ -1,0 +1,156 @@
+/**
+ * What the tests would not notice: changes one operator at a time in `lib/protocols` and
+ * `lib/engine`, and runs their tests against it, in a copy of the tree.
+ *
+ *     npm run mutation -- --count 60 --seed 1
+ *
+ * The last line is the score, the share of changes that a test has caught; before it stands each
+ * one that was not, with its place.
+ */
+import { spawnSync } from 'node:child_process'
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { fail, prepare, ROOT } from './prepare.mjs'
+
+await prepare()
+const { default: ts } = await import('typescript')
+
+const SUBJECTS = [
+  ['lib/protocols', ['test/protocols/**/*.test.ts']],
+  ['lib/engine', ['test/engine/**/*.test.ts', 'test/stores/memory.test.ts']],
+]
+/** A change that makes the tests hang is caught as well. */
+const PATIENCE_MS = 180_000
+
+const { SyntaxKind } = ts
+const OTHER = new Map([
+  [SyntaxKind.EqualsEqualsEqualsToken, '!=='],
+  [SyntaxKind.ExclamationEqualsEqualsToken, '==='],
+  [SyntaxKind.LessThanToken, '<='],
+  [SyntaxKind.LessThanEqualsToken, '<'],
+  [SyntaxKind.GreaterThanToken, '>='],
+  [SyntaxKind.GreaterThanEqualsToken, '>'],
+  [SyntaxKind.AmpersandAmpersandToken, '||'],
+  [SyntaxKind.BarBarToken, '&&'],
+  [SyntaxKind.PlusToken, '-'],
+  [SyntaxKind.MinusToken, '+'],
+])
+
+const { values } = parseArgs({
+  options: { count: { type: 'string', default: '40' }, seed: { type: 'string', default: '1' } },
+})
+const count = Number(values.count)
+if (!Number.isSafeInteger(count) || count < 1)
+  fail(`--count ${values.count} is no number of changes.`, 2)
+
+const mutants = sample(
+  SUBJECTS.flatMap(([folder, tests]) => mutantsOf(folder, tests)),
+  count,
+)
+const tree = copyTree()
+let caught = 0
+try {
+  for (const [index, mutant] of mutants.entries()) {
+    const isCaught = tryOut(tree, mutant)
+    if (isCaught) caught += 1
+    else console.log(`not caught: ${mutant.place}: ${mutant.was} as ${mutant.text}`)
+    if (process.stderr.isTTY) process.stderr.write(`\r${index + 1} of ${mutants.length}`)
+  }
+} finally {
+  rmSync(tree, { recursive: true, force: true })
+}
+console.log(
+  `${caught} of ${mutants.length} caught: ${((100 * caught) / mutants.length).toFixed(0)} %`,
+)
+
+/** Every operator, condition and truth value of a folder, as a change to it. */
+function mutantsOf(folder, tests) {
+  const files = readdirSync(`${ROOT}${folder}`, { recursive: true, encoding: 'utf8' })
+  return files
+    .filter(name => name.endsWith('.ts'))
+    .sort()
+    .flatMap(name => {
+      const file = `${folder}/${name}`
+      const source = ts.createSourceFile(
+        file,
+        readFileSync(ROOT + file, 'utf8'),
+        ts.ScriptTarget.Latest,
+        true,
+      )
+      const found = []
+      const add = (node, text) => {
+        const start = node.getStart(source)
+        const { line } = source.getLineAndCharacterOfPosition(start)
+        const was = node.getText(source)
+        found.push({ file, tests, start, end: node.end, text, was, place: `${file}:${line + 1}` })
+      }
+      const visit = node => {
+        if (ts.isBinaryExpression(node) && OTHER.has(node.operatorToken.kind)) {
+          add(node.operatorToken, OTHER.get(node.operatorToken.kind))
+        }
+        if (ts.isIfStatement(node)) add(node.expression, 'false')
+        if (node.kind === SyntaxKind.TrueKeyword && !ts.isLiteralTypeNode(node.parent))
+          add(node, 'false')
+        if (node.kind === SyntaxKind.FalseKeyword && !ts.isLiteralTypeNode(node.parent))
+          add(node, 'true')
+        ts.forEachChild(node, visit)
+      }
+      visit(source)
+      return found
+    })
+}
+
+/** The same ones for the same seed. */
+function sample(all, wanted) {
+  let state = Number(values.seed) >>> 0
+  const next = () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
+  const rest = [...all]
+  return Array.from({ length: Math.min(wanted, rest.length) }, () => {
+    return rest.splice(Math.floor(next() * rest.length), 1)[0]
+  })
+}
+
+function copyTree() {
+  const folder = mkdtempSync(join(tmpdir(), 'poe-mutation-'))
+  for (const name of ['lib', 'test', 'examples', 'scripts', 'package.json', 'spec-notes', 'docs']) {
+    cpSync(ROOT + name, join(folder, name), { recursive: true })
+  }
+  symlinkSync(`${ROOT}node_modules`, join(folder, 'node_modules'))
+  return folder
+}
+
+function tryOut(folder, { file, tests, start, end, text }) {
+  const before = readFileSync(ROOT + file, 'utf8')
+  writeFileSync(join(folder, file), before.slice(0, start) + text + before.slice(end))
+  const loader = ['--import', './scripts/typescript.mjs']
+  const options = [
+    '--no-config',
+    '--bail',
+    '--require',
+    'test/support/setup.ts',
+    '--timeout',
+    '60000',
+  ]
+  const mocha = 'node_modules/mocha/bin/mocha.js'
+  const { status } = spawnSync(process.execPath, [...loader, mocha, ...options, ...tests], {
+    cwd: folder,
+    stdio: 'ignore',
+    timeout: PATIENCE_MS,
+    killSignal: 'SIGKILL',
+  })
+  writeFileSync(join(folder, file), before)
+  return status !== 0
+}
