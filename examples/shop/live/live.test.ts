@@ -135,6 +135,15 @@ describe('live shop: limits', () => {
       for (const path of ['/live/runs', '/live/orders', '/live/runs/1/client']) {
         expect((await visitor.ask(path, { method: 'POST', headers })).status, path).to.equal(403)
       }
+      for (const [site, status] of [
+        ['cross-site', 403],
+        ['same-site', 403],
+        ['same-origin', 404],
+      ] as const) {
+        const form = { Origin: 'null', 'Sec-Fetch-Site': site }
+        const answer = await visitor.ask('/live/runs/1/end', { method: 'POST', headers: form })
+        expect(answer.status, site).to.equal(status)
+      }
       const { origin } = visitor
       const body = new URLSearchParams({ fault: 'none' })
       const own = await visitor.ask('/live/runs', {

@@ -146,10 +146,16 @@ function faultOf(ctx: Context): Fault | null {
 
 /** No page of another site may run experiments here, under whatever name it has found us. */
 async function ownPagesOnly(ctx: Context, next: Next): Promise<void> {
-  const origin = ctx.get('Origin')
-  const isOwn = origin === '' || origin === `http://${ctx.host}`
-  if (!isOwn || !LOOPBACK.has(ctx.hostname)) {
+  if (!LOOPBACK.has(ctx.hostname) || (ctx.method !== 'GET' && !isFromOwnPage(ctx))) {
     return sendProblem(ctx, 403, { detail: 'Only pages of this shop may do that.' })
   }
   await next()
+}
+
+/** A form of a page without a referrer has the origin `null`; browsers say the site as well. */
+function isFromOwnPage(ctx: Context): boolean {
+  const site = ctx.get('Sec-Fetch-Site')
+  if (site !== '') return site === 'same-origin'
+  const origin = ctx.get('Origin')
+  return origin === '' || origin === `http://${ctx.host}`
 }

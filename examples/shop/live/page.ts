@@ -35,7 +35,7 @@ const BUTTONS: readonly (readonly [fault: Fault, name: string, text: string])[] 
   ['double', 'Double click', 'An impatient finger.'],
   ['slow', 'Slow shop', 'It takes 2.5 s. You press again after 1 s.'],
   ['crash', 'Crash the server', 'kill -9 after the order is written.'],
-  ['tabs', 'Three retrying tabs', 'The same form, open three times.'],
+  ['tabs', 'Three tabs', 'The same form three times; each tries again.'],
   ['client', 'A retrying client', 'fetch with a retry helper, no answer ever comes.'],
 ]
 

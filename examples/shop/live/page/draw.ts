@@ -83,7 +83,7 @@ function drawLedgers(now: Ledgers): void {
       const item = element('li', '', '')
       const link = element('a', '', `Order ${id}`)
       link.setAttribute('href', path)
-      item.append(link, ` ${sku} × ${qty}`)
+      item.append(link, ` ${qty} × ${sku}`)
       return item
     })
     byId(`${side}-rows`).replaceChildren(...items)
