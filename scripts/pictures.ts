@@ -1,6 +1,6 @@
 /**
- * `npm run pictures`: starts the shop on a file of its own, lets each picture's experiment happen in
- * Chromium, and writes docs/pictures/. Chromium is found in PATH.
+ * `npm run pictures`: starts the shop on a file of its own, lets each picture's experiment happen
+ * in Chromium, and writes docs/pictures/. Chromium is found in PATH.
  */
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-/** The live page in Chromium: what each button shows, by mouse and keyboard, and what pages keep. */
+/** The live page in Chromium: what each button shows, by mouse and keyboard. */
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -234,7 +234,7 @@ describeWith(['chromium'], 'the live shop in Chromium', function () {
   })
 
   for (const [colorScheme, width] of LOOKS) {
-    it(`no page has what axe finds, moves, or scrolls sideways: ${colorScheme}, ${width} px`, async () => {
+    it(`nothing that axe finds, moves or is too wide: ${colorScheme}, ${width} px`, async () => {
       const viewport = { width, height: 800 }
       const page = await openAfterOrders({ colorScheme, viewport, bypassCSP: true })
       for (const path of [...PAGES, ...(await orderPages(page))]) {

@@ -1,4 +1,4 @@
-/** The live page without a browser: what each experiment does, what is told of it, and its limits. */
+/** The live page without a browser: what each experiment does and tells, and its limits. */
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { withFolder, withShop } from '../support.js'

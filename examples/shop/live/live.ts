@@ -2,7 +2,6 @@
  * The live page beside the shop: two forms, experiments on both, and what happens told as it
  * happens. For a shop on a loopback address, started as a demonstration; not part of the shop.
  */
-import type Router from '@koa/router'
 import type { Context, Next } from 'koa'
 import type { Extras } from '../app.js'
 import { readBody } from '../body.js'
@@ -46,14 +45,94 @@ export interface Live extends Extras {
 
 /** Makes it. */
 export function createLive(options: LiveOptions): Live {
-  const { storage, ordinary, faults, past = [], keep = async () => {} } = options
-  const runs = new Runs(past, keep)
+  const runs = new Runs(options.past ?? [], options.keep ?? (async () => {}))
   const feed = openFeed(runs)
-  const rate = { run: new Allowance(...RUNS), crash: new Allowance(...CRASHES) }
-  const canCrash = storage.store.capabilities.durable
-  type Run = NonNullable<ReturnType<Runs['of']>>
+  const experiments = new Experiments(options, runs)
+  const onEffect = (run: Run) => experiments.sayLedgers(run)
+  return {
+    around: recorder({ runs, faults: options.faults, onEffect }),
+    addRoutes(router) {
+      router.use('/live', ownPagesOnly)
+      addStatic(router)
+      addOrdinaryRoutes(router, options.ordinary)
+      router.get('/live', ctx => {
+        const { canCrash } = experiments
+        sendPage(ctx, livePage({ link: ctx.poe.link('order'), canCrash }))
+      })
+      router.get('/live/events', feed.open)
+      router.post('/live/runs', readBody, ctx => experiments.begin(ctx))
+      router.post('/live/runs/:run/client', readBody, ctx => experiments.retry(ctx))
+      router.post('/live/runs/:run/end', ctx => experiments.end(ctx))
+    },
+    async sayStarted() {
+      for (const run of runs.killed()) {
+        await runs.say(run, { kind: 'started', pid: process.pid })
+        await experiments.sayLedgers(run)
+      }
+    },
+    close: () => feed.close(),
+  }
+}
 
-  async function ledgersOf({ visitor, before }: Run): Promise<Ledgers> {
+type Run = NonNullable<ReturnType<Runs['of']>>
+
+/** What pages ask for. */
+class Experiments {
+  readonly canCrash: boolean
+  readonly #options: LiveOptions
+  readonly #runs: Runs
+  readonly #rate = { run: new Allowance(...RUNS), crash: new Allowance(...CRASHES) }
+
+  constructor(options: LiveOptions, runs: Runs) {
+    this.#options = options
+    this.#runs = runs
+    this.canCrash = options.storage.store.capabilities.durable
+  }
+
+  async begin(ctx: Context): Promise<void> {
+    const fault = faultOf(ctx)
+    if (fault === null) return sendProblem(ctx, 422, { detail: `fault: ${FAULTS.join(', ')}` })
+    if (fault === 'crash' && !this.canCrash) {
+      return sendProblem(ctx, 409, { detail: 'This store keeps nothing over a crash.' })
+    }
+    const waitMs = (fault === 'crash' && this.#rate.crash.take()) || this.#rate.run.take()
+    if (waitMs > 0) {
+      ctx.set('Retry-After', String(Math.ceil(waitMs / 1000)))
+      return sendProblem(ctx, 429, { detail: 'Too many experiments: wait a moment.' })
+    }
+    const { storage, ordinary } = this.#options
+    const visitor = String(ctx.state.user)
+    const [newest] = await reading(ctx, storage.book.list(visitor))
+    const before = { ordinary: ordinary.last(visitor), once: newest?.id ?? 0 }
+    const once = ctx.poe.link('order')
+    if (once === null) return sendProblem(ctx, 503, { detail: 'Orders cannot be taken now.' })
+    const run = await this.#runs.begin(visitor, fault, before)
+    ctx.body = { run, ordinary: ORDINARY_PATH, once }
+    ctx.status = 201
+  }
+
+  async retry(ctx: Context): Promise<void> {
+    const run = this.#runOf(ctx)
+    if (run === null) return
+    if (run.fault !== 'client') return sendProblem(ctx, 409)
+    await tryTwice(ctx)
+    ctx.status = 204
+  }
+
+  async end(ctx: Context): Promise<void> {
+    const run = this.#runOf(ctx)
+    if (run === null) return
+    await this.sayLedgers(run)
+    await this.#runs.say(run, { kind: 'end' })
+    ctx.body = await this.#ledgersOf(run)
+  }
+
+  async sayLedgers(run: Run): Promise<void> {
+    await this.#runs.say(run, { kind: 'ledgers', ledgers: await this.#ledgersOf(run) })
+  }
+
+  async #ledgersOf({ visitor, before }: Run): Promise<Ledgers> {
+    const { storage, ordinary } = this.#options
     const placed = await storage.book.list(visitor)
     const once = placed
       .filter(({ id }) => id > before.once)
@@ -61,81 +140,12 @@ export function createLive(options: LiveOptions): Live {
     return { ordinary: ordinary.list(visitor, before.ordinary), once: once.reverse() }
   }
 
-  async function sayLedgers(run: Run): Promise<void> {
-    await runs.say(run, { kind: 'ledgers', ledgers: await ledgersOf(run) })
-  }
-
-  async function begin(ctx: Context): Promise<void> {
-    const fault = faultOf(ctx)
-    if (fault === null) return sendProblem(ctx, 422, { detail: `fault: ${FAULTS.join(', ')}` })
-    if (fault === 'crash' && !canCrash) {
-      return sendProblem(ctx, 409, { detail: 'This store keeps nothing over a crash.' })
-    }
-    const waitMs = (fault === 'crash' && rate.crash.take()) || rate.run.take()
-    if (waitMs > 0) {
-      ctx.set('Retry-After', String(Math.ceil(waitMs / 1000)))
-      return sendProblem(ctx, 429, { detail: 'Too many experiments: wait a moment.' })
-    }
-    const visitor = String(ctx.state.user)
-    const [newest] = await reading(ctx, storage.book.list(visitor))
-    const before = { ordinary: ordinary.last(visitor), once: newest?.id ?? 0 }
-    const link = ctx.poe.link('order')
-    if (link === null) return sendProblem(ctx, 503, { detail: 'Orders cannot be taken now.' })
-    ctx.body = {
-      run: await runs.begin(visitor, fault, before),
-      ordinary: ORDINARY_PATH,
-      once: link,
-    }
-    ctx.status = 201
-  }
-
-  /** Runs the rest of a request with the visitor's experiment, if it is still the one named. */
-  const inRun = (work: (ctx: Context, run: Run) => Promise<void>) => async (ctx: Context) => {
-    const run = runs.of(String(ctx.state.user))
-    if (run === null || run.run !== ctx.params.run) {
-      return sendProblem(ctx, 404, { detail: 'This experiment is over.' })
-    }
-    await work(ctx, run)
-  }
-
-  function addRoutes(router: Router): void {
-    router.use('/live', ownPagesOnly)
-    addStatic(router)
-    addOrdinaryRoutes(router, ordinary)
-    router.get('/live', ctx => {
-      sendPage(ctx, livePage({ link: ctx.poe.link('order'), canCrash }))
-    })
-    router.get('/live/events', feed.open)
-    router.post('/live/runs', readBody, begin)
-    router.post(
-      '/live/runs/:run/client',
-      readBody,
-      inRun(async (ctx, run) => {
-        if (run.fault !== 'client') return sendProblem(ctx, 409)
-        await tryTwice(ctx)
-        ctx.status = 204
-      }),
-    )
-    router.post(
-      '/live/runs/:run/end',
-      inRun(async (ctx, run) => {
-        await sayLedgers(run)
-        await runs.say(run, { kind: 'end' })
-        ctx.body = await ledgersOf(run)
-      }),
-    )
-  }
-
-  return {
-    around: recorder({ runs, faults, onEffect: sayLedgers }),
-    addRoutes,
-    async sayStarted() {
-      for (const run of runs.killed()) {
-        await runs.say(run, { kind: 'started', pid: process.pid })
-        await sayLedgers(run)
-      }
-    },
-    close: () => feed.close(),
+  /** The visitor's experiment, if it is still the one that is named; else that is answered. */
+  #runOf(ctx: Context): Run | null {
+    const run = this.#runs.of(String(ctx.state.user))
+    if (run?.run === ctx.params.run) return run
+    sendProblem(ctx, 404, { detail: 'This experiment is over.' })
+    return null
   }
 }
 

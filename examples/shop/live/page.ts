@@ -53,10 +53,11 @@ export function livePage(view: LiveView): Page {
   const content = html`<h1>Break an order, and watch</h1>
 <p class="lead">Two forms for the same order. Choose what goes wrong: it is done to both,
 on real connections, and each shop’s orders are counted below.</p>
-<noscript><p class="notice bad">The experiments need a script. Without it both are plain forms: place
-an order, go back, press again, and compare what you are told.</p></noscript>
+<noscript><p class="notice bad">The experiments need a script. Without it both are plain forms:
+place an order, go back, press again, and compare what you are told.</p></noscript>
 <ul class="faults" id="faults">${BUTTONS.map(button => faultButton(button, view))}</ul>
-<div class="told"><p class="verdict" id="verdict" role="status"><span>Nothing has happened yet.</span></p>
+<div class="told">
+<p class="verdict" id="verdict" role="status"><span>Nothing has happened yet.</span></p>
 <button type="button" class="quiet" data-fault="none" disabled>Fresh forms</button></div>
 <div class="columns">${COLUMNS.map(column => columnOf(column, view))}</div>
 ${meaning()}
@@ -80,7 +81,7 @@ function columnOf([side, title, text]: (typeof COLUMNS)[number], { link }: LiveV
   return html`<section class="side" id="${side}" aria-labelledby="${side}-title">
 <h2 id="${side}-title">${title}</h2>
 <p class="hint">${text}</p>
-${action === null ? html`<p class="notice bad">Orders cannot be taken now.</p>` : form(side, action)}
+${action === null ? html`<p class="notice bad">Closed for now.</p>` : form(side, action)}
 <div class="ledger">
 <p class="count"><output id="${side}-count">0</output><span>orders in its ledger</span></p>
 <ul class="rows" id="${side}-rows" tabindex="0" aria-label="Ledger: ${title}"></ul>

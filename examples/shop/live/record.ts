@@ -40,7 +40,7 @@ type RunStep = Extract<Step, { kind: 'run' }>
 
 /** Makes the middleware; it comes before all others. */
 export function recorder({ runs, faults, onEffect }: RecordOptions): Middleware {
-  const atWork = new Map<string, number>()
+  const atWork = new AtWork()
   // Numbers of another process are not given again.
   let exchange = Date.now()
 
@@ -53,7 +53,7 @@ export function recorder({ runs, faults, onEffect }: RecordOptions): Middleware 
     exchange += 1
     const about = { side, exchange, press: pressOf(ctx) }
     await begin(ctx, run, about)
-    await carryOut(ctx.path, next)
+    await atWork.during(ctx.path, next)
     const order = placedAt(ctx)
     if (order !== null) {
       await runs.say(run, { kind: 'effect', ...about, path: order })
@@ -85,17 +85,6 @@ export function recorder({ runs, faults, onEffect }: RecordOptions): Middleware 
     await runs.say(run, { kind: 'request', ...about, path, delayMs, waits })
   }
 
-  async function carryOut(path: string, next: Next): Promise<void> {
-    atWork.set(path, (atWork.get(path) ?? 0) + 1)
-    try {
-      await next()
-    } finally {
-      const left = (atWork.get(path) ?? 1) - 1
-      if (left > 0) atWork.set(path, left)
-      else atWork.delete(path)
-    }
-  }
-
   /** Takes the answer away, in the way of the experiment; `false`: it is to be sent. */
   async function spoil(ctx: Context, run: RunStep, about: OfExchange): Promise<boolean> {
     if (run.fault === 'slow' || !isOpen(run, about)) return false
@@ -114,6 +103,26 @@ export function recorder({ runs, faults, onEffect }: RecordOptions): Middleware 
     if (press?.endsWith('again')) return false
     const spoilt = runs.spoilt(run, side)
     return spoilt.length < SPOILT[run.fault] && !spoilt.includes(press)
+  }
+}
+
+/** The addresses at which a request is at work. */
+class AtWork {
+  readonly #counts = new Map<string, number>()
+
+  has(path: string): boolean {
+    return this.#counts.has(path)
+  }
+
+  async during(path: string, next: Next): Promise<void> {
+    this.#counts.set(path, (this.#counts.get(path) ?? 0) + 1)
+    try {
+      await next()
+    } finally {
+      const left = (this.#counts.get(path) ?? 1) - 1
+      if (left > 0) this.#counts.set(path, left)
+      else this.#counts.delete(path)
+    }
   }
 }
 

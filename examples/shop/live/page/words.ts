@@ -96,7 +96,8 @@ export function underWay(fault: Fault): string {
 /** How an experiment ended. */
 export function ofEnd(fault: Fault, ledgers: Ledgers): string {
   const count = (side: Side) => orders(ledgers[side].length)
-  return `${NAMES[fault]}: ${count('ordinary')} by the ordinary form, ${count('once')} by the other.`
+  const both = `${count('ordinary')} by the ordinary form, ${count('once')} by the other`
+  return `${NAMES[fault]}: ${both}.`
 }
 
 /** A number of orders. */
