@@ -5,5 +5,5 @@
 import { prepare, run } from './prepare.mjs'
 
 await prepare()
-const args = ['--import', './scripts/typescript.mjs', 'examples/shop/main.ts']
+const args = ['--import', './scripts/typescript.mjs', 'examples/shop/live/main.ts']
 process.exitCode = await run(process.execPath, [...args, ...process.argv.slice(2)])

@@ -4,7 +4,7 @@ import { expect } from 'chai'
 import { classify } from 'post-once-exactly/client'
 import { type Dropping, linkServer, type Trick } from './dropping-server.js'
 import { HELPERS, type Helper } from './helpers.js'
-import { linkOf, measure, tableOf } from './measure.js'
+import { linkOf, type Measured, measure, tableOf } from './measure.js'
 
 /** What a helper does alone, as it was measured before (fetch-retry 6.0.0 to cockatiel 3.2.1). */
 const ALONE: Readonly<Record<string, number>> = {
@@ -25,6 +25,9 @@ describe('recipes', () => {
     expect(rows.filter(({ withRecipe }) => withRecipe !== 1)).to.deep.equal([])
     const guide = readFileSync(new URL('../../docs/recipes.md', import.meta.url), 'utf8')
     expect(guide).to.include(tableOf(rows))
+    const live = readFileSync(new URL('../shop/live/recipes.json', import.meta.url), 'utf8')
+    const { rows: told } = JSON.parse(live) as { rows: (Measured & { version: string | null })[] }
+    expect(told.map(({ version: _, ...row }) => row)).to.deep.equal(rows)
   })
 
   for (const helper of HELPERS) {

@@ -3,7 +3,7 @@
  * starts it; tests mount it as it is.
  */
 import Router from '@koa/router'
-import Koa, { type Context, type Next } from 'koa'
+import Koa, { type Context, type Middleware, type Next } from 'koa'
 import { poe, type Unfinished } from 'post-once-exactly/koa'
 import { readBody } from './body.js'
 import { DEMO_REPORTS, faultInjection } from './faults.js'
@@ -26,6 +26,14 @@ export interface ShopOptions {
   readonly leaseMs?: number | undefined
   /** How long links live, in milliseconds; default: the library's. */
   readonly linkLifeMs?: number | undefined
+  /** What is shown beside the shop; default: nothing. */
+  readonly extras?: Extras
+}
+
+/** Pages beside the shop's own, and what happens around all of them. */
+export interface Extras {
+  readonly around: Middleware
+  addRoutes(router: Router): void
 }
 
 /** A shop ready to be listened to. */
@@ -46,7 +54,7 @@ export function createShop(options: ShopOptions): Shop {
   const router = new Router()
   const counter = openCounter(book)
 
-  router.get('/', ctx => pages.sendPage(ctx, pages.homePage()))
+  router.get('/', ctx => pages.sendPage(ctx, pages.homePage(ctx.state.live)))
   router.get('/style.css', sendStyle)
   router.get('/basket', showBasket)
   once.mintEndpoint(router, { path: '/basket/links', resource: 'order' })
@@ -81,8 +89,10 @@ export function createShop(options: ShopOptions): Shop {
   })
 
   addSiblings(router, once, options.storage)
+  options.extras?.addRoutes(router)
 
   const app = new Koa()
+  if (options.extras !== undefined) app.use(options.extras.around)
   app.use(problems)
   app.use(visitor)
   app.use(faultInjection(options.faults ?? false))

@@ -115,7 +115,7 @@ export async function beforeCommit(ctx: Context): Promise<void> {
 }
 
 /** Ends this process as a power cut would. */
-async function crash(): Promise<never> {
+export async function crash(): Promise<never> {
   process.kill(process.pid, 'SIGKILL')
   // The signal takes a moment; nothing may leave this process meanwhile.
   return new Promise<never>(() => {})

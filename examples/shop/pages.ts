@@ -14,6 +14,10 @@ export interface Page {
   readonly content: Markup
   /** Where the order is that the page is about, told in its head. */
   readonly related?: string | null
+  /** A style sheet besides the shop's. */
+  readonly style?: string
+  /** A module of our own that the page runs; without one no script may run. */
+  readonly script?: string
 }
 
 /** What is told of a form that was not taken, and what leads on. */
@@ -43,7 +47,7 @@ export interface BasketView {
 }
 
 /** Text that is markup already; everything else is escaped on its way into {@link html}. */
-class Markup {
+export class Markup {
   readonly text: string
   constructor(text: string) {
     this.text = text
@@ -61,11 +65,14 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-const SHELF = [
+/** What is offered. */
+export const SHELF = [
   { sku: 'tea-assam', name: 'Assam tea', text: 'Malty, for the first cup of the day.' },
   { sku: 'coffee-sidamo', name: 'Sidamo coffee', text: 'Whole beans, roasted this week.' },
   { sku: 'cup-blue', name: 'Blue cup', text: 'Stoneware, holds a good quarter litre.' },
 ]
+
+const SCRIPT_POLICY = `${POLICY}; script-src 'self'; connect-src 'self'`
 
 /** Sends a page; the status is the caller's. */
 export function sendPage(ctx: Context, page: Page): void {
@@ -75,14 +82,14 @@ export function sendPage(ctx: Context, page: Page): void {
 
 /** Gives a page's text, for whoever sends it, and sets the fields that it needs. */
 export function drawPage(ctx: Context, page: Page): string {
-  ctx.set('Content-Security-Policy', POLICY)
+  ctx.set('Content-Security-Policy', page.script === undefined ? POLICY : SCRIPT_POLICY)
   ctx.set('X-Content-Type-Options', 'nosniff')
   ctx.set('Referrer-Policy', 'no-referrer')
-  return layout(page, String(ctx.state.user ?? '')).text
+  return layout(page, String(ctx.state.user ?? ''), ctx.state.live === true).text
 }
 
-/** The shop window. */
-export function homePage(): Page {
+/** The shop window; `live`: with the way to the page on which it is tried to break. */
+export function homePage(live = false): Page {
   const items = SHELF.map(
     item => html`<li class="card"><strong>${item.name}</strong>
 <p class="hint">${item.text}</p>
@@ -91,6 +98,7 @@ export function homePage(): Page {
   const content = html`<h1>Nothing is ordered twice here</h1>
 <p class="lead">Press the button five times, go back, reload, pull the plug in between:
 each form places one order, and every further try leads to it.</p>
+${live ? html`<p><a class="button" href="/live">Break it, and watch</a></p>` : ''}
 <ul class="shelf">${items}</ul>
 <h2>What to look at</h2>
 <p>The <a href="/ledger">ledger</a> counts the orders that exist and the times that the order
@@ -171,7 +179,8 @@ ${detail === '' ? '' : html`<p class="lead">${detail}</p>`}
   return { title, content }
 }
 
-function layout(page: Page, user: string): Markup {
+function layout(page: Page, user: string, live: boolean): Markup {
+  const { style, script } = page
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -179,11 +188,14 @@ function layout(page: Page, user: string): Markup {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${page.title} · The Once Shop</title>
 <link rel="stylesheet" href="/style.css">${related(page)}
+${style === undefined ? '' : html`<link rel="stylesheet" href="${style}">`}
+${script === undefined ? '' : html`<script type="module" src="${script}"></script>`}
 </head>
 <body>
 <header>
 <a class="brand" href="/">The Once Shop</a>
-<nav aria-label="Shop"><a href="/basket">Basket</a>
+<nav aria-label="Shop">${live ? html`<a href="/live">Live</a>` : ''}
+<a href="/basket">Basket</a>
 <a href="/orders">Your orders</a>
 <a href="/ledger">Ledger</a></nav>
 ${user === '' ? '' : html`<span class="user">Shopping as ${user}</span>`}
@@ -246,7 +258,8 @@ function time(iso: string): Markup {
 
 type Insert = Markup | string | number | readonly Markup[]
 
-function html(parts: TemplateStringsArray, ...inserts: readonly Insert[]): Markup {
+/** Markup in which everything inserted is escaped, unless it is markup itself. */
+export function html(parts: TemplateStringsArray, ...inserts: readonly Insert[]): Markup {
   let text = parts[0] ?? ''
   inserts.forEach((insert, index) => {
     text += markupOf(insert) + (parts[index + 1] ?? '')

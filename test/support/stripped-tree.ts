@@ -52,7 +52,7 @@ function strip(): string {
   for (const part of PARTS.filter(name => existsSync(join(ROOT, name)))) {
     for (const name of readdirSync(join(ROOT, part), { recursive: true, encoding: 'utf8' })) {
       const path = join(part, name)
-      if (name.endsWith('.css')) cpSync(join(ROOT, path), join(target, path))
+      if (/\.(?:css|json)$/.test(name)) cpSync(join(ROOT, path), join(target, path))
       if (!name.endsWith('.ts') || /\.(?:d|test)\.ts$/.test(name)) continue
       const copy = join(target, path.replace(/\.ts$/, '.js'))
       mkdirSync(dirname(copy), { recursive: true })

@@ -1,0 +1,329 @@
+/** The live page in Chromium: what each button shows, by mouse and keyboard. */
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { HtmlValidate } from 'html-validate'
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
+import { startBrowser } from '../../../test/client/browser/chromium.js'
+import { describeWith } from '../../../test/support/servers/programs.js'
+import { type LiveProcess, startLive } from './support.js'
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+/** The shop's pages, once an order was placed on each form. */
+const PAGES = ['/', '/live', '/basket', '/orders', '/ledger', '/nothing']
+const LOOKS = [
+  ['light', 1280],
+  ['dark', 1280],
+  ['light', 375],
+  ['dark', 375],
+] as const
+
+/** What a page tells of itself, see {@link watch}. */
+interface Watched {
+  readonly shifts: number[]
+  readonly violations: string[]
+}
+
+/** What each button shows in the end: the verdict, and what is read in both sequences. */
+const SHOWN: readonly (readonly [string, string, ordinary: RegExp[], once: RegExp[]])[] = [
+  [
+    'drop',
+    'Answer dropped: 2 orders by the ordinary form, 1 order by the other.',
+    [/You press the button/, /The connection is cut\./, /sends it again|press again/, /303 See/],
+    [/The answer is lost/, /405 Method Not Allowed/, /Nothing was ordered now\. The order is at/],
+  ],
+  [
+    'double',
+    'Double click: 2 orders by the ordinary form, 1 order by the other.',
+    [/First click/, /Second click/],
+    [/First click/, /Second click/, /Link: <\/orders\/\d+>; rel="… result"/],
+  ],
+  [
+    'slow',
+    'Slow shop: 2 orders by the ordinary form, 1 order by the other.',
+    [/The shop takes 2\.5 s\./, /Nothing happens, so you press again/],
+    [/The first is still at work, so this one waits for it\./, /405 Method Not Allowed/],
+  ],
+  [
+    'crash',
+    'Server crashed: 2 orders by the ordinary form, 1 order by the other.',
+    [/kill -9: process \d+ is dead\./, /Process \d+ takes over/],
+    [/kill -9: process \d+ is dead\./, /Process \d+ takes over/, /Allow: GET, HEAD, OPTIONS/],
+  ],
+  [
+    'tabs',
+    'Three retrying tabs: 6 orders by the ordinary form, 1 order by the other.',
+    [/Tab 1 sends the form/, /Tab 3 sends the form/],
+    [/Tab 3 sends the form/, /405 Method Not Allowed/],
+  ],
+  [
+    'client',
+    'Retrying client: 4 orders by the ordinary form, 1 order by the other.',
+    [/The client sends it/, /It tries again \(4 of 4\)/],
+    [/It tries again \(2 of 4\)/, /405 Method Not Allowed/],
+  ],
+]
+
+describeWith(['chromium'], 'the live shop in Chromium', function () {
+  this.timeout(120_000)
+  let browser: Browser
+  let shop: LiveProcess
+  let folder: string
+  let context: BrowserContext
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'once-shop-'))
+    shop = await startLive({ POE_STORE: `sqlite:${join(folder, 'shop.db')}` })
+    browser = await startBrowser()
+  })
+  afterEach(() => context.close())
+  after(async () => {
+    await browser.close()
+    await shop.end()
+    await rm(folder, { recursive: true })
+  })
+
+  async function open(path: string, options: BrowserContextOptions = {}): Promise<Page> {
+    context = await browser.newContext(options)
+    await context.addInitScript(watch)
+    const page = await context.newPage()
+    await page.goto(shop.origin + path)
+    return page
+  }
+
+  for (const [fault, verdict, ...expected] of SHOWN) {
+    it(`${fault}: ${verdict}`, async () => {
+      const page = await open('/live')
+      await page.click(`button[data-fault=${fault}]`)
+      expect(await verdictOf(page)).to.equal(verdict)
+      const [ordinary, once] = verdict.match(/\d+(?= orders?)/g) ?? []
+      expect(await countsOf(page)).to.deep.equal([ordinary, once])
+      for (const [index, side] of ['ordinary', 'once'].entries()) {
+        const text = await read(page, `#${side}-steps`)
+        for (const words of expected[index] ?? []) expect(text, side).to.match(words)
+        expect(await page.locator(`#${side}-rows a`).count()).to.equal(
+          Number([ordinary, once][index]),
+        )
+      }
+      // What was drawn has moved nothing, and needed nothing that the policy forbids.
+      expect(await watchedOn(page)).to.deep.equal({ shifts: [], violations: [] })
+      await page.click('#once-rows a')
+      expect(await read(page, 'main')).to.match(/It is placed, once/)
+    })
+  }
+
+  it('from the address to 2 against 1: three clicks', async () => {
+    // The first is on the address in the terminal.
+    const page = await open('/')
+    await page.click('text=Break it, and watch')
+    await page.click('text=Drop the answer')
+    expect(await verdictOf(page))
+      .to.include('2 orders')
+      .and.to.include('1 order by the other')
+  })
+
+  it('by keyboard alone: the focus stays, and the outcome is a status', async () => {
+    const page = await open('/live')
+    await page.waitForSelector('button[data-fault=drop]:enabled')
+    const focused = () => page.evaluate(() => document.activeElement?.textContent)
+    for (let steps = 0; (await focused()) !== 'Double click'; steps += 1) {
+      expect(steps).to.be.below(20)
+      await page.keyboard.press('Tab')
+    }
+    await page.keyboard.press('Enter')
+    expect(await verdictOf(page)).to.match(/^Double click: 2 orders/)
+    expect(await focused()).to.equal('Double click')
+    expect(await read(page, '[role=status]')).to.match(/^Double click: 2 orders/)
+    for (let steps = 0; (await focused())?.includes('303 See Other') !== true; steps += 1) {
+      expect(steps).to.be.below(30)
+      await page.keyboard.press('Tab')
+    }
+    const list = page.getByRole('list', { name: 'What happened: An ordinary form' })
+    expect(await list.textContent()).to.match(/You to the shop: First click/)
+  })
+
+  it('by hand: press both twice, and reload: it still stands there', async () => {
+    const page = await open('/live')
+    for (const side of ['ordinary', 'once', 'ordinary', 'once']) {
+      const answered = page.waitForResponse(
+        answer => answer.request().method() === 'POST' && !answer.url().includes('/runs'),
+      )
+      await page.click(`#${side} button[type=submit]`)
+      await answered
+    }
+    await page.waitForFunction(() => document.querySelector('#ordinary-count')?.textContent === '2')
+    expect(await countsOf(page)).to.deep.equal(['2', '1'])
+    expect(await read(page, '#ordinary-steps')).not.to.include('by itself')
+    await page.reload()
+    await page.waitForFunction(() => document.querySelector('#ordinary-count')?.textContent === '2')
+    expect(await countsOf(page)).to.deep.equal(['2', '1'])
+  })
+
+  it('a form that only looks as if it were at a link is found out', async () => {
+    const page = await open('/live')
+    await page.route('**/live/runs', async route => {
+      const answer = await route.fetch()
+      const json = { ...(await answer.json()), once: '/live/orders' }
+      await route.fulfill({ response: answer, json })
+    })
+    await page.click('button[data-fault=double]')
+    expect(await verdictOf(page)).to.equal(
+      'Double click: 4 orders by the ordinary form, 0 orders by the other.',
+    )
+  })
+
+  it('without a script both are plain forms', async () => {
+    const page = await open('/live', { javaScriptEnabled: false })
+    expect(await read(page, 'main')).to.include('The experiments need a script.')
+    expect(await page.locator('button[data-fault]:enabled').count()).to.equal(0)
+    for (const [side, again] of [
+      ['ordinary', /Ordinary order \d+\s+It is placed/],
+      ['once', /used|already sent/i],
+    ] as const) {
+      await page.click(`#${side} button[type=submit]`)
+      const first = await read(page, 'h1')
+      await page.goBack({ waitUntil: 'commit' })
+      await page.click(`#${side} button[type=submit]`)
+      expect(await read(page, 'main')).to.match(again)
+      expect(await read(page, 'h1')).not.to.equal(first)
+      await page.goto(`${shop.origin}/live`)
+    }
+  })
+
+  it('nothing moves where less motion is asked for', async () => {
+    for (const [reducedMotion, moves] of [
+      ['reduce', false],
+      ['no-preference', true],
+    ] as const) {
+      const page = await open('/live', { reducedMotion })
+      const begun = page.evaluate(
+        () =>
+          new Promise(resolve => {
+            addEventListener('animationstart', () => resolve(true))
+            document.querySelector('#verdict')?.addEventListener('ended', () => resolve(false))
+          }),
+      )
+      await page.click('button[data-fault=double]')
+      await verdictOf(page)
+      await page.evaluate(() =>
+        document.querySelector('#verdict')?.dispatchEvent(new Event('ended')),
+      )
+      expect(await begun, reducedMotion).to.equal(moves)
+      await context.close()
+    }
+  })
+
+  it('every page is valid HTML', async () => {
+    const page = await openAfterOrders()
+    const validate = new HtmlValidate({ extends: ['html-validate:standard', 'html-validate:a11y'] })
+    for (const path of [...PAGES, ...(await orderPages(page))]) {
+      const answer = await context.request.get(shop.origin + path, {
+        headers: { Accept: 'text/html' },
+      })
+      const report = await validate.validateString(await answer.text())
+      const messages = report.results.flatMap(({ messages: found }) =>
+        found.map(({ ruleId, message, line }) => `${ruleId}: ${message} (line ${line})`),
+      )
+      expect(messages, path).to.deep.equal([])
+    }
+    const broken = await validate.validateString('<!doctype html><html><p><main></p>')
+    expect(broken.valid, 'a planted fault').to.equal(false)
+  })
+
+  for (const [colorScheme, width] of LOOKS) {
+    it(`nothing that axe finds, moves or is too wide: ${colorScheme}, ${width} px`, async () => {
+      const viewport = { width, height: 800 }
+      const page = await openAfterOrders({ colorScheme, viewport, bypassCSP: true })
+      for (const path of [...PAGES, ...(await orderPages(page))]) {
+        if (path !== '/live') await page.goto(shop.origin + path)
+        else await page.goto(`${shop.origin}/live`, { waitUntil: 'load' })
+        await page.waitForTimeout(300)
+        expect(await violationsOn(page), path).to.deep.equal([])
+        expect((await watchedOn(page)).shifts, path).to.deep.equal([])
+        const isWide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)
+        expect(isWide, path).to.equal(false)
+      }
+      const pale = () =>
+        document.querySelector('h1')?.setAttribute('style', 'color:#888;background:#777')
+      await page.evaluate(pale)
+      expect(await violationsOn(page), 'a planted fault').to.include('color-contrast: h1')
+    })
+  }
+
+  it('no script blocks, and one that moves the page is seen to', async () => {
+    const page = await open('/live', { bypassCSP: true })
+    const blocking = await page.evaluate(() =>
+      performance.getEntriesByType('resource').flatMap(entry => {
+        const {
+          name,
+          initiatorType,
+          renderBlockingStatus: status,
+        } = entry as PerformanceResourceTiming & { readonly renderBlockingStatus: string }
+        return initiatorType === 'script' && status !== 'non-blocking' ? [name] : []
+      }),
+    )
+    expect(blocking).to.deep.equal([])
+    expect(await page.locator('script:not([type=module])').count()).to.equal(0)
+    await page.evaluate(() => document.querySelector('main')?.prepend(document.createElement('hr')))
+    await page.waitForTimeout(300)
+    expect((await watchedOn(page)).shifts).not.to.deep.equal([])
+  })
+
+  /** A visitor whose orders stand on both forms, with the sequence still drawn. */
+  async function openAfterOrders(options: BrowserContextOptions = {}): Promise<Page> {
+    const page = await open('/live', options)
+    await page.click('button[data-fault=double]')
+    await verdictOf(page)
+    return page
+  }
+})
+
+/** What is seen of an element, hidden text left out. */
+async function read(page: Page, selector: string): Promise<string> {
+  // biome-ignore lint/performance/useDomNodeTextContent: what is seen is what this is about
+  return await page.innerText(selector)
+}
+
+async function verdictOf(page: Page): Promise<string> {
+  await page.waitForSelector('.verdict.final', { timeout: 60_000 })
+  return await read(page, '#verdict')
+}
+
+async function countsOf(page: Page): Promise<string[]> {
+  return [await read(page, '#ordinary-count'), await read(page, '#once-count')]
+}
+
+/** The pages of orders that the ledgers lead to. */
+async function orderPages(page: Page): Promise<string[]> {
+  const links = page.locator('#ordinary-rows li:first-child a, #once-rows a')
+  return await links.evaluateAll(all => all.map(link => link.getAttribute('href') ?? ''))
+}
+
+async function violationsOn(page: Page): Promise<string[]> {
+  await page.evaluate(AXE)
+  const { violations } = (await page.evaluate('axe.run()')) as {
+    violations: { id: string; nodes: { target: string[] }[] }[]
+  }
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target}`))
+}
+
+/** In the page: notes each thing that moves, and each that the policy stops. */
+function watch(): void {
+  const watched: Watched = { shifts: [], violations: [] }
+  Object.assign(window, { watched })
+  new PerformanceObserver(list => {
+    for (const entry of list.getEntries()) {
+      watched.shifts.push((entry as PerformanceEntry & { readonly value: number }).value)
+    }
+  }).observe({ type: 'layout-shift', buffered: true })
+  addEventListener('securitypolicyviolation', ({ violatedDirective }) => {
+    watched.violations.push(violatedDirective)
+  })
+}
+
+async function watchedOn(page: Page): Promise<Watched> {
+  return (await page.evaluate('watched')) as Watched
+}
