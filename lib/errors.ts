@@ -24,8 +24,7 @@ export const ERROR_CODES = {
   ERR_POE_TX_CONFLICT: 'The database undid the transaction for the sake of another one. Retry.',
   ERR_POE_TX_STOLEN: 'The handler ended the transaction itself. Leave COMMIT and ROLLBACK to us.',
   ERR_POE_TX_NOT_JOINED:
-    "A joining pool could not run this in the handler's transaction, so it was not run at all. " +
-    'The message says why.',
+    'This could not join the transaction of the handler, and was not run. The message says why.',
   ERR_POE_TX_UNFINISHED:
     'The handler succeeded while a query or transaction that it had begun went on. Await them.',
   ERR_POE_BODY_UNREADABLE: 'The answer could not be turned into bytes. The POST did succeed.',
