@@ -30,7 +30,7 @@ const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
   ],
   './client/browser': ['ClientError', 'PostAborted', 'classify', 'createClient', 'delayFor'],
   './client/browser/journal': ['LinkPool', 'createClient', 'indexedDbJournal', 'linkPool'],
-  './koa': ['answerExpectations', 'anyone', 'corsFields', 'poe'],
+  './koa': ['PermanentError', 'answerExpectations', 'anyone', 'corsFields', 'poe'],
   './stores/memory': ['memoryStore'],
   './stores/postgres': ['postgresMigrationSql', 'postgresStore'],
   './stores/redis': ['redisStore'],

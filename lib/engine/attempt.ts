@@ -8,6 +8,7 @@ import { BodyPump } from './body-pump.js'
 import type { ClaimRecord, Released } from './claim-record.js'
 import { findingOfFailure } from './finding.js'
 import type { Report, ResourceRules, Run, Verdict, Work } from './operation.js'
+import type { NewMessage } from './outbox/outbox-store.js'
 import { isReport, type Outcome, type OutcomeBody } from './outcome.js'
 import type { OnEvent } from './ports.js'
 import type { StoreGuard } from './store-guard.js'
@@ -58,6 +59,10 @@ export class Attempt implements Run {
 
   get signal(): AbortSignal {
     return this.#record.signal
+  }
+
+  later(message: NewMessage): Promise<void> {
+    return this.#record.later(message)
   }
 
   /**

@@ -6,6 +6,8 @@ import { PoeError } from '../errors.js'
 import type { Alarm, Alarms } from './alarms.js'
 import { Lease, type LeaseTools } from './lease.js'
 import type { ResourceRules } from './operation.js'
+import type { Bell } from './outbox/bell.js'
+import type { NewMessage } from './outbox/outbox-store.js'
 import { encodeOutcome, type Outcome } from './outcome.js'
 import type { OwedWrites } from './owed-writes.js'
 import type { OnEvent } from './ports.js'
@@ -34,6 +36,12 @@ export interface ClaimRecord extends Pick<Lease, 'lost' | 'watch' | 'settle' | '
   readonly tx: unknown
   /** Makes silence mean doubt. @throws PoeError when that is not certain */
   mark(): Promise<void>
+  /**
+   * Writes a message in the transaction; the commit waits for it, and does not take place without.
+   *
+   * @throws TypeError where there is no transaction, or its store keeps no outbox
+   */
+  later(message: NewMessage): Promise<void>
   /**
    * Records the outcome; in a transaction, with all that the handler wrote.
    *
@@ -91,6 +99,9 @@ export class NoRecord implements ClaimRecord {
   settle(): void {}
   end(): void {}
   async mark(): Promise<void> {}
+  later(): Promise<void> {
+    throw withoutTransaction()
+  }
   async complete(): Promise<Recorded> {
     return 'ok'
   }
@@ -115,6 +126,8 @@ export interface RecordTools extends LeaseTools {
   readonly owed: OwedWrites
   readonly undecided: UndecidedSeen
   readonly underway: Underway
+  /** Rung when messages were committed. */
+  readonly bell: Bell
   readonly recordForMs: number
 }
 
@@ -124,6 +137,7 @@ export class OwnedRecord extends Lease implements ClaimRecord {
   readonly #key: string
   readonly #owner: string
   readonly #transaction: StoreTransaction<unknown> | null
+  readonly #messages: { readonly message: NewMessage; readonly written: Promise<void> }[] = []
   /** What is to be recorded, once that is known; its body goes where there is no room for it. */
   #stored: StoredOutcome = NOTHING
 
@@ -155,6 +169,19 @@ export class OwnedRecord extends Lease implements ClaimRecord {
     const { store, guard } = this.#tools
     const reply = await guard.call(ms => store.mark(this.#key, this.#owner, ms))
     if (reply.state === 'stale') throw new PoeError('ERR_POE_LEASE_LOST')
+  }
+
+  later(message: NewMessage): Promise<void> {
+    const transaction = this.#transaction
+    if (transaction === null) throw withoutTransaction()
+    if (transaction.later === undefined) {
+      throw new TypeError('ctx.poe.later() needs a store that keeps an outbox: sqlite, PostgreSQL.')
+    }
+    const written = transaction.later(message)
+    // The commit hears of it, also where the handler does not await it.
+    written.catch(() => {})
+    this.#messages.push({ message, written })
+    return written
   }
 
   complete(outcome: Outcome, late: boolean): Promise<Recorded> {
@@ -284,6 +311,7 @@ export class OwnedRecord extends Lease implements ClaimRecord {
     let failure: unknown = null
     const commit = async (withinMs: number): Promise<OwnerReply | null> => {
       try {
+        await Promise.all(this.#messages.map(({ written }) => written))
         return await transaction.commit(stored, withinMs)
       } catch (error) {
         // A full store has undone it all, and is to be told of once that is certain.
@@ -295,12 +323,24 @@ export class OwnedRecord extends Lease implements ClaimRecord {
       }
     }
     const reply = await guard.call(commit, withinMs).catch(() => null)
-    if (reply?.state === 'ok') emit({ type: 'spent', key: this.#key, late })
+    if (reply?.state === 'ok') {
+      emit({ type: 'spent', key: this.#key, late })
+      this.#tellOfMessages()
+    }
     if (reply !== null) return reply.state
     // Whether it was committed is what the record says: spent, or free once this has arrived.
     const released = await this.release()
     if (released === 'freed' && failure !== null) throw failure
     return 'stale'
+  }
+
+  #tellOfMessages(): void {
+    const { emit, bell } = this.#tools
+    for (const { message } of this.#messages) {
+      const { key, name } = message
+      emit({ type: 'outbox-written', key, name, by: this.#key })
+    }
+    if (this.#messages.length > 0) bell.ring()
   }
 
   /** Tries at once, and in the background if that fails. */
@@ -355,6 +395,10 @@ function begin(
     return store.transaction(key, owner, guard.timeoutMs, onUnawaited)
   }
   throw new TypeError('A transactional resource needs a store with transactions.')
+}
+
+function withoutTransaction(): TypeError {
+  return new TypeError('ctx.poe.later() needs a resource with transactional: true')
 }
 
 function isFull(cause: unknown): boolean {

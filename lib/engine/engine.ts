@@ -12,6 +12,7 @@ import { Attempt, type AttemptTools } from './attempt.js'
 import { type ClaimRecord, NoRecord, OwnedRecord, type RecordTools } from './claim-record.js'
 import { findingOf, findingOfFailure } from './finding.js'
 import type { Finding, Gone, Operation, ResourceRules, Verdict, Work } from './operation.js'
+import { Bell } from './outbox/bell.js'
 import { OwedWrites } from './owed-writes.js'
 import { type Clock, type MakeId, type OnEvent, safeEmitter } from './ports.js'
 import { Reconciler } from './reconciler.js'
@@ -61,6 +62,8 @@ export class Engine {
   readonly store: Store<unknown>
   readonly guard: StoreGuard
   readonly emit: OnEvent
+  /** Rung when messages of the outbox were committed here. */
+  readonly bell: Bell = new Bell()
   readonly #options: EngineOptions
   readonly #alarms: Alarms
   readonly #owed: OwedWrites
@@ -102,6 +105,7 @@ export class Engine {
       guard: this.guard,
       emit: this.emit,
       owed: this.#owed,
+      bell: this.bell,
     }
   }
 

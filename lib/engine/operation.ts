@@ -3,6 +3,7 @@
  */
 import type { Writable } from 'node:stream'
 import type { Produced } from './capture.js'
+import type { NewMessage } from './outbox/outbox-store.js'
 import type { Outcome, RecordedField } from './outcome.js'
 
 /** The identity of one POST, fixed before the handler runs; nothing the handler does changes it. */
@@ -93,6 +94,8 @@ export interface Run {
   readonly tx: unknown
   /** Durably notes that silence from here on means doubt. */
   pointOfNoReturn(): Promise<void>
+  /** Writes a message in the transaction. @throws TypeError where that is not possible */
+  later(message: NewMessage): Promise<void>
 }
 
 /**

@@ -3,6 +3,7 @@
  * a listener for events.
  */
 import type { PoeError } from '../errors.js'
+import type { OutboxEvent } from './outbox/outbox-events.js'
 
 /** Time as an input. All values are milliseconds. */
 export interface Clock {
@@ -101,6 +102,7 @@ export type PoeEvent =
   | { readonly type: 'owed-write-dropped'; readonly key: string }
   /** `close` waits no longer for a handler, and keeps its claim no longer: it will lapse. */
   | { readonly type: 'unfinished'; readonly key: string }
+  | OutboxEvent
 
 /** Receives events; what it throws is ignored. */
 export type OnEvent = (event: PoeEvent) => void

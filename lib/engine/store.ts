@@ -18,6 +18,10 @@
  *
  * @see POE draft, appendix A (what enacts the effect and the state change together, durably)
  */
+import type { NewMessage, OutboxStore } from './outbox/outbox-store.js'
+import type { OwnerReply, StoreTime } from './store-replies.js'
+
+export type { OwnerReply, StoreTime } from './store-replies.js'
 
 /** What a store can promise, as data; the contract suite proves each one, also when `false`. */
 export interface StoreCapabilities {
@@ -129,11 +133,6 @@ export interface ListReply extends StoreTime {
   readonly cursor: string | null
 }
 
-/** The time by the store's clock, on every reply. */
-export interface StoreTime {
-  readonly nowMs: number
-}
-
 /**
  * The answer to a claim. `late`: it came after `claimByMs`. `expired`: no record, and the token's
  * life is over. `wrong-epoch`: no record, and the store's memory is not the one that the token was
@@ -151,9 +150,6 @@ export type ClaimReply = StoreTime &
 /** The answer to a read. `none` covers free keys; `wrong-epoch` as for a claim. */
 export type ReadReply = StoreTime &
   (RunningRecord | SpentRecord | UndecidedRecord | { readonly state: 'none' | 'wrong-epoch' })
-
-/** The answer to a write by an owner: `stale` when the record is not that owner's any more. */
-export type OwnerReply = StoreTime & { readonly state: 'ok' | 'stale' }
 
 /** A signing secret as the store keeps it. */
 export interface StoredSecret {
@@ -180,6 +176,8 @@ export interface StoreTransaction<Tx> {
   commit(outcome: StoredOutcome, withinMs?: number): Promise<OwnerReply>
   /** Undoes everything; harmless to repeat; `handle` throws from then on. */
   rollback(withinMs?: number): Promise<void>
+  /** Writes a message of the outbox, as a statement of the handler's. Only with an outbox. */
+  later?(message: NewMessage): Promise<void>
 }
 
 /**
@@ -195,6 +193,8 @@ export interface Store<Tx = never> {
    * is too short for the store's way of working (sqlite waits for its file lock).
    */
   readonly timeoutMs?: number
+  /** Where messages wait that transactions have written; absent where the store keeps none. */
+  readonly outbox?: OutboxStore
 
   /**
    * Takes the key if it is free. The order of checks: a record that is not free answers as it is,

@@ -51,6 +51,9 @@ export class Core {
   readonly resources: Map<string, Resource> = new Map()
   /** The names of all doors, so that none is given twice. */
   readonly doors: Set<string> = new Set()
+  /** Stops each worker that is started. */
+  readonly stoppers: Set<(options: { readonly graceMs: number }) => Promise<unknown>> = new Set()
+  readonly clock: Clock
   /** What the policy document tells, door by door. */
   readonly policies: PolicyEntry[] = []
   /** Where the policy document is served; `null` where it is not. */
@@ -59,6 +62,7 @@ export class Core {
   constructor(options: ResolvedOptions) {
     const clock = options.clock ?? systemClock
     this.options = options
+    this.clock = clock
     this.engine = new Engine({ ...options, clock, makeId: () => nanoid(22) })
     const { store, guard, emit } = this.engine
     this.vault = new Vault({ store, guard, clock, emit, secrets: options.secrets })

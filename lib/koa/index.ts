@@ -7,6 +7,10 @@ import type { RequestPoe } from './request-poe.js'
 
 export type { Unfinished } from '../engine/engine.js'
 export type { Reconciled, ReconciledOutcome, SuccessRule } from '../engine/operation.js'
+export { type Delivered, PermanentError } from '../engine/outbox/delivery.js'
+export type { LaterOptions } from '../engine/outbox/message.js'
+export type { OutboxEvent } from '../engine/outbox/outbox-events.js'
+export type { MessageCount } from '../engine/outbox/outbox-store.js'
 export type { Clock, OnEvent, PoeEvent } from '../engine/ports.js'
 export type {
   KeptAnswers,
@@ -25,6 +29,15 @@ export type { FirstAnswer, ReplayOptions } from './doors/replay-door.js'
 export { answerExpectations } from './expectations.js'
 export type { RouterLayer, RouterLike, RouterPort } from './link-paths.js'
 export type { AppKey, PoeOptions, RerenderReason, ResourceOptions } from './options.js'
+export type {
+  DeadLetter,
+  OutboxDesk,
+  OutboxHandlers,
+  OutboxWorker,
+  WorkerOptions,
+} from './outbox.js'
+// Whole, so that an application may add to the interface in it.
+export * from './outbox-messages.js'
 export { type Poe, poe, type ResourceMiddleware } from './poe.js'
 export { type Anyone, anyone, type Principal, type PrincipalOf } from './principal.js'
 export type { LinkParams, RequestPoe } from './request-poe.js'

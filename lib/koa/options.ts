@@ -35,6 +35,8 @@ export interface PoeOptions<Tx = never> {
   readonly recordForMs?: number | undefined
   /** The largest answer body that is kept. Default 262,144 (256 KiB). */
   readonly bodyLimitBytes?: number | undefined
+  /** The largest payload of a message, as JSON. Default 65,536 (64 KiB). */
+  readonly payloadLimitBytes?: number | undefined
   /** Response fields to record besides the representation fields. Never `Set-Cookie`. */
   readonly recordedFields?: readonly string[] | undefined
   /** Base of problem types and relation URIs. Default `urn:post-once-exactly:`. */
@@ -128,6 +130,7 @@ export type ResolvedOptions = Readonly<{
   storeTimeoutMs: number
   recordForMs: number
   bodyLimitBytes: number
+  payloadLimitBytes: number
   recordedFields: readonly string[]
   uriBase: string
   advertise: 'always' | 'when-asked'
@@ -150,6 +153,7 @@ const DEFAULTS = {
   storeTimeoutMs: 900,
   recordForMs: 5_000,
   bodyLimitBytes: 262_144,
+  payloadLimitBytes: 65_536,
   recordedFields: [] as readonly string[],
   uriBase: 'urn:post-once-exactly:',
   advertise: 'always',
@@ -362,6 +366,7 @@ function checkNumbers(options: ResolvedOptions): void {
   checkNumber('poe()', 'storeTimeoutMs', options.storeTimeoutMs, 1, 60_000)
   checkNumber('poe()', 'recordForMs', options.recordForMs, 0, 60_000)
   checkNumber('poe()', 'bodyLimitBytes', options.bodyLimitBytes, 0, 64 * 1024 * 1024)
+  checkNumber('poe()', 'payloadLimitBytes', options.payloadLimitBytes, 2, 16 * 1024 * 1024)
 }
 
 function checkFields(options: ResolvedOptions): void {

@@ -32,6 +32,14 @@ import {
   resolveOptions,
   resolveRules,
 } from './options.js'
+import {
+  makeDesk,
+  makeWorker,
+  type OutboxDesk,
+  type OutboxHandlers,
+  type OutboxWorker,
+  type WorkerOptions,
+} from './outbox.js'
 import { RequestPoe } from './request-poe.js'
 import { sendAgain } from './send.js'
 import { watchForMiddleware } from './watch-router.js'
@@ -161,9 +169,20 @@ export interface Poe<Tx = never> {
    */
   settle(key: string, expectedOwner: string, verdict: Reconciled): Promise<boolean>
   /**
+   * Makes a worker that delivers the messages of `ctx.poe.later()`; any number of processes may
+   * have one. A handler may be called more than once for a message, always with its key.
+   *
+   * @param handlers - by the names of messages; a worker takes no others
+   * @param options - see {@link WorkerOptions}
+   * @throws TypeError or RangeError that says what to do; TypeError where the store keeps no outbox
+   */
+  worker(handlers: OutboxHandlers, options?: WorkerOptions): OutboxWorker
+  /** What waits to be delivered, and what nobody could deliver; for operators. */
+  readonly outbox: OutboxDesk
+  /**
    * Ends orderly, after the server has stopped taking requests: waits for handlers that are still
-   * at work (of clients that have left), keeps their claims meanwhile, and tries once more to write
-   * what is owed to the store. The store stays open: whoever made it closes it, after this.
+   * at work (of clients that have left) and for workers, keeps their claims meanwhile, and tries
+   * once more to write what is owed to the store. The store stays open: whoever made it closes it, after this.
    *
    * @param options - `graceMs`: how long handlers are waited for, in milliseconds; default 5,000
    * @returns what could not be brought to its end, as keys of records
@@ -218,6 +237,8 @@ export function poe<Tx = never>(options: PoeOptions<Tx>): Poe<Tx> {
       const reply = await guard.call(ms => store.settle(key, expectedOwner, decided, ms))
       return reply.state === 'ok'
     },
+    worker: (handlers, given) => makeWorker(core, handlers, given),
+    outbox: makeDesk(core),
     close: given => closeIn(core, given?.graceMs),
   }
 }
@@ -228,7 +249,10 @@ async function closeIn(core: Core, graceMs = GRACE_MS): Promise<Unfinished> {
   const hold = setInterval(() => {}, graceMs + 1_000)
   try {
     // The grace is real time, also where a test has the engine's.
-    return await core.engine.close(graceMs, (ms, signal) => sleep(ms, undefined, { signal }))
+    const stopping = [...core.stoppers].map(stop => stop({ graceMs }))
+    const ended = core.engine.close(graceMs, (ms, signal) => sleep(ms, undefined, { signal }))
+    await Promise.all(stopping)
+    return await ended
   } finally {
     clearInterval(hold)
   }

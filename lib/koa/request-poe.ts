@@ -2,11 +2,14 @@
  * `ctx.poe`: what an application has at hand in every request, and inside a resource's handler.
  */
 import type { Context, Middleware } from 'koa'
+import { nanoid } from 'nanoid'
 import type { Run } from '../engine/operation.js'
+import { type LaterOptions, newMessage } from '../engine/outbox/message.js'
 import { PoeError } from '../errors.js'
 import { Advertisement } from './advertisement.js'
 import type { Core, OfferedLink } from './core.js'
 import { warnOfNobody } from './nobody.js'
+import type { MessageName, PayloadOf } from './outbox-messages.js'
 import { principalsOf } from './principal.js'
 import type { ResourceState } from './resource-state.js'
 import type { Said } from './watch-answer.js'
@@ -121,6 +124,30 @@ export class RequestPoe<Tx = unknown> {
    */
   async pointOfNoReturn(): Promise<void> {
     await this.#inside('pointOfNoReturn').run.pointOfNoReturn()
+  }
+
+  /**
+   * Writes a message in the handler's transaction: it is there exactly when the link is spent, and
+   * `once.worker()` delivers it, with a key that is the same in every attempt. Inside the handler
+   * of a resource with `transactional: true`, on sqlite and PostgreSQL.
+   *
+   * @param name - says which handler of the worker delivers it
+   * @param payload - anything that JSON can tell, up to `payloadLimitBytes`
+   * @param options - `delayMs`: how long it waits before its first attempt
+   * @returns its key; the commit waits for the message, also where this is not awaited
+   * @throws TypeError or RangeError, at once, for a name or payload that is none
+   */
+  later<Name extends MessageName>(
+    name: Name,
+    payload: PayloadOf<Name>,
+    options?: LaterOptions,
+  ): Promise<string> {
+    const { run } = this.#inside('later')
+    const { payloadLimitBytes } = this.#core.options
+    const message = newMessage(nanoid(22), name, payload, payloadLimitBytes, options)
+    const written = run.later(message).then(() => message.key)
+    written.catch(() => {})
+    return written
   }
 
   /** @internal Whether a claim is held for this request. */

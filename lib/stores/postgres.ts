@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { describe, wholeNumber } from '../engine/checks.js'
+import type { OutboxStore } from '../engine/outbox/outbox-store.js'
 import type {
   Claim,
   ClaimReply,
@@ -25,6 +26,7 @@ import { checkKeys } from './options.js'
 import { Connections } from './postgres/connections.js'
 import type { PostgresPool } from './postgres/driver.js'
 import { checkVersion, type Migration, migrate, migrationSql } from './postgres/migrate.js'
+import { ServerOutbox } from './postgres/outbox.js'
 import { Records } from './postgres/records.js'
 import {
   ClaimTransaction,
@@ -76,6 +78,7 @@ export interface PostgresStoreOptions {
 
 /** A PostgreSQL store. */
 export interface PostgresStore extends Store<PostgresTransaction> {
+  readonly outbox: OutboxStore
   /**
    * Makes the schema, or brings it to this version. Harmless to repeat. The pool's role must be
    * allowed to make a schema; where it is not, run `npx poe migrate` as one that is.
@@ -175,7 +178,9 @@ class ServerStore implements PostgresStore {
     transactional: true,
     nativeExpiry: false,
   })
+  readonly outbox: ServerOutbox
   readonly #settings: Settings
+  readonly #poe: string
   readonly #connections: Connections
   readonly #records: Records
 
@@ -183,7 +188,9 @@ class ServerStore implements PostgresStore {
     const { pool, connections, direct, schema, lockWaitMs } = settings
     this.#settings = settings
     this.#connections = new Connections({ pool, connections, direct })
-    this.#records = new Records(this.#connections, pg.escapeIdentifier(schema), lockWaitMs)
+    this.#poe = pg.escapeIdentifier(schema)
+    this.#records = new Records(this.#connections, this.#poe, lockWaitMs)
+    this.outbox = new ServerOutbox(this.#connections, this.#poe, lockWaitMs)
     // A server that restarts ends idle connections, too: that shall not end the app's process. It
     // stays after `close`, for a connection of ours that dies later than that.
     pool.on('error', ignore)
@@ -200,7 +207,8 @@ class ServerStore implements PostgresStore {
     onUnawaited?: () => void,
   ): StoreTransaction<PostgresTransaction> {
     const { pool, isolation, txMaxMs } = this.#settings
-    const tools = { pool, isolation, txMaxMs, records: this.#records, callMs: withinMs }
+    const records = this.#records
+    const tools = { pool, isolation, txMaxMs, records, poe: this.#poe, callMs: withinMs }
     return new ClaimTransaction(tools, key, owner, onUnawaited)
   }
 

@@ -3,6 +3,7 @@
  * machine, and transactions in which a handler's writes and the mark of its key are one.
  */
 import { describe, wholeNumber } from '../engine/checks.js'
+import type { OutboxStore } from '../engine/outbox/outbox-store.js'
 import type {
   Claim,
   ClaimReply,
@@ -23,6 +24,7 @@ import { checkKeys, clockOption } from './options.js'
 import { writeAlone } from './sqlite/app-writes.js'
 import type { SqliteDatabase } from './sqlite/driver.js'
 import { HandlerConnection } from './sqlite/handler-connection.js'
+import { FileOutbox } from './sqlite/outbox.js'
 import { Records } from './sqlite/records.js'
 import { readEpoch, replaceEpoch } from './sqlite/schema.js'
 import { StoreFile } from './sqlite/store-file.js'
@@ -59,6 +61,7 @@ export interface SqliteStoreOptions {
 /** A sqlite store, and the ways for an app to keep its own tables in the same file. */
 export interface SqliteStore extends Store<SqliteTransaction> {
   readonly timeoutMs: number
+  readonly outbox: OutboxStore
   /**
    * A connection for the app's reads outside transactions; it refuses to write. It is opened at
    * first use and closed by `close`.
@@ -136,6 +139,7 @@ class FileStore implements SqliteStore {
     nativeExpiry: false,
   })
   readonly timeoutMs: number
+  readonly outbox: FileOutbox
   readonly #settings: Settings
   readonly #file: StoreFile
   readonly #queue: WriteQueue
@@ -154,6 +158,12 @@ class FileStore implements SqliteStore {
     this.#records = new Records(() => this.#file.writer, now)
     this.#reads = new Records(() => this.#file.reader, now)
     this.#handlers = new HandlerConnection(this.#file, now)
+    this.outbox = new FileOutbox({
+      file: this.#file,
+      queue: this.#queue,
+      nowMs: () => this.#records.nowMs(),
+      read: read => this.#read(read),
+    })
   }
 
   get database(): SqliteDatabase {

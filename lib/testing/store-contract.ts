@@ -13,6 +13,7 @@ import { epochCases } from './store-contract/epochs.js'
 import { keepingCases } from './store-contract/keeping.js'
 import { leaseCases } from './store-contract/leases.js'
 import { listingCases } from './store-contract/listing.js'
+import { outboxCases } from './store-contract/outbox.js'
 import { outcomeCases } from './store-contract/outcomes.js'
 import { ownerCases } from './store-contract/owners.js'
 import { raceCases } from './store-contract/races.js'
@@ -51,5 +52,6 @@ export function storeContract<Tx>(options: StoreContractOptions<Tx>): readonly S
     ...raceCases(options),
     ...capabilityCases(options),
     ...transactionCases(options),
+    ...outboxCases(options),
   ]
 }

@@ -57,11 +57,11 @@ describeWith(['postgres', 'initdb'], 'poe migrate', () => {
   it('makes the tables, and says so when they are there', async () => {
     const { url, query } = await sharedPostgres()
     const first = await poe(['migrate', url, '--schema', 'by_command'])
-    expect(first.out).to.equal('Made the schema by_command, version 3.\n')
+    expect(first.out).to.equal('Made the schema by_command, version 4.\n')
     const again = await poe(['migrate', '--schema', 'by_command'], {
       env: { DATABASE_URL: url },
     })
-    expect(again.out).to.equal('The schema by_command has version 3 already.\n')
+    expect(again.out).to.equal('The schema by_command has version 4 already.\n')
     const pool = new pg.Pool({ connectionString: url })
     const store = postgresStore({ pool, schema: 'by_command' })
     expect(await claimState(store, 'key')).to.equal('claimed')
@@ -75,6 +75,6 @@ describeWith(['postgres', 'initdb'], 'poe migrate', () => {
     expect(code).to.equal(0)
     const { query } = await sharedPostgres()
     await query(out)
-    expect((await query('SELECT by_print.version()')).rows).to.deep.equal([{ version: 3 }])
+    expect((await query('SELECT by_print.version()')).rows).to.deep.equal([{ version: 4 }])
   })
 })

@@ -25,8 +25,13 @@ const QUERIES: Readonly<Record<string, Readonly<Record<string, Query>>>> = {
     all: ctx => sqlite(ctx).all('SELECT 1'),
     exec: ctx => sqlite(ctx).exec('SELECT 1'),
     use: ctx => sqlite(ctx).use(() => 1),
+    later: write,
   },
-  postgres: { query: ctx => postgres(ctx).query('SELECT 1') },
+  postgres: { query: ctx => postgres(ctx).query('SELECT 1'), later: write },
+}
+
+function write(ctx: Context): Promise<unknown> {
+  return Reflect.apply(ctx.poe.later, ctx.poe, ['mail', {}])
 }
 
 function sqlite(ctx: Context): SqliteTransaction {

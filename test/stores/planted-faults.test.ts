@@ -78,6 +78,8 @@ const LOOSE: readonly (readonly [spoil: (store: SqliteStore) => SqliteStore, tit
     [loose.writesAtOnce, ['transaction: commit makes', 'transaction: rollback undoes']],
     [loose.commitsBeforeItLooks, ['transaction: an owner that lost', 'transaction: a key that is']],
     [loose.neverOver, ['transaction: once over', 'transaction: rolled back before it was used']],
+    [loose.takesWithoutLease, ['[OUT-02] outbox: of many', 'outbox: a take gives what is due']],
+    [loose.endsForAnybody, ['[OUT-04] outbox: a late owner', 'outbox: a stranger']],
   ]
 
 describe('the store contract suite', () => {
@@ -105,7 +107,7 @@ describe('the store contract suite', () => {
     it(`catches transactions of the kind ${spoil.name}`, async () => {
       const files = new Files()
       const cases = storeContract(sqliteContract(files, spoil))
-      const transactional = cases.filter(each => each.title.startsWith('transaction:'))
+      const transactional = cases.filter(each => /(?:transaction|outbox):/.test(each.title))
       const failed = (await failuresOf(transactional)).map(failure => failure.title)
       files.remove()
       for (const title of titles) {

@@ -11,7 +11,7 @@ import { failuresOf } from './helpers/plain-options.js'
 import { PostgresStores, postgresContract } from './helpers/postgres-stores.js'
 
 interface Fault {
-  /** The name of the function, and what is in it. */
+  /** The name of the function, and what is in it; `$poe` is the schema. */
   readonly in: string
   readonly check: string
   readonly instead: string
@@ -116,6 +116,36 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     instead: 'IF false THEN',
     titles: ['transaction: an owner that lost its key'],
   },
+  'takes messages without a lease': {
+    in: 'outbox_take',
+    check: 'due_ms = now_ms + lease_ms',
+    instead: 'due_ms = outbox.due_ms',
+    titles: ['[OUT-02] outbox: of many takes', 'outbox: a take gives what is due'],
+  },
+  'takes messages without a lock': {
+    in: 'outbox_take',
+    check: 'FOR UPDATE SKIP LOCKED',
+    instead: '',
+    titles: ['[OUT-02] outbox: of many takes'],
+  },
+  'ends the attempt of anybody': {
+    in: 'outbox_end',
+    check: 'AND owner = the_owner AND state',
+    instead: 'AND state',
+    titles: ['[OUT-04] outbox: a late owner', 'outbox: a stranger'],
+  },
+  'lets a late owner end its attempt': {
+    in: 'outbox_end',
+    check: 'AND due_ms > "$poe".now_ms()',
+    instead: '',
+    titles: ['[OUT-04] outbox: a late owner'],
+  },
+  'forgets that an attempt has ended': {
+    in: 'outbox_end',
+    check: "state <> 'running'",
+    instead: 'false',
+    titles: ['[OUT-05] outbox: an end sent twice'],
+  },
   'purges what somebody is at work on': {
     in: 'purge',
     check: 'coalesce(lease_ms, 0) <= at_ms',
@@ -129,7 +159,7 @@ function broken(schema: string, { in: name, check, instead }: Fault): string {
   const sql = postgresMigrationSql(schema)
   const from = sql.indexOf(`CREATE OR REPLACE FUNCTION "${schema}".${name}(`)
   const whole = sql.slice(from, sql.indexOf('END $$;', from) + 'END $$;'.length)
-  const spoilt = whole.replaceAll(check, instead)
+  const spoilt = whole.replaceAll(check.replace('$poe', schema), instead)
   if (from < 0 || spoilt === whole) throw new Error(`${name} has no '${check}'`)
   return spoilt
 }

@@ -1,5 +1,5 @@
 /**
- * A schema of version 2 that is in use is brought to version 3: no record changes its state, and
+ * A schema of version 2 that is in use is brought to this version: no record changes its state, and
  * what version 2 knew of a record's name, which was nothing, is learnt by whoever meets it.
  */
 import { readFileSync } from 'node:fs'
@@ -114,5 +114,35 @@ describeWith(['postgres', 'initdb'], 'a schema of version 2 that is in use', () 
     expect(await listed()).to.deep.equal(['running', 'running transaction'])
     expect((await store.complete('running', 'old', outcome())).state).to.equal('ok')
     expect(await listed()).to.deep.equal(['running transaction'])
+  })
+})
+
+describeWith(['postgres', 'initdb'], 'a schema of version 3 that is in use', () => {
+  let stores: PostgresStores
+  before(async () => {
+    stores = new PostgresStores((await sharedPostgres()).url)
+  })
+  after(() => stores.end())
+
+  it('[OUT-01] gets its outbox; records stay, and messages too when it is repeated', async () => {
+    const store = await stores.fresh()
+    const poe = stores.schemaOf(store)
+    await stores.admin.query(`
+      DROP TABLE ${poe}.outbox CASCADE;
+      CREATE OR REPLACE FUNCTION ${poe}.version() RETURNS integer LANGUAGE sql IMMUTABLE
+        AS 'SELECT 3'`)
+    const older = stores.open(poe)
+    expect(await older.epoch().catch(({ code }) => code)).to.equal('ERR_POE_STORE_SCHEMA')
+    expect(await older.migrate()).to.deep.equal({ from: 3, to: SCHEMA_VERSION })
+    expect(await claimState(older, 'link', { owner: 'o' })).to.equal('claimed')
+    const transaction = older.transaction('link', 'o')
+    await transaction.later?.({ key: 'm', name: 'mail', payload: '1', delayMs: 0 })
+    expect((await transaction.commit(outcome())).state).to.equal('ok')
+    await older.migrate()
+    const query = { names: ['mail'], owner: 'w', leaseMs: 1_000, limit: 1 }
+    const { messages } = await older.outbox.take(query)
+    expect(messages.map(({ key }) => key)).to.deep.equal(['m'])
+    expect((await older.read('link', null)).state).to.equal('spent')
+    await Promise.all([store.close(), older.close()])
   })
 })

@@ -361,7 +361,8 @@ export const upkeepSql = (poe: string): string => `
       epoch := ${poe}.valid_epoch();
     END IF;
     is_logged := NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class WHERE relpersistence <> 'p'
-      AND oid IN ('${poe}.record'::regclass, '${poe}.memory'::regclass));
+      AND oid IN ('${poe}.record'::regclass, '${poe}.memory'::regclass,
+        '${poe}.outbox'::regclass));
     now_ms := ${poe}.now_ms();
   END $$;
 ${keepSql(poe)}

@@ -13,10 +13,11 @@ import {
   upkeepSql,
   writesSql,
 } from './functions.js'
+import { outboxSql } from './outbox-schema.js'
 import { IS_STANDBY, LINE, SLICE_MS } from './states.js'
 
 /** The version of what follows; `epoch()` tells it. */
-export const SCHEMA_VERSION = 3
+export const SCHEMA_VERSION = 4
 
 /**
  * One record a key. Eight columns, so that the row's header stays small; `told` is fingerprint and
@@ -113,5 +114,5 @@ const formerly = (poe: string): string => `
 export function schemaSql(poe: string, isNew: boolean): string {
   const parts = [names, helpers, claimSql, readSql, writesSql, finishSql, settleSql, listSql]
   const made = isNew ? tables : formerly
-  return [made, ...parts, upkeepSql].map(part => part(poe)).join('\n')
+  return [made, ...parts, upkeepSql, outboxSql].map(part => part(poe)).join('\n')
 }

@@ -9,6 +9,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import pg, { type QueryConfig, type QueryResult, type QueryResultRow } from 'pg'
+import type { NewMessage } from '../../engine/outbox/outbox-store.js'
 import type { OwnerReply, StoredOutcome, StoreTransaction } from '../../engine/store.js'
 import { PoeError } from '../../errors.js'
 import { within } from '../within.js'
@@ -21,6 +22,7 @@ import {
   sqlState,
   storeError,
 } from './driver.js'
+import { addMessage } from './outbox.js'
 import type { Records } from './records.js'
 import { findTransactionControl } from './statement-check.js'
 import { IS_STALE, IS_STOLEN } from './states.js'
@@ -66,6 +68,8 @@ export interface PostgresTransaction {
 export interface TransactionTools {
   readonly pool: PostgresPool
   readonly records: Records
+  /** The schema's name, quoted. */
+  readonly poe: string
   readonly isolation: Isolation
   readonly txMaxMs: number
   /** How long the beginning may take, and the question after a lost commit. */
@@ -124,6 +128,10 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction> {
       // Closing the connection undoes it just as well.
       giveBack(client, true)
     }
+  }
+
+  async later(message: NewMessage): Promise<void> {
+    await this.#query([addMessage(this.#tools.poe, message)])
   }
 
   async #finish(

@@ -8,6 +8,7 @@
 import { randomBytes } from 'node:crypto'
 import { PoeError } from '../../errors.js'
 import type { SqliteDatabase } from './driver.js'
+import { hasOutbox, prepareOutbox } from './outbox-table.js'
 import { SLICE_MS } from './statements.js'
 
 const VERSION = '1'
@@ -65,12 +66,13 @@ export function prepareFile(db: SqliteDatabase): void {
   // The usual case, which needs no lock: another process may be writing while this one starts.
   if (hasTables(db)) {
     checkVersion(db)
-    if (readEpoch(db) !== undefined) return
+    if (hasOutbox(db) && readEpoch(db) !== undefined) return
   }
   db.exec('BEGIN IMMEDIATE')
   try {
     if (hasTables(db)) checkVersion(db)
     else createTables(db)
+    prepareOutbox(db)
     ensureEpoch(db)
     db.exec('COMMIT')
   } finally {

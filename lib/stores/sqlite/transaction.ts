@@ -8,14 +8,21 @@
  *
  * @see POE draft, appendix A
  */
+import type { NewMessage } from '../../engine/outbox/outbox-store.js'
 import type { OwnerReply, StoredOutcome, StoreTransaction } from '../../engine/store.js'
 import { PoeError, type PoeErrorCode } from '../../errors.js'
 import { type SqliteDatabase, sqliteCode, storeError } from './driver.js'
 import type { DatabaseGuard } from './guarded-database.js'
 import type { HandlerConnection, Statement } from './handler-connection.js'
+import { ADD_MESSAGE, messageValues } from './outbox-table.js'
 import type { Records } from './records.js'
 import { giveConnection, refuseAsync, runGuarded } from './section.js'
+import { warnOfStandstill } from './standstill.js'
+import { TransactionConnection } from './transaction-connection.js'
 import type { Turn, WriteQueue } from './write-queue.js'
+
+const LEFT_OPEN =
+  'The handler ended before a transaction of its tool on tx.connection(): await that.'
 
 /** What a statement changed. */
 export interface SqliteRunResult {
@@ -45,6 +52,12 @@ export interface SqliteTransaction {
    * @throws TypeError when the function gives a promise; everything is rolled back then
    */
   use<Result>(section: (db: SqliteDatabase) => Result): Promise<Result>
+  /**
+   * Gives the transaction in the shape of a connection of better-sqlite3, for query builders and
+   * ORMs; it is over with the transaction. A tool's own `BEGIN`, `COMMIT` and `ROLLBACK` on it are
+   * a savepoint; one that is left open when the handler ends undoes everything.
+   */
+  connection(): Promise<SqliteDatabase>
 }
 
 /** What a transaction needs of its store. */
@@ -68,6 +81,8 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
   #giveUpWaiting: (reason: Error) => void = () => {}
   #endTurn: () => void = () => {}
   #timer: NodeJS.Timeout | undefined
+  #openedMs = 0
+  #joined: TransactionConnection | null = null
   /** Why it is over. */
   #reason: Error | null = null
 
@@ -111,6 +126,17 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
     return this.#section(guard => giveConnection(this.#tools.connection.db, section, guard))
   }
 
+  connection(): Promise<SqliteDatabase> {
+    return this.#section(() => {
+      const { connection } = this.#tools
+      this.#joined ??= new TransactionConnection(connection.db, work => {
+        this.#refuseWhenOver()
+        return runGuarded(connection, work, reason => this.#end(reason))
+      })
+      return this.#joined.database
+    })
+  }
+
   async commit(outcome: StoredOutcome): Promise<OwnerReply> {
     if (this.#phase === 'unused') {
       this.#end(new PoeError('ERR_POE_TX_OVER'))
@@ -125,6 +151,10 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
 
   async rollback(): Promise<void> {
     this.#end(new PoeError('ERR_POE_TX_OVER'))
+  }
+
+  async later(message: NewMessage): Promise<void> {
+    await this.run(ADD_MESSAGE, ...messageValues(message, this.#tools.records.nowMs()))
   }
 
   #section<Result>(work: (guard: DatabaseGuard) => Result): Promise<Result> {
@@ -163,6 +193,7 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
   #commitOpen(outcome: StoredOutcome): OwnerReply {
     const { connection } = this.#tools
     try {
+      if (this.#joined?.isLeftOpen === true) throw new PoeError('ERR_POE_TX_OVER', LEFT_OPEN)
       const reply = connection.records.complete(this.#key, this.#owner, outcome)
       if (reply.state === 'stale') {
         this.#end(new PoeError('ERR_POE_LEASE_LOST'))
@@ -215,6 +246,7 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
       return Promise.resolve()
     }
     this.#phase = 'open'
+    this.#openedMs = performance.now()
     this.#timer = setTimeout(() => this.#end(new PoeError('ERR_POE_TX_TIMEOUT')), txMaxMs)
     resolve()
     return new Promise(endTurn => {
@@ -227,6 +259,7 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
     if (this.#phase === 'waiting') this.#giveUpWaiting(reason)
     else if (this.#phase === 'open') {
       clearTimeout(this.#timer)
+      warnOfStandstill(performance.now() - this.#openedMs - this.#tools.txMaxMs)
       this.#tools.connection.rollBack()
       this.#over(reason)
       this.#endTurn()

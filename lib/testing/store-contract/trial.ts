@@ -59,6 +59,8 @@ export interface StoreContractOptions<Tx = unknown> {
   forget?(store: Store<Tx>): Promise<void>
   /** Needed where the store is transactional. */
   readonly transactions?: ContractTransactions<Tx>
+  /** Whether a transactional store keeps an outbox; default `true`. */
+  readonly hasOutbox?: boolean
 }
 
 /** What {@link Trial.claim} may be told besides the key. */

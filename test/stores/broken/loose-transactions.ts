@@ -1,6 +1,7 @@
 /**
  * Sqlite stores whose transactions are none: a handler's writes and the mark come apart.
  */
+import type { OutboxStore } from '../../../lib/engine/outbox/outbox-store.js'
 import type { StoreTransaction } from '../../../lib/engine/store.js'
 import type { SqliteStore, SqliteTransaction } from '../../../lib/stores/sqlite.js'
 
@@ -59,10 +60,46 @@ export function neverOver(store: SqliteStore): SqliteStore {
   })
 }
 
+/** Its outbox gives messages away without a lease. */
+export function takesWithoutLease(store: SqliteStore): SqliteStore {
+  const { outbox } = store
+  return withOutbox(store, {
+    take: query => outbox.take({ ...query, leaseMs: 0 }),
+    renew: async () => ({ nowMs: Date.now(), state: 'ok' }),
+  })
+}
+
+/** Whoever ends an attempt of its outbox is believed, whoever has it by now. */
+export function endsForAnybody(store: SqliteStore): SqliteStore {
+  const { outbox } = store
+  return withOutbox(store, {
+    end: async (key, owner, end) => {
+      const seize =
+        "UPDATE poe_outbox SET owner = ?, due_ms = 9e15, state = 'running' WHERE key = ?"
+      await store.write(db => db.prepare(seize).run(owner, key))
+      return outbox.end(key, owner, end)
+    },
+  })
+}
+
+function withOutbox(store: SqliteStore, instead: Partial<OutboxStore>): SqliteStore {
+  const outbox = new Proxy(store.outbox, {
+    get(target, name) {
+      const value: unknown = Reflect.get(instead, name) ?? Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+  return withMember(store, 'outbox', outbox)
+}
+
 function withTransaction(store: SqliteStore, transaction: MakeTransaction): SqliteStore {
+  return withMember(store, 'transaction', transaction)
+}
+
+function withMember(store: SqliteStore, member: string, instead: unknown): SqliteStore {
   return new Proxy(store, {
     get(target, name) {
-      if (name === 'transaction') return transaction
+      if (name === member) return instead
       const value: unknown = Reflect.get(target, name, target)
       return typeof value === 'function' ? value.bind(target) : value
     },

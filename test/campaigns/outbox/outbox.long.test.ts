@@ -1,0 +1,48 @@
+/** Shops and workers, killed and frozen at random: nothing is lost, nothing is paid twice. */
+import { expect } from 'chai'
+import { describeWith } from '../../support/servers/programs.js'
+import { runCampaign } from './campaign.js'
+
+const NOTHING = { lost: 0, duplicates: 0, ghosts: 0, overlaps: 0, doubleEnds: 0, stuck: 0 }
+
+for (const [store, programs] of [
+  ['sqlite', []],
+  ['postgres', ['postgres', 'initdb']],
+] as const) {
+  describeWith(programs, `orders and their payments, killed at random, ${store}`, () => {
+    it('[OUT-08, OUT-01, OUT-03] 0 lost, 0 twice', async () => {
+      const seed = Date.now() % 1_000_000
+      const result = await runCampaign({ store, seconds: 12, seed })
+      const told = JSON.stringify({ seed, ...result })
+      expect(result, told).to.include(NOTHING)
+      expect(result.orders, told).to.be.above(10)
+      expect(result.kills, told).to.be.above(3)
+      expect(result.attempts, told).to.be.above(result.orders)
+    })
+  })
+}
+
+describe('orders and their payments with a fault', () => {
+  it('[OUT-02] finds workers that take without a lease', async () => {
+    const result = await runCampaign({
+      store: 'sqlite',
+      seconds: 6,
+      seed: 3,
+      plant: 'lease',
+      drainMs: 3_000,
+    })
+    expect(result.overlaps, JSON.stringify(result)).to.be.above(0)
+  })
+
+  it('[OUT-04] finds workers whose late word counts', async () => {
+    const result = await runCampaign({
+      store: 'sqlite',
+      seconds: 8,
+      seed: 3,
+      plant: 'fence',
+      drainMs: 3_000,
+      freezes: 10,
+    })
+    expect(result.doubleEnds, JSON.stringify(result)).to.be.above(0)
+  })
+})
