@@ -95,8 +95,8 @@ const LINKS: Readonly<Record<LinkRefusal, RefusalWords>> = {
   'transaction-timeout': {
     title: 'Das hat zu lange gedauert',
     detail:
-      'Was für diese Anfrage in ihrer Datenbank-Transaktion geschrieben wurde, hat zu lange gedauert ' +
-      'und wurde zurückgenommen. Dieselbe Anfrage kann gleich noch einmal gesendet werden.',
+      'Was für diese Anfrage in einer Transaktion der Datenbank geschrieben wurde, hat zu lange ' +
+      'gedauert und wurde zurückgenommen. Sie kann gleich noch einmal gesendet werden.',
   },
   'undone-store-down': UNDONE,
   'undone-store-full': UNDONE,

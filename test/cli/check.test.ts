@@ -14,7 +14,7 @@ import { type JudgedServer, startIndependent } from '../conformance/servers/inde
 import { startWrong } from '../conformance/servers/wrong.js'
 import { poeHere } from './fake-terminal.js'
 
-const ORDER = ['--valid', '{"sku":"tea-{n}","qty":1}', '--rounds', '2']
+const ORDER = ['--valid', '{"sku":"tea-{n}","qty":1}', '--rounds', '2', '--age', '0']
 const ALL = [
   ...['--header', 'X-User: ann', '--second-user', 'X-User: bob', '--effects', '/ledger#/orders'],
   ...['--invalid', '{"sku":"","qty":0}', ...ORDER],
@@ -54,7 +54,7 @@ describe('poe check', () => {
   })
 
   it('without a content that is accepted: exit 2, and what to give', async () => {
-    const { code, out } = await poeHere(['check', server.page])
+    const { code, out } = await poeHere(['check', server.page, '--valid', '{"sku":"","qty":0}'])
     expect(code).to.equal(2)
     expect(out).to.match(/give a content that it accepts as "valid"/)
     expect(out).to.match(/the rehearsal failed: \d+ checks/)

@@ -10,6 +10,8 @@ import { startWrong } from '../conformance/servers/wrong.js'
 import { poeHere } from './fake-terminal.js'
 
 const OPTIONS = [
+  '--age',
+  '0',
   ...['--header', 'X-User: ann', '--valid', '{"sku":"tea-{n}","qty":1}', '--rounds', '1'],
   ...['--only', 'POE-2-4,POE-2-5,POE-3-3'],
 ]

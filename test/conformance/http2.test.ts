@@ -57,7 +57,14 @@ async function judged(server: Http2Server, only?: readonly string[]): Promise<Co
   try {
     const url = `http://127.0.0.1:${port}/basket`
     const some = only === undefined ? {} : { only }
-    return await runConformance({ url, adapter: ADAPTER, http2: true, rounds: 3, ...some })
+    return await runConformance({
+      url,
+      adapter: ADAPTER,
+      http2: true,
+      rounds: 3,
+      ageMs: 0,
+      ...some,
+    })
   } finally {
     server.close()
   }

@@ -48,6 +48,7 @@ describe('poe check and other origins', function () {
       url,
       adapter,
       rounds: 2,
+      ageMs: 0,
       timeoutMs: 2_000,
     })
     const failed = results.filter(({ result }) => result === 'fail').map(({ id }) => id)

@@ -20,7 +20,7 @@ const PROMISES: Readonly<Record<StoreKind, number>> = {
   memory: 20,
   sqlite: 30,
   redis: 42,
-  postgres: 58,
+  postgres: 70,
 }
 /** Bytes of old space that a reuse may leave beyond what bare Koa's POST leaves. */
 const LASTING_BYTES = 200

@@ -110,7 +110,7 @@ describe('a transactional handler without its claim, on sqlite', () => {
       null,
     ])
     expect(told.headers.get('Retry-After')).to.equal('1')
-    await expectProblem(told, 503, 'store-down')
+    await expectProblem(told, 503, 'transaction-timeout')
     expect((await world.send('POST', link, { json: {} })).status).to.equal(201)
     expect(rowsOf(world)).to.deep.equal([2, 2])
   })
