@@ -40,9 +40,12 @@ export function phasesOf(selected: readonly Selected[], door: Door): readonly Ph
   ]
 }
 
-/** What counts for itself, and what leaves a doubt that would hide the faults of others. */
+/**
+ * What counts for itself, what compares links that no other check is to use meanwhile, and what
+ * leaves a doubt that would hide the faults of others.
+ */
 function isByItself(step: Step): boolean {
-  if ('effects' in step || 'race' in step) return true
+  if ('effects' in step || 'race' in step || 'links' in step) return true
   if ('mint' in step) return step.shortLived === true
   return 'send' in step && ['failure', 'slowFailure'].includes(step.send.provoke ?? '')
 }

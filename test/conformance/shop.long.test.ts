@@ -58,6 +58,8 @@ const STORES: readonly Backing[] = [
 
 /** What does not arise with a shop that answers 201 with content, or 303. */
 const NOT_ARISING = [
+  'POE-2-23/sibling',
+  'POE-2-23/sibling-first',
   'POE-2-7/no-content',
   'POE-2-8/cacheable',
   'POE-2-9/empty-created',

