@@ -179,7 +179,8 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   'takes messages without a lock': {
     in: 'outbox_take',
     check: 'FOR UPDATE SKIP LOCKED',
-    instead: '',
+    // A pause after the snapshot, in which the others read the same rows.
+    instead: 'OFFSET (SELECT 0 FROM pg_sleep(0.05))',
     titles: ['[OUT-02] outbox: of many takes'],
   },
   'ends the attempt of anybody': {
