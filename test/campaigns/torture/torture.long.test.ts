@@ -20,30 +20,33 @@ describeWith(['postgres', 'initdb'], 'the fire test on a joining pool', () => {
   it('[POE-A-1] orders that Knex writes: kills and faults, and nothing is found', () =>
     expectNothingFound('postgres', 12, ['--by', 'knex']))
 
-  it('finds a pool that does not join', async () => {
-    const args = ['--store', 'postgres', '--by', 'knex', '--plant', 'no-join', '--seconds', '10']
-    const ended = await torture([...args, '--seed', '3', '--json'])
-    expect(ended.code, ended.out + ended.err).to.equal(1)
-    expect(lastLine(ended.out).duplicates).to.be.above(0)
-  })
+  it('finds a pool that does not join', () =>
+    expectFound('duplicates', ['--store', 'postgres', '--by', 'knex', '--plant', 'no-join']))
 })
 
 describe('the fire test with a fault', () => {
   it('finds it: no owner check, completion outside the transaction', async () => {
-    const plants = ['owner', 'outside-transaction'].map(async plant => {
-      const ended = await torture(['--plant', plant, '--seconds', '10', '--seed', '3', '--json'])
-      expect(ended.code, ended.out + ended.err).to.equal(1)
-      expect(lastLine(ended.out).duplicates).to.be.above(0)
-    })
-    await Promise.all(plants)
+    const plants = ['owner', 'outside-transaction']
+    await Promise.all(plants.map(plant => expectFound('duplicates', ['--plant', plant])))
   })
 
   if (areInstalled(['postgres', 'initdb'], 'the fire test with a planted slow commit')) {
-    it('[FALSE-609] its own success told as used', async () => {
-      const args = ['--store', 'postgres', '--plant', 'own-success', '--seconds', '10']
-      const ended = await torture([...args, '--seed', '3', '--json'])
-      expect(ended.code, ended.out + ended.err).to.equal(1)
-      expect(lastLine(ended.out).falseRefused).to.be.above(0)
-    })
+    it('[FALSE-609] its own success told as used', () =>
+      expectFound('falseRefused', ['--store', 'postgres', '--plant', 'own-success']))
   }
 })
+
+/** Ten seconds find it nearly always; how many operations those are is the machine's. */
+async function expectFound(
+  what: 'duplicates' | 'falseRefused',
+  args: readonly string[],
+): Promise<void> {
+  const seen: string[] = []
+  for (const seed of ['3', '4', '5']) {
+    const ended = await torture([...args, '--seconds', '10', '--seed', seed, '--json'])
+    const found = ended.code === 1 ? Number(lastLine(ended.out)[what]) : 0
+    if (found > 0) return
+    seen.push(`${ended.code} ${ended.out}${ended.err}`)
+  }
+  expect.fail(seen.join('\n'))
+}
