@@ -3,7 +3,7 @@
  */
 import type { Context } from 'koa'
 import { filled } from '../../answers/refusals.js'
-import { ownFingerprint, requestFingerprint } from '../../engine/request-fingerprint.js'
+import { ownFingerprint, requestFingerprint } from '../../answers/request-fingerprint.js'
 import type { Core } from '../core.js'
 import { publicPath } from '../link-paths.js'
 import { principalsOf } from '../principal.js'

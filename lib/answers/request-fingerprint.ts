@@ -9,6 +9,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, inflate } from 'node:zlib'
+import { digestParts } from '../engine/fingerprint.js'
 import {
   canonicalForm,
   canonicalJson,
@@ -16,7 +17,6 @@ import {
   readContentDigest,
 } from '../protocols/idempotency-key/index.js'
 import { atPointer } from '../protocols/json-pointer.js'
-import { digestParts } from './fingerprint.js'
 
 /** What of the content counts: the bytes, what they say, or those members of JSON only. */
 export type ContentRule = 'raw' | 'semantic' | 'content-digest' | readonly string[]

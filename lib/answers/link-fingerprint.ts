@@ -5,8 +5,9 @@
  *
  * @see draft-ietf-httpapi-idempotency-key-header-07 2.1; decision 0013
  */
+
+import { digestParts, fingerprint } from '../engine/fingerprint.js'
 import { canonicalJson, readKey } from '../protocols/idempotency-key/index.js'
-import { digestParts, fingerprint } from './fingerprint.js'
 import type { PresentContent } from './request-fingerprint.js'
 
 /**
