@@ -235,6 +235,12 @@ const TOLD: readonly Row[] = [
     resultOfNext,
   ],
   [
+    'result-after-refusal',
+    'POE-2-7/after-reuse',
+    'shows the refusal in the place of the result once a repeat was refused',
+    resultAfterRefusal,
+  ],
+  [
     'result-link-latest',
     'H-LINK-1/target',
     'links from a repeat to the latest order',
@@ -405,6 +411,20 @@ function resultOfNext(): Partial<Behaviour> {
       if (!isResult(seen) || answer.status !== 200 || link === null) return answer
       const next = order[order.indexOf(link) + 1]
       return { ...answer, body: next?.outcome?.body ?? answer.body }
+    },
+  }
+}
+
+function resultAfterRefusal(): Partial<Behaviour> {
+  const refused = new Set<Link>()
+  return {
+    amends: (answer, seen) => {
+      const { link } = seen
+      if (link === null) return answer
+      if (isReuse(seen)) refused.add(link)
+      return isResult(seen) && refused.has(link)
+        ? { ...answer, body: Buffer.from('refused') }
+        : answer
     },
   }
 }
