@@ -20,6 +20,7 @@
  */
 import type { PoeError } from '../errors.js'
 import type { NewMessage, OutboxStore } from './outbox/outbox-store.js'
+import type { StoreAdmin } from './store-admin.js'
 import type { OwnerReply, StoreTime } from './store-replies.js'
 
 export type { OwnerReply, StoreTime } from './store-replies.js'
@@ -205,6 +206,8 @@ export interface Store<Tx = never> {
   readonly timeoutMs?: number
   /** Where messages wait that transactions have written; absent where the store keeps none. */
   readonly outbox?: OutboxStore
+  /** What it tells and does for an operator; absent where no other process can reach the store. */
+  readonly admin?: StoreAdmin
 
   /**
    * Takes the key if it is free. The order of checks: a record that is not free answers as it is,

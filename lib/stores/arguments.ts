@@ -4,7 +4,8 @@
  * verdict that nobody knows would free a key.
  */
 import { checkMembers, checkNumber, checkText, describe, wholeNumber } from '../engine/checks.js'
-import type { Claim, ListQuery, StoredOutcome } from '../engine/store.js'
+import type { Claim, ListQuery, StoredOutcome, StoredSecret } from '../engine/store.js'
+import type { RecordState, ScanQuery } from '../engine/store-admin.js'
 
 const PAGE = 100
 const LARGEST_PAGE = 1_000
@@ -17,6 +18,16 @@ export interface Page {
   readonly limit: number
   readonly cursor: string | null
 }
+
+/** A scan's query with its defaults. */
+export interface ScanPage {
+  /** `null` for all. */
+  readonly state: NonNullable<ScanQuery['state']> | null
+  readonly limit: number
+  readonly cursor: string | null
+}
+
+const SCANNED: readonly unknown[] = ['running', 'undecided', 'spent', null]
 
 /**
  * Looks at a claim; cheap, for it is in the way of every POST.
@@ -91,6 +102,56 @@ export function pageOf(query: ListQuery): Page {
 }
 
 /**
+ * Reads a scan's query.
+ *
+ * @throws TypeError or RangeError that says what is wanted
+ */
+export function scanPageOf(query: ScanQuery): ScanPage {
+  const where = 'scan()'
+  checkMembers(`${where}: the query`, query, ['state', 'limit', 'cursor'])
+  const { state = null, limit, cursor = null } = query as ScanQuery
+  if (!SCANNED.includes(state)) {
+    const known = "'running', 'undecided' or 'spent'"
+    throw new TypeError(`${where}: state must be ${known}, got ${describe(state)}`)
+  }
+  if (cursor !== null) checkText(where, 'cursor', cursor)
+  return { state, limit: wholeNumber(where, 'limit', limit, PAGE, 1, LARGEST_PAGE), cursor }
+}
+
+/**
+ * Reads the secrets that replace others.
+ *
+ * @returns copies
+ * @throws TypeError where there is none, or one id twice
+ */
+export function newSecrets(next: readonly StoredSecret[]): readonly StoredSecret[] {
+  if (next.length === 0) throw new TypeError('replaceSecrets(): give one secret at least')
+  if (new Set(next.map(({ id }) => id)).size < next.length) {
+    throw new TypeError('replaceSecrets(): two secrets have the same id')
+  }
+  return next.map(({ id, key }) => ({ id, key }))
+}
+
+/** What a claim is that has not been completed, by the store's time. Times are milliseconds. */
+export function stateOfClaim(
+  claim: {
+    readonly leaseUntilMs: number
+    readonly meansDoubt: boolean
+    readonly keepUntilMs: number | null
+  },
+  nowMs: number,
+): RecordState {
+  if (claim.leaseUntilMs > nowMs) return 'running'
+  if (isPast(claim.keepUntilMs, nowMs)) return 'expired'
+  return claim.meansDoubt ? 'undecided' : 'free'
+}
+
+/** Whether a record's time is over. */
+export function isPast(keepUntilMs: number | null, nowMs: number): boolean {
+  return keepUntilMs !== null && keepUntilMs < nowMs
+}
+
+/**
  * Reads a purge's limit.
  *
  * @returns a whole number, or infinity
@@ -102,8 +163,8 @@ export function purgeLimit(limit: number): number {
 }
 
 /** Says that a cursor is none that this store has given. */
-export function strangeCursor(): TypeError {
-  return new TypeError('list(): the cursor is none that this store has given')
+export function strangeCursor(where: string = 'list()'): TypeError {
+  return new TypeError(`${where}: the cursor is none that this store has given`)
 }
 
 function textFault(where: string, key: string, owner: string): TypeError | null {

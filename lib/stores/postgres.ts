@@ -20,9 +20,11 @@ import type {
   StoreTime,
   StoreTransaction,
 } from '../engine/store.js'
+import type { StoreAdmin } from '../engine/store-admin.js'
 import { PoeError } from '../errors.js'
 import { claimFault, leaseFault, pageOf, purgeLimit, verdictFault } from './arguments.js'
 import { checkKeys } from './options.js'
+import { ServerAdmin } from './postgres/admin.js'
 import { Connections } from './postgres/connections.js'
 import type { PostgresPool } from './postgres/driver.js'
 import { isPool, plainPool } from './postgres/joining-pool.js'
@@ -79,6 +81,7 @@ export interface PostgresStoreOptions {
 /** A PostgreSQL store. */
 export interface PostgresStore extends Store<PostgresTransaction> {
   readonly outbox: OutboxStore
+  readonly admin: StoreAdmin
   /**
    * Makes the schema, or brings it to this version. Harmless to repeat. The pool's role must be
    * allowed to make a schema; where it is not, run `npx poe migrate` as one that is.
@@ -177,6 +180,7 @@ class ServerStore implements PostgresStore {
     nativeExpiry: false,
   })
   readonly outbox: ServerOutbox
+  readonly admin: ServerAdmin
   readonly #settings: Settings
   readonly #poe: string
   readonly #connections: Connections
@@ -189,6 +193,7 @@ class ServerStore implements PostgresStore {
     this.#poe = pg.escapeIdentifier(schema)
     this.#records = new Records(this.#connections, this.#poe, lockWaitMs)
     this.outbox = new ServerOutbox(this.#connections, this.#poe, lockWaitMs)
+    this.admin = new ServerAdmin(this.#connections, this.#poe)
     // A server that restarts ends idle connections, too: that shall not end the app's process. It
     // stays after `close`, for a connection of ours that dies later than that.
     pool.on('error', ignore)

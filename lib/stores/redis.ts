@@ -22,9 +22,11 @@ import {
   type StoredSecret,
   type StoreTime,
 } from '../engine/store.js'
+import type { StoreAdmin } from '../engine/store-admin.js'
 import { PoeError } from '../errors.js'
 import { claimFault, leaseFault, pageOf, purgeLimit, verdictFault } from './arguments.js'
 import { checkKeys } from './options.js'
+import { ServerAdmin } from './redis/admin.js'
 import { type Argument, type Driver, driverOf, type RedisClient } from './redis/driver.js'
 import { BUCKETS, Epochs } from './redis/epochs.js'
 import { Exchange, type Step } from './redis/exchange.js'
@@ -33,6 +35,7 @@ import { listUndecided } from './redis/listing.js'
 import { hashOwner, packOutcome, packWho, recordName, whoFault } from './redis/packing.js'
 import { claimReply, ownerReply, readReply, stateOf } from './redis/replies.js'
 import * as scripts from './redis/scripts.js'
+import { Secrets } from './redis/secrets.js'
 import { USUAL_MS } from './within.js'
 
 export type {
@@ -123,10 +126,12 @@ class RedisStore implements Store {
     nativeExpiry: true,
   })
   readonly timeoutMs: number
+  readonly admin: StoreAdmin
   readonly #settings: Settings
   readonly #usualMs: number
   readonly #exchange: Exchange
   readonly #epochs: Epochs
+  readonly #secrets: Secrets
   readonly #claims: Gathering
   readonly #completions: Gathering
 
@@ -137,6 +142,11 @@ class RedisStore implements Store {
     this.#settings = settings
     this.#exchange = new Exchange(settings.driver, this.#usualMs)
     this.#epochs = new Epochs(this.#exchange, settings.prefix)
+    this.#secrets = new Secrets(this.#exchange, settings.prefix)
+    const { prefix, driver } = settings
+    const { isCluster } = driver
+    const [exchange, epochs, secrets] = [this.#exchange, this.#epochs, this.#secrets]
+    this.admin = new ServerAdmin({ exchange, epochs, secrets, prefix, isCluster })
     // Keys of several slots can go together where there is one server only.
     const gathers = !settings.driver.isCluster && settings.replicas === 0
     this.#claims = new Gathering(this.#exchange, gathers)
@@ -223,16 +233,8 @@ class RedisStore implements Store {
     return this.#epochs.rotate()
   }
 
-  async secrets(
-    proposed: readonly StoredSecret[],
-    withinMs?: number,
-  ): Promise<readonly StoredSecret[]> {
-    const name = `${this.#settings.prefix}:secrets`
-    const own = proposed.map(({ id, key }): StoredSecret => ({ id, key }))
-    const command =
-      own.length === 0 ? ['get', name] : ['set', name, JSON.stringify(own), 'NX', 'GET']
-    const kept = await this.#exchange.command(name, command, withinMs)
-    return kept === null ? own : readSecrets(kept)
+  secrets(proposed: readonly StoredSecret[], withinMs?: number): Promise<readonly StoredSecret[]> {
+    return this.#secrets.keep(proposed, withinMs)
   }
 
   async purge(limit: number): Promise<{ readonly removed: number; readonly more: boolean }> {
@@ -339,17 +341,6 @@ function claimArguments(key: string, claim: Claim): Argument[] {
     Buffer.from(claim.replaces ?? '', 'hex'),
     key,
   ]
-}
-
-/** What is there is never quoted, in no message: it may be most of a secret. */
-function readSecrets(kept: unknown): StoredSecret[] {
-  try {
-    const list: unknown = JSON.parse(String(kept))
-    if (Array.isArray(list)) return list as StoredSecret[]
-  } catch {
-    // The parser's error has the text in it.
-  }
-  throw new PoeError('ERR_POE_SECRETS')
 }
 
 function wholeMs(ms: number): string {

@@ -18,9 +18,11 @@ import type {
   StoreTime,
   StoreTransaction,
 } from '../engine/store.js'
+import type { StoreAdmin } from '../engine/store-admin.js'
 import { PoeError } from '../errors.js'
 import { claimFault, leaseFault, pageOf, purgeLimit, verdictFault } from './arguments.js'
 import { checkKeys, clockOption } from './options.js'
+import { FileAdmin } from './sqlite/admin.js'
 import { writeAlone } from './sqlite/app-writes.js'
 import type { SqliteDatabase } from './sqlite/driver.js'
 import { HandlerConnection } from './sqlite/handler-connection.js'
@@ -62,6 +64,7 @@ export interface SqliteStoreOptions {
 export interface SqliteStore extends Store<SqliteTransaction> {
   readonly timeoutMs: number
   readonly outbox: OutboxStore
+  readonly admin: StoreAdmin
   /**
    * A connection for the app's reads outside transactions; it refuses to write. It is opened at
    * first use and closed by `close`.
@@ -140,6 +143,7 @@ class FileStore implements SqliteStore {
   })
   readonly timeoutMs: number
   readonly outbox: FileOutbox
+  readonly admin: FileAdmin
   readonly #settings: Settings
   readonly #file: StoreFile
   readonly #queue: WriteQueue
@@ -158,12 +162,14 @@ class FileStore implements SqliteStore {
     this.#records = new Records(() => this.#file.writer, now)
     this.#reads = new Records(() => this.#file.reader, now)
     this.#handlers = new HandlerConnection(this.#file, now)
-    this.outbox = new FileOutbox({
+    const tools = {
       file: this.#file,
       queue: this.#queue,
       nowMs: () => this.#records.nowMs(),
-      read: read => this.#read(read),
-    })
+      read: <Result>(read: () => Result) => this.#read(read),
+    }
+    this.outbox = new FileOutbox(tools)
+    this.admin = new FileAdmin(tools)
   }
 
   get database(): SqliteDatabase {

@@ -6,6 +6,7 @@
  * for (const { title, run } of storeContract(options)) it(title, run)
  * ```
  */
+import { adminCases } from './store-contract/admin.js'
 import { argumentCases } from './store-contract/arguments.js'
 import { capabilityCases } from './store-contract/capabilities.js'
 import { claimCases } from './store-contract/claims.js'
@@ -55,5 +56,6 @@ export function storeContract<Tx>(options: StoreContractOptions<Tx>): readonly S
     ...capabilityCases(options),
     ...transactionCases(options),
     ...outboxCases(options),
+    ...adminCases(options),
   ]
 }

@@ -45,7 +45,8 @@ type ListedRow = readonly [key: string, owner: string, sinceMs: number]
 
 type ListRow = readonly [nowMs: number, found: ListedRow[] | string, last: string | null]
 
-const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/
+/** What a cursor is. */
+export const UUID: RegExp = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/
 const CLAIM_PLACES = Array.from({ length: 12 }, (_, index) => `$${index + 1}`).join(', ')
 
 type DoneRow = readonly [nowMs: number, isDone: boolean]

@@ -176,7 +176,7 @@ function syncsAlways(answer: Settled): boolean {
 }
 
 /** A map is a list in the older protocol, an object or a Map in the newer. */
-function wordsOf(reply: unknown): readonly unknown[] {
+export function wordsOf(reply: unknown): readonly unknown[] {
   if (Array.isArray(reply)) return reply
   if (reply instanceof Map) return [...reply].flat()
   return Object.entries(reply ?? {}).flat()

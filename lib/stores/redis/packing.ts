@@ -23,6 +23,7 @@ const KINDS: ReadonlyMap<number, number> = new Map([
 const WHO_BYTES: readonly (number | undefined)[] = [undefined, 49, 45]
 const MOST_TEXT_BYTES = 0xffff
 const ONE_BYTE = 0x7f
+const MOST_NUMBER_BYTES = 8
 /** In MessagePack: an array of up to 15 members, and a string whose length takes four bytes. */
 const [FEW_MEMBERS, LONG_STRING] = [0x90, 0xdb]
 const STRING_HEAD_BYTES = 5
@@ -97,6 +98,27 @@ export function unpackSpent(
   const head = restoreHead(bytes.toString('utf8', from, to))
   const body = lengths % 2 === 0 ? null : bytes.subarray(to)
   return { ...unpackWho(bytes), outcome: { head, body }, mark: mark === NOBODY ? '' : mark }
+}
+
+/**
+ * Reads the beginning of a spent record.
+ *
+ * @param start - its first bytes
+ * @param length - of all of it, in bytes
+ * @returns the head, `null` where it goes on after these bytes; the body's length, `null` for none
+ */
+export function unpackStart(
+  start: Buffer,
+  length: number,
+): { readonly head: string | null; readonly bodyBytes: number | null } {
+  const lengthsAt = lengthOfWho(start) + OWNER_BYTES
+  if (lengthsAt + MOST_NUMBER_BYTES > start.length && start.length < length) {
+    return { head: null, bodyBytes: null }
+  }
+  const [lengths, from] = unpackNumber(start, lengthsAt)
+  const to = from + Math.floor(lengths / 2)
+  const head = to > start.length ? null : restoreHead(start.toString('utf8', from, to))
+  return { head, bodyBytes: lengths % 2 === 0 ? null : length - to }
 }
 
 /** Writes texts and bytes as a MessagePack array, which a script takes apart. */

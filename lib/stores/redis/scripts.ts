@@ -299,6 +299,51 @@ export const DOUBTED: Script = script(`#!lua flags=no-writes\n${TIME}
   return found
 `)
 
+/** What an operator is told of a record; nothing where a name is none of ours. */
+const TELL = `
+  local function tell(found, name)
+    local start = redis.pcall('GETRANGE', name, 0, 4095)
+    if type(start) ~= 'string' or start == '' then return end
+    local tag = string.sub(start, 1, 1)
+    if tag ~= 'F' and tag ~= 'U' then
+      local ends = redis.call('PEXPIRETIME', name)
+      found[#found + 1] = {name, 'S', start, redis.call('STRLEN', name), ends}
+      return
+    end
+    local packed = string.sub(redis.call('GET', name), 2)
+    local isOurs, lease, keep, owner = pcall(cmsgpack.unpack, packed)
+    if isOurs then found[#found + 1] = {name, tag, lease, keep, owner} end
+  end
+`
+
+/** KEYS record. Gives the time, then what is told of it, if it is there. */
+export const TELL_ONE: Script = script(`${TIME}${TELL}
+  local found = {now}
+  tell(found, KEYS[1])
+  return found
+`)
+
+/**
+ * KEYS the epoch of a bucket, which says whose node is gone through; ARGV cursor, pattern, how many
+ * names are looked at. Gives the time, the next cursor, and what is told of each record.
+ */
+export const SCAN: Script = script(`${TIME}${TELL}
+  local page = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', ARGV[3])
+  local found = {now, page[1]}
+  for _, name in ipairs(page[2]) do
+    -- An epoch and an index have shorter names.
+    if #name - (string.find(name, '}', 1, true) or 0) == 15 then tell(found, name) end
+  end
+  return found
+`)
+
+/** KEYS the secrets; ARGV what is there, what is to be there. */
+export const REPLACE_SECRETS: Script = script(`${ALSO_WHEN_FULL}
+  if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+  redis.call('SET', KEYS[1], ARGV[2])
+  return 1
+`)
+
 /** KEYS epoch. No flags: also a server that is too old must be able to say so. */
 export const LOOK: Script = script(`${TIME}
   local policy = string.match(redis.call('INFO', 'memory'), 'maxmemory_policy:([%w-]+)')

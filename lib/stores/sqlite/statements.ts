@@ -128,3 +128,41 @@ export const HAS_EXPIRED: string = `
         SELECT keep_until_ms FROM poe_spent WHERE keep_until_ms / ${SLICE_MS} = ? LIMIT ?)
       WHERE keep_until_ms < ?)
     OR EXISTS (SELECT 1 FROM poe_claim WHERE keep_until_ms < ? AND lease_until_ms <= ?)`
+
+/** Removes all secrets; others are written in the same transaction. */
+export const DROP_SECRETS = 'DELETE FROM poe_secret'
+
+const CLAIM_COLUMNS = 'key, owner, lease_until_ms, on_silence, keep_until_ms'
+const SPENT_COLUMNS = 'id, key_hash, keep_until_ms, head, length(body)'
+const IS_OVER = 'keep_until_ms IS NOT NULL AND keep_until_ms < @now'
+
+/** Counts records by what they are; reads all. */
+export const COUNT: string = `
+  SELECT running, undecided, free, expired, since, lapse, spent, spent_over FROM (
+    SELECT count(*) FILTER (WHERE lease_until_ms > @now) AS running,
+      count(*) FILTER (WHERE lease_until_ms <= @now AND NOT (${IS_OVER})
+        AND on_silence = 'undecided') AS undecided,
+      count(*) FILTER (WHERE lease_until_ms <= @now AND NOT (${IS_OVER})
+        AND on_silence = 'free') AS free,
+      count(*) FILTER (WHERE lease_until_ms <= @now AND ${IS_OVER}) AS expired,
+      min(lease_until_ms) FILTER (WHERE lease_until_ms <= @now AND NOT (${IS_OVER})
+        AND on_silence = 'undecided') AS since,
+      min(lease_until_ms) FILTER (WHERE lease_until_ms > @now) AS lapse
+    FROM poe_claim),
+  (SELECT count(*) FILTER (WHERE NOT (${IS_OVER})) AS spent,
+    count(*) FILTER (WHERE ${IS_OVER}) AS spent_over FROM poe_spent)`
+
+/** A claim by its key. */
+export const FIND_CLAIM: string = `SELECT ${CLAIM_COLUMNS} FROM poe_claim WHERE key = ?`
+
+/** A spent record by the hash of its key. */
+export const FIND_SPENT: string = `
+  SELECT ${SPENT_COLUMNS} FROM poe_spent WHERE substr(key_hash, 1, 6) = ? AND key_hash = ?`
+
+/** Some claims after a key. */
+export const SCAN_CLAIMS: string = `
+  SELECT ${CLAIM_COLUMNS} FROM poe_claim WHERE key > ? ORDER BY key LIMIT ?`
+
+/** Some spent records after a place. */
+export const SCAN_SPENT: string = `
+  SELECT ${SPENT_COLUMNS} FROM poe_spent WHERE id > ? ORDER BY id LIMIT ?`

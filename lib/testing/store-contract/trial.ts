@@ -61,6 +61,8 @@ export interface StoreContractOptions<Tx = unknown> {
   readonly transactions?: ContractTransactions<Tx>
   /** Whether a transactional store keeps an outbox; default `true`. */
   readonly hasOutbox?: boolean
+  /** Whether the store has an operator's part, which is then judged; default `false`. */
+  readonly hasAdmin?: boolean
 }
 
 /** What {@link Trial.claim} may be told besides the key. */

@@ -100,6 +100,7 @@ export function postgresContract(
     },
     reopen: async store => stores().open(stores().schemaOf(store)),
     capabilities: { durable: true, crossProcess: true, transactional: true, nativeExpiry: false },
+    hasAdmin: true,
     async forget(store) {
       const poe = stores().schemaOf(store)
       await stores().admin.query(

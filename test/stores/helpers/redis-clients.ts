@@ -137,6 +137,7 @@ export function redisContract(
     open: async () => open(freshPrefix()),
     reopen: async store => open(prefixOf.get(store) ?? ''),
     capabilities: { durable: true, crossProcess: true, transactional: false, nativeExpiry: true },
+    hasAdmin: true,
     forget: async store => forget(setup().servers, prefixOf.get(store) ?? ''),
   }
 }

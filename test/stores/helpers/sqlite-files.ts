@@ -56,6 +56,7 @@ export function sqliteContract(
       nowMs += ms
     },
     capabilities: { durable: true, crossProcess: true, transactional: true, nativeExpiry: false },
+    hasAdmin: true,
     forget: store =>
       own(store).write(db => {
         db.exec('DELETE FROM poe_claim; DELETE FROM poe_spent; DELETE FROM poe_secret')
