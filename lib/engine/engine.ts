@@ -108,6 +108,16 @@ export class Engine {
     return this.#owed.count + this.#disowned.count
   }
 
+  /** How many requests are at work, or wait for a twin. */
+  get atWork(): number {
+    return this.#underway.count
+  }
+
+  /** Whether `close` was called. */
+  get isClosing(): boolean {
+    return this.#closing !== null
+  }
+
   /**
    * Runs the work if the key is free, else tells what is there; waits for a running twin.
    *

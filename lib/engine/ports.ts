@@ -63,6 +63,12 @@ export type PoeEvent =
       readonly verdict: 'happened' | 'did-not-happen' | 'unknown'
       readonly cause?: unknown
     }
+  /** An undecided link was decided by `once.settle()`. */
+  | {
+      readonly type: 'settled'
+      readonly key: string
+      readonly verdict: 'happened' | 'did-not-happen'
+    }
   /** The store stopped answering; POSTs are refused until it is back. */
   | { readonly type: 'store-down'; readonly cause: unknown }
   /** The store answers again. */

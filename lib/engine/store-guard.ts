@@ -86,6 +86,11 @@ export class StoreGuard {
     return this.#down
   }
 
+  /** How much the store's clock is ahead of ours, as well as known, in milliseconds. */
+  get offsetMs(): number {
+    return this.#offsetMs
+  }
+
   /**
    * The store's time, as well as this process can tell, in milliseconds.
    *

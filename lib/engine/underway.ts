@@ -21,6 +21,11 @@ export class Underway {
     return this.#isOver
   }
 
+  /** How many pieces of work there are. */
+  get count(): number {
+    return this.#pieces.size
+  }
+
   /** Notes that a piece of work has begun. */
   begin(piece: Piece): void {
     this.#pieces.add(piece)

@@ -52,6 +52,7 @@ export * from './outbox-messages.js'
 export { type Poe, poe, type ResourceMiddleware } from './poe.js'
 export { type Anyone, anyone, type Principal, type PrincipalOf } from './principal.js'
 export type { LinkParams, RequestPoe } from './request-poe.js'
+export type { PoeStatus } from './status.js'
 
 declare module 'koa' {
   interface ExtendableContext {

@@ -6,11 +6,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RouterContext } from '@koa/router'
 import type { Context, Middleware, Next } from 'koa'
-import { checkMembers, checkText } from '../engine/checks.js'
 import type { Unfinished } from '../engine/engine.js'
 import type { Reconciled } from '../engine/operation.js'
-import { decisionOf } from '../engine/reconciled.js'
-import type { ListedRecord, ListReply, ReadReply } from '../engine/store.js'
+import { Operator } from '../engine/operator.js'
+import type { ListedRecord, ReadReply } from '../engine/store.js'
 import { Core, type Resource, TOKEN_PARAM } from './core.js'
 import { type ActionOptions, registerActions } from './doors/actions.js'
 import { type ConditionalOptions, makeConditional } from './doors/conditional.js'
@@ -42,6 +41,7 @@ import {
 } from './outbox.js'
 import { RequestPoe } from './request-poe.js'
 import { sendAgain } from './send.js'
+import { type PoeStatus, statusOf } from './status.js'
 import { watchForMiddleware } from './watch-router.js'
 
 /** How long `close` waits for handlers unless it is told, in milliseconds. */
@@ -169,6 +169,11 @@ export interface Poe<Tx = never> {
    */
   settle(key: string, expectedOwner: string, verdict: Reconciled): Promise<boolean>
   /**
+   * Tells how it goes, for a health check: asks the store once, in `storeTimeoutMs` at most. It
+   * never rejects.
+   */
+  status(): Promise<PoeStatus>
+  /**
    * Makes a worker that delivers the messages of `ctx.poe.later()`; any number of processes may
    * have one. A handler may be called more than once for a message, always with its key.
    *
@@ -204,7 +209,11 @@ export interface Poe<Tx = never> {
  */
 export function poe<Tx = never>(options: PoeOptions<Tx>): Poe<Tx> {
   const core = new Core(resolveOptions(options))
-  const { store, guard } = core.engine
+  const { store, guard, emit } = core.engine
+  const operator = new Operator({
+    ...{ store, emit, bodyLimitBytes: core.options.bodyLimitBytes },
+    call: send => guard.call(send),
+  })
   return {
     middleware: () => contextMiddleware(core),
     resource: (router, given, ...middleware) => {
@@ -225,19 +234,10 @@ export function poe<Tx = never>(options: PoeOptions<Tx>): Poe<Tx> {
     },
     conditional: given => makeConditional(core, given),
     detectDuplicates: given => makeDetectDuplicates(core, given),
-    undecided: wishes => listUndecided(core, wishes),
-    inspect: async key => {
-      checkText('inspect()', 'key', key)
-      return await guard.call(ms => store.read(key, null, ms))
-    },
-    settle: async (key, expectedOwner, verdict) => {
-      checkText('settle()', 'key', key)
-      checkText('settle()', 'expectedOwner', expectedOwner)
-      const decided = decisionOf('settle()', verdict, core.options.bodyLimitBytes)
-      if (decided === null) return false
-      const reply = await guard.call(ms => store.settle(key, expectedOwner, decided, ms))
-      return reply.state === 'ok'
-    },
+    undecided: wishes => operator.undecided(wishes),
+    inspect: key => operator.inspect(key),
+    settle: (key, owner, verdict) => operator.settle(key, owner, verdict),
+    status: () => statusOf(core),
     worker: (handlers, given) => makeWorker(core, handlers, given),
     outbox: makeDesk(core),
     close: given => closeIn(core, given?.graceMs),
@@ -257,26 +257,6 @@ async function closeIn(core: Core, graceMs = GRACE_MS): Promise<Unfinished> {
   } finally {
     clearInterval(hold)
   }
-}
-
-async function* listUndecided(
-  core: Core,
-  wishes: { readonly before?: Date | undefined } = {},
-): AsyncGenerator<ListedRecord> {
-  checkMembers('undecided(): its argument', wishes, ['before'])
-  const { before } = wishes
-  if (before !== undefined && !(before instanceof Date && !Number.isNaN(before.getTime()))) {
-    throw new TypeError('undecided(): before must be a Date')
-  }
-  const { store, guard } = core.engine
-  const query = { state: 'undecided', before: before?.getTime() } as const
-  let cursor: string | null = null
-  do {
-    const after: string | null = cursor
-    const page: ListReply = await guard.call(ms => store.list({ ...query, cursor: after }, ms))
-    yield* page.records
-    cursor = page.cursor
-  } while (cursor !== null)
 }
 
 function contextMiddleware(core: Core): Middleware {

@@ -1,0 +1,53 @@
+/**
+ * How it goes: what a health check asks for.
+ */
+import type { Core } from './core.js'
+
+/** What {@link statusOf} tells. */
+export interface PoeStatus {
+  /** Whether POSTs can take effect now: the store has just answered, and links can be made. */
+  readonly isReady: boolean
+  readonly store: 'up' | 'down'
+  /** How long the store took to answer, in milliseconds; `null` where it did not. */
+  readonly latencyMs: number | null
+  /** How much the store's clock is ahead of this process's, in milliseconds. */
+  readonly clockOffsetMs: number
+  /** Whether links can be minted and verified: epochs and secrets are known. */
+  readonly canMint: boolean
+  /** Requests that are at work here, or wait for a twin. */
+  readonly atWork: number
+  /** Outcomes and releases that the store has not taken yet. */
+  readonly owedWrites: number
+  /** Whether `close` was called. */
+  readonly isClosing: boolean
+  /** The code of the store's refusal, such as `ERR_POE_STORE_DOWN`; `null` for none. */
+  readonly code: string | null
+}
+
+/** Asks the store once, and tells. Bounded by `storeTimeoutMs`; never rejects. */
+export async function statusOf({ engine, vault }: Core): Promise<PoeStatus> {
+  const { guard, store } = engine
+  const startMs = performance.now()
+  const code = await guard.call(ms => store.epoch(ms)).then(
+    () => null,
+    (error: unknown) => codeOf(error),
+  )
+  if (code === null && !vault.ready) await vault.prepare()
+  const isUp = code === null && !guard.down
+  return {
+    isReady: isUp && vault.ready && !engine.isClosing,
+    store: isUp ? 'up' : 'down',
+    latencyMs: code === null ? performance.now() - startMs : null,
+    clockOffsetMs: guard.offsetMs,
+    canMint: vault.ready,
+    atWork: engine.atWork,
+    owedWrites: engine.owedWrites,
+    isClosing: engine.isClosing,
+    code,
+  }
+}
+
+function codeOf(error: unknown): string {
+  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined
+  return typeof code === 'string' ? code : 'ERR_POE_STORE_DOWN'
+}
