@@ -38,6 +38,8 @@ export interface Command {
   readonly summary: string
   /** Everything about its arguments. */
   readonly help: string
+  /** The help on these arguments, where it depends on them. */
+  readonly helpOf?: (args: readonly string[]) => string
   /**
    * Runs it.
    *

@@ -10,8 +10,12 @@ import { LINKS } from './links.js'
 import { MIGRATE } from './migrate.js'
 import { POST } from './post.js'
 import { RESUME } from './resume.js'
+import { STORE } from './store/store.js'
 
-const COMMANDS: readonly Command[] = [POST, RESUME, LINKS, CHECK, CHECK_CLIENT, EXPLAIN, MIGRATE]
+const COMMANDS: readonly Command[] = [
+  ...[POST, RESUME, LINKS, CHECK, CHECK_CLIENT, EXPLAIN],
+  ...[MIGRATE, STORE],
+]
 
 /**
  * Runs `poe`.
@@ -38,7 +42,7 @@ export async function runProgram(argv: readonly string[], terminal: Terminal): P
   // What follows -- belongs to another program.
   const own = args.slice(0, args.indexOf('--') + 1 || undefined)
   if (own.includes('--help') || own.includes('-h')) {
-    terminal.out(command.help)
+    terminal.out(command.helpOf?.(own) ?? command.help)
     return 0
   }
   return await run(command, args, terminal)

@@ -124,7 +124,7 @@ export function coloured(terminal: Terminal, { outcome, message }: Verdict): str
 }
 
 /** JSON as a value, text as text, everything else in base64; `null` for nothing. */
-function bodyOf({ bytes, type }: Content): unknown {
+export function bodyOf({ bytes, type }: Content): unknown {
   if (bytes.length === 0) return null
   const text = textOf(bytes, type)
   if (text === null) return { base64: Buffer.from(bytes).toString('base64') }

@@ -28,10 +28,12 @@ export interface PoeStatus {
 export async function statusOf({ engine, vault }: Core): Promise<PoeStatus> {
   const { guard, store } = engine
   const startMs = performance.now()
-  const code = await guard.call(ms => store.epoch(ms)).then(
-    () => null,
-    (error: unknown) => codeOf(error),
-  )
+  const code = await guard
+    .call(ms => store.epoch(ms))
+    .then(
+      () => null,
+      (error: unknown) => codeOf(error),
+    )
   if (code === null && !vault.ready) await vault.prepare()
   const isUp = code === null && !guard.down
   return {

@@ -102,7 +102,8 @@ export function replaceEpoch(db: SqliteDatabase): string {
   return epoch
 }
 
-function hasTables(db: SqliteDatabase): boolean {
+/** Whether the tables are there, of whatever version. */
+export function hasTables(db: SqliteDatabase): boolean {
   const find = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'poe_meta'"
   return db.prepare(find).get() !== undefined
 }
