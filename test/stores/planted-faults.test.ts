@@ -6,6 +6,7 @@ import { expect } from 'chai'
 import type { Store } from '../../lib/engine/store.js'
 import type { SqliteStore } from '../../lib/stores/sqlite.js'
 import { storeContract } from '../../lib/testing/store-contract.js'
+import { ADMIN_FAULTS, withAdminFault } from './broken/admin-faults.js'
 import * as claims from './broken/claim-faults.js'
 import * as listing from './broken/listing-faults.js'
 import * as loose from './broken/loose-transactions.js'
@@ -114,6 +115,16 @@ describe('the store contract suite', () => {
         const hit = failed.some(each => each.startsWith(title))
         expect(hit, `'${title}' among ${failed.join(' | ')}`).to.equal(true)
       }
+    })
+  }
+
+  for (const fault of ADMIN_FAULTS) {
+    it(`catches an operator's part that ${fault.name}`, async () => {
+      const files = new Files()
+      const cases = storeContract(sqliteContract(files, withAdminFault(fault)))
+      const failed = await failuresOf(cases.filter(({ title }) => title.startsWith('admin:')))
+      files.remove()
+      expect(failed.map(({ title }) => title).join(' | ')).to.include(fault.title)
     })
   }
 

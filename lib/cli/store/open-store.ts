@@ -19,7 +19,7 @@ export interface StoreAddress {
   readonly prefix: string
   /** Of PostgreSQL. */
   readonly schema: string
-  /** Whether what surrounds a password in a message is to be looked through. */
+  /** What must not be printed. */
   readonly hidden: readonly string[]
 }
 
@@ -88,6 +88,9 @@ export async function openStore(address: StoreAddress): Promise<OpenedStore> {
         return await openPostgres(address)
     }
   } catch (error) {
+    if (error instanceof Error && error.message.includes('npm install')) {
+      throw new NoStore(error.message)
+    }
     if (isMissing(error, 'pg')) throw new NoStore('This needs the driver: run `npm install pg`.')
     throw error
   }
@@ -99,7 +102,7 @@ export function withoutSecrets(text: string, { hidden }: StoreAddress): string {
 }
 
 /** Whether an error says that a package is not installed. */
-export function isMissing(error: unknown, name: string): boolean {
+function isMissing(error: unknown, name: string): boolean {
   const isNotFound =
     error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
   return isNotFound && error.message.includes(`'${name}'`)

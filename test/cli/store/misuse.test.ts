@@ -5,13 +5,12 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { CONNECTS, openClient } from '../../../lib/stores/redis/open-client.js'
 import { openDatabase } from '../../support/server-process.js'
-import { describeWith } from '../../support/servers/programs.js'
 import { sharedPostgres } from '../../support/servers/postgres-server.js'
-import { sharedRedis, startRedisCluster } from '../../support/servers/redis-server.js'
+import { describeWith } from '../../support/servers/programs.js'
+import { sharedRedis } from '../../support/servers/redis-server.js'
 import { poeHere } from '../fake-terminal.js'
 import { endPoes, poe } from '../poe.js'
 
@@ -52,7 +51,9 @@ describe('poe store, called wrongly', () => {
   for (const [words, message] of refused) {
     it(`[ADM-08] ${words.join(' ').replace(PASSWORD, '...')}: exit 2`, async () => {
       const ended = await poeHere(['store', ...words])
-      expect(ended.err).to.match(message).and.to.match(/poe store --help/)
+      expect(ended.err)
+        .to.match(message)
+        .and.to.match(/poe store --help/)
       expect(ended.err).not.to.include('hunter2')
       expect([ended.code, ended.out]).to.deep.equal([2, ''])
     })
@@ -83,7 +84,10 @@ describe('poe store, called wrongly', () => {
     const tables = db.prepare('SELECT name FROM sqlite_master').pluck().all()
     db.close()
     expect(tables).to.deep.equal(['mine'])
-    writeFileSync(join(folder, 'text.db'), 'no database at all, and long enough for a header'.repeat(9))
+    writeFileSync(
+      join(folder, 'text.db'),
+      'no database at all, and long enough for a header'.repeat(9),
+    )
     const text = await poeHere(['store', 'stats', '--store', `sqlite:${folder}/text.db`])
     expect([text.code, text.out]).to.deep.equal([1, ''])
     expect(readdirSync(folder).sort()).to.deep.equal(['other.db', 'text.db'])
@@ -92,7 +96,10 @@ describe('poe store, called wrongly', () => {
   it('[ADM-08] a store that cannot be reached: one line, exit 1, no password in it', async () => {
     for (const scheme of ['redis', 'rediss', 'postgres']) {
       const url = `${scheme}://u:${PASSWORD}@127.0.0.1:1/x?password=${PASSWORD}`
-      for (const given of [{ args: ['--store', url], env: {} }, { args: [], env: { POE_STORE: url } }]) {
+      for (const given of [
+        { args: ['--store', url], env: {} },
+        { args: [], env: { POE_STORE: url } },
+      ]) {
         const ended = await poeHere(['store', 'stats', ...given.args], { env: given.env })
         expect([ended.code, ended.out], ended.err).to.deep.equal([1, ''])
         expect(ended.err.trimEnd().split('\n'), scheme).to.have.lengthOf(1)
@@ -116,8 +123,6 @@ describe('poe store, called wrongly', () => {
     const none = () => Promise.reject(missing)
     const error = await openClient('redis://127.0.0.1:1', [none, none]).catch(cause => cause)
     expect(error.message).to.include('npm install ioredis').and.to.include('npm install redis')
-    const hook = fileURLToPath(new URL('../../stores/helpers/no-driver.mjs', import.meta.url))
-    expect(existsSync(hook)).to.equal(true)
     const env = { NODE_OPTIONS: `--import ${new URL('no-drivers.mjs', import.meta.url).href}` }
     for (const [url, name] of [
       ['postgres://u@127.0.0.1:1/x', 'npm install pg'],
