@@ -11,7 +11,13 @@ export type {
   SuccessRule,
 } from './engine/operation.js'
 export type { Outcome, OutcomeBody, RecordedField } from './engine/outcome.js'
-export type { Clock, OnEvent, PoeEvent } from './engine/ports.js'
+export {
+  type ChannelEvent,
+  type Clock,
+  EVENTS_CHANNEL,
+  type OnEvent,
+  type PoeEvent,
+} from './engine/ports.js'
 export {
   bucketOf,
   type Claim,
@@ -33,6 +39,15 @@ export {
   type StoreTransaction,
   type UndecidedRecord,
 } from './engine/store.js'
+export type {
+  RecordState,
+  ScanQuery,
+  ScanReply,
+  StoreAdmin,
+  StoreCounts,
+  StoredRecord,
+  StoreSetting,
+} from './engine/store-admin.js'
 export { ERROR_CODES, PoeError, type PoeErrorCode } from './errors.js'
 export {
   type DroppedPoeLink,

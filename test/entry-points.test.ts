@@ -8,6 +8,7 @@ import { expect } from 'chai'
 const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
   '.': [
     'ERROR_CODES',
+    'EVENTS_CHANNEL',
     'POE_LINKS_LIMIT_CHARS',
     'POE_LINKS_LIMIT_MEMBERS',
     'PoeError',
@@ -32,6 +33,7 @@ const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
   './client/browser/journal': ['LinkPool', 'createClient', 'indexedDbJournal', 'linkPool'],
   './client/form': ['definePoeForm', 'enhance'],
   './koa': ['PermanentError', 'answerExpectations', 'anyone', 'corsFields', 'poe'],
+  './otel': ['startTelemetry'],
   './stores/memory': ['memoryStore'],
   './stores/postgres': ['joiningPool', 'postgresMigrationSql', 'postgresStore'],
   './stores/redis': ['redisStore'],

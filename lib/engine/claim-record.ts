@@ -191,9 +191,10 @@ export class OwnedRecord extends Lease implements ClaimRecord {
   }
 
   async mark(): Promise<void> {
-    const { store, guard } = this.#tools
+    const { store, guard, emit } = this.#tools
     const reply = await guard.call(ms => store.mark(this.#key, this.#owner, ms))
     if (reply.state === 'stale') throw new PoeError('ERR_POE_LEASE_LOST')
+    emit({ type: 'marked', key: this.#key })
   }
 
   later(message: NewMessage): Promise<void> {
@@ -230,15 +231,17 @@ export class OwnedRecord extends Lease implements ClaimRecord {
   }
 
   async attach(outcome: Outcome): Promise<void> {
-    const { store } = this.#tools
+    const { store, emit } = this.#tools
     this.#stored = encodeOutcome(outcome)
-    await this.#nowOrOwed(async ms => {
+    const reply = await this.#nowOrOwed(async ms => {
       const stored = this.#stored
       const reply = await store.attachBody(this.#key, this.#owner, stored, ms)
       if (reply.state === 'ok') return reply
       // Where the outcome itself is still owed, it is recorded now, with its body.
       return await store.complete(this.#key, this.#owner, stored, ms)
     })
+    if (reply?.state !== 'ok' || this.#stored.body === null) return
+    emit({ type: 'body-kept', key: this.#key })
   }
 
   async release(): Promise<Released> {

@@ -14,7 +14,7 @@ import { findingOf, findingOfFailure } from './finding.js'
 import type { Finding, Gone, Operation, ResourceRules, Verdict, Work } from './operation.js'
 import { Bell } from './outbox/bell.js'
 import { OwedWrites } from './owed-writes.js'
-import { type Clock, type MakeId, type OnEvent, safeEmitter } from './ports.js'
+import { type Clock, type MakeId, type OnEvent, publish, safeEmitter } from './ports.js'
 import { Reconciler } from './reconciler.js'
 import type { Claim, ClaimReply, ReadReply, Store, UndecidedRecord } from './store.js'
 import { isAnswer, StoreGuard } from './store-guard.js'
@@ -153,6 +153,9 @@ export class Engine {
           this.emit({ type: 'claimed', key: operation.key, owner })
           const record = new OwnedRecord(this.#tools, operation.key, owner, rules, sentMs)
           const verdict = await this.#run(operation, rules, work, record)
+          publish(() => {
+            return { type: 'answered', key: operation.key, owner, verdict: verdict?.kind ?? 'lost' }
+          })
           return verdict ?? (await this.#fromRecord(operation, rules))
         }
         place ??= this.#waiters.place(rules.waitMs, sentMs)
@@ -166,6 +169,7 @@ export class Engine {
           asked = true
           if (await this.#wayOut(operation, rules, reply)) continue
         }
+        this.#notRun(operation, finding)
         return finding
       }
     } finally {
@@ -211,6 +215,10 @@ export class Engine {
   #claim(key: string, claim: Claim, sentMs: number): Promise<ClaimReply> {
     const { guard, store } = this
     return guard.call(ms => store.claim(key, claim, ms), guard.timeoutMs, sentMs)
+  }
+
+  #notRun({ key }: Operation, { kind }: Finding): void {
+    publish(() => ({ type: 'not-run', key, found: kind }))
   }
 
   /** Whoever meets an undecided record tells of it: its owner may have died without a word. */
@@ -296,7 +304,9 @@ export class Engine {
   ): Promise<Verdict> {
     const isDown = !isAnswer(cause)
     if (!this.#options.dangerouslyRunUnprotected || rules.transactional || !isDown) {
-      return findingOfFailure(cause)
+      const finding = findingOfFailure(cause)
+      this.#notRun(operation, finding)
+      return finding
     }
     this.emit({ type: 'unprotected', key: operation.key, cause })
     const record = new NoRecord(this.#alarms, rules.maxRunMs + this.#options.leaseMs)

@@ -2,7 +2,9 @@
  * What the engine takes from outside, so that time and chance are inputs: a clock, random ids and
  * a listener for events.
  */
+import { channel } from 'node:diagnostics_channel'
 import type { PoeError } from '../errors.js'
+import type { Finding, Verdict } from './operation.js'
 import type { OutboxEvent } from './outbox/outbox-events.js'
 
 /** Time as an input. All values are milliseconds. */
@@ -34,6 +36,10 @@ export type PoeEvent =
   | { readonly type: 'spent'; readonly key: string; readonly late: boolean }
   /** The handler reported a failure; the link can be used again. */
   | { readonly type: 'released'; readonly key: string }
+  /** `pointOfNoReturn()` is recorded: from here on silence means doubt. */
+  | { readonly type: 'marked'; readonly key: string }
+  /** The body of a stream is recorded, after its outcome. */
+  | { readonly type: 'body-kept'; readonly key: string }
   /**
    * The owner fell silent at `sinceMs` (store time, milliseconds). Told by the owner's own process,
    * then with a `cause` if there is one, or else by each that meets the record afterwards; once for
@@ -122,19 +128,54 @@ export type PoeEvent =
 /** Receives events; what it throws is ignored. */
 export type OnEvent = (event: PoeEvent) => void
 
+/** The `diagnostics_channel` that every event of every `poe()` of the process is published on. */
+export const EVENTS_CHANNEL = 'post-once-exactly'
+
 /**
- * Calls a listener so that its failure is its own.
+ * What is published there. Some are on the channel only: clients can make any number of them, and a
+ * log would be full of them.
+ */
+export type ChannelEvent =
+  | PoeEvent
+  /** A POST ran nothing, because of what was found at its key: of a repeat `spent`, as a rule. */
+  | { readonly type: 'not-run'; readonly key: string; readonly found: Finding['kind'] }
+  /**
+   * The request that had claimed the key has its answer. `lost`: its claim was another's by then.
+   */
+  | {
+      readonly type: 'answered'
+      readonly key: string
+      readonly owner: string
+      readonly verdict: Verdict['kind'] | 'lost'
+    }
+
+const events = channel(EVENTS_CHANNEL)
+
+/**
+ * Calls a listener so that its failure is its own, and publishes to the channel while somebody
+ * subscribes there.
  *
  * @param onEvent - the listener, if there is one
  * @returns a function that never throws
  */
 export function safeEmitter(onEvent: OnEvent | undefined): OnEvent {
-  if (onEvent === undefined) return () => {}
   return event => {
+    // Node tells of what a subscriber throws as an uncaught exception, and goes on.
+    if (events.hasSubscribers) events.publish(event)
+    if (onEvent === undefined) return
     try {
       onEvent(event)
     } catch {
       // A broken log must not decide what becomes of a POST.
     }
   }
+}
+
+/**
+ * Publishes what is for the channel only.
+ *
+ * @param make - makes the event; called only while somebody subscribes
+ */
+export function publish(make: () => ChannelEvent): void {
+  if (events.hasSubscribers) events.publish(make())
 }

@@ -18,6 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   answers: BELOW_ANSWERS,
   koa: BELOW_KOA,
   client: ['protocols'],
+  otel: ['engine'],
   testing: BELOW_TOOLS,
   conformance: [...BELOW_TOOLS, 'testing'],
   cli: [...BELOW_TOOLS, 'testing', 'conformance'],
@@ -31,6 +32,7 @@ const PACKAGE_HOMES: readonly (readonly [RegExp, RegExp])[] = [
   [/^better-sqlite3/, /^lib\/stores\/sqlite/],
   [/^(?:redis|ioredis|@redis)(?:$|\/)/, /^lib\/stores\/redis/],
   [/^pg(?:$|\/|-)/, /^lib\/stores\/postgres/],
+  [/^@opentelemetry\//, /^lib\/otel\//],
 ]
 
 /** What sends and receives. */
