@@ -19,6 +19,7 @@ import { itDidNotHappen, itHappened, listUndecided } from './operator.js'
 import { openStore } from './stores.js'
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
+const POE = fileURLToPath(new URL('../../lib/cli/main.ts', import.meta.url))
 const TYPESCRIPT = new URL('../../scripts/typescript.mjs', import.meta.url).href
 const NODE = ['--import', TYPESCRIPT]
 const LEASE_MS = 500
@@ -83,9 +84,8 @@ for (const { name, needs, open } of STORES) {
     }
     /** A command of the guide, as a process. */
     const command = async (...words: string[]) => {
-      const { stdout } = await promisify(execFile)(process.execPath, [...NODE, MAIN, ...words], {
-        env,
-      })
+      const args = [...NODE, POE, 'store', ...words]
+      const { stdout } = await promisify(execFile)(process.execPath, args, { env })
       return stdout.trim()
     }
     /** The same functions here: a process for each takes its time. */
@@ -129,9 +129,9 @@ for (const { name, needs, open } of STORES) {
       // 2. It is found, by somebody who knows no key.
       const listed = (await command('list')).split('\n').map(line => line.split(' '))
       expect(listed, 'what is listed').to.have.lengthOf(2)
-      const find = (link: string) => listed.find(([, key = '']) => link.includes(nonceOf(key)))
-      const [sinceOne = '', keyOne = '', ownerOne = ''] = find(charged) ?? []
-      const [, keyTwo = '', ownerTwo = ''] = find(uncharged) ?? []
+      const find = (link: string) => listed.find(([, , , key = '']) => link.includes(nonceOf(key)))
+      const [, , sinceOne = '', keyOne = '', ownerOne = ''] = find(charged) ?? []
+      const [, , , keyTwo = '', ownerTwo = ''] = find(uncharged) ?? []
       expect(Date.parse(sinceOne)).to.be.closeTo(Date.now(), 100_000)
       expect(told.join('\n')).to.contain(keyOne).and.to.contain(ownerTwo)
       const seen = await operate(once => once.inspect(keyOne))
@@ -145,7 +145,8 @@ for (const { name, needs, open } of STORES) {
         await itDidNotHappen(once, keyOne, ownerOne),
       ])
       expect(verdicts, 'of another, of the owner, once more').to.deep.equal([false, true, false])
-      expect(await command('did-not-happen', keyTwo, ownerTwo)).to.equal('true')
+      expect(await command('show', keyTwo)).to.match(/^state +undecided$/m)
+      expect(await command('settle', keyTwo, '--did-not-happen', '--yes')).to.equal('Decided.')
       expect(await operate(listUndecided)).to.deep.equal([])
 
       const first = await post(survivor, charged)
@@ -171,7 +172,7 @@ async function post({ base }: Shop, link: string) {
 
 async function startShop(env: NodeJS.ProcessEnv): Promise<Shop> {
   const stdio = ['ignore', 'pipe', 'inherit'] as const
-  const child = spawn(process.execPath, [...NODE, MAIN, 'serve'], { env, stdio: [...stdio] })
+  const child = spawn(process.execPath, [...NODE, MAIN], { env, stdio: [...stdio] })
   const log: string[] = []
   if (child.stdout === null) throw new Error('The shop has no output')
   createInterface(child.stdout).on('line', line => log.push(line))
