@@ -129,9 +129,9 @@ for (const { name, needs, open } of STORES) {
       // 2. It is found, by somebody who knows no key.
       const listed = (await command('list')).split('\n').map(line => line.split(' '))
       expect(listed, 'what is listed').to.have.lengthOf(2)
-      const find = (link: string) => listed.find(([, , , key = '']) => link.includes(nonceOf(key)))
-      const [, , sinceOne = '', keyOne = '', ownerOne = ''] = find(charged) ?? []
-      const [, , , keyTwo = '', ownerTwo = ''] = find(uncharged) ?? []
+      const find = (link: string) => listed.find(([, , key = '']) => link.includes(nonceOf(key)))
+      const [, sinceOne = '', keyOne = '', ownerOne = ''] = find(charged) ?? []
+      const [, , keyTwo = '', ownerTwo = ''] = find(uncharged) ?? []
       expect(Date.parse(sinceOne)).to.be.closeTo(Date.now(), 100_000)
       expect(told.join('\n')).to.contain(keyOne).and.to.contain(ownerTwo)
       const seen = await operate(once => once.inspect(keyOne))

@@ -3,8 +3,8 @@
  */
 
 /**
- * Names the resource or the door of a key. Keys begin with its name, percent-encoded: `order:` and a
- * nonce, `order=` and what the application names, `key:payment:` and a digest.
+ * Names the resource or the door of a key. Keys begin with its name, percent-encoded: `order:` and
+ * a nonce, `order=` and what the application names, `key:payment:` and a digest.
  *
  * @param key - a record's key
  * @returns its name; `null` for a key that is not of such a form

@@ -7,7 +7,7 @@
  *
  * @see decision 0035
  */
-import type { OnSilence, StoredSecret, StoreTime } from './store.js'
+import type { OnSilence, StoredSecret, StoreTime } from './store-replies.js'
 
 /**
  * What a record is now. `free`: its claim lapsed, and silence meant that nothing happened;

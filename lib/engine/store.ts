@@ -21,9 +21,9 @@
 import type { PoeError } from '../errors.js'
 import type { NewMessage, OutboxStore } from './outbox/outbox-store.js'
 import type { StoreAdmin } from './store-admin.js'
-import type { OwnerReply, StoreTime } from './store-replies.js'
+import type { OnSilence, OwnerReply, StoredSecret, StoreTime } from './store-replies.js'
 
-export type { OwnerReply, StoreTime } from './store-replies.js'
+export type { OnSilence, OwnerReply, StoredSecret, StoreTime } from './store-replies.js'
 
 /** What a store can promise, as data; the contract suite proves each one, also when `false`. */
 export interface StoreCapabilities {
@@ -36,9 +36,6 @@ export interface StoreCapabilities {
   /** Removes expired records by itself; `purge` has nothing to do. */
   readonly nativeExpiry: boolean
 }
-
-/** What a key becomes when its owner's lease lapses. */
-export type OnSilence = 'free' | 'undecided'
 
 /** A request for the exclusive right to run the POST at a key. */
 export interface Claim {
@@ -152,14 +149,6 @@ export type ClaimReply = StoreTime &
 /** The answer to a read. `none` covers free keys; `wrong-epoch` as for a claim. */
 export type ReadReply = StoreTime &
   (RunningRecord | SpentRecord | UndecidedRecord | { readonly state: 'none' | 'wrong-epoch' })
-
-/** A signing secret as the store keeps it. */
-export interface StoredSecret {
-  /** Public name, 4 characters of base64url; part of every token. */
-  readonly id: string
-  /** 256 random bits in base64url. */
-  readonly key: string
-}
 
 /** A database transaction in which a handler writes and its key becomes spent. */
 export interface StoreTransaction<Tx> {

@@ -1,7 +1,7 @@
 /**
  * Metrics and traces by OpenTelemetry: what `poe()` publishes on `diagnostics_channel`, as
- * instruments and spans of `@opentelemetry/api`. Attributes are of small, fixed sets; no token, key,
- * owner, body, principal or message of an error is in any of them.
+ * instruments and spans of `@opentelemetry/api`. Attributes are of small, fixed sets; no token, no
+ * key, owner, body, principal or message of an error is in any of them.
  *
  * @packageDocumentation
  * @see decision 0035; OpenTelemetry semantic conventions, "Metrics", "Recording errors"

@@ -9,7 +9,8 @@ import type { Desk } from './verb.js'
 const MOST_LOOKED_AT = 100_000
 
 /** Of a key or a link, for the help. */
-export const KEY_HELP = `  <key or link>          a record's key, as logs and \`list\` tell it; or a link, as it was handed out
+export const KEY_HELP = `\
+  <key or link>          a record's key, as logs and \`list\` tell it; or a link
   --resource <name>      of a link: the resource's name. Needed where its record is spent`
 
 /** The flag that goes with it. */

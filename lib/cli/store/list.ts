@@ -76,8 +76,8 @@ export const EXPORT: Verb = {
   name: 'export',
   summary: 'print all records as NDJSON, without content and secrets',
   usage: '[--state <state>] [filters]',
-  help: `Prints a line of JSON for each record, while servers go on. No body, no secret, no digest of
-who claimed it. It is a report, no backup: nothing reads it back.
+  help: `Prints a line of JSON for each record, while servers go on. No body, no secret, no digest
+of who claimed it. It is a report, no backup: nothing reads it back.
 
   --state <state>        all (the default), undecided, running or spent
 ${FILTER_HELP}

@@ -23,9 +23,9 @@ export const SETTLE: Verb = {
   name: 'settle',
   summary: 'decide an undecided record',
   usage: '<key or link> (--happened [--location <uri>] | --did-not-happen)',
-  help: `Decides a record whose owner fell silent. It happened: whoever asks again is told so, and led to
-the result. It did not, *and cannot any more*: the link is free, and the next POST runs. Find out
-first, where the effect is: a wrong word here is a second effect, or a lost one.
+  help: `Decides a record whose owner fell silent. It happened: whoever asks again is told so, and led
+to the result. It did not, *and cannot any more*: the link is free, and the next POST runs. Find
+out first, where the effect is: a wrong word here is a second effect, or a lost one.
 
 ${KEY_HELP}
   --happened             it took effect
@@ -57,9 +57,9 @@ export const RELEASE: Verb = {
   name: 'release',
   summary: 'free the claim of a process that is known to be dead',
   usage: '<key or link> [--did-not-happen]',
-  help: `Frees a claim that is at work, before its lease ends. Only where its process is known to be dead:
-nothing else tells it. Whatever the old holder still says afterwards does not count: its renewal and
-its completion are refused, a transaction of its is undone.
+  help: `Frees a claim that is at work, before its lease ends. Only where its process is known to be
+dead: nothing else tells it. Whatever the old holder still says afterwards does not count: its
+renewal and its completion are refused, a transaction of its is undone.
 
 A claim whose silence means doubt may have had its effect already. It is freed only with
 --did-not-happen; to say the contrary, wait for the end of its lease and \`settle\` it.
@@ -120,11 +120,8 @@ async function settle(
     return refuse(desk, key, `The record is another owner's by now: ${owner}.`)
   }
   const { nowMs } = await desk.opened.store.epoch(CALL_MS)
-  const what =
-    verdict.verdict === 'happened'
-      ? `It happened${'outcome' in verdict && verdict.outcome.location !== undefined ? `; its result is at ${verdict.outcome.location}` : ''}: nobody runs it again.`
-      : 'It did not happen, and cannot any more: the next POST runs it.'
-  const lines = [`Record: ${key}`, `Undecided since ${shownTime(leaseUntilMs, nowMs)}`, what]
+  const since = `Undecided since ${shownTime(leaseUntilMs, nowMs)}`
+  const lines = [`Record: ${key}`, since, ...consequence(verdict)]
   if (!(await desk.confirm(lines))) return 0
   if (!(await desk.operator.settle(key, owner, verdict))) {
     return refuse(
@@ -135,6 +132,15 @@ async function settle(
   }
   desk.print({ isDone: true, key, owner, verdict: verdict.verdict }, ['Decided.'])
   return 0
+}
+
+function consequence(verdict: Reconciled): string[] {
+  if (verdict.verdict !== 'happened') {
+    return ['It did not happen, and cannot any more: the next POST runs it.']
+  }
+  const { location } = verdict.outcome
+  const result = location === undefined ? [] : [`Its result is at ${location}.`]
+  return ['It happened: nobody runs it again.', ...result]
 }
 
 async function release(

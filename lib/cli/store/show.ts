@@ -12,8 +12,8 @@ export const SHOW: Verb = {
   name: 'show',
   summary: 'show one record, by its key or its link',
   usage: '<key or link> [--body]',
-  help: `Shows what the store holds of one record. No secret and no digest of who claimed it; the body
-of the answer only where it is asked for.
+  help: `Shows what the store holds of one record. No secret and no digest of who claimed it; the
+body of the answer only where it is asked for.
 
 ${KEY_HELP}
   --body                 the body of the recorded answer, too: it is somebody's data

@@ -17,8 +17,9 @@ export const COMMON_FLAGS = {
 } as const
 
 /** What they mean, for the help. */
-export const COMMON_HELP = `  --store <url>          sqlite:<file>, redis://..., rediss://... or postgres://...; by default what
-                         POE_STORE says, where other users of the machine do not see a password
+export const COMMON_HELP = `\
+  --store <url>          sqlite:<file>, redis://..., rediss://... or postgres://...; by default
+                         what POE_STORE says, where no other user sees a password
   --prefix <text>        of the keys in Redis. Default: poe
   --schema <name>        in PostgreSQL. Default: poe
   --json                 print JSON for programs`
@@ -27,12 +28,14 @@ export const COMMON_HELP = `  --store <url>          sqlite:<file>, redis://...,
 export const CHANGE_FLAGS = { 'dry-run': { type: 'boolean' }, yes: { type: 'boolean' } } as const
 
 /** What they mean, for the help. */
-export const CHANGE_HELP = `  --dry-run              say what would be done, and change nothing
+export const CHANGE_HELP: string = `\
+  --dry-run              say what would be done, and change nothing
   --yes                  do not ask; needed where no terminal is there to be asked
 ${COMMON_HELP}`
 
 /** The exit codes, for the help. */
-export const EXIT_HELP = `Exit codes: 0 done, 1 it could not be done, 2 misuse or not confirmed, 130 or 143 interrupted.`
+export const EXIT_HELP = `\
+Exit codes: 0 done, 1 it could not be done, 2 misuse or not confirmed, 130 or 143 interrupted.`
 
 /** A verb. */
 export interface Verb {

@@ -1,7 +1,7 @@
 /**
- * The operator's part of the redis store. Records are gone through by SCAN, so that a page costs the
- * server as much as the names that it looks at, the application's own among them; in a cluster once
- * for each bucket. SCAN may tell of a record twice while the server makes room for more.
+ * The operator's part of the redis store. Records are gone through by SCAN, so that a page costs
+ * the server as much as the names that it looks at, the application's own among them; in a cluster
+ * once for each bucket. SCAN may tell of a record twice while the server makes room for more.
  */
 import { bucketOf, type StoredSecret } from '../../engine/store.js'
 import type {
