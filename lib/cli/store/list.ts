@@ -29,7 +29,8 @@ const FILTER_FLAGS = {
   cursor: { type: 'string' },
 } as const
 
-const FILTER_HELP = `  --resource <name>      only of this resource; of a spent record the store does not keep it
+const FILTER_HELP = `\
+  --resource <name>      only of this resource; of a spent record the store does not keep it
   --older-than <time>    undecided for longer than this, such as 90s, 15m, 2h or 1d
   --limit <n>            stop after about so many records
   --cursor <text>        go on where a list said that there is more`

@@ -23,8 +23,8 @@ export const SETTLE: Verb = {
   name: 'settle',
   summary: 'decide an undecided record',
   usage: '<key or link> (--happened [--location <uri>] | --did-not-happen)',
-  help: `Decides a record whose owner fell silent. It happened: whoever asks again is told so, and led
-to the result. It did not, *and cannot any more*: the link is free, and the next POST runs. Find
+  help: `Decides a record whose owner fell silent. It happened: whoever asks again is told so, and
+led to the result. It did not, *and cannot any more*: the link is free, and the next POST runs. Find
 out first, where the effect is: a wrong word here is a second effect, or a lost one.
 
 ${KEY_HELP}

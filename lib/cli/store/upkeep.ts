@@ -27,8 +27,8 @@ export const PURGE: Verb = {
   name: 'purge',
   summary: 'remove records that are past their time',
   usage: '[--limit <n>]',
-  help: `Removes records that are past their horizon, ${BATCH} at a time with pauses between, so that
-servers go on. A claim that somebody is at work on stays, and so does what has no end. Redis
+  help: `Removes records that are past their horizon, ${BATCH} at a time with pauses between, so
+that servers go on. A claim that somebody is at work on stays, and so does what has no end. Redis
 removes its records by itself.
 
   --limit <n>            stop after so many records
@@ -68,8 +68,8 @@ export const ROTATE_SECRET: Verb = {
   name: 'rotate-secret',
   summary: 'sign new links with a fresh secret',
   usage: '[--drop <id>] [--print]',
-  help: `Where the store keeps the secrets (no \`secrets\` option is given): puts a fresh one first, which
-signs, and keeps the others, which go on verifying. A server that runs takes it on when it reads
+  help: `Where the store keeps the secrets (no \`secrets\` option is given): puts a fresh one first,
+which signs, and keeps the others, which go on verifying. A server that runs takes it on when it reads
 the secrets again: at its start, or at the first link that another one signed with it (for a second
 after its last reading it answers that one 404).
 

@@ -108,7 +108,7 @@ describe('poe store, called wrongly', () => {
     }
   })
 
-  it('[ADM-07] rotate-secret --print makes a text that poe() takes, and touches no store', async () => {
+  it('[ADM-07] rotate-secret --print makes a text, and touches no store', async () => {
     const { out, code } = await poeHere(['store', 'rotate-secret', '--print'])
     expect(code).to.equal(0)
     expect(Buffer.byteLength(out.trim())).to.be.at.least(32)

@@ -110,7 +110,7 @@ for (const { kind, needs } of STORES) {
       expect(bench.site.effectsOf(unspent)).to.equal(0)
     })
 
-    it('[ADM-07] rotate-secret signs with another, and keeps the old ones until dropped', async () => {
+    it('[ADM-07] rotate-secret signs with another; old ones last until dropped', async () => {
       const [old] = await bench.opened.store.secrets([])
       const link = await bench.survivor.link()
       const { secretIds } = await bench.change('rotate-secret')
