@@ -14,8 +14,8 @@ export const CHECK_STORE: Verb = {
   name: 'check',
   summary: 'say what is wrong with the store, and how to mend it',
   usage: '',
-  help: `Looks at the version of its tables, at the clocks, at what keeps what was answered on the
-disk, and at what waits for an operator. Changes nothing. The clock is compared with this machine's: run
+  help: `Looks at the version of its tables, at the clocks, at what keeps answers on the disk, and
+at what waits for an operator. Changes nothing. The clock is compared with this machine's: run
 it where the servers run.
 
 ${COMMON_HELP}
