@@ -70,10 +70,7 @@ class Run {
     }
     this.#tell()
     if (process.stdout.isTTY) process.stdout.write('\n')
-    for (const { file, texts, output } of this.#failed) {
-      console.log(`\n${file}\n\n${texts.join('\n\n')}`)
-      if (output.trim() !== '') console.log(`\n  what was printed meanwhile:\n${output.trimEnd()}`)
-    }
+    for (const { file, texts } of this.#failed) console.log(`\n${file}\n\n${texts.join('\n\n')}`)
     return this.#counts
   }
 
@@ -155,8 +152,10 @@ class Run {
   }
 
   #fail(file, texts, output) {
-    this.#failed.push({ file, texts, output })
-    this.#line(`FAILED ${file}: ${texts.length}`)
+    // Told at once, and again at the end: a run may be stopped, or its beginning scrolled away.
+    this.#failed.push({ file, texts })
+    this.#line(`FAILED ${file}: ${texts.length}\n\n${texts.join('\n\n')}\n`)
+    if (output.trim() !== '') this.#line(`  what was printed meanwhile:\n${output.trimEnd()}\n`)
   }
 
   #tell() {

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import {
   answer,
+  PATIENT_MS,
   type StoreCase,
   type StoreContractOptions,
   storeCase,
@@ -161,6 +162,8 @@ async function winners<Tx>(
       trial.makeClaim('key', { owner: randomUUID(), ...wishes }),
     ),
   )
-  const replies = await Promise.all(claims.map(claim => trial.store.claim('key', claim)))
+  const replies = await Promise.all(
+    claims.map(claim => trial.store.claim('key', claim, PATIENT_MS)),
+  )
   return replies.filter(reply => reply.state === 'claimed').length
 }
