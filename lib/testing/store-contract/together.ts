@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import type { Claim } from '../../engine/store.js'
+import { listAll } from './listing.js'
 import {
   answer,
   type ClaimWishes,
@@ -138,7 +139,6 @@ async function completeTogether<Tx>(trial: Trial<Tx>): Promise<void> {
   await trial.expectState('never', 'none', 'nobody made it')
 }
 
-async function listed<Tx>({ store }: Trial<Tx>): Promise<string[]> {
-  const { records } = await store.list({ state: 'undecided' })
-  return records.map(({ key }) => key).toSorted()
+async function listed<Tx>(trial: Trial<Tx>): Promise<string[]> {
+  return (await listAll(trial)).map(({ key }) => key)
 }
