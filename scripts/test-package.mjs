@@ -5,9 +5,11 @@
  */
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -36,7 +38,7 @@ export async function testPackage(env) {
       console.log('the package could not be made')
       return { failures: 1 }
     }
-    const typed = await compileConsumer(folder)
+    const checked = [...(await compileConsumer(folder)), leadsOn(folder)]
     const { strippedTree } = await import(join(folder, 'test/support/stripped-tree.ts'))
     const counts = await runFiles(
       testFiles('short').filter(file => SUITES.test(file)),
@@ -56,8 +58,8 @@ export async function testPackage(env) {
     )
     return {
       ...counts,
-      passes: counts.passes + typed.filter(Boolean).length,
-      failures: counts.failures + typed.filter(isRight => !isRight).length,
+      passes: counts.passes + checked.filter(Boolean).length,
+      failures: counts.failures + checked.filter(isRight => !isRight).length,
     }
   } finally {
     rmSync(folder, { recursive: true, force: true })
@@ -82,6 +84,15 @@ async function compileConsumer(folder) {
     results.push(isRight)
   }
   return results
+}
+
+/** Whether what the README links to is in the package. */
+function leadsOn(folder) {
+  const home = join(folder, 'node_modules', NAME)
+  const links = readFileSync(join(home, 'README.md'), 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)
+  const dead = [...links].map(([, path]) => path).filter(path => !existsSync(join(home, path)))
+  if (dead.length > 0) console.log(`its README leads nowhere: ${dead.join(', ')}`)
+  return dead.length === 0
 }
 
 async function unpackInto(folder) {
