@@ -3,7 +3,7 @@
  */
 import type { Core } from './core.js'
 
-/** What {@link statusOf} tells. */
+/** What `once.status()` tells. */
 export interface PoeStatus {
   /** Whether POSTs can take effect now: the store has just answered, and links can be made. */
   readonly isReady: boolean
