@@ -70,8 +70,8 @@ export const ROTATE_SECRET: Verb = {
   usage: '[--drop <id>] [--print]',
   help: `Where the store keeps the secrets (no \`secrets\` option is given): puts a fresh one first,
 which signs, and keeps the others, which go on verifying. A server that runs takes it on when it
-reads the secrets again: at its start, or at the first link that another one signed with it (for a second
-after its last reading it answers that one 404).
+reads the secrets again: at its start, or at the first link that another one signed with it (for a
+second after its last reading it answers that one 404).
 
 Where the application gives them (\`secrets: [...]\`), nothing is stored: it makes a text, and says
 where it goes: before the others, which stay listed until lifetime and horizon of the last link that
