@@ -157,4 +157,23 @@ describeWith(['postgres', 'initdb'], 'poe store on a PostgreSQL without a store'
     expect([ended.code, ended.out]).to.deep.equal([1, ''])
     expect(ended.err).to.include('npx poe migrate')
   })
+
+  it('[ADM-08] a password that the server takes is not printed either', async () => {
+    const { url, query } = await sharedPostgres()
+    const given = new URL(url)
+    given.password = PASSWORD
+    await poeHere(['migrate', url, '--schema', 'with_password'])
+    for (const words of [
+      ['stats', '--json'],
+      ['stats'],
+      ['rotate-epoch', '--dry-run'],
+      ['check'],
+    ]) {
+      const flags = ['--store', given.href, '--schema', 'with_password']
+      const { out, err } = await poeHere(['store', ...words, ...flags])
+      expect(out + err, words.join(' ')).to.have.length.above(20)
+      expect(out + err, words.join(' ')).not.to.include('hunter2')
+    }
+    await query('DROP SCHEMA with_password CASCADE')
+  })
 })
