@@ -12,7 +12,7 @@ export function createShop(store: NodePoeOptions<unknown>['store']): Express {
   const dangerouslyNotDurable = !store.capabilities.durable
 
   once.resource(
-    { name: 'order', path: '/orders/once/:token' },
+    { name: 'order', path: '/orders/once/:token', reports: [500] },
     (request: Request, response: Response) =>
       answer(request, response, () => shop.order(request.body)),
   )
@@ -34,7 +34,7 @@ export function createShop(store: NodePoeOptions<unknown>['store']): Express {
   app.post(
     '/payments',
     once.idempotencyKey(
-      { name: 'payment', retentionMs: 86_400_000, dangerouslyNotDurable },
+      { name: 'payment', retentionMs: 86_400_000, reports: [500], dangerouslyNotDurable },
       (request: Request, response: Response) =>
         answer(request, response, () => shop.pay(request.body)),
     ),

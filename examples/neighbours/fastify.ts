@@ -23,7 +23,7 @@ export function createShop(store: NodePoeOptions<unknown>['store']): FastifyInst
   const dangerouslyNotDurable = !store.capabilities.durable
 
   const order = once.resource(
-    { name: 'order', path: '/orders/once/:token' },
+    { name: 'order', path: '/orders/once/:token', reports: [500] },
     (request: Parsed, response) => answer(request, response, () => shop.order(request.body)),
   )
   const actions = once.actions('/actions', {
@@ -33,7 +33,7 @@ export function createShop(store: NodePoeOptions<unknown>['store']): FastifyInst
     undo: (_request, response, { key }) => send(response, shop.undo(key)),
   })
   const payments = once.idempotencyKey(
-    { name: 'payment', retentionMs: 86_400_000, dangerouslyNotDurable },
+    { name: 'payment', retentionMs: 86_400_000, reports: [500], dangerouslyNotDurable },
     (request: Parsed, response) => answer(request, response, () => shop.pay(request.body)),
   )
   const stock = once.conditional(

@@ -12,8 +12,9 @@ export function createShop(store: FetchPoeOptions<unknown>['store']): Hono {
   const dangerouslyNotDurable = !store.capabilities.durable
   const app = new Hono()
 
-  const order = once.resource({ name: 'order', path: '/orders/once/:token' }, request =>
-    answer(request, content => shop.order(content)),
+  const order = once.resource(
+    { name: 'order', path: '/orders/once/:token', reports: [500] },
+    request => answer(request, content => shop.order(content)),
   )
   app.all('/orders/once/:token', c => order(c.req.raw, c))
 
@@ -31,7 +32,7 @@ export function createShop(store: FetchPoeOptions<unknown>['store']): Hono {
   app.all('/actions/:token', c => actions(c.req.raw, c))
 
   const payments = once.idempotencyKey(
-    { name: 'payment', retentionMs: 86_400_000, dangerouslyNotDurable },
+    { name: 'payment', retentionMs: 86_400_000, reports: [500], dangerouslyNotDurable },
     request => answer(request, content => shop.pay(content)),
   )
   app.post('/payments', c => payments(c.req.raw, c))

@@ -16,16 +16,19 @@ export function createShop(store: NodePoeOptions<unknown>['store']): Server {
   })
   const dangerouslyNotDurable = !store.capabilities.durable
 
-  once.resource({ name: 'order', path: '/orders/once/:token' }, async (request, response) => {
-    await answer(request, response, content => shop.order(content))
-  })
+  once.resource(
+    { name: 'order', path: '/orders/once/:token', reports: [500] },
+    async (request, response) => {
+      await answer(request, response, content => shop.order(content))
+    },
+  )
   once.actions('/actions', {
     name: 'action',
     do: (request, response, { key }) =>
       answer(request, response, content => shop.act(key, content)),
     undo: (_request, response, { key }) => send(response, shop.undo(key)),
   })
-  const key = { name: 'payment', retentionMs: 86_400_000, dangerouslyNotDurable }
+  const key = { name: 'payment', retentionMs: 86_400_000, reports: [500], dangerouslyNotDurable }
   const payments = once.idempotencyKey(key, async (request, response) => {
     await answer(request, response, content => shop.pay(content))
   })

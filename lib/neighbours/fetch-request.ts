@@ -29,10 +29,10 @@ class FetchRequest extends Readable {
     this.url = pathname + search
     this.headers = { host, ...Object.fromEntries(request.headers) }
     this.socket = { encrypted: protocol === 'https:', remoteAddress: undefined }
-    this.complete = request.body === null
-    const isFramed = 'content-length' in this.headers || 'transfer-encoding' in this.headers
-    if (this.complete) delete this.headers['transfer-encoding']
-    else if (!isFramed) this.headers['transfer-encoding'] = 'chunked'
+    this.complete = !hasContent(request)
+    const isSized = this.complete || 'content-length' in this.headers
+    if (!isSized) this.headers['transfer-encoding'] = 'chunked'
+    else if (this.complete) delete this.headers['transfer-encoding']
     // Whoever reads it hears of an error; without a listener it would end the process.
     this.on('error', () => {})
     // To the doors that is what a parser in front leaves: somebody else is the reader.
@@ -64,6 +64,14 @@ class FetchRequest extends Readable {
   }
 }
 
+/** Whether there may be content. To look at `body` where the fields tell makes it be read. */
+function hasContent(request: Request): boolean {
+  if (request.method === 'GET' || request.method === 'HEAD') return false
+  const length = request.headers.get('Content-Length')
+  if (length !== null) return length !== '0'
+  return request.headers.has('Transfer-Encoding') || request.body !== null
+}
+
 /** Gives a request the form that it would have from node:http. */
 export function incomingOf(request: Request): IncomingMessage {
   return new FetchRequest(request) as unknown as IncomingMessage
@@ -74,11 +82,11 @@ export function incomingOf(request: Request): IncomingMessage {
  *
  * Content that is no JSON or no form is a 400 of the handler's own, where it does not catch it.
  *
- * @param content - the bytes; or what gives them when they are read
+ * @param content - the bytes; or what gives them when they are read; `too-large` for a 413 then
  */
 export function handlerRequest(
   request: Request,
-  content: Uint8Array | IncomingMessage | null,
+  content: Uint8Array | IncomingMessage | 'too-large' | null,
 ): Request {
   const init: RequestInit & { duplex?: 'half' } = {
     method: request.method,
@@ -86,8 +94,7 @@ export function handlerRequest(
     signal: request.signal,
   }
   if (content !== null && request.method !== 'GET' && request.method !== 'HEAD') {
-    const isWhole = content instanceof Uint8Array
-    init.body = (isWhole ? content : Readable.toWeb(content)) as BodyInit
+    init.body = bodyOf(content)
     init.duplex = 'half'
   }
   const made = new Request(request.url, init)
@@ -98,12 +105,20 @@ export function handlerRequest(
         try {
           return await read()
         } catch (cause) {
+          if (httpErrors.isHttpError(cause)) throw cause
           throw httpErrors(400, `The content is not ${what} that can be read.`, { cause })
         }
       },
     })
   }
   return made
+}
+
+function bodyOf(content: Uint8Array | IncomingMessage | 'too-large'): BodyInit {
+  if (content instanceof Uint8Array) return content as Uint8Array<ArrayBuffer>
+  if (content !== 'too-large') return Readable.toWeb(content) as ReadableStream<Uint8Array>
+  const error = httpErrors(413, 'The content is too large.')
+  return new ReadableStream({ pull: controller => controller.error(error) })
 }
 
 const READINGS = [

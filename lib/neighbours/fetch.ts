@@ -5,7 +5,6 @@
  * @see POE draft 2, 3, 4; decision 0034
  */
 import { type IncomingMessage, ServerResponse } from 'node:http'
-import httpErrors from 'http-errors'
 import type { Context } from 'koa'
 import type { PoeOptions } from '../koa/options.js'
 import { poe as koaPoe } from '../koa/poe.js'
@@ -202,9 +201,10 @@ function findAhead(
   const ahead = async (ctx: Context, next: () => Promise<unknown>): Promise<void> => {
     const { request, context } = arrivalOf(ctx)
     const content = await contentOf(ctx, Number(contentLimitBytes))
-    if (content.kind === 'too-large') throw httpErrors(413, 'The content is too large.')
-    const bytes = content.kind === 'bytes' ? content.bytes : null
-    found.set(request, await ask(handlerRequest(request, bytes), context))
+    // One that does not look into the content may go on; the door tells what it thinks of that.
+    const given = content.kind === 'bytes' ? content.bytes : content.kind
+    const isThere = given instanceof Uint8Array || given === 'too-large'
+    found.set(request, await ask(handlerRequest(request, isThere ? given : null), context))
     await next()
   }
   return { options: { ...options, [name]: (request: Request) => found.get(request) }, ahead }

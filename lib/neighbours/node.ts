@@ -156,7 +156,9 @@ export function poe<Tx = never>(options: NodePoeOptions<Tx>): NodeOnce<Tx> {
     link: (request, name, params) => {
       const ctx = inner.contextOf(request)
       if (ctx !== undefined) return ctx.poe.link(name, params)
-      throw new TypeError('once.link() needs a request that came through once.middleware() or once.pages()')
+      throw new TypeError(
+        'once.link() needs a request that came through once.middleware() or once.pages()',
+      )
     },
   }
 }
