@@ -149,8 +149,10 @@ function takeAfter(response: ServerResponse, like: ServerResponse): void {
   if (like instanceof ServerResponse) {
     Object.setPrototypeOf(response, Object.getPrototypeOf(like) as object)
     for (const [name, value] of Object.entries(like)) {
-      // Functions that somebody has put there answer on the other response.
-      if (Object.hasOwn(response, name) || typeof value === 'function') continue
+      // The status is yet to be said; functions that somebody has put there are the other's.
+      const isOther =
+        name.startsWith('_') || name.startsWith('status') || typeof value === 'function'
+      if (isOther || Object.hasOwn(response, name)) continue
       Reflect.set(response, name, value)
     }
   }
