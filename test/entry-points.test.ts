@@ -32,6 +32,8 @@ const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
   './client/browser/journal': ['LinkPool', 'createClient', 'indexedDbJournal', 'linkPool'],
   './client/form': ['definePoeForm', 'enhance'],
   './koa': ['PermanentError', 'answerExpectations', 'anyone', 'corsFields', 'poe'],
+  './node': ['PermanentError', 'answerExpectations', 'anyone', 'corsFields', 'poe'],
+  './fetch': ['PermanentError', 'anyone', 'corsFields', 'poe'],
   './stores/memory': ['memoryStore'],
   './stores/postgres': ['joiningPool', 'postgresMigrationSql', 'postgresStore'],
   './stores/redis': ['redisStore'],

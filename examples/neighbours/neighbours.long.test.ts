@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import { INSTALLED_STORES, openStore, type StoreKind } from '../../test/support/stores.js'
 import { judge, SERVERS, type ServerName, unlike } from './judged.js'
 
-/** Express and Fastify parse contents before anything is asked; a fetch server hides the question. */
+/** Express and Fastify read contents first; a fetch server hides the question. */
 const MAY_WARN: Readonly<Record<ServerName, readonly string[]>> = {
   node: [],
   express: ['H-100-1/spent'],

@@ -73,8 +73,8 @@ export interface NodeOnce<Tx = never> extends Doors<NodeShape<Tx>, Tx>, ForOpera
    */
   middleware(): NodeDoor
   /**
-   * As {@link NodeOnce.middleware}, but serves nothing: for where the framework's own routes lead to
-   * the doors, as with Fastify.
+   * As {@link NodeOnce.middleware}, but serves nothing: for where the framework's own routes lead
+   * to the doors, as with Fastify.
    */
   pages(): NodeDoor
   /**

@@ -1,6 +1,6 @@
 /**
- * Serves a fetch handler on node:http with Node's own `Request` and `Response`, as plainly as it can
- * be done: what is tested is the handler and not somebody's server.
+ * Serves a fetch handler on node:http with Node's own `Request` and `Response`, as plainly as it
+ * can be done: what is tested is the handler and not somebody's server.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'

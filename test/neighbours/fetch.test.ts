@@ -1,6 +1,6 @@
 /**
- * Handlers that take a `Request` and give a `Response`: in which ways they answer, fail and are left,
- * and what of it is recorded. No server is needed.
+ * Handlers that take a `Request` and give a `Response`: in which ways they answer, fail and are
+ * left, and what of it is recorded. No server is needed.
  */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -152,7 +152,7 @@ describe('a handler that gives a Response, and fails', () => {
     })
   }
 
-  it('[POE-2-7] breaks its content off: so does the answer, and no half of it is kept', async () => {
+  it('[POE-2-7] breaks its content off: so does the answer, and no half is kept', async () => {
     const { link, call } = serve(() => {
       let pieces = 0
       const pull = async (controller: ReadableStreamDefaultController) => {

@@ -205,7 +205,7 @@ describe('a handler on node:http that fails', () => {
     })
   }
 
-  it('[POE-2-7] breaks its content off: so does the answer, and no half of it is kept', async () => {
+  it('[POE-2-7] breaks its content off: so does the answer, and no half is kept', async () => {
     const { port, link } = await serve(async (_, response) => {
       response.write('half')
       await pause(20)
@@ -290,7 +290,7 @@ describe('node:http around the doors', () => {
     server.close()
   })
 
-  it('a door is passed inside a resource: the link tells what happened, the condition decides', async () => {
+  it('a condition is passed inside a resource: the link tells what happened', async () => {
     let version = 1
     const { once } = await serve(() => {})
     const guarded = once.conditional(
