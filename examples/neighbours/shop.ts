@@ -99,8 +99,7 @@ export class Shop {
 
 /**
  * What the shops may be asked for in the field `Demo-Fault`, to see what becomes of it:
- * `delay=800`,
- * `fail=500`, or both with a comma.
+ * `delay=800`, `fail=500`, or both with a comma.
  *
  * @returns the failure; `null` for none
  */
