@@ -49,12 +49,11 @@ export interface Doors<S extends Shape, Tx> {
   readonly idempotencyKey: Around<S, ForRequests<S, IdempotencyKeyOptions>>
   /**
    * Answers 501 to requests that carry Repeatable Requests fields, and lets the handler serve all
-   * others.
+   * others. It has no options: give `{}`.
    *
    * @see OASIS Repeatable Requests 1.0
    */
-  refuseRepeatability(handler: S['handler']): S['door']
-  refuseRepeatability(handler: S['door']): S['door']
+  readonly refuseRepeatability: Around<S, Readonly<Record<string, never>>>
   /** Serves the rules of every `idempotencyKey` door as JSON, and makes refusals lead there. */
   policy(path: string): S['door']
   /**
@@ -124,7 +123,7 @@ export function makeDoors<S extends Shape, Tx>(
     }
     return stepsOf.get(handler) ?? [(ctx: Context) => ways.run(ctx, handler, [])]
   }
-  const around = (where: string, make: Make, given: object | null, handler: S['handler']) => {
+  const around = (where: string, make: Make, given: object, handler: S['handler']) => {
     const inside = steps(handler, where)
     const { options, ahead } = ways.ahead(given)
     const outside = make(forRequests(options, ways) as never) as Middleware
@@ -146,8 +145,8 @@ export function makeDoors<S extends Shape, Tx>(
     policy: path => at(paths => once.policy(paths, path)),
     actions: (path, options) =>
       at(paths => once.actions(paths, path, forRequests(options, ways) as never)),
-    refuseRepeatability: handler =>
-      around('refuseRepeatability', () => once.refuseRepeatability(), null, handler),
+    refuseRepeatability: (options, handler) =>
+      around('refuseRepeatability', () => once.refuseRepeatability(), options, handler),
     idempotencyKey: (options, handler) =>
       around('idempotencyKey', once.idempotencyKey, options, handler),
     replay: (options, handler) => around('replay', once.replay, options, handler),

@@ -28,6 +28,8 @@ import type { Find } from './paths.js'
 export { PermanentError } from '../engine/outbox/delivery.js'
 export { corsFields } from '../koa/cors.js'
 export { anyone } from '../koa/principal.js'
+export type { Around, Doors, ForOperators } from './doors.js'
+export type { Asked, Drawn, ForRequests, HandlerPoe, Lenient, Shape } from './of-requests.js'
 
 /**
  * What is done once, or what draws a page. `context` is what the function that was called got as
@@ -189,12 +191,12 @@ function withFields(answer: Response, res: ServerResponse): Response {
  * are asked before the door, and the door is told what they said.
  */
 function findAhead(
-  given: object | null,
+  given: object,
   arrivalOf: (ctx: Context) => Arrival,
 ): ReturnType<Ways<FetchShape<never>>['ahead']> {
-  const options = given as Readonly<Record<string, unknown>> | null
+  const options = given as Readonly<Record<string, unknown>>
   const name = ['identity', 'key'].find(one => typeof options?.[one] === 'function')
-  if (options === null || name === undefined) return { options: given, ahead: null }
+  if (name === undefined) return { options: given, ahead: null }
   const ask = options[name] as (request: Request, context: unknown) => unknown
   const { contentLimitBytes = CONTENT_LIMIT_BYTES } = options
   const found = new WeakMap<Request, unknown>()

@@ -27,6 +27,9 @@ export { PermanentError } from '../engine/outbox/delivery.js'
 export { corsFields } from '../koa/cors.js'
 export { answerExpectations } from '../koa/expectations.js'
 export { anyone } from '../koa/principal.js'
+export type { Around, Doors, ForOperators } from './doors.js'
+export type { OnError } from './inner-koa.js'
+export type { Asked, Drawn, ForRequests, HandlerPoe, Lenient, Shape } from './of-requests.js'
 
 /**
  * What is done once. It answers on `response`, which keeps the answer until it is recorded, and

@@ -92,8 +92,8 @@ export interface Ways<S extends Shape> {
   /** Runs a handler and puts its answer on the context. */
   run(ctx: Context, handler: S['handler'], rest: readonly unknown[]): Promise<void>
   /** Takes out of a door's options what has to be found out before the door is asked. */
-  ahead(options: object | null): {
-    readonly options: object | null
+  ahead(options: object): {
+    readonly options: object
     readonly ahead: Middleware | null
   }
   /** Makes the function that serves requests. */

@@ -31,6 +31,9 @@ function serve(handler: FetchHandler, options: object = {}) {
   return { once, handle, link, call, errors }
 }
 
+/** More than any buffer holds. */
+const LONG = Array(20).fill('x'.repeat(9_999)) as string[]
+
 /** Content that comes in pieces, with a pause after each. */
 function slowly(...pieces: readonly string[]): ReadableStream<Uint8Array> {
   const rest = [...pieces]
@@ -191,7 +194,7 @@ describe('a handler that gives a Response, and fails', () => {
     const { link, call } = serve(async () => {
       entered += 1
       await door.opened
-      return new Response(slowly('one ', 'two'))
+      return new Response(slowly(...LONG))
     })
     const path = await link()
     const left = new AbortController()
@@ -200,7 +203,32 @@ describe('a handler that gives a Response, and fails', () => {
     left.abort()
     door.open()
     await lost.catch(() => {})
-    await until(async () => (await (await call('GET', path)).text()) === 'one two', 'the result')
+    await until(
+      async () => (await (await call('GET', path)).text()) === LONG.join(''),
+      'the result',
+    )
+    expect(entered).to.equal(1)
+  })
+
+  it('a client that waits for its twin and leaves is not run when its turn comes', async () => {
+    const door = latch()
+    let entered = 0
+    const { link, call } = serve(async () => {
+      entered += 1
+      await door.opened
+      return new Response('no', { status: 422 })
+    })
+    const path = await link()
+    const first = call('POST', path)
+    await until(() => entered === 1, 'the handler')
+    const left = new AbortController()
+    const second = call('POST', path, { signal: left.signal })
+    await pause(20)
+    left.abort()
+    await pause(20)
+    door.open()
+    expect((await first).status).to.equal(422)
+    await second.catch(() => {})
     expect(entered).to.equal(1)
   })
 
