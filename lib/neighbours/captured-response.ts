@@ -30,7 +30,6 @@ export class CapturedResponse {
   #resolve: (answer: CapturedAnswer) => void = () => {}
   #reject: (error: unknown) => void = () => {}
   #stream: PassThrough | null = null
-  #hasLeft = false
 
   /**
    * Makes a response.
@@ -68,7 +67,6 @@ export class CapturedResponse {
   /** Tells whoever answers that the client has left. What is still said leads nowhere. */
   leave(): void {
     if (this.response.writableFinished) return
-    this.#hasLeft = true
     if (this.#stream === null) this.#close()
     else this.#stream.destroy()
   }
@@ -91,7 +89,6 @@ export class CapturedResponse {
     stream.once('finish', () => response.emit('finish'))
     stream.once('close', () => this.#close())
     this.#begin(stream)
-    if (this.#hasLeft) stream.destroy()
     return stream
   }
 

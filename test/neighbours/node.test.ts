@@ -162,6 +162,9 @@ function expectAnswer(answer: Answer, status: number, body: Buffer | string, typ
   expect(answer.status).to.equal(status)
   expect(answer.body.equals(Buffer.from(body))).to.equal(true)
   expect(answer.field('Content-Type')).to.equal(type)
+  // RFC 9112 6.2: never both.
+  const framings = ['Content-Length', 'Transfer-Encoding'].map(name => answer.field(name))
+  expect(framings).to.include(null)
 }
 
 /** A link without a page. */
