@@ -38,7 +38,7 @@ const STEPS = [
   ],
   [
     'docs',
-    'every public name is documented',
+    'every public name is documented, and no link of the guides is dead',
     bin('typedoc/bin/typedoc'),
     '--options',
     'typedoc.json',
