@@ -14,11 +14,15 @@ type Parsed = IncomingMessage & {
 }
 
 /** Makes the application. */
-export function createShop(store: NodePoeOptions<unknown>['store']): FastifyInstance {
+export function createShop(
+  store: NodePoeOptions<unknown>['store'],
+  options: Pick<NodePoeOptions, 'onError'> = {},
+): FastifyInstance {
   const shop = new Shop()
   const once = poe({
     store,
     principal: request => request.headers['x-user']?.toString() ?? 'guest',
+    ...options,
   })
   const dangerouslyNotDurable = !store.capabilities.durable
 

@@ -6,9 +6,16 @@ import { type FetchPoeOptions, poe } from 'post-once-exactly/fetch'
 import { type Answer, faultAsked, Shop } from './shop.js'
 
 /** Makes the application. */
-export function createShop(store: FetchPoeOptions<unknown>['store']): Hono {
+export function createShop(
+  store: FetchPoeOptions<unknown>['store'],
+  options: Pick<FetchPoeOptions, 'onError'> = {},
+): Hono {
   const shop = new Shop()
-  const once = poe({ store, principal: request => request.headers.get('X-User') ?? 'guest' })
+  const once = poe({
+    store,
+    principal: request => request.headers.get('X-User') ?? 'guest',
+    ...options,
+  })
   const dangerouslyNotDurable = !store.capabilities.durable
   const app = new Hono()
 

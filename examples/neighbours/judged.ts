@@ -61,6 +61,9 @@ const DOORS: Readonly<Record<Door, Pick<ConformanceOptions, 'adapter'> & { path:
   },
 }
 
+/** What is cut off on purpose is no news. */
+const QUIET = { onError: () => {} }
+
 const COMMON = {
   fields: { 'X-User': 'ann' },
   credentials: ['X-User'],
@@ -108,7 +111,7 @@ export function unlike({ results }: ConformanceReport): string[] {
 
 async function start(name: ServerName, store: Store): Promise<Server> {
   if (name === 'fastify') {
-    const app = onFastify(store)
+    const app = onFastify(store, QUIET)
     await app.listen({ host: '127.0.0.1', port: 0 })
     return app.server as Server
   }
@@ -120,7 +123,7 @@ async function start(name: ServerName, store: Store): Promise<Server> {
 function makeServer(name: Exclude<ServerName, 'fastify'>, store: Store): Server {
   switch (name) {
     case 'node':
-      return onNode(store)
+      return onNode(store, QUIET)
     case 'express': {
       const app = onExpress(store)
       // Without this it writes every broken content to the console.
@@ -128,7 +131,7 @@ function makeServer(name: Exclude<ServerName, 'fastify'>, store: Store): Server 
       return createServer(app)
     }
     case 'hono': {
-      const { fetch } = onHono(store)
+      const { fetch } = onHono(store, QUIET)
       const listener = getRequestListener(fetch, { overrideGlobalObjects: false })
       return createServer((request, response) => void listener(request, response))
     }

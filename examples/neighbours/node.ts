@@ -8,11 +8,15 @@ import { answerExpectations, type NodePoeOptions, poe } from 'post-once-exactly/
 import { type Answer, faultAsked, Shop } from './shop.js'
 
 /** Makes the server. */
-export function createShop(store: NodePoeOptions<unknown>['store']): Server {
+export function createShop(
+  store: NodePoeOptions<unknown>['store'],
+  options: Pick<NodePoeOptions, 'onError'> = {},
+): Server {
   const shop = new Shop()
   const once = poe({
     store,
     principal: request => request.headers['x-user']?.toString() ?? 'guest',
+    ...options,
   })
   const dangerouslyNotDurable = !store.capabilities.durable
 
