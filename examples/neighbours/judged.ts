@@ -86,14 +86,18 @@ export async function judge(
   try {
     const { port } = server.address() as AddressInfo
     for (const [door, { path, adapter }] of Object.entries(DOORS)) {
-      const report = await runConformance({
+      const asked = {
         url: `http://127.0.0.1:${port}${path}`,
         door: door as Door,
         adapter: { ...COMMON, ...adapter },
         ageMs: 0,
         ...options,
-      })
-      reports.set(door as Door, report)
+      }
+      const report = await runConformance(asked)
+      // What a busy machine was too slow for is asked once more, by itself.
+      const only = report.results.filter(isUnlike).map(({ id }) => id)
+      const isAgain = only.length > 0 && only.length <= 3
+      reports.set(door as Door, isAgain ? await runConformance({ ...asked, only }) : report)
     }
   } finally {
     server.closeAllConnections()
@@ -105,8 +109,12 @@ export async function judge(
 /** What did not pass, in words; what was not judged is left out. */
 export function unlike({ results }: ConformanceReport): string[] {
   return results
-    .filter(({ result }) => result !== 'pass' && result !== 'skipped')
+    .filter(isUnlike)
     .map(({ result, id, expected, seen }) => `${result} ${id}: ${expected}, ${seen}`)
+}
+
+function isUnlike({ result }: ConformanceReport['results'][number]): boolean {
+  return result !== 'pass' && result !== 'skipped'
 }
 
 async function start(name: ServerName, store: Store): Promise<Server> {

@@ -1,8 +1,6 @@
-/** Every situation and every door of Koa's guide, on Express, and on stores that are shared. */
+/** Every situation and every door of Koa's guide, on Express, and on a store that is shared. */
 import { INSTALLED_STORES } from '../support/stores.js'
 import { situationsSuite } from './situations-suite.js'
 
 situationsSuite('express', 'memory')
-for (const kind of ['sqlite', 'redis'] as const) {
-  if (INSTALLED_STORES.includes(kind)) situationsSuite('fetch', kind)
-}
+if (INSTALLED_STORES.includes('redis')) situationsSuite('fetch', 'redis')
