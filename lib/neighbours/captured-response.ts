@@ -30,6 +30,7 @@ export class CapturedResponse {
   #resolve: (answer: CapturedAnswer) => void = () => {}
   #reject: (error: unknown) => void = () => {}
   #stream: PassThrough | null = null
+  #isClosed = false
 
   /**
    * Makes a response.
@@ -48,6 +49,8 @@ export class CapturedResponse {
     if (like !== null) takeAfter(response, like)
     // Fields that are given to writeHead() count as set from here on.
     beforeFields(response, { beforeFields: () => {} })
+    // Node's server tells it where there is a socket; Deno's response has no such member.
+    Object.defineProperty(response, 'closed', { get: () => this.#isClosed })
     this.response = Object.assign(response, {
       write: (chunk: unknown, ...more: unknown[]) => this.#write(chunk, more),
       end: (...given: unknown[]) => this.#end(given),
@@ -134,9 +137,8 @@ export class CapturedResponse {
 
   #close(): void {
     const { response } = this
-    if (response.closed) return
-    // Node's server sets it where there is a socket.
-    Reflect.set(response, '_closed', true)
+    if (this.#isClosed) return
+    this.#isClosed = true
     response.emit('close')
   }
 }
