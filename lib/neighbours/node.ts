@@ -133,7 +133,10 @@ export function poe<Tx = never>(options: NodePoeOptions<Tx>): NodeOnce<Tx> {
     next: ((error?: unknown) => void) | null,
   ): Promise<void> {
     const found = look(request.method ?? '', pathOf(request))
-    if (found !== null) return await inner.serve(request, response, { ...found, next })
+    if (found !== null) {
+      keepContent(request)
+      return await inner.serve(request, response, { ...found, next })
+    }
     if (next !== null) {
       // What comes next answers for its own errors.
       return await inner.attend(request, response, () => next())
@@ -178,6 +181,19 @@ async function runHandler(
   const captured = new CapturedResponse(ctx.req, ctx.response.res)
   const given = [ctx.req, captured.response, poeFor(ctx), ...rest] as unknown as never[]
   putAnswer(ctx, await answerOf(captured, () => handler(...given)))
+}
+
+/**
+ * Keeps content that has come whole, where the client leaves before a handler reads it: Node would
+ * throw it away, and the work could not go on.
+ */
+function keepContent(request: IncomingMessage): void {
+  if (request.httpVersionMajor >= 2) return
+  const { destroy } = request
+  request.destroy = error => {
+    const isOfClient = (error as NodeJS.ErrnoException | undefined)?.code === 'ECONNRESET'
+    return isOfClient && request.complete ? request : destroy.call(request, error)
+  }
 }
 
 function pathOf({ url = '/' }: IncomingMessage): string {

@@ -5,14 +5,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { connect, createServer as createServer2 } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
 import express, { type NextFunction, type Response as Reply, type Request } from 'express'
 import createError from 'http-errors'
-import { poe as koaPoe } from 'post-once-exactly/koa'
 import { anyone, type NodeHandler, type NodeOnce, poe } from 'post-once-exactly/node'
 import { memoryStore } from 'post-once-exactly/stores/memory'
+import { aroundStore } from '../support/around-store.js'
 import { type Answer, ask } from '../support/ask.js'
 import { latch, until } from '../support/meeting.js'
 
@@ -253,6 +254,29 @@ describe('a handler on node:http that fails', () => {
   })
 })
 
+describe('a client that leaves', () => {
+  it('[POE-2-22] after everything was sent, while the store is asked: the work counts', async () => {
+    const store = aroundStore(memoryStore(), async (method, _key, call) => {
+      if (method === 'claim') await pause(60)
+      return await call()
+    })
+    const orders: string[] = []
+    const { port, link } = await serve(
+      async (request, response) => {
+        orders.push(await text(request))
+        response.end('done')
+      },
+      { store },
+    )
+    const signal = AbortSignal.timeout(30)
+    const lost = fetch(`http://127.0.0.1:${port}${link}`, { method: 'POST', body: 'tea', signal })
+    await lost.catch(() => {})
+    await until(() => orders.length === 1, 'the order')
+    expect(orders).to.deep.equal(['tea'])
+    expect((await ask({ port }, 'POST', link)).status).to.equal(405)
+  })
+})
+
 describe('node:http around the doors', () => {
   it('a page that throws is answered with 500, and told', async () => {
     const { once, errors } = await serve(() => {})
@@ -423,60 +447,5 @@ describe('Express', () => {
     })
     await ask({ port: await listen(createServer(app)) }, 'GET', '/')
     expect(told).to.match(/TypeError: once\.link\(\) needs .*once\.middleware\(\)/)
-  })
-})
-
-describe('options on node:http and fetch', () => {
-  const store = memoryStore()
-  const good = { store, principal: () => 'ann' }
-  const WRONG: Readonly<Record<string, unknown>> = {
-    nothing: undefined,
-    'no store': { principal: anyone },
-    'no principal': { store },
-    'an unknown one': { ...good, retries: 3 },
-    'a bad number': { ...good, leaseMs: 0 },
-    'a bad prefix': { ...good, publicPrefix: 'shop' },
-  }
-
-  const messageOf = (make: () => unknown): string => {
-    try {
-      make()
-      return 'nothing'
-    } catch (error) {
-      return String(error)
-    }
-  }
-
-  for (const [what, options] of Object.entries(WRONG)) {
-    it(`${what}: the words of Koa`, async () => {
-      const { poe: fetchPoe } = await import('post-once-exactly/fetch')
-      const words = messageOf(() => koaPoe(options as never))
-      expect(words).to.match(/^(?:Type|Range)Error: poe\(\)/)
-      expect(messageOf(() => poe(options as never))).to.equal(words)
-      expect(messageOf(() => fetchPoe(options as never))).to.equal(words)
-    })
-  }
-
-  it('those of doors, too', () => {
-    const once = poe(good)
-    const at = (make: () => unknown) => messageOf(make)
-    const none = () => {}
-    expect(at(() => once.resource({ name: 'a', path: '/a' }, none))).to.match(/segment :token/)
-    expect(at(() => once.resource({ name: 'a', path: '/:token' }, null as never))).to.equal(
-      'TypeError: resource a needs a handler',
-    )
-    expect(at(() => once.replay({ name: 'r' } as never, none))).to.match(/give key/)
-    expect(
-      at(() =>
-        once.replay(
-          { name: 's', key: () => 'k', retentionMs: 1_000, dangerouslyNotDurable: true },
-          null as never,
-        ),
-      ),
-    ).to.equal('TypeError: replay() needs a handler after its options')
-    expect(at(() => once.actions('/a', { name: 'b' } as never))).to.match(/give do/)
-    expect(at(() => once.idempotencyKey({ name: 'k', retentionMs: 1_000 }, none))).to.match(
-      /durable/,
-    )
   })
 })
