@@ -255,7 +255,7 @@ describe('a handler on node:http that fails', () => {
 })
 
 describe('a client that leaves', () => {
-  it('[POE-2-22] after everything was sent, while the store is asked: the work counts', async () => {
+  it('[POE-2-22] after all was sent, while the store is asked: the work counts', async () => {
     const store = aroundStore(memoryStore(), async (method, _key, call) => {
       if (method === 'claim') await pause(60)
       return await call()
