@@ -9,7 +9,7 @@ import type { RequestPoe } from '../koa/request-poe.js'
 import type { Find } from './paths.js'
 
 /** `ctx.poe` for handlers without a `ctx`. */
-export interface HandlerPoe<Tx = never> extends RequestPoe<Tx> {
+export type HandlerPoe<Tx = never> = RequestPoe<Tx> & {
   /** The parameters of a resource's path; the token among them. */
   readonly params: Readonly<Record<string, string | string[] | undefined>>
 }
@@ -26,7 +26,9 @@ export interface Shape {
   readonly answer: unknown
   /** The options whose functions may give a promise, because they may read the content. */
   readonly ahead: string
+  /** What is done once. */
   readonly handler: (...given: never[]) => unknown
+  /** What serves requests. */
   readonly door: (...given: never[]) => unknown
 }
 
@@ -82,6 +84,7 @@ export type Drawn<S extends Shape, Option> = Option extends (
 
 /** A function whose arguments may be declared as what they really are: Express's `Request`. */
 export type Lenient<Given extends readonly unknown[], Result> = {
+  /** Calls it. */
   call(...given: Given): Result
 }['call']
 
