@@ -22,7 +22,7 @@ import { runFiles } from './test-run.mjs'
 
 /** What reaches every entry point from outside; the rest tests the checkout itself. */
 const SUITES =
-  /^test\/(?:spec\/.*|koa\/(?:http|http2|mounts|replay|shutdown|transactions-.*)|stores\/(?:memory|sqlite|redis|postgres-transaction))\.test\.ts$/
+  /^test\/(?:spec\/.*|koa\/(?:http|http2|mounts|replay|shutdown|transactions-.*)|neighbours\/(?:node|fetch)|stores\/(?:memory|sqlite|redis|postgres-transaction))\.test\.ts$/
 const NAME = 'post-once-exactly'
 
 /**

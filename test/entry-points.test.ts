@@ -34,6 +34,8 @@ const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
   './client/form': ['definePoeForm', 'enhance'],
   './koa': ['PermanentError', 'answerExpectations', 'anyone', 'corsFields', 'poe'],
   './otel': ['startTelemetry'],
+  './node': ['PermanentError', 'answerExpectations', 'anyone', 'corsFields', 'poe'],
+  './fetch': ['PermanentError', 'anyone', 'corsFields', 'poe'],
   './stores/memory': ['memoryStore'],
   './stores/postgres': ['joiningPool', 'postgresMigrationSql', 'postgresStore'],
   './stores/redis': ['redisStore'],

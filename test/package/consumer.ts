@@ -2,11 +2,14 @@
  * What somebody writes who has installed the package: compiled against it as it is published, with
  * Node's types and without the browser's. Never run.
  */
+import { createServer } from 'node:http'
 import Router from '@koa/router'
 import Koa from 'koa'
 import { createClient } from 'post-once-exactly/client'
 import * as conformance from 'post-once-exactly/conformance'
+import { poe as fetchPoe } from 'post-once-exactly/fetch'
 import { anyone, poe } from 'post-once-exactly/koa'
+import { poe as nodePoe } from 'post-once-exactly/node'
 import { memoryStore } from 'post-once-exactly/stores/memory'
 import * as postgres from 'post-once-exactly/stores/postgres'
 import * as redis from 'post-once-exactly/stores/redis'
@@ -30,6 +33,17 @@ once.resource(router, { name: 'order', path: '/orders/once/:token' }, ctx => {
   ctx.status = 201
 })
 app.use(router.routes())
+
+const onNode = nodePoe({ store: memoryStore(), principal: request => request.headers.host })
+onNode.resource({ name: 'order', path: '/orders/once/:token' }, (_request, response, links) => {
+  response.end(links.key)
+})
+createServer(onNode.handler())
+
+const onFetch = fetchPoe({ store: memoryStore(), principal: request => request.headers.get('A') })
+onFetch.resource({ name: 'order', path: '/orders/once/:token' }, async request => {
+  return Response.json(await request.json())
+})
 
 const order: Order = { sku: 'tea', qty: 1 }
 const client = createClient({ headers: { 'X-Shop': 'ours' } })

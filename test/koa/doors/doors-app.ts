@@ -3,7 +3,7 @@
  * them. What a handler does is asked for by the field `X-Do`; each operation counts its effects
  * under the name in `X-Op`.
  */
-import { createServer, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -19,7 +19,7 @@ import { openStore, type StoreKind } from '../../support/stores.js'
 export interface DoorsApp {
   readonly base: string
   readonly port: number
-  readonly once: Poe<unknown>
+  readonly once: Pick<Poe, 'close'>
 }
 
 /** Applications that share a store, as processes do. */
@@ -40,14 +40,29 @@ export interface DoorsSite {
 export interface DoorsOptions {
   readonly poe?: Partial<PoeOptions<unknown>>
   readonly wrapStore?: (store: Store<unknown>) => Store<unknown>
+  /** Makes an application. Default: one on Koa. */
+  readonly make?: MakeDoors
 }
+
+/** What an application is made of. */
+export type DoorsSettings = Pick<
+  PoeOptions<unknown>,
+  'store' | 'leaseMs' | 'waitMs' | 'recordForMs'
+>
+
+/** Makes an application with every door. */
+export type MakeDoors = (
+  settings: DoorsSettings,
+  ledger: Ledger,
+) => { readonly once: Pick<Poe, 'close'>; readonly listener: RequestListener }
 
 /** The lease of every claim, in milliseconds: longer than a busy machine forgets a process. */
 export const LEASE_MS = 1_200
 /** How long the short-lived doors remember, in milliseconds. */
 export const SHORT_MS = 1_000
-const DAY_MS = 86_400_000
-const LARGE = Buffer.alloc(300_000, 'x')
+export const DAY_MS = 86_400_000
+/** More than an answer that is kept. */
+export const LARGE: Buffer = Buffer.alloc(300_000, 'x')
 /** Every byte once. */
 export const BINARY: Buffer = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
 
@@ -58,15 +73,10 @@ export async function startDoors(kind: StoreKind, options: DoorsOptions = {}): P
   const ledger = new Ledger()
   const servers: Server[] = []
   const start = async (): Promise<DoorsApp> => {
-    const once = poe<unknown>({
-      store,
-      principal: ctx => ctx.get('X-User') || 'guest',
-      leaseMs: LEASE_MS,
-      waitMs: 60,
-      recordForMs: 300,
-      ...options.poe,
-    })
-    const server = createServer(makeApp(once, ledger).callback())
+    const timing = { leaseMs: LEASE_MS, waitMs: 60, recordForMs: 300 }
+    const { make = onKoa } = options
+    const { once, listener } = make({ store, ...timing, ...options.poe }, ledger)
+    const server = createServer(listener)
     servers.push(server)
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as AddressInfo
@@ -89,24 +99,27 @@ export async function startDoors(kind: StoreKind, options: DoorsOptions = {}): P
   }
 }
 
+/** On Koa. */
+const onKoa: MakeDoors = (settings, ledger) => {
+  const once = poe({ principal: ctx => ctx.get('X-User') || 'guest', ...settings })
+  return { once, listener: makeApp(once, ledger).callback() }
+}
+
 /** What the handlers did, outside the store. */
-class Ledger {
+export class Ledger {
   readonly effects: Map<string, number> = new Map()
   readonly #doors = new Map<string, Latch>()
   readonly runs: Map<string, number> = new Map()
   readonly versions: Map<string, number> = new Map()
   #things = 0
 
-  run(ctx: Context): void {
-    const operation = ctx.get('X-Op')
+  run(operation: string): void {
     this.runs.set(operation, (this.runs.get(operation) ?? 0) + 1)
   }
 
   /** @returns the number of what was made */
-  effect(ctx: Context): number {
-    const operation = ctx.get('X-Op')
+  effect(operation: string, target?: string): number {
     this.effects.set(operation, (this.effects.get(operation) ?? 0) + 1)
-    const { target } = ctx.params
     if (target !== undefined) this.versions.set(target, this.version(target) + 1)
     this.#things += 1
     return this.#things
@@ -190,7 +203,8 @@ function makeApp(once: Poe<unknown>, ledger: Ledger): Koa {
 }
 
 async function act(ctx: Context, ledger: Ledger): Promise<void> {
-  ledger.run(ctx)
+  const operation = ctx.get('X-Op')
+  ledger.run(operation)
   const [verb, argument] = ctx.get('X-Do').split(' ')
   switch (verb) {
     case 'refuse':
@@ -205,14 +219,14 @@ async function act(ctx: Context, ledger: Ledger): Promise<void> {
       await pause(Number(argument))
       break
     case 'wait':
-      await ledger.doorOf(ctx.get('X-Op')).opened
+      await ledger.doorOf(operation).opened
       break
     case 'hang':
-      ledger.effect(ctx)
+      ledger.effect(operation, ctx.params.target)
       return new Promise<void>(() => {})
     default:
   }
-  const thing = ledger.effect(ctx)
+  const thing = ledger.effect(operation, ctx.params.target)
   ctx.status = 201
   ctx.set('Location', `/things/${thing}`)
   shape(ctx, verb ?? '', thing)

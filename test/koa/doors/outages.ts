@@ -5,7 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { aroundStore } from '../../support/around-store.js'
 import type { StoreKind } from '../../support/stores.js'
-import { type DoorsSite, startDoors } from './doors-app.js'
+import { type DoorsSite, type MakeDoors, startDoors } from './doors-app.js'
 import { DOORS, type Door, type Operation, operationAt } from './operations.js'
 import { tell } from './situations.js'
 
@@ -40,9 +40,11 @@ export const OUTAGES: readonly Outage[] = [
 export async function playOutage(
   outage: Outage,
   kind: StoreKind,
+  make?: MakeDoors,
 ): Promise<Readonly<Record<Door, string>>> {
   let mode: Outage['steps'][number] = 'up'
   const site = await startDoors(kind, {
+    ...(make && { make }),
     wrapStore: store =>
       aroundStore(store, (method, _key, call) => {
         const fails = mode === 'down' || (mode === 'cannot-record' && method === 'complete')

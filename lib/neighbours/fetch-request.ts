@@ -1,0 +1,131 @@
+/**
+ * A `Request` as node:http would give it, and the request that a handler gets in its place.
+ *
+ * @see decision 0034
+ */
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+import httpErrors from 'http-errors'
+
+/** As much of an `IncomingMessage` as Koa and the doors look at. Reads nothing until it is read. */
+class FetchRequest extends Readable {
+  readonly httpVersion = '1.1'
+  readonly httpVersionMajor = 1
+  readonly httpVersionMinor = 1
+  readonly method: string
+  readonly url: string
+  readonly headers: IncomingHttpHeaders
+  readonly socket: { readonly encrypted: boolean; readonly remoteAddress: undefined }
+  /** Whether the last byte has come. */
+  complete: boolean
+  readonly #request: Request
+  #reader: ReadableStreamDefaultReader<Uint8Array> | null = null
+
+  constructor(request: Request) {
+    super()
+    const { protocol, host, pathname, search } = new URL(request.url)
+    this.#request = request
+    this.method = request.method
+    this.url = pathname + search
+    this.headers = { host, ...Object.fromEntries(request.headers) }
+    this.socket = { encrypted: protocol === 'https:', remoteAddress: undefined }
+    this.complete = !hasContent(request)
+    const isSized = this.complete || 'content-length' in this.headers
+    if (!isSized) this.headers['transfer-encoding'] = 'chunked'
+    else if (this.complete) delete this.headers['transfer-encoding']
+    // Whoever reads it hears of an error; without a listener it would end the process.
+    this.on('error', () => {})
+    // To the doors that is what a parser in front leaves: somebody else is the reader.
+    if (request.bodyUsed) this.on('data', () => {})
+  }
+
+  override _read(): void {
+    this.#pull().catch((error: unknown) => this.destroy(asError(error)))
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#reader?.cancel(error).catch(() => {})
+    if (!this.complete) this.emit('aborted')
+    done(error)
+  }
+
+  async #pull(): Promise<void> {
+    const { body, bodyUsed } = this.#request
+    if (body === null || (bodyUsed && this.#reader === null)) return this.#end()
+    this.#reader ??= body.getReader() as ReadableStreamDefaultReader<Uint8Array>
+    const { done, value } = await this.#reader.read()
+    if (done) this.#end()
+    else this.push(value)
+  }
+
+  #end(): void {
+    this.complete = true
+    this.push(null)
+  }
+}
+
+/** Whether there may be content. To look at `body` where the fields tell makes it be read. */
+function hasContent(request: Request): boolean {
+  if (request.method === 'GET' || request.method === 'HEAD') return false
+  const length = request.headers.get('Content-Length')
+  if (length !== null) return length !== '0'
+  return request.headers.has('Transfer-Encoding') || request.body !== null
+}
+
+/** Gives a request the form that it would have from node:http. */
+export function incomingOf(request: Request): IncomingMessage {
+  return new FetchRequest(request) as unknown as IncomingMessage
+}
+
+/**
+ * Makes the request that a handler gets: the same, with content that was read ahead put back.
+ *
+ * Content that is no JSON or no form is a 400 of the handler's own, where it does not catch it.
+ *
+ * @param content - the bytes; or what gives them when they are read; `too-large` for a 413 then
+ */
+export function handlerRequest(
+  request: Request,
+  content: Uint8Array | IncomingMessage | 'too-large' | null,
+): Request {
+  const init: RequestInit & { duplex?: 'half' } = {
+    method: request.method,
+    headers: request.headers,
+    signal: request.signal,
+  }
+  if (content !== null && request.method !== 'GET' && request.method !== 'HEAD') {
+    init.body = bodyOf(content)
+    init.duplex = 'half'
+  }
+  const made = new Request(request.url, init)
+  for (const [name, what] of READINGS) {
+    const read = made[name].bind(made)
+    Object.defineProperty(made, name, {
+      value: async () => {
+        try {
+          return await read()
+        } catch (cause) {
+          if (httpErrors.isHttpError(cause)) throw cause
+          throw httpErrors(400, `The content is not ${what} that can be read.`, { cause })
+        }
+      },
+    })
+  }
+  return made
+}
+
+function bodyOf(content: Uint8Array | IncomingMessage | 'too-large'): BodyInit {
+  if (content instanceof Uint8Array) return content as Uint8Array<ArrayBuffer>
+  if (content !== 'too-large') return Readable.toWeb(content) as ReadableStream<Uint8Array>
+  const error = httpErrors(413, 'The content is too large.')
+  return new ReadableStream({ pull: controller => controller.error(error) })
+}
+
+const READINGS = [
+  ['json', 'JSON'],
+  ['formData', 'a form'],
+] as const
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error('The content was cut off', { cause: error })
+}

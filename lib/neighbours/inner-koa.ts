@@ -1,0 +1,131 @@
+/**
+ * The Koa application that nobody sees: requests for links and doors are served by it, all others
+ * get their `ctx.poe` and go on to whoever serves them.
+ *
+ * @see decision 0034
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import Koa, { type Context, type Middleware } from 'koa'
+import type { ParamData } from 'path-to-regexp'
+import type { Poe } from '../koa/poe.js'
+
+/** How one request is to be served. */
+export interface Visit {
+  readonly serve: Middleware
+  /** The parameters of the path; `null` where another router has matched it. */
+  readonly params: ParamData | null
+  /** Goes on to whoever comes next, or tells it of an error; `null` where nobody does. */
+  readonly next: ((error?: unknown) => void) | null
+}
+
+/** Told of errors that were answered with 500, and of what the store did to a handler. */
+export type OnError = (error: unknown, request: IncomingMessage) => void
+
+/** What parsers of Express and others leave on a request. */
+type Parsed = Readonly<Record<'body' | 'rawBody' | 'file' | 'files', unknown>>
+
+/** A Koa application for one `poe()`. */
+export class InnerKoa {
+  readonly #app = new Koa()
+  readonly #callback: (req: IncomingMessage, res: ServerResponse) => Promise<void>
+  readonly #enter: Middleware
+  readonly #visits = new WeakMap<IncomingMessage, Visit>()
+  readonly #contexts = new WeakMap<IncomingMessage, Context>()
+
+  /**
+   * Makes the application.
+   *
+   * @param onError - by default errors are written to the console, as Koa does
+   */
+  constructor(once: Pick<Poe, 'middleware'>, onError: OnError | null) {
+    const app = this.#app
+    this.#enter = once.middleware()
+    if (onError !== null) {
+      app.on('error', (error: unknown, ctx?: Context) =>
+        onError(error, ctx?.req as IncomingMessage),
+      )
+    }
+    app.use((ctx, next) => this.#handOnErrors(ctx as Context, next))
+    app.use(this.#enter)
+    app.use((ctx, next) => this.#serve(ctx as Context, next))
+    const callback = app.callback()
+    this.#callback = async (req, res) => await callback(req, res)
+  }
+
+  /** Serves a request. @returns a promise that is kept when it is answered or handed on */
+  serve(req: IncomingMessage, res: ServerResponse, visit: Visit): Promise<void> {
+    this.#visits.set(req, visit)
+    return this.#callback(req, res)
+  }
+
+  /**
+   * Gives a request its `ctx.poe` and leaves it to somebody else.
+   *
+   * @throws what `go` throws
+   */
+  async attend<Result>(
+    req: IncomingMessage,
+    res: ServerResponse,
+    go: (ctx: Context) => Result,
+  ): Promise<Awaited<Result>> {
+    const ctx = this.#app.createContext(req, res) as Context
+    this.#remember(ctx)
+    let result: Awaited<Result> | undefined
+    await this.#enter(ctx, async () => {
+      result = await go(ctx)
+    })
+    return result as Awaited<Result>
+  }
+
+  /** Answers with an error, as Koa does. */
+  answerError(req: IncomingMessage, error: unknown): void {
+    this.#contexts.get(req)?.onerror(error as Error)
+  }
+
+  /** The context of a request; `undefined` where it was never here. */
+  contextOf(req: IncomingMessage): Context | undefined {
+    return this.#contexts.get(req)
+  }
+
+  /** Express takes the front off a path in mounted routers; links begin where this stands. */
+  #remember(ctx: Context): void {
+    this.#contexts.set(ctx.req, ctx)
+    Object.defineProperty(ctx, 'path', { value: ctx.path, configurable: true, writable: true })
+  }
+
+  #visitOf(ctx: Context): Visit {
+    const visit = this.#visits.get(ctx.req)
+    if (visit === undefined) throw new Error('A request came in by another way')
+    return visit
+  }
+
+  async #handOnErrors(ctx: Context, next: () => Promise<unknown>): Promise<void> {
+    const { next: handOn } = this.#visitOf(ctx)
+    try {
+      await next()
+    } catch (error) {
+      if (handOn === null || ctx.res.headersSent) throw error
+      leaveTo(ctx)
+      handOn(error)
+    }
+  }
+
+  async #serve(ctx: Context, next: () => Promise<unknown>): Promise<void> {
+    const { serve, params, next: handOn } = this.#visitOf(ctx)
+    const { body, rawBody, file, files } = ctx.req as unknown as Parsed
+    if (params !== null) ctx.params = params
+    if (body !== undefined) Object.assign(ctx.request, { body, rawBody, file, files })
+    this.#remember(ctx)
+    await serve(ctx, async () => {
+      if (handOn === null) return await next()
+      leaveTo(ctx)
+      return handOn()
+    })
+  }
+}
+
+/** Leaves the response to somebody else, as Node's server gives it. */
+function leaveTo(ctx: Context): void {
+  ctx.respond = false
+  if (!ctx.res.headersSent) ctx.res.statusCode = 200
+}

@@ -1,0 +1,60 @@
+/** Options are checked as on Koa, in the same words. */
+import { expect } from 'chai'
+import { poe as fetchPoe } from 'post-once-exactly/fetch'
+import { anyone, poe as koaPoe } from 'post-once-exactly/koa'
+import { poe } from 'post-once-exactly/node'
+import { memoryStore } from 'post-once-exactly/stores/memory'
+
+describe('options on node:http and fetch', () => {
+  const store = memoryStore()
+  const good = { store, principal: () => 'ann' }
+  const WRONG: Readonly<Record<string, unknown>> = {
+    nothing: undefined,
+    'no store': { principal: anyone },
+    'no principal': { store },
+    'an unknown one': { ...good, retries: 3 },
+    'a bad number': { ...good, leaseMs: 0 },
+    'a bad prefix': { ...good, publicPrefix: 'shop' },
+  }
+
+  const messageOf = (make: () => unknown): string => {
+    try {
+      make()
+      return 'nothing'
+    } catch (error) {
+      return String(error)
+    }
+  }
+
+  for (const [what, options] of Object.entries(WRONG)) {
+    it(`${what}: the words of Koa`, () => {
+      const words = messageOf(() => koaPoe(options as never))
+      expect(words).to.match(/^(?:Type|Range)Error: poe\(\)/)
+      expect(messageOf(() => poe(options as never))).to.equal(words)
+      expect(messageOf(() => fetchPoe(options as never))).to.equal(words)
+    })
+  }
+
+  it('those of doors, too', () => {
+    const once = poe(good)
+    const at = (make: () => unknown) => messageOf(make)
+    const none = () => {}
+    expect(at(() => once.resource({ name: 'a', path: '/a' }, none))).to.match(/segment :token/)
+    expect(at(() => once.resource({ name: 'a', path: '/:token' }, null as never))).to.equal(
+      'TypeError: resource a needs a handler',
+    )
+    expect(at(() => once.replay({ name: 'r' } as never, none))).to.match(/give key/)
+    expect(
+      at(() =>
+        once.replay(
+          { name: 's', key: () => 'k', retentionMs: 1_000, dangerouslyNotDurable: true },
+          null as never,
+        ),
+      ),
+    ).to.equal('TypeError: replay() needs a handler after its options')
+    expect(at(() => once.actions('/a', { name: 'b' } as never))).to.match(/give do/)
+    expect(at(() => once.idempotencyKey({ name: 'k', retentionMs: 1_000 }, none))).to.match(
+      /durable/,
+    )
+  })
+})
