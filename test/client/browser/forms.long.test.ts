@@ -196,8 +196,9 @@ describeWith(['chromium'], 'forms in Chromium', () => {
         if (isScripted) await enhanced(page)
         await page.fill('#sku', 'post again')
         await press()
-        await expectText(page, /used before/)
+        await expectText(page, /used before.*choose the file again/s)
         expect(await page.inputValue('#sku')).to.equal('post again')
+        expect(await page.inputValue('#scan')).to.equal('')
         expect(amounts()).to.deep.equal([2])
       })
 
