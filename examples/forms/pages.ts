@@ -27,7 +27,7 @@ export function orderForm(ctx: Context, { link, sku, qty, notice = '' }: FormVie
 <p><label for="sku">Article</label> <input id="sku" name="sku" value="${escapeHtml(sku)}"></p>
 <p><label for="qty">Quantity</label> <input id="qty" name="qty" value="${escapeHtml(qty)}"></p>
 ${isLetter ? '<p><label for="scan">Scan</label> <input id="scan" name="scan" type="file"></p>' : ''}
-<p><button>Order</button></p>
+<p><button type="submit">Order</button></p>
 </form></poe-form>`
 }
 
