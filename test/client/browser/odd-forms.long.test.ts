@@ -186,14 +186,11 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
     site.seen.length = 0
     site.before = async () => {}
   })
-  afterEach(() => context.close())
-
-  async function open(markup: string, javaScriptEnabled = true): Promise<Page> {
+  async function open(markup: string, isScripted = true): Promise<Page> {
     site.markup = markup
-    context = await browser.newContext({ javaScriptEnabled })
     const page = await context.newPage()
     await page.goto(`${site.origin}/page`)
-    if (javaScriptEnabled && markup.includes('<form')) {
+    if (isScripted && markup.includes('<form')) {
       await page.locator('form [data-poe-status]').waitFor({ state: 'attached' })
     }
     return page
@@ -220,188 +217,209 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
     return () => answer()
   }
 
-  for (const { what, markup, act, fields, at = 'order' } of CASES) {
-    it(`${what}: the same with script and without`, async () => {
-      for (const isScripted of [false, true]) {
-        site.placed.length = 0
-        const page = await open(markup, isScripted)
-        await (act ?? (shown => shown.click('#go')))(page)
-        await expectText(page, /Placed 1, once/)
-        const expected = { files: [], ...(fields as object) }
-        expect(site.placed, `script: ${isScripted}`).to.deep.equal([{ at, fields: expected }])
-        await context.close()
-      }
+  describe('whatever it holds', () => {
+    let contexts: (readonly [BrowserContext, isScripted: boolean])[] = []
+    before(async () => {
+      contexts = [
+        [await browser.newContext({ javaScriptEnabled: false }), false],
+        [await browser.newContext(), true],
+      ]
     })
-  }
+    after(() => Promise.all(contexts.map(([one]) => one.close())))
 
-  it('a check of the page that was added later calls it off; one that hides it leaves it', async () => {
-    const page = await open(form(TEA + BUTTON))
-    await page.evaluate(() => {
-      document.addEventListener('submit', event => event.preventDefault(), { once: true })
-    })
-    await page.click('#go')
-    await page.waitForTimeout(200)
-    expect(posts()).to.deep.equal([])
-    await page.evaluate(() => {
-      document.body.addEventListener('submit', event => event.stopPropagation())
-    })
-    await page.click('#go')
-    await expectText(page, /Placed 1, once/)
-    expect(posts()).to.deep.equal(['order'])
-  })
-
-  for (const [what, markup, sent] of [
-    ['GET', form(TEA + BUTTON).replace('method="post"', 'method="get" action="/placed/0"'), []],
-    ['a dialog', form(TEA + BUTTON).replace('"post"', '"dialog"'), []],
-    ['another tab', form(TEA + BUTTON, 'target="tab"'), ['order']],
-    ['text/plain', form(TEA + BUTTON, 'enctype="text/plain"'), ['order']],
-    ['a button’s own address', form(`${TEA}<button formaction="{other}" id="go">`), ['other']],
-    ['a button’s own method', form(`${TEA}<button formmethod="get" id="go">`), []],
-  ] as const) {
-    it(`${what}: left to the browser`, async () => {
-      const page = await open(markup)
-      await page.click('#go')
-      await until(() => posts().length === sent.length)
-      await page.waitForTimeout(200)
-      expect(posts()).to.deep.equal(sent)
-      if (what === 'GET') expect(site.seen.at(-1)).to.equal('GET /placed/0?sku=tea')
-    })
-  }
-
-  it('a policy that lets no script connect: the plain form is sent, at once', async () => {
-    const { policy } = site
-    site.policy = policy.replace(" connect-src 'self';", '')
-    const page = await open(form(TEA + BUTTON))
-    await page.click('#go')
-    await expectText(page, /Placed 1, once/)
-    expect(posts()).to.deep.equal(['order'])
-    site.policy = policy
-    await page.goto(`${site.origin}/page`)
-    await page.waitForTimeout(300)
-    expect(await status(page).textContent(), 'nothing is left to be finished').to.equal('')
-  })
-
-  it('a browser that leaves out the button: it is sent all the same', async () => {
-    site.markup = form(`${TEA}<button name="do" value="order" id="go">x</button>`)
-    context = await browser.newContext()
-    await context.addInitScript(() => {
-      const Own = FormData
-      const older = class extends Own {
-        constructor(of?: HTMLFormElement) {
-          super(of)
+    for (const { what, markup, act, fields, at = 'order' } of CASES) {
+      it(`${what}: the same with script and without`, async () => {
+        for (const [one, isScripted] of contexts) {
+          context = one
+          site.placed.length = 0
+          const page = await open(markup, isScripted)
+          await (act ?? (shown => shown.click('#go')))(page)
+          await expectText(page, /Placed 1, once/)
+          const expected = { files: [], ...(fields as object) }
+          expect(site.placed, `script: ${isScripted}`).to.deep.equal([{ at, fields: expected }])
+          await page.close()
         }
-      }
-      Object.assign(window, { FormData: older })
-    })
-    const page = await context.newPage()
-    await page.goto(`${site.origin}/page`)
-    await status(page).waitFor({ state: 'attached' })
-    await page.click('#go')
-    await expectText(page, /Placed 1, once/)
-    const fields = { sku: 'tea', do: 'order', files: [] }
-    expect(site.placed).to.deep.equal([{ at: 'order', fields }])
-    expect(posts()).to.deep.equal(['order by script'])
+      })
+    }
   })
 
-  it('refused, and the button is gone by then: what it says is sent all the same', async () => {
-    const refuse = refuseOnce()
-    const page = await open(form(`${TEA}<button name="do" value="order" id="go">x</button>`))
-    await page.click('#go')
-    await until(() => posts().length === 1)
-    await page.locator('#go').evaluate(button => button.remove())
-    refuse()
-    await expectText(page, /Placed 1, once/)
-    const fields = { sku: 'tea', do: 'order', files: [] }
-    expect(site.placed).to.deep.equal([{ at: 'order', fields }])
-    expect(posts()).to.deep.equal(['order by script', 'order'])
-  })
-
-  it('refused, and edited meanwhile: the edit is not sent before the button is pressed', async () => {
-    const refuse = refuseOnce()
-    const page = await open(form(TEA + BUTTON))
-    await page.click('#go')
-    await until(() => posts().length === 1)
-    await page.fill('#sku', 'a hundred of them')
-    refuse()
-    await expectText(page, /What you sent before was not carried out/)
-    await page.waitForTimeout(200)
-    expect(site.placed).to.deep.equal([])
-    await page.click('#go')
-    await expectText(page, /Placed 1, once/)
-    expect(posts()).to.deep.equal(['order by script', 'order'])
-  })
-
-  it('a form that comes later, and one in its place, are enhanced as well', async () => {
-    const page = await open('<poe-form></poe-form><template id="t">{link}</template>')
-    await page.evaluate(() => {
-      const link = document.querySelector('template')?.innerHTML ?? ''
-      const place = document.querySelector('poe-form') as HTMLElement
-      const add = (sku: string) => {
-        const made = document.createElement('form')
-        made.method = 'post'
-        made.action = link
-        made.innerHTML = `<input name="sku" value="${sku}"><button id="go">Go</button>`
-        place.replaceChildren(made)
-      }
-      add('first')
-      setTimeout(() => add('second'))
-    })
-    await page.locator('[value=second] ~ [data-poe-status]').waitFor({ state: 'attached' })
-    await page.click('#go')
-    await expectText(page, /Placed 1, once/)
-    expect(posts()).to.deep.equal(['order by script'])
-    expect(site.placed[0]?.fields).to.include({ sku: 'second' })
-  })
-
-  it('a button outside says that it waits as well, one that only resets does not', async () => {
-    const refuse = refuseOnce()
-    const page = await open(
-      `${form(`${TEA}<button type="reset" id="no">x</button>`, 'id="f"')}<button form="f" id="go">`,
-    )
-    await page.click('#go')
-    await until(() => posts().length === 1)
-    const waits = (id: string) => page.locator(id).getAttribute('aria-disabled')
-    expect([await waits('#go'), await waits('#no')]).to.deep.equal(['true', null])
-    refuse()
-    await expectText(page, /Placed 1, once/)
-  })
-
-  it('a browser that takes itself for offline sends all the same', async () => {
-    site.markup = form(TEA + BUTTON)
-    context = await browser.newContext()
-    await context.addInitScript(() =>
-      Object.defineProperty(Navigator.prototype, 'onLine', { get: () => false }),
-    )
-    const page = await context.newPage()
-    await page.goto(`${site.origin}/page`)
-    await status(page).waitFor({ state: 'attached' })
-    await page.click('#go')
-    await expectText(page, /Placed 1, once/)
-    expect(posts()).to.deep.equal(['order by script'])
-  })
-
-  it('a large file on a slow line takes longer than a try may, and arrives', async () => {
-    const impatient = await startOddSite(
-      await formScript(code => code.replace(/timeoutMs: 5(?:e3|000)/, 'timeoutMs: 2000')),
-    )
-    try {
-      impatient.markup = form(`<input type="file" name="scan" id="scan">${BUTTON}`, MULTIPART)
+  describe('whatever happens to it', () => {
+    beforeEach(async () => {
       context = await browser.newContext()
-      const page = await context.newPage()
-      await page.goto(`${impatient.origin}/page`)
-      await status(page).waitFor({ state: 'attached' })
-      const line = await context.newCDPSession(page)
-      const slow = { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 40_000 }
-      await line.send('Network.emulateNetworkConditions', slow)
-      const scan = { name: 'a.bin', mimeType: 'application/octet-stream' }
-      await page.setInputFiles('#scan', { ...scan, buffer: Buffer.alloc(140_000) })
-      const beganMs = performance.now()
+    })
+    afterEach(() => context.close())
+
+    it('a check of the page that was added later calls it off; one that hides it leaves it', async () => {
+      const page = await open(form(TEA + BUTTON))
+      await page.evaluate(() => {
+        document.addEventListener('submit', event => event.preventDefault(), { once: true })
+      })
+      await page.click('#go')
+      await page.waitForTimeout(200)
+      expect(posts()).to.deep.equal([])
+      await page.evaluate(() => {
+        document.body.addEventListener('submit', event => event.stopPropagation())
+      })
       await page.click('#go')
       await expectText(page, /Placed 1, once/)
-      expect(performance.now() - beganMs).to.be.above(2_000)
-      expect(impatient.placed).to.have.length(1)
-    } finally {
-      await impatient.close()
+      expect(posts()).to.deep.equal(['order'])
+    })
+
+    for (const [what, markup, sent] of [
+      ['GET', form(TEA + BUTTON).replace('method="post"', 'method="get" action="/placed/0"'), []],
+      ['a dialog', form(TEA + BUTTON).replace('"post"', '"dialog"'), []],
+      ['another tab', form(TEA + BUTTON, 'target="tab"'), ['order']],
+      ['text/plain', form(TEA + BUTTON, 'enctype="text/plain"'), ['order']],
+      ['a button’s own address', form(`${TEA}<button formaction="{other}" id="go">`), ['other']],
+      ['a button’s own method', form(`${TEA}<button formmethod="get" id="go">`), []],
+    ] as const) {
+      it(`${what}: left to the browser`, async () => {
+        const page = await open(markup)
+        await page.click('#go')
+        await until(() => posts().length === sent.length)
+        await page.waitForTimeout(200)
+        expect(posts()).to.deep.equal(sent)
+        if (what === 'GET') expect(site.seen.at(-1)).to.equal('GET /placed/0?sku=tea')
+      })
     }
+
+    it('a policy that lets no script connect: the plain form is sent, at once', async () => {
+      const { policy } = site
+      site.policy = policy.replace(" connect-src 'self';", '')
+      const page = await open(form(TEA + BUTTON))
+      await page.click('#go')
+      await expectText(page, /Placed 1, once/)
+      expect(posts()).to.deep.equal(['order'])
+      site.policy = policy
+      await page.goto(`${site.origin}/page`)
+      await page.waitForTimeout(300)
+      expect(await status(page).textContent(), 'nothing is left to be finished').to.equal('')
+    })
+
+    it('a browser that leaves out the button: it is sent all the same', async () => {
+      site.markup = form(`${TEA}<button name="do" value="order" id="go">x</button>`)
+      await context.addInitScript(() => {
+        const Own = FormData
+        const older = class extends Own {
+          constructor(of?: HTMLFormElement) {
+            super(of)
+          }
+        }
+        Object.assign(window, { FormData: older })
+      })
+      const page = await context.newPage()
+      await page.goto(`${site.origin}/page`)
+      await status(page).waitFor({ state: 'attached' })
+      await page.click('#go')
+      await expectText(page, /Placed 1, once/)
+      const fields = { sku: 'tea', do: 'order', files: [] }
+      expect(site.placed).to.deep.equal([{ at: 'order', fields }])
+      expect(posts()).to.deep.equal(['order by script'])
+    })
+
+    it('refused, and the button is gone by then: what it says is sent all the same', async () => {
+      const refuse = refuseOnce()
+      const page = await open(form(`${TEA}<button name="do" value="order" id="go">x</button>`))
+      await page.click('#go')
+      await until(() => posts().length === 1)
+      await page.locator('#go').evaluate(button => button.remove())
+      refuse()
+      await expectText(page, /Placed 1, once/)
+      const fields = { sku: 'tea', do: 'order', files: [] }
+      expect(site.placed).to.deep.equal([{ at: 'order', fields }])
+      expect(posts()).to.deep.equal(['order by script', 'order'])
+    })
+
+    it('refused, and edited meanwhile: the edit is not sent before the button is pressed', async () => {
+      const refuse = refuseOnce()
+      const page = await open(form(TEA + BUTTON))
+      await page.click('#go')
+      await until(() => posts().length === 1)
+      await page.fill('#sku', 'a hundred of them')
+      refuse()
+      await expectText(page, /What you sent before was not carried out/)
+      await page.waitForTimeout(200)
+      expect(site.placed).to.deep.equal([])
+      await page.click('#go')
+      await expectText(page, /Placed 1, once/)
+      expect(posts()).to.deep.equal(['order by script', 'order'])
+    })
+
+    it('a form that comes later, and one in its place, are enhanced as well', async () => {
+      const page = await open('<poe-form></poe-form><template id="t">{link}</template>')
+      await page.evaluate(() => {
+        const link = document.querySelector('template')?.innerHTML ?? ''
+        const place = document.querySelector('poe-form') as HTMLElement
+        const add = (sku: string) => {
+          const made = document.createElement('form')
+          made.method = 'post'
+          made.action = link
+          made.innerHTML = `<input name="sku" value="${sku}"><button id="go">Go</button>`
+          place.replaceChildren(made)
+        }
+        add('first')
+        setTimeout(() => add('second'))
+      })
+      await page.locator('[value=second] ~ [data-poe-status]').waitFor({ state: 'attached' })
+      await page.click('#go')
+      await expectText(page, /Placed 1, once/)
+      expect(posts()).to.deep.equal(['order by script'])
+      expect(site.placed[0]?.fields).to.include({ sku: 'second' })
+    })
+
+    it('a button outside says that it waits as well, one that only resets does not', async () => {
+      const refuse = refuseOnce()
+      const page = await open(
+        `${form(`${TEA}<button type="reset" id="no">x</button>`, 'id="f"')}<button form="f" id="go">`,
+      )
+      await page.click('#go')
+      await until(() => posts().length === 1)
+      const waits = (id: string) => page.locator(id).getAttribute('aria-disabled')
+      expect([await waits('#go'), await waits('#no')]).to.deep.equal(['true', null])
+      refuse()
+      await expectText(page, /Placed 1, once/)
+    })
+
+    it('a browser that takes itself for offline sends all the same', async () => {
+      site.markup = form(TEA + BUTTON)
+      await context.addInitScript(() =>
+        Object.defineProperty(Navigator.prototype, 'onLine', { get: () => false }),
+      )
+      const page = await context.newPage()
+      await page.goto(`${site.origin}/page`)
+      await status(page).waitFor({ state: 'attached' })
+      await page.click('#go')
+      await expectText(page, /Placed 1, once/)
+      expect(posts()).to.deep.equal(['order by script'])
+    })
+
+    it('a large file on a slow line takes longer than a try may, and arrives', async () => {
+      const impatient = await startOddSite(
+        await formScript(code => code.replace(/timeoutMs: 5(?:e3|000)/, 'timeoutMs: 2000')),
+      )
+      try {
+        impatient.markup = form(`<input type="file" name="scan" id="scan">${BUTTON}`, MULTIPART)
+        const page = await context.newPage()
+        await page.goto(`${impatient.origin}/page`)
+        await status(page).waitFor({ state: 'attached' })
+        const line = await context.newCDPSession(page)
+        const slow = {
+          offline: false,
+          latency: 0,
+          downloadThroughput: -1,
+          uploadThroughput: 40_000,
+        }
+        await line.send('Network.emulateNetworkConditions', slow)
+        const scan = { name: 'a.bin', mimeType: 'application/octet-stream' }
+        await page.setInputFiles('#scan', { ...scan, buffer: Buffer.alloc(140_000) })
+        const beganMs = performance.now()
+        await page.click('#go')
+        await expectText(page, /Placed 1, once/)
+        expect(performance.now() - beganMs).to.be.above(2_000)
+        expect(impatient.placed).to.have.length(1)
+      } finally {
+        await impatient.close()
+      }
+    })
   })
 })
