@@ -106,15 +106,32 @@ describeWith(['chromium'], 'the live shop in Chromium', function () {
     })
   }
 
-  it('from the address to 2 against 1: three clicks', async () => {
-    // The first is on the address in the terminal.
-    const page = await open('/')
-    await page.click('text=Break it, and watch')
-    await page.click('text=Drop the answer')
-    expect(await verdictOf(page))
-      .to.include('2 orders')
-      .and.to.include('1 order by the other')
-  })
+  for (const [path, ...clicks] of [
+    // What `npm start` says in the end, and the address before it.
+    ['/live', 'Drop the answer'],
+    ['/', 'Break it, and watch', 'Drop the answer'],
+  ] as const) {
+    it(`from npm start to 2 against 1, by ${path}: three clicks at most, and in view`, async () => {
+      // The first is on the address in the terminal.
+      expect(1 + clicks.length).to.be.at.most(3)
+      for (const [width, height] of [
+        [1_280, 720],
+        [375, 740],
+      ] as const) {
+        const page = await open(path, { viewport: { width, height } })
+        for (const click of clicks) await page.click(`text=${click}`)
+        expect(await verdictOf(page)).to.match(/2 orders by .*, 1 order by the other/)
+        expect(await countsOf(page)).to.deep.equal(['2', '1'])
+        const { y = 0, height: tall = 0 } = (await page.locator('#verdict').boundingBox()) ?? {}
+        expect(y).to.be.within(0, height - tall)
+        if (width > 1_000) {
+          const count = await page.locator('#once-count').boundingBox()
+          expect(count?.y).to.be.within(0, height - (count?.height ?? 0))
+        }
+        await context.close()
+      }
+    })
+  }
 
   it('by keyboard alone: the focus stays, and the outcome is a status', async () => {
     const page = await open('/live')
