@@ -43,7 +43,8 @@ export function createApp(): Koa {
     ctx.set('Cache-Control', 'no-store')
     ctx.body = `<!doctype html><html lang="en"><title>Seats</title><main><h1>Seats</h1>
       <form method="post" action="${ctx.poe.link('reservation')}">
-      <label>Seat <input name="seat"></label> <button type="submit">Take it</button></form></main></html>`
+      <label>Seat <input name="seat"></label>
+      <button type="submit">Take it</button></form></main></html>`
   })
 
   const app = new Koa()

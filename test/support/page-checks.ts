@@ -1,6 +1,6 @@
 /**
- * What must hold for every page that is shown to people: valid HTML, nothing that axe finds in light
- * and dark, on a desktop and a phone, nothing that moves by itself, no script that blocks.
+ * What must hold for every page that is shown to people: valid HTML, nothing that axe finds in
+ * light and dark, on a desktop and a phone, nothing that moves by itself, no script that blocks.
  *
  * @see WCAG 2.2; WHATWG HTML
  */

@@ -1,7 +1,7 @@
 /**
  * A form that is sent by script: it tries again until it is known how it ended, tells the person
- * how it stands, and outlives its tab. Whatever it cannot do, the plain form does: at a link that takes
- * one POST, sending it once more is harmless.
+ * how it stands, and outlives its tab. Whatever it cannot do, the plain form does: at a link that
+ * takes one POST, sending it once more is harmless.
  *
  * @see POE draft 2, 5
  */

@@ -6,8 +6,9 @@
 import type { Payload } from '../body.js'
 
 /**
- * Where the form is to be sent; `null` where it is none to be enhanced. The form's action is a link,
- * as whoever enhances it says; a button's own address may be any, where a second try does harm.
+ * Where the form is to be sent; `null` where it is none to be enhanced. The form's action is a
+ * link, as whoever enhances it says; a button's own address may be any, where a second try does
+ * harm.
  */
 export function targetOf(form: HTMLFormElement, submitter: HTMLElement | null): URL | null {
   if (submitter?.hasAttribute('formaction')) return null

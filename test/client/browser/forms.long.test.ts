@@ -1,7 +1,7 @@
 /**
- * What people do with forms, in Chromium: clicks, keys, Back, tabs and lost answers, with script and
- * without, over HTTP/1.1 and HTTP/2. Each time the orders are those that were meant, and what the
- * person reads is so.
+ * What people do with forms, in Chromium: clicks, keys, Back, tabs and lost answers, with script
+ * and without, over HTTP/1.1 and HTTP/2. Each time the orders are those that were meant, and what
+ * the person reads is so.
  */
 import { expect } from 'chai'
 import type { Browser, BrowserContext, Page } from 'playwright-core'

@@ -67,7 +67,8 @@ const CASES: readonly Case[] = [
     what: 'a field and the button outside of the form',
     markup:
       form('<input name="sku" value="tea">', 'id="f"') +
-      '<input form="f" name="qty" value="2"><button form="f" name="do" value="1" id="go">x</button>',
+      '<input form="f" name="qty" value="2">' +
+      '<button form="f" name="do" value="1" id="go">x</button>',
     fields: { sku: 'tea', qty: '2', do: '1' },
   },
   {
@@ -84,7 +85,8 @@ const CASES: readonly Case[] = [
     markup: form(
       '<select name="list" multiple><option selected>a<option selected>b<option>c</select>' +
         '<input type="checkbox" name="on" checked><input type="checkbox" name="off">' +
-        '<input type="radio" name="one" value="1"><input type="radio" name="one" value="2" checked>' +
+        '<input type="radio" name="one" value="1">' +
+        '<input type="radio" name="one" value="2" checked>' +
         '<textarea name="text" dirname="dir">one\ntwo &lt;b&gt; ü 🍵</textarea>' +
         `<input type="hidden" name="_charset_"><input type="file" name="scan">${BUTTON}`,
     ),
@@ -249,7 +251,7 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
     })
     afterEach(() => context.close())
 
-    it('a check of the page that was added later calls it off; one that hides it leaves it', async () => {
+    it('a later check of the page calls it off; one that hides it leaves it alone', async () => {
       const page = await open(form(TEA + BUTTON))
       await page.evaluate(() => {
         document.addEventListener('submit', event => event.preventDefault(), { once: true })
@@ -330,7 +332,7 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
       expect(posts()).to.deep.equal(['order by script', 'order'])
     })
 
-    it('refused, and edited meanwhile: the edit is not sent before the button is pressed', async () => {
+    it('refused, and edited meanwhile: the edit waits for the button to be pressed', async () => {
       const refuse = refuseOnce()
       const page = await open(form(TEA + BUTTON))
       await page.click('#go')
@@ -370,7 +372,8 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
     it('a button outside says that it waits as well, one that only resets does not', async () => {
       const refuse = refuseOnce()
       const page = await open(
-        `${form(`${TEA}<button type="reset" id="no">x</button>`, 'id="f"')}<button form="f" id="go">`,
+        form(`${TEA}<button type="reset" id="no">x</button>`, 'id="f"') +
+          '<button form="f" id="go">Go</button>',
       )
       await page.click('#go')
       await until(() => posts().length === 1)
