@@ -27,8 +27,8 @@ export interface OddSite {
   markup: string
   /** The page's policy. */
   policy: string
-  /** Before a POST is looked at. */
-  before: (ctx: Context) => Promise<void>
+  /** Looks at a POST first; gives the status with which it is refused, or `null`. */
+  before: (ctx: Context) => Promise<number | null>
   close(): Promise<void>
 }
 
@@ -45,8 +45,11 @@ export async function startOddSite(script: string): Promise<OddSite> {
   for (const name of ['order', 'other']) {
     const options = { name, path: `/${name}/once/:token`, createForm: '/page' }
     once.resource(router, options, multer().any(), bodyParser({ formLimit: '4mb' }), async ctx => {
-      await site.before(ctx)
-      if (ctx.status === 422) return
+      const refused = await site.before(ctx)
+      if (refused !== null) {
+        ctx.status = refused
+        return
+      }
       const { files } = ctx as { readonly files?: readonly { fieldname: string; size: number }[] }
       const sent = (files ?? []).map(({ fieldname, size }) => [fieldname, size])
       placed.push({ at: name, fields: { ...(ctx.request.body as object), files: sent } })
@@ -84,7 +87,7 @@ export async function startOddSite(script: string): Promise<OddSite> {
     seen,
     markup: '',
     policy: POLICY,
-    before: async () => {},
+    before: async () => null,
     async close() {
       server.closeAllConnections()
       await new Promise(resolve => server.close(resolve))
