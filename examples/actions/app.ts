@@ -41,8 +41,10 @@ export function createApp(): Koa {
   router.get('/plan', ctx => {
     ctx.type = 'html'
     ctx.set('Cache-Control', 'no-store')
-    ctx.body = `<form method="post" action="${ctx.poe.link('reservation')}">
-      <input name="seat"><button>Take it</button></form>`
+    ctx.body = `<!doctype html><html lang="en"><title>Seats</title><main><h1>Seats</h1>
+      <form method="post" action="${ctx.poe.link('reservation')}">
+      <label>Seat <input name="seat"></label>
+      <button type="submit">Take it</button></form></main></html>`
   })
 
   const app = new Koa()

@@ -57,12 +57,13 @@ function messageOf(ctx: Context): Message {
 }
 
 function form({ to, text }: Message, override: string): string {
-  return `<!doctype html><title>Was this sent before?</title>
+  return `<!doctype html><html lang="en"><meta charset="utf-8">
+    <meta name="viewport" content="width=device-width"><title>Was this sent before?</title>
+    <main><h1>Was this sent before?</h1><p>The same message went out a moment ago.</p>
     <form method="post">
-      <p>The same message went out a moment ago.
       <input type="hidden" name="duplicate-override" value="${override}">
-      <input name="to" value="${escapeHtml(to)}">
-      <input name="text" value="${escapeHtml(text)}">
-      <button>Send it once more</button>
-    </form>`
+      <label>To <input name="to" value="${escapeHtml(to)}"></label>
+      <label>Text <input name="text" value="${escapeHtml(text)}"></label>
+      <button type="submit">Send it once more</button>
+    </form></main></html>`
 }

@@ -61,7 +61,8 @@ function page(int $status, string $words, array $fields = [], string $more = '')
         header("$name: $value");
     }
     if ($status !== 204 && METHOD !== 'HEAD') {
-        echo '<!doctype html><title>Orders</title><p>', htmlspecialchars($words), "</p>$more";
+        echo '<!doctype html><html lang="en"><title>Orders</title><main><h1>Orders</h1><p>',
+            htmlspecialchars($words), "</p>$more</main></html>";
     }
 }
 
@@ -112,7 +113,7 @@ $lines = lines($orders);
 if (PATH === '/order') {
     $name = (time() + LIFE_S) . '-' . bin2hex(random_bytes(16));
     $link = "/once/$name-" . sign($name);
-    $form = "<form method='post' action='$link'><input name='item'><button>Order</button></form>";
+    $form = "<form method='post' action='$link'><label>Item <input name='item'></label><button type='submit'>Order</button></form>";
     page(200, 'What would you like?', ['POE-Links' => "\"$link\"", 'Cache-Control' => 'private, no-cache'], $form);
 } elseif (PATH === '/count') {
     header('Content-Type: application/json');

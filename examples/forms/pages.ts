@@ -12,6 +12,9 @@ export interface FormView {
   readonly notice?: string
 }
 
+/** Files are not kept: a page cannot put them back into a form. */
+const FILES_ARE_GONE = 'Please choose the file again before you send this form.'
+
 /** The form of an order; `csrf` is the session's token. */
 export function orderForm(ctx: Context, { link, sku, qty, notice = '' }: FormView): string {
   if (link === null) return '<p role="alert">Orders cannot be taken right now.</p>'
@@ -24,7 +27,7 @@ export function orderForm(ctx: Context, { link, sku, qty, notice = '' }: FormVie
 <p><label for="sku">Article</label> <input id="sku" name="sku" value="${escapeHtml(sku)}"></p>
 <p><label for="qty">Quantity</label> <input id="qty" name="qty" value="${escapeHtml(qty)}"></p>
 ${isLetter ? '<p><label for="scan">Scan</label> <input id="scan" name="scan" type="file"></p>' : ''}
-<p><button>Order</button></p>
+<p><button type="submit">Order</button></p>
 </form></poe-form>`
 }
 
@@ -51,9 +54,10 @@ ${content}
 
 /** Every refusal in this application's look. */
 export function drawRefusal(ctx: Context, refusal: Refusal): string {
-  const { title, detail, way, address, link, fields, retryAfterMs } = refusal
+  const { title, detail, way, address, link, fields, files, retryAfterMs } = refusal
   const text = (name: string) => String(fields?.[name] ?? '')
-  const typed = { sku: text('sku'), qty: text('qty') }
+  const notice = files.length === 0 ? '' : FILES_ARE_GONE
+  const typed = { sku: text('sku'), qty: text('qty'), notice }
   return page(
     ctx,
     title,

@@ -7,14 +7,14 @@ import Koa, { type Context, type Middleware, type Next } from 'koa'
 import { poe, type Unfinished } from 'post-once-exactly/koa'
 import { readBody } from './body.js'
 import { DEMO_REPORTS, faultInjection } from './faults.js'
-import { openCounter, sendForm } from './ordering.js'
+import { isPlaced, openCounter, sendForm } from './ordering.js'
 import type { Ledger } from './orders.js'
 import * as pages from './pages.js'
 import { problems, reading, sendProblem, wantsHtml } from './problems.js'
 import { drawRefusal } from './refusals.js'
 import { addSiblings } from './siblings.js'
 import type { Storage } from './storage.js'
-import { fieldsOf } from './validate.js'
+import { checkOrder, fieldsOf } from './validate.js'
 
 /** What a shop is made of. */
 export interface ShopOptions {
@@ -66,6 +66,7 @@ export function createShop(options: ShopOptions): Shop {
       lifetimeMs: options.linkLifeMs,
       transactional: book.transactional,
       reports: DEMO_REPORTS,
+      success: isPlaced,
       createForm: '/basket',
       refusal: drawRefusal,
     },
@@ -119,7 +120,10 @@ async function visitor(ctx: Context, next: Next): Promise<void> {
 function showBasket(ctx: Context): void {
   if (wantsHtml(ctx)) {
     const { sku, qty } = fieldsOf(ctx.query)
-    sendForm(ctx, { fields: { sku, qty: qty || '1' } })
+    // A form that was not taken comes back here.
+    const checked = ctx.query.checked === undefined ? null : checkOrder({ sku, qty }, true)
+    const fields = { sku, qty: checked === null ? qty || '1' : qty }
+    sendForm(ctx, { fields, violations: checked?.ok === false ? checked.violations : [] })
     return
   }
   const { link, expiresAtMs } = ctx.poe.mint('order') ?? { link: null, expiresAtMs: null }

@@ -65,11 +65,13 @@ describe('shop: ordering in a browser', () => {
       expect((await agent.get('/orders/2')).body.qty).to.equal(25)
     }))
 
-  it('[FAIL-01] a bad form comes back with its fields, what is wrong, and a fresh link', () =>
+  it('[FAIL-01] a bad form leads back to it, with its fields, what is wrong, a fresh link', () =>
     withShop(async agent => {
       const action = await openForm(agent)
-      const refused = await submit(agent, action, { sku: 'tea', qty: '100' })
-      expect(refused.status).to.equal(422)
+      const sent = await submit(agent, action, { sku: 'tea', qty: '100' })
+      expect([sent.status, sent.headers.allow]).to.deep.equal([303, 'POST, OPTIONS'])
+      const refused = await agent.get(String(sent.headers.location)).set('Accept', BROWSER)
+      expect(refused.status).to.equal(200)
       expect(refused.text).to.contain('value="tea"').and.to.contain('value="100"')
       expect(refused.text).to.contain('qty must be a whole number from 1 to 99')
       expect(refused.text).to.contain('aria-describedby="qty-wrong"')
@@ -77,7 +79,18 @@ describe('shop: ordering in a browser', () => {
       expect(fresh).not.to.equal(action)
       expect(refused.headers['poe-links']).to.contain(fresh)
       expect((await submit(agent, fresh, { sku: 'tea', qty: '10' })).status).to.equal(303)
-      expect((await submit(agent, action, { sku: 'tea', qty: '10' })).status).to.equal(303)
+      const placed = await submit(agent, action, { sku: 'tea', qty: '10' })
+      expect(placed.headers.location).to.equal('/orders/2')
+    }))
+
+  it('[FAIL-01] what is too long for an address comes back with the answer', () =>
+    withShop(async agent => {
+      const action = await openForm(agent)
+      const sku = '"<>'.repeat(5_000)
+      const refused = await submit(agent, action, { sku, qty: '1' })
+      expect([refused.status, refused.headers.allow]).to.deep.equal([422, 'POST, OPTIONS'])
+      expect(refused.text).to.contain(`value="${'&quot;&lt;&gt;'.repeat(5_000)}"`)
+      expect((await submit(agent, action, { sku: 'tea', qty: '1' })).status).to.equal(303)
     }))
 
   it('[FAIL-11] someone else in between burns nothing', () =>
@@ -120,7 +133,8 @@ describe('shop: ordering in a browser', () => {
     withShop(async agent => {
       const sku = `"><script>alert('1')</script>`
       const typed = await agent.get('/basket').query({ sku, qty: '<' }).set('Accept', BROWSER)
-      const refused = await submit(agent, await openForm(agent), { sku, qty: '<b>' })
+      const wrong = await submit(agent, await openForm(agent), { sku, qty: '<b>' })
+      const refused = await agent.get(String(wrong.headers.location)).set('Accept', BROWSER)
       const placed = await submit(agent, await openForm(agent), { sku, qty: '1' })
       expect(placed.status).to.equal(303)
       const repeat = await submit(agent, actionOf(refused.text), { sku, qty: '1' })

@@ -45,11 +45,15 @@ export function fingerprintOfContent(
 
 const BOUNDARY = /^multipart\/form-data\s*;.*?\bboundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/is
 
+const FORM = 'application/x-www-form-urlencoded'
+/** A form is in UTF-8, whether its type says so, as `fetch` does, or not. WHATWG URL 5 */
+const UTF8_FORM = /^application\/x-www-form-urlencoded\s*(?:;\s*charset="?utf-8"?\s*)?$/i
+
 /** A browser makes a new boundary each time it sends the same form. RFC 7578 4.1 */
 function ofBytes(type: string, content: string | Uint8Array): string {
   const found = BOUNDARY.exec(type)
   const boundary = found?.[1] ?? found?.[2]
-  if (boundary === undefined) return fingerprint(type, content)
+  if (boundary === undefined) return fingerprint(UTF8_FORM.test(type) ? FORM : type, content)
   return digestParts(['multipart', ...partsOf(Buffer.from(content), `--${boundary}`)])
 }
 

@@ -80,7 +80,9 @@ const LINKS: Readonly<Record<LinkRefusal, RefusalWords>> = {
   },
   unverifiable: {
     title: 'Diese Adresse gibt es nicht',
-    detail: 'Sie wurde nie ausgegeben, oder jemand anderem.',
+    detail:
+      'Sie wurde nie ausgegeben, oder jemand anderem, oder vor einer An- oder Abmeldung. Jetzt ' +
+      'wurde nichts ausgeführt.',
   },
   'method-not-allowed': {
     title: 'Nicht mit dieser Methode',

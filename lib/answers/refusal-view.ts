@@ -50,6 +50,11 @@ export interface Refusal {
    * or a list where a name came several times; files are left out.
    */
   readonly fields: Readonly<Record<string, unknown>> | null
+  /**
+   * The names of the members that held files. A page cannot put a file back into a form, so it has
+   * to say that it must be chosen again.
+   */
+  readonly files: readonly string[]
   /** When it is worth asking again, in milliseconds; `null` where that is of no use. */
   readonly retryAfterMs: number | null
 }

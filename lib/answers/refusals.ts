@@ -108,7 +108,9 @@ export const LINK_REFUSALS: Readonly<Record<LinkRefusal, Problem>> = named({
   unverifiable: {
     status: 404,
     title: 'No such address',
-    detail: 'This address was never given out, or it was given to somebody else.',
+    detail:
+      'This address was never given out, or it was given to somebody else, or before a login or ' +
+      'logout. Nothing was carried out now.',
   },
   'method-not-allowed': {
     status: 405,

@@ -10,9 +10,10 @@ export { type EnhancedForm, type EnhanceOptions, enhance } from './form/enhance.
 export type { FormTexts } from './form/texts.js'
 
 /**
- * Makes `<poe-form>` known to the page: `<poe-form><form
- * method="post" action="…">…</form></poe-form>`.
- * Without script, or where this is not called, the form inside is a plain one.
+ * Makes `<poe-form>` known to the page:
+ * `<poe-form><form method="post" action="…">…</form></poe-form>`. A form that is put there later, or
+ * in its place, is enhanced as well. Without script, or where this is not called, the form inside is
+ * a plain one.
  *
  * @param options - of every form, see {@link EnhanceOptions}
  * @param name - of the element. Default `poe-form`
@@ -22,15 +23,28 @@ export function definePoeForm(options: EnhanceOptions = {}, name = 'poe-form'): 
   customElements.define(
     name,
     class extends HTMLElement {
-      #form: EnhancedForm | null = null
+      #form: HTMLFormElement | null = null
+      #enhanced: EnhancedForm | null = null
+      readonly #changes = new MutationObserver(() => this.#take())
 
       connectedCallback(): void {
-        const form = this.querySelector('form')
-        if (form !== null) this.#form = enhance(form, options)
+        this.#changes.observe(this, { childList: true, subtree: true })
+        if (document.readyState !== 'loading') this.#take()
+        else document.addEventListener('DOMContentLoaded', () => this.#take(), { once: true })
       }
 
       disconnectedCallback(): void {
-        this.#form?.release()
+        this.#changes.disconnect()
+        this.#enhanced?.release()
+        this.#form = null
+      }
+
+      #take(): void {
+        const form = this.querySelector('form')
+        if (form === this.#form || !this.isConnected || document.readyState === 'loading') return
+        this.#enhanced?.release()
+        this.#form = form
+        this.#enhanced = form === null ? null : enhance(form, options)
       }
     },
   )

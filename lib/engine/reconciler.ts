@@ -1,7 +1,7 @@
 /**
  * Asks the application what became of an undecided key: one question a key at a time, bounded.
  */
-import { PoeError } from '../errors.js'
+import { bounded } from './bounded.js'
 import type { Reconciled } from './operation.js'
 import type { Clock, OnEvent } from './ports.js'
 import { decisionOf } from './reconciled.js'
@@ -54,10 +54,11 @@ export class Reconciler {
     owner: string,
     reconcile: (key: string) => Reconciled | Promise<Reconciled>,
   ): Promise<boolean> {
-    const { store, guard, emit, bodyLimitBytes } = this.#options
+    const { store, guard, clock, emit, bodyLimitBytes } = this.#options
     let verdict: StoredOutcome | 'free' | null = null
     try {
-      const answer = await this.#bounded(async () => reconcile(key))
+      const ask = async () => reconcile(key)
+      const answer = await bounded(clock, 'reconcile', ASK_FOR_MS, ask)
       verdict = decisionOf('reconcile()', answer, bodyLimitBytes)
       emit({ type: 'reconciled', key, verdict: answer.verdict })
     } catch (cause) {
@@ -67,18 +68,5 @@ export class Reconciler {
     const decided = verdict
     const reply = await guard.call(ms => store.settle(key, owner, decided, ms)).catch(() => null)
     return reply !== null
-  }
-
-  async #bounded<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
-    const timer = new AbortController()
-    const overdue = this.#options.clock.sleep(ASK_FOR_MS, timer.signal).then(() => {
-      throw new PoeError('ERR_POE_RUN_TOO_LONG', `reconcile gave no answer in ${ASK_FOR_MS} ms.`)
-    })
-    overdue.catch(() => {})
-    try {
-      return await Promise.race([ask(), overdue])
-    } finally {
-      timer.abort()
-    }
   }
 }

@@ -9,6 +9,7 @@ import type { Answer, Problem } from '../answers/answer.js'
 import { leadsOn, resultOf } from '../answers/outcomes.js'
 import type { LinkRefusal } from '../answers/refusal-kinds.js'
 import { placedOf, type Refusal } from '../answers/refusal-view.js'
+import { bounded } from '../engine/bounded.js'
 import type { Outcome } from '../engine/outcome.js'
 import type { Core } from './core.js'
 import type { DrawRefusal } from './options.js'
@@ -16,7 +17,10 @@ import type { ContentHere } from './request-content.js'
 import type { LinkParams } from './request-poe.js'
 import { putFields } from './run/late-handler.js'
 import { ownPage, type Page, selfOf, send, type Ways, wordsFor } from './send.js'
-import { sentFields } from './sent-fields.js'
+import { sentForm } from './sent-form.js'
+
+/** How long the application may draw. */
+const DRAW_FOR_MS = 5_000
 
 /** What is known of a refused request besides the answer. */
 export interface RefusedRequest {
@@ -55,13 +59,16 @@ async function drawn(
   view: Refusal,
   draw: DrawRefusal,
 ): Promise<Page | null> {
-  const { res } = ctx
+  const { res, body: before } = ctx
   const fieldsBefore = res.getHeaders()
   try {
-    const page: unknown = await draw(ctx, view)
+    const given = await bounded(core.clock, 'refusal', DRAW_FOR_MS, async () => draw(ctx, view))
+    // A view engine's `render` puts its page there.
+    const page: unknown = given ?? (ctx.body === before ? null : ctx.body)
+    if (page === '') return null
     if (typeof page === 'string' || page instanceof Uint8Array) return page
     if (page !== undefined && page !== null) {
-      throw new TypeError('refusal(ctx, answer) must give the page as a string or bytes, or null')
+      throw new TypeError('refusal(ctx, answer) must give the page as text or bytes, or nothing')
     }
   } catch (cause) {
     core.engine.emit({ type: 'refusal-not-drawn', kind: view.kind, cause })
@@ -82,6 +89,7 @@ async function viewOf(
   const { language, title, detail } = wordsFor(core, ctx, problem)
   const address = selfOf(core, ctx)
   const result = outcome === null ? null : resultOf(outcome, address)
+  const sent = isDrawn && ctx.method === 'POST' ? await sentForm(ctx, content) : null
   return {
     kind,
     status,
@@ -95,7 +103,8 @@ async function viewOf(
     placed: outcome === null ? null : placedOf(outcome),
     link: members?.link ?? (isDrawn && FRESH.has(kind) ? ctx.poe.link(name, params) : null),
     createForm: core.resource(name).options.createForm ?? null,
-    fields: isDrawn && ctx.method === 'POST' ? await sentFields(ctx, content) : null,
+    fields: sent?.fields ?? null,
+    files: sent?.files ?? [],
     retryAfterMs,
   }
 }

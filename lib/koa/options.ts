@@ -71,10 +71,11 @@ export interface PoeOptions<Tx = never> {
 export type AppKey = string | { readonly key: string; readonly expiresAt: Date } | null
 
 /**
- * Draws a refusal for a person: gives the page, or nothing for the page of this package. It may set
- * fields, a cookie or a policy for the page; status, `Allow`, `Link`, `Retry-After` and caching
- * stay what they are. What it throws is told by the event `refusal-not-drawn`, and the page of
- * this package is sent. Programs get their problem document, and it is not called.
+ * Draws a refusal for a person: gives the page, or puts it into `ctx.body` as a view engine does,
+ * or neither for the page of this package. It may set fields, a cookie or a policy for the page;
+ * status, `Allow`, `Link`, `Retry-After` and caching stay what they are. Where it throws, or has no
+ * page within 5 s, the event `refusal-not-drawn` tells, and the page of this package is sent.
+ * Programs get their problem document, and it is not called.
  *
  * Escaping is its task: what is in the refusal is text, and `fields` is whatever was typed.
  */

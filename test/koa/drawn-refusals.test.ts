@@ -142,6 +142,7 @@ describe('a refusal in the application’s own look', () => {
     }
     expect((await form('tea')).status).to.equal(201)
     expect((await form('cup')).status).to.equal(405)
+    expect(seen[0]?.files).to.deep.equal(['scan'])
     expect(seen[0]?.kind).to.equal('used-for-other')
     expect(Object.entries(seen[0]?.fields ?? {})).to.deep.equal([
       ['sku', 'cup'],
@@ -194,6 +195,9 @@ describe('a refusal in the application’s own look', () => {
       },
       (() => ({ title: 'x' })) as unknown as DrawRefusal,
       async () => Promise.reject(new Error('late')),
+      ctx => {
+        ctx.body = { ok: true }
+      },
     ]
     for (draw of fails) {
       const { status, headers, text } = await taken(submit(link))
@@ -203,11 +207,39 @@ describe('a refusal in the application’s own look', () => {
       expect(headers.get('Content-Security-Policy')).to.match(/^default-src 'none'/)
     }
     const told = () => world.events.filter(({ type }) => type === 'refusal-not-drawn')
-    expect(told()).to.have.length(3)
+    expect(told()).to.have.length(4)
     expect(told()[0]).to.deep.include({ kind: 'used' })
-    draw = () => undefined
-    expect((await taken(submit(link))).text).to.include('<a href="/orders/1">')
-    expect(told()).to.have.length(3)
+    for (draw of [() => undefined, () => null, () => '']) {
+      expect((await taken(submit(link))).text).to.include('<a href="/orders/1">')
+    }
+    expect(told()).to.have.length(4)
+  })
+
+  it('a page that takes for ever: ours, and an event', async () => {
+    await start()
+    const link = await world.link()
+    await submit(link)
+    draw = () => new Promise(() => {})
+    const asked = taken(submit(link))
+    await until(() => seen.length === 1, 'the page is being drawn')
+    await clock.advance(5_000)
+    expect((await asked).text).to.include('<a href="/orders/1">')
+    const [told] = world.events.filter(({ type }) => type === 'refusal-not-drawn')
+    expect(told).to.have.nested.property('cause.code', 'ERR_POE_RUN_TOO_LONG')
+  })
+
+  it('a page that is put into the body, as view engines do, is sent as the refusal', async () => {
+    await start()
+    const link = await world.link()
+    await submit(link)
+    draw = async ctx => {
+      ctx.status = 200
+      ctx.body = '<h1>rendered</h1>'
+    }
+    const { status, headers, text } = await taken(submit(link))
+    expect([status, text]).to.deep.equal([405, '<h1>rendered</h1>'])
+    expect(headers.get('Allow')).to.equal('GET, HEAD, OPTIONS')
+    expect(headers.get('Content-Length')).to.equal('17')
   })
 
   it('a program gets its document, and nothing is drawn', async () => {
@@ -230,6 +262,11 @@ describe('a refusal in the application’s own look', () => {
       ['fr, en;q=0.5', 'en', 'This was already sent'],
       ['fr', 'en', 'This was already sent'],
       ['*', 'en', 'This was already sent'],
+      ['*;q=0', 'en', 'This was already sent'],
+      ['en;q=0, *', 'de', 'Das wurde schon gesendet'],
+      ['en-GB;q=0.1, DE-ch', 'de', 'Das wurde schon gesendet'],
+      ['de;q=0', 'en', 'This was already sent'],
+      [';;, =q', 'en', 'This was already sent'],
     ] as const) {
       const { headers, text } = await taken(
         submit(link, 'sku=tea', { ...FORM, 'Accept-Language': asked }),

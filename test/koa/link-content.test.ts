@@ -134,6 +134,19 @@ for (const kind of EVERY_STORE) {
       expect((await send('two', 1)).matches).to.equal(true)
       expect((await send('two', 2)).matches).to.equal(false)
     })
+
+    it('a form of a script says its character set, a browser’s does not: the same', async () => {
+      const link = await start()
+      const form = 'application/x-www-form-urlencoded'
+      const send = (type: string, body: string) => post(link, body, { 'Content-Type': type })
+      expect((await send(`${form};charset=UTF-8`, 'a=%C3%A9')).status).to.equal(201)
+      for (const type of [form, `${form}; charset="utf-8"`, form.toUpperCase()]) {
+        expect((await send(type, 'a=%C3%A9')).matches, type).to.equal(true)
+        expect((await send(type, 'a=e')).matches, type).to.equal(false)
+      }
+      const other = await send(`${form};charset=iso-8859-1`, 'a=%C3%A9')
+      expect(other.matches).to.equal(false)
+    })
   })
 }
 

@@ -129,7 +129,8 @@ class AtWork {
 /** Where the order is that this request has placed, or `null`. */
 function placedAt(ctx: Context): string | null {
   const isPlaced = ctx.state.entered === true && ctx.status < 400
-  return (isPlaced && ctx.response.get('Location')) || null
+  const location = ctx.response.get('Location')
+  return isPlaced && /\/orders\/\d+$/.test(location) ? location : null
 }
 
 function fieldsOf(res: ServerResponse): Record<string, string> {

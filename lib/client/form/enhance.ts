@@ -1,8 +1,7 @@
 /**
- * A form that is sent by script: it tries again until it is known how it ended, tells the
- * person how
- * it stands, and outlives its tab. Whatever it cannot do, the plain form does: at a link that takes
- * one POST, sending it once more is harmless.
+ * A form that is sent by script: it tries again until it is known how it ended, tells the person
+ * how it stands, and outlives its tab. Whatever it cannot do, the plain form does: at a link that
+ * takes one POST, sending it once more is harmless.
  *
  * @see POE draft 2, 5
  */
@@ -13,10 +12,19 @@ import type { JournalHold } from '../journal.js'
 import type { SendOptions } from '../options.js'
 import type { PostOutcome, Unknown } from '../outcome.js'
 import type { Fields, Order } from '../sending.js'
+import {
+  fieldsOf,
+  identityOf,
+  isMultipart,
+  listed,
+  submitPlain,
+  targetOf,
+  urlencoded,
+} from './form-data.js'
 import { keep, leftBehind } from './form-journal.js'
 import { StatusLine } from './status.js'
 import { type FormTexts, filledIn, formTexts } from './texts.js'
-import { uploadFetch } from './upload-fetch.js'
+import { uploads } from './upload-fetch.js'
 
 /** Options of {@link enhance}. Times are milliseconds. */
 export interface EnhanceOptions extends Pick<SendOptions, 'tries' | 'timeoutMs' | 'totalMs'> {
@@ -76,13 +84,14 @@ class FormSender implements EnhancedForm {
   #open: Order | null = null
 
   constructor(form: HTMLFormElement, options: EnhanceOptions) {
-    const page = form.closest<HTMLElement>('[lang]')?.lang ?? ''
+    // A field may be named like a member of the form, and hides it. WHATWG HTML 4.10.3
+    const page = Element.prototype.closest.call(form, '[lang]')?.getAttribute('lang') ?? ''
     this.#form = form
     this.#options = options
     this.#texts = formTexts(page, options.texts)
     this.#status = new StatusLine(form, this.#texts)
     const { signal } = this.#over
-    form.addEventListener('submit', event => this.#submitted(event), { signal })
+    form.addEventListener('submit', event => this.#afterOthers(event), { signal })
   }
 
   release(): void {
@@ -93,6 +102,11 @@ class FormSender implements EnhancedForm {
   /** Finishes what was left behind, and says how it ended. */
   async resume(): Promise<void> {
     for (const hold of await leftBehind()) {
+      // What is sent by hand now comes first; another page finishes the rest.
+      if (this.#isBusy) {
+        await hold.leave().catch(() => {})
+        continue
+      }
       this.#isBusy = true
       this.#status.say('waiting', this.#texts.resuming)
       const outcome = await this.#settle(resumed(hold)).catch(() => null)
@@ -103,12 +117,20 @@ class FormSender implements EnhancedForm {
     }
   }
 
-  #submitted(event: SubmitEvent): void {
-    const { submitter } = event
+  /** The page's own checks may call it off, whenever they were added. */
+  #afterOthers(event: SubmitEvent): void {
     if (this.#isPlain) {
       this.#isPlain = false
       return
     }
+    const root = this.#form.getRootNode()
+    const heard = (last: Event) => last === event && this.#submitted(event)
+    const outermost = root === document ? window : root
+    outermost.addEventListener('submit', heard, { once: true })
+  }
+
+  #submitted(event: SubmitEvent): void {
+    const { submitter } = event
     const target = targetOf(this.#form, submitter)
     if (event.defaultPrevented || target === null) return
     event.preventDefault()
@@ -123,10 +145,10 @@ class FormSender implements EnhancedForm {
 
   async #send(target: URL, submitter: HTMLElement | null): Promise<void> {
     this.#status.say('sending', this.#texts.sending)
-    const fields = new FormData(this.#form, submitter)
+    const fields = fieldsOf(this.#form, submitter)
     const hasFiles = [...fields.values()].some(value => value instanceof File && value.size > 0)
     const order = await this.#ordered(target, fields, isMultipart(this.#form, submitter))
-    const outcome = await this.#settle(order, hasFiles)
+    const outcome = await this.#allowed(order, hasFiles)
     if (isKnown(outcome)) await order.hold?.done().catch(() => {})
     else this.#open = order
     if (!this.#tells(outcome)) return
@@ -141,7 +163,27 @@ class FormSender implements EnhancedForm {
         break
       default:
         // The server has a page of its own that says why.
-        this.#sendPlain(submitter)
+        this.#sendPlain(submitter, fields)
+    }
+  }
+
+  /** Sends, unless the page's policy lets no script do so: then nothing has left. */
+  async #allowed(order: Order, hasFiles: boolean): Promise<PostOutcome> {
+    const stop = new AbortController()
+    const { signal } = stop
+    const over = new AbortController()
+    const seen = ({ disposition, blockedURI }: SecurityPolicyViolationEvent) => {
+      const isIt = blockedURI === order.link.href.replace(/#.*/s, '')
+      if (isIt && disposition === 'enforce') stop.abort()
+    }
+    document.addEventListener('securitypolicyviolation', seen, { signal: over.signal })
+    try {
+      return await this.#settle({ ...order, signal }, hasFiles)
+    } catch (error) {
+      if (signal.aborted) await order.hold?.done().catch(() => {})
+      throw error
+    } finally {
+      over.abort()
     }
   }
 
@@ -150,7 +192,6 @@ class FormSender implements EnhancedForm {
     const { parts, options } = createClient()
     const body = isMultipart ? fields : urlencoded(fields)
     const payload = await parts.prepare(body, Number.POSITIVE_INFINITY)
-    // The boundary of a multipart form is new each time.
     const same = isMultipart ? await identityOf(fields) : payload
     const id = await withContentId(options, link, same, {})
     const type = payload.type === null ? {} : { 'content-type': payload.type }
@@ -166,21 +207,23 @@ class FormSender implements EnhancedForm {
   /** Sends until it is known how it ended, or nobody can tell now; no network is waited for. */
   async #settle(order: Order, hasFiles = false): Promise<PostOutcome> {
     const { tries = 5, timeoutMs, totalMs, baseMs = 300 } = this.#options
+    const means = hasFiles ? uploads(part => this.#status.progress(part)) : {}
     const client = createClient({
+      ...means,
       tries,
       baseMs,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(totalMs === undefined ? {} : { totalMs }),
-      ...(hasFiles && { fetch: uploadFetch(part => this.#status.progress(part)) }),
-      onRetry: async ({ attempt }) => {
-        await this.#online()
+      onRetry: async ({ attempt, response }) => {
+        // Some browsers take themselves for offline; what answered is there.
+        if (response === null) await this.#online()
         this.#status.say('waiting', filledIn(this.#texts.again, attempt + 1, tries))
       },
     })
     for (let isResumed = order.isResumed; ; isResumed = true) {
-      await this.#online()
       const outcome = await client.send({ ...order, isResumed })
       if (navigator.onLine || isKnown(outcome)) return outcome
+      await this.#online()
     }
   }
 
@@ -223,47 +266,20 @@ class FormSender implements EnhancedForm {
   }
 
   /** The browser sends the form, and shows what the server says. */
-  #sendPlain(submitter: HTMLElement | null): void {
-    this.#status.say('idle', '')
+  #sendPlain(submitter: HTMLElement | null, sent: FormData | null = null): void {
+    // What was changed meanwhile was not meant to be sent; the next press is.
+    const isChanged = sent !== null && listed(fieldsOf(this.#form, submitter)) !== listed(sent)
+    this.#status.say('idle', isChanged ? this.#texts.notDone : '')
+    this.#isPlain = isChanged
+    if (isChanged) return
     // While the event `submit` is being told, a form cannot be submitted. WHATWG HTML 4.10.21.3
     setTimeout(() => {
       this.#isBusy = false
       this.#isPlain = true
-      this.#form.requestSubmit(submitter)
+      submitPlain(this.#form, submitter)
+      this.#isPlain = false
     })
   }
-}
-
-/** Where the form is to be sent; `null` where it is none to be enhanced. */
-function targetOf(form: HTMLFormElement, submitter: HTMLElement | null): URL | null {
-  const given = (name: string) =>
-    submitter?.getAttribute(`form${name}`) ?? form.getAttribute(name) ?? ''
-  const isPost = given('method').toLowerCase() === 'post'
-  const isHere = /^(?:_self)?$/i.test(given('target'))
-  if (!isPost || !isHere || given('enctype').toLowerCase() === 'text/plain') return null
-  const target = new URL(given('action') || location.href, document.baseURI)
-  return target.origin === location.origin ? target : null
-}
-
-function isMultipart(form: HTMLFormElement, submitter: HTMLElement | null): boolean {
-  return (submitter?.getAttribute('formenctype') ?? form.enctype) === 'multipart/form-data'
-}
-
-/** @see WHATWG HTML 4.10.21.7 */
-function urlencoded(fields: FormData): URLSearchParams {
-  const text = (value: FormDataEntryValue) =>
-    (typeof value === 'string' ? value : value.name).replaceAll(/\r\n?|\n/g, '\r\n')
-  return new URLSearchParams([...fields].map(([name, value]) => [name, text(value)]))
-}
-
-/** What tells one multipart form from another. */
-async function identityOf(fields: FormData): Promise<Payload> {
-  const pieces = [...fields].flatMap(([name, value]) => {
-    const about = typeof value === 'string' ? [value.length] : [value.name, value.type, value.size]
-    return [JSON.stringify([name, ...about]), value]
-  })
-  const content = new Uint8Array(await new Blob(pieces).arrayBuffer())
-  return { content, type: 'multipart/form-data' }
 }
 
 function isSame({ link, headers }: Order, other: URL, id: Fields): boolean {

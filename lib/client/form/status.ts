@@ -31,11 +31,11 @@ export class StatusLine {
   say(state: FormState, text: string, result: string | null = null): void {
     const isBusy = state === 'sending' || state === 'waiting' || state === 'offline'
     const form = this.#form
-    form.dataset.poeState = state
+    form.setAttribute('data-poe-state', state)
     form.toggleAttribute('aria-busy', isBusy)
     if (isBusy) form.setAttribute('aria-busy', 'true')
     // A button that is disabled loses the focus; this one only says that it waits.
-    for (const button of form.querySelectorAll('button:not([type=button]),input[type=submit]')) {
+    for (const button of buttonsOf(form)) {
       if (isBusy) button.setAttribute('aria-disabled', 'true')
       else button.removeAttribute('aria-disabled')
     }
@@ -55,4 +55,11 @@ export class StatusLine {
     this.#bar.setAttribute('aria-label', this.#texts.progress)
     this.#bar.value = part
   }
+}
+
+/** The buttons that send a form, those outside of it included. */
+function buttonsOf(form: HTMLFormElement): readonly HTMLElement[] {
+  const root = form.getRootNode() as Document | ShadowRoot | HTMLElement
+  const all = root.querySelectorAll<HTMLButtonElement | HTMLInputElement>('button,input')
+  return [...all].filter(one => one.form === form && /^(?:submit|image)$/.test(one.type))
 }

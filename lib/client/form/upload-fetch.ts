@@ -1,18 +1,47 @@
 /**
- * A `fetch` for uploads that tells how much has been sent, which the browser's own cannot.
+ * A `fetch` for uploads that tells how much has been sent, which the browser's own cannot, and a
+ * clock that stands still while it is being sent: a large file on a slow line takes its time.
  *
  * @see WHATWG XMLHttpRequest; WHATWG Fetch 4.3 (redirect mode)
  */
+import { type ClientClock, systemClock } from '../clock.js'
 import type { FetchLike } from '../options.js'
 
+/** What a client needs for uploads. */
+export interface Uploads {
+  /** Sends POSTs by XMLHttpRequest, and all else by itself. */
+  readonly fetch: FetchLike
+  /** Counts the time in which nothing is sent. */
+  readonly clock: ClientClock
+}
+
 /**
- * Makes a `fetch` that sends POSTs by XMLHttpRequest, and all else by itself.
+ * Makes what a client needs for uploads.
  *
  * @param onProgress - told the part that has been sent, from 0 to 1
  */
-export function uploadFetch(onProgress: (part: number) => void): FetchLike {
-  return (input, init = {}) =>
-    init.method === 'POST' ? upload(String(input), init, onProgress) : fetch(input, init)
+export function uploads(onProgress: (part: number) => void): Uploads {
+  let sendingMs = 0
+  const now = () => systemClock.now() - sendingMs
+  return {
+    fetch(input, init = {}) {
+      if (init.method !== 'POST') return fetch(input, init)
+      let lastMs = systemClock.now()
+      return upload(String(input), init, part => {
+        const atMs = systemClock.now()
+        sendingMs += atMs - lastMs
+        lastMs = atMs
+        onProgress(part)
+      })
+    },
+    clock: {
+      now,
+      async sleep(ms, signal) {
+        const endMs = now() + ms
+        for (let left = ms; left > 0; left = endMs - now()) await systemClock.sleep(left, signal)
+      },
+    },
+  }
 }
 
 function upload(

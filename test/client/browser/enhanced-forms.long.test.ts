@@ -12,12 +12,15 @@ import {
   formScript,
   goBack,
   openForm,
+  SCRIPTED_SITES,
   type Site,
   startSite,
   until,
 } from './form-stage.js'
 
 const KIND = { store: 'sqlite', http: 1, isScripted: true } as const
+/** A file that takes some frames to be sent. */
+const SCAN_BYTES = 2_000_000
 
 describeWith(['chromium'], 'an enhanced form in Chromium', () => {
   let browser: Browser
@@ -28,18 +31,10 @@ describeWith(['chromium'], 'an enhanced form in Chromium', () => {
     browser = await startBrowser()
     script = await formScript()
   })
-  beforeEach(async () => {
-    site = await startSite(KIND, script)
-    context = await browser.newContext()
-  })
-  afterEach(async () => {
-    await context.close()
-    await site.close()
-  })
   after(() => browser.close())
 
-  const open = async (path = '/order') => {
-    const page = await openForm(context, site, path)
+  const open = async (path = '/order', at = site) => {
+    const page = await openForm(context, at, path)
     await page.locator('form [data-poe-status]').waitFor({ state: 'attached' })
     return page
   }
@@ -47,168 +42,195 @@ describeWith(['chromium'], 'an enhanced form in Chromium', () => {
   const amounts = () => site.placed.map(({ qty }) => qty)
   const statusOf = (page: Page) => page.locator('[data-poe-status]')
 
-  it('tells which try it is, is busy meanwhile, and says it to a screen reader', async () => {
-    const page = await open()
-    const errors: string[] = []
-    page.on('console', message => errors.push(message.text()))
-    site.cut(4)
-    await press(page)
-    await expectText(page, /Trying again \(2 of 5\)/)
-    expect(await page.locator('form').getAttribute('aria-busy')).to.equal('true')
-    expect(await page.locator('button').getAttribute('aria-disabled')).to.equal('true')
-    expect(await statusOf(page).getAttribute('role')).to.equal('status')
-    expect(await statusOf(page).getAttribute('aria-live')).to.equal('polite')
-    // It only says that it waits; who presses it all the same sends nothing more.
-    await page.locator('button').dispatchEvent('click')
-    await expectText(page, /1 placed, once/)
-    expect(amounts()).to.deep.equal([1])
-    expect(errors.filter(text => /Content Security Policy/.test(text))).to.deep.equal([])
-  })
-
-  it('gives up truthfully, and the same button goes on with the same order', async () => {
-    const page = await open()
-    site.loseAnswers(100)
-    await press(page)
-    await until(() => site.placed.length === 1)
-    await page.route('**/order/once/**', route => route.abort())
-    await expectText(page, /not known whether it was carried out/)
-    expect(await page.locator('form').getAttribute('aria-busy')).to.equal(null)
-    expect(await page.locator('button').getAttribute('aria-disabled')).to.equal(null)
-    await page.unroute('**/order/once/**')
-    site.loseAnswers(0)
-    await press(page)
-    await expectText(page, /1 placed, once/)
-    expect(amounts()).to.deep.equal([1])
-  })
-
-  it('offline: says so, and is sent when there is a network again', async () => {
-    const page = await open()
-    await context.setOffline(true)
-    await press(page)
-    await expectText(page, /You are offline/)
-    expect(amounts()).to.deep.equal([])
-    await context.setOffline(false)
-    await expectText(page, /1 placed, once/)
-    expect(amounts()).to.deep.equal([1])
-  })
-
-  it('a tab that was closed in mid-flight: the next one finishes it and says so', async () => {
-    site.slowMs = 500
-    const page = await open()
-    await press(page)
-    await until(() => site.seen.some(line => line.startsWith('POST')))
-    await page.close()
-    const next = await open()
-    await expectText(next, /What you sent before is done, once/)
-    expect(await next.locator('[data-poe-status] a').getAttribute('href')).to.match(/\/orders\/1$/)
-    const later = await open()
-    await later.waitForTimeout(300)
-    expect(await statusOf(later).textContent()).to.equal('')
-    expect(amounts()).to.deep.equal([1])
-  })
-
-  it('a journal that forgets is caught by the same', async () => {
-    const forgetful = await startSite(
-      KIND,
-      await formScript(code => code.replace('entries.add(entry)', 'entries.get(entry.id)')),
-    )
-    try {
-      forgetful.slowMs = 500
-      const page = await openForm(context, forgetful)
-      await statusOf(page).waitFor({ state: 'attached' })
-      await press(page)
-      await until(() => forgetful.seen.some(line => line.startsWith('POST')))
-      await page.close()
-      const next = await openForm(context, forgetful)
-      await statusOf(next).waitFor({ state: 'attached' })
-      await next.waitForTimeout(1_000)
-      expect(await statusOf(next).textContent()).to.equal('')
-    } finally {
-      await forgetful.close()
-    }
-  })
-
-  it('[BR-05] out of the cache of Back the button works, and says what was done', async () => {
-    const page = await context.newPage()
-    await page.addInitScript(() => {
-      addEventListener('pageshow', event => {
-        if (event.persisted) document.documentElement.dataset.persisted = 'yes'
+  for (const kind of SCRIPTED_SITES) {
+    describe(`${kind.store}, HTTP/${kind.http}`, () => {
+      before(async () => {
+        site = await startSite(kind, script)
       })
-    })
-    await page.goto(`${site.origin}/order`)
-    await statusOf(page).waitFor({ state: 'attached' })
-    await press(page)
-    await expectText(page, /1 placed, once/)
-    await goBack(page)
-    await page.locator('[data-persisted=yes]').waitFor({ state: 'attached' })
-    await expectText(page, /It is done, once/)
-    expect(await page.locator('button').getAttribute('aria-disabled')).to.equal(null)
-    await press(page)
-    await expectText(page, /1 placed, once/)
-    expect(amounts()).to.deep.equal([1])
-  })
-
-  it('[BR-11] two tabs with one form at once: one order, both land at it', async () => {
-    site.slowMs = 200
-    const [page, other] = [await open(), await open()]
-    await duplicate(page, other)
-    await Promise.all([press(page), press(other)])
-    for (const tab of [page, other]) await expectText(tab, /1 placed, once/)
-    expect(amounts()).to.deep.equal([1])
-  })
-
-  it('shows how much of a file has been sent', async () => {
-    const page = await open('/letter')
-    const seen = page.evaluate(
-      () =>
-        new Promise<string>(resolve => {
-          const watch = new MutationObserver(() => {
-            const bar = document.querySelector('progress')
-            if (bar === null || bar.value === 0) return
-            resolve(`${bar.getAttribute('aria-label')} ${bar.value > 0 && bar.value <= 1}`)
-          })
-          watch.observe(document, { subtree: true, childList: true, attributes: true })
-        }),
-    )
-    const scan = { name: 'a.pdf', mimeType: 'application/pdf', buffer: Buffer.alloc(4_000_000) }
-    await page.setInputFiles('#scan', scan)
-    await press(page)
-    expect(await seen).to.equal('Sent so far true')
-    await expectText(page, /1 placed, once/)
-    expect(site.placed).to.deep.equal([{ sku: '', qty: 1, files: 1 }])
-  })
-
-  it('tells the page of each outcome, which may take over', async () => {
-    const page = await open()
-    await page.evaluate(() => {
-      document.addEventListener('poe-outcome', event => {
-        const { outcome, location } = (event as CustomEvent).detail
-        document.title = `${outcome} ${new URL(location).pathname}`
-        event.preventDefault()
+      after(() => site.close())
+      beforeEach(async () => {
+        site.reset()
+        context = await browser.newContext({ ignoreHTTPSErrors: true })
       })
-    })
-    site.loseAnswers(2)
-    await press(page)
-    await until(async () => (await page.title()) === 'accepted-earlier /orders/1')
-    expect(new URL(page.url()).pathname).to.equal('/order')
-  })
+      afterEach(() => context.close())
 
-  for (const [what, change] of [
-    ['does not load', () => 'this is no script ('],
-    ['throws while it sends', (code: string) => code.replace(/new FormData\(/, 'new Missing(')],
-    ['has no journal', (code: string) => code.replace('navigator?.locks', 'navigator?.nothing')],
-  ] as const) {
-    it(`a script that ${what}: the form is sent all the same, once`, async () => {
-      const broken = await startSite(KIND, await formScript(change))
-      try {
-        const page = await openForm(context, broken)
-        await page.waitForTimeout(200)
+      it('tells which try it is, is busy meanwhile, and says it to a screen reader', async () => {
+        const page = await open()
+        const errors: string[] = []
+        page.on('console', message => errors.push(message.text()))
+        site.cut(4)
+        await press(page)
+        await expectText(page, /Trying again \(2 of 5\)/)
+        expect(await page.locator('form').getAttribute('aria-busy')).to.equal('true')
+        expect(await page.locator('button').getAttribute('aria-disabled')).to.equal('true')
+        expect(await statusOf(page).getAttribute('role')).to.equal('status')
+        expect(await statusOf(page).getAttribute('aria-live')).to.equal('polite')
+        // It only says that it waits; who presses it all the same sends nothing more.
+        await page.locator('button').dispatchEvent('click')
+        await expectText(page, /1 placed, once/)
+        expect(amounts()).to.deep.equal([1])
+        expect(errors.filter(text => /Content Security Policy/.test(text))).to.deep.equal([])
+      })
+
+      it('gives up truthfully, and the same button goes on with the same order', async () => {
+        const page = await open()
+        site.loseAnswers(100)
+        await press(page)
+        await until(() => site.placed.length === 1)
+        await page.route('**/order/once/**', route => route.abort())
+        await expectText(page, /not known whether it was carried out/)
+        expect(await page.locator('form').getAttribute('aria-busy')).to.equal(null)
+        expect(await page.locator('button').getAttribute('aria-disabled')).to.equal(null)
+        await page.unroute('**/order/once/**')
+        site.loseAnswers(0)
         await press(page)
         await expectText(page, /1 placed, once/)
-        expect(broken.placed).to.have.length(1)
-      } finally {
-        await broken.close()
-      }
+        expect(amounts()).to.deep.equal([1])
+      })
+
+      it('offline: says so, and is sent when there is a network again', async () => {
+        const page = await open()
+        await context.setOffline(true)
+        await press(page)
+        await expectText(page, /You are offline/)
+        expect(amounts()).to.deep.equal([])
+        await context.setOffline(false)
+        await expectText(page, /1 placed, once/)
+        expect(amounts()).to.deep.equal([1])
+      })
+
+      it('a tab that was closed in mid-flight: the next one finishes it and says so', async () => {
+        site.slowMs = 500
+        const page = await open()
+        await press(page)
+        await until(() => site.seen.some(line => line.startsWith('POST')))
+        await page.close()
+        const next = await open()
+        await expectText(next, /What you sent before is done, once/)
+        expect(await next.locator('[data-poe-status] a').getAttribute('href')).to.match(
+          /\/orders\/1$/,
+        )
+        const later = await open()
+        await later.waitForTimeout(300)
+        expect(await statusOf(later).textContent()).to.equal('')
+        expect(amounts()).to.deep.equal([1])
+      })
+
+      it('[BR-05] out of the cache of Back the button works, and says what was done', async () => {
+        const page = await context.newPage()
+        await page.addInitScript(() => {
+          addEventListener('pageshow', event => {
+            if (event.persisted) document.documentElement.dataset.persisted = 'yes'
+          })
+        })
+        await page.goto(`${site.origin}/order`)
+        await statusOf(page).waitFor({ state: 'attached' })
+        await press(page)
+        await expectText(page, /1 placed, once/)
+        await goBack(page)
+        await page.locator('[data-persisted=yes]').waitFor({ state: 'attached' })
+        await expectText(page, /It is done, once/)
+        expect(await page.locator('button').getAttribute('aria-disabled')).to.equal(null)
+        await press(page)
+        await expectText(page, /1 placed, once/)
+        expect(amounts()).to.deep.equal([1])
+      })
+
+      it('[BR-11] two tabs with one form at once: one order, both land at it', async () => {
+        site.slowMs = 200
+        const [page, other] = [await open(), await open()]
+        await duplicate(page, other)
+        await Promise.all([press(page), press(other)])
+        for (const tab of [page, other]) await expectText(tab, /1 placed, once/)
+        expect(amounts()).to.deep.equal([1])
+      })
+
+      it('shows how much of a file has been sent', async () => {
+        const page = await open('/letter')
+        const seen = page.evaluate(
+          () =>
+            new Promise<string>(resolve => {
+              const watch = new MutationObserver(() => {
+                const bar = document.querySelector('progress')
+                if (bar === null || bar.value === 0) return
+                resolve(`${bar.getAttribute('aria-label')} ${bar.value > 0 && bar.value <= 1}`)
+              })
+              watch.observe(document, { subtree: true, childList: true, attributes: true })
+            }),
+        )
+        const scan = {
+          name: 'a.pdf',
+          mimeType: 'application/pdf',
+          buffer: Buffer.alloc(SCAN_BYTES),
+        }
+        await page.setInputFiles('#scan', scan)
+        await press(page)
+        expect(await seen).to.equal('Sent so far true')
+        await expectText(page, /1 placed, once/)
+        expect(site.placed).to.deep.equal([{ sku: '', qty: 1, files: 1 }])
+      })
+
+      it('tells the page of each outcome, which may take over', async () => {
+        const page = await open()
+        await page.evaluate(() => {
+          document.addEventListener('poe-outcome', event => {
+            const { outcome, location } = (event as CustomEvent).detail
+            document.title = `${outcome} ${new URL(location).pathname}`
+            event.preventDefault()
+          })
+        })
+        site.loseAnswers(2)
+        await press(page)
+        await until(async () => (await page.title()) === 'accepted-earlier /orders/1')
+        expect(new URL(page.url()).pathname).to.equal('/order')
+      })
     })
   }
+
+  describe('with a script that has a fault', () => {
+    beforeEach(async () => {
+      context = await browser.newContext()
+    })
+    afterEach(() => context.close())
+
+    it('a journal that forgets is caught by the same', async () => {
+      const forgetful = await startSite(
+        KIND,
+        await formScript(code => code.replace('entries.add(entry)', 'entries.get(entry.id)')),
+      )
+      try {
+        forgetful.slowMs = 500
+        const page = await openForm(context, forgetful)
+        await statusOf(page).waitFor({ state: 'attached' })
+        await press(page)
+        await until(() => forgetful.seen.some(line => line.startsWith('POST')))
+        await page.close()
+        const next = await openForm(context, forgetful)
+        await statusOf(next).waitFor({ state: 'attached' })
+        await next.waitForTimeout(1_000)
+        expect(await statusOf(next).textContent()).to.equal('')
+      } finally {
+        await forgetful.close()
+      }
+    })
+
+    for (const [what, change] of [
+      ['does not load', () => 'this is no script ('],
+      ['throws while it sends', (code: string) => code.replace(/new FormData\(/, 'new Missing(')],
+      ['has no journal', (code: string) => code.replace('navigator?.locks', 'navigator?.nothing')],
+    ] as const) {
+      it(`a script that ${what}: the form is sent all the same, once`, async () => {
+        const broken = await startSite(KIND, await formScript(change))
+        try {
+          const page = await openForm(context, broken)
+          await page.waitForTimeout(200)
+          await press(page)
+          await expectText(page, /1 placed, once/)
+          expect(broken.placed).to.have.length(1)
+        } finally {
+          await broken.close()
+        }
+      })
+    }
+  })
 })

@@ -13,7 +13,7 @@ import { build } from 'esbuild'
 import type { BrowserContext, Page } from 'playwright-core'
 import { createApp, type Order } from '../../../examples/forms/app.js'
 import { aroundStore } from '../../support/around-store.js'
-import { openStore, type StoreKind } from '../../support/stores.js'
+import { INSTALLED_STORES, openStore, type StoreKind } from '../../support/stores.js'
 
 /** What kind of site. */
 export interface SiteKind {
@@ -21,6 +21,19 @@ export interface SiteKind {
   readonly http: 1 | 2
   readonly isScripted: boolean
 }
+
+const PAIRED_SITES: readonly SiteKind[] = [
+  { store: 'sqlite', http: 1, isScripted: false },
+  { store: 'sqlite', http: 2, isScripted: true },
+  { store: 'postgres', http: 2, isScripted: false },
+  { store: 'postgres', http: 1, isScripted: true },
+]
+const OTHER_SITES: readonly SiteKind[] = [
+  { store: 'sqlite', http: 1, isScripted: true },
+  { store: 'sqlite', http: 2, isScripted: false },
+  { store: 'postgres', http: 2, isScripted: true },
+  { store: 'postgres', http: 1, isScripted: false },
+]
 
 /** A site that a browser can be sent to. */
 export interface Site {
@@ -35,8 +48,24 @@ export interface Site {
   /** How long an order takes, in milliseconds. */
   slowMs: number
   isDown: boolean
+  /** As if nobody had been here; links that were given out go on. */
+  reset(): void
   close(): Promise<void>
 }
+
+/**
+ * Each pair of store, protocol and script is met with each scenario: a fault lies in one of them or
+ * between two. `POE_BROWSER_ALL=1` takes all eight.
+ */
+export const SITES: readonly SiteKind[] = [
+  ...PAIRED_SITES,
+  ...(process.env.POE_BROWSER_ALL === '1' ? OTHER_SITES : []),
+].filter(({ store }) => INSTALLED_STORES.includes(store))
+
+/** The same for what only a script does. */
+export const SCRIPTED_SITES: readonly SiteKind[] = [...PAIRED_SITES, ...OTHER_SITES].filter(
+  ({ store, isScripted }) => isScripted && INSTALLED_STORES.includes(store),
+)
 
 const ENTRY = fileURLToPath(new URL('../../../lib/client/form.ts', import.meta.url))
 const TLS = new URL('../../support/tls/', import.meta.url)
@@ -107,6 +136,12 @@ export async function startSite(kind: SiteKind, script = ''): Promise<Site> {
     seen,
     slowMs: 0,
     isDown: false,
+    reset() {
+      placed.length = 0
+      seen.length = 0
+      Object.assign(left, { lost: 0, cut: 0 })
+      Object.assign(site, { slowMs: 0, isDown: false })
+    },
     loseAnswers(count) {
       left.lost = count
     },

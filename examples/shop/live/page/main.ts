@@ -31,6 +31,7 @@ async function experiment(button: HTMLButtonElement): Promise<void> {
     const fault = button.dataset.fault as Fault
     const stage = await begin(fault)
     if (stage === null) return
+    bringIntoView(byId('verdict'))
     await carryOut(fault, stage)
     if (fault !== 'none') await fetch(`/live/runs/${stage.begun.run}/end`, { method: 'POST' })
   } catch {
@@ -71,6 +72,12 @@ function fields(side: Side): URLSearchParams {
   const form = forms.find(one => one.dataset.side === side)
   const entries = [...new FormData(form)].map(([name, value]) => [name, String(value)])
   return new URLSearchParams(entries)
+}
+
+/** On a phone it is said below what can be seen. */
+function bringIntoView(place: HTMLElement): void {
+  const { top, bottom } = place.getBoundingClientRect()
+  if (top < 0 || bottom > innerHeight) place.scrollIntoView({ block: 'start' })
 }
 
 function setBusy(isBusy: boolean): void {

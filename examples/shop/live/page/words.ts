@@ -57,7 +57,9 @@ export function ofAnswer(step: AnswerStep): Said {
   const what = `${status} ${STATUS[status] ?? ''}`.trim()
   const result = /^<([^>]*)>/.exec(fields.Link ?? '')?.[1]
   const used = 'Used before. Nothing was ordered now.'
-  const means = status === 405 ? `${used} The order is at ${result}.` : MEANINGS[status]
+  const isBack = fields.Location?.startsWith('/basket') === true
+  const means =
+    status === 405 ? `${used} The order is at ${result}.` : MEANINGS[isBack ? 422 : status]
   return { what, wire, ...(means !== undefined && { means }) }
 }
 

@@ -27,7 +27,7 @@ import type { LinkParams } from '../../request-poe.js'
 import { runClaimed } from '../../run/run-claimed.js'
 import { SAFE_METHODS } from '../../safe-methods.js'
 import { selfOf, send, sendDrawn, sendNoContent, wantsHtml } from '../../send.js'
-import { sentFields } from '../../sent-fields.js'
+import { sentForm } from '../../sent-form.js'
 import { watchAnswer } from '../../watch-answer.js'
 import { otherParams, type TokenIdentity } from './token-operation.js'
 
@@ -230,11 +230,11 @@ function refuse(exchange: Exchange, finding: Refused): void | Promise<void> {
   }
   const draw = async () => {
     const why = reasonOf(finding, result)
-    const fields = why === null ? null : await sentFields(ctx, exchange.content)
-    if (why === null || fields === null) {
+    const sent = why === null ? null : await sentForm(ctx, exchange.content)
+    if (why === null || sent === null) {
       return answerRefusal(exchange, finding, problem, result, links)
     }
-    await rerender(ctx, fields, why)
+    await rerender(ctx, sent.fields, why)
     sendDrawn(ctx, problem.status, links)
   }
   return draw()

@@ -9,35 +9,48 @@ import type { ContentHere } from './request-content.js'
 /** Members of a form by name; what was sent is text, a list where a name came several times. */
 export type SentFields = Readonly<Record<string, unknown>>
 
+/** A form that was sent. */
+export interface SentForm {
+  readonly fields: SentFields
+  /** The names of the members that held files. */
+  readonly files: readonly string[]
+}
+
 const FORM = ['urlencoded', 'multipart/form-data']
 
 /**
- * Gives the members of the form that was sent. Files are left out.
+ * Gives the form that was sent. The files themselves are left out.
  *
  * @param content - what is known of the content; `null` where nobody has looked
  * @returns `null` where it is no form, or cannot be read any more
  */
-export async function sentFields(
+export async function sentForm(
   ctx: Context,
   content: ContentHere | null,
-): Promise<SentFields | null> {
+): Promise<SentForm | null> {
   const { body } = ctx.request as { body?: unknown }
+  const files = parsedFiles(ctx)
   // Parsers leave an empty object where they have read nothing.
-  if (isFields(body) && Object.keys(body).length > 0) return body
+  if (isFields(body) && Object.keys(body).length > 0) return { fields: body, files }
   if (content?.kind === 'bytes' && ctx.is(FORM) !== false) {
     const read = await readForm(content.bytes, ctx.get('Content-Type'))
     if (read !== null) return read
   }
-  return isFields(body) ? body : null
+  return isFields(body) ? { fields: body, files } : null
 }
 
-async function readForm(bytes: Uint8Array, type: string): Promise<SentFields | null> {
+async function readForm(bytes: Uint8Array, type: string): Promise<SentForm | null> {
   const fields = new Map<string, string | string[]>()
+  const files = new Set<string>()
   try {
     const content = new Blob([bytes as Uint8Array<ArrayBuffer>])
     const form = await new Response(content, { headers: { 'Content-Type': type } }).formData()
     for (const [name, value] of form) {
-      if (typeof value !== 'string') continue
+      if (typeof value !== 'string') {
+        // A member for which no file was chosen is sent as an empty one.
+        if (value.size > 0 || value.name !== '') files.add(name)
+        continue
+      }
       const before = fields.get(name)
       fields.set(name, before === undefined ? value : [before, value].flat())
     }
@@ -45,7 +58,15 @@ async function readForm(bytes: Uint8Array, type: string): Promise<SentFields | n
     // Broken content; the refusal stands all the same.
     return null
   }
-  return Object.fromEntries(fields)
+  return { fields: Object.fromEntries(fields), files: [...files] }
+}
+
+/** Where parsers leave files: a list that names the members (multer), or by name (formidable). */
+function parsedFiles(ctx: Context): readonly string[] {
+  const { files, file } = ctx.request as { readonly files?: unknown; readonly file?: unknown }
+  const found = files ?? (file === undefined ? [] : [file])
+  if (!Array.isArray(found)) return isFields(found) ? Object.keys(found) : []
+  return [...new Set(found.map(one => String((one as { fieldname?: unknown }).fieldname)))]
 }
 
 function isFields(body: unknown): body is SentFields {
