@@ -164,15 +164,17 @@ export class Engine {
   }
 
   /** Tells what is at a key, without touching it. */
-  async look(operation: Operation): Promise<Finding> {
-    try {
-      const { key, epoch } = operation
-      const reply = await this.guard.call(ms => this.store.read(key, epoch, ms))
-      this.#meet(key, reply)
-      return findingOf(reply, operation)
-    } catch (cause) {
-      return findingOfFailure(cause)
+  look(operation: Operation): Promise<Finding> {
+    const { key, epoch } = operation
+    const found = (reply: ReadReply): Finding => {
+      try {
+        this.#meet(key, reply)
+        return findingOf(reply, operation)
+      } catch (cause) {
+        return findingOfFailure(cause)
+      }
     }
+    return this.guard.call(ms => this.store.read(key, epoch, ms)).then(found, findingOfFailure)
   }
 
   /**

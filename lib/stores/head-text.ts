@@ -68,9 +68,9 @@ export function restoreHead(text: string): string {
   let head = ''
   let from = 0
   for (let at = 0; at < text.length; at += 1) {
-    const phrase = PHRASES[text.charCodeAt(at) - 1]
-    if (phrase === undefined) continue
-    head += text.slice(from, at) + phrase
+    const code = text.charCodeAt(at)
+    if (code === 0 || code > PHRASES.length) continue
+    head += text.slice(from, at) + PHRASES[code - 1]
     from = at + 1
   }
   return from === 0 ? text : head + text.slice(from)

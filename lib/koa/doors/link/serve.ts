@@ -56,16 +56,16 @@ export function serve(exchange: Exchange, identity: TokenIdentity): void | Promi
     noteUnverifiable(exchange.core, exchange.ctx, exchange.resource.name, identity)
     return refuse(exchange, withoutOperation(identity))
   }
-  switch (exchange.ctx.method) {
+  switch (exchange.ctx.req.method) {
     case 'POST':
       return post(exchange, identity)
     case 'GET':
     case 'HEAD':
-      return find(exchange, identity).then(finding => look(exchange, finding))
+      return find(exchange, identity, look)
     case 'OPTIONS':
-      return find(exchange, identity).then(finding => describe(exchange, finding))
+      return find(exchange, identity, describe)
     default:
-      return find(exchange, identity).then(finding => notOffered(exchange, finding))
+      return find(exchange, identity, notOffered)
   }
 }
 
@@ -93,13 +93,19 @@ export function noteUnverifiable(
   if (kind === 'unverifiable') core.engine.emit({ type: 'unverifiable', route, key: null })
 }
 
-async function find(exchange: Exchange, operation: Operation): Promise<Finding> {
+/** Asks the store, and goes on with what was found. */
+function find(
+  exchange: Exchange,
+  operation: Operation,
+  then: (exchange: Exchange, finding: Finding) => void | Promise<void>,
+): Promise<void> {
   const { engine, vault } = exchange.core
-  const finding = await engine.look(operation)
-  if (finding.kind === 'forgotten' && operation.epoch !== null) {
-    await vault.meetWrongEpoch(operation.key, operation.epoch)
-  }
-  return finding
+  return engine.look(operation).then(finding => {
+    if (finding.kind !== 'forgotten' || operation.epoch === null) return then(exchange, finding)
+    return vault
+      .meetWrongEpoch(operation.key, operation.epoch)
+      .then(() => then(exchange, finding))
+  })
 }
 
 function post(exchange: Exchange, identity: Operation): void | Promise<void> {
@@ -116,8 +122,9 @@ function postWith(
 ): void | Promise<void> {
   if (content.kind !== 'unread') return run(exchange, identity, content)
   const operation = withContent(identity, idOf(exchange.ctx))
-  return refuseEarly(exchange, operation).then(isRefused =>
-    isRefused ? undefined : run(exchange, identity, content),
+  // A client that would send it in vain is told so first, and is spared the upload.
+  return find(exchange, operation, (_, finding) =>
+    MAY_RUN.has(finding.kind) ? run(exchange, identity, content) : refuse(exchange, finding),
   )
 }
 
@@ -171,19 +178,6 @@ function tell(
 
 /** A content up to this size is read ahead, if it is here in a moment. */
 const AHEAD_BYTES = 1_048_576
-
-/**
- * Refuses a request whose content is not here, if it can be refused without it: a client that would
- * send it in vain is told so first, and is spared the upload.
- *
- * @returns whether it is refused
- */
-async function refuseEarly(exchange: Exchange, operation: Operation): Promise<boolean> {
-  const finding = await find(exchange, operation)
-  if (MAY_RUN.has(finding.kind)) return false
-  await refuse(exchange, finding)
-  return true
-}
 
 /** What a claim may still find free: it asks the application, or waits. */
 const MAY_RUN: ReadonlySet<Finding['kind']> = new Set(['unspent', 'running', 'undecided'])
