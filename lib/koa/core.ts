@@ -103,7 +103,12 @@ export class Core {
     let expiresAtMs: number | null = null
     let token: string | null = null
     if (options.key === undefined) {
-      const minted = mint(vault, engine.guard, { route: name, params: given, principal }, lifetimeMs)
+      const minted = mint(
+        vault,
+        engine.guard,
+        { route: name, params: given, principal },
+        lifetimeMs,
+      )
       if (minted === null) return null
       token = minted.token
       expiresAtMs = minted.expiresAtMs

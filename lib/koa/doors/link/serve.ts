@@ -102,9 +102,7 @@ function find(
   const { engine, vault } = exchange.core
   return engine.look(operation).then(finding => {
     if (finding.kind !== 'forgotten' || operation.epoch === null) return then(exchange, finding)
-    return vault
-      .meetWrongEpoch(operation.key, operation.epoch)
-      .then(() => then(exchange, finding))
+    return vault.meetWrongEpoch(operation.key, operation.epoch).then(() => then(exchange, finding))
   })
 }
 
