@@ -13,7 +13,7 @@ import type { NewMessage } from './outbox/outbox-store.js'
 import { isReport, type Outcome, type OutcomeBody } from './outcome.js'
 import type { OnEvent } from './ports.js'
 import type { StoreGuard } from './store-guard.js'
-import type { Underway } from './underway.js'
+import type { Piece, Underway } from './underway.js'
 
 const SOON_MS = 1_000
 const DONE: Verdict = Object.freeze({ kind: 'done' })
@@ -50,7 +50,8 @@ export class Attempt implements Run, Overdue, RecordListener {
   #outcome: Outcome | null = null
   /** The handler is at its end, and its outcome on the way to the store: that is waited for. */
   #recording = false
-  #abandoned = false
+  /** Set once the client has been answered without the handler. */
+  #abandoned: Piece | null = null
   /** What pointOfNoReturn() threw: if the handler lets it pass, its effect was never begun. */
   #markFailure: unknown = null
   #listener: AttemptListener | null = null
@@ -196,7 +197,7 @@ export class Attempt implements Run, Overdue, RecordListener {
 
   #over(): void {
     this.#record.over()
-    if (this.#abandoned) this.#tools.underway.end(this)
+    if (this.#abandoned !== null) this.#tools.underway.end(this.#abandoned)
     this.#tools.wake(this.key)
   }
 
@@ -215,8 +216,7 @@ export class Attempt implements Run, Overdue, RecordListener {
   /** The handler is still at work long after its time: the client gets an answer, it goes on. */
   async #abandon(): Promise<Verdict> {
     // The request is over soon; a shutdown waits for the handler nevertheless.
-    this.#abandoned = true
-    this.#tools.underway.begin(this)
+    this.#abandoned = this.#tools.underway.begin(this.key)
     if (this.#record.tx === null) {
       return { kind: 'undecided', sinceMs: this.#tools.guard.now() }
     }
@@ -379,8 +379,7 @@ export class Attempt implements Run, Overdue, RecordListener {
     const { key } = this
     const record = this.#record
     const { underway } = this.#tools
-    const piece = { key }
-    underway.begin(piece)
+    const piece = underway.begin(this.key)
     const keep = async (bytes: Uint8Array | null, cause?: unknown): Promise<void> => {
       if (bytes === null) this.#tools.emit({ type: 'body-not-kept', key, cause })
       const body: OutcomeBody = bytes === null ? { kind: 'not-kept' } : { kind: 'kept', bytes }

@@ -15,6 +15,7 @@ import type { MakeId } from './ports.js'
 import type { Reconciler } from './reconciler.js'
 import type { Claim, ClaimReply, ReadReply, UndecidedRecord } from './store.js'
 import { isAnswer, StoreCall } from './store-guard.js'
+import type { Piece } from './underway.js'
 import type { Waiters } from './waiters.js'
 
 const STORE_RETRY_AFTER_MS = 1_000
@@ -51,6 +52,7 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
   readonly #tools: PostingTools
   readonly #asked: Asked
   readonly #claim: Claim
+  readonly #piece: Piece
   readonly #resolve: (verdict: Verdict) => void
   readonly #reject: (error: unknown) => void
 
@@ -65,6 +67,7 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
     this.#tools = tools
     this.#asked = asked
     this.#claim = makeClaim(tools, asked, sentMs)
+    this.#piece = tools.underway.begin(asked.operation.key)
     this.#resolve = resolve
     this.#reject = reject
   }
@@ -74,7 +77,6 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
     if (asked.gone.aborted) return Promise.resolve({ kind: 'gone' })
     return new Promise((resolve, reject) => {
       const posting = new Posting(tools, asked, tools.clock.now(), resolve, reject)
-      tools.underway.begin(asked.operation)
       tools.guard.start(posting)
     })
   }
@@ -116,13 +118,13 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
       this.#later(this.#fromRecord())
       return
     }
-    this.#tools.underway.end(this.#asked.operation)
+    this.#tools.underway.end(this.#piece)
     this.#resolve(verdict)
   }
 
   /** @internal */
   fail(error: unknown): void {
-    this.#tools.underway.end(this.#asked.operation)
+    this.#tools.underway.end(this.#piece)
     this.#reject(error)
   }
 

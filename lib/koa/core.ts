@@ -60,6 +60,8 @@ export class Core {
   /** Stops each worker that is started. */
   readonly stoppers: Set<(options: { readonly graceMs: number }) => Promise<unknown>> = new Set()
   readonly clock: Clock
+  /** The fields that are recorded, and their order. */
+  readonly recorded: ReadonlyMap<string, number>
   /** What the policy document tells, door by door. */
   readonly policies: PolicyEntry[] = []
   /** Where the policy document is served; `null` where it is not. */
@@ -70,6 +72,7 @@ export class Core {
     this.options = options
     this.clock = clock
     this.texts = textsWith(options.texts)
+    this.recorded = new Map(options.recordedFields.map((name, rank) => [name, rank]))
     this.engine = new Engine({ ...options, clock, makeId: () => nanoid(22) })
     const { store, guard, emit } = this.engine
     this.vault = new Vault({ store, guard, clock, emit, secrets: options.secrets })

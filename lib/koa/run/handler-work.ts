@@ -171,7 +171,7 @@ function reported({ ctx, core }: Claimable, slot: BodySlot): Report {
   const empty = status === 204 || status === 205 || status === 304
   return {
     status,
-    fields: fieldsOf(res, core.options.recordedFields),
+    fields: fieldsOf(res, core.recorded),
     hasLocation: res.hasHeader('Location'),
     passedOn: slot.passedOn === status,
     body: empty ? { kind: 'none' } : slot.produced(),
@@ -189,7 +189,7 @@ async function bypassed({ ctx, core }: Claimable): Promise<Report> {
   if (!isOwn) throw new Error('The handler took over the response and gave no answer.')
   return {
     status: res.statusCode,
-    fields: fieldsOf(res, core.options.recordedFields),
+    fields: fieldsOf(res, core.recorded),
     hasLocation: res.hasHeader('Location'),
     body: { kind: 'elsewhere' },
     client: null,
@@ -214,14 +214,22 @@ function forgetEarlierStatus(ctx: Context): void {
   ;(ctx.response as Saying)._explicitStatus = false
 }
 
-function fieldsOf(res: ServerResponse, names: readonly string[]): RecordedField[] {
-  const set = res.getHeaderNames()
+/** Reads the fields that are set and recorded, in the order in which they are recorded. */
+function fieldsOf(res: ServerResponse, recorded: ReadonlyMap<string, number>): RecordedField[] {
   const fields: RecordedField[] = []
-  for (const name of names) {
-    if (!set.includes(name)) continue
-    const value = res.getHeader(name)
-    if (value === undefined) continue
-    fields.push([name, Array.isArray(value) ? value.join(', ') : String(value)])
+  let lastRank = -1
+  for (const name of res.getHeaderNames()) {
+    const rank = recorded.get(name)
+    const value = rank === undefined ? undefined : res.getHeader(name)
+    if (rank === undefined || value === undefined) continue
+    const field = [name, Array.isArray(value) ? value.join(', ') : String(value)] as const
+    if (rank > lastRank) {
+      fields.push(field)
+      lastRank = rank
+    } else {
+      const at = fields.findIndex(([other]) => (recorded.get(other) ?? 0) > rank)
+      fields.splice(at, 0, field)
+    }
   }
   return fields
 }
