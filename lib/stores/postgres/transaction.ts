@@ -278,9 +278,8 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
 
   async #open(): Promise<PostgresClient> {
     const { pool, isolation, txMaxMs, callMs } = this.#tools
-    const untilMs = performance.now() + callMs
     // A connection that is made now outlives this handler.
-    const client = await runAsPartOf(null, () => checkOut(pool, callMs))
+    const client = await runAsPartOf(null, () => checkOut(pool, callMs, txMaxMs))
     if (this.#over !== null) {
       giveBack(client)
       throw this.#over
@@ -292,7 +291,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
       SET LOCAL idle_in_transaction_session_timeout = ${txMaxMs + AFTER_OURS_MS};
       SET LOCAL poe.transaction = '${this.#name}'`
     try {
-      await within(untilMs - performance.now(), client.query(begin), NO_ANSWER)
+      await within(callMs, client.query(begin), NO_ANSWER)
     } catch (error) {
       giveBack(client, true)
       throw error
