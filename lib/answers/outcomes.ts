@@ -135,13 +135,18 @@ function keptAnswer(
   status: number,
   without: readonly string[],
 ): Answer | null {
-  const kept = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const kept = asBuffer(bytes)
   const coding = refusedCoding(request, outcome)
   const body = coding === null ? kept : withoutCoding(kept, coding)
   if (body === null) return null
   const fields = fieldsOf(outcome, coding === null ? without : [...without, ...OF_CODED_BYTES])
   if (coding !== null) fields.push(['Vary', 'Accept-Encoding'])
   return { status, fields, links: NONE, body, retryAfterMs: null, members: null }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  if (Buffer.isBuffer(bytes)) return bytes
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 const OF_CODED_BYTES = ['content-encoding', 'etag']

@@ -16,7 +16,7 @@ import { type Clock, type MakeId, type OnEvent, safeEmitter } from './ports.js'
 import { Posting, type PostingTools } from './posting.js'
 import { Reconciler } from './reconciler.js'
 import type { ClaimReply, ReadReply, Store } from './store.js'
-import { StoreGuard } from './store-guard.js'
+import { StoreCall, StoreGuard } from './store-guard.js'
 import { UndecidedSeen } from './undecided-seen.js'
 import { Underway } from './underway.js'
 import { Waiters } from './waiters.js'
@@ -115,16 +115,15 @@ export class Engine {
 
   /** Tells what is at a key, without touching it. */
   look(operation: Operation): Promise<Finding> {
-    const { key, epoch } = operation
-    const found = (reply: ReadReply): Finding => {
-      try {
-        this.#meet(key, reply)
-        return findingOf(reply, operation)
-      } catch (cause) {
-        return findingOfFailure(cause)
-      }
-    }
-    return this.guard.call(ms => this.store.read(key, epoch, ms)).then(found, findingOfFailure)
+    return new Promise(resolve => {
+      const { guard, store } = this
+      const meet = this.#tools.meet
+      guard.start(new Looking(store, meet, operation, guard.timeoutMs, this.#now(), resolve))
+    })
+  }
+
+  #now(): number {
+    return this.#options.clock.now()
   }
 
   /**
@@ -155,5 +154,46 @@ export class Engine {
     if (reply.state !== 'undecided') return
     const { owner, sinceMs } = reply
     this.#undecided.announce({ key, owner, sinceMs })
+  }
+}
+
+/** One look at a key. */
+class Looking extends StoreCall<ReadReply> {
+  readonly #store: Store<unknown>
+  readonly #meet: PostingTools['meet']
+  readonly #operation: Operation
+  readonly #resolve: (finding: Finding) => void
+
+  constructor(
+    store: Store<unknown>,
+    meet: PostingTools['meet'],
+    operation: Operation,
+    withinMs: number,
+    sentMs: number,
+    resolve: (finding: Finding) => void,
+  ) {
+    super(withinMs, sentMs)
+    this.#store = store
+    this.#meet = meet
+    this.#operation = operation
+    this.#resolve = resolve
+  }
+
+  override send(withinMs: number): Promise<ReadReply> {
+    const { key, epoch } = this.#operation
+    return this.#store.read(key, epoch, withinMs)
+  }
+
+  override onReply(reply: ReadReply): void {
+    try {
+      this.#meet(this.#operation.key, reply)
+      this.#resolve(findingOf(reply, this.#operation))
+    } catch (cause) {
+      this.onFailure(cause)
+    }
+  }
+
+  override onFailure(cause: unknown): void {
+    this.#resolve(findingOfFailure(cause))
   }
 }

@@ -72,8 +72,9 @@ function sendBytes(
 
 const SHORT_BYTES = 16_384
 
-function asText({ buffer, byteOffset, byteLength }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
+function asText(bytes: Uint8Array): string {
+  if (Buffer.isBuffer(bytes)) return bytes.toString('latin1')
+  return Buffer.from(bytes).toString('latin1')
 }
 
 function isContentType([name]: AnswerField): boolean {

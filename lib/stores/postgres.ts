@@ -103,8 +103,8 @@ export interface PostgresStore extends Store<PostgresTransaction> {
  * A claim is one statement at READ COMMITTED and is on the disk before the handler runs, whatever
  * the database's defaults. Leases go by the server's clock. Works through PgBouncer in transaction
  * mode. A call takes as long as the engine's `storeTimeoutMs` allows, a commit `recordForMs`. A
- * handler waits for a connection of a pool that is only busy for `txMaxMs` at most, or as long as
- * the pool itself waits.
+ * handler waits for a connection of a pool that is only busy for 5 s at most, or as long as the
+ * pool itself waits.
  *
  * @param options - the pool, and what differs from the defaults
  * @returns a store; its first call checks the schema

@@ -88,7 +88,7 @@ export function noteUnverifiable(
   route: string,
   kind: Exclude<TokenIdentity, Operation>,
 ): void {
-  if (SAFE_METHODS.has(ctx.method)) return
+  if (SAFE_METHODS.has(ctx.req.method ?? '')) return
   watchAnswer(core, ctx)
   if (kind === 'unverifiable') core.engine.emit({ type: 'unverifiable', route, key: null })
 }
@@ -211,13 +211,14 @@ function notOffered(exchange: Exchange, finding: Finding): void | Promise<void> 
 function refuse(exchange: Exchange, finding: Refused): void | Promise<void> {
   const { core, resource, ctx } = exchange
   allow(exchange, finding.kind)
-  const problem = problemOf(finding, ctx.method)
+  const { method } = ctx.req
+  const problem = problemOf(finding, method ?? '')
   const isSpent = finding.kind === 'spent'
   const self = isSpent ? selfOf(core, ctx) : ''
   const result = isSpent ? resultOf(finding.outcome, self) : null
   const links = result === null ? NONE : [resultLink(result, self)]
   const { rerender } = resource.options
-  if (rerender === undefined || ctx.method !== 'POST' || !wantsHtml(ctx)) {
+  if (rerender === undefined || method !== 'POST' || !wantsHtml(ctx)) {
     return answerRefusal(exchange, finding, problem, result, links)
   }
   const draw = async () => {
