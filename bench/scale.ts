@@ -4,8 +4,9 @@
  *
  * Run by `npm run bench:scale [-- --records 1000000 --only sqlite,redis,postgres]`. The records are
  * written past the store, by the hundred thousand, as the store writes them; then claims and
- * completions are measured through it, 64 at a time. Prints the ratio to the time among 10,000
- * records, and the longest claim while a purge takes all of them away.
+ * completions are measured through it, 64 at a time, by the CPU time of this process and of the
+ * store's server. Prints the ratio to the time among 10,000 records, and the longest claim while a
+ * purge takes all of them away; each step tells on stderr how far it is.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -22,11 +23,12 @@ import { sqliteStore } from 'post-once-exactly/stores/sqlite'
 import type { Store } from '../lib/engine/store.js'
 import { startPostgres } from '../test/support/servers/postgres-server.js'
 import { startRedis } from '../test/support/servers/redis-server.js'
+import { treeCpuMs } from './cpu-time.js'
 
 const LANES = 64
 const FEW = 10_000
 const SAMPLE = 5_000
-const ROUNDS = 5
+const ROUNDS = 7
 const BATCH = 100_000
 const HOUR_MS = 3_600_000
 const HEAD =
@@ -76,26 +78,41 @@ for (const name of values.only.split(',')) {
 
 async function measure(name: string, { store, fill }: Filled): Promise<void> {
   const laterMs = Date.now() + HOUR_MS
-  await fill(FEW, laterMs)
+  const add = async (count: number, keepUntilMs: number): Promise<void> => {
+    for (let done = 0; done < count; done += BATCH) {
+      await fill(Math.min(BATCH, count - done), keepUntilMs)
+      if (done > 0 && done % (BATCH * 5) === 0) tell(name, `${done} of ${count} records written`)
+    }
+  }
+  await add(FEW, laterMs)
   await timeOf(store)
   const few = await timeOf(store)
-  for (let left = records - FEW; left > 0; left -= BATCH) await fill(Math.min(BATCH, left), laterMs)
+  tell(
+    name,
+    `a claim and a completion among ${FEW} records: ${(few / SAMPLE).toFixed(3)} ms of CPU`,
+  )
+  await add(records - FEW, laterMs)
   await timeOf(store)
   const many = await timeOf(store)
+  tell(name, `among ${records} records: ${(many / SAMPLE).toFixed(3)} ms of CPU`)
   const ratio = (many / few).toFixed(2)
   console.log(`${name}: a claim among ${records} records takes ${ratio} x one among ${FEW}`)
   if (store.capabilities.nativeExpiry) return
-  const expired = Math.min(records, 1_000_000)
-  for (let left = expired; left > 0; left -= BATCH) await fill(Math.min(BATCH, left), 1)
+  await add(Math.min(records, 1_000_000), 1)
+  tell(name, 'purging')
   await purgeBeside(name, store)
+}
+
+function tell(name: string, what: string): void {
+  console.error(`${name}, after ${(performance.now() / 1_000).toFixed(0)} s: ${what}`)
 }
 
 async function timeOf(store: Store<unknown>): Promise<number> {
   const rounds: number[] = []
   for (let round = 0; round < ROUNDS; round += 1) {
-    const startedMs = performance.now()
+    const before = treeCpuMs()
     await spendMany(store, SAMPLE)
-    rounds.push(performance.now() - startedMs)
+    rounds.push(treeCpuMs() - before)
   }
   return rounds.toSorted((a, b) => a - b)[ROUNDS >> 1] ?? Number.NaN
 }

@@ -31,6 +31,7 @@ export function resultOf(outcome: Outcome, self: string): string {
   const location = recordedField(outcome, 'location')
   if (location === null) return self
   try {
+    if (!location.includes('#')) return toPoeUri(location)
     const [reference = '', fragment] = location.split('#', 2)
     return toPoeUri(reference) + (fragment === undefined ? '' : `#${encodeURI(fragment)}`)
   } catch {
@@ -56,15 +57,15 @@ export function resultLink(result: string, self: string): string {
 export function shownOutcome(outcome: Outcome, request: CodingChoice, self: string): Answer {
   const { status, body } = outcome
   const result = resultOf(outcome, self)
-  const isLocated = recordedField(outcome, 'location') !== null
   if (leadsOn(outcome)) return seeOther(result)
   switch (body.kind) {
     case 'kept': {
+      const isLocated = recordedField(outcome, 'location') !== null
       const links = isLocated ? [resultLink(result, self)] : NONE
       const given = keptAnswer(outcome, request, body.bytes, 200, NOT_SHOWN)
       return given === null
         ? refusalAnswer(LINK_REFUSALS['coding-refused'], null, null, links)
-        : { ...given, links }
+        : withLinks(given, links)
     }
     case 'none':
       return bare(status === 204 || status === 205 ? status : 200, fieldsOf(outcome, NOT_EMPTY))
@@ -73,6 +74,11 @@ export function shownOutcome(outcome: Outcome, request: CodingChoice, self: stri
     case 'not-kept':
       return refusalAnswer(LINK_REFUSALS['body-not-kept'])
   }
+}
+
+function withLinks(answer: Answer, links: readonly string[]): Answer {
+  const { status, fields, body } = answer
+  return { status, fields, links, body, retryAfterMs: null, members: null }
 }
 
 /** Whether a GET of the link is sent on to the result, and not shown a stored answer. */
@@ -129,13 +135,18 @@ function keptAnswer(
   status: number,
   without: readonly string[],
 ): Answer | null {
-  const kept = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const kept = asBuffer(bytes)
   const coding = refusedCoding(request, outcome)
   const body = coding === null ? kept : withoutCoding(kept, coding)
   if (body === null) return null
   const fields = fieldsOf(outcome, coding === null ? without : [...without, ...OF_CODED_BYTES])
   if (coding !== null) fields.push(['Vary', 'Accept-Encoding'])
   return { status, fields, links: NONE, body, retryAfterMs: null, members: null }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  if (Buffer.isBuffer(bytes)) return bytes
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 const OF_CODED_BYTES = ['content-encoding', 'etag']

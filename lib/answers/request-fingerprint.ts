@@ -40,9 +40,17 @@ function isPointer(text: unknown): boolean {
   return typeof text === 'string' && (text === '' || text.startsWith('/'))
 }
 
-/** Content that is here. `parsed`: the bytes are gone, and what a parser made of them is left. */
+/**
+ * Content that is here. `parsed`: the bytes are gone, and what a parser made of them is left.
+ * `text`: what the bytes are in UTF-8, where a parser has left that.
+ */
 export type PresentContent =
-  | { readonly kind: 'bytes'; readonly bytes: Uint8Array; readonly isDecoded: boolean }
+  | {
+      readonly kind: 'bytes'
+      readonly bytes: Uint8Array
+      readonly isDecoded: boolean
+      readonly text?: string
+    }
   | { readonly kind: 'parsed'; readonly value: unknown }
 
 /** What a request says of itself; an absent field is an empty text. */

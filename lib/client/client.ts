@@ -7,7 +7,6 @@
 
 import { discard, isAnswer } from './answer.js'
 import { type Payload, type PostBody, payloadBytes } from './body.js'
-import { withContentId } from './content-id.js'
 import { type CorePostOptions, type Parts, PoeCore } from './core.js'
 import { delayFor, retryAfterMs } from './delay.js'
 import { ClientError, PostAborted } from './errors.js'
@@ -275,7 +274,9 @@ export class PoeClient extends PoeCore {
   ): Promise<PostOutcome> {
     const { link, idempotencyKey, signal } = order
     if (signal?.aborted === true) throw abortedBefore(signal, link)
-    const id = randomUuid()
+    // Random bytes are dear, and without a journal nobody may ask for them.
+    const isNamed = onStart !== undefined || this.options.journal !== undefined
+    const id = isNamed ? randomUuid() : ''
     const held = await this.#enterJournal(await this.#identified(order), id)
     let isOver = true
     try {
@@ -305,7 +306,7 @@ export class PoeClient extends PoeCore {
     return {
       ...order,
       payload,
-      headers: await withContentId(this.options, order.link, payload, order.headers),
+      headers: await this.identified(order.link, payload, order.headers),
     }
   }
 

@@ -20,6 +20,7 @@ const FIELD = 'idempotency-key'
  * @param link - where the POST goes first
  * @param payload - its content; what is made anew for each try has a random id
  * @param headers - its fields
+ * @param digest - where there is a quicker one than a page has
  * @returns the fields; without an id where the page has no cryptography, since it came by http
  */
 export async function withContentId(
@@ -27,18 +28,32 @@ export async function withContentId(
   link: URL,
   { content, type }: Payload,
   headers: Fields,
+  digest: Digest = digestInPage,
 ): Promise<Fields> {
   if (FIELD in headers || !(crossOrigin || isOwnOrigin(link))) return headers
-  const id =
-    typeof content === 'function'
-      ? randomHex()
-      : await digest([link.href, headers['content-type'] ?? type ?? ''].join('\n'), content ?? '')
+  const name = `${link.href}\n${headers['content-type'] ?? type ?? ''}\n`
+  const id = typeof content === 'function' ? randomHex() : await digest(name, content ?? '')
   return id === null ? headers : { ...headers, [FIELD]: `"${id}"` }
 }
 
-async function digest(name: string, content: string | Uint8Array<ArrayBuffer>) {
+/** 128 bits of SHA-256 over both, as 32 hexadecimal digits; `null` where there is none. */
+export type Digest = (
+  name: string,
+  content: string | Uint8Array<ArrayBuffer>,
+) => string | Promise<string | null>
+
+/** With what a page has. */
+export async function digestInPage(
+  name: string,
+  content: string | Uint8Array<ArrayBuffer>,
+): Promise<string | null> {
   const { subtle } = crypto as { readonly subtle?: SubtleCrypto }
   if (subtle === undefined) return null
-  const bytes = await new Blob([`${name}\n`, content]).arrayBuffer()
+  const encoder = new TextEncoder()
+  const front = encoder.encode(name)
+  const rest = typeof content === 'string' ? encoder.encode(content) : content
+  const bytes = new Uint8Array(front.byteLength + rest.byteLength)
+  bytes.set(front)
+  bytes.set(rest, front.byteLength)
   return hexOf(new Uint8Array(await subtle.digest('SHA-256', bytes)).subarray(0, 16))
 }

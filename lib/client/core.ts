@@ -7,7 +7,7 @@
 
 import { webUrl } from './answer.js'
 import type { Payload, PostBody } from './body.js'
-import { withContentId } from './content-id.js'
+import { type Digest, withContentId } from './content-id.js'
 import { withDefaults } from './defaults.js'
 import { isGivenUp } from './ending.js'
 import { PostAborted } from './errors.js'
@@ -16,7 +16,14 @@ import { type FoundLink, KnownLinks, type ReadLinks } from './known-links.js'
 import type { ClientOptions, ResolvedOptions, SendOptions } from './options.js'
 import type { PostOutcome } from './outcome.js'
 import { type FollowPost, runPost } from './run-post.js'
-import { type Means, type Order, Sending, type Strategies, toFields } from './sending.js'
+import {
+  type Fields,
+  type Means,
+  type Order,
+  Sending,
+  type Strategies,
+  toFields,
+} from './sending.js'
 
 /** A link is of no more use after these. */
 const USED = new Set<PostOutcome['outcome']>([
@@ -44,6 +51,8 @@ export interface Parts extends Strategies {
   readonly prepare: (body: PostBody, limitBytes: number) => Promise<Payload>
   /** Follows a 307 or 308 of a POST; `null` where none is ever seen. */
   readonly follow: FollowPost | null
+  /** Makes the id of a content; left out, with what a page has. */
+  readonly digest?: Digest
   /** Checks options; throws TypeError. */
   readonly check: (options: SendOptions) => void
 }
@@ -97,7 +106,7 @@ export class PoeCore {
     return await this.send({
       link: url,
       payload,
-      headers: await withContentId(this.options, url, payload, toFields(headers)),
+      headers: await this.identified(url, payload, toFields(headers)),
       idempotencyKey: null,
       expiresAtMs: expiresAtMs ?? this.known.expiresAtMs(url),
       isRepeatable: true,
@@ -107,6 +116,11 @@ export class PoeCore {
       init: {},
       signal,
     })
+  }
+
+  /** @internal Adds the id of the content. */
+  protected identified(link: URL, payload: Payload, headers: Fields): Promise<Fields> {
+    return withContentId(this.options, link, payload, headers, this.parts.digest)
   }
 
   /** Whether a URL was announced as a POE resource, and is not known to be used. */

@@ -16,9 +16,14 @@ const AHEAD_BYTES = 1024 * 1024
  *
  * @param response - the answer; it can be read as before
  */
-export function readAhead(response: Response, { clock, timeoutMs }: ResolvedOptions): void {
+export function readAhead(response: Response, options: ResolvedOptions): void {
+  // Nearly everybody reads at once, and for two readers a copy costs as much as the sending.
+  setTimeout(() => takeIn(response, options), 0)
+}
+
+function takeIn(response: Response, { clock, timeoutMs }: ResolvedOptions): void {
   // What is no stream of the web cannot be read by two.
-  if (response.bodyUsed || typeof response.body?.getReader !== 'function') return
+  if (isBegun(response) || typeof response.body?.getReader !== 'function') return
   const reader = response.clone().body?.getReader()
   const work = async () => {
     for (let left = AHEAD_BYTES; left > 0; ) {

@@ -201,7 +201,24 @@ export type Fields = Readonly<Record<string, string>>
  * @throws TypeError for a name or value that no field can have
  */
 export function toFields(given: FetchHeaders | undefined): Fields {
-  return given === undefined ? {} : Object.fromEntries(new Headers(given))
+  if (given === undefined) return {}
+  return plainFields(given) ?? Object.fromEntries(new Headers(given))
+}
+
+const NAME = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/
+const VALUE = /^(?:[!-~](?:[ -~]*[!-~])?)?$/
+
+/** Reads what most callers give, an object of text, without the cost of `Headers`. */
+function plainFields(given: FetchHeaders): Fields | null {
+  if (Object.getPrototypeOf(given) !== Object.prototype) return null
+  const fields: Record<string, string> = {}
+  for (const [name, value] of Object.entries(given as Fields)) {
+    const key = name.toLowerCase()
+    const isPlain = typeof value === 'string' && VALUE.test(value) && NAME.test(name)
+    if (!isPlain || Object.hasOwn(fields, key)) return null
+    fields[key] = value
+  }
+  return fields
 }
 
 /**

@@ -5,7 +5,7 @@
 import { PoeError } from '../errors.js'
 import type { Alarms } from './alarms.js'
 import { BodyPump } from './body-pump.js'
-import type { ClaimRecord, Released } from './claim-record.js'
+import type { ClaimRecord, Recorded, RecordListener, Released } from './claim-record.js'
 import { findingOfFailure } from './finding.js'
 import type { Overdue } from './lease.js'
 import type { Report, ResourceRules, Run, StoreFinding, Verdict, Work } from './operation.js'
@@ -13,9 +13,10 @@ import type { NewMessage } from './outbox/outbox-store.js'
 import { isReport, type Outcome, type OutcomeBody } from './outcome.js'
 import type { OnEvent } from './ports.js'
 import type { StoreGuard } from './store-guard.js'
-import type { Underway } from './underway.js'
+import type { Piece, Underway } from './underway.js'
 
 const SOON_MS = 1_000
+const DONE: Verdict = Object.freeze({ kind: 'done' })
 
 /** What attempts of one engine share. */
 export interface AttemptTools {
@@ -28,21 +29,32 @@ export interface AttemptTools {
   readonly wake: (key: string) => void
 }
 
+/** Who is told what became of an attempt: once. */
+export interface AttemptListener {
+  /** @param verdict - what to answer; `null` when the record tells it better */
+  end(verdict: Verdict | null): void
+  /** @param error - what nobody has foreseen */
+  fail(error: unknown): void
+}
+
 /** Runs the work of one claim and settles the record; to the work, it is its claim. */
-export class Attempt implements Run, Overdue {
+export class Attempt implements Run, Overdue, RecordListener {
   readonly key: string
   readonly #tools: AttemptTools
   readonly #rules: ResourceRules
   readonly #work: Work
   readonly #record: ClaimRecord
   #marked = false
+  /** What carries a body that comes in pieces. */
+  #pump: BodyPump | null = null
+  #outcome: Outcome | null = null
   /** The handler is at its end, and its outcome on the way to the store: that is waited for. */
   #recording = false
-  #abandoned = false
+  /** Set once the client has been answered without the handler. */
+  #abandoned: Piece | null = null
   /** What pointOfNoReturn() threw: if the handler lets it pass, its effect was never begun. */
   #markFailure: unknown = null
-  #resolve: (verdict: Verdict | null) => void = () => {}
-  #reject: (error: unknown) => void = () => {}
+  #listener: AttemptListener | null = null
 
   constructor(
     tools: AttemptTools,
@@ -73,43 +85,138 @@ export class Attempt implements Run, Overdue {
   /**
    * Runs the work.
    *
-   * @returns what to answer; `null` when the record tells it better
+   * No step of the usual way makes a promise of its own: a handler that succeeds is one call, and
+   * so is its record.
    */
+  start(listener: AttemptListener): void {
+    this.#listener = listener
+    this.#record.watch(this)
+    try {
+      const report = this.#record.enclose(() => this.#work.perform(this))
+      if (report instanceof Promise) {
+        report.then(
+          late => this.#take(late),
+          error => this.#later(this.#threw(error)),
+        )
+      } else this.#take(report)
+    } catch (error) {
+      this.#later(this.#threw(error))
+    }
+  }
+
+  /** As {@link start}. */
   run(): Promise<Verdict | null> {
-    return new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-      this.#record.watch(this)
-      this.#perform().then(
-        verdict => {
-          this.#end()
-          resolve(verdict)
-        },
-        error => {
-          this.#end()
-          reject(error)
-        },
-      )
-    })
+    return new Promise((resolve, reject) => this.start({ end: resolve, fail: reject }))
   }
 
   onOverdue(): void {
     if (this.#recording) return
     const wake = (): void => this.#tools.wake(this.key)
-    this.#abandon().finally(wake).then(this.#resolve, this.#reject)
+    this.#abandon()
+      .finally(wake)
+      .then(
+        verdict => this.#tell(verdict),
+        error => this.#tellError(error),
+      )
   }
 
-  #end(): void {
+  /** @internal What became of the outcome, as the record tells it. */
+  onRecorded(recorded: Recorded): void {
+    const pump = this.#pump
+    if (recorded === 'ok') {
+      this.#end(this.#done(pump))
+      return
+    }
+    this.#later(
+      this.#isCertain(recorded).then(isCertain => {
+        if (isCertain) return this.#done(pump)
+        pump?.drop()
+        return null
+      }),
+    )
+  }
+
+  /** @internal What the commit failed with. */
+  onUnrecorded(error: unknown): void {
+    this.#later(this.#threw(error))
+  }
+
+  #take(report: Report): void {
+    const pump = this.#pumpOf(report)
+    this.#pump = pump
+    if (pump === null) {
+      this.#judge(report)
+      return
+    }
+    pump.start().then(
+      () => this.#judge(report),
+      error => this.#later(this.#threw(error)),
+    )
+  }
+
+  #judge(report: Report): void {
+    try {
+      if (!this.#rules.success(report)) {
+        this.#later(this.#unsuccessful(report))
+        return
+      }
+      this.#outcome = this.#outcomeOf(report)
+      this.#recording = true
+      this.#record.settle()
+      this.#record.complete(this.#outcome, this.#record.lost, this)
+    } catch (error) {
+      this.#later(this.#threw(error))
+    }
+  }
+
+  async #unsuccessful(report: Report): Promise<Verdict | null> {
+    const pump = this.#pump
+    try {
+      if (this.#rules.keepsRefusal?.(report.status) === true) return await this.#kept(report, pump)
+      return this.#isFree(report) ? await this.#refused(pump) : await this.#silent(report, pump)
+    } catch (error) {
+      return await this.#threw(error)
+    }
+  }
+
+  /** What has to be waited for. */
+  #later(verdict: Promise<Verdict | null>): void {
+    verdict.then(
+      late => this.#end(late),
+      error => {
+        this.#over()
+        this.#tellError(error)
+      },
+    )
+  }
+
+  #end(verdict: Verdict | null): void {
+    this.#over()
+    this.#tell(verdict)
+  }
+
+  #over(): void {
     this.#record.over()
-    if (this.#abandoned) this.#tools.underway.end(this)
+    if (this.#abandoned !== null) this.#tools.underway.end(this.#abandoned)
     this.#tools.wake(this.key)
+  }
+
+  #tell(verdict: Verdict | null): void {
+    const listener = this.#listener
+    this.#listener = null
+    listener?.end(verdict)
+  }
+
+  #tellError(error: unknown): void {
+    const listener = this.#listener
+    this.#listener = null
+    listener?.fail(error)
   }
 
   /** The handler is still at work long after its time: the client gets an answer, it goes on. */
   async #abandon(): Promise<Verdict> {
     // The request is over soon; a shutdown waits for the handler nevertheless.
-    this.#abandoned = true
-    this.#tools.underway.begin(this)
+    this.#abandoned = this.#tools.underway.begin(this.key)
     if (this.#record.tx === null) {
       return { kind: 'undecided', sinceMs: this.#tools.guard.now() }
     }
@@ -117,33 +224,10 @@ export class Attempt implements Run, Overdue {
     return { kind: 'running', retryAfterMs: SOON_MS }
   }
 
-  async #perform(): Promise<Verdict | null> {
-    const rules = this.#rules
-    try {
-      const report = await this.#record.enclose(() => this.#work.perform(this))
-      const pump = this.#pumpOf(report)
-      if (pump !== null) await pump.start()
-      if (!rules.success(report)) {
-        if (rules.keepsRefusal?.(report.status) === true) return await this.#kept(report, pump)
-        return this.#isFree(report) ? await this.#refused(pump) : await this.#silent(report, pump)
-      }
-      const outcome = this.#outcomeOf(report)
-      this.#recording = true
-      this.#record.settle()
-      const recorded = await this.#record.complete(outcome, this.#record.lost)
-      if (recorded !== 'ok' && !(await this.#isCertain(recorded))) {
-        pump?.drop()
-        return null
-      }
-      if (pump !== null) this.#carry(pump, outcome)
-      return this.#done()
-    } catch (error) {
-      return await this.#threw(error)
-    }
-  }
-
-  #done(): Verdict {
-    if (!this.#record.isUnused || this.#rules.mayBeEmpty === true) return { kind: 'done' }
+  /** The outcome is recorded, or will be. */
+  #done(pump: BodyPump | null): Verdict {
+    if (pump !== null && this.#outcome !== null) this.#carry(pump, this.#outcome)
+    if (!this.#record.isUnused || this.#rules.mayBeEmpty === true) return DONE
     this.#tools.emit({ type: 'transaction-unused', key: this.key })
     return { kind: 'done', unused: true }
   }
@@ -295,8 +379,7 @@ export class Attempt implements Run, Overdue {
     const { key } = this
     const record = this.#record
     const { underway } = this.#tools
-    const piece = { key }
-    underway.begin(piece)
+    const piece = underway.begin(this.key)
     const keep = async (bytes: Uint8Array | null, cause?: unknown): Promise<void> => {
       if (bytes === null) this.#tools.emit({ type: 'body-not-kept', key, cause })
       const body: OutcomeBody = bytes === null ? { kind: 'not-kept' } : { kind: 'kept', bytes }

@@ -21,12 +21,19 @@ export type Produced =
  * @param body - as given by the handler
  */
 export function isStreaming(body: unknown): body is Readable | ReadableStream | Blob | Response {
-  return (
-    isNodeStream(body) ||
-    body instanceof ReadableStream ||
-    body instanceof Blob ||
-    body instanceof Response
-  )
+  if (typeof body !== 'object' || body === null) return false
+  if (isNodeStream(body)) return true
+  return !isPlain(body) && isWebSource(body)
+}
+
+/** As nearly all bodies are: three comparisons with classes less. */
+function isPlain(body: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(body)
+  return prototype === Object.prototype || prototype === Array.prototype
+}
+
+function isWebSource(body: unknown): boolean {
+  return body instanceof ReadableStream || body instanceof Blob || body instanceof Response
 }
 
 /**

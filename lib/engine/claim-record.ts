@@ -12,7 +12,7 @@ import { encodeOutcome, type Outcome } from './outcome.js'
 import type { OwedWrites } from './owed-writes.js'
 import type { OnEvent } from './ports.js'
 import type { OwnerReply, Store, StoredOutcome, StoreTransaction } from './store.js'
-import type { StoreGuard } from './store-guard.js'
+import { StoreCall, type StoreGuard } from './store-guard.js'
 import type { UndecidedSeen } from './undecided-seen.js'
 import type { Underway } from './underway.js'
 
@@ -24,6 +24,13 @@ export type Recorded = 'ok' | 'stale' | 'unrecorded'
 
 /** What became of a release. `stale`: the key was not this owner's any more. */
 export type Released = 'freed' | 'stale' | 'unknown'
+
+/** Who is told what became of an outcome: once. */
+export interface RecordListener {
+  onRecorded(recorded: Recorded): void
+  /** @param error - what the commit failed with, if that is certain and not the store's outage */
+  onUnrecorded(error: unknown): void
+}
 
 /**
  * The owner's side of a record, and the lease on it. No method rejects because the store failed,
@@ -52,9 +59,9 @@ export interface ClaimRecord extends Pick<Lease, 'lost' | 'watch' | 'settle' | '
    * Records the outcome; in a transaction, with all that the handler wrote.
    *
    * @param late - whether the lease was lost before
-   * @throws what the commit failed with, if that is certain and not the store's outage
+   * @param listener - is told what became of it, perhaps at once
    */
-  complete(outcome: Outcome, late: boolean): Promise<Recorded>
+  complete(outcome: Outcome, late: boolean, listener: RecordListener): void
   /**
    * Records a refusal as the outcome, once the transaction is undone.
    *
@@ -114,8 +121,8 @@ export class NoRecord implements ClaimRecord {
   later(): Promise<void> {
     throw withoutTransaction()
   }
-  async complete(): Promise<Recorded> {
-    return 'ok'
+  complete(_outcome: Outcome, _late: boolean, listener: RecordListener): void {
+    listener.onRecorded('ok')
   }
   async keepRefusal(): Promise<Recorded> {
     return 'ok'
@@ -210,15 +217,22 @@ export class OwnedRecord extends Lease implements ClaimRecord {
     return written
   }
 
-  complete(outcome: Outcome, late: boolean): Promise<Recorded> {
+  complete(outcome: Outcome, late: boolean, listener: RecordListener): void {
     const stored = encodeOutcome(outcome)
-    if (this.#transaction !== null) return this.#commit(this.#transaction, stored, late)
-    return this.#write(stored, late)
+    if (this.#transaction === null) this.#write(stored, late, listener)
+    else {
+      this.#commit(this.#transaction, stored, late).then(
+        recorded => listener.onRecorded(recorded),
+        error => listener.onUnrecorded(error),
+      )
+    }
   }
 
   async keepRefusal(outcome: Outcome, late: boolean): Promise<Recorded> {
     await this.#undo()
-    return await this.#write(encodeOutcome(outcome), late)
+    return await new Promise((onRecorded, onUnrecorded) => {
+      this.#write(encodeOutcome(outcome), late, { onRecorded, onUnrecorded })
+    })
   }
 
   async confirm(): Promise<boolean> {
@@ -284,43 +298,40 @@ export class OwnedRecord extends Lease implements ClaimRecord {
     await this.#tools.guard.call(ms => transaction.rollback(ms)).catch(() => {})
   }
 
-  #write(stored: StoredOutcome, late: boolean): Promise<Recorded> {
-    const { guard, clock, recordForMs } = this.#tools
-    const sentMs = clock.now()
+  #write(stored: StoredOutcome, late: boolean, listener: RecordListener): void {
+    const { guard, clock } = this.#tools
     this.#stored = stored
-    return guard
-      .call(ms => this.#send(ms), guard.timeoutMs, sentMs)
-      .then(
-        reply => this.#recorded(reply, late),
-        cause => this.#writeOn(cause, late, sentMs + recordForMs),
-      )
+    guard.start(new Recording(this, late, listener, guard.timeoutMs, clock.now()))
   }
 
-  #send(withinMs: number): Promise<OwnerReply> {
+  /** @internal */
+  send(withinMs: number): Promise<OwnerReply> {
     return this.#tools.store.complete(this.#key, this.#owner, this.#stored, withinMs)
   }
 
-  /** A try has failed: there are more, for as long as the client can wait. */
-  async #writeOn(failure: unknown, late: boolean, giveUpMs: number): Promise<Recorded> {
-    const { guard, clock, emit } = this.#tools
+  /** @internal A try has failed: there are more, for as long as the client can wait. */
+  async writeOn(failure: unknown, late: boolean, sentMs: number): Promise<Recorded> {
+    const { guard, clock, emit, recordForMs } = this.#tools
+    const giveUpMs = sentMs + recordForMs
     for (let cause = failure; ; ) {
       if (!this.#shedBody(cause)) {
         if (clock.now() + RECORD_PAUSE_MS >= giveUpMs) {
           emit({ type: 'unrecorded', key: this.#key, cause })
-          this.#owe(async () => this.#recorded(await guard.call(ms => this.#send(ms)), true))
+          this.#owe(async () => this.recorded(await guard.call(ms => this.send(ms)), true))
           return 'unrecorded'
         }
         await clock.sleep(RECORD_PAUSE_MS)
       }
       try {
-        return this.#recorded(await guard.call(ms => this.#send(ms)), late)
+        return this.recorded(await guard.call(ms => this.send(ms)), late)
       } catch (again) {
         cause = again
       }
     }
   }
 
-  #recorded(reply: OwnerReply, late: boolean): 'ok' | 'stale' {
+  /** @internal */
+  recorded(reply: OwnerReply, late: boolean): 'ok' | 'stale' {
     const { emit } = this.#tools
     const key = this.#key
     if (reply.state === 'stale') emit({ type: 'stale-completion', key })
@@ -410,6 +421,42 @@ export class OwnedRecord extends Lease implements ClaimRecord {
   #dropBody(cause?: unknown): void {
     this.#stored = { head: this.#stored.head, body: null }
     this.#tools.emit({ type: 'body-not-kept', key: this.#key, cause })
+  }
+}
+
+/** The first try to record an outcome. */
+class Recording extends StoreCall<OwnerReply> {
+  readonly #record: OwnedRecord
+  readonly #late: boolean
+  readonly #listener: RecordListener
+
+  constructor(
+    record: OwnedRecord,
+    late: boolean,
+    listener: RecordListener,
+    withinMs: number,
+    sentMs: number,
+  ) {
+    super(withinMs, sentMs)
+    this.#record = record
+    this.#late = late
+    this.#listener = listener
+  }
+
+  override send(withinMs: number): Promise<OwnerReply> {
+    return this.#record.send(withinMs)
+  }
+
+  override onReply(reply: OwnerReply): void {
+    this.#listener.onRecorded(this.#record.recorded(reply, this.#late))
+  }
+
+  override onFailure(cause: PoeError): void {
+    const listener = this.#listener
+    this.#record.writeOn(cause, this.#late, this.sentMs).then(
+      recorded => listener.onRecorded(recorded),
+      error => listener.onUnrecorded(error),
+    )
   }
 }
 

@@ -8,25 +8,18 @@
  * @see POE draft 2, appendix A
  */
 import { Alarms } from './alarms.js'
-import { Attempt, type AttemptTools } from './attempt.js'
-import { type ClaimRecord, NoRecord, OwnedRecord, type RecordTools } from './claim-record.js'
 import { findingOf, findingOfFailure } from './finding.js'
 import type { Finding, Gone, Operation, ResourceRules, Verdict, Work } from './operation.js'
 import { Bell } from './outbox/bell.js'
 import { OwedWrites } from './owed-writes.js'
-import { type Clock, type MakeId, type OnEvent, publish, safeEmitter } from './ports.js'
+import { type Clock, type MakeId, type OnEvent, safeEmitter } from './ports.js'
+import { Posting, type PostingTools } from './posting.js'
 import { Reconciler } from './reconciler.js'
-import type { Claim, ClaimReply, ReadReply, Store, UndecidedRecord } from './store.js'
-import { isAnswer, StoreGuard } from './store-guard.js'
+import type { ClaimReply, ReadReply, Store } from './store.js'
+import { StoreCall, StoreGuard } from './store-guard.js'
 import { UndecidedSeen } from './undecided-seen.js'
 import { Underway } from './underway.js'
-import { type Place, Waiters } from './waiters.js'
-
-const STORE_RETRY_AFTER_MS = 1_000
-const CAME_LATE = 'The claim came late to the store, twice.'
-
-/** What is found where there is no record. */
-const NO_TRACE: ReadonlySet<Finding['kind']> = new Set(['unspent', 'expired', 'forgotten'])
+import { Waiters } from './waiters.js'
 
 /** Options of an {@link Engine}, complete. Times are milliseconds, sizes bytes. */
 export interface EngineOptions {
@@ -62,11 +55,9 @@ export class Engine {
   readonly #owed: OwedWrites
   /** Apart from the others, so that an outage full of requests leaves room for outcomes. */
   readonly #disowned: OwedWrites
-  readonly #waiters: Waiters
-  readonly #reconciler: Reconciler
   readonly #undecided: UndecidedSeen
   readonly #underway: Underway
-  readonly #tools: AttemptTools & RecordTools
+  readonly #tools: PostingTools
   #closing: Promise<Unfinished> | null = null
 
   constructor(options: EngineOptions) {
@@ -84,10 +75,10 @@ export class Engine {
     })
     this.#owed = new OwedWrites(clock, this.emit)
     this.#disowned = new OwedWrites(clock, this.emit)
-    this.#waiters = new Waiters(clock)
+    const waiters = new Waiters(clock)
     const { bodyLimitBytes } = options
     const { guard, emit } = this
-    this.#reconciler = new Reconciler({ store, guard, clock, emit, bodyLimitBytes })
+    const reconciler = new Reconciler({ store, guard, clock, emit, bodyLimitBytes })
     this.#undecided = new UndecidedSeen(emit)
     this.#underway = new Underway()
     this.#tools = {
@@ -98,8 +89,13 @@ export class Engine {
       guard: this.guard,
       emit: this.emit,
       owed: this.#owed,
+      disowned: this.#disowned,
       bell: this.bell,
-      wake: key => this.#waiters.wake(key),
+      waiters,
+      reconciler,
+      wake: key => waiters.wake(key),
+      look: operation => this.look(operation),
+      meet: (key, reply) => this.#meet(key, reply),
     }
   }
 
@@ -123,70 +119,21 @@ export class Engine {
    *
    * @param gone - aborts when the client has left
    */
-  async post(operation: Operation, rules: ResourceRules, work: Work, gone: Gone): Promise<Verdict> {
-    this.#underway.begin(operation)
-    let place: Place | null = null
-    let asked = false
-    let late = false
-    try {
-      for (;;) {
-        if (gone.aborted) return { kind: 'gone' }
-        const owner = this.#options.makeId()
-        const sentMs = this.#options.clock.now()
-        const claim = this.#claimOf(operation, rules, owner, sentMs)
-        let reply: ClaimReply
-        try {
-          reply = await this.#claim(operation.key, claim, sentMs)
-        } catch (cause) {
-          this.#disown(operation.key, claim)
-          return await this.#withoutStore(operation, rules, work, cause)
-        }
-        if (reply.state === 'late') {
-          if (late) return await this.#withoutStore(operation, rules, work, new Error(CAME_LATE))
-          // Our idea of the store's time was off; the reply has put it right.
-          late = true
-          continue
-        }
-        late = false
-        this.#meet(operation.key, reply)
-        if (reply.state === 'claimed') {
-          this.emit({ type: 'claimed', key: operation.key, owner })
-          const record = new OwnedRecord(this.#tools, operation.key, owner, rules, sentMs)
-          const verdict = await this.#run(operation, rules, work, record)
-          publish(() => {
-            return { type: 'answered', key: operation.key, owner, verdict: verdict?.kind ?? 'lost' }
-          })
-          return verdict ?? (await this.#fromRecord(operation, rules))
-        }
-        place ??= this.#waiters.place(rules.waitMs, sentMs)
-        const finding = findingOf(reply, operation)
-        if (reply.state === 'running' && finding.kind === 'running') {
-          const waited = await this.#waiters.wait(operation.key, place, gone)
-          if (waited === 'gone') return { kind: 'gone' }
-          if (waited === 'again') continue
-        }
-        if (reply.state === 'undecided' && finding.kind === 'undecided' && !asked) {
-          asked = true
-          if (await this.#wayOut(operation, rules, reply)) continue
-        }
-        this.#notRun(operation, finding)
-        return finding
-      }
-    } finally {
-      this.#underway.end(operation)
-    }
+  post(operation: Operation, rules: ResourceRules, work: Work, gone: Gone): Promise<Verdict> {
+    return Posting.post(this.#tools, { operation, rules, work, gone })
   }
 
   /** Tells what is at a key, without touching it. */
-  async look(operation: Operation): Promise<Finding> {
-    try {
-      const { key, epoch } = operation
-      const reply = await this.guard.call(ms => this.store.read(key, epoch, ms))
-      this.#meet(key, reply)
-      return findingOf(reply, operation)
-    } catch (cause) {
-      return findingOfFailure(cause)
-    }
+  look(operation: Operation): Promise<Finding> {
+    return new Promise(resolve => {
+      const { guard, store } = this
+      const meet = this.#tools.meet
+      guard.start(new Looking(store, meet, operation, guard.timeoutMs, this.#now(), resolve))
+    })
+  }
+
+  #now(): number {
+    return this.#options.clock.now()
   }
 
   /**
@@ -212,105 +159,51 @@ export class Engine {
     return { running, unwritten: dropped.flat() }
   }
 
-  #claim(key: string, claim: Claim, sentMs: number): Promise<ClaimReply> {
-    const { guard, store } = this
-    return guard.call(ms => store.claim(key, claim, ms), guard.timeoutMs, sentMs)
-  }
-
-  #notRun({ key }: Operation, { kind }: Finding): void {
-    publish(() => ({ type: 'not-run', key, found: kind }))
-  }
-
   /** Whoever meets an undecided record tells of it: its owner may have died without a word. */
   #meet(key: string, reply: ClaimReply | ReadReply): void {
     if (reply.state !== 'undecided') return
     const { owner, sinceMs } = reply
     this.#undecided.announce({ key, owner, sinceMs })
   }
+}
 
-  #claimOf(operation: Operation, rules: ResourceRules, owner: string, sentMs: number): Claim {
-    return {
-      owner,
-      epoch: operation.epoch,
-      leaseMs: this.#options.leaseMs,
-      claimByMs: this.guard.now(sentMs) + this.guard.timeoutMs,
-      tokenExpiresMs: operation.expiresAtMs,
-      keepUntilMs: operation.keepUntilMs,
-      onSilence: rules.transactional || rules.marks ? 'free' : 'undecided',
-      fingerprint: operation.fingerprint,
-      principal: operation.principals[0],
-      replaces: operation.replaces ?? null,
-    }
-  }
+/** One look at a key. */
+class Looking extends StoreCall<ReadReply> {
+  readonly #store: Store<unknown>
+  readonly #meet: PostingTools['meet']
+  readonly #operation: Operation
+  readonly #resolve: (finding: Finding) => void
 
-  /**
-   * Takes back a claim that was given up. It may still be on its way to the store, so a release
-   * counts only when it was answered after the time at which the store refuses the claim.
-   */
-  #disown(key: string, { owner, claimByMs }: Claim): void {
-    this.#disowned.owe(key, async () => {
-      const reply = await this.guard.call(ms => this.store.release(key, owner, ms))
-      return reply.nowMs > claimByMs
-    })
-  }
-
-  /** @returns what to answer; `null` when the record tells it better */
-  #run(
+  constructor(
+    store: Store<unknown>,
+    meet: PostingTools['meet'],
     operation: Operation,
-    rules: ResourceRules,
-    work: Work,
-    record: ClaimRecord,
-  ): Promise<Verdict | null> {
-    return new Attempt(this.#tools, operation.key, rules, work, record).run()
+    withinMs: number,
+    sentMs: number,
+    resolve: (finding: Finding) => void,
+  ) {
+    super(withinMs, sentMs)
+    this.#store = store
+    this.#meet = meet
+    this.#operation = operation
+    this.#resolve = resolve
   }
 
-  /**
-   * What to tell the owner of a claim that was lost: what the record says, but no go-ahead, and no
-   * "it did not happen" after a handler that may have done it.
-   */
-  async #fromRecord(operation: Operation, rules: ResourceRules): Promise<Finding> {
-    const finding = await this.look(operation)
-    if (rules.transactional) {
-      if (finding.kind !== 'unspent') return finding
-      return { kind: 'running', retryAfterMs: STORE_RETRY_AFTER_MS }
-    }
-    if (!NO_TRACE.has(finding.kind)) return finding
-    return { kind: 'undecided', sinceMs: this.guard.now() }
+  override send(withinMs: number): Promise<ReadReply> {
+    const { key, epoch } = this.#operation
+    return this.#store.read(key, epoch, withinMs)
   }
 
-  /** Tries to decide an undecided key; tells whether claiming again is worthwhile. */
-  async #wayOut(
-    operation: Operation,
-    rules: ResourceRules,
-    record: UndecidedRecord,
-  ): Promise<boolean> {
-    const { key } = operation
-    if (rules.reconcile !== null) {
-      if (await this.#reconciler.ask(key, record.owner, rules.reconcile)) return true
+  override onReply(reply: ReadReply): void {
+    try {
+      this.#meet(this.#operation.key, reply)
+      this.#resolve(findingOf(reply, this.#operation))
+    } catch (cause) {
+      this.onFailure(cause)
     }
-    if (!this.#options.dangerouslyRetryUndecided) return false
-    this.emit({ type: 'undecided-retried', key })
-    const reply = await this.guard
-      .call(ms => this.store.settle(key, record.owner, 'free', ms))
-      .catch(() => null)
-    return reply !== null
   }
 
-  async #withoutStore(
-    operation: Operation,
-    rules: ResourceRules,
-    work: Work,
-    cause: unknown,
-  ): Promise<Verdict> {
-    const isDown = !isAnswer(cause)
-    if (!this.#options.dangerouslyRunUnprotected || rules.transactional || !isDown) {
-      const finding = findingOfFailure(cause)
-      this.#notRun(operation, finding)
-      return finding
-    }
-    this.emit({ type: 'unprotected', key: operation.key, cause })
-    const record = new NoRecord(this.#alarms, rules.maxRunMs + this.#options.leaseMs)
-    // Where there is no record, none tells it better.
-    return (await this.#run(operation, rules, work, record)) as Verdict
+  override onFailure(cause: unknown): void {
+    this.#resolve(findingOfFailure(cause))
   }
 }

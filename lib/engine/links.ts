@@ -81,14 +81,14 @@ export function judge(
   horizonMs: number,
 ): Judged | Promise<Judged> {
   const parsed = readToken(token)
-  if (parsed === null) return { kind: 'unverifiable' }
-  const judgeWith = (secret: Secret | null | 'unknown'): Judged => {
-    if (secret === 'unknown') return { kind: 'store-down' }
-    if (secret === null) return { kind: 'unverifiable' }
-    return judgeBy(secret, parsed, scope, principals, guard.now() - horizonMs)
-  }
+  if (parsed === null) return UNVERIFIABLE
   const known = vault.known(parsed.keyId)
-  return known === null ? vault.find(parsed.keyId).then(judgeWith) : judgeWith(known)
+  if (known !== null) return judgeBy(known, parsed, scope, principals, guard.now() - horizonMs)
+  return vault.find(parsed.keyId).then((secret): Judged => {
+    if (secret === 'unknown') return { kind: 'store-down' }
+    if (secret === null) return UNVERIFIABLE
+    return judgeBy(secret, parsed, scope, principals, guard.now() - horizonMs)
+  })
 }
 
 function judgeBy(
@@ -98,11 +98,14 @@ function judgeBy(
   principals: readonly string[],
   oldestMs: number,
 ): Judged {
-  const principal = principals.find(each =>
-    verifyToken(parsed, secret, { route, params, principal: each }),
-  )
-  if (principal === undefined) return { kind: 'unverifiable' }
-  if (oldestMs > parsed.expiresAtMs) return { kind: 'past-horizon' }
-  const { epoch, expiresAtMs, nonce } = parsed
-  return { kind: 'genuine', key: recordKey(route, nonce), epoch, expiresAtMs, principal }
+  for (const principal of principals) {
+    if (!verifyToken(parsed, secret, { route, params, principal })) continue
+    const { epoch, expiresAtMs, nonce } = parsed
+    if (oldestMs > expiresAtMs) return PAST_HORIZON
+    return { kind: 'genuine', key: recordKey(route, nonce), epoch, expiresAtMs, principal }
+  }
+  return UNVERIFIABLE
 }
+
+const UNVERIFIABLE: Judged = { kind: 'unverifiable' }
+const PAST_HORIZON: Judged = { kind: 'past-horizon' }

@@ -108,7 +108,7 @@ export interface Run {
  * `isReported` tells whether such an error is a failure that the handler reports.
  */
 export interface Work {
-  perform(run: Run): Promise<Report>
+  perform(run: Run): Report | Promise<Report>
   isReported(error: unknown): boolean
 }
 

@@ -46,7 +46,8 @@ const BODY_LETTERS = { none: 'n', kept: 'k', pending: 'p', 'not-kept': 'o' } as 
  * @returns the first value, or `null`
  */
 export function recordedField(outcome: Outcome, name: string): string | null {
-  return outcome.fields.find(field => field[0] === name)?.[1] ?? null
+  for (const field of outcome.fields) if (field[0] === name) return field[1]
+  return null
 }
 
 /**

@@ -171,11 +171,14 @@ export function safeEmitter(onEvent: OnEvent | undefined): OnEvent {
   }
 }
 
-/**
- * Publishes what is for the channel only.
- *
- * @param make - makes the event; called only while somebody subscribes
- */
-export function publish(make: () => ChannelEvent): void {
-  if (events.hasSubscribers) events.publish(make())
+/** Publishes that a POST ran nothing, and what was found at its key. */
+export function publishNotRun(key: string, found: Finding['kind']): void {
+  if (events.hasSubscribers) events.publish({ type: 'not-run', key, found } satisfies ChannelEvent)
+}
+
+/** Publishes that the request which had claimed a key has its answer. */
+export function publishAnswered(key: string, owner: string, verdict: Verdict | null): void {
+  if (!events.hasSubscribers) return
+  const kind = verdict?.kind ?? 'lost'
+  events.publish({ type: 'answered', key, owner, verdict: kind } satisfies ChannelEvent)
 }

@@ -30,34 +30,62 @@ export interface StoreGuardOptions {
   readonly probe: (withinMs: number) => Promise<StoreTime>
 }
 
-/** A call that is under way, and its deadline. */
-class Call<Reply> extends Alarm {
+/**
+ * A call that is under way, and its deadline. It is told of its end by a method and not by a
+ * promise: there are two a request, and each layer of promises costs as much as what it carries.
+ */
+export abstract class StoreCall<Reply> extends Alarm {
+  /** How long the call may take, in milliseconds. */
   readonly withinMs: number
+  /** When it was sent, by the clock. */
   readonly sentMs: number
-  readonly resolve: (reply: Reply) => void
-  readonly reject: (cause: PoeError) => void
-  readonly #onDue: (call: Call<never>) => void
-  /** Whether it has been given its time a second time. */
+  /** @internal Whether it has been given its time a second time. */
   isLast = false
+  /** @internal */
   isOver = false
+  /** @internal */
+  onDue: (call: StoreCall<never>) => void = ignore
 
-  constructor(
-    withinMs: number,
-    sentMs: number,
-    onDue: (call: Call<never>) => void,
-    resolve: (reply: Reply) => void,
-    reject: (cause: PoeError) => void,
-  ) {
+  constructor(withinMs: number, sentMs: number) {
     super()
     this.withinMs = withinMs
     this.sentMs = sentMs
-    this.resolve = resolve
-    this.reject = reject
-    this.#onDue = onDue
   }
 
+  /** @internal */
   ring(): void {
-    this.#onDue(this as Call<never>)
+    this.onDue(this as unknown as StoreCall<never>)
+  }
+
+  /** Sends it. @param withinMs - what the store has, in milliseconds */
+  abstract send(withinMs: number): Promise<Reply>
+
+  /** Told its reply; must not throw. */
+  abstract onReply(reply: Reply): void
+
+  /** Told why there is none, as {@link StoreGuard.call} says it; must not throw. */
+  abstract onFailure(cause: PoeError): void
+}
+
+function ignore(): void {}
+
+/** A call whose end is a promise. */
+class PromisedCall<Reply> extends StoreCall<Reply> {
+  readonly send: (withinMs: number) => Promise<Reply>
+  readonly onReply: (reply: Reply) => void
+  readonly onFailure: (cause: PoeError) => void
+
+  constructor(
+    send: (withinMs: number) => Promise<Reply>,
+    withinMs: number,
+    sentMs: number,
+    onReply: (reply: Reply) => void,
+    onFailure: (cause: PoeError) => void,
+  ) {
+    super(withinMs, sentMs)
+    this.send = send
+    this.onReply = onReply
+    this.onFailure = onFailure
   }
 }
 
@@ -115,19 +143,24 @@ export class StoreGuard {
     withinMs: number = this.timeoutMs,
     sentMs: number = this.#clock.now(),
   ): Promise<Reply> {
-    // One promise beside the store's own: this is done twice a request.
     return new Promise<Reply>((resolve, reject) => {
-      const call = new Call<Reply>(withinMs, sentMs, this.#onDue, resolve, reject)
-      this.#alarms.add(call, sentMs + withinMs)
-      try {
-        send(Math.max(withinMs - MARGIN_MS, withinMs / 2)).then(
-          reply => this.#take(call, reply),
-          cause => this.#fail(call, cause),
-        )
-      } catch (cause) {
-        this.#fail(call, cause)
-      }
+      this.start(new PromisedCall(send, withinMs, sentMs, resolve, reject))
     })
+  }
+
+  /** As {@link call}, for a call that is told of its end. */
+  start<Reply>(call: StoreCall<Reply>): void {
+    const { withinMs, sentMs } = call
+    call.onDue = this.#onDue
+    this.#alarms.add(call, sentMs + withinMs)
+    try {
+      call.send(Math.max(withinMs - MARGIN_MS, withinMs / 2)).then(
+        reply => this.#take(call, reply),
+        cause => this.#fail(call, cause),
+      )
+    } catch (cause) {
+      this.#fail(call, cause)
+    }
   }
 
   /** Stops probing. */
@@ -135,26 +168,26 @@ export class StoreGuard {
     this.#closing.abort()
   }
 
-  #take<Reply>(call: Call<Reply>, reply: Reply): void {
+  #take<Reply>(call: StoreCall<Reply>, reply: Reply): void {
     if (call.isOver) return
     call.isOver = true
     this.#alarms.clear(call)
     this.#noteTime(reply, call.sentMs)
     this.#up()
-    call.resolve(reply)
+    call.onReply(reply)
   }
 
-  #fail(call: Call<never>, cause: unknown): void {
+  #fail<Reply>(call: StoreCall<Reply>, cause: unknown): void {
     if (call.isOver) return
     call.isOver = true
     this.#alarms.clear(call)
     if (isAnswer(cause)) this.#up()
     else this.#noteDown(cause)
-    call.reject(asStoreDown(cause))
+    call.onFailure(asStoreDown(cause))
   }
 
   /** The time of a call is over, if this process was there to use it. */
-  readonly #onDue = (call: Call<never>): void => {
+  readonly #onDue = (call: StoreCall<never>): void => {
     const lateMs = this.#clock.now() - call.atMs
     if (!call.isLast && lateMs >= STOOD_STILL_MS) {
       // Nothing was sent or read while this process stood still: that is not the store's time.

@@ -4,15 +4,25 @@
  */
 import type { Clock } from './ports.js'
 
-/** A piece of work at a record; two are the same when they are the same object. */
-export interface Piece {
+/** A piece of work at a record, in a list of all of them: a set would be made anew now and then. */
+export class Piece {
   /** The record's key. */
   readonly key: string
+  /** @internal */
+  next: Piece = this
+  /** @internal */
+  previous: Piece = this
+
+  /** @internal */
+  constructor(key: string) {
+    this.key = key
+  }
 }
 
 /** Knows what is under way. */
 export class Underway {
-  readonly #pieces = new Set<Piece>()
+  /** Stands before the first and after the last. */
+  readonly #ends = new Piece('')
   #onIdle: () => void = () => {}
   #isOver = false
 
@@ -23,18 +33,34 @@ export class Underway {
 
   /** How many pieces of work there are. */
   get count(): number {
-    return this.#pieces.size
+    let count = 0
+    for (let piece = this.#ends.next; piece !== this.#ends; piece = piece.next) count += 1
+    return count
   }
 
-  /** Notes that a piece of work has begun. */
-  begin(piece: Piece): void {
-    this.#pieces.add(piece)
+  /**
+   * Notes that a piece of work has begun.
+   *
+   * @param key - the record's key
+   */
+  begin(key: string): Piece {
+    const piece = new Piece(key)
+    const last = this.#ends.previous
+    piece.previous = last
+    piece.next = this.#ends
+    last.next = piece
+    this.#ends.previous = piece
+    return piece
   }
 
-  /** Notes that a piece of work is at its end. */
+  /** Notes that a piece of work is at its end; harmless when that is known. */
   end(piece: Piece): void {
-    this.#pieces.delete(piece)
-    if (this.#pieces.size === 0) this.#onIdle()
+    const { next, previous } = piece
+    previous.next = next
+    next.previous = previous
+    piece.next = piece
+    piece.previous = piece
+    if (this.#ends.next === this.#ends) this.#onIdle()
   }
 
   /**
@@ -45,13 +71,15 @@ export class Underway {
    * @returns the keys of what is not at its end by then
    */
   async idle(graceMs: number, sleep: Clock['sleep']): Promise<readonly string[]> {
-    if (this.#pieces.size > 0) {
+    if (this.#ends.next !== this.#ends) {
       const idle = new AbortController()
       this.#onIdle = () => idle.abort()
       // Either it is idle, which ends the sleep, or the grace is over.
       await sleep(graceMs, idle.signal).catch(() => {})
     }
     this.#isOver = true
-    return [...new Set([...this.#pieces].map(({ key }) => key))]
+    const keys = new Set<string>()
+    for (let each = this.#ends.next; each !== this.#ends; each = each.next) keys.add(each.key)
+    return [...keys]
   }
 }

@@ -7,7 +7,7 @@
 import type { ServerResponse } from 'node:http'
 import { formatPoeLinks, parsePoe } from '../protocols/poe/index.js'
 import { POE_RELATION } from '../protocols/poe/names.js'
-import { beforeFields, type FieldsListener } from './before-fields.js'
+import { beforeFields, FieldsListener } from './before-fields.js'
 import { addToField } from './fields.js'
 
 /** The most that is advertised in one field; links beyond it are in the body only. Characters. */
@@ -17,21 +17,20 @@ export const ADVERTISED_LIMIT = 4_096
 export interface AdvertisementOptions {
   readonly advertise: 'always' | 'when-asked'
   readonly linkField: boolean
-  /** The request's `POE` field as received. */
-  readonly poeField: string | undefined
 }
 
 /** The links of one response. */
-export class Advertisement implements FieldsListener {
+export class Advertisement extends FieldsListener {
   readonly #response: ServerResponse
   readonly #options: AdvertisementOptions
   readonly #links: string[] = []
   #size = 0
-  #isWatching = false
 
   constructor(response: ServerResponse, options: AdvertisementOptions) {
+    super()
     this.#response = response
     this.#options = options
+    beforeFields(response, this)
   }
 
   /**
@@ -40,8 +39,6 @@ export class Advertisement implements FieldsListener {
    * @param link - `null` for one that is protected, but not advertised: an action's
    */
   add(link: string | null): void {
-    if (!this.#isWatching) beforeFields(this.#response, this)
-    this.#isWatching = true
     if (link === null) return
     this.#size += link.length + 4
     // The first is always advertised, so that the response is never without protection.
@@ -49,15 +46,15 @@ export class Advertisement implements FieldsListener {
   }
 
   /** @internal Writes the fields. */
-  beforeFields(): void {
+  override beforeFields(): void {
     const response = this.#response
-    const { advertise, linkField, poeField } = this.#options
+    const { advertise, linkField } = this.#options
     protect(response)
     if (this.#links.length === 0) return
     if (advertise === 'when-asked') addToField(response, 'Vary', 'POE')
     // A 304 would renew an old page with links that are not in it.
     if (response.statusCode === 304) return
-    if (advertise === 'when-asked' && parsePoe(poeField) === null) return
+    if (advertise === 'when-asked' && parsePoe(poeOf(response)) === null) return
     const value = formatPoeLinks(this.#links)
     if (value !== null) response.setHeader('POE-Links', value)
     if (!linkField) return
@@ -67,13 +64,21 @@ export class Advertisement implements FieldsListener {
   }
 }
 
+function poeOf({ req }: ServerResponse): string | undefined {
+  return req.headers.poe as string | undefined
+}
+
 /**
  * Not `no-store`: Back would then fetch a fresh link, and so arm the double order again.
  */
 function protect(response: ServerResponse): void {
-  const given = String(response.getHeader('Cache-Control') ?? '')
-  if (!/\bno-store\b/i.test(given)) response.setHeader('Cache-Control', 'private, no-cache')
-  for (const name of UNSAFE) response.removeHeader(name)
+  const given = response.getHeader('Cache-Control')
+  if (given === undefined || !/\bno-store\b/i.test(String(given))) {
+    response.setHeader('Cache-Control', 'private, no-cache')
+  }
+  for (const name of response.getHeaderNames()) {
+    if (UNSAFE.includes(name)) response.removeHeader(name)
+  }
 }
 
 const UNSAFE = ['expires', 'cdn-cache-control', 'surrogate-control', 'etag', 'last-modified']

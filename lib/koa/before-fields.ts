@@ -1,19 +1,18 @@
 /**
  * The last moment at which the fields of a response can be set: just before they are sent.
  *
- * A listener is an object and the hook one function for all responses: a closure for each would
- * cost more than what it does.
+ * A listener is an object, a link of a chain, and the hook one function for all responses: a
+ * closure and a list for each would cost more than what they do.
  */
 import type { ServerResponse } from 'node:http'
 
-/** Who wants to set fields last. */
-export interface FieldsListener {
+/** Who wants to set fields last. It is for one response. */
+export abstract class FieldsListener {
+  /** The one that came before it, and is called after it. */
+  earlier?: FieldsListener | null = null
   /** Called once, with everything in place that the answer will have. */
-  beforeFields(): void
+  abstract beforeFields(): void
 }
-
-const LISTENERS = Symbol('post-once-exactly listeners')
-const WRITE_HEAD = Symbol('post-once-exactly writeHead')
 
 type WriteHead = (
   this: ServerResponse,
@@ -22,10 +21,22 @@ type WriteHead = (
   fields?: unknown,
 ) => ServerResponse
 
+/** What is kept of a response that has listeners. */
+class Hook {
+  latest: FieldsListener | null
+  isOver = false
+  readonly send: WriteHead
+
+  constructor(first: FieldsListener, send: WriteHead) {
+    this.latest = first
+    this.send = send
+  }
+}
+
+const HOOK = Symbol('post-once-exactly hook')
+
 interface Hooked extends ServerResponse {
-  /** `null` once they were called. */
-  [LISTENERS]?: FieldsListener[] | null
-  [WRITE_HEAD]?: WriteHead
+  [HOOK]?: Hook
 }
 
 /**
@@ -34,14 +45,14 @@ interface Hooked extends ServerResponse {
  */
 export function beforeFields(response: ServerResponse, listener: FieldsListener): void {
   const hooked = response as Hooked
-  const listeners = hooked[LISTENERS]
-  if (listeners !== undefined) {
-    listeners?.push(listener)
-    return
+  const hook = hooked[HOOK]
+  if (hook === undefined) {
+    hooked[HOOK] = new Hook(listener, response.writeHead as WriteHead)
+    response.writeHead = writeHead as typeof response.writeHead
+  } else if (!hook.isOver) {
+    listener.earlier = hook.latest
+    hook.latest = listener
   }
-  hooked[LISTENERS] = [listener]
-  hooked[WRITE_HEAD] = response.writeHead as WriteHead
-  response.writeHead = writeHead as typeof response.writeHead
 }
 
 function writeHead(
@@ -50,15 +61,15 @@ function writeHead(
   reason?: unknown,
   fields?: unknown,
 ): ServerResponse {
-  const listeners = this[LISTENERS] ?? null
-  const send = this[WRITE_HEAD] as WriteHead
-  if (listeners === null) return send.call(this, status, reason, fields)
-  this[LISTENERS] = null
+  const hook = this[HOOK] as Hook
+  const { send, isOver } = hook
+  if (isOver) return send.call(this, status, reason, fields)
+  hook.isOver = true
   this.statusCode = status
   // What is given here counts as set, so that a listener sees it and can replace it.
   if (typeof reason === 'object') setFields(this, reason)
   if (typeof fields === 'object') setFields(this, fields)
-  for (let at = listeners.length - 1; at >= 0; at -= 1) listeners[at]?.beforeFields()
+  for (let each = hook.latest; each !== null; each = each.earlier ?? null) each.beforeFields()
   const hasReason = typeof reason === 'string' && this.statusCode === status
   return hasReason ? send.call(this, status, reason) : send.call(this, this.statusCode)
 }

@@ -5,13 +5,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from 'koa'
 import { nanoid } from 'nanoid'
+import { NONE } from '../answers/answer.js'
 import { type Texts, textsWith } from '../answers/page-texts.js'
 import { Engine } from '../engine/engine.js'
 import { mint } from '../engine/links.js'
 import type { ResourceRules } from '../engine/operation.js'
 import type { Clock } from '../engine/ports.js'
 import { Vault } from '../engine/vault.js'
-import { type LinkTarget, linkTo } from './link-paths.js'
+import { type LinkedParams, type LinkTarget, linkTo } from './link-paths.js'
 import type { ResolvedOptions, ResourceOptions } from './options.js'
 
 /** A link as it is handed out. */
@@ -59,6 +60,8 @@ export class Core {
   /** Stops each worker that is started. */
   readonly stoppers: Set<(options: { readonly graceMs: number }) => Promise<unknown>> = new Set()
   readonly clock: Clock
+  /** The fields that are recorded, and their order. */
+  readonly recorded: ReadonlyMap<string, number>
   /** What the policy document tells, door by door. */
   readonly policies: PolicyEntry[] = []
   /** Where the policy document is served; `null` where it is not. */
@@ -69,6 +72,7 @@ export class Core {
     this.options = options
     this.clock = clock
     this.texts = textsWith(options.texts)
+    this.recorded = new Map(options.recordedFields.map((name, rank) => [name, rank]))
     this.engine = new Engine({ ...options, clock, makeId: () => nanoid(22) })
     const { store, guard, emit } = this.engine
     this.vault = new Vault({ store, guard, clock, emit, secrets: options.secrets })
@@ -86,31 +90,43 @@ export class Core {
    * Mints a link, without touching the store.
    *
    * @returns `null` while the store is known to be down
-   * @throws TypeError for an unknown resource or a missing parameter
+   * @throws TypeError for a missing parameter
    */
   offer(
     ctx: Context,
     principal: string,
-    name: string,
+    resource: Resource,
     params: Readonly<Record<string, string | number>>,
   ): OfferedLink | null {
-    const resource = this.resource(name)
-    if (this.engine.guard.down || !this.vault.ready) return null
-    const given: [name: string, value: string][] = []
-    const all: Record<string, string> = {}
-    for (const [key, value] of Object.entries(params)) {
-      given.push([key, String(value)])
-      all[key] = String(value)
-    }
+    const { engine, vault } = this
+    const { name, options, lifetimeMs } = resource
+    const { publicPrefix, absoluteLinks } = this.options
+    if (engine.guard.down || !vault.ready) return null
+    const given = textsOf(params)
     let expiresAtMs: number | null = null
-    if (resource.options.key === undefined) {
-      const scope = { route: name, params: given, principal }
-      const minted = mint(this.vault, this.engine.guard, scope, resource.lifetimeMs)
+    let token: string | null = null
+    if (options.key === undefined) {
+      const minted = mint(
+        vault,
+        engine.guard,
+        { route: name, params: given, principal },
+        lifetimeMs,
+      )
       if (minted === null) return null
-      all[TOKEN_PARAM] = minted.token
+      token = minted.token
       expiresAtMs = minted.expiresAtMs
     }
-    const { publicPrefix, absoluteLinks } = this.options
-    return { link: linkTo(ctx, resource, all, publicPrefix, absoluteLinks), expiresAtMs }
+    return { link: linkTo(ctx, resource, token, given, publicPrefix, absoluteLinks), expiresAtMs }
   }
+}
+
+/** Parameters as text; one list for all links that have none. */
+function textsOf(params: Readonly<Record<string, string | number>>): LinkedParams {
+  let texts: [name: string, value: string][] | null = null
+  for (const name in params) {
+    if (!Object.hasOwn(params, name)) continue
+    texts ??= []
+    texts.push([name, String(params[name])])
+  }
+  return texts ?? NONE
 }

@@ -36,12 +36,16 @@ export interface LinkTarget {
   readonly door: unknown
 }
 
+/** Parameters of a path besides the token. */
+export type LinkedParams = readonly (readonly [name: string, value: string])[]
+
 /**
  * Gives the public URI-reference of a resource.
  *
  * @param ctx - the request that the link is for
  * @param target - the resource
- * @param params - every parameter of its path
+ * @param token - `null` where its path has none
+ * @param params - every other parameter of its path
  * @param publicPrefix - what a proxy in front strips
  * @param absolute - with scheme and host of the request; stays a path where the host is not valid
  * @throws TypeError when a parameter is missing
@@ -49,11 +53,12 @@ export interface LinkTarget {
 export function linkTo(
   ctx: Context,
   target: LinkTarget,
-  params: Readonly<Record<string, string>>,
+  token: string | null,
+  params: LinkedParams,
   publicPrefix: string,
   absolute: boolean,
 ): string {
-  const path = publicPrefix + mountPrefix(ctx) + fillIn(layerOf(ctx, target), params)
+  const path = publicPrefix + mountPrefix(ctx) + fillIn(layerOf(ctx, target), token, params)
   if (!absolute) return path
   const url = `${ctx.protocol}://${ctx.host}`
   // A host with spaces, a path or credentials in it is somebody's forgery or mistake.
@@ -70,12 +75,11 @@ interface Split {
 
 /** A router takes its path apart for every link; one that has not changed need not be. */
 const splits = new WeakMap<RouterLayer, Split>()
-const TOKEN = 'token'
 const PLACE = 'poe-token-here'
 
-function fillIn(layer: RouterLayer, params: Readonly<Record<string, string>>): string {
-  const { token } = params
-  if (token === undefined || !hasNoOther(params)) return layer.url(params)
+function fillIn(layer: RouterLayer, token: string | null, params: LinkedParams): string {
+  if (token === null) return layer.url(Object.fromEntries(params))
+  if (params.length > 0) return layer.url({ ...Object.fromEntries(params), token })
   let split = splits.get(layer)
   if (split?.path !== layer.path) {
     const [before = '', after = ''] = layer.url({ token: PLACE }).split(PLACE)
@@ -83,11 +87,6 @@ function fillIn(layer: RouterLayer, params: Readonly<Record<string, string>>): s
     splits.set(layer, split)
   }
   return split.before + token + split.after
-}
-
-function hasNoOther(params: Readonly<Record<string, string>>): boolean {
-  for (const name in params) if (name !== TOKEN) return false
-  return true
 }
 
 /** The layer of a resource on the router that it was registered on. */
@@ -102,8 +101,18 @@ function layerOf(ctx: Context, target: LinkTarget): RouterLayer {
   return layer
 }
 
+/** Where a target's layer was found last: a router may have hundreds. */
+const lastPlaces = new WeakMap<LinkTarget, number>()
+
 function find(router: RouterLike | undefined, target: LinkTarget): RouterLayer | undefined {
-  return router?.stack?.find(layer => layer.stack.includes(target.door))
+  const { door } = target
+  const stack = router?.stack
+  if (stack === undefined) return undefined
+  const last = stack[lastPlaces.get(target) ?? -1]
+  if (last?.stack.includes(door)) return last
+  const at = stack.findIndex(layer => layer.stack.includes(door))
+  lastPlaces.set(target, at)
+  return stack[at]
 }
 
 /**
@@ -112,12 +121,17 @@ function find(router: RouterLike | undefined, target: LinkTarget): RouterLayer |
  * @param ctx - the request
  */
 export function publicPath(ctx: Context): string {
+  return pathOf(publicTarget(ctx))
+}
+
+function publicTarget(ctx: Context): string {
   const { originalUrl } = ctx.req as { originalUrl?: unknown }
-  return pathOf(typeof originalUrl === 'string' ? originalUrl : ctx.originalUrl)
+  return typeof originalUrl === 'string' ? originalUrl : ctx.originalUrl
 }
 
 /** What koa-mount, or another framework, has taken off the front of the path. */
 function mountPrefix(ctx: Context): string {
+  if (publicTarget(ctx) === ctx.req.url) return ''
   const prefix = prefixOf(publicPath(ctx), ctx.path)
   return prefix === '' ? prefix : prefix.replace(/^\/{2,}/, '/')
 }

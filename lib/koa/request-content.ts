@@ -118,7 +118,7 @@ function isSome(value: unknown): boolean {
 function contentHere(ctx: Context): ContentHere {
   if (arrivalOf(ctx) === 'cut-off') return { kind: 'cut-off' }
   const { rawBody, body } = ctx.request as { rawBody?: unknown; body?: unknown }
-  if (typeof rawBody === 'string') return bytesOf(Buffer.from(rawBody), true)
+  if (typeof rawBody === 'string') return new TextContent(rawBody)
   if (rawBody instanceof Uint8Array) return bytesOf(rawBody, true)
   if (hasNoContent(ctx.req)) return NOTHING
   if (!ctx.req.readableEnded) return { kind: isTouched(ctx.req) ? 'taken' : 'unread' }
@@ -165,6 +165,23 @@ const putBack = new WeakSet<IncomingMessage>()
 function isTouched(req: IncomingMessage): boolean {
   if (req.listenerCount('data') > 0 || req.readableEncoding !== null) return true
   return req.readableDidRead && !putBack.has(req)
+}
+
+/** What a parser has left as text; bytes are made of it only for those who want them. */
+class TextContent {
+  readonly kind = 'bytes'
+  readonly isDecoded = true
+  readonly text: string
+  #bytes: Uint8Array | null = null
+
+  constructor(text: string) {
+    this.text = text
+  }
+
+  get bytes(): Uint8Array {
+    this.#bytes ??= Buffer.from(this.text)
+    return this.#bytes
+  }
 }
 
 function bytesOf(bytes: Uint8Array, isDecoded: boolean): Content {

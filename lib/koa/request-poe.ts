@@ -69,22 +69,19 @@ export class RequestPoe<Tx = unknown> {
    * @throws as {@link RequestPoe.link}
    */
   mint(name: string, params: LinkParams = {}): OfferedLink | null {
-    const { options } = this.#core
-    const [principal] = principalsOf(this.#ctx, options.principal)
+    const core = this.#core
+    const ctx = this.#ctx
+    const { options } = core
+    const resource = core.resource(name)
+    const [principal] = principalsOf(ctx, options.principal)
     if (principal === undefined) {
-      this.#core.resource(name)
-      warnOfNobody(this.#core)
+      warnOfNobody(core)
       return null
     }
-    const offered = this.#core.offer(this.#ctx, principal, name, params)
+    const offered = core.offer(ctx, principal, resource, params)
     if (offered === null) return offered
-    this.#advertisement ??= new Advertisement(this.#ctx.res, {
-      advertise: options.advertise,
-      linkField: options.linkField,
-      poeField: this.#ctx.get('POE') || undefined,
-    })
-    const { isPoe } = this.#core.resource(name)
-    this.#advertisement.add(isPoe ? offered.link : null)
+    this.#advertisement ??= new Advertisement(ctx.res, options)
+    this.#advertisement.add(resource.isPoe ? offered.link : null)
     return offered
   }
 

@@ -6,9 +6,11 @@
  *
  * @see RFC 9112 9.6; RFC 9110 12.5.1
  */
+import { isAscii } from 'node:buffer'
 import type { Context, Response as KoaResponse } from 'koa'
 import {
   type Answer,
+  type AnswerField,
   bare,
   isRefusal,
   NO_STORE,
@@ -62,10 +64,21 @@ function sendBytes(
   fields: Answer['fields'],
   body: string | Uint8Array,
 ): void {
-  response.body = body
-  if (!fields.some(([name]) => name.toLowerCase() === 'content-type')) {
-    response.remove('Content-Type')
-  }
+  // Text leaves in one piece with the fields, bytes in a second one.
+  const isShort = typeof body !== 'string' && body.byteLength <= SHORT_BYTES
+  response.body = isShort && isAscii(body) ? asText(body) : body
+  if (!fields.some(isContentType)) response.remove('Content-Type')
+}
+
+const SHORT_BYTES = 16_384
+
+function asText(bytes: Uint8Array): string {
+  if (Buffer.isBuffer(bytes)) return bytes.toString('latin1')
+  return Buffer.from(bytes).toString('latin1')
+}
+
+function isContentType([name]: AnswerField): boolean {
+  return name === 'content-type' || name.toLowerCase() === 'content-type'
 }
 
 function sendProblem(core: Core, ctx: Context, answer: Answer, given?: Page | null): void {
@@ -154,7 +167,7 @@ export function sendNobody(ctx: Context, status: 400 | 503): void {
 /** Puts an answer of ours back where something outside has replaced it. */
 export function sendAgain(ctx: Context): void {
   const { decided, decidedBody } = ctx.poe
-  if (decided === null || ctx.status === decided || ctx.headerSent) return
+  if (decided === null || ctx.res.statusCode === decided || ctx.headerSent) return
   ctx.body = decidedBody
   ctx.status = decided
 }

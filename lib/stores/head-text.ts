@@ -20,19 +20,46 @@ const PHRASES: readonly string[] = [
 /** Stands before a head that could not be shortened. */
 const AS_IT_IS = '\0'
 
-const CODES = new Map(PHRASES.map((phrase, index) => [phrase, String.fromCharCode(index + 1)]))
-const FIND_PHRASES = new RegExp(PHRASES.map(escapeForRegExp).join('|'), 'g')
+/** A phrase and its character. */
+type Coded = readonly [phrase: string, code: string]
+
+const CODED = PHRASES.map((phrase, index): Coded => [phrase, String.fromCharCode(index + 1)])
+const STATUSES = CODED.filter(([phrase]) => phrase.startsWith('['))
+/** The longer ones stand first. */
+const TYPES = CODED.filter(([phrase]) => phrase.startsWith('"content-type'))
+const LOCATION = CODED.find(([phrase]) => phrase.startsWith('"location')) as Coded
+const END = CODED.find(([phrase]) => phrase.endsWith('"k"]')) as Coded
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are the codes
-const FIND_CODES = /[\0-\x08]/g
+const HAS_CODE = /[\0-\x08]/
 
 /**
- * Shortens a head.
+ * Shortens a head. Phrases are looked for only where they stand as a rule: one pattern for all of
+ * them would cost ten times as much.
  *
  * @param head - any text, as a rule short JSON
  */
 export function shortenHead(head: string): string {
-  if (head.search(FIND_CODES) >= 0) return AS_IT_IS + head
-  return head.replace(FIND_PHRASES, phrase => CODES.get(phrase) ?? phrase)
+  if (HAS_CODE.test(head)) return AS_IT_IS + head
+  const [status, statusCode] = phraseAt(head, 0, STATUSES)
+  const [type, typeCode] = phraseAt(head, status.length, TYPES)
+  let text = statusCode + typeCode
+  let at = status.length + type.length
+  const locationAt = head.indexOf(LOCATION[0], at)
+  if (locationAt >= 0) {
+    text += head.slice(at, locationAt) + LOCATION[1]
+    at = locationAt + LOCATION[0].length
+  }
+  const endAt = head.length - END[0].length
+  return endAt >= at && head.endsWith(END[0])
+    ? text + head.slice(at, endAt) + END[1]
+    : text + head.slice(at)
+}
+
+const NO_PHRASE: Coded = ['', '']
+
+function phraseAt(head: string, at: number, phrases: readonly Coded[]): Coded {
+  for (const coded of phrases) if (head.startsWith(coded[0], at)) return coded
+  return NO_PHRASE
 }
 
 /** Gives back what {@link shortenHead} was given. */
@@ -41,14 +68,10 @@ export function restoreHead(text: string): string {
   let head = ''
   let from = 0
   for (let at = 0; at < text.length; at += 1) {
-    const phrase = PHRASES[text.charCodeAt(at) - 1]
-    if (phrase === undefined) continue
-    head += text.slice(from, at) + phrase
+    const code = text.charCodeAt(at)
+    if (code === 0 || code > PHRASES.length) continue
+    head += text.slice(from, at) + PHRASES[code - 1]
     from = at + 1
   }
   return from === 0 ? text : head + text.slice(from)
-}
-
-function escapeForRegExp(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 }

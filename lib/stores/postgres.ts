@@ -30,6 +30,7 @@ import type { PostgresPool } from './postgres/driver.js'
 import { isPool, plainPool } from './postgres/joining-pool.js'
 import { checkVersion, type Migration, migrate, migrationSql } from './postgres/migrate.js'
 import { ServerOutbox } from './postgres/outbox.js'
+import { watchPool } from './postgres/pool-use.js'
 import type { Isolation } from './postgres/query.js'
 import { Records } from './postgres/records.js'
 import { ClaimTransaction, type PostgresTransaction } from './postgres/transaction.js'
@@ -104,8 +105,9 @@ export interface PostgresStore extends Store<PostgresTransaction> {
  *
  * A claim is one statement at READ COMMITTED and is on the disk before the handler runs, whatever
  * the database's defaults. Leases go by the server's clock. Works through PgBouncer in transaction
- * mode. A call takes as long as the engine's `storeTimeoutMs` allows, a commit `recordForMs`; a
- * pool that has no connection free in that time counts as a store that is down.
+ * mode. A call takes as long as the engine's `storeTimeoutMs` allows, a commit `recordForMs`. A
+ * handler waits for a connection of a pool that is only busy for 5 s at most, or as long as the
+ * pool itself waits.
  *
  * @param options - the pool, and what differs from the defaults
  * @returns a store; its first call checks the schema
@@ -197,6 +199,7 @@ class ServerStore implements PostgresStore {
     // A server that restarts ends idle connections, too: that shall not end the app's process. It
     // stays after `close`, for a connection of ours that dies later than that.
     pool.on('error', ignore)
+    watchPool(pool)
   }
 
   migrate(): Promise<Migration> {

@@ -25,7 +25,7 @@ import { type ChannelEvent, EVENTS_CHANNEL, type PoeEvent } from 'post-once-exac
 import { type Poe, poe } from 'post-once-exactly/koa'
 import { startTelemetry, type Telemetry } from 'post-once-exactly/otel'
 import { type SqliteStore, sqliteStore } from 'post-once-exactly/stores/sqlite'
-import { publish } from '../../lib/engine/ports.js'
+import { publishNotRun } from '../../lib/engine/ports.js'
 
 /** Each stands for what must never be told. */
 const MARKERS = {
@@ -249,22 +249,16 @@ describe('telemetry', () => {
     expect(file + wal, 'the answer is what a store keeps').to.include(MARKERS.answer)
   })
 
-  it('[OBS-01] where nobody subscribes, no event is made', () => {
+  it('[OBS-01] where nobody subscribes, nothing is published', () => {
     telemetry.stop()
     telemetry.stop()
     diagnostics.unsubscribe(EVENTS_CHANNEL, hear)
     expect(diagnostics.hasSubscribers(EVENTS_CHANNEL)).to.equal(false)
-    let made = 0
-    const event = () => {
-      made += 1
-      return { type: 'store-back' } as const
-    }
-    publish(event)
-    expect(made).to.equal(0)
+    publishNotRun('key', 'expired')
     diagnostics.subscribe(EVENTS_CHANNEL, hear)
-    publish(event)
-    expect(made).to.equal(1)
-    expect(heard.at(-1)).to.deep.equal({ type: 'store-back' })
+    publishNotRun('key', 'spent')
+    expect(heard.slice(-1)).to.deep.equal([{ type: 'not-run', key: 'key', found: 'spent' }])
+    expect(heard).not.to.deep.include({ type: 'not-run', key: 'key', found: 'expired' })
   })
 
   it('[OBS-02] an exporter that throws takes no request with it', async () => {

@@ -140,10 +140,10 @@ export class Worker {
 
   #deliver(delivery: Delivery, handler: DeliverMessage): void {
     this.#active.add(delivery)
-    this.#underway.begin(delivery)
+    const piece = this.#underway.begin(delivery.key)
     const over = (): void => {
       this.#active.delete(delivery)
-      this.#underway.end(delivery)
+      this.#underway.end(piece)
       if (this.#hasMore) this.#wake()
     }
     delivery.run(handler).then(over, over)

@@ -5,7 +5,13 @@
  * @see draft-ietf-httpapi-idempotency-key-header-07 2.6, 2.7; RFC 8631 (describedby)
  */
 import type { Context } from 'koa'
-import { type Answer, type AnswerField, type Problem, refusalAnswer } from '../../answers/answer.js'
+import {
+  type Answer,
+  type AnswerField,
+  NONE,
+  type Problem,
+  refusalAnswer,
+} from '../../answers/answer.js'
 import { type Dialect, findingIn, PLAIN, refusalIn } from '../../answers/dialects.js'
 import type { Refused } from '../../answers/findings.js'
 import { repeatedOutcome } from '../../answers/outcomes.js'
@@ -84,7 +90,7 @@ export class Responder {
     const { policy, options } = this.#core
     if (policy === null) return null
     try {
-      return linkTo(ctx, policy, {}, options.publicPrefix, false)
+      return linkTo(ctx, policy, null, NONE, options.publicPrefix, false)
     } catch {
       // Its router is in no use here.
       return null

@@ -55,14 +55,15 @@ export class BodySlot {
   set body(value: unknown) {
     const ctx = this.#ctx
     const { response } = ctx
-    // One that the handler has made itself comes from nowhere.
-    this.#passedOn = value instanceof Response && value.url !== '' ? value.status : null
+    this.#passedOn = null
     if (!isStreaming(value)) {
       this.#source = null
       this.#client = null
       this.#body.set.call(response, value)
       return
     }
+    // One that the handler has made itself comes from nowhere.
+    if (value instanceof Response && value.url !== '') this.#passedOn = value.status
     const client = new PassThrough()
     this.#source = value
     this.#client = client

@@ -25,12 +25,16 @@ export interface Claimable {
   readonly keepsThrown?: (error: unknown) => boolean
 }
 
+/** What a handler has thrown, which may be nothing at all. */
+interface Thrown {
+  readonly error: unknown
+}
+
 /** A handler as the engine's work. */
 export class HandlerWork implements Work {
   readonly #claimable: Claimable
   #fieldsBefore: Fields | null = null
   #running: Promise<Report> | null = null
-  #isOver = false
   #bodyLost = false
 
   constructor(claimable: Claimable) {
@@ -47,12 +51,33 @@ export class HandlerWork implements Work {
     return this.#running
   }
 
-  /** Runs the handler. @throws what the handler throws */
-  perform(run: Run): Promise<Report> {
-    const running = this.#perform(run)
-    // One that throws at once is over already.
-    if (!this.#isOver) this.#running = running
-    return running
+  /**
+   * Runs the handler.
+   *
+   * @returns at once where the handler does
+   * @throws what the handler throws
+   */
+  perform(run: Run): Report | Promise<Report> {
+    const { ctx, operation, handlerKey = operation.key } = this.#claimable
+    // While the store was asked, its content was cut off: a reader may take none for an empty one.
+    if (arrivalOf(ctx) === 'cut-off') ctx.throw(400, 'The content was cut off.')
+    forgetEarlierStatus(ctx)
+    this.#fieldsBefore = fieldsNow(ctx.res)
+    ctx.poe.enter(handlerKey, run)
+    const overtaking = new Overtaking(ctx)
+    const slot = new BodySlot(ctx)
+    let handling: unknown
+    try {
+      handling = this.#claimable.handler()
+    } catch (error) {
+      return this.#end(slot, overtaking, { error })
+    }
+    if (!isThenable(handling)) return this.#end(slot, overtaking)
+    this.#running = Promise.resolve(handling).then(
+      () => this.#end(slot, overtaking),
+      (error: unknown) => this.#end(slot, overtaking, { error }),
+    )
+    return this.#running
   }
 
   /** Takes back the fields that a handler has set, once it is at its end: the answer is another. */
@@ -67,33 +92,33 @@ export class HandlerWork implements Work {
     return partFromClient(this.#claimable.ctx, this.#fieldsBefore ?? {})
   }
 
-  async #perform(run: Run): Promise<Report> {
-    const { ctx, operation, handlerKey = operation.key } = this.#claimable
-    // While the store was asked, its content was cut off: a reader may take none for an empty one.
-    if (arrivalOf(ctx) === 'cut-off') ctx.throw(400, 'The content was cut off.')
-    forgetEarlierStatus(ctx)
-    this.#fieldsBefore = ctx.res.getHeaders()
-    ctx.poe.enter(handlerKey, run)
-    const overtaking = new Overtaking(ctx)
-    const slot = new BodySlot(ctx)
-    try {
-      try {
-        const handling = this.#claimable.handler()
-        if (isThenable(handling)) await handling
-        if (saidNothing(ctx)) throw new SaidNothing()
-      } catch (error) {
-        this.#keepThrown(error)
-      }
-      const reporting = this.#report(slot, overtaking)
-      const report = reporting instanceof Promise ? await reporting : reporting
-      this.#bodyLost = report.body.kind === 'unreadable'
-      return report
-    } finally {
+  /** The handler is at its end. */
+  #end(
+    slot: BodySlot,
+    overtaking: Overtaking,
+    thrown: Thrown | null = null,
+  ): Report | Promise<Report> {
+    const close = (): void => {
       slot.close()
       overtaking.close()
-      this.#isOver = true
       this.#running = null
     }
+    let isLate = false
+    try {
+      if (thrown !== null) this.#keepThrown(thrown.error)
+      else if (saidNothing(this.#claimable.ctx)) this.#keepThrown(new SaidNothing())
+      const report = this.#report(slot, overtaking)
+      if (!(report instanceof Promise)) return this.#noted(report)
+      isLate = true
+      return report.then(late => this.#noted(late)).finally(close)
+    } finally {
+      if (!isLate) close()
+    }
+  }
+
+  #noted(report: Report): Report {
+    this.#bodyLost = report.body.kind === 'unreadable'
+    return report
   }
 
   /** Makes an answer of an error, where that is to be kept. @throws the error where it is not */
@@ -132,8 +157,8 @@ export class HandlerWork implements Work {
  */
 export function settleBody(ctx: Context, bodyLost: boolean): void {
   if (ctx.respond === false || ctx.res.headersSent) return
-  if (!bodyLost && ctx.body !== null && ctx.body !== undefined) return
-  const { status } = ctx
+  const { body, status } = ctx.response
+  if (!bodyLost && body !== null && body !== undefined) return
   // Koa 3 would send the text `null` for JSON.
   ctx.remove('Content-Type')
   ctx.body = null
@@ -146,7 +171,7 @@ function reported({ ctx, core }: Claimable, slot: BodySlot): Report {
   const empty = status === 204 || status === 205 || status === 304
   return {
     status,
-    fields: fieldsOf(res, core.options.recordedFields),
+    fields: fieldsOf(res, core.recorded),
     hasLocation: res.hasHeader('Location'),
     passedOn: slot.passedOn === status,
     body: empty ? { kind: 'none' } : slot.produced(),
@@ -164,7 +189,7 @@ async function bypassed({ ctx, core }: Claimable): Promise<Report> {
   if (!isOwn) throw new Error('The handler took over the response and gave no answer.')
   return {
     status: res.statusCode,
-    fields: fieldsOf(res, core.options.recordedFields),
+    fields: fieldsOf(res, core.recorded),
     hasLocation: res.hasHeader('Location'),
     body: { kind: 'elsewhere' },
     client: null,
@@ -189,15 +214,32 @@ function forgetEarlierStatus(ctx: Context): void {
   ;(ctx.response as Saying)._explicitStatus = false
 }
 
-function fieldsOf(res: ServerResponse, names: readonly string[]): RecordedField[] {
+/** Reads the fields that are set and recorded, in the order in which they are recorded. */
+function fieldsOf(res: ServerResponse, recorded: ReadonlyMap<string, number>): RecordedField[] {
   const fields: RecordedField[] = []
-  for (const name of names) {
-    const value = res.getHeader(name)
-    if (value === undefined) continue
-    fields.push([name, Array.isArray(value) ? value.join(', ') : String(value)])
+  let lastRank = -1
+  for (const name of res.getHeaderNames()) {
+    const rank = recorded.get(name)
+    const value = rank === undefined ? undefined : res.getHeader(name)
+    if (rank === undefined || value === undefined) continue
+    const field = [name, Array.isArray(value) ? value.join(', ') : String(value)] as const
+    if (rank > lastRank) {
+      fields.push(field)
+      lastRank = rank
+    } else {
+      const at = fields.findIndex(([other]) => (recorded.get(other) ?? 0) > rank)
+      fields.splice(at, 0, field)
+    }
   }
   return fields
 }
+
+/** The fields that are set; nearly always none, and then nothing is copied. */
+function fieldsNow(res: ServerResponse): Fields {
+  return res.getHeaderNames().length === 0 ? NO_FIELDS : res.getHeaders()
+}
+
+const NO_FIELDS: Fields = {}
 
 /**
  * Whether an error is the abort of this very request: whoever was reading its content got it in
@@ -222,7 +264,7 @@ class SaidNothing extends Error {
 }
 
 function saidNothing(ctx: Context): boolean {
-  if (ctx.status !== 404 || isBypassed(ctx)) return false
+  if (ctx.response.status !== 404 || isBypassed(ctx)) return false
   return (ctx.response as Saying)._explicitStatus !== true && !isUnrouted(ctx)
 }
 

@@ -15,7 +15,11 @@ const LONGEST = 448
 interface Messages {
   readonly inner: Buffer
   readonly outer: Buffer
+  /** As much of `inner` as the last text has taken. */
+  used: Buffer
 }
+
+const NOTHING = Buffer.alloc(0)
 
 /** By key, so that they live no longer than that, and no log shows them. */
 const messages = new WeakMap<KeyObject, Messages>()
@@ -32,9 +36,12 @@ export function hmacOf(key: KeyObject, text: string): string {
   if (text.length > LONGEST) {
     return createHmac('sha256', key).update(text, 'utf16le').digest('base64url')
   }
-  const { inner, outer } = messagesOf(key)
+  const room = messagesOf(key)
+  const { inner, outer } = room
   const length = BLOCK_BYTES + inner.write(text, BLOCK_BYTES, 'utf16le')
-  outer.write(hash('sha256', inner.subarray(0, length), 'binary'), BLOCK_BYTES, 'binary')
+  // Most texts are of one length, and a view costs as much as writing one.
+  if (room.used.byteLength !== length) room.used = inner.subarray(0, length)
+  outer.write(hash('sha256', room.used, 'binary'), BLOCK_BYTES, 'binary')
   return hash('sha256', outer, 'base64url')
 }
 
@@ -46,6 +53,7 @@ function messagesOf(key: KeyObject): Messages {
   const made = {
     inner: Buffer.alloc(BLOCK_BYTES + 2 * LONGEST, 0x36),
     outer: Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES, 0x5c),
+    used: NOTHING,
   }
   for (const [at, byte] of block.entries()) {
     made.inner[at] = byte ^ 0x36

@@ -111,8 +111,14 @@ export function mintToken(parts: TokenParts): string {
  * @returns whether {@link readToken} can read it
  */
 export function isTokenShaped(segment: string): boolean {
-  return segment.length === TOKEN_LENGTH && SHAPE.test(segment)
+  if (segment === lastShaped) return true
+  if (segment.length !== TOKEN_LENGTH || !SHAPE.test(segment)) return false
+  lastShaped = segment
+  return true
 }
+
+/** A request's token is looked at twice. */
+let lastShaped: string | null = null
 
 function digitAt(text: string, at: number): number {
   return DIGITS[text.charCodeAt(at)] ?? 0
@@ -173,8 +179,15 @@ export function verifyToken(token: ParsedToken, secret: Secret, scope: TokenScop
  * @throws URIError where the route's name has a lone surrogate
  */
 export function recordKey(route: string, nonce: string): string {
-  return `${encodeURIComponent(route)}:${nonce}`
+  if (route !== lastRoute) {
+    routePrefix = `${encodeURIComponent(route)}:`
+    lastRoute = route
+  }
+  return routePrefix + nonce
 }
+
+let lastRoute = ''
+let routePrefix = ':'
 
 /**
  * Writes what a tag is computed over, so that two different tokens or scopes never read the same:
@@ -187,15 +200,42 @@ export function recordKey(route: string, nonce: string): string {
 export function signedText(fields: Omit<ParsedToken, 'tag'>, scope: TokenScope): string {
   const { keyId, epoch, expiresAtMs, nonce } = fields
   const { route, params, principal } = scope
+  const memory = memoryText(keyId, epoch)
+  const own = lengthFirst(String(expiresAtMs)) + lengthFirst(nonce)
+  if (params.length === 0) return memory + own + plainScopeText(route, principal)
   const sorted = params.length < 2 ? params : params.toSorted(byNameThenValue)
-  let text = lengthFirst(TITLE) + lengthFirst(keyId) + lengthFirst(epoch)
-  text += lengthFirst(String(expiresAtMs)) + lengthFirst(nonce)
-  text += lengthFirst(route) + lengthFirst(String(sorted.length))
+  let text = memory + own + lengthFirst(route) + lengthFirst(String(sorted.length))
   for (const [name, value] of sorted) text += lengthFirst(name) + lengthFirst(value)
   return text + lengthFirst(principal)
 }
 
 const TITLE = 'post-once-exactly link token 1'
+
+/** What is the same in nearly every token is written once. */
+const lastMemory = { keyId: '', epoch: '', text: '' }
+
+function memoryText(keyId: string, epoch: string): string {
+  const last = lastMemory
+  if (last.keyId !== keyId || last.epoch !== epoch || last.text === '') {
+    last.text = lengthFirst(TITLE) + lengthFirst(keyId) + lengthFirst(epoch)
+    last.keyId = keyId
+    last.epoch = epoch
+  }
+  return last.text
+}
+
+const lastScope = { route: '', principal: '', text: '' }
+
+/** Without parameters. */
+function plainScopeText(route: string, principal: string): string {
+  const last = lastScope
+  if (last.route !== route || last.principal !== principal || last.text === '') {
+    last.text = lengthFirst(route) + lengthFirst('0') + lengthFirst(principal)
+    last.route = route
+    last.principal = principal
+  }
+  return last.text
+}
 
 function lengthFirst(field: string): string {
   return `${field.length}:${field}`

@@ -21,6 +21,8 @@ interface Segment {
   used: number
   /** How many bodies in it are still wanted. */
   wanted: number
+  /** Whether the cache has dropped it. */
+  isGone: boolean
 }
 
 /** Where a body lies: two small integers, for the shelf alone to read. */
@@ -45,6 +47,9 @@ export class BodyShelf {
     this.#segments = new LRUCache({
       maxSize: maxBytes,
       sizeCalculation: segment => segment.bytes.byteLength,
+      dispose: segment => {
+        segment.isGone = true
+      },
     })
   }
 
@@ -94,13 +99,19 @@ export class BodyShelf {
     const open = this.#open
     const fits = open !== null && open.used + length <= open.bytes.byteLength
     // An open segment that the cache has dropped is full for good: nothing in it can be found.
-    if (fits && this.#segments.has(open.id)) return open
+    if (fits && !open.isGone) return open
     this.#open = this.#add(this.#segmentBytes)
     return this.#open
   }
 
   #add(length: number): Segment {
-    const segment = { id: this.#nextId, bytes: new Uint8Array(length), used: 0, wanted: 0 }
+    const segment = {
+      id: this.#nextId,
+      bytes: new Uint8Array(length),
+      used: 0,
+      wanted: 0,
+      isGone: false,
+    }
     this.#nextId += 1
     this.#segments.set(segment.id, segment)
     return segment

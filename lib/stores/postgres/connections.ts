@@ -14,10 +14,12 @@ import {
   storeError,
   TYPES,
 } from './driver.js'
+import { isBusy } from './pool-use.js'
 
 const CONFLICT_TRIES = 4
 const POOL_LATER_MS = 1_000
 const NO_CONNECTION = 'No connection to PostgreSQL was free, or could be made, in time.'
+const ALL_IN_USE = 'Every connection of the pool was in use. Make it larger, or shorten handlers.'
 /** What a call says that was not answered in time. */
 export const NO_ANSWER = 'PostgreSQL gave no answer in time.'
 
@@ -160,9 +162,17 @@ export class Connections {
  * Takes a connection out of a pool.
  *
  * @param withinMs - how long it may take, in milliseconds; one that comes later goes back at once
- * @throws PoeError `ERR_POE_STORE_DOWN` when there is none in time; what the driver throws
+ * @param patienceMs - how long a pool is waited for that is only busy, in milliseconds; it must be
+ *   one that is watched
+ * @throws PoeError `ERR_POE_STORE_DOWN` when there is none in time, `_BUSY` when the pool was busy
+ *   all the time; what the driver throws
  */
-export async function checkOut(pool: PostgresPool, withinMs: number): Promise<PostgresClient> {
+export async function checkOut(
+  pool: PostgresPool,
+  withinMs: number,
+  patienceMs = 0,
+): Promise<PostgresClient> {
+  const untilMs = performance.now() + patienceMs
   const coming = pool.connect()
   let isLate = false
   coming.then(
@@ -172,11 +182,16 @@ export async function checkOut(pool: PostgresPool, withinMs: number): Promise<Po
     },
     () => {},
   )
-  try {
-    return await within(withinMs, coming, NO_CONNECTION)
-  } catch (error) {
-    isLate = true
-    throw error
+  for (;;) {
+    try {
+      return await within(withinMs, coming, NO_CONNECTION)
+    } catch (error) {
+      const isPatient = patienceMs > 0 && isBusy(pool)
+      // What the pool itself gives up will not come any more.
+      if (isPatient && error instanceof PoeError && performance.now() < untilMs) continue
+      isLate = true
+      throw isPatient ? new PoeError('ERR_POE_STORE_BUSY', ALL_IN_USE, { cause: error }) : error
+    }
   }
 }
 

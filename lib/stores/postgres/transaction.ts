@@ -33,6 +33,8 @@ import { IS_STALE, IS_STOLEN } from './states.js'
 
 /** How much longer the server waits for a handler than we do, in milliseconds. */
 const AFTER_OURS_MS = 1_000
+/** How long a pool is waited for whose connections are all at work, in milliseconds. */
+const BUSY_POOL_MS = 5_000
 const COMMIT_LOST = 'The answer to COMMIT was lost, and the record does not tell yet what it was.'
 
 const WAITED =
@@ -278,9 +280,9 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
 
   async #open(): Promise<PostgresClient> {
     const { pool, isolation, txMaxMs, callMs } = this.#tools
-    const untilMs = performance.now() + callMs
+    const patienceMs = Math.min(txMaxMs, BUSY_POOL_MS)
     // A connection that is made now outlives this handler.
-    const client = await runAsPartOf(null, () => checkOut(pool, callMs))
+    const client = await runAsPartOf(null, () => checkOut(pool, callMs, patienceMs))
     if (this.#over !== null) {
       giveBack(client)
       throw this.#over
@@ -292,7 +294,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
       SET LOCAL idle_in_transaction_session_timeout = ${txMaxMs + AFTER_OURS_MS};
       SET LOCAL poe.transaction = '${this.#name}'`
     try {
-      await within(untilMs - performance.now(), client.query(begin), NO_ANSWER)
+      await within(callMs, client.query(begin), NO_ANSWER)
     } catch (error) {
       giveBack(client, true)
       throw error

@@ -28,10 +28,15 @@ export function makeLinkDoor(
   outside: readonly Middleware[],
   handler: Middleware,
 ): Middleware {
-  const inside: Middleware = (ctx, next) => enter(core, find(), handler, ctx, next)
+  let found: Resource | null = null
+  const inside: Middleware = (ctx, next) => {
+    found ??= find()
+    return enter(core, found, handler, ctx, next)
+  }
   const steps = outside.length === 0 ? inside : compose([...outside, inside])
   return function poeResource(ctx, next) {
-    const { key } = find().options
+    found ??= find()
+    const { key } = found.options
     return isAtLink(ctx, key === undefined ? ctx.params[TOKEN_PARAM] : null)
       ? steps(ctx, next)
       : next()
@@ -59,8 +64,7 @@ function identify(
   ctx: Context,
   principals: readonly string[],
 ): TokenIdentity | Promise<TokenIdentity> {
-  const [first, ...others] = principals
-  if (first === undefined) return 'unverifiable'
+  if (principals.length === 0) return 'unverifiable'
   if (resource.options.key === undefined) {
     return tokenOperation(core, resource.name, ctx, principals)
   }
@@ -72,7 +76,7 @@ function identify(
     epoch: null,
     expiresAtMs,
     keepUntilMs: expiresAtMs === null ? null : expiresAtMs + core.options.horizonMs,
-    principals: [first, ...others],
+    principals: principals as readonly [string, ...string[]],
     comparePrincipal: true,
     fingerprint: null,
   }

@@ -56,16 +56,16 @@ export function serve(exchange: Exchange, identity: TokenIdentity): void | Promi
     noteUnverifiable(exchange.core, exchange.ctx, exchange.resource.name, identity)
     return refuse(exchange, withoutOperation(identity))
   }
-  switch (exchange.ctx.method) {
+  switch (exchange.ctx.req.method) {
     case 'POST':
       return post(exchange, identity)
     case 'GET':
     case 'HEAD':
-      return find(exchange, identity).then(finding => look(exchange, finding))
+      return find(exchange, identity, look)
     case 'OPTIONS':
-      return find(exchange, identity).then(finding => describe(exchange, finding))
+      return find(exchange, identity, describe)
     default:
-      return find(exchange, identity).then(finding => notOffered(exchange, finding))
+      return find(exchange, identity, notOffered)
   }
 }
 
@@ -88,18 +88,22 @@ export function noteUnverifiable(
   route: string,
   kind: Exclude<TokenIdentity, Operation>,
 ): void {
-  if (SAFE_METHODS.has(ctx.method)) return
+  if (SAFE_METHODS.has(ctx.req.method ?? '')) return
   watchAnswer(core, ctx)
   if (kind === 'unverifiable') core.engine.emit({ type: 'unverifiable', route, key: null })
 }
 
-async function find(exchange: Exchange, operation: Operation): Promise<Finding> {
+/** Asks the store, and goes on with what was found. */
+function find(
+  exchange: Exchange,
+  operation: Operation,
+  then: (exchange: Exchange, finding: Finding) => void | Promise<void>,
+): Promise<void> {
   const { engine, vault } = exchange.core
-  const finding = await engine.look(operation)
-  if (finding.kind === 'forgotten' && operation.epoch !== null) {
-    await vault.meetWrongEpoch(operation.key, operation.epoch)
-  }
-  return finding
+  return engine.look(operation).then(finding => {
+    if (finding.kind !== 'forgotten' || operation.epoch === null) return then(exchange, finding)
+    return vault.meetWrongEpoch(operation.key, operation.epoch).then(() => then(exchange, finding))
+  })
 }
 
 function post(exchange: Exchange, identity: Operation): void | Promise<void> {
@@ -116,8 +120,9 @@ function postWith(
 ): void | Promise<void> {
   if (content.kind !== 'unread') return run(exchange, identity, content)
   const operation = withContent(identity, idOf(exchange.ctx))
-  return refuseEarly(exchange, operation).then(isRefused =>
-    isRefused ? undefined : run(exchange, identity, content),
+  // A client that would send it in vain is told so first, and is spared the upload.
+  return find(exchange, operation, (_, finding) =>
+    MAY_RUN.has(finding.kind) ? run(exchange, identity, content) : refuse(exchange, finding),
   )
 }
 
@@ -172,19 +177,6 @@ function tell(
 /** A content up to this size is read ahead, if it is here in a moment. */
 const AHEAD_BYTES = 1_048_576
 
-/**
- * Refuses a request whose content is not here, if it can be refused without it: a client that would
- * send it in vain is told so first, and is spared the upload.
- *
- * @returns whether it is refused
- */
-async function refuseEarly(exchange: Exchange, operation: Operation): Promise<boolean> {
-  const finding = await find(exchange, operation)
-  if (MAY_RUN.has(finding.kind)) return false
-  await refuse(exchange, finding)
-  return true
-}
-
 /** What a claim may still find free: it asks the application, or waits. */
 const MAY_RUN: ReadonlySet<Finding['kind']> = new Set(['unspent', 'running', 'undecided'])
 
@@ -219,13 +211,14 @@ function notOffered(exchange: Exchange, finding: Finding): void | Promise<void> 
 function refuse(exchange: Exchange, finding: Refused): void | Promise<void> {
   const { core, resource, ctx } = exchange
   allow(exchange, finding.kind)
-  const problem = problemOf(finding, ctx.method)
+  const { method } = ctx.req
+  const problem = problemOf(finding, method ?? '')
   const isSpent = finding.kind === 'spent'
   const self = isSpent ? selfOf(core, ctx) : ''
   const result = isSpent ? resultOf(finding.outcome, self) : null
   const links = result === null ? NONE : [resultLink(result, self)]
   const { rerender } = resource.options
-  if (rerender === undefined || ctx.method !== 'POST' || !wantsHtml(ctx)) {
+  if (rerender === undefined || method !== 'POST' || !wantsHtml(ctx)) {
     return answerRefusal(exchange, finding, problem, result, links)
   }
   const draw = async () => {

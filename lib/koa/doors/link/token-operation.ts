@@ -24,9 +24,11 @@ export type TokenIdentity = Operation | Exclude<Judged['kind'], 'genuine'>
  */
 export function isAtLink(ctx: Context, token: string | null | undefined): boolean {
   if (token !== null && !isTokenShaped(token ?? '')) return false
-  const { headers } = ctx.req
-  const asks = ctx.method === 'OPTIONS' && Boolean(headers['access-control-request-method'])
-  if (asks && headers.origin) return false
+  const { req } = ctx
+  if (req.method === 'OPTIONS') {
+    const { headers } = req
+    if (headers['access-control-request-method'] && headers.origin) return false
+  }
   const poe = poeOf(ctx)
   poe.naming = 'link'
   poe.state ??= new ResourceState(ctx.res)

@@ -1,0 +1,278 @@
+/**
+ * One POST: a claim, the run that it grants, or what to tell where there is none.
+ *
+ * The usual ways (a claim that is granted, a key that is spent) take no promise beside the store's
+ * and the one that {@link Posting.post} gives; everything else goes on as a loop that waits.
+ *
+ * @see POE draft 2, appendix A
+ */
+import { Attempt, type AttemptListener, type AttemptTools } from './attempt.js'
+import { type ClaimRecord, NoRecord, OwnedRecord, type RecordTools } from './claim-record.js'
+import { findingOf, findingOfFailure } from './finding.js'
+import type { Finding, Gone, Operation, ResourceRules, Verdict, Work } from './operation.js'
+import type { OwedWrites } from './owed-writes.js'
+import { type MakeId, publishAnswered, publishNotRun } from './ports.js'
+import type { Reconciler } from './reconciler.js'
+import type { Claim, ClaimReply, ReadReply, UndecidedRecord } from './store.js'
+import { isAnswer, StoreCall } from './store-guard.js'
+import type { Piece } from './underway.js'
+import type { Waiters } from './waiters.js'
+
+const STORE_RETRY_AFTER_MS = 1_000
+const CAME_LATE = 'The claim came late to the store, twice.'
+
+/** What is found where there is no record. */
+const NO_TRACE: ReadonlySet<Finding['kind']> = new Set(['unspent', 'expired', 'forgotten'])
+
+/** What the POSTs of one engine share. Times are milliseconds. */
+export interface PostingTools extends AttemptTools, RecordTools {
+  readonly makeId: MakeId
+  readonly waiters: Waiters
+  readonly reconciler: Reconciler
+  /** Claims that were given up, to be taken back. */
+  readonly disowned: OwedWrites
+  readonly dangerouslyRunUnprotected: boolean
+  readonly dangerouslyRetryUndecided: boolean
+  /** Tells what is at a key. */
+  look(operation: Operation): Promise<Finding>
+  /** Called with each reply: an undecided record is told of. */
+  meet(key: string, reply: ClaimReply | ReadReply): void
+}
+
+/** What a claim is made of. */
+interface Asked {
+  readonly operation: Operation
+  readonly rules: ResourceRules
+  readonly work: Work
+  readonly gone: Gone
+}
+
+/** One POST, and its first claim. */
+export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
+  readonly #tools: PostingTools
+  readonly #asked: Asked
+  readonly #claim: Claim
+  readonly #piece: Piece
+  readonly #resolve: (verdict: Verdict) => void
+  readonly #reject: (error: unknown) => void
+  /** Whether an attempt of the first claim is at work. */
+  #isAtWork = false
+
+  private constructor(
+    tools: PostingTools,
+    asked: Asked,
+    sentMs: number,
+    resolve: (verdict: Verdict) => void,
+    reject: (error: unknown) => void,
+  ) {
+    super(tools.guard.timeoutMs, sentMs)
+    this.#tools = tools
+    this.#asked = asked
+    this.#claim = makeClaim(tools, asked, sentMs)
+    this.#piece = tools.underway.begin(asked.operation.key)
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  /** Runs the work if the key is free, else tells what is there; waits for a running twin. */
+  static post(tools: PostingTools, asked: Asked): Promise<Verdict> {
+    if (asked.gone.aborted) return Promise.resolve({ kind: 'gone' })
+    return new Promise((resolve, reject) => {
+      const posting = new Posting(tools, asked, tools.clock.now(), resolve, reject)
+      tools.guard.start(posting)
+    })
+  }
+
+  /** @internal */
+  override send(withinMs: number): Promise<ClaimReply> {
+    return this.#tools.store.claim(this.#asked.operation.key, this.#claim, withinMs)
+  }
+
+  /** @internal */
+  override onReply(reply: ClaimReply): void {
+    try {
+      switch (reply.state) {
+        case 'claimed':
+          this.#isAtWork = true
+          this.#attempt(this.#granted(this.#claim.owner, this.sentMs)).start(this)
+          break
+        case 'running':
+        case 'undecided':
+        case 'late':
+          this.#later(this.#goOn(reply))
+          break
+        default:
+          this.end(this.#notRun(findingOf(reply, this.#asked.operation)))
+      }
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  /** @internal */
+  override onFailure(cause: unknown): void {
+    this.#disown(this.#claim)
+    this.#later(this.#withoutStore(cause))
+  }
+
+  /** @internal */
+  end(verdict: Verdict | null): void {
+    if (this.#isAtWork) publishAnswered(this.#asked.operation.key, this.#claim.owner, verdict)
+    this.#isAtWork = false
+    if (verdict === null) {
+      this.#later(this.#fromRecord())
+      return
+    }
+    this.#tools.underway.end(this.#piece)
+    this.#resolve(verdict)
+  }
+
+  /** @internal */
+  fail(error: unknown): void {
+    this.#tools.underway.end(this.#piece)
+    this.#reject(error)
+  }
+
+  #later(verdict: Promise<Verdict | null>): void {
+    verdict.then(
+      late => this.end(late),
+      error => this.fail(error),
+    )
+  }
+
+  #notRun(finding: Finding): Finding {
+    publishNotRun(this.#asked.operation.key, finding.kind)
+    return finding
+  }
+
+  #granted(owner: string, sentMs: number): ClaimRecord {
+    const { operation, rules } = this.#asked
+    this.#tools.emit({ type: 'claimed', key: operation.key, owner })
+    return new OwnedRecord(this.#tools, operation.key, owner, rules, sentMs)
+  }
+
+  #attempt(record: ClaimRecord): Attempt {
+    const { operation, rules, work } = this.#asked
+    return new Attempt(this.#tools, operation.key, rules, work, record)
+  }
+
+  /** Waits, asks, and claims again, until there is something to tell. */
+  async #goOn(first: ClaimReply): Promise<Verdict | null> {
+    const { operation, rules, gone } = this.#asked
+    const { guard, clock, waiters, meet } = this.#tools
+    const place = waiters.place(rules.waitMs, this.sentMs)
+    let reply = first
+    let [asked, late] = [false, false]
+    let { owner } = this.#claim
+    let { sentMs } = this
+    for (;;) {
+      if (reply.state === 'late') {
+        if (late) return await this.#withoutStore(new Error(CAME_LATE))
+        // Our idea of the store's time was off; the reply has put it right.
+        late = true
+      } else {
+        late = false
+        meet(operation.key, reply)
+        if (reply.state === 'claimed') {
+          const verdict = await this.#attempt(this.#granted(owner, sentMs)).run()
+          publishAnswered(operation.key, owner, verdict)
+          return verdict
+        }
+        const finding = findingOf(reply, operation)
+        let again = false
+        if (reply.state === 'running' && finding.kind === 'running') {
+          const waited = await waiters.wait(operation.key, place, gone)
+          if (waited === 'gone') return { kind: 'gone' }
+          again = waited === 'again'
+        }
+        if (reply.state === 'undecided' && finding.kind === 'undecided' && !asked) {
+          asked = true
+          again = await this.#wayOut(reply)
+        }
+        if (!again) return this.#notRun(finding)
+      }
+      if (gone.aborted) return { kind: 'gone' }
+      sentMs = clock.now()
+      const claim = makeClaim(this.#tools, this.#asked, sentMs)
+      owner = claim.owner
+      try {
+        const send = (ms: number) => this.#tools.store.claim(operation.key, claim, ms)
+        reply = await guard.call(send, guard.timeoutMs, sentMs)
+      } catch (cause) {
+        this.#disown(claim)
+        return await this.#withoutStore(cause)
+      }
+    }
+  }
+
+  /**
+   * Takes back a claim that was given up. It may still be on its way to the store, so a release
+   * counts only when it was answered after the time at which the store refuses the claim.
+   */
+  #disown({ owner, claimByMs }: Claim): void {
+    const { disowned, guard, store } = this.#tools
+    const { key } = this.#asked.operation
+    disowned.owe(key, async () => {
+      const reply = await guard.call(ms => store.release(key, owner, ms))
+      return reply.nowMs > claimByMs
+    })
+  }
+
+  /**
+   * What to tell the owner of a claim that was lost: what the record says, but no go-ahead, and no
+   * "it did not happen" after a handler that may have done it.
+   */
+  async #fromRecord(): Promise<Finding> {
+    const { operation, rules } = this.#asked
+    const { look, guard } = this.#tools
+    const finding = await look(operation)
+    if (rules.transactional) {
+      if (finding.kind !== 'unspent') return finding
+      return { kind: 'running', retryAfterMs: STORE_RETRY_AFTER_MS }
+    }
+    if (!NO_TRACE.has(finding.kind)) return finding
+    return { kind: 'undecided', sinceMs: guard.now() }
+  }
+
+  /** Tries to decide an undecided key; tells whether claiming again is worthwhile. */
+  async #wayOut(record: UndecidedRecord): Promise<boolean> {
+    const { store, guard, reconciler, emit, dangerouslyRetryUndecided } = this.#tools
+    const { operation, rules } = this.#asked
+    const { key } = operation
+    if (rules.reconcile !== null) {
+      if (await reconciler.ask(key, record.owner, rules.reconcile)) return true
+    }
+    if (!dangerouslyRetryUndecided) return false
+    emit({ type: 'undecided-retried', key })
+    const reply = await guard
+      .call(ms => store.settle(key, record.owner, 'free', ms))
+      .catch(() => null)
+    return reply !== null
+  }
+
+  async #withoutStore(cause: unknown): Promise<Verdict | null> {
+    const { alarms, leaseMs, emit, dangerouslyRunUnprotected } = this.#tools
+    const { operation, rules } = this.#asked
+    const isDown = !isAnswer(cause)
+    if (!dangerouslyRunUnprotected || rules.transactional || !isDown) return findingOfFailure(cause)
+    emit({ type: 'unprotected', key: operation.key, cause })
+    // Where there is no record, none tells it better.
+    return await this.#attempt(new NoRecord(alarms, rules.maxRunMs + leaseMs)).run()
+  }
+}
+
+function makeClaim(tools: PostingTools, { operation, rules }: Asked, sentMs: number): Claim {
+  const { guard, leaseMs } = tools
+  return {
+    owner: tools.makeId(),
+    epoch: operation.epoch,
+    leaseMs,
+    claimByMs: guard.now(sentMs) + guard.timeoutMs,
+    tokenExpiresMs: operation.expiresAtMs,
+    keepUntilMs: operation.keepUntilMs,
+    onSilence: rules.transactional || rules.marks ? 'free' : 'undecided',
+    fingerprint: operation.fingerprint,
+    principal: operation.principals[0],
+    replaces: operation.replaces ?? null,
+  }
+}
