@@ -17,10 +17,10 @@ import { INSTALLED_STORES, type OpenStore, openStore, type StoreKind } from '../
 
 /** Promises that ours makes beyond bare Koa's, at most. */
 const PROMISES: Readonly<Record<StoreKind, number>> = {
-  memory: 20,
-  sqlite: 30,
-  redis: 42,
-  postgres: 70,
+  memory: 9,
+  sqlite: 21,
+  redis: 31,
+  postgres: 62,
 }
 /** Bytes of old space that a reuse may leave beyond what bare Koa's POST leaves. */
 const LASTING_BYTES = 200

@@ -95,7 +95,8 @@ describeWith(['postgres', 'initdb'], 'transactional resources on PostgreSQL', ()
     })
   }
 
-  it('[POE-A-1] a pool without a free connection: 503, not run again late', async () => {
+  it('[POE-A-1] a pool without a free connection: 503, not run again late', async function () {
+    this.timeout(30_000)
     const door = latch()
     let begun = 0
     world = await startWorld(POSTGRES, {
@@ -119,7 +120,7 @@ describeWith(['postgres', 'initdb'], 'transactional resources on PostgreSQL', ()
     await new Promise(resolve => setTimeout(resolve, 300))
     const startedMs = performance.now()
     const refused = await world.send('POST', last, BODY)
-    expect(performance.now() - startedMs).to.be.below(1_500)
+    expect(performance.now() - startedMs).to.be.within(4_500, 9_000)
     expect(refused.status).to.equal(503)
     expect(refused.headers.get('Retry-After')).to.match(/^\d+$/)
     door.open()
