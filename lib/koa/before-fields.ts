@@ -9,7 +9,7 @@ import type { ServerResponse } from 'node:http'
 /** Who wants to set fields last. It is for one response. */
 export abstract class FieldsListener {
   /** The one that came before it, and is called after it. */
-  earlier: FieldsListener | null = null
+  earlier?: FieldsListener | null = null
   /** Called once, with everything in place that the answer will have. */
   abstract beforeFields(): void
 }
@@ -69,7 +69,7 @@ function writeHead(
   // What is given here counts as set, so that a listener sees it and can replace it.
   if (typeof reason === 'object') setFields(this, reason)
   if (typeof fields === 'object') setFields(this, fields)
-  for (let each = hook.latest; each !== null; each = each.earlier) each.beforeFields()
+  for (let each = hook.latest; each !== null; each = each.earlier ?? null) each.beforeFields()
   const hasReason = typeof reason === 'string' && this.statusCode === status
   return hasReason ? send.call(this, status, reason) : send.call(this, this.statusCode)
 }
