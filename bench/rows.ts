@@ -58,7 +58,8 @@ export function isPeer(app: App): boolean {
 
 function row(id: string, title: string, ours: string, base: string, target: number | null): Row {
   const isSlow = /postgres|-tx|express/.test(`${ours} ${base}`)
-  const share = isSlow ? 0.25 : 1
+  const isMinor = /^(?:hand|peer)-/.test(id)
+  const share = isSlow ? 0.25 : isMinor ? 0.5 : 1
   return { id, title, ours: sideOf(ours), base: sideOf(base), target, share }
 }
 

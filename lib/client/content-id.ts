@@ -36,7 +36,7 @@ export async function withContentId(
   return id === null ? headers : { ...headers, [FIELD]: `"${id}"` }
 }
 
-/** The first 128 bits of SHA-256 over both, as 32 hexadecimal digits; `null` where there is none. */
+/** 128 bits of SHA-256 over both, as 32 hexadecimal digits; `null` where there is none. */
 export type Digest = (
   name: string,
   content: string | Uint8Array<ArrayBuffer>,

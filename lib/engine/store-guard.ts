@@ -31,8 +31,8 @@ export interface StoreGuardOptions {
 }
 
 /**
- * A call that is under way, and its deadline. It is told of its end by a method and not by a promise:
- * there are two a request, and each layer of promises costs as much as what it carries.
+ * A call that is under way, and its deadline. It is told of its end by a method and not by a
+ * promise: there are two a request, and each layer of promises costs as much as what it carries.
  */
 export abstract class StoreCall<Reply> extends Alarm {
   /** How long the call may take, in milliseconds. */

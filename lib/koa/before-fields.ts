@@ -1,8 +1,8 @@
 /**
  * The last moment at which the fields of a response can be set: just before they are sent.
  *
- * A listener is an object, a link of a chain, and the hook one function for all responses: a closure
- * and a list for each would cost more than what they do.
+ * A listener is an object, a link of a chain, and the hook one function for all responses: a
+ * closure and a list for each would cost more than what they do.
  */
 import type { ServerResponse } from 'node:http'
 
