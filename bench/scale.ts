@@ -6,8 +6,7 @@
  * written past the store, by the hundred thousand, as the store writes them; then claims and
  * completions are measured through it, 64 at a time, by the CPU time of this process and of the
  * store's server. Prints the ratio to the time among 10,000 records, and the longest claim while a
- * purge takes all of them away; each step tells on stderr how far it is. A million records take about
- * a minute a store.
+ * purge takes all of them away; each step tells on stderr how far it is.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
