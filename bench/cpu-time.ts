@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 
 const TICK_MS = 10
 
-/** One line of `/proc/<pid>/stat`: the parent, and the time of the process and its ended children. */
+/** A line of `/proc/<pid>/stat`: the parent, and the time of the process and its ended children. */
 interface Stat {
   readonly parent: number
   readonly ticks: number

@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { createClient, fileJournal } from 'post-once-exactly/client'
+import { digestInPage } from '../../lib/client/content-id.js'
+import { digestAtOnce } from '../../lib/client/node/digest.js'
 import { LINK, lost, SPENT, type Step, scene } from './scripted.js'
 
 const OTHER: Step = {
@@ -28,6 +30,17 @@ describe('the id of a POST to a link', () => {
       expect(new Set(ids).size).to.equal(1)
     })
   }
+
+  it('[FALSE-722] is the same in Node and in a page, for text and for bytes', async () => {
+    for (const text of ['', 'tea', 'Tee für \u{1f375}', '\ud800 alone']) {
+      const bytes = new TextEncoder().encode(text)
+      const id = digestAtOnce('link\ntype\n', text)
+      expect(id).to.match(/^[0-9a-f]{32}$/)
+      expect(digestAtOnce('link\ntype\n', bytes)).to.equal(id)
+      expect(await digestInPage('link\ntype\n', text)).to.equal(id)
+      expect(await digestInPage('link\ntype\n', bytes)).to.equal(id)
+    }
+  })
 
   it('[FALSE-722] goes with content that is made anew for each try', async () => {
     const one = scene({ post: [lost(), { status: 201 }] })
