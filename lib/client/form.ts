@@ -11,9 +11,9 @@ export type { FormTexts } from './form/texts.js'
 
 /**
  * Makes `<poe-form>` known to the page:
- * `<poe-form><form method="post" action="…">…</form></poe-form>`. A form that is put there later, or
- * in its place, is enhanced as well. Without script, or where this is not called, the form inside is
- * a plain one.
+ * `<poe-form><form method="post" action="…">…</form></poe-form>`. A form that is put there later,
+ * or in its place, is enhanced as well. Without script, or where this is not called, the form
+ * inside is a plain one.
  *
  * @param options - of every form, see {@link EnhanceOptions}
  * @param name - of the element. Default `poe-form`
