@@ -62,18 +62,14 @@ export class JoinedSender {
   }
 
   #run(args: readonly unknown[]): Promise<QueryResult> {
-    const transaction = this.#transaction
-    const ended: Promise<QueryResult> = transaction.work
+    const { work, unawaited } = this.#transaction
+    const asked = work
       .count(() => this.#perform(args))
       .catch((error: unknown) => {
-        if (transaction.over !== null && isOver(error)) {
-          // It has done nothing and cannot be committed, so it hides nothing.
-          ended.catch(ignore)
-          transaction.noteUnawaited()
-        }
+        if (isOver(error)) this.#transaction.noteUnawaited()
         throw error
       })
-    return ended
+    return unawaited.watch(asked)
   }
 
   async #perform(args: readonly unknown[]): Promise<QueryResult> {

@@ -129,10 +129,11 @@ class Members {
   #ask(transaction: HandlerTransaction, args: readonly unknown[]): Promise<pg.QueryResult> {
     const [query] = args
     const isStream = typeof query === 'object' && query !== null && 'submit' in query
-    const asked = isStream
-      ? Promise.reject(new PoeError('ERR_POE_TX_NOT_JOINED', STREAM_BY_POOL))
-      : this.#send(transaction, args)
-    return asked
+    return transaction.unawaited.watch(
+      isStream
+        ? Promise.reject(new PoeError('ERR_POE_TX_NOT_JOINED', STREAM_BY_POOL))
+        : this.#send(transaction, args),
+    )
   }
 
   async #send(transaction: HandlerTransaction, args: readonly unknown[]): Promise<pg.QueryResult> {
@@ -148,15 +149,17 @@ class Members {
   }
 
   #join(transaction: HandlerTransaction): Promise<PostgresClient> {
-    const joined = transaction.work.count(async () => {
-      this.#demandSameDatabase(transaction)
-      if (isEnded(transaction)) throw overdue()
-      return joinedClient(transaction, await transaction.connection())
-    })
-    joined.catch(() => {
-      if (isEnded(transaction)) transaction.noteUnawaited()
-    })
-    return joined
+    const joined = transaction.work
+      .count(async () => {
+        this.#demandSameDatabase(transaction)
+        if (isEnded(transaction)) throw overdue()
+        return joinedClient(transaction, await transaction.connection())
+      })
+      .catch((error: unknown) => {
+        if (isEnded(transaction)) transaction.noteUnawaited()
+        throw error
+      })
+    return transaction.unawaited.watch(joined)
   }
 
   #demandSameDatabase({ pool }: HandlerTransaction): void {
