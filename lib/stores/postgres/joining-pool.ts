@@ -70,6 +70,7 @@ export function joiningPool(pool: PostgresPool, options: JoiningPoolOptions = {}
     get(target, name, receiver) {
       if (name === 'query') return query
       if (name === 'connect') return connect
+      if (name === 'end' && currentTransaction() !== null) return refuseEnd
       return Reflect.get(target, name, receiver) as unknown
     },
   })
@@ -172,6 +173,15 @@ class Members {
   }
 }
 
+/** It would wait for the handler's own connection, and the handler for it. */
+function refuseEnd(callback?: (error: Error) => void): Promise<void> | undefined {
+  const error = new PoeError('ERR_POE_TX_NOT_JOINED', NOT_TO_END)
+  if (callback === undefined) return Promise.reject(error)
+  queueMicrotask(() => callback(error))
+  return undefined
+}
+
+const NOT_TO_END = "The pool is the application's: end it outside of handlers."
 const STREAM_BY_POOL =
   'A stream or cursor needs a connection: take one with connect(), and release it afterwards.'
 const OTHER_DATABASE =

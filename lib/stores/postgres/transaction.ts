@@ -248,7 +248,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
   async #perform(args: unknown[]): Promise<QueryResult> {
     const control = findTransactionControl(textOf(args[0]))
     if (control !== null) throw this.stop(stolen(control))
-    if (this.work.isHeldFrom(null)) await this.work.turnOf(null)
+    while (this.work.isHeldFrom(null)) await this.work.turnOf(null)
     return await this.send(args)
   }
 

@@ -11,11 +11,14 @@ import type { Plant, RandomOrder, Step } from './program.js'
 import { RandomShop } from './shop.js'
 
 const AT_ONCE = 6
-const MOST_STEPS = 5
+const MOST_STEPS = 8
 /** Within which a process is killed that does not die by itself, in milliseconds. */
 const SOON_MS = 60
 
-const KINDS = ['insert', 'transaction', 'undone', 'nested', 'forgotten', 'at once'] as const
+const KINDS = [
+  ...(['insert', 'transaction', 'undone', 'nested', 'forgotten'] as const),
+  ...(['at once', 'begun at once', 'begun at once'] as const),
+]
 const ENDS = ['ok', 'ok', 'ok', 'throw', 'refuse'] as const
 const DEATHS = ['die', 'die at the commit', 'is killed'] as const
 

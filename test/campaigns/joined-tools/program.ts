@@ -17,7 +17,14 @@ export type Plant =
 /** What a handler does next; what `undone` writes goes back with the tool's transaction. */
 export interface Step {
   readonly tool: string
-  readonly kind: 'insert' | 'transaction' | 'undone' | 'nested' | 'forgotten' | 'at once'
+  readonly kind:
+    | 'insert'
+    | 'transaction'
+    | 'undone'
+    | 'nested'
+    | 'forgotten'
+    | 'at once'
+    | 'begun at once'
   readonly sku: string
 }
 
@@ -60,8 +67,8 @@ let diesAtCommit = false
 
 shop.handler = async ctx => {
   const { steps, end } = ctx.request.body as RandomOrder
-  await Promise.all(steps.filter(({ kind }) => kind === 'at once').map(perform))
-  for (const step of steps) if (step.kind !== 'at once') await perform(step)
+  await Promise.all(steps.filter(isAtOnce).map(perform))
+  for (const step of steps) if (!isAtOnce(step)) await perform(step)
   if (end === 'die') die()
   if (end === 'die at the commit') diesAtCommit = true
   if (end === 'throw') throw new Error('as ordered')
@@ -76,6 +83,10 @@ process.stdout.write(`${shop.base}\n`)
 process.stdin.once('end', () => process.exit())
 process.stdin.resume()
 
+function isAtOnce({ kind }: Step): boolean {
+  return kind === 'at once' || kind === 'begun at once'
+}
+
 async function perform({ tool: name, kind, sku }: Step): Promise<unknown> {
   const tool = opened.get(name)
   if (tool === undefined) throw new Error(`there is no ${name}`)
@@ -84,6 +95,7 @@ async function perform({ tool: name, kind, sku }: Step): Promise<unknown> {
     case 'at once':
       return await tool.insert(sku)
     case 'transaction':
+    case 'begun at once':
       return await tool.transaction([sku], () => {})
     case 'nested':
       return await tool.nested(sku, `${sku} undone`)
