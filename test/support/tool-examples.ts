@@ -84,8 +84,13 @@ function isTaken(lock: string): boolean {
 }
 
 function isRunning(lock: string): boolean {
+  let pid = 0
   try {
-    const pid = Number(readFileSync(lock, 'utf8'))
+    pid = Number(readFileSync(lock, 'utf8'))
+  } catch {
+    // It was given back just now.
+  }
+  try {
     // It may have been made, and not be written yet.
     return pid === 0 || process.kill(pid, 0)
   } catch {
