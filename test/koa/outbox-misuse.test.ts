@@ -74,7 +74,7 @@ for (const kind of EVERY_STORE.filter(({ store }) => store === 'sqlite' || store
       expect(causes).to.deep.equal(thrown)
     })
 
-    it('[OUT-17] stop() in the middle of a delivery: aborted, told, and delivered again', async () => {
+    it('[OUT-17] stop() during a delivery: aborted, told, delivered again', async () => {
       await promise('mail')
       const [begun, end] = [latch(), latch()]
       const keys: string[] = []

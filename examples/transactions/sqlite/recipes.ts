@@ -5,7 +5,7 @@ const MIKRO_ORM = '@mikro-orm/better-sqlite'
 /** The names of the tools. */
 export const RECIPES: readonly string[] = [
   ...['knex', 'objection', 'kysely', 'drizzle'],
-  // Not among this package's own: it brings another better-sqlite3, which would be compiled as well.
+  // Not among this package's own: it brings another better-sqlite3, to be compiled as well.
   ...(isInstalled(MIKRO_ORM) ? ['mikro-orm'] : []),
 ]
 
