@@ -121,7 +121,7 @@ describeWith(['postgres', 'initdb'], 'the edges of a joining pool', () => {
     expect([code, await bench.shop.skus()]).to.deep.equal(['ERR_POE_TX_NOT_JOINED', ['a']])
   })
 
-  it('what was begun outside (an emitter, a thread) stays there, what is bound does not', async () => {
+  it('what began outside (an emitter, a thread) is outside, what is bound is not', async () => {
     const outside = new EventEmitter()
     const asked: Promise<unknown>[] = []
     const worker = new Worker(ECHO, { eval: true })
