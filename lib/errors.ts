@@ -26,7 +26,7 @@ export const ERROR_CODES = {
   ERR_POE_TX_NOT_JOINED:
     'This could not join the transaction of the handler, and was not run. The message says why.',
   ERR_POE_TX_UNFINISHED:
-    'The handler succeeded while a query or transaction that it had begun went on. Await them.',
+    'The handler succeeded while a query of its own went on, or had failed unheard. Await them.',
   ERR_POE_BODY_UNREADABLE: 'The answer could not be turned into bytes. The POST did succeed.',
   ERR_POE_PRINCIPAL: 'principal(ctx) gave something that names nobody and no one.',
   ERR_POE_NO_LINK: 'A link was asked for that cannot be minted. The message says why.',

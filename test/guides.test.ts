@@ -8,6 +8,11 @@ import { expect } from 'chai'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const BLOCK = /```(?:ts|js|nginx)\n(?:\/\/|#) (\S+)\n([\s\S]*?)```/g
+/** What a tool's getting-started says, and what stands there instead. */
+const DIFFERENCE = /```diff\n# (\S+)\n([\s\S]*?)```/g
+/** Where the line stands that is the same for all tools. */
+const COMMON = 'examples/transactions/with-joining-pool.ts'
+const MOST_ADDED = 3
 const ANY_BLOCK = /```(?:ts|js|nginx)\n/g
 
 /** What differs where a formatter breaks a line is not code. */
@@ -20,6 +25,24 @@ function missingIn(guide: string): string[] {
     const file = join(ROOT, path)
     if (!existsSync(file)) return [`${path} does not exist`]
     return squeezed(readFileSync(file, 'utf8')).includes(squeezed(code)) ? [] : [code]
+  })
+}
+
+function oneLine(text: string): string {
+  return squeezed(text).replaceAll(',}', '}')
+}
+
+function addedIn(code: string): string[] {
+  return code.split('\n').flatMap(line => (line.startsWith('+') ? [line.slice(1)] : []))
+}
+
+function wrongDifferencesIn(guide: string): string[] {
+  return [...guide.matchAll(DIFFERENCE)].flatMap(([, path = '', code = '']) => {
+    const added = addedIn(code)
+    const texts = [path, COMMON].map(each => oneLine(readFileSync(join(ROOT, each), 'utf8')))
+    const isThere = (line: string) => texts.some(text => text.includes(oneLine(line)))
+    const missing = added.filter(line => !isThere(line)).map(line => `${path} lacks ${line}`)
+    return added.length <= MOST_ADDED ? missing : [...missing, `${path} adds ${added.length} lines`]
   })
 }
 
@@ -39,6 +62,23 @@ describe('the guides', () => {
       expect(targets.filter(path => !existsSync(join(ROOT, 'docs', path)))).to.deep.equal([])
     })
   }
+
+  it('transactions.md: each tool is there in three statements, which are tested', () => {
+    const guide = readFileSync(join(ROOT, 'docs/transactions.md'), 'utf8')
+    expect(wrongDifferencesIn(guide)).to.deep.equal([])
+    const tools = readdirSync(join(ROOT, 'examples/transactions/tools'))
+    const shown = [...guide.matchAll(DIFFERENCE)].map(([, path = '']) => path.split('/').at(-1))
+    expect(shown.sort()).to.deep.equal(tools.filter(name => name.startsWith('with-')).sort())
+  })
+
+  it('a difference that is changed, or longer, is noticed', () => {
+    const path = 'examples/transactions/tools/with-knex.ts'
+    const line = "+const db = knex({ client: 'pg', connectionPool: pool })\n"
+    expect(wrongDifferencesIn(`\`\`\`diff\n# ${path}\n${line}\`\`\``)).to.deep.equal([])
+    for (const lines of ['+const never = 1\n', line.repeat(4)]) {
+      expect(wrongDifferencesIn(`\`\`\`diff\n# ${path}\n${lines}\`\`\``)).to.have.lengthOf(1)
+    }
+  })
 
   it('a block that is changed is noticed', () => {
     const text = '```ts\n// examples/transactions/with-pg.ts\nconst never = 1\n```'

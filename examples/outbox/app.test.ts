@@ -8,7 +8,7 @@ import { expect } from 'chai'
 import supertest from 'supertest'
 import { until } from '../../test/support/meeting.js'
 import { openShop, type Shop } from './app.js'
-import { listDead } from './operator.js'
+import { listDead, listTrouble, reviveAll } from './operator.js'
 
 describe('an order and its payment', () => {
   let folder: string
@@ -69,5 +69,22 @@ describe('an order and its payment', () => {
     const [line = ''] = await listDead(shop.once)
     expect(line).to.match(/^charge \S+ \{"order":1,"cents":700\} after 1: PermanentError: The card/)
     expect([asked.length, charged.size]).to.deep.equal([1, 0])
+    expect(await listTrouble(shop.once, 60_000)).to.deep.equal(['charge: 1 dead'])
+    answer = () => 201
+    expect(await reviveAll(shop.once, 'mail')).to.equal(0)
+    expect(await reviveAll(shop.once, 'charge')).to.equal(1)
+    await until(() => shop.orders()[0]?.paid === 1, 'the payment')
+    expect(new Set(asked).size).to.equal(1)
+    await until(async () => (await shop.once.outbox.counts()).length === 0, 'its end')
+    expect(await listTrouble(shop.once, 60_000)).to.deep.equal([])
+  })
+
+  it('[OUT-06] what waits for too long is told', async () => {
+    answer = () => 503
+    expect(await order(700)).to.equal(201)
+    await until(async () => (await listTrouble(shop.once, 10)).length === 1, 'the word')
+    expect((await listTrouble(shop.once, 10))[0]).to.match(/^charge: \d wait, \d run, too late$/)
+    answer = () => 201
+    await until(() => shop.orders()[0]?.paid === 1, 'the payment')
   })
 })

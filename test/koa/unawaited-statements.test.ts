@@ -2,7 +2,7 @@
  * A statement in the transaction whose `await` was forgotten: it must neither end the process nor
  * pass unseen.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
 import type { Context } from 'koa'
 import type { RequestPoe } from 'post-once-exactly/koa'
@@ -89,6 +89,8 @@ for (const store of INSTALLED_STORES.filter(kind => kind in QUERIES)) {
       })
     }
 
+    const broken: Query = ctx =>
+      store === 'sqlite' ? sqlite(ctx).run('oops') : postgres(ctx).query('oops')
     const [[, query] = []] = Object.entries(QUERIES[store] ?? {})
 
     it('[FALSE-2802] one that comes after the end', async () => {
@@ -129,12 +131,47 @@ for (const store of INSTALLED_STORES.filter(kind => kind in QUERIES)) {
       expect([unhandled, told()]).to.deep.equal([[], []])
     })
 
+    /** Whether the handler of a failed statement goes on for a while; whether it fails itself. */
+    for (const [how, isSlow, fails] of [
+      ['and the handler succeeds at once', false, false],
+      ['and the handler goes on and succeeds', true, false],
+      ['and the handler goes on and throws', true, true],
+    ] as const) {
+      it(`[FALSE-2810] one that fails, ${how}: told, and nothing is kept`, async () => {
+        const link = await start(async ctx => {
+          await query?.(ctx)
+          void broken(ctx)
+          if (isSlow) await pause(20)
+          if (fails) ctx.throw(409)
+          ctx.status = 201
+        })
+        expect((await world.send('POST', link, BODY)).status).to.equal(fails ? 409 : 500)
+        await settled()
+        expect(unhandled).to.deep.equal([])
+        // PostgreSQL finds the other way what is still under way: by its own aborted transaction.
+        if (isSlow || store === 'sqlite') expect(told()).to.have.lengthOf(1)
+        expect((await world.send('GET', link)).status).to.equal(405)
+      })
+    }
+
+    it('[FALSE-2810] one that fails, and is awaited later: nothing is told', async () => {
+      const link = await start(async ctx => {
+        const later = broken(ctx)
+        await pause(20)
+        await later.catch(() => {})
+        ctx.status = 201
+      })
+      // PostgreSQL goes on after an error with a savepoint only.
+      const expected = store === 'sqlite' ? 201 : 500
+      expect((await world.send('POST', link, BODY)).status).to.equal(expected)
+      await settled()
+      expect([unhandled, told()]).to.deep.equal([[], []])
+    })
+
     it('[FALSE-2805] one that is awaited rejects as ever, and is no event', async () => {
       const link = await start(async ctx => {
         await query?.(ctx)
-        await ((store === 'sqlite'
-          ? sqlite(ctx).run('oops')
-          : postgres(ctx).query('oops')) as Promise<unknown>)
+        await broken(ctx)
       })
       expect((await world.send('POST', link, BODY)).status).to.equal(500)
       await settled()

@@ -8,57 +8,17 @@ import { EventEmitter, once as onceEmitted } from 'node:events'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
-import type pg from 'pg'
+import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import Cursor from 'pg-cursor'
 import QueryStream from 'pg-query-stream'
-import {
-  freshDatabase,
-  type JoinedShop,
-  type JoinedShopOptions,
-  openJoinedShop,
-} from '../support/joined-shop.js'
 import { until } from '../support/meeting.js'
 import { describeWith } from '../support/servers/programs.js'
-
-const INSERT = 'INSERT INTO shop_orders (sku) VALUES ($1)'
+import { codeOf, INSERT, put, useJoiningBench } from './helpers/joining-bench.js'
 
 describeWith(['postgres', 'initdb'], 'a joining pool', () => {
-  let url: string
-  let shop: JoinedShop
-  const others: pg.Pool[] = []
-  before(async () => {
-    url = await freshDatabase('pool')
-  })
-  let isPlain = false
-  const open = async (options?: JoinedShopOptions) => {
-    await shop?.close()
-    shop = await openJoinedShop(url, options)
-    isPlain = options === undefined
-  }
-  beforeEach(async () => {
-    if (!isPlain) await open()
-    await shop.reset()
-  })
-  afterEach(async () => {
-    await Promise.all(others.splice(0).map(pool => pool.end()))
-  })
-  after(() => shop.close())
-
-  const put = (by: Pick<pg.Pool, 'query'>, sku: string) => by.query(INSERT, [sku])
-  const codeOf = async (promise: Promise<unknown>): Promise<string> => {
-    try {
-      await promise
-      return 'none'
-    } catch (error) {
-      return String((error as { code?: unknown }).code)
-    }
-  }
-  /** Posts, and gives the status and what is there afterwards. */
-  const outcome = async (): Promise<[number, string[], number]> => {
-    const { status } = await shop.order()
-    return [status, await shop.skus(), await shop.spent()]
-  }
+  const bench = useJoiningBench('pool')
+  const outcome = () => bench.outcome()
 
   describe('a handler that', () => {
     type Case = readonly [title: string, work: (pool: pg.Pool) => Promise<unknown>, skus: string[]]
@@ -162,6 +122,19 @@ describeWith(['postgres', 'initdb'], 'a joining pool', () => {
         ['c', 'b'],
       ],
       [
+        'has ten transactions at once, every third of which is undone',
+        pool =>
+          Promise.all(
+            Array.from('abcdefghij', (sku, at) =>
+              transaction(pool, async client => {
+                await put(client, sku)
+                if (at % 3 === 2) await fail()
+              }).catch(() => {}),
+            ),
+          ),
+        ['a', 'b', 'd', 'e', 'g', 'h', 'j'],
+      ],
+      [
         'queries beside a transaction that goes back',
         async pool => {
           const undone = transaction(pool, async client => {
@@ -195,6 +168,79 @@ describeWith(['postgres', 'initdb'], 'a joining pool', () => {
         ['a', 'b'],
       ],
       [
+        'gives a connection back as broken',
+        async pool => {
+          const client = await pool.connect()
+          await put(client, 'a')
+          client.release(true)
+          await put(pool, 'b')
+        },
+        ['a', 'b'],
+      ],
+      [
+        'writes the words in its own way',
+        async pool => {
+          const client = await pool.connect()
+          for (const words of [
+            ['  /* of a tool */ begin -- now\n', '\n\tCommit;;'],
+            [';START TRANSACTION;', 'end work'],
+            ['BEGIN', 'ABORT'],
+          ]) {
+            await client.query(words[0] ?? '')
+            await put(client, words[1] ?? '')
+            await client.query(words[1] ?? '')
+          }
+          client.release()
+        },
+        ['\n\tCommit;;', 'end work'],
+      ],
+      [
+        'uses one name for two savepoints, and goes back after an error',
+        async pool => {
+          const client = await pool.connect()
+          await client.query('BEGIN')
+          await client.query('SAVEPOINT a')
+          await put(client, 'a')
+          await client.query('SAVEPOINT a')
+          expect(await codeOf(put(client, 'a'))).to.equal('23505')
+          expect(await codeOf(client.query('SELECT 1'))).to.equal('25P02')
+          await client.query('ROLLBACK TO a')
+          await client.query('RELEASE a')
+          await put(client, 'b')
+          await client.query('COMMIT')
+          client.release()
+        },
+        ['a', 'b'],
+      ],
+      [
+        'tries its own transaction again after a conflict',
+        async pool => {
+          for (let tries = 1; tries <= 3; tries += 1) {
+            const tried = transaction(pool, async client => {
+              await put(client, 'a')
+              if (tries < 3) await client.query(CONFLICT)
+            })
+            expect(await codeOf(tried)).to.be.oneOf(['none', 'ERR_POE_TX_CONFLICT'])
+          }
+        },
+        ['a'],
+      ],
+      [
+        'goes on in its own transaction after a query object that failed',
+        async pool => {
+          const failed = transaction(pool, async client => {
+            const query = new pg.Query('SELECT nonsense')
+            const told = onceEmitted(query, 'error')
+            client.query(query)
+            // `once` gives what was emitted.
+            throw (await told)[0]
+          })
+          expect(await codeOf(failed)).to.equal('42703')
+          await put(pool, 'a')
+        },
+        ['a'],
+      ],
+      [
         'asks for the isolation that it has',
         async pool => {
           const client = await pool.connect()
@@ -213,6 +259,7 @@ describeWith(['postgres', 'initdb'], 'a joining pool', () => {
           for (const sku of ['a', 'b']) {
             await pool.query({ name: 'put order', text: INSERT, values: [sku] })
           }
+          await pool.query("SELECT set_config('search_path', $1, true)", ['pg_catalog'])
           await pool.query("SET LOCAL search_path TO 'nowhere'")
           const { rows } = await pool.query('SHOW search_path')
           expect(rows).to.deep.equal([{ search_path: 'nowhere' }])
@@ -259,16 +306,16 @@ describeWith(['postgres', 'initdb'], 'a joining pool', () => {
     ]
     for (const [title, work, skus] of cases) {
       it(`${title}: kept with the link, or not at all`, async () => {
-        shop.handler = () => work(shop.joined)
+        bench.shop.handler = () => work(bench.shop.joined)
         expect(await outcome()).to.deep.equal([201, skus, 1])
-        await shop.reset()
-        shop.handler = async ctx => {
-          await work(shop.joined)
+        await bench.shop.reset()
+        bench.shop.handler = async ctx => {
+          await work(bench.shop.joined)
           ctx.throw(409)
         }
         expect(await outcome()).to.deep.equal([409, [], 0])
-        expect(shop.pool.idleCount, 'all given back').to.equal(shop.pool.totalCount)
-        expect(shop.events.map(({ type }) => type)).to.not.include('unawaited-statement')
+        expect(bench.shop.pool.idleCount, 'all given back').to.equal(bench.shop.pool.totalCount)
+        expect(bench.shop.events.map(({ type }) => type)).to.not.include('unawaited-statement')
       })
     }
   })
@@ -277,6 +324,9 @@ describeWith(['postgres', 'initdb'], 'a joining pool', () => {
     const refused: Readonly<Record<string, (pool: pg.Pool) => Promise<unknown>>> = {
       LISTEN: pool => pool.query('LISTEN orders'),
       'SET without LOCAL': pool => pool.query("/* a */ SET search_path = 'nowhere'"),
+      'set_config for the connection': pool =>
+        pool.query("SELECT set_config('search_path', $1, false)", ['nowhere']),
+      'the end of the pool': pool => pool.end(),
       RESET: pool => pool.query('RESET ALL'),
       'BEGIN without a connection': pool => pool.query('BEGIN'),
       'ROLLBACK without a connection': pool => pool.query('ROLLBACK'),
@@ -323,10 +373,10 @@ describeWith(['postgres', 'initdb'], 'a joining pool', () => {
     }
     for (const [title, work] of Object.entries(refused)) {
       it(title, async () => {
-        shop.handler = async () => {
-          await put(shop.joined, 'before')
-          expect(await codeOf(work(shop.joined))).to.equal('ERR_POE_TX_NOT_JOINED')
-          await put(shop.joined, 'after')
+        bench.shop.handler = async () => {
+          await put(bench.shop.joined, 'before')
+          expect(await codeOf(work(bench.shop.joined))).to.equal('ERR_POE_TX_NOT_JOINED')
+          await put(bench.shop.joined, 'after')
         }
         expect(await outcome()).to.deep.equal([201, ['before', 'after'], 1])
       })
@@ -336,12 +386,14 @@ describeWith(['postgres', 'initdb'], 'a joining pool', () => {
       'INSERT INTO shop_orders (sku) VALUES (1); COMMIT',
       'BEGIN; COMMIT',
       'END AND CHAIN',
+      "PREPARE TRANSACTION 'later'",
+      "COMMIT PREPARED 'later'",
     ]
     for (const sql of ends) {
       it(`${sql}, and undoes everything`, async () => {
-        shop.handler = async () => {
-          await put(shop.joined, 'before')
-          const client = await shop.joined.connect()
+        bench.shop.handler = async () => {
+          await put(bench.shop.joined, 'before')
+          const client = await bench.shop.joined.connect()
           await client.query('BEGIN')
           expect(await codeOf(client.query(sql))).to.equal('ERR_POE_TX_STOLEN')
           client.release()
@@ -352,4 +404,5 @@ describeWith(['postgres', 'initdb'], 'a joining pool', () => {
   })
 })
 
+const CONFLICT = "DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '40001'; END $$"
 const TWO = "INSERT INTO shop_orders (sku) VALUES ('a'); INSERT INTO shop_orders (sku) VALUES ('b')"

@@ -28,6 +28,8 @@ export interface JoinedShopOptions {
   readonly connections?: number
   /** The driver. Default: this package's. */
   readonly driver?: typeof pg
+  /** Default: the package's. */
+  readonly leaseMs?: number
   readonly store?: Partial<PostgresStoreOptions>
   readonly resource?: Partial<ResourceOptions>
 }
@@ -86,7 +88,8 @@ export async function openJoinedShop(
   const store = postgresStore({ pool, ...options.store })
   await store.migrate()
   const [events, errors]: [PoeEvent[], unknown[]] = [[], []]
-  const once = poe({ store, principal: () => 'guest', onEvent: event => events.push(event) })
+  const onEvent = (event: PoeEvent) => events.push(event)
+  const once = poe({ store, principal: () => 'guest', onEvent, leaseMs: options.leaseMs })
   const app = new Koa()
   app.silent = true
   app.on('error', error => errors.push(error))

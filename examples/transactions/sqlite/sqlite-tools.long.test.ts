@@ -2,25 +2,18 @@
  * Query builders and ORMs in the transaction of a link on sqlite, each in the same situations: its
  * rows are there exactly when the link is spent.
  */
+import { readdirSync, readlinkSync } from 'node:fs'
+import Database from 'better-sqlite3'
 import { expect } from 'chai'
 import type { Context } from 'koa'
 import type { RequestPoe } from 'post-once-exactly/koa'
 import type { SqliteStore, SqliteTransaction } from 'post-once-exactly/stores/sqlite'
 import { startWorld, type World } from '../../../test/support/world.js'
+import { RECIPES } from './recipes.js'
 import type { Tool } from './tool.js'
 
-const TOOLS = ['knex', 'objection', 'kysely', 'drizzle']
-// Not among this package's own: it brings another better-sqlite3, which would be compiled as well.
-if (isInstalled('@mikro-orm/better-sqlite')) TOOLS.push('mikro-orm')
-else console.log('not tested, for want of @mikro-orm/better-sqlite 6: its recipe for sqlite')
-
-function isInstalled(name: string): boolean {
-  try {
-    return import.meta.resolve(name) !== ''
-  } catch {
-    return false
-  }
-}
+const REQUESTS = 1_000
+const AT_ONCE = 20
 
 const load = async (name: string): Promise<Tool> => {
   const path: string = `./with-${name}.mjs`
@@ -95,7 +88,7 @@ const SITUATIONS: Readonly<
   ],
 }
 
-for (const name of TOOLS) {
+for (const name of RECIPES) {
   describe(`${name} in a transaction on sqlite`, () => {
     let world: World
     let tool: Tool
@@ -119,6 +112,11 @@ for (const name of TOOLS) {
     afterEach(() => world.close())
 
     const store = () => world.store as unknown as SqliteStore
+    /** How many times the files of the database are open in this process. */
+    const handles = () => {
+      const { name: file } = store().database
+      return readdirSync('/proc/self/fd').filter(each => pathOf(each).startsWith(file)).length
+    }
     const rows = () => store().database.prepare('SELECT sku FROM shop_orders').pluck().all()
     const post = async (link: string) => {
       return (await world.send('POST', link, { json: { sku: 'x' } })).status
@@ -152,6 +150,34 @@ for (const name of TOOLS) {
       expect(rows()).to.have.lengthOf(40)
     })
 
+    it(`[OUT-13] ${REQUESTS} requests leave no handle and no transaction behind`, async () => {
+      handler = async (ctx, tx, { write, nest }) => {
+        const at = Number(ctx.get('X-At'))
+        await write(tx, `${at}`)
+        if (at % 10 === 1) await nest(tx, async add => void (await add(`${at} t`)))
+        if (at % 10 === 3) throw new Error('as meant')
+        done(ctx)
+      }
+      const send = async (at: number) => {
+        const headers = { 'X-At': `${at}` }
+        return (await world.send('POST', await world.link(), { json: {}, headers })).status
+      }
+      // The first ones open what the others use.
+      for (let at = 0; at < 10; at += 1) await send(at)
+      const before = [rows().length, handles()]
+      const statuses: number[] = []
+      for (let at = 0; at < REQUESTS; at += AT_ONCE) {
+        const batch = Array.from({ length: AT_ONCE }, (_, more) => send(at + more))
+        statuses.push(...(await Promise.all(batch)))
+      }
+      expect(statuses.filter(status => status === 201)).to.have.lengthOf(REQUESTS * 0.9)
+      expect(statuses.filter(status => status === 500)).to.have.lengthOf(REQUESTS * 0.1)
+      expect([rows().length - REQUESTS, handles()]).to.deep.equal(before)
+      const other = new Database(store().database.name, { timeout: 0 })
+      other.exec('BEGIN IMMEDIATE; ROLLBACK')
+      other.close()
+    }).timeout(240_000)
+
     it('[OUT-13] after the end of the handler its queries fail, and write nothing', async () => {
       let tx: SqliteTransaction | null = null
       handler = async (ctx, given, { write }) => {
@@ -166,4 +192,12 @@ for (const name of TOOLS) {
       expect(rows()).to.deep.equal(['tea'])
     })
   })
+}
+
+function pathOf(descriptor: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`)
+  } catch {
+    return ''
+  }
 }

@@ -10,8 +10,7 @@ const Order = new EntitySchema<{ id: number; sku: string }>({
 
 export const open: OpenTool = async pool => {
   const orm = await MikroORM.init({ entities: [Order], dbName: 'pool', connect: false })
-  const { client } = orm.em.getConnection().getKnex()
-  Object.assign(client, {
+  Object.assign(orm.em.getConnection().getKnex().client, {
     acquireConnection: () => pool.connect(),
     releaseConnection: async (connection: { release(): void }) => connection.release(),
   })

@@ -3,16 +3,12 @@ import pg from 'pg'
 import { DataTypes, Sequelize, type Transaction } from 'sequelize'
 import { fail, type OpenTool, undone } from './tool.js'
 
-interface ConnectionManager {
-  getConnection(): Promise<pg.PoolClient>
-  releaseConnection(client: pg.PoolClient): void
-}
-
 export const open: OpenTool = pool => {
   const db = new Sequelize({ dialect: 'postgres', dialectModule: pg, logging: false })
-  const manager = (db as unknown as { connectionManager: ConnectionManager }).connectionManager
-  manager.getConnection = () => pool.connect()
-  manager.releaseConnection = client => client.release()
+  Object.assign(Reflect.get(db, 'connectionManager'), {
+    getConnection: () => pool.connect(),
+    releaseConnection: (client: pg.PoolClient) => client.release(),
+  })
   const Order = db.define(
     'Order',
     { sku: DataTypes.TEXT },

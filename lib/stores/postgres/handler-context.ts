@@ -5,6 +5,7 @@
  * is in use costs every promise of the process a little.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { followBy } from '../unawaited.js'
 import type { HandlerTransaction } from './joined-work.js'
 
 let handlers: AsyncLocalStorage<HandlerTransaction | null> | null = null
@@ -12,6 +13,7 @@ let handlers: AsyncLocalStorage<HandlerTransaction | null> | null = null
 /** Follows handlers from now on. */
 export function followHandlers(): void {
   handlers ??= new AsyncLocalStorage()
+  followBy(() => currentTransaction()?.unawaited ?? null)
 }
 
 /** Whether handlers are followed. */

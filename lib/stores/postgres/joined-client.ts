@@ -6,7 +6,7 @@ import { EventEmitter } from 'node:events'
 import type { QueryResult } from 'pg'
 import { PoeError } from '../../errors.js'
 import type { PostgresClient } from './driver.js'
-import { runAsPartOf } from './handler-context.js'
+import { currentTransaction, runAsPartOf } from './handler-context.js'
 import { isAsStrict, type Plan, planOf } from './joined-statement.js'
 import type { HandlerTransaction, Stream } from './joined-work.js'
 import { type Callback, stolen, textOf } from './query.js'
@@ -16,7 +16,8 @@ interface Submittable extends Stream {
   submit(connection: unknown): unknown
 }
 
-const ENDS: ReadonlySet<string> = new Set(['handleReadyForQuery'])
+/** After an error `pg` calls a query no more. */
+const ENDS: ReadonlySet<string> = new Set(['handleReadyForQuery', 'handleError'])
 
 /** Statements of one user of a handler's connection. */
 export class JoinedSender {
@@ -62,18 +63,14 @@ export class JoinedSender {
   }
 
   #run(args: readonly unknown[]): Promise<QueryResult> {
-    const transaction = this.#transaction
-    const ended: Promise<QueryResult> = transaction.work
+    const { work, unawaited } = this.#transaction
+    const asked = work
       .count(() => this.#perform(args))
       .catch((error: unknown) => {
-        if (transaction.over !== null && isOver(error)) {
-          // It has done nothing and cannot be committed, so it hides nothing.
-          ended.catch(ignore)
-          transaction.noteUnawaited()
-        }
+        if (isOver(error)) this.#transaction.noteUnawaited()
         throw error
       })
-    return ended
+    return unawaited.watch(asked)
   }
 
   async #perform(args: readonly unknown[]): Promise<QueryResult> {
@@ -86,7 +83,8 @@ export class JoinedSender {
     if (work.hasStream && (await work.isStreaming())) {
       throw new PoeError('ERR_POE_TX_NOT_JOINED', STREAMING)
     }
-    if (work.isHeldFrom(this)) {
+    // Several may wait, and the first of them may hold it again.
+    while (work.isHeldFrom(this)) {
       await work.turnOf(this)
       this.#refuseLate()
     }
@@ -175,6 +173,11 @@ export class JoinedSender {
   #refuseLate(): void {
     const { over } = this.#transaction
     if (over !== null) throw isOver(over) ? overdue() : over
+    const current = currentTransaction()
+    // It would be kept or undone with somebody else's order.
+    if (current !== null && current !== this.#transaction) {
+      throw new PoeError('ERR_POE_TX_NOT_JOINED', OTHER_HANDLER)
+    }
     if (this.#isReleased) throw new PoeError('ERR_POE_TX_NOT_JOINED', RELEASED)
   }
 
@@ -229,6 +232,8 @@ const STREAMING =
   'it, before the next query.'
 const HELD = 'Another connection of this handler has a transaction open: await that first.'
 const NO_TRANSACTION = 'There is no transaction on this connection: send BEGIN first.'
+const OTHER_HANDLER =
+  'This connection belongs to another handler: each takes its own with connect().'
 const RELEASED = 'This connection was given back: connect() again.'
 
 /** What a query gets that comes when its handler has ended. */

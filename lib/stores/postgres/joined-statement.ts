@@ -27,6 +27,9 @@ export type Plan =
 const PLAIN: Plan = { kind: 'plain' }
 const LEVELS: readonly Isolation[] = ['read committed', 'repeatable read', 'serializable']
 
+const SET_CONFIG =
+  'set_config(..., false) changes the connection for those who get it next: give true.'
+
 /** Plans a text of SQL. */
 export function planOf(sql: string): Plan {
   const statements = statementsOf(sql)
@@ -42,6 +45,7 @@ export function planOf(sql: string): Plan {
 
 function planOfOne(words: Statement): Plan {
   const [first, second] = words
+  if (words.includes('SET_CONFIG') && words.includes('FALSE')) return refuse(SET_CONFIG)
   switch (first) {
     case 'BEGIN':
     case 'START':

@@ -7,6 +7,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { QueryResult } from 'pg'
+import type { Unawaited } from '../unawaited.js'
 import type { PostgresClient, PostgresPool } from './driver.js'
 import type { Isolation } from './query.js'
 
@@ -16,6 +17,7 @@ export interface HandlerTransaction {
   readonly pool: PostgresPool
   readonly isolation: Isolation
   readonly work: JoinedWork
+  readonly unawaited: Unawaited
   /** Its connection, on which it begins if it has not. @throws why it is over */
   connection(): Promise<PostgresClient>
   /** Sends to its connection. @throws as `ctx.poe.tx.query` */

@@ -70,6 +70,7 @@ export function joiningPool(pool: PostgresPool, options: JoiningPoolOptions = {}
     get(target, name, receiver) {
       if (name === 'query') return query
       if (name === 'connect') return connect
+      if (name === 'end' && currentTransaction() !== null) return refuseEnd
       return Reflect.get(target, name, receiver) as unknown
     },
   })
@@ -129,10 +130,11 @@ class Members {
   #ask(transaction: HandlerTransaction, args: readonly unknown[]): Promise<pg.QueryResult> {
     const [query] = args
     const isStream = typeof query === 'object' && query !== null && 'submit' in query
-    const asked = isStream
-      ? Promise.reject(new PoeError('ERR_POE_TX_NOT_JOINED', STREAM_BY_POOL))
-      : this.#send(transaction, args)
-    return asked
+    return transaction.unawaited.watch(
+      isStream
+        ? Promise.reject(new PoeError('ERR_POE_TX_NOT_JOINED', STREAM_BY_POOL))
+        : this.#send(transaction, args),
+    )
   }
 
   async #send(transaction: HandlerTransaction, args: readonly unknown[]): Promise<pg.QueryResult> {
@@ -148,15 +150,17 @@ class Members {
   }
 
   #join(transaction: HandlerTransaction): Promise<PostgresClient> {
-    const joined = transaction.work.count(async () => {
-      this.#demandSameDatabase(transaction)
-      if (isEnded(transaction)) throw overdue()
-      return joinedClient(transaction, await transaction.connection())
-    })
-    joined.catch(() => {
-      if (isEnded(transaction)) transaction.noteUnawaited()
-    })
-    return joined
+    const joined = transaction.work
+      .count(async () => {
+        this.#demandSameDatabase(transaction)
+        if (isEnded(transaction)) throw overdue()
+        return joinedClient(transaction, await transaction.connection())
+      })
+      .catch((error: unknown) => {
+        if (isEnded(transaction)) transaction.noteUnawaited()
+        throw error
+      })
+    return transaction.unawaited.watch(joined)
   }
 
   #demandSameDatabase({ pool }: HandlerTransaction): void {
@@ -169,6 +173,15 @@ class Members {
   }
 }
 
+/** It would wait for the handler's own connection, and the handler for it. */
+function refuseEnd(callback?: (error: Error) => void): Promise<void> | undefined {
+  const error = new PoeError('ERR_POE_TX_NOT_JOINED', NOT_TO_END)
+  if (callback === undefined) return Promise.reject(error)
+  queueMicrotask(() => callback(error))
+  return undefined
+}
+
+const NOT_TO_END = "The pool is the application's: end it outside of handlers."
 const STREAM_BY_POOL =
   'A stream or cursor needs a connection: take one with connect(), and release it afterwards.'
 const OTHER_DATABASE =

@@ -13,6 +13,7 @@ import pg, { type QueryConfig, type QueryResult, type QueryResultRow } from 'pg'
 import type { NewMessage } from '../../engine/outbox/outbox-store.js'
 import type { OwnerReply, StoredOutcome, StoreTransaction } from '../../engine/store.js'
 import { ERROR_CODES, PoeError } from '../../errors.js'
+import { Unawaited } from '../unawaited.js'
 import { within } from '../within.js'
 import { checkOut, giveBack, NO_ANSWER } from './connections.js'
 import {
@@ -97,11 +98,13 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
   readonly #key: string
   readonly #owner: string
   readonly #onUnawaited: () => void
+  readonly unawaited: Unawaited
   readonly #name = nextName()
   #client: PostgresClient | null = null
   #begun: Promise<PostgresClient> | null = null
   #timer: NodeJS.Timeout | undefined
-  #over: Error | null = null
+  /** Why it is over; an error for the usual end is made where somebody gets it. */
+  #over: Error | 'ended' | null = null
   #failure: PoeError | null = null
 
   constructor(
@@ -114,6 +117,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
     this.#key = key
     this.#owner = owner
     this.#onUnawaited = onUnawaited
+    this.unawaited = new Unawaited(onUnawaited)
     this.handle = { query: (...args: unknown[]) => this.#takeQuery(args) } as PostgresTransaction
   }
 
@@ -126,6 +130,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
   }
 
   get over(): Error | null {
+    if (this.#over === 'ended') this.#over = new PoeError('ERR_POE_TX_OVER')
     return this.#over
   }
 
@@ -148,13 +153,15 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
     const { records, callMs } = this.#tools
     const untilMs = performance.now() + withinMs
     if (isFollowing()) await this.#awaitWork(callMs, true)
+    const failure = await this.unawaited.failure()
+    if (failure !== null) this.stop(failure)
     if (this.#begun === null && this.#over === null) {
-      this.#over = new PoeError('ERR_POE_TX_OVER')
+      this.#end('ended')
       return records.complete(this.#key, this.#owner, outcome, Math.min(callMs, withinMs))
     }
     await this.#begun?.catch(() => {})
     const client = this.#client
-    if (client === null || this.#over !== null) throw this.#over ?? new PoeError('ERR_POE_TX_OVER')
+    if (client === null || this.#over !== null) throw this.over ?? new PoeError('ERR_POE_TX_OVER')
     const leftMs = untilMs - performance.now()
     return await this.#finish(client, outcome, Math.max(leftMs - callMs, leftMs / 2))
   }
@@ -162,7 +169,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
   async rollback(withinMs: number = this.#tools.callMs): Promise<void> {
     const untilMs = performance.now() + withinMs
     if (isFollowing()) await this.#awaitWork(withinMs / 2, false)
-    const client = this.#end(new PoeError('ERR_POE_TX_OVER'))
+    const client = this.#end('ended')
     if (client === null) return
     try {
       await within(untilMs - performance.now(), client.query('ROLLBACK'), NO_ANSWER)
@@ -197,7 +204,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
     const quote = (text: string): string => pg.escapeLiteral(text)
     const sql = records.finishing(this.#name, this.#key, this.#owner, outcome, withinMs, quote)
     // From here on only what the server says counts.
-    this.#end(new PoeError('ERR_POE_TX_OVER'))
+    this.#end('ended')
     try {
       const results = (await within(withinMs, client.query(sql), NO_ANSWER)) as unknown
       giveBack(client)
@@ -233,21 +240,17 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
   }
 
   #query(args: unknown[]): Promise<QueryResult> {
-    const ended: Promise<QueryResult> = this.#perform(args).catch((error: unknown) => {
-      if (this.#over !== null) {
-        // It cannot be committed any more, so an error that nobody awaits hides nothing.
-        ended.catch(() => {})
-        if (isTransactionOver(error)) this.#onUnawaited()
-      }
+    const asked = this.#perform(args).catch((error: unknown) => {
+      if (this.#over !== null && isTransactionOver(error)) this.#onUnawaited()
       throw error
     })
-    return ended
+    return this.unawaited.watch(asked)
   }
 
   async #perform(args: unknown[]): Promise<QueryResult> {
     const control = findTransactionControl(textOf(args[0]))
     if (control !== null) throw this.stop(stolen(control))
-    if (this.work.isHeldFrom(null)) await this.work.turnOf(null)
+    while (this.work.isHeldFrom(null)) await this.work.turnOf(null)
     return await this.send(args)
   }
 
@@ -259,21 +262,21 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
     // Where it is open already nothing is awaited: a query that the handler forgot to await is
     // then sent before the commit.
     const client = this.#client ?? (await this.#begin())
-    if (this.#over !== null) throw this.#over
+    if (this.#over !== null) throw this.over
     try {
       return await (client.query as (...all: unknown[]) => Promise<QueryResult>)(...args)
     } catch (error) {
-      throw this.#over ?? this.#judge(error)
+      throw this.over ?? this.#judge(error)
     }
   }
 
   #begin(): Promise<PostgresClient> {
-    if (this.#over !== null) return Promise.reject(this.#over)
+    if (this.#over !== null) return Promise.reject(this.over)
     this.#begun ??= this.#open().catch((error: unknown) => {
       const reason = storeError('The transaction could not begin', error)
       this.#over ??= reason
       this.#failure ??= reason
-      throw this.#over
+      throw this.over
     })
     return this.#begun
   }
@@ -285,7 +288,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
     const client = await runAsPartOf(null, () => checkOut(pool, callMs, patienceMs))
     if (this.#over !== null) {
       giveBack(client)
-      throw this.#over
+      throw this.over
     }
     // A process that freezes in here would otherwise hold its rows as long as it is frozen. Where
     // it does not, our own timer comes first.
@@ -301,7 +304,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
     }
     if (this.#over !== null) {
       giveBack(client, true)
-      throw this.#over
+      throw this.over
     }
     this.#client = client
     this.#timer = setTimeout(() => this.stop(this.#tooLong()), txMaxMs)
@@ -322,13 +325,14 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
   stop(reason: Error): Error {
     const client = this.#end(reason)
     if (client !== null) giveBack(client, true)
-    return this.#over ?? reason
+    return this.over ?? reason
   }
 
   /** Takes the connection out of the handler's hands. */
-  #end(reason: Error): PostgresClient | null {
+  #end(reason: Error | 'ended'): PostgresClient | null {
     clearTimeout(this.#timer)
     this.#over ??= reason
+    this.unawaited.end()
     const client = this.#client
     this.#client = null
     this.work.end()

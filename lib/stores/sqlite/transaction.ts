@@ -8,9 +8,11 @@
  *
  * @see POE draft, appendix A
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { NewMessage } from '../../engine/outbox/outbox-store.js'
 import type { OwnerReply, StoredOutcome, StoreTransaction } from '../../engine/store.js'
 import { PoeError, type PoeErrorCode } from '../../errors.js'
+import { Unawaited } from '../unawaited.js'
 import { type SqliteDatabase, sqliteCode, storeError } from './driver.js'
 import type { DatabaseGuard } from './guarded-database.js'
 import type { HandlerConnection, Statement } from './handler-connection.js'
@@ -76,6 +78,7 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
   readonly #key: string
   readonly #owner: string
   readonly #onUnawaited: () => void
+  readonly #unawaited: Unawaited
   #phase: 'unused' | 'waiting' | 'open' | 'over' = 'unused'
   #begun: Promise<void> | null = null
   #giveUpWaiting: (reason: Error) => void = () => {}
@@ -83,7 +86,7 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
   #timer: NodeJS.Timeout | undefined
   #openedMs = 0
   #joined: TransactionConnection | null = null
-  /** Why it is over. */
+  /** Why it is over; `null` after the usual end, and while it is not. */
   #reason: Error | null = null
 
   constructor(
@@ -96,6 +99,7 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
     this.#key = key
     this.#owner = owner
     this.#onUnawaited = onUnawaited
+    this.#unawaited = new Unawaited(onUnawaited)
   }
 
   run(sql: string, ...params: unknown[]): Promise<SqliteRunResult> {
@@ -130,8 +134,14 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
     return this.#section(() => {
       const { connection } = this.#tools
       this.#joined ??= new TransactionConnection(connection.db, work => {
-        this.#refuseWhenOver()
-        return runGuarded(connection, work, reason => this.#end(reason))
+        try {
+          this.#refuseWhenOver()
+          return runGuarded(connection, work, reason => this.#end(reason))
+        } catch (error) {
+          // The tool's own promise may have it, and nobody await that.
+          this.#unawaited.note(error)
+          throw error
+        }
       })
       return this.#joined.database
     })
@@ -148,18 +158,24 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
 
   async commit(outcome: StoredOutcome): Promise<OwnerReply> {
     if (this.#phase === 'unused') {
-      this.#end(new PoeError('ERR_POE_TX_OVER'))
+      this.#end(null)
       const { queue, records } = this.#tools
       return queue.submit(() => records.complete(this.#key, this.#owner, outcome))
     }
-    if (this.#phase === 'waiting') await this.#begun?.catch(() => {})
+    if (this.#phase === 'waiting') {
+      await this.#begun?.catch(() => {})
+      // What waited for it as well has had its turn then.
+      await nextTurn()
+    }
+    const failure = await this.#unawaited.failure()
+    if (failure !== null) this.#end(failure)
     if (isCode(this.#reason, 'ERR_POE_LEASE_LOST')) return this.#stale()
     this.#refuseWhenOver()
     return this.#commitOpen(outcome)
   }
 
   async rollback(): Promise<void> {
-    this.#end(new PoeError('ERR_POE_TX_OVER'))
+    this.#end(null)
   }
 
   async later(message: NewMessage): Promise<void> {
@@ -167,18 +183,10 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
   }
 
   #section<Result>(work: (guard: DatabaseGuard) => Result): Promise<Result> {
-    const ended: Promise<Result> = this.#perform(work, () => {
-      // It may not be there yet, but nobody asks before this turn is over.
-      queueMicrotask(() => ended.catch(() => {}))
-    })
-    return ended
+    return this.#unawaited.watch(this.#perform(work))
   }
 
-  /** @param overtaken - called before this rejects because the transaction is over */
-  async #perform<Result>(
-    work: (guard: DatabaseGuard) => Result,
-    overtaken: () => void,
-  ): Promise<Result> {
+  async #perform<Result>(work: (guard: DatabaseGuard) => Result): Promise<Result> {
     try {
       // Where it is open already nothing is awaited: a statement that the handler forgot to await
       // has then been run before the commit.
@@ -186,11 +194,7 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
       this.#refuseWhenOver()
       return runGuarded(this.#tools.connection, work, reason => this.#end(reason))
     } catch (error) {
-      if (this.#phase === 'over') {
-        // It cannot be committed any more, so an error that nobody awaits hides nothing.
-        overtaken()
-        if (isCode(error, 'ERR_POE_TX_OVER')) this.#onUnawaited()
-      }
+      if (this.#phase === 'over' && isCode(error, 'ERR_POE_TX_OVER')) this.#onUnawaited()
       throw error
     }
   }
@@ -209,10 +213,10 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
         return reply
       }
       connection.commit()
-      this.#end(new PoeError('ERR_POE_TX_OVER'))
+      this.#end(null)
       return reply
     } catch (error) {
-      this.#end(error instanceof PoeError ? error : new PoeError('ERR_POE_TX_OVER'))
+      this.#end(error instanceof PoeError ? error : null)
       // A constraint that the handler left broken is for the handler's author to read as it is.
       if (sqliteCode(error).startsWith('SQLITE_CONSTRAINT')) throw error
       throw storeError('The transaction could not be committed', error)
@@ -220,7 +224,9 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
   }
 
   #begin(): Promise<void> {
-    if (this.#phase === 'over') return Promise.reject(this.#reason)
+    if (this.#phase === 'over') {
+      return Promise.reject(this.#reason ?? new PoeError('ERR_POE_TX_OVER'))
+    }
     this.#begun ??= new Promise((resolve, reject) => {
       this.#phase = 'waiting'
       const { queue, connection } = this.#tools
@@ -264,8 +270,8 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
   }
 
   /** Ends it, whatever its phase; what was not committed is undone. */
-  #end(reason: Error): void {
-    if (this.#phase === 'waiting') this.#giveUpWaiting(reason)
+  #end(reason: Error | null): void {
+    if (this.#phase === 'waiting') this.#giveUpWaiting(reason ?? new PoeError('ERR_POE_TX_OVER'))
     else if (this.#phase === 'open') {
       clearTimeout(this.#timer)
       warnOfStandstill(performance.now() - this.#openedMs - this.#tools.txMaxMs)
@@ -275,9 +281,10 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
     } else this.#over(reason)
   }
 
-  #over(reason: Error): void {
+  #over(reason: Error | null): void {
     this.#phase = 'over'
     this.#reason ??= reason
+    this.#unawaited.end()
   }
 
   #refuseWhenOver(): void {

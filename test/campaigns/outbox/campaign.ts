@@ -2,103 +2,52 @@
  * Shops that take orders and workers that have them paid, killed and frozen at random; then
  * everything is let come to its end, and judged.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { sqliteStore } from 'post-once-exactly/stores/sqlite'
 import { seededRandom, until } from '../../support/meeting.js'
 import { emptyServerStore } from '../../support/server-stores.js'
 import { sharedPostgres } from '../../support/servers/postgres-server.js'
-import { strippedModule } from '../../support/stripped-tree.js'
-import { type Evidence, type Findings, judge, type Told } from './judge.js'
+import { burn, type FireCounts } from './fire.js'
+import {
+  deliveredIn,
+  type Evidence,
+  type Findings,
+  type Freeze,
+  judge,
+  type Told,
+} from './judge.js'
+import { Life } from './life.js'
 import type { Plant, ProgramSettings } from './program.js'
 import { openProvider, type Provider } from './provider.js'
 
 const CLIENTS = 4
 const SHOPS = 2
 const WORKERS = 2
-/** Longer than a lease of the program's. */
-const FREEZE_MS = 1_400
+/** More than this many messages are not let wait, so that a lapsed lease is soon taken up. */
+const MOST_WAITING = 8
 
 /** What a run is asked to do. */
 export interface CampaignOptions {
   readonly store: 'sqlite' | 'postgres'
+  /** For how long processes are killed and frozen at least; until the fault is seen at most. */
   readonly seconds: number
   readonly seed: number
   readonly plant?: Plant
-  /** How often a worker is frozen at least. Default 3. */
-  readonly freezes?: number
   /** How long the end may take, in milliseconds. Default 60,000. */
   readonly drainMs?: number
 }
 
-/** How many processes are killed at least, however slow the machine is. */
-const LEAST_KILLS = 5
-const SLOWEST = 5
+/** What each fault on purpose must show. */
+const SHOWN_BY = { lease: 'overlaps', fence: 'doubleEnds' } as const
 
 /** How it ended. */
-export interface CampaignResult extends Findings {
+export interface CampaignResult extends Findings, FireCounts {
   readonly orders: number
   readonly attempts: number
-  readonly kills: number
-  readonly freezes: number
-}
-
-/** A process that is killed and comes back. */
-class Life {
-  readonly settings: ProgramSettings
-  port = 0
-  isUp = false
-  #child: ChildProcess | null = null
-  readonly #told: Told[]
-
-  constructor(settings: ProgramSettings, told: Told[]) {
-    this.settings = settings
-    this.#told = told
-  }
-
-  get pid(): number {
-    return this.#child?.pid ?? 0
-  }
-
-  async rise(): Promise<void> {
-    const program = strippedModule('test/campaigns/outbox/program.ts')
-    const child = spawn(process.execPath, [program, JSON.stringify(this.settings)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    this.#child = child
-    const ready = new Promise<number>((resolve, reject) => {
-      child.once('exit', () => reject(new Error('it ended before it was ready')))
-      createInterface({ input: child.stdout }).on('line', line => {
-        const said = JSON.parse(line) as { readonly port?: number }
-        if (said.port === undefined) this.#told.push({ ...said, pid: child.pid ?? 0 } as Told)
-        else resolve(said.port)
-      })
-    })
-    this.port = await ready
-    this.isUp = true
-  }
-
-  async kill(): Promise<void> {
-    this.isUp = false
-    const child = this.#child
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return
-    const gone = once(child, 'exit')
-    child.kill('SIGKILL')
-    await gone
-  }
-
-  async freeze(): Promise<void> {
-    const child = this.#child
-    child?.kill('SIGSTOP')
-    await pause(FREEZE_MS)
-    child?.kill('SIGCONT')
-  }
 }
 
 /** Runs it. */
@@ -107,7 +56,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   const folder = mkdtempSync(join(tmpdir(), 'poe-outbox-'))
   const provider = await openProvider(random)
   const told: Told[] = []
-  const frozen = new Set<number>()
+  const frozen: Freeze[] = []
   const place = await makePlace(options, join(folder, 'shop.db'), provider)
   const lives = ['shop', 'worker'].flatMap(role =>
     Array.from({ length: role === 'shop' ? SHOPS : WORKERS }, () => {
@@ -120,19 +69,25 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     const accepted: string[] = []
     const shops = lives.filter(({ settings }) => settings.role === 'shop')
     const drainMs = options.drainMs ?? 60_000
-    const asking: Asking = { shops, random, forMs: drainMs }
+    const isBusy = () => accepted.length - deliveredIn(told).size > MOST_WAITING
+    const asking: Asking = { shops, random, isBusy, forMs: drainMs }
     const clients = Array.from({ length: CLIENTS }, () => order(asking, accepted, stop.signal))
-    const counts = await burn(lives, frozen, {
-      ...{ provider, random, forMs: options.seconds * 1_000, leastFreezes: options.freezes ?? 3 },
-    })
+    const { asked, payments } = provider
+    const seen = { payments, asked, told, frozen }
+    const { plant } = options
+    const isFound = () => {
+      if (plant === undefined) return false
+      return judge({ ...seen, accepted: [], orders: [], left: 0 })[SHOWN_BY[plant]] > 0
+    }
+    const forMs = options.seconds * 1_000
+    const counts = await burn({ lives, frozen, told, provider, random, forMs, isFound })
     stop.abort()
     provider.behave()
     await Promise.all(clients)
     const left = await drain(place.left, drainMs)
     await Promise.all(lives.map(life => life.kill()))
     const orders = await place.orders()
-    const { asked, payments } = provider
-    const evidence: Evidence = { accepted, orders, payments, asked, told, frozen, left }
+    const evidence: Evidence = { ...seen, accepted, orders, left }
     return { ...judge(evidence), orders: orders.length, attempts: asked.length, ...counts }
   } finally {
     await Promise.all(lives.map(life => life.kill()))
@@ -181,55 +136,12 @@ async function makePlace(
   }
 }
 
-/** What the fire goes by. */
-interface Burning {
-  readonly provider: Provider
-  readonly random: () => number
-  readonly forMs: number
-  readonly leastFreezes: number
-}
-
-/** Kills and freezes, for so long; longer where the machine is slow. */
-async function burn(
-  lives: readonly Life[],
-  frozen: Set<number>,
-  { provider, random, forMs, leastFreezes }: Burning,
-): Promise<{ readonly kills: number; readonly freezes: number }> {
-  const startMs = performance.now()
-  let kills = 0
-  let freezes = 0
-  const risen: Promise<void>[] = []
-  const isOver = (): boolean => {
-    const pastMs = performance.now() - startMs
-    const isEnough = kills >= LEAST_KILLS && freezes >= leastFreezes
-    return pastMs > forMs * SLOWEST || (pastMs > forMs && isEnough)
-  }
-  while (!isOver()) {
-    await pause(100 + random() * 300)
-    const life = lives[Math.floor(random() * lives.length)]
-    if (life?.isUp !== true) continue
-    if (life.settings.role === 'worker' && random() < 0.5) {
-      // In the middle of a delivery, so that it comes late.
-      const { pid } = life
-      const isAsking = () => provider.asked.some(one => one.worker === pid && one.untilMs === null)
-      await until(isAsking, 'a delivery', 2_000).catch(() => {})
-      freezes += 1
-      frozen.add(pid)
-      await life.freeze()
-    } else {
-      kills += 1
-      await life.kill()
-      risen.push(life.rise())
-    }
-  }
-  await Promise.all(risen)
-  return { kills, freezes }
-}
-
 /** How clients ask. */
 interface Asking {
   readonly shops: readonly Life[]
   readonly random: () => number
+  /** Whether the workers have enough to do. */
+  readonly isBusy: () => boolean
   /** When they give up, in milliseconds. */
   readonly forMs: number
 }
@@ -237,6 +149,10 @@ interface Asking {
 /** A client: one order after the other, each tried until it is known how it ended. */
 async function order(asking: Asking, accepted: string[], stop: AbortSignal): Promise<void> {
   while (!stop.aborted) {
+    if (asking.isBusy()) {
+      await pause(20)
+      continue
+    }
     const link = await anyAnswer(asking, async base => {
       return ((await (await fetch(`${base}/link`)).json()) as { link: string | null }).link
     })

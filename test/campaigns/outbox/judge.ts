@@ -9,6 +9,16 @@ export interface Told {
   readonly attempt?: number
 }
 
+/** A worker that stood still. */
+export interface Freeze {
+  readonly worker: number
+  readonly fromMs: number
+  toMs: number
+}
+
+/** After it woke, what it had taken before may come to the provider. */
+const AWAKE_MS = 1_000
+
 /** All that is known at the end. */
 export interface Evidence {
   /** Keys of records whose clients were told that they succeeded. */
@@ -18,8 +28,7 @@ export interface Evidence {
   readonly payments: ReadonlyMap<string, ReadonlySet<string>>
   readonly asked: readonly Asked[]
   readonly told: readonly Told[]
-  /** Processes that were frozen for longer than a lease. */
-  readonly frozen: ReadonlySet<number>
+  readonly frozen: readonly Freeze[]
   /** What is not delivered in the end. */
   readonly left: number
 }
@@ -39,6 +48,8 @@ export interface Findings {
   readonly stuck: number
 }
 
+const DELIVERED = 'outbox-delivered'
+
 /** Judges. */
 export function judge(evidence: Evidence): Findings {
   const { accepted, orders, payments, told, left } = evidence
@@ -46,7 +57,7 @@ export function judge(evidence: Evidence): Findings {
   const known = new Set(keys)
   const isPaid = ({ key, message }: { key: string; message: string }) =>
     payments.get(key)?.has(message) === true
-  const delivered = told.filter(({ type }) => type === 'outbox-delivered').map(({ key }) => key)
+  const delivered = told.filter(({ type }) => type === DELIVERED)
   return {
     lost:
       accepted.filter(key => !known.has(key)).length + orders.filter(row => !isPaid(row)).length,
@@ -54,26 +65,39 @@ export function judge(evidence: Evidence): Findings {
       keys.length - known.size + [...payments.values()].filter(({ size }) => size > 1).length,
     ghosts: [...payments.keys()].filter(key => !known.has(key)).length,
     overlaps: overlapsIn(evidence),
-    doubleEnds: delivered.length - new Set(delivered).size,
+    doubleEnds: delivered.length - deliveredIn(told).size,
     stuck: left,
   }
+}
+
+/** Keys of messages that somebody has ended as delivered. */
+export function deliveredIn(told: readonly Told[]): ReadonlySet<string> {
+  return new Set(told.filter(({ type }) => type === DELIVERED).map(({ key }) => key))
 }
 
 function overlapsIn({ asked, told, frozen }: Evidence): number {
   const nameOf = (key: string, attempt: number | undefined) => `${key} ${attempt}`
   const isOver = ({ type }: Told) => type === 'outbox-lease-lost' || type === 'outbox-late'
   const excused = new Set(told.filter(isOver).map(({ key, attempt }) => nameOf(key, attempt)))
+  const hasStood = ({ worker, fromMs, untilMs }: Asked) =>
+    frozen.some(
+      one => one.worker === worker && one.fromMs < endOf(untilMs) && fromMs < one.toMs + AWAKE_MS,
+    )
   const byKey = new Map<string, Asked[]>()
   for (const one of asked) byKey.set(one.key, [...(byKey.get(one.key) ?? []), one])
   let overlaps = 0
   for (const tries of byKey.values()) {
     for (const [index, one] of tries.slice(1).entries()) {
       const before = tries[index]
-      if (before === undefined || (before.untilMs ?? Number.POSITIVE_INFINITY) <= one.fromMs)
-        continue
-      const isExcused = frozen.has(before.worker) || excused.has(nameOf(before.key, before.attempt))
-      if (!isExcused) overlaps += 1
+      if (before === undefined || endOf(before.untilMs) <= one.fromMs) continue
+      // Whoever took it first is the one whose lease must be over, also where it asks last.
+      const first = before.attempt < one.attempt ? before : one
+      if (!hasStood(first) && !excused.has(nameOf(first.key, first.attempt))) overlaps += 1
     }
   }
   return overlaps
+}
+
+function endOf(untilMs: number | null): number {
+  return untilMs ?? Number.POSITIVE_INFINITY
 }

@@ -12,37 +12,27 @@ for (const [store, programs] of [
   describeWith(programs, `orders and their payments, killed at random, ${store}`, () => {
     it('[OUT-08, OUT-01, OUT-03] 0 lost, 0 twice', async () => {
       const seed = Date.now() % 1_000_000
-      const result = await runCampaign({ store, seconds: 12, seed })
+      const result = await runCampaign({ store, seconds: 7, seed })
       const told = JSON.stringify({ seed, ...result })
       expect(result, told).to.include(NOTHING)
       expect(result.orders, told).to.be.above(10)
       expect(result.kills, told).to.be.above(3)
+      expect(result.lateWords, told).to.be.above(0)
       expect(result.attempts, told).to.be.above(result.orders)
     })
   })
 }
 
 describe('orders and their payments with a fault', () => {
+  const plan = { store: 'sqlite', seconds: 6, seed: 3, drainMs: 1_000 } as const
+
   it('[OUT-02] finds workers that take without a lease', async () => {
-    const result = await runCampaign({
-      store: 'sqlite',
-      seconds: 6,
-      seed: 3,
-      plant: 'lease',
-      drainMs: 3_000,
-    })
+    const result = await runCampaign({ ...plan, plant: 'lease' })
     expect(result.overlaps, JSON.stringify(result)).to.be.above(0)
   })
 
   it('[OUT-04] finds workers whose late word counts', async () => {
-    const seen: unknown[] = []
-    // Whether a worker is frozen where it matters is chance.
-    for (let seed = 3; seed < 6; seed += 1) {
-      const plan = { store: 'sqlite', seconds: 8, drainMs: 3_000, freezes: 10 } as const
-      const result = await runCampaign({ ...plan, seed, plant: 'fence' })
-      if (result.doubleEnds > 0) return
-      seen.push(result)
-    }
-    expect.fail(JSON.stringify(seen))
+    const result = await runCampaign({ ...plan, plant: 'fence' })
+    expect(result.doubleEnds, JSON.stringify(result)).to.be.above(0)
   })
 })

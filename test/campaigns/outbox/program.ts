@@ -65,12 +65,13 @@ function note(event: PoeEvent): void {
   say(rest)
 }
 
+/** At odd attempts it does not listen to its signal: then it says late that it is delivered. */
 async function charge({ key, payload, attempt, signal }: Delivered): Promise<void> {
   const response = await fetch(settings.provider, {
     method: 'POST',
     headers: { 'Idempotency-Key': key, 'X-Attempt': `${attempt}`, 'X-Worker': `${process.pid}` },
     body: JSON.stringify(payload),
-    signal,
+    signal: attempt % 2 === 0 ? signal : null,
   })
   if (!response.ok) throw new Error(`The provider says ${response.status}.`)
 }

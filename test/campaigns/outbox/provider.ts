@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
+import { type Latch, latch } from '../../support/meeting.js'
 
 /** One request that came, by its time. */
 export interface Asked {
@@ -15,6 +16,8 @@ export interface Asked {
   readonly fromMs: number
   /** When it was answered or cut off; `null` while it is not. */
   untilMs: number | null
+  /** Whether its answer is on the way. */
+  isAnswered: boolean
 }
 
 /** What the provider knows. */
@@ -23,6 +26,9 @@ export interface Provider {
   readonly asked: readonly Asked[]
   /** The key of each order's payment; several where an order was paid by several keys. */
   readonly payments: ReadonlyMap<string, ReadonlySet<string>>
+  /** From now on this process gets no answer; after {@link Provider.release} a good one. */
+  hold(worker: number): void
+  release(worker: number): void
   /** From now on every answer is quick and right. */
   behave(): void
   close(): Promise<void>
@@ -32,6 +38,7 @@ export interface Provider {
 export async function openProvider(random: () => number): Promise<Provider> {
   const asked: Asked[] = []
   const payments = new Map<string, Set<string>>()
+  const held = new Map<number, Latch>()
   let isGood = false
 
   async function take(req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -42,7 +49,7 @@ export async function openProvider(random: () => number): Promise<Provider> {
         attempt: Number(req.headers['x-attempt']),
         worker: Number(req.headers['x-worker']),
       },
-      ...{ fromMs: performance.now(), untilMs: null },
+      ...{ fromMs: performance.now(), untilMs: null, isAnswered: false },
     }
     asked.push(entry)
     res.once('close', () => {
@@ -51,8 +58,13 @@ export async function openProvider(random: () => number): Promise<Provider> {
     const chunks: Buffer[] = []
     for await (const chunk of req) chunks.push(chunk as Buffer)
     const { order } = JSON.parse(String(Buffer.concat(chunks))) as { order: string }
-    const chance = isGood ? 1 : random()
+    let chance = isGood ? 1 : random()
     if (!isGood) await pause(random() * 300)
+    for (let door = held.get(entry.worker); door !== undefined; door = held.get(entry.worker)) {
+      await door.opened
+      chance = 1
+    }
+    entry.isAnswered = true
     if (chance < 0.1) return void res.writeHead(500).end()
     const keys = payments.get(order) ?? new Set()
     payments.set(order, keys.add(key))
@@ -69,6 +81,13 @@ export async function openProvider(random: () => number): Promise<Provider> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     asked,
     payments,
+    hold(worker) {
+      held.set(worker, latch())
+    },
+    release(worker) {
+      held.get(worker)?.open()
+      held.delete(worker)
+    },
     behave() {
       isGood = true
     },
