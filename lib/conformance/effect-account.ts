@@ -25,6 +25,8 @@ export class EffectAccount {
   readonly #whole: EffectAccount | null
   #before: number | null = null
   #isKnown = true
+  /** What a part of it has found, and nobody could be charged with. */
+  #owed: Unmet | null = null
 
   /**
    * @param subject - the judged server
@@ -61,6 +63,11 @@ export class EffectAccount {
     else if (mayHaveEffect(status) && !this.#told.has(link)) this.#told.set(link, 'perhaps')
   }
 
+  /** Notes what a part of it has found; `null` is nothing. */
+  owe(unmet: Unmet | null): void {
+    this.#owed ??= unmet
+  }
+
   /**
    * Counts for the last time.
    *
@@ -70,7 +77,7 @@ export class EffectAccount {
    */
   async close(isStrict = false): Promise<Unmet | null> {
     const before = this.#before
-    if (before === null) return null
+    if (before === null || this.#owed !== null) return this.#owed
     const accepted = [...this.#told.values()].filter(told => told === 'accepted').length
     const untilMs = performance.now() + COUNT_LAG_MS
     for (;;) {

@@ -3,7 +3,6 @@
  * side, then what counts effects for itself, then the links of the run once more, then restarts.
  */
 import type { Check, Door, Requirement, Step } from './catalogue.js'
-import { FIRST } from './checks/poe/race.js'
 import { IN_THE_END } from './checks/poe/reuse.js'
 
 /** A check and its requirement. */
@@ -18,21 +17,26 @@ export interface Phase {
 }
 
 /** The plain questions: whoever fails here is caught already, and nothing is told apart. */
-export const PLAIN: readonly Pick<Check, 'id'>[] = [...FIRST, { id: 'POE-2-1/same' }]
+export const PLAIN: readonly string[] = [
+  'POE-2-2/first',
+  'POE-A-2/apart',
+  'POE-2-1/same',
+  'POE-2-2/reuse',
+]
 
 /** The phases of a run. */
 export function phasesOf(selected: readonly Selected[], door: Door): readonly Phase[] {
   const plain = { together: false, isLast: false }
   if (door !== 'poe') return [{ ...plain, checks: selected }]
   const of = (check: Check) => {
-    if (PLAIN.some(({ id }) => id === check.id)) return 'plain'
+    if (PLAIN.includes(check.id)) return 'plain'
     if (IN_THE_END.includes(check)) return 'end'
     if (check.needs?.includes('restart') === true) return 'restarts'
-    return check.steps.some(isByItself) ? 'exact' : 'together'
+    return check.alone === true || check.steps.some(isByItself) ? 'exact' : 'together'
   }
   const checksOf = (phase: string) => selected.filter(([check]) => of(check) === phase)
   return [
-    { ...plain, checks: checksOf('plain') },
+    { ...plain, checks: PLAIN.flatMap(id => selected.filter(([check]) => check.id === id)) },
     { ...plain, together: true, checks: checksOf('together') },
     { ...plain, checks: checksOf('exact') },
     { ...plain, isLast: true, checks: checksOf('end') },

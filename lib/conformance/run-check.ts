@@ -28,7 +28,7 @@ import { linkedFrom } from './judge-links.js'
 import { Session, type User } from './session.js'
 import { sideBySide } from './side-by-side.js'
 import type { Subject, UsedLink } from './subject.js'
-import { resolved } from './unmet.js'
+import { isIn, isSuccess, resultsOf } from './successes.js'
 import type { Link } from './ways.js'
 import type { Exchange } from './wire.js'
 import { describe } from './words.js'
@@ -293,6 +293,7 @@ class CheckRun {
   async #race({
     race,
     copies,
+    inTurn = race.body,
     mostSuccesses = copies,
     others,
     same = [],
@@ -302,8 +303,9 @@ class CheckRun {
     const atOnce = Math.min(this.#settings.jobs ?? 1, ROUNDS_AT_ONCE)
     const played = await sideBySide(numbers, atOnce, async round => {
       const { link } = await this.#subject.mint({ poe: race.poe ?? true }, new Session())
-      const requests = Array.from({ length: copies }, () => {
-        return this.#subject.request({ ...race, to: { link: 'link' } }, link)
+      const requests = Array.from({ length: copies }, (_, index) => {
+        const body = index % 2 === 0 ? race.body : inTurn
+        return this.#subject.request({ ...race, ...(body && { body }), to: { link: 'link' } }, link)
       })
       const all = await this.#subject.together(requests)
       for (const one of all) this.account.add(`${link.url.href} ${link.mark}`, one)
@@ -459,16 +461,6 @@ class CheckRun {
   }
 }
 
-/** Where the successes of a race that are redirects lead; those of one link lead to one place. */
-function resultsOf(all: readonly Exchange[]): string[] {
-  const places = all.flatMap(({ response, sent }) => {
-    if (response === null || ![301, 302, 303].includes(response.status)) return []
-    const [location] = fieldValues(response, 'Location')
-    return location === undefined ? [] : [resolved(location, sent.url)]
-  })
-  return [...new Set(places)]
-}
-
 function asksAtOnce(expectations: readonly Expectation[]): boolean {
   return expectations.some(one => 'noInterim' in one)
 }
@@ -487,12 +479,4 @@ function unknownStep(step: never): TypeError {
 function effectsNotMet(expected: string, count: number): NotMet {
   const noun = expected.endsWith('1') ? 'effect' : 'effects'
   return new NotMet({ expected: `${expected} ${noun}`, seen: `${count}` }, null)
-}
-
-function isSuccess(status: number | undefined): boolean {
-  return isIn(status, 200, 299) || [301, 302, 303].includes(status ?? 0)
-}
-
-function isIn(status: number | undefined, from: number, to: number): boolean {
-  return status !== undefined && status >= from && status <= to
 }

@@ -152,11 +152,19 @@ class Run {
 
   /** Several checks side by side: their effects are counted together, and told apart if need be. */
   async #together(checks: readonly Selected[]): Promise<void> {
+    const isTooMuch = await this.#counted(checks)
+    if (isTooMuch && !this.#isPlainlyWrong()) await this.#tellApart(checks)
+  }
+
+  /** Whether checks with one account for all had more effects than were accepted. */
+  async #counted(checks: readonly Selected[]): Promise<boolean> {
     const shared = new EffectAccount(this.#subject, this.#whole)
     await shared.open()
     await sideBySide(checks, this.#jobs, one => this.#judge(one, shared))
-    if ((await shared.close(true)) !== null && !this.#isPlainlyWrong())
-      await this.#tellApart(checks)
+    if ((await shared.close(true)) === null) return false
+    // What does not come again when it is told apart has happened all the same.
+    this.#whole.owe(await shared.close())
+    return true
   }
 
   /** There were too many effects: each half of those that passed is asked again, and its halves. */
@@ -171,16 +179,13 @@ class Run {
     }
     const half = passed.length >> 1
     for (const part of [passed.slice(0, half), passed.slice(half)]) {
-      const shared = new EffectAccount(this.#subject, this.#whole)
-      await shared.open()
-      await sideBySide(part, this.#jobs, one => this.#judge(one, shared))
-      if ((await shared.close(true)) !== null) await this.#tellApart(part)
+      if (await this.#counted(part)) await this.#tellApart(part)
     }
   }
 
   /** Repeats that have an effect would be found by nearly every check. */
   #isPlainlyWrong(): boolean {
-    return PLAIN.some(({ id }) => this.#results.get(id)?.result === 'fail')
+    return PLAIN.some(id => this.#results.get(id)?.result === 'fail')
   }
 
   /** Waits until the first link that was used has the age in which it is tried again. */
@@ -227,25 +232,31 @@ class Run {
     requirement: Requirement,
     shared: EffectAccount | null,
   ): Promise<Ending> {
-    const { blockedBy: id } = check
-    if (id !== undefined) await this.#ended.get(id)
-    const blocked = this.#blockedBy(id)
-    if (blocked !== null) return blocked
+    for (const id of [check.blockedBy ?? []].flat()) {
+      await this.#ended.get(id)
+      if (this.#isUnmet(id)) return { result: 'blocked', seen: BLOCKED_BY + id }
+    }
+    // The effects of what has failed are counted in the whole run, too.
+    const failed = check.steps.some(step => 'balance' in step) ? this.#anyFailed() : undefined
+    if (failed !== undefined) return { result: 'blocked', seen: BLOCKED_BY + failed }
     return await this.#run(check, requirement, shared)
   }
 
-  /** The same fault is not told twice: how a check ends whose plain question was not met. */
-  #blockedBy(id: string | undefined): Ending | null {
-    const before = id === undefined ? undefined : this.#results.get(id)
-    const isMet = before?.result !== 'fail' && before?.seen?.startsWith(BLOCKED_BY) !== true
-    return isMet ? null : { result: 'blocked', seen: BLOCKED_BY + id }
+  #anyFailed(): string | undefined {
+    return [...this.#results.values()].find(({ result }) => result === 'fail')?.id
+  }
+
+  /** The same fault is not told twice. */
+  #isUnmet(id: string): boolean {
+    const before = this.#results.get(id)
+    return before?.result === 'fail' || before?.seen?.startsWith(BLOCKED_BY) === true
   }
 
   /** Repeats that have an effect would be found by nearly every check. */
   #unlessTold({ isUntold, ...ending }: Ending): Ending {
-    const plain = PLAIN.find(({ id }) => this.#results.get(id)?.result === 'fail')
+    const plain = PLAIN.find(id => this.#results.get(id)?.result === 'fail')
     const isTold = isUntold === true && plain !== undefined
-    return isTold ? { result: 'blocked', seen: BLOCKED_BY + plain.id } : ending
+    return isTold ? { result: 'blocked', seen: BLOCKED_BY + plain } : ending
   }
 
   async #run(
