@@ -23,6 +23,7 @@ export const NOT_BURNT: readonly Check[] = [
     title: 'a refused content has no effect',
     why: 'A refusal says that nothing happened.',
     needs: ['invalid', 'effects'],
+    blockedBy: 'POE-2-2/first',
     steps: [
       MINT,
       { send: { to: L, body: 'invalid' }, setup: [{ status: ['4xx'] }] },
@@ -117,7 +118,7 @@ export const SILENCE: readonly Check[] = [
     title: 'after a restart the effect and the mark are both there',
     why: 'One without the other is a lost order or a second one.',
     needs: ['restart', 'effects'],
-    blockedBy: ['POE-2-1/same', 'POE-2-1/restart'],
+    blockedBy: ['POE-2-1/same', 'POE-2-2/reuse', 'POE-2-1/restart'],
     steps: [
       ...SPENT,
       { restart: true },

@@ -181,20 +181,6 @@ export const RUNNING: readonly Check[] = [
     ],
   },
   {
-    id: 'POE-2-4/held',
-    requirement: 'POE-2-4',
-    title:
-      'a POST that was held until the first one was done is not answered by a redirect, either',
-    why: 'Two clicks on one button would both be told that they have ordered.',
-    needs: ['slow'],
-    blockedBy: ['POE-2-15/running', 'POE-2-4/redirect'],
-    steps: [
-      ...SECOND_MEANWHILE('slow'),
-      { await: 'first', setup: [SUCCESS] },
-      { await: 'second', expect: [NO_REDIRECT] },
-    ],
-  },
-  {
     id: 'POE-2-15/fails',
     requirement: 'POE-2-15',
     title: 'where the first POST fails in the end, a second one was not told that it is used up',

@@ -63,11 +63,11 @@ export const REFUSAL: readonly Check[] = [
     why: 'An Allow with POST says that the link can still be used.',
     steps: [
       ...SPENT,
-      {
-        send: { to: L },
+      ...[{}, READER].map(fields => ({
+        send: { to: L, fields },
         only: [{ status: ['405'] }, { has: 'Allow' }],
         expect: [{ allowLacks: 'POST' }],
-      },
+      })),
     ],
   },
   {
@@ -75,7 +75,14 @@ export const REFUSAL: readonly Check[] = [
     requirement: 'POE-2-6',
     title: 'the 405 carries Allow',
     why: 'HTTP demands it, and clients tell by it whose 405 this is.',
-    steps: [...SPENT, { send: { to: L }, only: [{ status: ['405'] }], expect: [{ has: 'Allow' }] }],
+    steps: [
+      ...SPENT,
+      ...[{}, READER].map(fields => ({
+        send: { to: L, fields },
+        only: [{ status: ['405'] }],
+        expect: [{ has: 'Allow' }],
+      })),
+    ],
   },
   {
     id: 'H-405-2/spent',

@@ -322,6 +322,7 @@ export const IN_THE_END: readonly Check[] = [
       'POE-2-7/after-reuse',
       'POE-2-7/no-content',
       'POE-2-1/later',
+      'POE-2-1/later-other-body',
     ],
     steps: [{ used: { method: 'GET' }, expect: [{ resultOf: 'first' }] }],
   },
