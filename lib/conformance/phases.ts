@@ -20,8 +20,8 @@ export interface Phase {
 export const PLAIN: readonly string[] = [
   'POE-2-2/first',
   'POE-A-2/apart',
-  'POE-2-1/same',
   'POE-2-2/reuse',
+  'POE-2-1/same',
 ]
 
 /** The phases of a run. */

@@ -183,15 +183,19 @@ function sameConnection(): Partial<Behaviour> {
 }
 
 function pipelined(): Partial<Behaviour> {
-  const first = new Map<string, Socket>()
+  const open = new WeakMap<Socket, number>()
+  const count = (socket: Socket, more: number) => open.set(socket, (open.get(socket) ?? 0) + more)
   return {
     handlerPauseMs: 30,
-    refusesUnseen: ({ method, url = '', socket }) => {
-      if (method === 'POST' && !first.has(url)) first.set(url, socket)
+    refusesUnseen: ({ socket }) => {
+      count(socket, 1)
       return null
     },
-    whenRunning: ({ request: { url = '', socket } }) =>
-      first.get(url) === socket ? 'run' : 'wait',
+    whenRunning: ({ request: { socket } }) => ((open.get(socket) ?? 0) > 1 ? 'run' : 'wait'),
+    amends: (answer, { request: { socket } }) => {
+      count(socket, -1)
+      return answer
+    },
   }
 }
 

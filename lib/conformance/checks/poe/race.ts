@@ -82,7 +82,7 @@ export const FIRST: readonly Check[] = [
     title: 'repeats have no effect, whatever they are told',
     why: 'A refusal that has ordered all the same is the worst answer of all.',
     needs: ['effects'],
-    blockedBy: ['POE-2-2/first', 'POE-2-1/same'],
+    blockedBy: 'POE-2-2/first',
     steps: [
       ...SPENT,
       { send: { to: L }, times: 3 },
@@ -123,7 +123,7 @@ export const AT_MOST_ONCE: readonly Check[] = [
     requirement: 'POE-2-2',
     title: 'of twenty POSTs at once, one succeeds and one takes effect, in every round',
     why: 'Looking first and taking then lets two through now and then.',
-    blockedBy: ['POE-2-1/same', 'POE-2-2/reuse'],
+    blockedBy: ['POE-2-1/same', 'POE-2-2/reuse', 'POE-2-1/many'],
     steps: [{ race: {}, copies: 20, mostSuccesses: 1, others: [NOT_2XX] }],
   },
   {

@@ -283,7 +283,7 @@ export const SAFE_METHODS: readonly Check[] = [
   {
     id: 'POE-2-17/spent',
     requirement: 'POE-2-17',
-    title: 'PUT and PATCH to a spent link have no further effect',
+    title: 'PUT and PATCH to a spent link have no further effect, and do not open it again',
     why: 'A way around the refusal is a second order.',
     needs: ['effects'],
     blockedBy: 'POE-2-2/reuse',
@@ -291,6 +291,7 @@ export const SAFE_METHODS: readonly Check[] = [
       ...SPENT,
       { send: { method: 'PUT', to: L } },
       { send: { method: 'PATCH', to: L } },
+      { send: { to: L }, expect: [NOT_2XX] },
       { effects: { exactly: 1 } },
     ],
   },

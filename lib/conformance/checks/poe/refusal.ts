@@ -31,7 +31,13 @@ export const REFUSAL: readonly Check[] = [
     requirement: 'POE-2-4',
     title: 'no repeat is answered by a redirect, as a success is: not that of a form, either',
     why: 'A browser that follows it shows what was ordered before as the answer to this order.',
-    blockedBy: ['POE-2-1/same', 'POE-2-2/redirected', 'POE-2-4/reuse'],
+    blockedBy: [
+      'POE-2-1/same',
+      'POE-2-1/other-body',
+      'POE-1-3/reuse',
+      'POE-2-2/redirected',
+      'POE-2-4/reuse',
+    ],
     steps: [
       MINT,
       { ...USE, send: { to: L, fields: READER } },

@@ -105,12 +105,12 @@ export const NEVER_AGAIN: readonly Check[] = [
   {
     id: 'POE-2-1/looked',
     requirement: 'POE-2-1',
-    title: 'GET, HEAD, OPTIONS, PUT and PATCH do not open a spent link again',
+    title: 'GET, HEAD and OPTIONS do not open a spent link again',
     why: 'Whoever looks at the result and goes back sends the form once more.',
     blockedBy: 'POE-2-1/same',
     steps: [
       ...SPENT,
-      ...['GET', 'HEAD', 'OPTIONS', 'PUT', 'PATCH'].map(method => ({ send: { method, to: L } })),
+      ...['GET', 'HEAD', 'OPTIONS'].map(method => ({ send: { method, to: L } })),
       { send: { to: L }, expect: [NOT_2XX] },
     ],
   },
@@ -147,7 +147,7 @@ export const NEVER_AGAIN: readonly Check[] = [
     title: 'after a POST of the other media type none is answered 2xx',
     why: 'A form and JSON may run through different code, and only one of them may remember.',
     needs: ['otherType'],
-    blockedBy: 'POE-2-1/same',
+    blockedBy: ['POE-2-1/same', 'POE-2-1/other-type'],
     steps: [
       MINT,
       { send: { to: L, body: 'otherType' }, only: [SUCCESS] },
