@@ -171,11 +171,13 @@ class CheckRun {
   async #send(step: SendStep): Promise<void> {
     const { send, as, times = 1, inBackground = false } = step
     if (inBackground) {
-      this.#background.set(as ?? '', this.#exchange(send))
+      // Whoever is slow was let in, so "not now" is about the server, and not about the link.
+      const once = () => this.#exchange(send)
+      this.#background.set(as ?? '', send.provoke ? this.#patiently({}, once) : once())
       return
     }
     for (let time = 0; time < times; time += 1) {
-      const exchange = await this.#patiently(step)
+      const exchange = await this.#patiently(step, () => this.#exchange(send))
       const isCut = step.mayBeCut === true && exchange.response === null
       if (!isCut) this.#judge(step, exchange, send.user)
       if (as !== undefined) this.#answers.set(as, exchange)
@@ -183,11 +185,14 @@ class CheckRun {
   }
 
   /** Sends it again where it was "not now", and that says nothing about the rule. */
-  async #patiently(step: SendStep): Promise<Exchange> {
-    const { send, patiently = false, setup = [], only = [], expect = [] } = step
+  async #patiently(
+    step: Pick<SendStep, 'patiently' | 'setup' | 'only' | 'expect'>,
+    send: () => Promise<Exchange>,
+  ): Promise<Exchange> {
+    const { patiently = false, setup = [], only = [], expect = [] } = step
     const untilMs = performance.now() + PATIENCE_MS + this.#subject.slackMs
     for (;;) {
-      const exchange = await this.#exchange(send)
+      const exchange = await send()
       const status = exchange.response?.status ?? 0
       const isBusy = patiently && BUSY.includes(status)
       const { response } = exchange
@@ -230,7 +235,8 @@ class CheckRun {
     if (wanted.length === 0) throw new NotAsked('it does not arise: no link was used')
     const asked = await this.#sideBySide(wanted, async ({ link, answer }) => {
       const sent = this.#subject.request({ ...used, to: { link: 'link' } }, link)
-      const exchange = await this.#subject.exchange(sent)
+      const send = () => this.#subject.exchange(sent)
+      const exchange = await this.#patiently({ only, expect }, send)
       this.account.add(link.url.href, exchange)
       return { answer, exchange }
     })

@@ -71,6 +71,8 @@ export class Subject {
   readonly door: Door
   /** What this run has used, plainly, and each with the answer. */
   readonly used: UsedLink[] = []
+  /** Whether it has said "not now" to something that was not made to be refused. */
+  isBusyAtTimes = false
   readonly #pace: Pace
   /** Flat JSON of the adapter is sent as the form of the page. */
   #isAsForm = false
@@ -160,6 +162,7 @@ export class Subject {
       this.#version = response.version
       sent.jar?.take(response, sent.url)
       const isOften = response.status === 429 && sent.isProvoked !== true && tries < TRIES
+      if (isOften || isLater(response)) this.isBusyAtTimes = true
       if (!isOften || !(await this.#pace.obey(response, true))) return exchange
     }
   }
@@ -195,9 +198,8 @@ export class Subject {
       const beganMs = performance.now()
       const answer = await this.exchange(this.#pageRequest(spec, session))
       this.#slowestMs = Math.max(this.#slowestMs, performance.now() - beganMs)
-      const { response } = answer
-      const isLater = response?.status === 503 && fieldValues(response, 'Retry-After').length > 0
-      if (!isLater || tries >= TRIES || !(await this.isWaitedFor(answer))) return answer
+      if (!isLater(answer.response) || tries >= TRIES) return answer
+      if (!(await this.isWaitedFor(answer))) return answer
     }
   }
 
@@ -334,7 +336,10 @@ export class Subject {
     const url = new URL(effects.url, this.page)
     const fields = this.#lines({ ...this.#fieldsOf('first', url), Accept: 'application/json' })
     const sent = { method: 'GET', url, target: url.pathname + url.search, fields, body: null }
-    const answer = await this.exchange(sent)
+    let answer = await this.exchange(sent)
+    for (let tries = 1; isLater(answer.response) && tries < TRIES; tries += 1) {
+      if (await this.isWaitedFor(answer)) answer = await this.exchange(sent)
+    }
     const value = answer.response === null ? undefined : jsonOf(answer.response)
     const found = atPointer(value, effects.pointer)
     if (typeof found === 'number') return found
@@ -474,6 +479,10 @@ export class Subject {
     this.#count += 1
     return this.#count
   }
+}
+
+function isLater(response: RawResponse | null): boolean {
+  return response?.status === 503 && fieldValues(response, 'Retry-After').length > 0
 }
 
 function nameOf({ url, mark }: Link): string {

@@ -139,4 +139,7 @@ export const HOUSE: ReadonlySet<string> = new Set([
   'sunset',
   'cors-hidden',
   'newer-untold',
+  'expired-cacheable',
+  'unknown-cacheable',
+  'related-without-anchor',
 ])

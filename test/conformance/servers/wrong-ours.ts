@@ -3,7 +3,7 @@
  */
 import { jsonAnswer } from './answers.js'
 import type { Behaviour } from './behaviour.js'
-import { fieldOf, isLook, isPage, refielded, where } from './fault.js'
+import { fieldOf, isLook, isPage, isReuse, refielded, where } from './fault.js'
 import type { IndependentOptions } from './independent.js'
 
 /** Makes a behaviour anew for each server. */
@@ -87,5 +87,31 @@ export const OURS: readonly MeantRow[] = [
     'POE-4-5/newer',
     'tells a newer client of no links',
     () => ({ announces: (link, { headers }) => (headers.poe === '2' ? null : `"${link}"`) }),
+  ],
+  [
+    'expired-cacheable',
+    'H-410-1/expired',
+    'lets caches keep what is said of an expired link',
+    () =>
+      where(
+        ({ state }) => state === 'expired',
+        answer => refielded(answer, { 'Cache-Control': null }),
+      ),
+  ],
+  [
+    'unknown-cacheable',
+    'H-CACHE-3/unknown',
+    'lets caches keep what is said of an unknown link',
+    () =>
+      where(
+        ({ place, state }) => place === 'link' && state === 'absent',
+        answer => refielded(answer, { 'Cache-Control': null }),
+      ),
+  ],
+  [
+    'related-without-anchor',
+    'H-LINK-1/reuse',
+    'links to something related without saying to what',
+    () => where(isReuse, answer => refielded(answer, { Link: '</receipts/1>; rel="related"' })),
   ],
 ]

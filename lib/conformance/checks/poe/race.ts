@@ -4,18 +4,7 @@
  * @see POE draft 2; RFC 9110 10.2.3, 15.5.10
  */
 import type { Check, Expectation, Provocation, Step } from '../../catalogue.js'
-import {
-  FAILURE,
-  GET,
-  L,
-  MINT,
-  NO_REDIRECT,
-  NOT_2XX,
-  NOT_NOW,
-  READER,
-  SPENT,
-  SUCCESS,
-} from '../fragments.js'
+import { FAILURE, GET, L, MINT, NOT_2XX, NOT_NOW, READER, SPENT, SUCCESS } from '../fragments.js'
 
 /** Somebody asks for the answer while the POST is running. */
 const ASKED_MEANWHILE: readonly Step[] = [
