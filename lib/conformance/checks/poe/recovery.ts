@@ -94,7 +94,7 @@ export const RESULT: readonly Check[] = [
     title: 'GET gives the content of the answer after a restart of the server, too',
     why: 'The crash that lost the answer must not lose the result.',
     needs: ['restart'],
-    blockedBy: ['POE-2-7/get', 'POE-2-1/restart'],
+    blockedBy: ['POE-2-7/get', 'POE-2-7/own', 'POE-2-1/restart'],
     steps: [
       MINT,
       { ...USE, only: [{ status: ['2xx'] }, { notEmpty: true }] },
@@ -286,7 +286,7 @@ export const SAFE_METHODS: readonly Check[] = [
     title: 'PUT and PATCH to a spent link have no further effect, and do not open it again',
     why: 'A way around the refusal is a second order.',
     needs: ['effects'],
-    blockedBy: 'POE-2-2/reuse',
+    blockedBy: ['POE-2-1/same', 'POE-2-2/reuse'],
     steps: [
       ...SPENT,
       { send: { method: 'PUT', to: L } },
