@@ -44,7 +44,13 @@ export class EffectAccount {
 
   /** Counts for the first time; what cannot be counted now is not judged. */
   async open(): Promise<void> {
-    if (this.#subject.door === 'poe') this.#before = await this.#count()
+    if (this.#subject.door !== 'poe') return
+    this.#before = this.#subject.lastCount ?? (await this.#count())
+  }
+
+  /** How many effects there were when it was opened; `null` where that is not known. */
+  get before(): number | null {
+    return this.#before
   }
 
   /**
@@ -90,7 +96,10 @@ export class EffectAccount {
         return unmet(`at most ${words} in the end, by what was answered`, `${count} of them`)
       }
       // What is late would be the next check's.
-      if (count >= accepted || performance.now() > untilMs) return null
+      if (count >= accepted || performance.now() > untilMs) {
+        this.#subject.lastCount = after
+        return null
+      }
       await sleep(50)
     }
   }

@@ -130,8 +130,10 @@ class CheckRun {
 
   async begin({ steps }: Check): Promise<void> {
     const counts = steps.some(step => 'effects' in step || 'race' in step)
-    if (counts && this.#subject.has('effects')) this.#effectsBefore = await this.#subject.effects()
     if (!this.isShared) await this.account.open()
+    if (!counts || !this.#subject.has('effects')) return
+    const known = this.isShared ? null : this.account.before
+    this.#effectsBefore = known ?? (await this.#subject.effects())
   }
 
   /** Lets later checks look again at the links that this one has used. */

@@ -142,25 +142,25 @@ class Run {
       const first = selected.find(([check]) => !(this.#isPageThere && isOfPage(check)))
       if (first !== undefined) this.#tell(first, found.obstacle)
     }
-    for (const { together, checks, isLast } of phasesOf(selected, this.#options.door)) {
+    for (const { together, jobs, checks, isLast } of phasesOf(selected, this.#options.door)) {
       if (isLast) await this.#grow()
-      if (together) await this.#together(checks)
+      if (together) await this.#together(checks, jobs ?? this.#jobs)
       else for (const one of checks) await this.#judge(one, null)
     }
     return selected.flatMap(([{ id }]) => this.#results.get(id) ?? [])
   }
 
   /** Several checks side by side: their effects are counted together, and told apart if need be. */
-  async #together(checks: readonly Selected[]): Promise<void> {
-    const isTooMuch = await this.#counted(checks)
-    if (isTooMuch && !this.#isPlainlyWrong()) await this.#tellApart(checks)
+  async #together(checks: readonly Selected[], jobs: number): Promise<void> {
+    const isTooMuch = await this.#counted(checks, jobs)
+    if (isTooMuch && !this.#isPlainlyWrong()) await this.#tellApart(checks, jobs)
   }
 
   /** Whether checks with one account for all had more effects than were accepted. */
-  async #counted(checks: readonly Selected[]): Promise<boolean> {
+  async #counted(checks: readonly Selected[], jobs: number): Promise<boolean> {
     const shared = new EffectAccount(this.#subject, this.#whole)
     await shared.open()
-    await sideBySide(checks, this.#jobs, one => this.#judge(one, shared))
+    await sideBySide(checks, jobs, one => this.#judge(one, shared))
     if ((await shared.close(true)) === null) return false
     // What does not come again when it is told apart has happened all the same.
     this.#whole.owe(await shared.close())
@@ -168,7 +168,7 @@ class Run {
   }
 
   /** There were too many effects: each half of those that passed is asked again, and its halves. */
-  async #tellApart(checks: readonly Selected[]): Promise<void> {
+  async #tellApart(checks: readonly Selected[], jobs: number): Promise<void> {
     const passed = checks.filter(([{ id }]) => {
       return ['pass', 'warn', 'skipped'].includes(this.#results.get(id)?.result ?? '')
     })
@@ -179,7 +179,7 @@ class Run {
     }
     const half = passed.length >> 1
     for (const part of [passed.slice(0, half), passed.slice(half)]) {
-      if (await this.#counted(part)) await this.#tellApart(part)
+      if (await this.#counted(part, jobs)) await this.#tellApart(part, jobs)
     }
   }
 

@@ -122,6 +122,9 @@ export const AT_LEAST: ReadonlySet<string> = new Set([
   'get-orders',
 ])
 
+/** Faults of a moment: where it does not come again, the whole run tells of the effect. */
+export const ONCE: ReadonlySet<string> = new Set(['running-orders'])
+
 /** Faults that no sentence of the draft or of HTTP forbids: warnings, and failures by --strict. */
 export const HOUSE: ReadonlySet<string> = new Set([
   'reuse-with-location',
