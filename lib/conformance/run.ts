@@ -31,6 +31,9 @@ import { Http1Wire } from './wire.js'
 /** After so many checks in a row without a word, the server is asked whether it is still there. */
 const SILENT_CHECKS = 3
 const BLOCKED_BY = 'blocked by '
+/** So many checks at once by default; twice as many where answers are long on their way. */
+const JOBS = 6
+const SLOW_MS = 400
 const TIMER_LIMIT_MS = 2_147_483_647
 
 /**
@@ -122,7 +125,7 @@ class Run {
       if (!checks.some(check => isNamed(check, id))) throw unknownId(id)
     }
     this.#options = options
-    this.#jobs = door === 'poe' ? options.jobs : 1
+    this.#jobs = door === 'poe' ? (options.jobs ?? JOBS) : 1
     const wire = new (http2 ? Http2Wire : Http1Wire)({ timeoutMs, tls })
     this.#subject = new Subject(page, adapter, wire, { restart, door, paceMs })
     this.#whole = new EffectAccount(this.#subject)
@@ -134,7 +137,9 @@ class Run {
     this.#selected = selected
     await this.#whole.open()
     const found = await rehearse(this.#subject, this.#whole)
-    if (found.isShared) this.#jobs = 1
+    const isSlow = this.#subject.slackMs > SLOW_MS && this.#options.jobs === null
+    if (isSlow) this.#jobs *= 2
+    if (found.isShared || this.#options.door !== 'poe') this.#jobs = 1
     if (found.obstacle !== null) {
       this.#obstacle = 'the rehearsal failed'
       this.#isPageThere = found.isPageThere
