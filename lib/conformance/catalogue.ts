@@ -259,6 +259,8 @@ export type Expectation =
   | { readonly partOf: string }
   /** `Location` leads where that of an earlier answer leads. */
   | { readonly locationOf: string }
+  /** It was asked where the `Location` of an earlier answer leads. */
+  | { readonly targetOf: string }
   /** The same status and fields as an earlier answer, and no content. */
   | { readonly headOf: string }
   /** A field differs from that of an earlier answer. */

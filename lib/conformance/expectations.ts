@@ -106,6 +106,11 @@ const JUDGES: Judges = {
     return judgeContent(response, answerOf(contentOf, surroundings))
   },
   locationOf: judgeLocation,
+  targetOf({ targetOf }, { exchange: { sent }, surroundings }) {
+    const [there = ''] = fieldValues(answerOf(targetOf, surroundings), 'Location')
+    const isThere = there !== '' && resolved(there, sent.url) === sent.url.href
+    return isThere ? null : unmet(`a link to ${there || 'what is there'}`, sent.target)
+  },
   resultOf({ resultOf }, { exchange, response, surroundings }) {
     return judgeResult(exchange, response, answerOf(resultOf, surroundings))
   },

@@ -27,6 +27,7 @@ const REFERENCES = [
   'partOf',
   'contentOf',
   'locationOf',
+  'targetOf',
   'headOf',
   'differsFrom',
   'after',

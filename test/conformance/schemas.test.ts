@@ -195,6 +195,7 @@ const EXPECTATIONS: All<Exclude<NameIn<Expectation>, 'when' | 'of' | 'demand'>> 
   resultOf: true,
   partOf: true,
   locationOf: true,
+  targetOf: true,
   headOf: true,
   unlike: true,
   differsFrom: true,
