@@ -241,14 +241,7 @@ class Run {
       await this.#ended.get(id)
       if (this.#isUnmet(id)) return { result: 'blocked', seen: BLOCKED_BY + id }
     }
-    // The effects of what has failed are counted in the whole run, too.
-    const failed = check.steps.some(step => 'balance' in step) ? this.#anyFailed() : undefined
-    if (failed !== undefined) return { result: 'blocked', seen: BLOCKED_BY + failed }
     return await this.#run(check, requirement, shared)
-  }
-
-  #anyFailed(): string | undefined {
-    return [...this.#results.values()].find(({ result }) => result === 'fail')?.id
   }
 
   /** The same fault is not told twice. */

@@ -17,6 +17,8 @@ import { startWrong } from './servers/wrong.js'
 
 /** The life of links that are to expire, in milliseconds. */
 const LIFE_MS = 900
+/** The life of all others: no run lasts so long. */
+const LONG_MS = 3_600_000
 /** What a handler reports, where the fault is about that. */
 const REPORTED: Readonly<Record<string, number>> = {
   'burnt-by-401': 401,
@@ -59,7 +61,7 @@ async function withServer<T>(
   name: string,
   work: (server: JudgedServer, adapter: Adapter) => Promise<T>,
 ): Promise<T> {
-  const server = await startWrong(name, OPTIONS[name])
+  const server = await startWrong(name, { ...OPTIONS[name], lifetimeMs: LONG_MS })
   const hasty = await startWrong(name, { ...OPTIONS[name], lifetimeMs: LIFE_MS })
   const failure = { fields: { 'X-Fault': `fail=${REPORTED[name] ?? 500}` } }
   const adapter = {
