@@ -114,7 +114,7 @@ export const CAUGHT_BY: Readonly<Record<string, readonly string[]>> = {
   'unknown-orders': ['POE-2-18/changed', 'POE-2-18/invented', 'POE-2-23/case'],
 }
 
-/** Faults that meet nearly every check, or those that come late: the check that is meant, at least. */
+/** Faults that meet nearly every check, or that come late: the check that is meant, at least. */
 export const AT_LEAST: ReadonlySet<string> = new Set([
   'again-later',
   'two-share',
