@@ -15,7 +15,7 @@ import { fail, ROOT } from './prepare.mjs'
 const MODEL = `${ROOT}spec-notes/model/claim.pml`
 /** What one search may take: of memory in MiB, of time in milliseconds. */
 const MEMORY_MIB = 1_024
-const TIME_MS = 100_000
+const TIME_MS = 300_000
 const DEPTH = 10_000
 const STORY_LINES = 60
 

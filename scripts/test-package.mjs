@@ -5,9 +5,11 @@
  */
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -18,9 +20,9 @@ import { ROOT, run, runNpm } from './prepare.mjs'
 import { testFiles } from './test-files.mjs'
 import { runFiles } from './test-run.mjs'
 
-/** What speaks to the package from outside; the rest tests the checkout itself. */
+/** What reaches every entry point from outside; the rest tests the checkout itself. */
 const SUITES =
-  /^test\/(?:spec\/.*|koa\/[^/]*|stores\/(?:memory|sqlite|redis|postgres-transaction))\.test\.ts$/
+  /^test\/(?:spec\/.*|koa\/(?:http|http2|mounts|replay|shutdown|transactions-.*)|stores\/(?:memory|sqlite|redis|postgres-transaction))\.test\.ts$/
 const NAME = 'post-once-exactly'
 
 /**
@@ -36,8 +38,9 @@ export async function testPackage(env) {
       console.log('the package could not be made')
       return { failures: 1 }
     }
+    const checked = [...(await compileConsumer(folder)), leadsOn(folder)]
     const { strippedTree } = await import(join(folder, 'test/support/stripped-tree.ts'))
-    return await runFiles(
+    const counts = await runFiles(
       testFiles('short').filter(file => SUITES.test(file)),
       {
         cwd: folder,
@@ -53,9 +56,43 @@ export async function testPackage(env) {
         },
       },
     )
+    return {
+      ...counts,
+      passes: counts.passes + checked.filter(Boolean).length,
+      failures: counts.failures + checked.filter(isRight => !isRight).length,
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** Whether each compiler takes a program that uses the package, and nothing of a browser. */
+async function compileConsumer(folder) {
+  const common = { strict: true, noEmit: true, target: 'es2023', lib: ['es2023'], types: ['node'] }
+  const results = []
+  for (const [compiler, module, moduleResolution] of [
+    ['typescript', 'nodenext', 'nodenext'],
+    ['typescript7', 'nodenext', 'nodenext'],
+    ['typescript7', 'esnext', 'bundler'],
+  ]) {
+    const compilerOptions = { ...common, module, moduleResolution }
+    const config = join(folder, 'tsconfig.json')
+    writeFileSync(config, JSON.stringify({ compilerOptions, files: ['test/package/consumer.ts'] }))
+    const tsc = join(ROOT, 'node_modules', compiler, 'bin', 'tsc')
+    const isRight = (await run(process.execPath, [tsc, '-p', config])) === 0
+    if (!isRight) console.log(`its types do not compile with ${compiler}, ${moduleResolution}`)
+    results.push(isRight)
+  }
+  return results
+}
+
+/** Whether what the README links to is in the package. */
+function leadsOn(folder) {
+  const home = join(folder, 'node_modules', NAME)
+  const links = readFileSync(join(home, 'README.md'), 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)
+  const dead = [...links].map(([, path]) => path).filter(path => !existsSync(join(home, path)))
+  if (dead.length > 0) console.log(`its README leads nowhere: ${dead.join(', ')}`)
+  return dead.length === 0
 }
 
 async function unpackInto(folder) {
@@ -69,8 +106,8 @@ async function unpackInto(folder) {
   if (tar !== 0) return false
   linkDependencies(join(folder, 'node_modules'))
   cpSync(`${ROOT}test`, join(folder, 'test'), { recursive: true })
-  // Tests of internals reach them at the same relative place.
-  symlinkSync(join(home, 'lib'), join(folder, 'lib'))
+  // Tests of internals reach them at the same relative place; the package has no sources.
+  symlinkSync(`${ROOT}lib`, join(folder, 'lib'))
   writeFileSync(join(folder, 'package.json'), '{ "name": "consumer", "type": "module" }\n')
   return true
 }

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { onStopped, ROOT } from './prepare.mjs'
 
 /** Tests mostly wait; so there are more processes than cores. */
-const WORKERS = Number(process.env.POE_TEST_WORKERS ?? availableParallelism() + 2)
+const WORKERS = availableParallelism() + 2
 const WORKER = fileURLToPath(new URL('./test-worker.mjs', import.meta.url))
 const TYPESCRIPT = fileURLToPath(new URL('./typescript.mjs', import.meta.url))
 /** Files that last longer than two seconds, with their seconds: what `--measure` writes. */
@@ -25,8 +25,9 @@ const TELL_MS = 10_000
  *
  * @param {readonly string[]} files - relative to the root
  * @param {{ grep?: string, env?: Record<string, string>, measure?: boolean, timeoutMs?: number,
- *   cwd?: string, loader?: string }} [wishes] - `timeoutMs` of a test; `cwd` is another tree that
- *   has these files, and `loader` what Node imports to read TypeScript there
+ *   workers?: number, cwd?: string, loader?: string }} [wishes] - `timeoutMs` of a test; `workers`,
+ *   how many processes; `cwd` is another tree that has these files, and `loader` what Node imports
+ *   to read TypeScript there
  * @returns {Promise<{ passes: number, failures: number, pending: number, stopped: boolean }>}
  */
 export async function runFiles(files, wishes = {}) {
@@ -62,7 +63,8 @@ class Run {
 
   async finish() {
     const told = setInterval(() => this.#tell(), process.stdout.isTTY ? 500 : TELL_MS)
-    const count = Math.max(1, Math.min(WORKERS, this.#all))
+    const { workers = WORKERS } = this.#wishes
+    const count = Math.max(1, Math.min(Number(process.env.POE_TEST_WORKERS ?? workers), this.#all))
     try {
       await Promise.all(Array.from({ length: count }, () => this.#work()))
     } finally {
@@ -70,10 +72,7 @@ class Run {
     }
     this.#tell()
     if (process.stdout.isTTY) process.stdout.write('\n')
-    for (const { file, texts, output } of this.#failed) {
-      console.log(`\n${file}\n\n${texts.join('\n\n')}`)
-      if (output.trim() !== '') console.log(`\n  what was printed meanwhile:\n${output.trimEnd()}`)
-    }
+    for (const { file, texts } of this.#failed) console.log(`\n${file}\n\n${texts.join('\n\n')}`)
     return this.#counts
   }
 
@@ -155,8 +154,10 @@ class Run {
   }
 
   #fail(file, texts, output) {
-    this.#failed.push({ file, texts, output })
-    this.#line(`FAILED ${file}: ${texts.length}`)
+    // Told at once, and again at the end: a run may be stopped, or its beginning scrolled away.
+    this.#failed.push({ file, texts })
+    this.#line(`FAILED ${file}: ${texts.length}\n\n${texts.join('\n\n')}\n`)
+    if (output.trim() !== '') this.#line(`  what was printed meanwhile:\n${output.trimEnd()}\n`)
   }
 
   #tell() {

@@ -3,7 +3,9 @@
  *
  * @see POE draft 5
  */
+
 import { ClientError } from './errors.js'
+import type { FetchBody } from './fetch-types.js'
 
 /**
  * What can be sent: what `fetch` takes, a plain object or array (as JSON), something that yields
@@ -31,7 +33,7 @@ export type JsonObject = { readonly [member: string]: unknown }
 /** Content that is ready to be sent any number of times. */
 export interface Payload {
   /** The content, `null` for none; a function makes it anew for each try. */
-  readonly content: string | Uint8Array<ArrayBuffer> | (() => Promise<BodyInit>) | null
+  readonly content: string | Uint8Array<ArrayBuffer> | (() => Promise<FetchBody>) | null
   /** What `Content-Type` shall say; `null` where the content does not tell. */
   readonly type: string | null
 }
@@ -50,7 +52,7 @@ export async function preparePayload(body: PostBody, limitBytes: number): Promis
   if (body === null || body === undefined) return { content: null, type: null }
   if (typeof body === 'string') return text(body, 'text/plain;charset=UTF-8')
   if (typeof body === 'function') {
-    return { content: async () => asBodyInit(await body()), type: null }
+    return { content: async () => asFetchBody(await body()), type: null }
   }
   if (body instanceof URLSearchParams) {
     return text(body.toString(), 'application/x-www-form-urlencoded;charset=UTF-8')
@@ -119,11 +121,11 @@ function jsonText(body: unknown): string {
   return json
 }
 
-function asBodyInit(content: unknown): BodyInit {
+function asFetchBody(content: unknown): FetchBody {
   if (isJson(content)) {
     return new Blob([jsonText(content)], { type: 'application/json' })
   }
-  return content as BodyInit
+  return content as FetchBody
 }
 
 /** `Response` knows the type that belongs to each kind of content, and the bytes of a form. */
@@ -141,7 +143,7 @@ function asSource(body: unknown): { stream: Chunks | null; type: string | null }
   if (!isKnown) throw new TypeError('The body is nothing that can be sent')
   if (body instanceof ReadableStream && body.locked) throw readAlready()
   try {
-    const response = new Response(body as BodyInit)
+    const response = new Response(body as FetchBody)
     return { stream: response.body, type: response.headers.get('content-type') }
   } catch (error) {
     throw readAlready(error)

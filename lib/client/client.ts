@@ -4,12 +4,14 @@
  *
  * @see POE draft 2, 3
  */
+
 import { discard, isAnswer } from './answer.js'
 import { type Payload, type PostBody, payloadBytes } from './body.js'
 import { withContentId } from './content-id.js'
 import { type CorePostOptions, type Parts, PoeCore } from './core.js'
 import { delayFor, retryAfterMs } from './delay.js'
 import { ClientError, PostAborted } from './errors.js'
+import type { FetchHeaders } from './fetch-types.js'
 import { followHops } from './follow-get.js'
 import { type JournalEntry, type JournalHold, journalHeaders } from './journal.js'
 import type { FoundLink } from './known-links.js'
@@ -50,7 +52,7 @@ export interface PostOptions extends CorePostOptions {
 
 /** Options of `links` and `mint`. */
 export interface RequestOptions {
-  readonly headers?: HeadersInit
+  readonly headers?: FetchHeaders
   readonly signal?: AbortSignal
   /** How often it is asked at most. Default: as the client's POSTs. */
   readonly tries?: number
@@ -361,7 +363,7 @@ export class PoeClient extends PoeCore {
   async #ask(
     method: 'GET' | 'POST',
     url: URL,
-    given: HeadersInit | undefined,
+    given: FetchHeaders | undefined,
     signal: AbortSignal | undefined,
   ): Promise<unknown> {
     const { clock, timeoutMs, fetch, init } = this.options
@@ -381,7 +383,7 @@ export class PoeClient extends PoeCore {
     }
   }
 
-  #postHeaders(given: HeadersInit | undefined, key: string | null): Fields {
+  #postHeaders(given: FetchHeaders | undefined, key: string | null): Fields {
     const headers = toFields(given)
     if (key === null) return headers
     if (!/^[\x20-\x7e]+$/.test(key)) throw new TypeError('A key is made of ASCII characters')

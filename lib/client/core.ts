@@ -4,12 +4,14 @@
  *
  * @see POE draft 2, 3, 4, 5, 8
  */
+
 import { webUrl } from './answer.js'
 import type { Payload, PostBody } from './body.js'
 import { withContentId } from './content-id.js'
 import { withDefaults } from './defaults.js'
 import { isGivenUp } from './ending.js'
 import { PostAborted } from './errors.js'
+import type { FetchHeaders } from './fetch-types.js'
 import { type FoundLink, KnownLinks, type ReadLinks } from './known-links.js'
 import type { ClientOptions, ResolvedOptions, SendOptions } from './options.js'
 import type { PostOutcome } from './outcome.js'
@@ -27,7 +29,7 @@ const USED = new Set<PostOutcome['outcome']>([
 /** Options of one POST. */
 export interface CorePostOptions extends SendOptions {
   /** Fields of this POST, the same on every try. A journal keeps them, logins excepted. */
-  readonly headers?: HeadersInit
+  readonly headers?: FetchHeaders
   /** Ends the POST; `post` then throws `PostAborted`. */
   readonly signal?: AbortSignal
   /** When the link ends, in milliseconds since the Unix epoch. Default: as the page said. */

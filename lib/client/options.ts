@@ -1,7 +1,9 @@
 /**
  * What the client can be told, and the check of it.
  */
+
 import type { ClientClock } from './clock.js'
+import type { FetchHeaders } from './fetch-types.js'
 import type { Journal } from './journal.js'
 import type { Refused, Unknown } from './outcome.js'
 
@@ -83,7 +85,7 @@ export interface ClientOptions extends SendOptions {
    */
   readonly fetch?: FetchLike
   /** Fields of every request, or what gives them for each try; they are never journalled. */
-  readonly headers?: HeadersInit | (() => HeadersInit | Promise<HeadersInit>)
+  readonly headers?: FetchHeaders | (() => FetchHeaders | Promise<FetchHeaders>)
   /** More of `fetch`'s options, for example `credentials` or undici's `dispatcher`. */
   readonly init?: Omit<RequestInit, 'body' | 'headers' | 'method' | 'redirect' | 'signal'>
   /**
@@ -113,7 +115,7 @@ export interface ClientOptions extends SendOptions {
   readonly authenticate?: (
     response: Response,
     url: string,
-  ) => HeadersInit | null | Promise<HeadersInit | null>
+  ) => FetchHeaders | null | Promise<FetchHeaders | null>
   /**
    * Origins that links, and redirects of pages, may lead to, besides the one that was asked; `any`
    * for all. What was given for requests goes there only when such a link is posted to.

@@ -3,9 +3,11 @@
  *
  * @see POE draft 4, 5
  */
+
 import { formatPoe } from '../protocols/poe/field.js'
 import { type ProblemReading, problemOf, readText } from './answer.js'
 import type { Payload } from './body.js'
+import type { FetchHeaders } from './fetch-types.js'
 import type { FollowHops } from './follow-get.js'
 import type { JournalHold } from './journal.js'
 import type { Judgement, JudgeRules, Past } from './judge.js'
@@ -198,7 +200,7 @@ export type Fields = Readonly<Record<string, string>>
  *
  * @throws TypeError for a name or value that no field can have
  */
-export function toFields(given: HeadersInit | undefined): Fields {
+export function toFields(given: FetchHeaders | undefined): Fields {
   return given === undefined ? {} : Object.fromEntries(new Headers(given))
 }
 

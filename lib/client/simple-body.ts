@@ -4,7 +4,9 @@
  *
  * @see POE draft 5
  */
+
 import type { Payload, PostBody } from './body.js'
+import type { FetchBody } from './fetch-types.js'
 
 /**
  * Fixes the content of a POST.
@@ -14,13 +16,13 @@ import type { Payload, PostBody } from './body.js'
 export async function prepareSimply(body: PostBody): Promise<Payload> {
   if (body === null || body === undefined) return { content: null, type: null }
   if (typeof body === 'function')
-    return { content: async () => (await body()) as BodyInit, type: null }
+    return { content: async () => (await body()) as FetchBody, type: null }
   const isPlain = Array.isArray(body) || Object.getPrototypeOf(body) === Object.prototype
   const json = isPlain ? { headers: { 'content-type': 'application/json' } } : {}
   const source =
     body instanceof Request
       ? body
-      : new Response(isPlain ? JSON.stringify(body) : (body as BodyInit), json)
+      : new Response(isPlain ? JSON.stringify(body) : (body as FetchBody), json)
   const content = new Uint8Array(await source.arrayBuffer())
   return { content, type: source.headers.get('content-type') }
 }

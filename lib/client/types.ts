@@ -5,6 +5,7 @@ export type { Content, JsonObject, PostBody } from './body.js'
 export type { ClientClock } from './clock.js'
 export type { CorePostOptions, PoeCore } from './core.js'
 export type { DelayOptions, FieldReader, WithFields } from './delay.js'
+export type { FetchBody, FetchHeaders } from './fetch-types.js'
 export type { Journal, JournalEntry, JournalHold } from './journal.js'
 export type {
   Answer,

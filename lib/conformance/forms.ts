@@ -88,7 +88,9 @@ function isButton(element: Element): boolean {
 function defaultOf(control: Element, attributes: Attributes): string | null {
   switch (control.tagName) {
     case 'input': {
-      const isTick = /^(?:checkbox|radio)$/i.test(attributes.get('type') ?? '')
+      const type = attributes.get('type') ?? ''
+      if (/^(?:button|file|reset)$/i.test(type)) return null
+      const isTick = /^(?:checkbox|radio)$/i.test(type)
       if (isTick) return attributes.has('checked') ? (attributes.get('value') ?? 'on') : null
       return attributes.get('value') ?? ''
     }

@@ -168,7 +168,8 @@ describe('a POST while the store is down', () => {
     expect(await bench.stateOf()).to.equal('none')
   })
 
-  it('an outage full of requests leaves room for outcomes that are owed', async () => {
+  it('an outage full of requests leaves room for outcomes that are owed', async function () {
+    this.timeout(240_000)
     const bench = engineBench({ recordForMs: 0 })
     const end = gate()
     const first = bench.post({

@@ -64,10 +64,12 @@ function whoGetsIt<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
     storeCase(options, 'claim: sent twice, its lease counts from the second time', async trial => {
       await trial.take('key', 'a', { leaseMs: 10_000 })
       await trial.pass(300)
+      const againMs = performance.now()
       await trial.take('key', 'a', { leaseMs: 10_000 })
       const reply = await trial.read('key')
+      const least = 9_800 - (performance.now() - againMs)
       assert.ok(reply.state === 'running', `the key is ${reply.state}, not running`)
-      assert.ok(reply.leaseLeftMs > 9_800, `only ${reply.leaseLeftMs} of 10,000 ms are left`)
+      assert.ok(reply.leaseLeftMs > least, `only ${reply.leaseLeftMs} of 10,000 ms are left`)
     }),
     storeCase(
       options,

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import type { StoredSecret } from '../../engine/store.js'
-import { type StoreCase, type StoreContractOptions, storeCase } from './trial.js'
+import { PATIENT_MS, type StoreCase, type StoreContractOptions, storeCase } from './trial.js'
 
 /** Cases about `epoch`, `rotateEpoch` and `secrets`. */
 export function epochCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
@@ -34,7 +34,9 @@ function epochs<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
       }
     }),
     storeCase(options, 'epoch: parallel first calls agree', async trial => {
-      const replies = await Promise.all(Array.from({ length: 20 }, () => trial.store.epoch()))
+      const replies = await Promise.all(
+        Array.from({ length: 20 }, () => trial.store.epoch(PATIENT_MS)),
+      )
       const names = new Set(replies.map(reply => reply.epochs.join()))
       assert.equal(names.size, 1, 'how many different answers 20 calls at once got')
     }),
@@ -161,7 +163,7 @@ function secrets<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
         const other = capabilities.crossProcess ? await trial.reopen() : trial.store
         const answers = await Promise.all(
           Array.from({ length: 20 }, (_, index) =>
-            (index % 2 === 0 ? trial.store : other).secrets([makeSecret(`s${index}`)]),
+            (index % 2 === 0 ? trial.store : other).secrets([makeSecret(`s${index}`)], PATIENT_MS),
           ),
         )
         const kept = await trial.store.secrets([])

@@ -8,10 +8,8 @@ import {
   type StoreContractOptions,
   storeCase,
   type Trial,
+  timedCase,
 } from './trial.js'
-
-/** Long enough to spend a few keys in real time, in milliseconds. */
-const KEEP_MS = 400
 
 /** Cases about `keepUntilMs`, `purge` and `full`. */
 export function keepingCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
@@ -37,12 +35,12 @@ function kept<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
         }
       }
     }),
-    storeCase(
+    timedCase(
       options,
       'purge: a claim that somebody is at work on stays past its time',
-      async trial => {
-        await trial.take('key', 'a', { keepUntilMs: (await trial.now()) + KEEP_MS })
-        await trial.pass(KEEP_MS + 100)
+      async (trial, spanMs) => {
+        await trial.take('key', 'a', { keepUntilMs: (await trial.now()) + spanMs })
+        await trial.pass(spanMs + 100)
         await trial.store.purge(100)
         await trial.expectState('key', 'running', 'a live claim past keepUntilMs')
         assert.equal(
@@ -57,16 +55,16 @@ function kept<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
 
 function purged<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
   return [
-    storeCase(
+    timedCase(
       options,
       '[EXP-05] purge: past its keepUntilMs a record goes, and never runs again',
-      async trial => {
+      async (trial, spanMs) => {
         const nowMs = await trial.now()
         const epoch = await trial.epochFor('key')
-        const times = { epoch, tokenExpiresMs: nowMs + KEEP_MS, keepUntilMs: nowMs + KEEP_MS }
+        const times = { epoch, tokenExpiresMs: nowMs + spanMs, keepUntilMs: nowMs + spanMs }
         await trial.spend('key', 'a', times)
         await trial.expectState('key', 'spent', 'within its time')
-        await trial.pass(KEEP_MS + 100)
+        await trial.pass(spanMs + 100)
         await trial.store.purge(100)
         await trial.expectState('key', 'none', 'past its time')
         const reply = await trial.claim('key', { ...times, owner: 'b' })
@@ -79,14 +77,14 @@ function purged<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
 
 function nativeExpiry<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
   return [
-    storeCase(
+    timedCase(
       options,
       'purge: the store expires records by itself, so it has nothing to do',
-      async trial => {
-        const keepUntilMs = (await trial.now()) + KEEP_MS
+      async (trial, spanMs) => {
+        const keepUntilMs = (await trial.now()) + spanMs
         await trial.spend('key', 'a', { keepUntilMs })
         await trial.fallSilent('undecided', 'a', { keepUntilMs })
-        await trial.pass(KEEP_MS + 100)
+        await trial.pass(spanMs + 100)
         await trial.expectState('key', 'none', 'past its time, without a purge')
         await trial.expectState('undecided', 'none', 'past its time, without a purge')
         assert.deepEqual(await trial.store.purge(100), { removed: 0, more: false })
@@ -97,18 +95,18 @@ function nativeExpiry<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
 
 function ownPurge<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
   return [
-    storeCase(
+    timedCase(
       options,
       'purge: up to the limit, and it tells whether there is more',
-      async trial => {
-        const keepUntilMs = (await trial.now()) + KEEP_MS
+      async (trial, spanMs) => {
+        const keepUntilMs = (await trial.now()) + spanMs
         for (const index of [1, 2, 3]) {
           await trial.spend(`spent-${index}`, 'a', { keepUntilMs })
           await trial.fallSilent(`undecided-${index}`, 'a', { keepUntilMs })
         }
         await trial.fallSilent('free', 'a', { keepUntilMs, onSilence: 'free' })
         await trial.spend('later', 'a', { keepUntilMs: keepUntilMs + 60_000 })
-        await trial.pass(KEEP_MS + 100)
+        await trial.pass(spanMs + 100)
         const { store } = trial
         assert.deepEqual(await store.purge(5), { removed: 5, more: true }, '5 of 7')
         assert.deepEqual(await store.purge(5), { removed: 2, more: false }, 'the other 2')
@@ -167,8 +165,8 @@ function makesRoom<Tx>(
   { maxRecords, open }: Limited<Tx>,
 ): StoreCase {
   const title = 'full: room comes from releases and from records past their time'
-  const body = async (trial: Trial<Tx>): Promise<void> => {
-    const keepUntilMs = (await trial.now()) + KEEP_MS
+  const body = async (trial: Trial<Tx>, spanMs: number): Promise<void> => {
+    const keepUntilMs = (await trial.now()) + spanMs
     await trial.take('released', 'a', { principal: 'p-a' })
     await trial.spend('short', 'b', { principal: 'p-b', keepUntilMs })
     await spendMany(trial, maxRecords - 2)
@@ -176,12 +174,12 @@ function makesRoom<Tx>(
     await trial.take('after-release', 'c', { principal: 'p-c' })
     const full = await trial.claim('too-many', { principal: 'p-d' })
     assert.equal(full.state, 'full', 'full again')
-    await trial.pass(KEEP_MS + 100)
+    await trial.pass(spanMs + 100)
     await trial.take('after-expiry', 'd', { principal: 'p-d' })
     await trial.expectState('short', 'none', 'the record whose time was over')
     await trial.expectState('after-release', 'running', 'a record with time left')
   }
-  return storeCase(options, title, body, open)
+  return timedCase(options, title, body, open)
 }
 
 async function spendMany<Tx>(trial: Trial<Tx>, count: number): Promise<void> {

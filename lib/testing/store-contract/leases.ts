@@ -2,7 +2,13 @@
  * Leases: how long a silent owner is believed to be at work, and what its silence means.
  */
 import assert from 'node:assert/strict'
-import { LEASE_MS, type StoreCase, type StoreContractOptions, storeCase } from './trial.js'
+import {
+  LEASE_MS,
+  type StoreCase,
+  type StoreContractOptions,
+  storeCase,
+  timedCase,
+} from './trial.js'
 
 /** Cases about leases, `renew` and `mark`. */
 export function leaseCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
@@ -11,8 +17,7 @@ export function leaseCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
 
 function lapse<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
   const always = [
-    storeCase(options, 'lease: it ends by itself, not before its time', async trial => {
-      const leaseMs = 400
+    timedCase(options, 'lease: it ends by itself, not before its time', async (trial, leaseMs) => {
       await trial.take('key', 'a', { leaseMs })
       const before = await trial.read('key')
       assert.ok(before.state === 'running', `within its lease the key is ${before.state}`)

@@ -10,6 +10,7 @@ import {
   type StoreContractOptions,
   storeCase,
   type Trial,
+  timedCase,
 } from './trial.js'
 
 /** Enough for several pages, and for several in one bucket of a store that has buckets. */
@@ -24,7 +25,7 @@ function states<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
   return [
     storeCase(options, 'list: what is undecided, and nothing else', async trial => {
       const { store } = trial
-      assert.deepEqual(await all(trial), [], 'of an empty store')
+      assert.deepEqual(await listAll(trial), [], 'of an empty store')
       await trial.fallSilent('undecided', 'a')
       await trial.take('running', 'b')
       await trial.spend('spent', 'c')
@@ -34,7 +35,7 @@ function states<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
       await store.renew('marked', 'e', 0)
       const seen = await trial.read('undecided')
       assert.ok(seen.state === 'undecided', 'the key is undecided')
-      const listed = await all(trial)
+      const listed = await listAll(trial)
       assert.deepEqual(keysOf(listed), ['marked', 'undecided'], 'what is listed')
       const { owner, sinceMs } = seen
       const wanted = { key: 'undecided', owner, sinceMs }
@@ -48,7 +49,7 @@ function states<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
       await store.complete('completed', 'a', answer('late'))
       await store.release('released', 'a')
       await store.renew('renewed', 'a', 60_000)
-      const listed = await all(trial)
+      const listed = await listAll(trial)
       assert.deepEqual(keysOf(listed), ['freed', 'happened', 'stays'], 'what is left undecided')
       for (const { key, owner } of listed) {
         if (key === 'stays') continue
@@ -56,25 +57,25 @@ function states<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
         const reply = await store.settle(key, owner, verdict)
         assert.equal(reply.state, 'ok', `settle of '${key}' by what the list told`)
       }
-      assert.deepEqual(keysOf(await all(trial)), ['stays'], 'after both are settled')
+      assert.deepEqual(keysOf(await listAll(trial)), ['stays'], 'after both are settled')
       await trial.expectOutcome('happened', answer('settled'), 'settled by the list')
       await trial.expectState('freed', 'none', 'settled by the list')
     }),
     storeCase(options, 'list: a key is told as it was claimed, whatever is in it', async trial => {
       const keys = ['orders=caf\u00e9 \u20ac', 'a b\n', '\u{1f6d2}', `long${'g'.repeat(600)}`, ' ']
       for (const key of keys) await trial.fallSilent(key, 'own er \u00e9')
-      const listed = await all(trial)
+      const listed = await listAll(trial)
       assert.deepEqual(keysOf(listed), [...keys].sort(), 'the keys that are listed')
       for (const { key, owner } of listed) {
         assert.equal((await trial.store.release(key, owner)).state, 'ok', 'the key and its owner')
       }
     }),
-    storeCase(options, 'list: past its keepUntilMs it is listed no more', async trial => {
-      await trial.fallSilent('over', 'a', { keepUntilMs: (await trial.now()) + 900 })
+    timedCase(options, 'list: past its keepUntilMs it is listed no more', async (trial, spanMs) => {
+      await trial.fallSilent('over', 'a', { keepUntilMs: (await trial.now()) + spanMs })
       await trial.fallSilent('ever', 'a', { keepUntilMs: null })
-      assert.deepEqual(keysOf(await all(trial)), ['ever', 'over'], 'before its time is over')
-      await trial.pass(950)
-      assert.deepEqual(keysOf(await all(trial)), ['ever'], 'after its time is over')
+      assert.deepEqual(keysOf(await listAll(trial)), ['ever', 'over'], 'before its time is over')
+      await trial.pass(spanMs + 50)
+      assert.deepEqual(keysOf(await listAll(trial)), ['ever'], 'after its time is over')
     }),
   ]
 }
@@ -86,7 +87,7 @@ function pages<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
       const keepUntilMs = (await trial.now()) + 7_200_000
       for (const key of keys) await trial.fallSilent(key, `of ${key}`, { keepUntilMs })
       for (const limit of [1, 7, MANY, 1_000]) {
-        const listed = await all(trial, { limit })
+        const listed = await listAll(trial, { limit })
         assert.deepEqual(keysOf(listed), keys, `in pages of ${limit}`)
         assert.ok(
           listed.every(({ key, owner }) => owner === `of ${key}`),
@@ -117,18 +118,18 @@ function pages<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
       await trial.fallSilent('early', 'a')
       await trial.pass(50)
       await trial.fallSilent('late', 'a')
-      const late = (await all(trial)).find(({ key }) => key === 'late')?.sinceMs ?? 0
+      const late = (await listAll(trial)).find(({ key }) => key === 'late')?.sinceMs ?? 0
       assert.deepEqual(
-        keysOf(await all(trial, { before: late })),
+        keysOf(await listAll(trial, { before: late })),
         ['early'],
         'before the later one',
       )
       assert.deepEqual(
-        keysOf(await all(trial, { before: late + 1 })),
+        keysOf(await listAll(trial, { before: late + 1 })),
         ['early', 'late'],
         'after it',
       )
-      assert.deepEqual(keysOf(await all(trial, { before: 1 })), [], 'before both')
+      assert.deepEqual(keysOf(await listAll(trial, { before: 1 })), [], 'before both')
     }),
   ]
 }
@@ -189,7 +190,8 @@ async function* walk<Tx>(
   }
 }
 
-async function all<Tx>(
+/** Lists all pages, by key. */
+export async function listAll<Tx>(
   trial: Trial<Tx>,
   wishes: Partial<ListQuery> = {},
 ): Promise<readonly ListedRecord[]> {

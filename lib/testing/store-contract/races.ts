@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import type { Claim, ClaimReply, Store } from '../../engine/store.js'
 import {
   answer,
+  PATIENT_MS,
   type StoreCase,
   type StoreContractOptions,
   storeCase,
@@ -39,9 +40,9 @@ export function raceCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
       async trial => {
         await trial.take('key', 'a')
         const [completed, released] = await Promise.all([
-          trial.store.complete('key', 'a', answer()),
-          trial.store.release('key', 'a'),
-          trial.store.renew('key', 'a', 1_000),
+          trial.store.complete('key', 'a', answer(), PATIENT_MS),
+          trial.store.release('key', 'a', PATIENT_MS),
+          trial.store.renew('key', 'a', 1_000, PATIENT_MS),
         ])
         const counted = [completed.state, released.state].filter(state => state === 'ok')
         assert.equal(counted.length, 1, 'of complete and release at once, one counts')
@@ -78,7 +79,7 @@ async function race<Tx>(
     return { ...claim, owner: `rival-${index}`, principal: `p${index}` }
   })
   const replies = await Promise.all(
-    claims.map((each, index) => storeAt(stores, index).claim(key, each)),
+    claims.map((each, index) => storeAt(stores, index).claim(key, each, PATIENT_MS)),
   )
   const winner = replies.findIndex(reply => reply.state === 'claimed')
   const states = count(replies)

@@ -6,14 +6,14 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import {
   answer,
+  PATIENT_MS,
   type StoreCase,
   type StoreContractOptions,
   storeCase,
   type Trial,
+  timedCase,
 } from './trial.js'
 
-/** Long enough to spend a few keys in real time, in milliseconds. */
-const KEEP_MS = 300
 const AT_ONCE = 20
 
 /** Cases about `keepUntilMs` as the end of a record, and about `replaces`. */
@@ -23,14 +23,14 @@ export function replacingCases<Tx>(options: StoreContractOptions<Tx>): StoreCase
 
 function overCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
   return [
-    storeCase(
+    timedCase(
       options,
       '[EXP-05] keepUntilMs: past it a record is gone, purged or not, and the key is new',
-      async trial => {
-        const keepUntilMs = (await trial.now()) + KEEP_MS
+      async (trial, spanMs) => {
+        const keepUntilMs = (await trial.now()) + spanMs
         await trial.spend('spent', 'a', { keepUntilMs })
         await trial.fallSilent('undecided', 'a', { keepUntilMs })
-        await trial.pass(KEEP_MS + 100)
+        await trial.pass(spanMs + 100)
         for (const key of ['spent', 'undecided']) {
           await trial.expectState(key, 'none', `a ${key} record past its time`)
           await trial.take(key, 'b')
@@ -43,12 +43,16 @@ function overCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
         }
       },
     ),
-    storeCase(options, 'keepUntilMs: what is gone is claimed by one of many', async trial => {
-      const keepUntilMs = (await trial.now()) + KEEP_MS
-      await trial.spend('key', 'a', { keepUntilMs })
-      await trial.pass(KEEP_MS + 100)
-      assert.equal(await winners(trial, {}), 1, 'claims that were granted')
-    }),
+    timedCase(
+      options,
+      'keepUntilMs: what is gone is claimed by one of many',
+      async (trial, spanMs) => {
+        const keepUntilMs = (await trial.now()) + spanMs
+        await trial.spend('key', 'a', { keepUntilMs })
+        await trial.pass(spanMs + 100)
+        assert.equal(await winners(trial, {}), 1, 'claims that were granted')
+      },
+    ),
   ]
 }
 
@@ -161,6 +165,8 @@ async function winners<Tx>(
       trial.makeClaim('key', { owner: randomUUID(), ...wishes }),
     ),
   )
-  const replies = await Promise.all(claims.map(claim => trial.store.claim('key', claim)))
+  const replies = await Promise.all(
+    claims.map(claim => trial.store.claim('key', claim, PATIENT_MS)),
+  )
   return replies.filter(reply => reply.state === 'claimed').length
 }

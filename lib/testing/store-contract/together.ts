@@ -4,9 +4,11 @@
  */
 import assert from 'node:assert/strict'
 import type { Claim } from '../../engine/store.js'
+import { listAll } from './listing.js'
 import {
   answer,
   type ClaimWishes,
+  PATIENT_MS,
   type StoreCase,
   type StoreContractOptions,
   storeCase,
@@ -55,7 +57,7 @@ export function togetherCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[
       const keys = ['one', 'two', 'three', 'two', 'one']
       const claims = await Promise.all(keys.map(key => trial.makeClaim(key)))
       const replies = await Promise.all(
-        claims.map((claim, at) => trial.store.claim(keys[at] ?? '', claim)),
+        claims.map((claim, at) => trial.store.claim(keys[at] ?? '', claim, PATIENT_MS)),
       )
       const granted = keys.filter((_, at) => replies[at]?.state === 'claimed')
       assert.deepEqual(granted.toSorted(), ['one', 'three', 'two'], 'who got them')
@@ -72,10 +74,10 @@ export function togetherCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[
           trial.makeClaim(key, { owner: key, onSilence: key === 'free' ? 'free' : 'undecided' }),
         ),
       )
-      await Promise.all(claims.map(claim => trial.store.claim(claim.owner, claim)))
-      await Promise.all(keys.map(key => trial.store.renew(key, key, 0)))
+      await Promise.all(claims.map(claim => trial.store.claim(claim.owner, claim, PATIENT_MS)))
+      await Promise.all(keys.map(key => trial.store.renew(key, key, 0, PATIENT_MS)))
       assert.deepEqual(await listed(trial), ['doubt 1', 'doubt 2', 'doubt 3'], 'after silence')
-      await Promise.all(keys.map(key => trial.store.complete(key, key, answer(key))))
+      await Promise.all(keys.map(key => trial.store.complete(key, key, answer(key), PATIENT_MS)))
       assert.deepEqual(await listed(trial), [], 'after late completions')
       for (const key of keys) await trial.expectOutcome(key, answer(key), 'a late completion')
     }),
@@ -91,7 +93,7 @@ async function claimTogether<Tx>(trial: Trial<Tx>): Promise<void> {
     claims.push(await trial.makeClaim(key, wishes))
   }
   const replies = await Promise.all(
-    cases.map(([key], at) => trial.store.claim(key, claims[at] as Claim)),
+    cases.map(([key], at) => trial.store.claim(key, claims[at] as Claim, PATIENT_MS)),
   )
   const told = Object.fromEntries(cases.map(([key], at) => [key, replies[at]?.state]))
   assert.deepEqual(told, Object.fromEntries(cases.map(([key, { told }]) => [key, told])))
@@ -122,7 +124,7 @@ async function completeTogether<Tx>(trial: Trial<Tx>): Promise<void> {
       : answer(key === 'large' ? key.repeat(100_000) : key)
   const entries = Object.entries(owners)
   const replies = await Promise.all(
-    entries.map(([key, owner]) => store.complete(key, owner, outcomeOf(key))),
+    entries.map(([key, owner]) => store.complete(key, owner, outcomeOf(key), PATIENT_MS)),
   )
   const told = Object.fromEntries(entries.map(([key], at) => [key, replies[at]?.state]))
   assert.deepEqual(told, {
@@ -137,7 +139,6 @@ async function completeTogether<Tx>(trial: Trial<Tx>): Promise<void> {
   await trial.expectState('never', 'none', 'nobody made it')
 }
 
-async function listed<Tx>({ store }: Trial<Tx>): Promise<string[]> {
-  const { records } = await store.list({ state: 'undecided' })
-  return records.map(({ key }) => key).toSorted()
+async function listed<Tx>(trial: Trial<Tx>): Promise<string[]> {
+  return (await listAll(trial)).map(({ key }) => key)
 }
