@@ -88,8 +88,10 @@ export interface Check {
   /** No sentence of the draft or of HTTP demands it: not met is worth a warning. */
   readonly warns?: true
   readonly needs?: readonly Need[]
-  /** The check that asks the plain question: where it is not met, this one is not asked. */
-  readonly blockedBy?: string
+  /** The checks that ask the plain question: where one is not met, this one is not asked. */
+  readonly blockedBy?: string | readonly string[]
+  /** It compares what was done last, so no other check is under way meanwhile. */
+  readonly alone?: true
   readonly steps: readonly Step[]
 }
 
@@ -257,6 +259,8 @@ export type Expectation =
   | { readonly partOf: string }
   /** `Location` leads where that of an earlier answer leads. */
   | { readonly locationOf: string }
+  /** It was asked where the `Location` of an earlier answer leads. */
+  | { readonly targetOf: string }
   /** The same status and fields as an earlier answer, and no content. */
   | { readonly headOf: string }
   /** A field differs from that of an earlier answer. */
@@ -273,8 +277,8 @@ export type Expectation =
   | { readonly ownLink: true }
   /** Each announced link stands in the content. */
   | { readonly linksInContent: true }
-  /** A link to the result names its context. */
-  | { readonly resultLink: true }
+  /** A link to the result names its context; `relation`: one with the relation for results. */
+  | { readonly resultLink: true | 'relation' }
   /** A link with this relation goes along. */
   | { readonly linksTo: string }
   /** The content was not asked for before it: no 100; hints (103) may come. */
@@ -352,6 +356,8 @@ export interface RaceStep {
   readonly race: Omit<RequestSpec, 'to'>
   /** Links in each round that the copies share; they get `link` as their name. */
   readonly copies: number
+  /** Each second copy has this content. */
+  readonly inTurn?: BodyKind
   /** How many answers of one round may be 2xx, or a redirect that is success. Default: all. */
   readonly mostSuccesses?: number
   /** What each further 2xx of a round has to be; the first one is called `accepted`. */

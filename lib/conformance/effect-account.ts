@@ -25,6 +25,8 @@ export class EffectAccount {
   readonly #whole: EffectAccount | null
   #before: number | null = null
   #isKnown = true
+  /** What a part of it has found, and nobody could be charged with. */
+  #owed: Unmet | null = null
 
   /**
    * @param subject - the judged server
@@ -42,7 +44,13 @@ export class EffectAccount {
 
   /** Counts for the first time; what cannot be counted now is not judged. */
   async open(): Promise<void> {
-    if (this.#subject.door === 'poe') this.#before = await this.#count()
+    if (this.#subject.door !== 'poe') return
+    this.#before = this.#subject.lastCount ?? (await this.#count())
+  }
+
+  /** How many effects there were when it was opened; `null` where that is not known. */
+  get before(): number | null {
+    return this.#before
   }
 
   /**
@@ -61,6 +69,11 @@ export class EffectAccount {
     else if (mayHaveEffect(status) && !this.#told.has(link)) this.#told.set(link, 'perhaps')
   }
 
+  /** Notes what a part of it has found; `null` is nothing. */
+  owe(unmet: Unmet | null): void {
+    this.#owed ??= unmet
+  }
+
   /**
    * Counts for the last time.
    *
@@ -70,7 +83,7 @@ export class EffectAccount {
    */
   async close(isStrict = false): Promise<Unmet | null> {
     const before = this.#before
-    if (before === null) return null
+    if (before === null || this.#owed !== null) return this.#owed
     const accepted = [...this.#told.values()].filter(told => told === 'accepted').length
     const untilMs = performance.now() + COUNT_LAG_MS
     for (;;) {
@@ -83,7 +96,10 @@ export class EffectAccount {
         return unmet(`at most ${words} in the end, by what was answered`, `${count} of them`)
       }
       // What is late would be the next check's.
-      if (count >= accepted || performance.now() > untilMs) return null
+      if (count >= accepted || performance.now() > untilMs) {
+        this.#subject.lastCount = after
+        return null
+      }
       await sleep(50)
     }
   }

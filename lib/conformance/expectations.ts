@@ -7,7 +7,14 @@ import { fieldValues, type RawResponse } from '../testing/raw-response.js'
 import type { Expectation } from './catalogue.js'
 import { mediaTypeOf } from './find-links.js'
 import { judgeCacheable, judgeNotFresh, judgeNotShared, judgeNotStored } from './judge-caching.js'
-import { judgeContentLinks, judgeLinkTo, judgePoeLinks, judgeResultLink } from './judge-links.js'
+import {
+  ANY_RESULT,
+  judgeContentLinks,
+  judgeLinkTo,
+  judgePoeLinks,
+  judgeResultLink,
+  TO_RESULT,
+} from './judge-links.js'
 import { resolved, tokens, told, type Unmet, unmet } from './unmet.js'
 import type { Exchange } from './wire.js'
 
@@ -91,12 +98,19 @@ const JUDGES: Judges = {
   },
   poeLinks: ({ poeLinks }, { exchange, response }) => judgePoeLinks(poeLinks, exchange, response),
   linksInContent: (_, { exchange, response }) => judgeContentLinks(exchange, response),
-  resultLink: (_, { exchange, response }) => judgeResultLink(exchange, response),
+  resultLink({ resultLink }, { exchange, response }) {
+    return judgeResultLink(exchange, response, resultLink === 'relation' ? TO_RESULT : ANY_RESULT)
+  },
   linksTo: ({ linksTo }, { exchange, response }) => judgeLinkTo(linksTo, exchange, response),
   contentOf({ contentOf }, { response, surroundings }) {
     return judgeContent(response, answerOf(contentOf, surroundings))
   },
   locationOf: judgeLocation,
+  targetOf({ targetOf }, { exchange: { sent }, surroundings }) {
+    const [there = ''] = fieldValues(answerOf(targetOf, surroundings), 'Location')
+    const isThere = there !== '' && resolved(there, sent.url) === sent.url.href
+    return isThere ? null : unmet(`a link to ${there || 'what is there'}`, sent.target)
+  },
   resultOf({ resultOf }, { exchange, response, surroundings }) {
     return judgeResult(exchange, response, answerOf(resultOf, surroundings))
   },

@@ -1,7 +1,7 @@
 /**
  * What caches may do with an answer.
  *
- * @see RFC 9110 9.3.3, 15.1; RFC 9111 3, 5.2
+ * @see RFC 9110 9.3.3, 15.1; RFC 9111 3, 5.2; RFC 9213
  */
 import { fieldValues, type RawResponse } from '../testing/raw-response.js'
 import { resolved, tokens, told, type Unmet, unmet } from './unmet.js'
@@ -9,6 +9,9 @@ import type { Exchange } from './wire.js'
 
 /** RFC 9110 15.1; what a cache may keep although nothing is said about freshness. */
 const KEPT_BY_HEURISTICS = new Set([200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501])
+
+/** Fields that speak to the caches of a site's own front only. */
+const TARGETED = ['CDN-Cache-Control', 'Surrogate-Control']
 
 /** Whether no cache may keep it. */
 export function judgeNotStored(response: RawResponse): Unmet | null {
@@ -34,8 +37,18 @@ export function judgeNotShared({ sent }: Exchange, response: RawResponse): Unmet
     sent.fields.some(([name]) => /^authorization$/i.test(name)) &&
     !directives.includes('must-revalidate')
   const isPrivate = directives.some(one => one === 'private' || one === 'no-store')
+  // RFC 9213: a cache that it is meant for looks at this field only.
+  const targeted = TARGETED.find(name => isShareable(tokens(response, name)))
+  if (targeted !== undefined) {
+    return unmet('nothing that lets a shared cache keep it', told(response, targeted))
+  }
   if ((isPrivate || isPersonal) && !isShared) return null
   return unmet('Cache-Control with private or no-store', told(response, 'Cache-Control'))
+}
+
+function isShareable(directives: readonly string[]): boolean {
+  const isKept = directives.some(one => /^(?:public$|(?:s-maxage|max-age)=(?!0$))/.test(one))
+  return isKept && !directives.some(one => ['private', 'no-store', 'no-cache'].includes(one))
 }
 
 /** Whether it says no more about freshness than the answer to a POST may. */

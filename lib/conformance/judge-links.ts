@@ -58,12 +58,21 @@ export function judgeContentLinks({ sent }: Exchange, response: RawResponse): Un
     : unmet(`${missing.reference} in the content`, 'it is not there')
 }
 
+/** Relations by which servers lead to a result. */
+export const ANY_RESULT = /^related$|:/i
+/** The one that clients take for proof, and whose definition names the anchor. */
+export const TO_RESULT = /^urn:post-once-exactly:rel:result$/i
+
 /** Whether links to a result have the target of the request as their context. */
-export function judgeResultLink({ sent }: Exchange, response: RawResponse): Unmet | null {
+export function judgeResultLink(
+  { sent }: Exchange,
+  response: RawResponse,
+  relation: RegExp,
+): Unmet | null {
   const value = fieldValues(response, 'Link').join(', ')
   const links = readLink(value)
   if (links === null) return unmet('a Link field that can be read', value)
-  const toResult = links.filter(({ rel }) => rel.split(/\s+/).some(one => /^related$|:/i.test(one)))
+  const toResult = links.filter(({ rel }) => rel.split(/\s+/).some(one => relation.test(one)))
   const stray = toResult.find(
     ({ anchor }) => anchor === undefined || resolved(anchor, sent.url) !== sent.url.href,
   )

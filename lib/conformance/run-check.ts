@@ -28,7 +28,7 @@ import { linkedFrom } from './judge-links.js'
 import { Session, type User } from './session.js'
 import { sideBySide } from './side-by-side.js'
 import type { Subject, UsedLink } from './subject.js'
-import { resolved } from './unmet.js'
+import { isIn, isSuccess, resultsOf } from './successes.js'
 import type { Link } from './ways.js'
 import type { Exchange } from './wire.js'
 import { describe } from './words.js'
@@ -130,8 +130,10 @@ class CheckRun {
 
   async begin({ steps }: Check): Promise<void> {
     const counts = steps.some(step => 'effects' in step || 'race' in step)
-    if (counts && this.#subject.has('effects')) this.#effectsBefore = await this.#subject.effects()
     if (!this.isShared) await this.account.open()
+    if (!counts || !this.#subject.has('effects')) return
+    const known = this.isShared ? null : this.account.before
+    this.#effectsBefore = known ?? (await this.#subject.effects())
   }
 
   /** Lets later checks look again at the links that this one has used. */
@@ -171,11 +173,13 @@ class CheckRun {
   async #send(step: SendStep): Promise<void> {
     const { send, as, times = 1, inBackground = false } = step
     if (inBackground) {
-      this.#background.set(as ?? '', this.#exchange(send))
+      // Whoever is slow was let in, so "not now" is about the server, and not about the link.
+      const once = () => this.#exchange(send)
+      this.#background.set(as ?? '', send.provoke ? this.#patiently({}, once) : once())
       return
     }
     for (let time = 0; time < times; time += 1) {
-      const exchange = await this.#patiently(step)
+      const exchange = await this.#patiently(step, () => this.#exchange(send))
       const isCut = step.mayBeCut === true && exchange.response === null
       if (!isCut) this.#judge(step, exchange, send.user)
       if (as !== undefined) this.#answers.set(as, exchange)
@@ -183,11 +187,14 @@ class CheckRun {
   }
 
   /** Sends it again where it was "not now", and that says nothing about the rule. */
-  async #patiently(step: SendStep): Promise<Exchange> {
-    const { send, patiently = false, setup = [], only = [], expect = [] } = step
+  async #patiently(
+    step: Pick<SendStep, 'patiently' | 'setup' | 'only' | 'expect'>,
+    send: () => Promise<Exchange>,
+  ): Promise<Exchange> {
+    const { patiently = false, setup = [], only = [], expect = [] } = step
     const untilMs = performance.now() + PATIENCE_MS + this.#subject.slackMs
     for (;;) {
-      const exchange = await this.#exchange(send)
+      const exchange = await send()
       const status = exchange.response?.status ?? 0
       const isBusy = patiently && BUSY.includes(status)
       const { response } = exchange
@@ -230,7 +237,8 @@ class CheckRun {
     if (wanted.length === 0) throw new NotAsked('it does not arise: no link was used')
     const asked = await this.#sideBySide(wanted, async ({ link, answer }) => {
       const sent = this.#subject.request({ ...used, to: { link: 'link' } }, link)
-      const exchange = await this.#subject.exchange(sent)
+      const send = () => this.#subject.exchange(sent)
+      const exchange = await this.#patiently({ only, expect }, send)
       this.account.add(link.url.href, exchange)
       return { answer, exchange }
     })
@@ -293,6 +301,7 @@ class CheckRun {
   async #race({
     race,
     copies,
+    inTurn = race.body,
     mostSuccesses = copies,
     others,
     same = [],
@@ -302,8 +311,9 @@ class CheckRun {
     const atOnce = Math.min(this.#settings.jobs ?? 1, ROUNDS_AT_ONCE)
     const played = await sideBySide(numbers, atOnce, async round => {
       const { link } = await this.#subject.mint({ poe: race.poe ?? true }, new Session())
-      const requests = Array.from({ length: copies }, () => {
-        return this.#subject.request({ ...race, to: { link: 'link' } }, link)
+      const requests = Array.from({ length: copies }, (_, index) => {
+        const body = index % 2 === 0 ? race.body : inTurn
+        return this.#subject.request({ ...race, ...(body && { body }), to: { link: 'link' } }, link)
       })
       const all = await this.#subject.together(requests)
       for (const one of all) this.account.add(`${link.url.href} ${link.mark}`, one)
@@ -459,16 +469,6 @@ class CheckRun {
   }
 }
 
-/** Where the successes of a race that are redirects lead; those of one link lead to one place. */
-function resultsOf(all: readonly Exchange[]): string[] {
-  const places = all.flatMap(({ response, sent }) => {
-    if (response === null || ![301, 302, 303].includes(response.status)) return []
-    const [location] = fieldValues(response, 'Location')
-    return location === undefined ? [] : [resolved(location, sent.url)]
-  })
-  return [...new Set(places)]
-}
-
 function asksAtOnce(expectations: readonly Expectation[]): boolean {
   return expectations.some(one => 'noInterim' in one)
 }
@@ -487,12 +487,4 @@ function unknownStep(step: never): TypeError {
 function effectsNotMet(expected: string, count: number): NotMet {
   const noun = expected.endsWith('1') ? 'effect' : 'effects'
   return new NotMet({ expected: `${expected} ${noun}`, seen: `${count}` }, null)
-}
-
-function isSuccess(status: number | undefined): boolean {
-  return isIn(status, 200, 299) || [301, 302, 303].includes(status ?? 0)
-}
-
-function isIn(status: number | undefined, from: number, to: number): boolean {
-  return status !== undefined && status >= from && status <= to
 }

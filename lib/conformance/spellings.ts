@@ -4,10 +4,22 @@
  * @see RFC 3986 2.1, 6.2; RFC 9112 3.2
  */
 import { randomInt } from 'node:crypto'
-import type { Spelling } from './catalogue.js'
+import type { Spelling, Target } from './catalogue.js'
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz'
 const DIGITS = '0123456789'
+
+/**
+ * The request target of what is made of a link.
+ *
+ * @param sibling - where the adapter says that its token may stand, too
+ */
+export function targetOf(link: URL, to: Target, sibling: string | undefined): string {
+  if (!('link' in to)) return link.pathname + link.search
+  if (to.spelling === 'sibling') return siblingOf(link, sibling ?? '')
+  if (to.forged !== undefined) return forged(link, to.forged)
+  return to.spelling === undefined ? link.pathname + link.search : spelt(link, to.spelling)
+}
 
 /** The request target of a link in another spelling. */
 export function spelt(link: URL, spelling: Spelling): string {

@@ -8,14 +8,14 @@ import { atPointer } from '../protocols/json-pointer.js'
 import { fieldValues, type RawResponse } from '../testing/raw-response.js'
 import type { Adapter, PageRequest, Provoked } from './adapter.js'
 import { CannotTell, HarnessFailed, LinkElsewhere } from './cannot-tell.js'
-import type { Door, Need, RequestSpec, Target } from './catalogue.js'
+import type { Door, Need, RequestSpec } from './catalogue.js'
 import { contentOf, type TypedBytes, throughForm, typed } from './contents.js'
 import type { CookieJar } from './cookies.js'
 import { jsonOf, linkIn } from './find-links.js'
 import { formsIn } from './forms.js'
 import { Pace } from './pace.js'
 import { Session, type User } from './session.js'
-import { forged, siblingOf, spelt } from './spellings.js'
+import { targetOf } from './spellings.js'
 import { type Lines, type Link, type Ways, waysOf } from './ways.js'
 import { type Exchange, Http1Wire, type Sent, type Wire } from './wire.js'
 import { describe } from './words.js'
@@ -71,6 +71,10 @@ export class Subject {
   readonly door: Door
   /** What this run has used, plainly, and each with the answer. */
   readonly used: UsedLink[] = []
+  /** Whether it has said "not now" to something that was not made to be refused. */
+  isBusyAtTimes = false
+  /** How many effects there were, if nothing was sent since they were counted. */
+  lastCount: number | null = null
   readonly #pace: Pace
   /** Flat JSON of the adapter is sent as the form of the page. */
   #isAsForm = false
@@ -154,12 +158,14 @@ export class Subject {
   async exchange(sent: Sent): Promise<Exchange> {
     for (let tries = 1; ; tries += 1) {
       await this.#pace.turn()
+      this.lastCount = null
       const exchange = await this.wire.exchange(sent)
       const { response } = exchange
       if (response === null) return exchange
       this.#version = response.version
       sent.jar?.take(response, sent.url)
       const isOften = response.status === 429 && sent.isProvoked !== true && tries < TRIES
+      if (isOften || isLater(response)) this.isBusyAtTimes = true
       if (!isOften || !(await this.#pace.obey(response, true))) return exchange
     }
   }
@@ -167,6 +173,7 @@ export class Subject {
   /** Sends requests so that their last bytes leave at once. */
   async together(sents: readonly Sent[]): Promise<Exchange[]> {
     await this.#pace.turn(sents.length)
+    this.lastCount = null
     return await this.wire.together(sents)
   }
 
@@ -191,13 +198,20 @@ export class Subject {
   }
 
   async #askPatiently(spec: PageSpec, session: Session): Promise<Exchange> {
-    for (let tries = 1; ; tries += 1) {
+    return await this.#untilNow(async () => {
       const beganMs = performance.now()
       const answer = await this.exchange(this.#pageRequest(spec, session))
       this.#slowestMs = Math.max(this.#slowestMs, performance.now() - beganMs)
-      const { response } = answer
-      const isLater = response?.status === 503 && fieldValues(response, 'Retry-After').length > 0
-      if (!isLater || tries >= TRIES || !(await this.isWaitedFor(answer))) return answer
+      return answer
+    })
+  }
+
+  /** Sends again what is told to come later. */
+  async #untilNow(send: () => Promise<Exchange>): Promise<Exchange> {
+    for (let tries = 1; ; tries += 1) {
+      const answer = await send()
+      if (!isLater(answer.response) || tries >= TRIES) return answer
+      if (!(await this.isWaitedFor(answer))) return answer
     }
   }
 
@@ -334,7 +348,7 @@ export class Subject {
     const url = new URL(effects.url, this.page)
     const fields = this.#lines({ ...this.#fieldsOf('first', url), Accept: 'application/json' })
     const sent = { method: 'GET', url, target: url.pathname + url.search, fields, body: null }
-    const answer = await this.exchange(sent)
+    const answer = await this.#untilNow(() => this.exchange(sent))
     const value = answer.response === null ? undefined : jsonOf(answer.response)
     const found = atPointer(value, effects.pointer)
     if (typeof found === 'number') return found
@@ -476,13 +490,10 @@ export class Subject {
   }
 }
 
-function nameOf({ url, mark }: Link): string {
-  return `${url.href} ${mark}`
+function isLater(response: RawResponse | null): boolean {
+  return response?.status === 503 && fieldValues(response, 'Retry-After').length > 0
 }
 
-function targetOf(link: URL, to: Target, sibling: string | undefined): string {
-  if (!('link' in to)) return link.pathname + link.search
-  if (to.spelling === 'sibling') return siblingOf(link, sibling ?? '')
-  if (to.forged !== undefined) return forged(link, to.forged)
-  return to.spelling === undefined ? link.pathname + link.search : spelt(link, to.spelling)
+function nameOf({ url, mark }: Link): string {
+  return `${url.href} ${mark}`
 }

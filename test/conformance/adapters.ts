@@ -13,8 +13,8 @@ export const INDEPENDENT: Adapter = {
   sibling: '/again/{token}',
   effects: { url: '/ledger', pointer: '/orders' },
   provoke: {
-    slow: { fields: { 'X-Fault': 'slow=600' } },
-    slowFailure: { fields: { 'X-Fault': 'slow=600, fail=500' } },
+    slow: { fields: { 'X-Fault': 'slow=1200' } },
+    slowFailure: { fields: { 'X-Fault': 'slow=1200, fail=500' } },
     failure: { fields: { 'X-Fault': 'fail=500' } },
   },
 }

@@ -33,17 +33,19 @@ describe('poe check of a foreign server, with an adapter file', () => {
     expect(by('full')).to.deep.equal([
       'POE-2-4/reuse',
       'POE-2-7/get',
+      'blocked POE-2-4/redirect',
       'blocked POE-2-7/after-reuse',
       'blocked POE-2-7/later',
       'blocked POE-2-7/own',
       'blocked POE-2-7/range',
+      'blocked POE-2-7/restart',
     ])
     expect(by('safe')).to.deep.equal([
       'H-CACHE-2/before',
-      'POE-2-15/fails',
       'POE-2-15/running',
       'POE-2-16/differs',
       'blocked H-LOC-2/created',
+      'blocked POE-2-15/fails',
       'blocked POE-2-16/other',
       'blocked POE-2-21/other-body',
       'warn H-100-1/spent',

@@ -45,7 +45,7 @@ describe('poe check over HTTP/2', () => {
     expect(unlike(report).map(told => told.split(':')[0])).to.deep.equal([
       'fail POE-2-2/reuse',
       'fail POE-2-1/same',
-      'fail POE-2-2/race',
+      'blocked POE-2-2/race',
     ])
   })
 })

@@ -12,12 +12,19 @@ const STYLES = ['draft', 'mint', 'header'] as const
 
 /** What does not arise with each style. */
 const NOT_ARISING = {
-  draft: ['POE-2-7/no-content', 'POE-2-8/cacheable', 'POE-2-9/empty-created', 'POE-3-19/exposed'],
+  draft: [
+    'POE-2-3/condition',
+    'POE-2-7/no-content',
+    'POE-2-8/cacheable',
+    'POE-2-9/empty-created',
+    'POE-3-19/exposed',
+  ],
   mint: [
     'H-CACHE-1/page',
     'H-SUN-1/page',
     'H-VARY-1/negotiated',
     'POE-2-2/redirected',
+    'POE-2-3/condition',
     'POE-2-7/no-content',
     'POE-2-8/cacheable',
     'POE-2-9/empty-created',
@@ -29,10 +36,12 @@ const NOT_ARISING = {
   ],
   header: [
     'H-LOC-2/created',
+    'POE-2-3/condition',
     'POE-2-7/after-reuse',
     'POE-2-7/get',
     'POE-2-7/own',
     'POE-2-7/range',
+    'POE-2-7/restart',
     'POE-2-8/cacheable',
     'POE-2-9/empty-created',
     'POE-3-19/exposed',

@@ -60,6 +60,7 @@ const STORES: readonly Backing[] = [
 const NOT_ARISING = [
   'POE-2-23/sibling',
   'POE-2-23/sibling-first',
+  'POE-2-3/condition',
   'POE-2-7/no-content',
   'POE-2-8/cacheable',
   'POE-2-9/empty-created',
@@ -67,7 +68,7 @@ const NOT_ARISING = [
 ]
 /** Its parser stands behind nothing that could refuse, but a resource cannot know that. */
 const WARNED = ['H-100-1/spent']
-const RESTARTING = ['POE-2-1/restart', 'POE-2-20/crash', 'POE-A-1/restart']
+const RESTARTING = ['POE-2-1/restart', 'POE-2-20/crash', 'POE-2-7/restart', 'POE-A-1/restart']
 
 /** The shop's other doors, and what does not arise at each. */
 const DOORS = [

@@ -1,110 +1,119 @@
 /**
- * The suite, tested: each wrong server is caught by the checks that are meant for its fault.
+ * The suite, tested: each wrong server is caught by the checks that are meant for its fault, and by
+ * no others. And each check is needed: without what it demands, a wrong server would pass.
  */
 import { expect } from 'chai'
-import { type Adapter, type ConformanceReport, runConformance } from 'post-once-exactly/conformance'
+import { CHECKS, type Check, type ConformanceReport } from 'post-once-exactly/conformance'
 import { gradeOf } from '../../lib/conformance/report.js'
 import { sideBySide } from '../support/side-by-side.js'
-import { INDEPENDENT } from './adapters.js'
-import { CAUGHT_BY } from './caught-by.js'
-import type { IndependentOptions } from './servers/independent.js'
-import { startWrong, WRONG } from './servers/wrong.js'
+import { AT_LEAST, CAUGHT_BY, HOUSE, ONCE } from './caught-by.js'
+import { WRONG } from './servers/wrong.js'
+import { WRONG_MORE } from './servers/wrong-more.js'
+import { withoutDemands } from './without-demands.js'
+import { judged, resultOf } from './wrong-runs.js'
 
-const LIFE_MS = 900
-const AT_ONCE = 8
+/** A run is pauses, most of the time. */
+const AT_ONCE = 12
+/** The servers' author and the suite's name the fault by different requirements. */
+const NEAR = new Set(['burnt-by-307', 'delete-reopens', 'refusals-cacheable'])
+/** They look at what others have used, so nothing is to be seen where they are alone. */
+const OF_A_RUN = ['POE-2-1/later', 'POE-2-1/later-other-body', 'POE-2-7/later', 'POE-2-2/whole-run']
 
-/** What a handler reports, where the fault is about that. */
-const REPORTED: Readonly<Record<string, number>> = {
-  'burnt-by-401': 401,
-  'burnt-by-403': 403,
-  'burnt-by-429': 429,
-  'burnt-by-307': 307,
-}
-/** What else a fault needs to be seen. */
-const OPTIONS: Readonly<Record<string, IndependentOptions>> = {
-  'waiting-2xx': { waitMs: 1_500 },
-}
-
-/** Faults that no sentence of the draft or of HTTP forbids: warnings, and failures by --strict. */
-const HOUSE = new Set([
-  'problem-as-text',
-  'reuse-asks-for-content',
-  'html-gets-json',
-  'referrer',
-  '409-without-retry-after',
-  'get-while-running-200',
-  'reuse-with-location',
-  'reuse-without-anchor',
-])
+const MEANT = new Map(WRONG_MORE.map(({ name, caughtBy }) => [name, [caughtBy]]))
+const ALL = [...WRONG, ...WRONG_MORE]
 
 describe('poe check of wrong servers', () => {
   const reports = new Map<string, ConformanceReport>()
 
   before('judges all of them, several at once', async function () {
     this.timeout(900_000)
-    await sideBySide(WRONG, AT_ONCE, async ({ name }) => {
+    await sideBySide(ALL, AT_ONCE, async ({ name }) => {
       reports.set(name, await judged(name))
     })
   })
 
-  it('there are at least forty, each in the table, and the table has no others', () => {
-    const names = WRONG.map(({ name }) => name)
-    expect(names.length).to.be.at.least(40)
-    expect(Object.keys(CAUGHT_BY).sort()).to.deep.equal([...names].sort())
+  it('there are at least a hundred and fifty, each with a name of its own and a check', () => {
+    const names = ALL.map(({ name }) => name)
+    expect(names.length).to.be.at.least(150)
+    expect(new Set(names).size).to.equal(names.length)
+    expect(names.filter(name => meantFor(name).length === 0)).to.deep.equal([])
+    const unknown = [...Object.keys(CAUGHT_BY), ...AT_LEAST, ...HOUSE]
+    expect(unknown.filter(name => !names.includes(name))).to.deep.equal([])
   })
 
-  for (const { name, says } of WRONG) {
+  for (const { name, says } of ALL) {
     it(`${name}: ${says}`, () => {
       const report = reports.get(name)
-      expect(failing(report)).to.include.members([...(CAUGHT_BY[name] ?? [])])
       const isOurs = HOUSE.has(name)
+      const found = decisive(report)
+      const meant = [...meantFor(name)].sort()
+      const isOnceOnly = ONCE.has(name) && found[0] === 'POE-2-2/whole-run'
+      if (AT_LEAST.has(name)) expect(found).to.include.members(meant)
+      else if (isOnceOnly) expect(found).to.have.length(1)
+      else expect(found).to.deep.equal(meant)
       const verdict = isOurs ? 'conformant' : 'not-conformant'
       expect(report).to.include({ verdict, exitCode: isOurs ? 0 : 1 })
       expect(gradeOf(report?.results ?? [], true).verdict).to.equal('not-conformant')
+      const wordless = report?.results.filter(({ id, seen }) => found.includes(id) && !seen)
+      expect(wordless).to.deep.equal([])
     })
   }
 
   it('each fault breaks a requirement that a failing check is of, or one near it', () => {
-    for (const { name, breaks } of WRONG) {
-      const requirements = (CAUGHT_BY[name] ?? []).map(id => id.split('/')[0] ?? '')
+    for (const { name, breaks } of ALL) {
+      const requirements = meantFor(name).map(id => id.split('/')[0] ?? '')
       const known = breaks.some(id => requirements.includes(id))
       expect(known || NEAR.has(name), `${name}: ${requirements} for ${breaks}`).to.equal(true)
     }
   })
+
+  it('each check is the only one that convicts some server: without it that would pass', () => {
+    const idle = CHECKS.filter(({ id }) => soleFor(id, reports).length === 0)
+    expect(idle.map(({ id }) => id)).to.deep.equal([])
+  })
+
+  it('without what it demands no check catches anything', async function () {
+    this.timeout(240_000)
+    const idle: string[] = []
+    await sideBySide(CHECKS, AT_ONCE, async check => {
+      if (OF_A_RUN.includes(check.id)) return
+      const others = ALL.map(({ name }) => name).filter(name =>
+        decisive(reports.get(name)).includes(check.id),
+      )
+      const names = [...new Set([...soleFor(check.id, reports), ...others])].slice(0, 4)
+      for (const name of names) if (await isMissed(check, name)) return
+      idle.push(`${check.id}: ${names}`)
+    })
+    expect(idle).to.deep.equal([])
+  })
 })
 
-/** The servers' author and the suite's name the fault by different requirements. */
-const NEAR = new Set(['burnt-by-307', 'delete-reopens'])
-
-async function judged(name: string): Promise<ConformanceReport> {
-  const server = await startWrong(name, OPTIONS[name])
-  const hasty = await startWrong(name, { ...OPTIONS[name], lifetimeMs: LIFE_MS })
-  try {
-    return await runConformance({
-      url: server.page,
-      adapter: adapterFor(name, hasty.page),
-      rounds: 3,
-      timeoutMs: 5_000,
-      ageMs: 0,
-      jobs: 3,
-      restart: server.restart,
-    })
-  } finally {
-    await server.close()
-    await hasty.close()
-  }
+/** Whether a check that is mutated lets a server through that it catches. */
+async function isMissed(check: Check, name: string): Promise<boolean> {
+  const whole = await resultOf(check, name, true)
+  return whole === 'fail' && (await resultOf(withoutDemands(check), name, false)) !== 'fail'
 }
 
-function adapterFor(name: string, hasty: string): Adapter {
-  const failure = { fields: { 'X-Fault': `fail=${REPORTED[name] ?? 500}` } }
-  return {
-    ...INDEPENDENT,
-    provoke: { ...INDEPENDENT.provoke, failure },
-    shortLived: { url: hasty, lifeMs: LIFE_MS },
-  }
+function meantFor(name: string): readonly string[] {
+  return CAUGHT_BY[name] ?? MEANT.get(name) ?? []
 }
 
-function failing(report: ConformanceReport | undefined): string[] {
-  const found = report?.results.filter(({ result }) => result === 'fail' || result === 'warn') ?? []
-  return found.map(({ id }) => id).sort()
+/** The servers that a check alone convicts. */
+function soleFor(id: string, reports: ReadonlyMap<string, ConformanceReport>): string[] {
+  return ALL.map(({ name }) => name).filter(name => {
+    const found = decisive(reports.get(name))
+    return found.length === 1 && found[0] === id
+  })
+}
+
+/**
+ * The checks that decide: those that fail, and where none does, those that warn. The whole run sums
+ * up what others have found.
+ */
+function decisive(report: ConformanceReport | undefined): string[] {
+  const of = (kind: string) =>
+    (report?.results ?? []).filter(({ result }) => result === kind).map(({ id }) => id)
+  const failed = of('fail')
+  const told = failed.filter(id => failed.length === 1 || id !== 'POE-2-2/whole-run')
+  return (told.length > 0 ? told : of('warn')).sort()
 }

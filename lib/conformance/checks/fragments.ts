@@ -12,6 +12,9 @@ export const SUCCESS: Expectation = { status: ['2xx', '301', '302', '303'] }
 /** No second success. */
 export const NOT_2XX: Expectation = { status: ['!2xx'] }
 
+/** No redirect that counts as success. */
+export const NO_REDIRECT: Expectation = { status: ['!301', '!302', '!303'] }
+
 /** Fetches the link. */
 export const MINT: Step = { mint: 'L' }
 

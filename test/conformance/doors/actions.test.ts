@@ -3,22 +3,14 @@
  * checks that are meant for its fault, and by no others.
  */
 import { expect } from 'chai'
-import { type Adapter, type ConformanceReport, runConformance } from 'post-once-exactly/conformance'
+import { type ConformanceReport, runConformance } from 'post-once-exactly/conformance'
 import { sideBySide } from '../../support/side-by-side.js'
 import { ACTION_FAULTS } from './action-faults.js'
 import { type ActionBehaviour, startActionServer } from './action-server.js'
+import { ACTIONS_ADAPTER } from './adapters.js'
 import { skippedIn, unlike } from './judged.js'
 import { refused, told } from './plain.js'
 
-const ADAPTER: Adapter = {
-  fields: { 'X-User': 'ann' },
-  credentials: ['X-User'],
-  secondUser: { 'X-User': 'bob' },
-  valid: { json: { sku: 'tea-{n}', qty: 1 } },
-  invalid: { json: { qty: 0 } },
-  effects: { url: '/ledger', pointer: '/orders' },
-  door: { required: true },
-}
 /** Right servers, and what does not arise with them. */
 const RIGHT: Readonly<Record<string, readonly [Partial<ActionBehaviour>, readonly string[]]>> = {
   'a right server': [{}, []],
@@ -68,7 +60,7 @@ async function judged(behaviour: Partial<ActionBehaviour>): Promise<ConformanceR
     return await runConformance({
       url: `${server.origin}/actions`,
       door: 'action-id',
-      adapter: ADAPTER,
+      adapter: ACTIONS_ADAPTER,
       rounds: 1,
       timeoutMs: 5_000,
       restart: server.restart,

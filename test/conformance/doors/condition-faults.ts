@@ -182,6 +182,23 @@ const ROWS: readonly Row[] = [
     { counts: 'all' },
     ['COND-05/invalid'],
   ],
+  [
+    'adds-twice',
+    'adds twice for each request',
+    { addsToo: 1 },
+    [
+      'COND-01/any',
+      'COND-01/current',
+      'COND-01/listed',
+      'COND-01/lost-answer',
+      'COND-01/other-content',
+      'COND-01/other-user',
+      'COND-01/race',
+      'COND-01/restart',
+      'COND-01/stale-effects',
+      'COND-05/invalid',
+    ],
+  ],
   ['anywhere', 'takes every path for the target', { isAnywhere: true }, ['COND-05/elsewhere']],
 ]
 

@@ -43,6 +43,8 @@ export interface ConditionBehaviour {
   /** What is refused is a new state, too. */
   readonly counts: 'done' | 'all'
   readonly remembers: boolean
+  /** So much more is added than was asked for. */
+  readonly addsToo: number
   /** Whether every path is the target. */
   readonly isAnywhere: boolean
 }
@@ -59,6 +61,7 @@ export const RIGHT_CONDITIONS: ConditionBehaviour = {
   writePauseMs: 0,
   counts: 'done',
   remembers: true,
+  addsToo: 0,
   isAnywhere: false,
 }
 
@@ -126,7 +129,7 @@ class Store {
     const isValid = typeof add === 'number' && add > 0
     if (isValid || this.#behaviour.counts === 'all') this.#version += 1
     if (!isValid) return refused(422, 'add is a number')
-    this.#added += 1
+    this.#added += 1 + this.#behaviour.addsToo
     const answer = told(200, { added: this.#added }, { ETag: this.#tag() })
     this.#last = { match, user: asked.user, text: asked.text, answer }
     return answer

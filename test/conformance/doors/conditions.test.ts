@@ -3,21 +3,13 @@
  * checks that are meant for its fault, and by no others.
  */
 import { expect } from 'chai'
-import { type Adapter, type ConformanceReport, runConformance } from 'post-once-exactly/conformance'
+import { type ConformanceReport, runConformance } from 'post-once-exactly/conformance'
 import { sideBySide } from '../../support/side-by-side.js'
+import { CONDITIONS_ADAPTER } from './adapters.js'
 import { CONDITION_FAULTS } from './condition-faults.js'
 import { type ConditionBehaviour, startConditionServer } from './condition-server.js'
 import { skippedIn, unlike } from './judged.js'
 
-const ADAPTER: Adapter = {
-  fields: { 'X-User': 'ann' },
-  credentials: ['X-User'],
-  secondUser: { 'X-User': 'bob' },
-  valid: { json: { add: 1, note: 'n{n}' } },
-  invalid: { json: { add: 0 } },
-  effects: { url: '/ledger', pointer: '/added' },
-  door: { required: true },
-}
 /** Right servers, and what does not arise with them. */
 const RIGHT: Readonly<Record<string, readonly [Partial<ConditionBehaviour>, readonly string[]]>> = {
   'a right server': [{}, []],
@@ -69,7 +61,7 @@ async function judged(behaviour: Partial<ConditionBehaviour>): Promise<Conforman
     return await runConformance({
       url: `${server.origin}/stock/tea`,
       door: 'conditional',
-      adapter: ADAPTER,
+      adapter: CONDITIONS_ADAPTER,
       rounds: 1,
       timeoutMs: 5_000,
       restart: server.restart,

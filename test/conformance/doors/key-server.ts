@@ -45,6 +45,8 @@ export interface KeyBehaviour {
   /** Between looking for a key and keeping it, in milliseconds. */
   readonly claimPauseMs: number
   readonly runPauseMs: number
+  /** So many payments are made of one request. */
+  readonly pays: number
   /** Keeps the key only when all is done. */
   readonly claimsLate: boolean
   /** Keeps the key when the head has come. */
@@ -81,6 +83,7 @@ export const RIGHT_KEYS: KeyBehaviour = {
   first: { 'Set-Cookie': 'seen=1' },
   claimPauseMs: 0,
   runPauseMs: 40,
+  pays: 1,
   claimsLate: false,
   claimsEarly: false,
   keeps: answer => answer.status < 400,
@@ -179,7 +182,7 @@ class Shop {
     if (status > 0) return refused(status, 'As was asked for')
     const amount = memberOf(asked.text, 'amount')
     if (typeof amount !== 'number' || amount <= 0) return refused(422, 'amount is a number')
-    this.#payments += 1
+    this.#payments += this.#behaviour.pays
     const payment = this.#payments
     const fields = { Location: `/payments/${payment}`, ...this.#behaviour.first }
     return told(201, { payment, amount }, fields)

@@ -5,23 +5,10 @@
 import { expect } from 'chai'
 import { type Adapter, type ConformanceReport, runConformance } from 'post-once-exactly/conformance'
 import { sideBySide } from '../../support/side-by-side.js'
+import { KEYS_ADAPTER } from './adapters.js'
 import { skippedIn, unlike } from './judged.js'
 import { KEY_FAULTS, WAITS } from './key-faults.js'
 import { type KeyBehaviour, RIGHT_KEYS, startKeyServer } from './key-server.js'
-
-const ADAPTER: Adapter = {
-  fields: { 'X-User': 'ann' },
-  credentials: ['X-User'],
-  secondUser: { 'X-User': 'bob' },
-  valid: { json: { amount: 7, note: 'n{n}' } },
-  invalid: { json: { amount: 0 } },
-  effects: { url: '/ledger', pointer: '/payments' },
-  provoke: {
-    slow: { fields: { 'X-Fault': 'slow=400' } },
-    failure: { fields: { 'X-Fault': 'fail=500' } },
-  },
-  door: { required: true },
-}
 
 const LENIENT: Partial<KeyBehaviour> = {
   ...WAITS,
@@ -39,10 +26,14 @@ describe('poe check --door idempotency-key', () => {
 
   before('judges all servers, several at once', async () => {
     const right = [
-      { name: 'right', behaviour: {}, adapter: ADAPTER },
-      { name: 'lenient', behaviour: LENIENT, adapter: { ...ADAPTER, door: {} } },
+      { name: 'right', behaviour: {}, adapter: KEYS_ADAPTER },
+      { name: 'lenient', behaviour: LENIENT, adapter: { ...KEYS_ADAPTER, door: {} } },
     ]
-    const wrong = KEY_FAULTS.map(({ name, behaviour }) => ({ name, behaviour, adapter: ADAPTER }))
+    const wrong = KEY_FAULTS.map(({ name, behaviour }) => ({
+      name,
+      behaviour,
+      adapter: KEYS_ADAPTER,
+    }))
     await sideBySide([...right, ...wrong], AT_ONCE, async ({ name, behaviour, adapter }) => {
       reports.set(name, await judged(behaviour, adapter))
     })

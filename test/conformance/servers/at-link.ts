@@ -39,7 +39,7 @@ export async function atLink(exchange: Exchange): Promise<Answered | null> {
   const { site, request, method, principal, asHtml, seen } = exchange
   const { behaviour, book } = site
   const link = find(exchange)
-  if (link === null || !behaviour.mayUse(link, principal)) {
+  if (link === null || !behaviour.mayUse(link, principal, method)) {
     return told({ ...seen, place: 'link' }, refusal(UNKNOWN, asHtml))
   }
   if (behaviour.runs(method)) return post(exchange, link)
@@ -57,6 +57,7 @@ function find({ site, target, principal }: Exchange): Link | null {
   const { path, record } = behaviour.resolve(target)
   const link = book.links.get(path)
   if (link !== undefined && record === path) return link
+  if (link?.state === 'spent' && behaviour.knowsSpent) return link
   if (link === undefined && !behaviour.adoptsUnknown(path)) return null
   const known = book.links.get(record)
   if (known !== undefined) return known
@@ -132,6 +133,8 @@ async function claim(exchange: Exchange, posted: Posted): Promise<Answered | nul
     }
     const seen = at(exchange, link, waited)
     if (seen.state === 'expired') return told(seen, refusal(EXPIRED, asHtml))
+    const isFreed = waited && link.state === 'unspent'
+    if (isFreed && behaviour.whenFreed === 'refuse') return spent(exchange, link, true)
     if (link.state !== 'running' || behaviour.whenRunning(posted) === 'run') break
     const patienceMs = giveUpAtMs - Date.now()
     if (patienceMs <= 0) {
@@ -161,7 +164,8 @@ async function run(exchange: Exchange, posted: Posted, order: Order): Promise<An
   const { site, request, asHtml } = exchange
   const { behaviour, book, stopped } = site
   const { link } = posted
-  if (behaviour.ordersEarly) book.write({ kind: 'ordered', number: book.nextOrder(), order })
+  const early = behaviour.ordersEarly(request) ? book.nextOrder() : null
+  if (early !== null) book.write({ kind: 'ordered', number: early, order })
   const pauseMs = Math.max(faultOf(request, 'slow') ?? 0, behaviour.handlerPauseMs)
   if (pauseMs > 0 && !(await sleep(pauseMs, stopped))) return null
   const failure = faultOf(request, 'fail')
@@ -171,7 +175,7 @@ async function run(exchange: Exchange, posted: Posted, order: Order): Promise<An
     else book.settle(link, 'unspent')
     return told(at(exchange, link), answer)
   }
-  const number = behaviour.ordersEarly ? book.nextOrder() - 1 : book.nextOrder()
+  const number = early ?? book.nextOrder()
   const outcome = outcomeOf(exchange, number, order)
   const ordered = { kind: 'ordered', number, order } as const
   const ending = request.socket.destroyed ? behaviour.whenClientIsGone : 'counts'

@@ -44,14 +44,18 @@ export interface Behaviour {
   announces(link: string, request: IncomingMessage): string | null
   /** Fields of an answer with a link, besides those of the answer itself. */
   pageFields: Readonly<Record<string, string>>
-  mayUse(link: Link, principal: string): boolean
+  mayUse(link: Link, principal: string, method: string): boolean
   /** Takes a path that was never minted for a fresh link. */
   adoptsUnknown(path: string): boolean
   isExpired(link: Link, nowMs: number): boolean
+  /** Another spelling of a spent link leads to it, whatever else is known by that name. */
+  knowsSpent: boolean
   /** Tells that a link is spent before the content is asked for. */
   refusesAtHead: boolean
   whenSpent(posted: Posted): 'refuse' | 'run'
   whenRunning(posted: Posted): 'wait' | 'run'
+  /** What becomes of a POST that has waited for one that failed. */
+  whenFreed: 'claim' | 'refuse'
   /** Between looking at a link and claiming it, in milliseconds. */
   claimPauseMs: number
   /** At least this long an order takes, in milliseconds. */
@@ -72,7 +76,7 @@ export interface Behaviour {
   /** Which lines of the journal are believed after a restart. */
   recalls(entry: Entry): boolean
   /** Writes the order before it is carried out, and the mark after. */
-  ordersEarly: boolean
+  ordersEarly(request: IncomingMessage): boolean
   /** Writes an order besides, whatever is answered. */
   ordersToo(answer: Answer, seen: Seen): boolean
   /** The last word on every answer. */
@@ -94,9 +98,11 @@ export const RIGHT: Behaviour = {
   mayUse: (link, principal) => link.principal === principal,
   adoptsUnknown: () => false,
   isExpired: (link, nowMs) => nowMs >= link.expiresAtMs,
+  knowsSpent: false,
   refusesAtHead: true,
   whenSpent: () => 'refuse',
   whenRunning: () => 'wait',
+  whenFreed: 'claim',
   claimPauseMs: 0,
   handlerPauseMs: 0,
   runs: method => method === 'POST',
@@ -108,7 +114,7 @@ export const RIGHT: Behaviour = {
   whenClientIsGone: 'counts',
   wantsHtml: prefersHtml,
   recalls: () => true,
-  ordersEarly: false,
+  ordersEarly: () => false,
   ordersToo: () => false,
   amends: answer => answer,
 }

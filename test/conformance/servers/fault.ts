@@ -53,6 +53,11 @@ export function isResult({ place, state, request }: Seen): boolean {
   return place === 'link' && state === 'spent' && request.method === 'GET'
 }
 
+/** A GET or HEAD of a spent link. */
+export function isLook({ place, state, request }: Seen): boolean {
+  return place === 'link' && state === 'spent' && ['GET', 'HEAD'].includes(request.method ?? '')
+}
+
 /** Gives an answer another status, in its document too. */
 export function restated(answer: Answer, status: number): Answer {
   const text = answer.body?.toString().replace(/"status":\d+/, `"status":${status}`)

@@ -6,6 +6,7 @@ import type { Seen } from './behaviour.js'
 import {
   type Fault,
   fault,
+  isLook,
   isPage,
   isResult,
   isReuse,
@@ -225,7 +226,7 @@ const LOOKS: readonly Fault[] = [
     'result-cacheable',
     'H-CACHE-3',
     'lets caches keep the result',
-    where(isResult, answer => refielded(answer, { 'Cache-Control': 'max-age=600' })),
+    where(isLook, answer => refielded(answer, { 'Cache-Control': 'max-age=600' })),
   ),
   fault(
     'answer-cacheable',

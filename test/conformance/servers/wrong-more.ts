@@ -2,24 +2,15 @@
  * More faults of the independent server, as rows: its name, what it breaks, what it does, and the
  * check that is meant for it.
  */
-import type { IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
 import { type Answer, emptyAnswer } from './answers.js'
-import type { Behaviour, Posted, Seen } from './behaviour.js'
-import {
-  type Fault,
-  fault,
-  fieldOf,
-  isResult,
-  isReuse,
-  refielded,
-  replayed,
-  restated,
-  where,
-} from './fault.js'
+import type { Behaviour, Seen } from './behaviour.js'
+import { type Fault, fieldOf, isResult, isReuse, refielded, restated, where } from './fault.js'
 import type { Link } from './link-book.js'
 import { type MeantRow, OURS } from './wrong-ours.js'
+import { RARE } from './wrong-rare.js'
+import { SOLE } from './wrong-sole.js'
 import { SPELT } from './wrong-spelt.js'
+import { again, TWICE } from './wrong-twice.js'
 
 /** A fault and the check that is meant for it. */
 export interface MeantFault extends Fault {
@@ -32,27 +23,8 @@ type Row = MeantRow
 
 const OTHER_ORIGIN = 'http://elsewhere.test'
 
-/** Runs an order again at a spent link. */
-function again(meets: (request: IncomingMessage, posted: Posted) => boolean): Partial<Behaviour> {
-  return {
-    refusesAtHead: false,
-    whenSpent: posted => (meets(posted.request, posted) ? 'run' : 'refuse'),
-  }
-}
-
-const has = (field: string, value: RegExp) => () =>
-  again(request => value.test(fieldOf(request, field)))
-
 const isGet = ({ request }: Seen) => request.method === 'GET'
 const isDone = ({ place }: Seen) => place === 'handler'
-
-/** The bytes of a request, by its head and the length of its content. */
-function bytesOf(request: IncomingMessage): number {
-  const { method, url, httpVersion, rawHeaders, headers } = request
-  const lines = rawHeaders.reduce((sum, text) => sum + text.length + 2, 0)
-  const head = `${method} ${url} HTTP/${httpVersion}\r\n\r\n`.length + lines
-  return head + Number(headers['content-length'] ?? 0)
-}
 
 /** Answers with what another link was answered with. */
 function answersOf(which: (answers: readonly Answer[]) => Answer | undefined, look: typeof isGet) {
@@ -66,116 +38,6 @@ function answersOf(which: (answers: readonly Answer[]) => Answer | undefined, lo
   }
 }
 
-const TWICE: readonly Row[] = [
-  [
-    'again-by-override',
-    'POE-2-1/override',
-    'runs again what asks for PUT in a field',
-    has('x-http-method-override', /PUT/),
-  ],
-  [
-    'again-by-key',
-    'POE-2-1/retried',
-    'runs again what has another Idempotency-Key',
-    has('idempotency-key', /./),
-  ],
-  [
-    'again-by-proxy',
-    'POE-2-1/retried',
-    'runs again what another proxy forwards',
-    has('forwarded', /./),
-  ],
-  [
-    'again-uncached',
-    'POE-2-1/retried',
-    'runs again what asks for no cached answer',
-    has('cache-control', /no-cache/),
-  ],
-  [
-    'again-by-script',
-    'POE-2-1/retried',
-    'runs again what a script sends',
-    has('x-requested-with', /./),
-  ],
-  [
-    'again-in-french',
-    'POE-2-1/retried',
-    'runs again what is asked in another language',
-    has('accept-language', /fr/),
-  ],
-  [
-    'again-by-odd-poe',
-    'POE-4-4/guarantee',
-    'runs again what has an odd value of POE',
-    has('poe', /^x$/),
-  ],
-  [
-    'again-by-http10',
-    'POE-2-1/http10',
-    'runs again what comes by HTTP/1.0',
-    () => again(({ httpVersion }) => httpVersion === '1.0'),
-  ],
-  [
-    'again-behind',
-    'POE-2-1/trailing',
-    'runs again what has bytes behind it',
-    () => again(request => request.socket.bytesRead > bytesOf(request)),
-  ],
-  [
-    'again-other-order',
-    'POE-2-1/different',
-    'runs again what orders something else',
-    () => again((_, { link, text }) => textOf(text) !== textOf(link.spentBy?.text)),
-  ],
-  ['again-later', 'POE-2-1/later', 'has forgotten after a second that a link was used', later],
-  [
-    'again-empty',
-    'POE-2-1/empty',
-    'says 200 to a repeat without content',
-    () => where(seen => isReuse(seen) && fieldOf(seen.request, 'content-length') === '0', replayed),
-  ],
-  [
-    'again-on-connection',
-    'POE-2-1/connection',
-    'runs again what comes over the connection of the first',
-    sameConnection,
-  ],
-  ['again-pipelined', 'POE-2-1/pipelined', 'runs side by side what is pipelined', pipelined],
-  [
-    'orders-twice',
-    'POE-2-2/first',
-    'writes each order twice',
-    () => ({ ordersToo: (_, seen) => isDone(seen) }),
-  ],
-  ['orders-once-more', 'POE-2-2/whole-run', 'writes one order more at some time', onceMore],
-  [
-    'head-orders',
-    'H-HEAD-1/spent',
-    'orders by HEAD of a spent link',
-    () => ({
-      ordersToo: (_, { request, state }) => request.method === 'HEAD' && state === 'spent',
-    }),
-  ],
-  [
-    'get-orders',
-    'POE-2-7/get',
-    'orders by GET of a spent link',
-    () => ({ ordersToo: (_, seen) => isResult(seen) }),
-  ],
-  [
-    'expect-orders',
-    'POE-2-1/expect',
-    'refuses a repeat that asked first, and orders',
-    () => ({ ordersToo: (_, seen) => isReuse(seen) && seen.request.headers.expect !== undefined }),
-  ],
-  [
-    'orders-early',
-    'POE-2-20/crash',
-    'writes the order at once, and the mark when it is done',
-    () => ({ ordersEarly: true }),
-  ],
-]
-
 const STATES: readonly Row[] = [
   [
     'again-by-other-user',
@@ -183,10 +45,10 @@ const STATES: readonly Row[] = [
     'runs again what somebody else sends',
     () => ({
       ...again(({ headers }, { link }) => headers['x-user'] !== link.principal),
-      mayUse: () => true,
+      mayUse: (link, who, method) =>
+        who === link.principal || (who === 'bob' && method === 'POST' && link.state === 'spent'),
     }),
   ],
-  ['again-after-many', 'POE-2-1/many', 'runs the tenth repeat', afterMany],
   ['reopened', 'POE-2-1/invalid-body', 'opens a spent link for an invalid repeat', reopened],
   [
     'runs-without-poe',
@@ -207,7 +69,7 @@ const STATES: readonly Row[] = [
         answer => refielded(answer, { Allow: null }),
       ),
   ],
-  ['burnt-by-other', 'POE-8-5/kept', 'another user uses the link up', burntByStranger],
+  ['burnt-by-other', 'POE-8-5/kept', 'another user uses the link up', () => burntBy('bob')],
   ['two-share', 'POE-A-2/distinct', 'hands out two links in turn', twoInTurn],
 ]
 
@@ -309,7 +171,12 @@ const TOLD: readonly Row[] = [
     'refuses DELETE, and uses the link up',
     () => ({ spends: ({ method }) => method === 'DELETE' }),
   ],
-  ['burnt-by-stranger', 'POE-2-3/unauthenticated', 'a stranger uses the link up', burntByStranger],
+  [
+    'burnt-by-stranger',
+    'POE-2-3/unauthenticated',
+    'a stranger uses the link up',
+    () => burntBy('guest'),
+  ],
   [
     'other-body-409',
     'POE-2-21/other-body',
@@ -349,57 +216,20 @@ const TOLD: readonly Row[] = [
 
 /** All of them. */
 export const WRONG_MORE: readonly MeantFault[] = [
-  ...[...TWICE, ...SPELT, ...STATES, ...TOLD].map(row => meant(row, false)),
+  ...[...TWICE, ...SPELT, ...STATES, ...TOLD, ...SOLE, ...RARE].map(row => meant(row, false)),
   ...OURS.map(row => meant(row, true)),
 ]
 
 function meant([name, caughtBy, says, make, options = {}]: Row, isOurs: boolean): MeantFault {
-  const made = fault(name, caughtBy.split('/')[0] ?? '', says, make(), options)
-  return { ...made, caughtBy, isOurs }
-}
-
-function textOf(text = ''): string {
-  return text.replaceAll(/\s/g, '')
-}
-
-function later(): Partial<Behaviour> {
-  const spentAt = new WeakMap<Link, number>()
+  const breaks = [caughtBy.split('/')[0] ?? '']
+  // What a server remembers is its own.
+  const own = () => ({ ...options, behaviour: make() })
   return {
-    ...again((_, { link }) => Date.now() - (spentAt.get(link) ?? Date.now()) > 1_000),
-    amends: (answer, { place, link }) => {
-      if (place === 'handler' && link !== null) spentAt.set(link, Date.now())
-      return answer
+    ...{ name, says, breaks, caughtBy, isOurs },
+    get options() {
+      return own()
     },
   }
-}
-
-function sameConnection(): Partial<Behaviour> {
-  const first = new WeakMap<Link, Socket>()
-  return {
-    ...again((request, { link }) => first.get(link) === request.socket),
-    amends: (answer, { place, link, request }) => {
-      if (place === 'handler' && link !== null) first.set(link, request.socket)
-      return answer
-    },
-  }
-}
-
-function pipelined(): Partial<Behaviour> {
-  const first = new Map<string, Socket>()
-  return {
-    handlerPauseMs: 30,
-    refusesUnseen: ({ method, url = '', socket }) => {
-      if (method === 'POST' && !first.has(url)) first.set(url, socket)
-      return null
-    },
-    whenRunning: ({ request: { url = '', socket } }) =>
-      first.get(url) === socket ? 'run' : 'wait',
-  }
-}
-
-function onceMore(): Partial<Behaviour> {
-  let requests = 0
-  return { ordersToo: () => ++requests === 150 }
 }
 
 function resultOfNext(): Partial<Behaviour> {
@@ -442,11 +272,12 @@ function linkToLatest(): Partial<Behaviour> {
   }
 }
 
-function burntByStranger(): Partial<Behaviour> {
+function burntBy(who: string): Partial<Behaviour> {
   return {
-    mayUse: (link, principal) => {
+    mayUse: (link, principal, method) => {
       if (principal === link.principal) return true
-      Object.assign(link, { state: 'spent', outcome: emptyAnswer(204) })
+      const isBurnt = principal === who && method === 'POST' && link.state === 'unspent'
+      if (isBurnt) Object.assign(link, { state: 'spent', outcome: emptyAnswer(204) })
       return false
     },
   }
@@ -463,14 +294,6 @@ function cacheableOther(): Partial<Behaviour> {
       return { ...answer, body: Buffer.from(`${answer.body}\n`) }
     },
   }
-}
-
-function afterMany(): Partial<Behaviour> {
-  const repeats = new WeakMap<Link, number>()
-  return again((_, { link }) => {
-    repeats.set(link, (repeats.get(link) ?? 0) + 1)
-    return (repeats.get(link) ?? 0) > 9
-  })
 }
 
 function reopened(): Partial<Behaviour> {

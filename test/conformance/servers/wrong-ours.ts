@@ -3,7 +3,7 @@
  */
 import { jsonAnswer } from './answers.js'
 import type { Behaviour } from './behaviour.js'
-import { fieldOf, isPage, isResult, refielded, where } from './fault.js'
+import { fieldOf, isLook, isPage, isReuse, refielded, where } from './fault.js'
 import type { IndependentOptions } from './independent.js'
 
 /** Makes a behaviour anew for each server. */
@@ -23,7 +23,7 @@ export const OURS: readonly MeantRow[] = [
     'spent-allows-post',
     'H-405-2/spent',
     'lists POST on GET of a spent link',
-    () => where(isResult, answer => refielded(answer, { Allow: 'GET, HEAD, POST' })),
+    () => where(isLook, answer => refielded(answer, { Allow: 'GET, HEAD, POST' })),
   ],
   [
     'created-again',
@@ -31,7 +31,7 @@ export const OURS: readonly MeantRow[] = [
     'shows a 201 by GET as 201',
     () =>
       where(
-        (seen, { status }) => isResult(seen) && status === 200,
+        (seen, { status }) => isLook(seen) && status === 200,
         answer => ({ ...answer, status: 201 }),
       ),
   ],
@@ -87,5 +87,31 @@ export const OURS: readonly MeantRow[] = [
     'POE-4-5/newer',
     'tells a newer client of no links',
     () => ({ announces: (link, { headers }) => (headers.poe === '2' ? null : `"${link}"`) }),
+  ],
+  [
+    'expired-cacheable',
+    'H-410-1/expired',
+    'lets caches keep what is said of an expired link',
+    () =>
+      where(
+        ({ state }) => state === 'expired',
+        answer => refielded(answer, { 'Cache-Control': null }),
+      ),
+  ],
+  [
+    'unknown-cacheable',
+    'H-CACHE-3/unknown',
+    'lets caches keep what is said of an unknown link',
+    () =>
+      where(
+        ({ place, state }) => place === 'link' && state === 'absent',
+        answer => refielded(answer, { 'Cache-Control': null }),
+      ),
+  ],
+  [
+    'related-without-anchor',
+    'H-LINK-1/reuse',
+    'links to something related without saying to what',
+    () => where(isReuse, answer => refielded(answer, { Link: '</receipts/1>; rel="related"' })),
   ],
 ]

@@ -1,8 +1,10 @@
 /**
  * Faults that take another spelling of a link for another link, as rows.
  */
-import { type Behaviour, pathOf } from './behaviour.js'
+import { type Behaviour, pathOf, rawPathOf } from './behaviour.js'
+import { WRONG_MEMORY } from './wrong-memory.js'
 import type { Make, MeantRow } from './wrong-ours.js'
+import { WRONG_POSTS } from './wrong-posts.js'
 
 const TOKEN = /^(.*\/\d+-[\w-]{22})(.*)$/
 
@@ -17,8 +19,18 @@ const apart = (suffix: RegExp): Make => {
   })
 }
 
-/** All of them. */
-export const SPELT: readonly MeantRow[] = [
+/** Faults of the first table, and the check that each of them is meant for. */
+const NAMES: Readonly<Record<string, string>> = {
+  'spelling-percent': 'POE-2-23/encoded',
+  'spelling-query': 'POE-2-23/query',
+  'spelling-slash': 'POE-2-23/slash',
+  'spelling-double-slash': 'POE-2-23/slashes',
+  'spelling-absolute': 'POE-2-23/absolute',
+  'spelling-case': 'POE-2-23/case',
+}
+
+/** Either spelling can be used after the other one. */
+const BOTH: readonly MeantRow[] = [
   [
     'spelling-suffix',
     'POE-2-23/suffix',
@@ -56,7 +68,27 @@ export const SPELT: readonly MeantRow[] = [
     'knows the same token at another path as another link',
     sibling,
   ],
+  ['spelling-hex', 'POE-2-23/hex', 'reads no percent-encoding in small letters', hex],
 ]
+
+/** The same, and each of them only where the other spelling is the first to be used. */
+const FIRST: readonly MeantRow[] = [
+  ...BOTH.map(([name, caughtBy, says, make]) => ({ name, caughtBy, says, make })),
+  ...[...WRONG_POSTS, ...WRONG_MEMORY].flatMap(({ name, says, options }) => {
+    const caughtBy = NAMES[name]
+    return caughtBy === undefined
+      ? []
+      : [{ name, caughtBy, says, make: () => ({ ...options.behaviour }) }]
+  }),
+].map(({ name, caughtBy, says, make }) => [
+  `${name}-first`,
+  `${caughtBy}-first`,
+  `${says}, until it is used`,
+  () => ({ ...make(), knowsSpent: true }),
+])
+
+/** All of them. */
+export const SPELT: readonly MeantRow[] = [...BOTH, ...FIRST]
 
 function dots(): Partial<Behaviour> {
   return {
@@ -72,6 +104,16 @@ function sibling(): Partial<Behaviour> {
     resolve: target => {
       const record = pathOf(target)
       return { path: record.replace(/^\/again\//, '/accounts/bob/orders/'), record }
+    },
+  }
+}
+
+function hex(): Partial<Behaviour> {
+  return {
+    resolve: target => {
+      const path = pathOf(target)
+      const isSmall = /%[0-9]?[a-f]/.test(target)
+      return { path, record: isSmall ? rawPathOf(target) : path }
     },
   }
 }

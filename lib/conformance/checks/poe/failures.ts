@@ -23,6 +23,7 @@ export const NOT_BURNT: readonly Check[] = [
     title: 'a refused content has no effect',
     why: 'A refusal says that nothing happened.',
     needs: ['invalid', 'effects'],
+    blockedBy: 'POE-2-2/first',
     steps: [
       MINT,
       { send: { to: L, body: 'invalid' }, setup: [{ status: ['4xx'] }] },
@@ -66,6 +67,17 @@ export const NOT_BURNT: readonly Check[] = [
     steps: [MINT, { leave: { to: L }, before: 'body' }, { pause: 'arrival' }, STILL_USABLE],
   },
   {
+    id: 'POE-2-3/condition',
+    requirement: 'POE-2-3',
+    title: 'after a condition that is not met the POST without it succeeds',
+    why: 'What was refused before the handler cannot have used the link.',
+    steps: [
+      MINT,
+      { send: { to: L, fields: { 'If-Match': '"none"' } }, only: [{ status: ['4xx'] }] },
+      STILL_USABLE,
+    ],
+  },
+  {
     id: 'POE-2-3/unauthenticated',
     requirement: 'POE-2-3',
     title: 'after a POST without credentials the one with them succeeds',
@@ -91,6 +103,7 @@ export const SILENCE: readonly Check[] = [
     title: 'the POST of a client that left before the answer counts',
     why: 'Nobody can know how far it came; so it has to be carried out, once.',
     needs: ['effects'],
+    blockedBy: ['POE-2-1/same', 'POE-2-2/reuse'],
     steps: [
       MINT,
       { leave: { to: L }, before: 'answer' },
@@ -100,11 +113,26 @@ export const SILENCE: readonly Check[] = [
     ],
   },
   {
+    id: 'POE-A-1/restart',
+    requirement: 'POE-A-1',
+    title: 'after a restart the effect and the mark are both there',
+    why: 'One without the other is a lost order or a second one.',
+    needs: ['restart', 'effects'],
+    blockedBy: ['POE-2-1/same', 'POE-2-2/reuse', 'POE-2-1/restart'],
+    steps: [
+      ...SPENT,
+      { restart: true },
+      { send: { to: L }, expect: [NOT_2XX] },
+      { effects: { exactly: 1 } },
+    ],
+  },
+  {
     id: 'POE-2-20/crash',
     requirement: 'POE-2-20',
     title: 'a server that dies in the middle leaves no second effect and no false word',
     why: 'After the crash the client comes back with the same POST.',
     needs: ['restart', 'slow', 'effects'],
+    blockedBy: ['POE-2-2/first', 'POE-A-1/restart'],
     steps: [
       MINT,
       { send: { to: L, provoke: 'slow' }, as: 'first', inBackground: true, mayBeCut: true },
@@ -120,20 +148,6 @@ export const SILENCE: readonly Check[] = [
         effects: { exactly: 1 },
         where: { answer: 'again', is: [{ status: ['2xx', '301', '302', '303', '405'] }] },
       },
-    ],
-  },
-  {
-    id: 'POE-A-1/restart',
-    requirement: 'POE-A-1',
-    title: 'after a restart the effect and the mark are both there',
-    why: 'One without the other is a lost order or a second one.',
-    needs: ['restart', 'effects'],
-    blockedBy: 'POE-2-1/same',
-    steps: [
-      ...SPENT,
-      { restart: true },
-      { send: { to: L }, expect: [NOT_2XX] },
-      { effects: { exactly: 1 } },
     ],
   },
 ]
@@ -172,6 +186,7 @@ export const NOT_YOURS: readonly Check[] = [
     title: 'a link that was used in time is not answered 2xx after its life',
     why: 'The retry of a POST that succeeded in the last minute comes after it.',
     needs: ['shortLived'],
+    blockedBy: 'POE-2-1/same',
     steps: [
       { mint: 'L', shortLived: true },
       { send: { to: L }, setup: [SUCCESS] },
@@ -185,6 +200,7 @@ export const NOT_YOURS: readonly Check[] = [
     title: 'a link that was used in time is told as used after its life, too',
     why: 'Whoever retries late is told that it worked, and not that the link is over.',
     needs: ['shortLived'],
+    blockedBy: ['POE-2-1/same', 'POE-2-18/expired-spent'],
     steps: [
       { mint: 'L', shortLived: true },
       { send: { to: L }, setup: [SUCCESS] },

@@ -7,7 +7,8 @@ import { NOT_BURNT, NOT_YOURS, SILENCE } from './failures.js'
 import { CACHES, FIELD, REQUEST_FIELD, SPELLINGS } from './pages.js'
 import { AT_MOST_ONCE, FIRST, RUNNING } from './race.js'
 import { RESULT, SAFE_METHODS } from './recovery.js'
-import { IN_THE_END, NEVER_AGAIN, REFUSAL } from './reuse.js'
+import { REFUSAL } from './refusal.js'
+import { IN_THE_END, NEVER_AGAIN } from './reuse.js'
 
 const ALL: readonly Check[] = [
   ...FIRST,

@@ -4,7 +4,7 @@
  * @see POE draft 3, 4; RFC 9110 12.5.5; RFC 9111 3, 4, 5.2
  */
 import type { Check, Expectation } from '../../catalogue.js'
-import { L, MINT, NOT_2XX, READER, SPENT, USE } from '../fragments.js'
+import { L, MINT, NOT_2XX, READER, SPENT, SUCCESS, USE } from '../fragments.js'
 
 const PAGE = { to: { page: true } } as const
 const ANNOUNCED: Expectation = { has: 'POE-Links' }
@@ -287,6 +287,7 @@ export const SPELLINGS: readonly Check[] = (
 ).flatMap(([spelling, words, need]): Check[] => {
   const needs = need === null ? [] : [need]
   const spelt = { to: { link: 'L', spelling } } as const
+  const plain = 'POE-2-1/same'
   return [
     {
       id: `POE-2-23/${spelling}`,
@@ -294,23 +295,31 @@ export const SPELLINGS: readonly Check[] = (
       title: `a spent link ${words} is not answered 2xx`,
       why: 'Routers, proxies and stores do not agree on which spellings are one URI.',
       needs,
-      blockedBy: 'POE-2-1/same',
+      blockedBy: spelling === 'hex' ? [plain, 'POE-2-23/encoded'] : plain,
       steps: [...SPENT, { send: spelt, expect: [NOT_2XX, { status: ['!5xx'] }] }],
     },
     {
       id: `POE-2-23/${spelling}-first`,
       requirement: 'POE-2-23',
-      title: `a link ${words} that worked cannot be used again as it was issued`,
+      title: `a link ${words} that worked is used up as it was issued, and else it is not`,
       why: 'Two spellings must not be two links.',
       needs,
-      blockedBy: 'POE-2-1/same',
+      blockedBy: [
+        plain,
+        `POE-2-23/${spelling}`,
+        ...(spelling === 'hex' ? ['POE-2-23/encoded-first'] : []),
+      ],
       steps: [
         MINT,
         { send: spelt, as: 'spelt' },
         {
           send: { to: L },
           // Another redirect leads to the usual spelling.
-          expect: [{ when: [{ status: ['2xx', '303'] }], of: 'spelt', demand: [NOT_2XX] }],
+          expect: [
+            { when: [{ status: ['2xx', '303'] }], of: 'spelt', demand: [NOT_2XX] },
+            // What is not there has not used it up.
+            { when: [{ status: ['404'] }], of: 'spelt', demand: [SUCCESS] },
+          ],
         },
       ],
     },

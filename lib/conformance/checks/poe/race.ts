@@ -71,6 +71,7 @@ export const FIRST: readonly Check[] = [
     title: 'repeats have no effect, whatever they are told',
     why: 'A refusal that has ordered all the same is the worst answer of all.',
     needs: ['effects'],
+    blockedBy: 'POE-2-2/first',
     steps: [
       ...SPENT,
       { send: { to: L }, times: 3 },
@@ -87,6 +88,7 @@ export const AT_MOST_ONCE: readonly Check[] = [
     requirement: 'POE-2-2',
     title: 'a POST after one that was answered by a redirect is no second success',
     why: 'Forms are answered so, and people send forms twice.',
+    blockedBy: 'POE-2-1/same',
     steps: [
       MINT,
       {
@@ -110,6 +112,7 @@ export const AT_MOST_ONCE: readonly Check[] = [
     requirement: 'POE-2-2',
     title: 'of twenty POSTs at once, one succeeds and one takes effect, in every round',
     why: 'Looking first and taking then lets two through now and then.',
+    blockedBy: ['POE-2-1/same', 'POE-2-2/reuse', 'POE-2-1/many'],
     steps: [{ race: {}, copies: 20, mostSuccesses: 1, others: [NOT_2XX] }],
   },
   {
@@ -117,6 +120,7 @@ export const AT_MOST_ONCE: readonly Check[] = [
     requirement: 'POE-2-2',
     title: 'a POST that overtakes a slow upload is the only one that succeeds, or waits',
     why: 'A client that gave up on its first try sends a second one while the first still arrives.',
+    blockedBy: ['POE-2-1/same', 'POE-2-2/reuse'],
     steps: [
       MINT,
       { send: { to: L, slowly: true }, as: 'slow', inBackground: true },
@@ -133,11 +137,19 @@ export const AT_MOST_ONCE: readonly Check[] = [
     ],
   },
   {
+    id: 'POE-2-2/race-other-body',
+    requirement: 'POE-2-2',
+    title: 'of POSTs with two contents at once, one succeeds and one takes effect',
+    why: 'A lock for each content is no lock for the link.',
+    blockedBy: ['POE-2-2/race', 'POE-2-1/other-body'],
+    steps: [{ race: {}, copies: 8, inTurn: 'otherValid', mostSuccesses: 1, others: [NOT_2XX] }],
+  },
+  {
     id: 'POE-1-3/race',
     requirement: 'POE-1-3',
     title: 'the same holds for clients that send no POE field',
     why: 'A double click sends no such field.',
-    blockedBy: 'POE-2-2/race',
+    blockedBy: ['POE-2-2/race', 'POE-1-3/reuse'],
     steps: [{ race: { poe: false }, copies: 8, mostSuccesses: 1, others: [NOT_2XX] }],
   },
 ]
@@ -163,6 +175,7 @@ export const RUNNING: readonly Check[] = [
     title: 'where the first POST fails in the end, a second one was not told that it is used up',
     why: 'The client would stop, and nothing was ordered.',
     needs: ['slowFailure'],
+    blockedBy: 'POE-2-15/running',
     steps: [
       ...SECOND_MEANWHILE('slowFailure'),
       { await: 'first', setup: [FAILURE] },

@@ -30,7 +30,8 @@ export const RESULT: readonly Check[] = [
     requirement: 'POE-2-7',
     title: 'a refused POST does not change what GET gives',
     why: 'The answer belongs to the POST that was accepted.',
-    blockedBy: 'POE-2-7/get',
+    blockedBy: ['POE-2-1/same', 'POE-2-7/get'],
+    alone: true,
     steps: [
       MINT,
       { ...USE, only: [{ status: ['2xx'] }, { notEmpty: true }] },
@@ -44,6 +45,7 @@ export const RESULT: readonly Check[] = [
     title: 'two links that were used give two results, each its own',
     why: 'A server that shows what came last shows people the orders of others.',
     blockedBy: 'POE-2-7/get',
+    alone: true,
     steps: [
       ...SPENT,
       {
@@ -87,6 +89,20 @@ export const RESULT: readonly Check[] = [
     ],
   },
   {
+    id: 'POE-2-7/restart',
+    requirement: 'POE-2-7',
+    title: 'GET gives the content of the answer after a restart of the server, too',
+    why: 'The crash that lost the answer must not lose the result.',
+    needs: ['restart'],
+    blockedBy: ['POE-2-7/get', 'POE-2-7/own', 'POE-2-1/restart'],
+    steps: [
+      MINT,
+      { ...USE, only: [{ status: ['2xx'] }, { notEmpty: true }] },
+      { restart: true },
+      { send: GET, expect: [{ resultOf: 'first' }] },
+    ],
+  },
+  {
     id: 'H-LOC-2/created',
     requirement: 'H-LOC-2',
     title: 'the content of a 201 is shown by GET as 200',
@@ -117,22 +133,6 @@ export const RESULT: readonly Check[] = [
     ],
   },
   {
-    id: 'POE-2-9/redirect',
-    requirement: 'POE-2-9',
-    title: 'where the answer was a redirect, GET leads to the same place',
-    why: 'Whoever reloads after a lost redirect arrives all the same.',
-    steps: [
-      MINT,
-      {
-        send: { to: L, fields: READER },
-        as: 'first',
-        setup: [SUCCESS],
-        only: [{ status: ['301', '302', '303'] }],
-      },
-      { send: { ...GET, fields: READER }, expect: [{ status: ['3xx'] }, { locationOf: 'first' }] },
-    ],
-  },
-  {
     id: 'POE-2-9/location',
     requirement: 'POE-2-9',
     title: 'a redirect in answer to the POST says where: it has a Location',
@@ -145,6 +145,23 @@ export const RESULT: readonly Check[] = [
         only: [{ status: ['301', '302', '303'] }],
         expect: [{ has: 'Location' }],
       },
+    ],
+  },
+  {
+    id: 'POE-2-9/redirect',
+    requirement: 'POE-2-9',
+    title: 'where the answer was a redirect, GET leads to the same place',
+    why: 'Whoever reloads after a lost redirect arrives all the same.',
+    blockedBy: ['POE-2-9/location', 'POE-2-2/redirected'],
+    steps: [
+      MINT,
+      {
+        send: { to: L, fields: READER },
+        as: 'first',
+        setup: [SUCCESS],
+        only: [{ status: ['301', '302', '303'] }],
+      },
+      { send: { ...GET, fields: READER }, expect: [{ status: ['3xx'] }, { locationOf: 'first' }] },
     ],
   },
   {
@@ -175,11 +192,19 @@ export const RESULT: readonly Check[] = [
 /** What is safe stays safe. */
 export const SAFE_METHODS: readonly Check[] = [
   {
+    id: 'POE-2-16/get',
+    requirement: 'POE-2-16',
+    title: 'GET does not use the link up',
+    why: 'Scanners and previews fetch every link that they see.',
+    steps: [MINT, { send: GET, times: 2 }, STILL_USABLE],
+  },
+  {
     id: 'POE-2-16/other',
     requirement: 'POE-2-16',
     title: 'GET of a link that was not used does not show the result of another one',
     why: 'A false "it was ordered" ends a retry that was needed.',
     blockedBy: 'POE-2-16/differs',
+    alone: true,
     steps: [
       ...SPENT,
       { send: GET, as: 'result', only: [{ status: ['2xx', '3xx'] }] },
@@ -192,14 +217,8 @@ export const SAFE_METHODS: readonly Check[] = [
     requirement: 'POE-2-16',
     title: 'GET that asks for POST in a field does not use the link up',
     why: 'GET is safe, whatever its fields say.',
+    blockedBy: 'POE-2-16/get',
     steps: [MINT, { send: { ...GET, fields: overriddenBy('POST') } }, STILL_USABLE],
-  },
-  {
-    id: 'POE-2-16/get',
-    requirement: 'POE-2-16',
-    title: 'GET does not use the link up',
-    why: 'Scanners and previews fetch every link that they see.',
-    steps: [MINT, { send: GET, times: 2 }, STILL_USABLE],
   },
   {
     id: 'POE-2-16/head',
@@ -213,6 +232,7 @@ export const SAFE_METHODS: readonly Check[] = [
     requirement: 'POE-2-16',
     title: 'a prefetch does not use the link up',
     why: 'Browsers fetch in advance what a person may never open.',
+    blockedBy: 'POE-2-16/get',
     steps: [
       MINT,
       { send: { ...GET, fields: { 'Sec-Purpose': 'prefetch', Purpose: 'prefetch' } } },
@@ -227,10 +247,23 @@ export const SAFE_METHODS: readonly Check[] = [
     steps: [MINT, { send: OPTIONS }, STILL_USABLE],
   },
   {
+    id: 'POE-1-1/other-methods',
+    requirement: 'POE-1-1',
+    title: 'PUT and PATCH do not use the link up',
+    why: 'Only a successful POST does.',
+    steps: [
+      MINT,
+      { send: { method: 'PUT', to: L } },
+      { send: { method: 'PATCH', to: L } },
+      STILL_USABLE,
+    ],
+  },
+  {
     id: 'POE-2-17/other-methods',
     requirement: 'POE-2-17',
     title: 'PUT, PATCH and DELETE are not answered 2xx before the POST',
     why: 'A second way in would be a second order.',
+    blockedBy: 'POE-1-1/other-methods',
     steps: [
       MINT,
       { send: { method: 'PUT', to: L }, expect: [NOT_2XX] },
@@ -250,26 +283,16 @@ export const SAFE_METHODS: readonly Check[] = [
   {
     id: 'POE-2-17/spent',
     requirement: 'POE-2-17',
-    title: 'PUT and PATCH to a spent link have no further effect',
+    title: 'PUT and PATCH to a spent link have no further effect, and do not open it again',
     why: 'A way around the refusal is a second order.',
     needs: ['effects'],
+    blockedBy: ['POE-2-1/same', 'POE-2-2/reuse'],
     steps: [
       ...SPENT,
       { send: { method: 'PUT', to: L } },
       { send: { method: 'PATCH', to: L } },
+      { send: { to: L }, expect: [NOT_2XX] },
       { effects: { exactly: 1 } },
-    ],
-  },
-  {
-    id: 'POE-1-1/other-methods',
-    requirement: 'POE-1-1',
-    title: 'PUT and PATCH do not use the link up',
-    why: 'Only a successful POST does.',
-    steps: [
-      MINT,
-      { send: { method: 'PUT', to: L } },
-      { send: { method: 'PATCH', to: L } },
-      STILL_USABLE,
     ],
   },
   {
@@ -320,6 +343,7 @@ export const SAFE_METHODS: readonly Check[] = [
     requirement: 'H-405-1',
     title: 'a 405 to PUT carries Allow',
     why: 'HTTP demands it.',
+    blockedBy: 'POE-1-1/other-methods',
     steps: [
       MINT,
       { send: { method: 'PUT', to: L }, only: [{ status: ['405'] }], expect: [{ has: 'Allow' }] },
@@ -330,6 +354,7 @@ export const SAFE_METHODS: readonly Check[] = [
     requirement: 'H-HEAD-1',
     title: 'HEAD is like GET before the POST',
     why: 'HEAD is GET without its content.',
+    blockedBy: 'POE-2-16/get',
     steps: [MINT, { send: GET, as: 'get' }, { send: HEAD, expect: [{ headOf: 'get' }] }],
   },
   {

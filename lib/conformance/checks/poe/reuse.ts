@@ -1,20 +1,10 @@
 /**
- * What a POST to a spent resource is told.
+ * No POST to a spent resource is a success again, however it is sent.
  *
- * @see POE draft 2; RFC 9110 10.2.1, 13.2.1, 15.5.6
+ * @see POE draft 2
  */
 import type { Check } from '../../catalogue.js'
-import { GET, L, MINT, NOT_2XX, READER, SPENT, SUCCESS, USE } from '../fragments.js'
-
-/** Referrer policies that tell no other site the path of a page. */
-const SILENT_REFERRERS = [
-  'no-referrer',
-  'same-origin',
-  'origin',
-  'strict-origin',
-  'origin-when-cross-origin',
-  'strict-origin-when-cross-origin',
-]
+import { L, MINT, NOT_2XX, SPENT, SUCCESS, USE } from '../fragments.js'
 
 /** Fields by which some frameworks let a POST stand for another method. */
 export const overriddenBy = (method: string): Readonly<Record<string, string>> => ({
@@ -29,6 +19,8 @@ const ADDED: readonly Readonly<Record<string, string>>[] = [
   { 'X-Forwarded-For': '192.0.2.1', Forwarded: 'for=192.0.2.1', Via: '1.1 elsewhere' },
   { 'User-Agent': 'poe-check', 'Cache-Control': 'no-cache', Pragma: 'no-cache' },
   { 'Accept-Language': 'fr', 'X-Requested-With': 'XMLHttpRequest', 'X-Retry': '1' },
+  { Accept: 'text/html', Cookie: 'poe-check=1', Referer: '{origin}/' },
+  { Accept: '*/*', Prefer: 'respond-async, return=minimal', 'If-None-Match': '*' },
 ]
 
 /** Never a second success (POE-2-1). */
@@ -81,6 +73,88 @@ export const NEVER_AGAIN: readonly Check[] = [
     ],
   },
   {
+    id: 'POE-2-1/refused',
+    requirement: 'POE-2-1',
+    title: 'POSTs that are refused for what they are, or break off, do not open the link again',
+    why: 'Whoever gives the link back after each failure gives it back after a success, too.',
+    blockedBy: ['POE-2-1/same', 'POE-2-1/empty', 'POE-2-1/nobody', 'POE-2-1/invalid-body'],
+    steps: [
+      ...SPENT,
+      { send: { to: L, body: 'broken' }, expect: [NOT_2XX] },
+      { send: { to: L, body: 'unknownType' }, expect: [NOT_2XX] },
+      { send: { to: L, user: 'nobody' } },
+      { send: { to: L, body: 'none' } },
+      { leave: { to: L }, before: 'body' },
+      { pause: 'arrival' },
+      { send: { to: L }, expect: [NOT_2XX] },
+    ],
+  },
+  {
+    id: 'POE-2-1/failed',
+    requirement: 'POE-2-1',
+    title: 'a POST that the handler would report as failed does not open the link again',
+    why: 'A failure sets the link free that it has taken, and this one it has not.',
+    needs: ['failure'],
+    blockedBy: 'POE-2-1/same',
+    steps: [
+      ...SPENT,
+      { send: { to: L, provoke: 'failure' }, expect: [NOT_2XX] },
+      { send: { to: L }, expect: [NOT_2XX] },
+    ],
+  },
+  {
+    id: 'POE-2-1/looked',
+    requirement: 'POE-2-1',
+    title: 'GET, HEAD and OPTIONS do not open a spent link again',
+    why: 'Whoever looks at the result and goes back sends the form once more.',
+    blockedBy: 'POE-2-1/same',
+    steps: [
+      ...SPENT,
+      ...['GET', 'HEAD', 'OPTIONS'].map(method => ({ send: { method, to: L } })),
+      { send: { to: L }, expect: [NOT_2XX] },
+    ],
+  },
+  {
+    id: 'POE-2-1/nobody',
+    requirement: 'POE-2-1',
+    title: 'a POST without credentials and without cookies is not answered 2xx',
+    why: 'A memory that hangs on the session of whoever sends is gone with it.',
+    blockedBy: 'POE-2-1/same',
+    steps: [...SPENT, { send: { to: L, user: 'nobody' }, expect: [NOT_2XX] }],
+  },
+  {
+    id: 'POE-2-1/first-chunked',
+    requirement: 'POE-2-1',
+    title: 'after a POST whose content was chunked, or that asked first, none is answered 2xx',
+    why: 'What came another way is done all the same, and has to be remembered.',
+    needs: ['http11'],
+    blockedBy: 'POE-2-1/same',
+    steps: [
+      MINT,
+      { send: { to: L, chunked: true }, only: [SUCCESS] },
+      { send: { to: L }, expect: [NOT_2XX] },
+      { mint: 'M' },
+      {
+        send: { to: { link: 'M' }, fields: { Expect: '100-continue' }, unasked: true },
+        only: [SUCCESS],
+      },
+      { send: { to: { link: 'M' } }, expect: [NOT_2XX] },
+    ],
+  },
+  {
+    id: 'POE-2-1/first-other-type',
+    requirement: 'POE-2-1',
+    title: 'after a POST of the other media type none is answered 2xx',
+    why: 'A form and JSON may run through different code, and only one of them may remember.',
+    needs: ['otherType'],
+    blockedBy: ['POE-2-1/same', 'POE-2-1/other-type'],
+    steps: [
+      MINT,
+      { send: { to: L, body: 'otherType' }, only: [SUCCESS] },
+      { send: { to: L }, expect: [NOT_2XX] },
+    ],
+  },
+  {
     id: 'POE-2-1/many',
     requirement: 'POE-2-1',
     title: 'twenty more POSTs are not answered 2xx',
@@ -94,7 +168,7 @@ export const NEVER_AGAIN: readonly Check[] = [
     title: 'a POST by which something else is meant is not answered 2xx',
     why: 'A server that compares what is ordered remembers orders, and not links.',
     needs: ['different'],
-    blockedBy: 'POE-2-1/same',
+    blockedBy: ['POE-2-1/same', 'POE-2-1/other-body'],
     steps: [...SPENT, { send: { to: L, body: 'different' }, expect: [NOT_2XX] }],
   },
   {
@@ -151,7 +225,7 @@ export const NEVER_AGAIN: readonly Check[] = [
     title: 'of three POSTs that are pipelined one is answered 2xx',
     why: 'What is read together is not to be run together.',
     needs: ['http11'],
-    blockedBy: 'POE-2-1/same',
+    blockedBy: ['POE-2-1/same', 'POE-2-1/connection'],
     steps: [MINT, { row: [{ to: L }, { to: L }, { to: L }], pipelined: true, mostSuccesses: 1 }],
   },
   {
@@ -233,7 +307,7 @@ export const IN_THE_END: readonly Check[] = [
     requirement: 'POE-2-1',
     title: 'with other content these links are not answered 2xx at its end, either',
     why: 'A memory of contents is no memory of links.',
-    blockedBy: 'POE-2-1/other-body',
+    blockedBy: ['POE-2-1/other-body', 'POE-2-1/later'],
     steps: [{ used: { body: 'otherValid' }, expect: [NOT_2XX] }],
   },
   {
@@ -241,7 +315,15 @@ export const IN_THE_END: readonly Check[] = [
     requirement: 'POE-2-7',
     title: 'at the end of this run GET gives for each of these links its own content',
     why: 'A server that shows what came last shows people the orders of others.',
-    blockedBy: 'POE-2-7/get',
+    blockedBy: [
+      'POE-2-1/same',
+      'POE-2-7/get',
+      'POE-2-7/own',
+      'POE-2-7/after-reuse',
+      'POE-2-7/no-content',
+      'POE-2-1/later',
+      'POE-2-1/later-other-body',
+    ],
     steps: [{ used: { method: 'GET' }, expect: [{ resultOf: 'first' }] }],
   },
   {
@@ -252,203 +334,5 @@ export const IN_THE_END: readonly Check[] = [
     needs: ['effects'],
     blockedBy: 'POE-2-2/reuse',
     steps: [{ balance: 'run' }],
-  },
-]
-
-/** What the refusal says. */
-export const REFUSAL: readonly Check[] = [
-  {
-    id: 'POE-2-4/reuse',
-    requirement: 'POE-2-4',
-    title: 'a POST to a spent resource is answered 405',
-    why: 'Only 405 lets a client conclude that an earlier try was accepted.',
-    blockedBy: 'POE-2-1/same',
-    steps: [...SPENT, { send: { to: L }, expect: [{ status: ['405'] }] }],
-  },
-  {
-    id: 'POE-2-21/other-body',
-    requirement: 'POE-2-21',
-    title: 'a POST with other content is answered 405, too',
-    why: 'The resource is used up, whatever is sent to it.',
-    blockedBy: 'POE-2-4/reuse',
-    steps: [
-      ...SPENT,
-      {
-        send: { to: L, body: 'otherValid' },
-        // Whoever judges the content first says something about that, and not about the link.
-        only: [{ status: ['!400', '!413', '!415', '!422'] }],
-        expect: [{ status: ['405'] }],
-      },
-    ],
-  },
-  {
-    id: 'POE-2-5/reuse',
-    requirement: 'POE-2-5',
-    title: 'the Allow of the 405 does not list POST',
-    why: 'An Allow with POST says that the link can still be used.',
-    steps: [
-      ...SPENT,
-      {
-        send: { to: L },
-        only: [{ status: ['405'] }, { has: 'Allow' }],
-        expect: [{ allowLacks: 'POST' }],
-      },
-    ],
-  },
-  {
-    id: 'POE-2-6/reuse',
-    requirement: 'POE-2-6',
-    title: 'the 405 carries Allow',
-    why: 'HTTP demands it, and clients tell by it whose 405 this is.',
-    steps: [...SPENT, { send: { to: L }, only: [{ status: ['405'] }], expect: [{ has: 'Allow' }] }],
-  },
-  {
-    id: 'H-405-2/spent',
-    requirement: 'H-405-2',
-    title: 'Allow on a GET of a spent resource does not list POST',
-    why: 'Clients that ask by GET read the state from it.',
-    warns: true,
-    steps: [
-      ...SPENT,
-      {
-        send: { method: 'GET', to: L },
-        only: [{ has: 'Allow' }],
-        expect: [{ allowLacks: 'POST' }],
-      },
-    ],
-  },
-  {
-    id: 'H-405-2/names',
-    requirement: 'H-405-2',
-    title: 'Allow names methods as they are written',
-    why: 'Names of methods are case-sensitive: get is not GET.',
-    steps: [
-      ...SPENT,
-      { send: { to: L }, only: [{ has: 'Allow' }], expect: [{ allowNames: true }] },
-    ],
-  },
-  {
-    id: 'H-LOC-1/reuse',
-    requirement: 'H-LOC-1',
-    title: 'the refusal has no Location',
-    why: 'Location means something on 201 and redirects only; Link is for the result.',
-    warns: true,
-    steps: [
-      ...SPENT,
-      { send: { to: L }, only: [{ status: ['4xx'] }], expect: [{ lacks: 'Location' }] },
-    ],
-  },
-  {
-    id: 'H-LINK-1/reuse',
-    requirement: 'H-LINK-1',
-    title: 'a link to the result names its context',
-    why: 'The context of a link in an error is the error, unless an anchor says otherwise.',
-    warns: true,
-    steps: [
-      ...SPENT,
-      {
-        send: { to: L },
-        only: [{ status: ['4xx'] }, { has: 'Link' }],
-        expect: [{ resultLink: true }],
-      },
-    ],
-  },
-  {
-    id: 'H-LINK-1/target',
-    requirement: 'H-LINK-1',
-    title: 'a link to the result leads to the result of this link, and not of another one',
-    why: 'Whoever follows it takes what is there for the own order.',
-    blockedBy: 'POE-2-1/same',
-    steps: [
-      ...SPENT,
-      { mint: 'M' },
-      { send: { to: { link: 'M' } }, setup: [SUCCESS] },
-      { send: { to: L }, as: 'reuse', only: [{ status: ['4xx'] }, { linksTo: 'related' }] },
-      { send: { ...GET, follows: true }, as: 'mine' },
-      { send: { method: 'GET', to: { link: 'M' }, follows: true }, as: 'theirs' },
-      {
-        send: { to: { linked: 'reuse', rel: 'related' }, follows: true },
-        expect: [
-          { when: [{ differsFrom: 'theirs' }], of: 'mine', demand: [{ differsFrom: 'theirs' }] },
-        ],
-      },
-    ],
-  },
-  {
-    id: 'H-PROB-1/reuse',
-    requirement: 'H-PROB-1',
-    title: 'a program is told in a problem document',
-    why: 'Programs need more than a status to tell refusals apart.',
-    warns: true,
-    steps: [
-      ...SPENT,
-      {
-        send: { to: L, fields: { Accept: 'application/problem+json, application/json' } },
-        only: [{ status: ['4xx'] }],
-        expect: [{ typeIs: 'application/problem+json' }],
-      },
-    ],
-  },
-  {
-    id: 'POE-6-2/reuse',
-    requirement: 'POE-6-2',
-    title: 'a person is told in a page',
-    why: 'Whoever pressed the button twice must be able to read that the order is placed.',
-    warns: true,
-    steps: [
-      ...SPENT,
-      {
-        send: { to: L, fields: READER },
-        only: [{ status: ['4xx'] }],
-        expect: [
-          { anyOf: [[{ typeIs: 'text/html' }], [{ typeIs: 'text/plain' }]] },
-          { notEmpty: true },
-        ],
-      },
-    ],
-  },
-  {
-    id: 'POE-8-5/referrer',
-    requirement: 'POE-8-5',
-    title: 'a page at a link does not tell its address to other sites',
-    why: 'A link in a Referer field is a link in a stranger’s log.',
-    warns: true,
-    steps: [
-      ...SPENT,
-      {
-        send: { to: L, fields: READER },
-        only: [{ typeIs: 'text/html' }],
-        expect: [
-          { anyOf: SILENT_REFERRERS.map(policy => [{ lists: ['Referrer-Policy', policy] }]) },
-        ],
-      },
-    ],
-  },
-  {
-    id: 'H-412-2/spent',
-    requirement: 'H-412-2',
-    title: 'a precondition does not hide that the resource is spent',
-    why: 'Whoever reads 412 believes that nothing happened.',
-    blockedBy: 'POE-2-1/same',
-    steps: [
-      ...SPENT,
-      { send: { to: L, fields: { 'If-Match': '"none"' } }, expect: [{ status: ['!2xx', '!412'] }] },
-    ],
-  },
-  {
-    id: 'H-100-1/spent',
-    requirement: 'H-100-1',
-    title: 'with Expect: 100-continue the refusal comes without asking for the content',
-    why: 'A client that asks first is spared the upload.',
-    warns: true,
-    needs: ['http11'],
-    blockedBy: 'POE-2-1/same',
-    steps: [
-      ...SPENT,
-      {
-        send: { to: L, fields: { Expect: '100-continue' } },
-        expect: [{ noInterim: true }, NOT_2XX],
-      },
-    ],
   },
 ]

@@ -1,0 +1,105 @@
+/**
+ * Each check of the doors is needed: without what it demands, a server that it catches would be
+ * told one fault less.
+ */
+import { expect } from 'chai'
+import { type Adapter, type Check, DOOR_CHECKS, type Door } from 'post-once-exactly/conformance'
+import { runCheck } from '../../../lib/conformance/run-check.js'
+import { Subject } from '../../../lib/conformance/subject.js'
+import { Http1Wire } from '../../../lib/conformance/wire.js'
+import { sideBySide } from '../../support/side-by-side.js'
+import { withoutDemands } from '../without-demands.js'
+import { ACTION_FAULTS } from './action-faults.js'
+import { startActionServer } from './action-server.js'
+import { ACTIONS_ADAPTER, CONDITIONS_ADAPTER, KEYS_ADAPTER } from './adapters.js'
+import { CONDITION_FAULTS } from './condition-faults.js'
+import { startConditionServer } from './condition-server.js'
+import { KEY_FAULTS } from './key-faults.js'
+import { startKeyServer } from './key-server.js'
+import type { DoorServer } from './plain.js'
+
+interface Proof {
+  readonly door: Door
+  readonly path: string
+  readonly adapter: Adapter
+  /** By each check: how the servers that it catches are started. */
+  readonly startsFor: (id: string) => readonly (() => Promise<DoorServer>)[]
+}
+
+const AT_ONCE = 16
+const TRIES = 3
+
+function startsOf<B>(
+  faults: readonly { readonly behaviour: B; readonly caughtBy: readonly string[] }[],
+  start: (behaviour: B) => Promise<DoorServer>,
+): Proof['startsFor'] {
+  return id =>
+    faults
+      .filter(({ caughtBy }) => caughtBy.some(one => one.replace(/^warn /, '') === id))
+      .sort((one, other) => one.caughtBy.length - other.caughtBy.length)
+      .map(
+        ({ behaviour }) =>
+          () =>
+            start(behaviour),
+      )
+}
+
+const PROOFS: readonly Proof[] = [
+  {
+    door: 'idempotency-key',
+    path: '/payments',
+    adapter: KEYS_ADAPTER,
+    startsFor: startsOf(KEY_FAULTS, startKeyServer),
+  },
+  {
+    door: 'action-id',
+    path: '/actions',
+    adapter: ACTIONS_ADAPTER,
+    startsFor: startsOf(ACTION_FAULTS, startActionServer),
+  },
+  {
+    door: 'conditional',
+    path: '/stock/tea',
+    adapter: CONDITIONS_ADAPTER,
+    startsFor: startsOf(CONDITION_FAULTS, startConditionServer),
+  },
+]
+
+describe('the checks of the doors, without what they demand', function () {
+  this.timeout(120_000)
+
+  for (const proof of PROOFS) {
+    it(`${proof.door}: none catches anything`, async () => {
+      const idle: string[] = []
+      await sideBySide(DOOR_CHECKS[proof.door], AT_ONCE, async check => {
+        for (const start of proof.startsFor(check.id).slice(0, TRIES)) {
+          const whole = await resultOf(check, await start(), proof, true)
+          const bare = await resultOf(withoutDemands(check), await start(), proof, false)
+          if (whole === 'fail' && bare !== 'fail') return
+        }
+        idle.push(check.id)
+      })
+      expect(idle).to.deep.equal([])
+    })
+  }
+})
+
+/** How one check ends, by itself; a race counts effects besides what it demands. */
+async function resultOf(
+  check: Check,
+  server: DoorServer,
+  proof: Proof,
+  counts: boolean,
+): Promise<string> {
+  const { door, path } = proof
+  const { effects, ...uncounted } = proof.adapter
+  const adapter = counts && effects !== undefined ? { ...uncounted, effects } : uncounted
+  const wire = new Http1Wire({ timeoutMs: 5_000, tls: {} })
+  const { restart } = server
+  const subject = new Subject(new URL(path, server.origin), adapter, wire, { restart, door })
+  try {
+    return (await runCheck(check, subject, { rounds: 1, unmetIs: 'fail' })).result
+  } finally {
+    await server.close()
+  }
+}

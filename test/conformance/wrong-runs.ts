@@ -1,0 +1,77 @@
+/**
+ * Wrong servers as they are judged: each with what shows its fault.
+ */
+import {
+  type Adapter,
+  type Check,
+  type ConformanceReport,
+  runConformance,
+} from 'post-once-exactly/conformance'
+import { EffectAccount } from '../../lib/conformance/effect-account.js'
+import { runCheck } from '../../lib/conformance/run-check.js'
+import { Subject } from '../../lib/conformance/subject.js'
+import { Http1Wire } from '../../lib/conformance/wire.js'
+import { INDEPENDENT } from './adapters.js'
+import type { IndependentOptions, JudgedServer } from './servers/independent.js'
+import { startWrong } from './servers/wrong.js'
+
+/** The life of links that are to expire, in milliseconds. */
+const LIFE_MS = 900
+/** The life of all others: no run lasts so long. */
+const LONG_MS = 3_600_000
+/** What a handler reports, where the fault is about that. */
+const REPORTED: Readonly<Record<string, number>> = {
+  'burnt-by-401': 401,
+  'burnt-by-403': 403,
+  'burnt-by-429': 429,
+  'burnt-by-307': 307,
+}
+/** What else a fault needs to be seen. */
+const OPTIONS: Readonly<Record<string, IndependentOptions>> = { 'waiting-2xx': { waitMs: 2_500 } }
+/** How old the first links are at the end, where that matters, in milliseconds. */
+const AGES: Readonly<Record<string, number>> = { 'again-later': 1_500 }
+/** It depends on what comes between two requests, so nothing else comes. */
+const ONE_BY_ONE = ['result-of-first', 'shows-the-latest', 'remembers-few']
+/** More than one round, where the fault shows now and then. */
+const BY_CHANCE = ['race-check-then-act', 'queue-overflows', 'lock-by-content']
+
+/** A whole run against a wrong server. */
+export async function judged(name: string): Promise<ConformanceReport> {
+  return await withServer(name, async ({ page, restart }, adapter) => {
+    const rounds = BY_CHANCE.includes(name) ? 3 : 1
+    const jobs = ONE_BY_ONE.includes(name) ? 1 : 3
+    const common = { adapter, rounds, jobs, ageMs: AGES[name] ?? 0, timeoutMs: 5_000 }
+    return await runConformance({ url: page, restart, ...common })
+  })
+}
+
+/** How one check ends, by itself; the account of effects is another matter. */
+export async function resultOf(check: Check, name: string, counts: boolean): Promise<string> {
+  return await withServer(name, async ({ page, restart }, adapter) => {
+    const wire = new Http1Wire({ timeoutMs: 5_000, tls: {} })
+    const { effects: _effects, ...uncounted } = adapter
+    const subject = new Subject(new URL(page), counts ? adapter : uncounted, wire, { restart })
+    const shared = new EffectAccount(subject)
+    await subject.ask()
+    return (await runCheck(check, subject, { rounds: 3, unmetIs: 'fail', shared })).result
+  })
+}
+
+async function withServer<T>(
+  name: string,
+  work: (server: JudgedServer, adapter: Adapter) => Promise<T>,
+): Promise<T> {
+  const server = await startWrong(name, { ...OPTIONS[name], lifetimeMs: LONG_MS })
+  const hasty = await startWrong(name, { ...OPTIONS[name], lifetimeMs: LIFE_MS })
+  const failure = { fields: { 'X-Fault': `fail=${REPORTED[name] ?? 500}` } }
+  const adapter = {
+    ...INDEPENDENT,
+    provoke: { ...INDEPENDENT.provoke, failure },
+    shortLived: { url: hasty.page, lifeMs: LIFE_MS },
+  }
+  try {
+    return await work(server, adapter)
+  } finally {
+    await Promise.all([server.close(), hasty.close()])
+  }
+}
