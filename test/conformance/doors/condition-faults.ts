@@ -199,6 +199,36 @@ const ROWS: readonly Row[] = [
       'COND-05/invalid',
     ],
   ],
+  [
+    'again-409',
+    'says 409 of the request that was done last',
+    { whenFalse: last => refused(last === null ? 412 : 409, 'No') },
+    ['COND-01/stale'],
+  ],
+  [
+    'third-adds',
+    'adds at the third repeat, and says 412',
+    { addsAnyway: ({ repeats }) => repeats === 3 },
+    ['COND-01/stale-effects'],
+  ],
+  [
+    'stranger',
+    'takes a tag in another form than its own for the current one',
+    seeing(({ match, tag }) => ({ match: /^"[^",]*-[^",]*"$/.test(match ?? '') ? tag : match })),
+    ['COND-01/stranger'],
+  ],
+  [
+    'gone',
+    'adds for a client that left, and keeps the tag',
+    { comparePauseMs: 60, changes: asked => !asked.isGone() },
+    ['COND-01/lost-answer'],
+  ],
+  [
+    'none-match-tags',
+    'knows no If-None-Match but *',
+    seeing(({ noneMatch }) => ({ noneMatch: noneMatch === '*' ? '*' : noneMatch && '"none"' })),
+    ['COND-03/unlike'],
+  ],
   ['anywhere', 'takes every path for the target', { isAnywhere: true }, ['COND-05/elsewhere']],
 ]
 

@@ -3,6 +3,7 @@
  * others.
  */
 import { type KeyBehaviour, RIGHT_KEYS } from './key-server.js'
+import { type KeyRow, NARROW_KEY_ROWS } from './narrow-key-faults.js'
 import { refused, type Told, told } from './plain.js'
 
 /** A fault. */
@@ -56,14 +57,7 @@ function replay(change: (answer: Told) => Partial<Told>): Partial<KeyBehaviour> 
   }
 }
 
-type Row = readonly [
-  name: string,
-  says: string,
-  behaviour: Partial<KeyBehaviour>,
-  caughtBy: readonly string[],
-]
-
-const ROWS: readonly Row[] = [
+const ROWS: readonly KeyRow[] = [
   [
     'runs-always',
     'does every request, whatever its key',
@@ -452,6 +446,6 @@ const ROWS: readonly Row[] = [
 ]
 
 /** All of them. */
-export const KEY_FAULTS: readonly DoorFault<KeyBehaviour>[] = ROWS.map(
+export const KEY_FAULTS: readonly DoorFault<KeyBehaviour>[] = [...ROWS, ...NARROW_KEY_ROWS].map(
   ([name, says, behaviour, caughtBy]) => ({ name, says, behaviour, caughtBy }),
 )
