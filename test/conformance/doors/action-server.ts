@@ -113,6 +113,12 @@ class Office {
   }
 
   async answer(asked: Asked, pause: Pause): Promise<Told> {
+    const answer = await this.#answer(asked, pause)
+    if (this.#begun.get(asked.path) === asked.id) this.#begun.delete(asked.path)
+    return answer
+  }
+
+  async #answer(asked: Asked, pause: Pause): Promise<Told> {
     const { method, path, user } = asked
     const behaviour = this.#behaviour
     if (path === '/ledger') return told(200, { orders: this.#orders })
@@ -128,11 +134,7 @@ class Office {
     }
     const action = known ?? this.#open(id, user)
     if (!behaviour.mayUse(action, asked)) return refused(404, 'There is no such action')
-    if (method === 'PUT') {
-      const answer = await this.#put(action, asked, pause)
-      if (this.#begun.get(path) === asked.id) this.#begun.delete(path)
-      return answer
-    }
+    if (method === 'PUT') return await this.#put(action, asked, pause)
     if (method === 'DELETE') return behaviour.deletes(action)
     if (method !== 'GET' && method !== 'HEAD') return refused(405, 'PUT, DELETE or GET')
     action.isRead ||= method === 'GET' && action.state === 'open'
