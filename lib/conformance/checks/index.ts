@@ -42,7 +42,9 @@ function restartsLast(checks: readonly Check[]): readonly Check[] {
 function ordered(first: string, checks: readonly Check[]): readonly Check[] {
   return restartsLast(checks).map(check => {
     const counts = check.id !== first && check.steps.some(isOfEffects)
-    return counts ? { ...check, blockedBy: [first, ...[check.blockedBy ?? []].flat()] } : check
+    if (!counts) return check
+    const others = [check.blockedBy ?? []].flat()
+    return { ...check, blockedBy: others.length === 0 ? first : [first, ...others] }
   })
 }
 

@@ -27,5 +27,13 @@ describe('the wrong servers of the doors', () => {
       const ids = DOOR_CHECKS[door].map(({ id }) => id)
       expect(ids.filter(id => aloneFor(faults, id).length === 0)).to.deep.equal([])
     })
+
+    it(`${door}: what blocks a check has been asked before it`, () => {
+      const late = DOOR_CHECKS[door].filter(({ blockedBy = [] }, at) => {
+        const before = DOOR_CHECKS[door].slice(0, at).map(({ id }) => id)
+        return [blockedBy].flat().some(id => !before.includes(id))
+      })
+      expect(late.map(({ id }) => id)).to.deep.equal([])
+    })
   }
 })
