@@ -3,9 +3,11 @@
  * and nothing that axe finds, moves, blocks or is too wide.
  */
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect } from 'chai'
 import type Koa from 'koa'
 import type { Browser, Page } from 'playwright-core'
@@ -18,9 +20,10 @@ import {
   mistakesIn,
   watch,
 } from '../test/support/page-checks.js'
-import { describeWith } from '../test/support/servers/programs.js'
+import { areInstalled, describeWith } from '../test/support/servers/programs.js'
 import { createApp as createActions } from './actions/app.js'
 import { createApp as createMessages } from './duplicates/app.js'
+import { EXAMPLES, startExample } from './elsewhere/servers.js'
 import { createApp as createForms } from './forms/app.js'
 
 type Named = readonly [name: string, html: string]
@@ -49,7 +52,7 @@ async function asking(
   }
 }
 
-const linkIn = (html: string) => /action="([^"]+)"/.exec(html)?.[1] ?? ''
+const linkIn = (html: string) => /action=["']([^"']+)/.exec(html)?.[1] ?? ''
 
 async function formsPages(): Promise<Named[]> {
   const app = createForms({ store: memoryStore(), placed: [], script: 'x' })
@@ -98,6 +101,43 @@ async function otherPages(): Promise<Named[]> {
   ]
 }
 
+/** Of the servers in other languages: a form, what it leads to, a repeat, and a link of nobody. */
+async function elsewherePages(): Promise<Named[]> {
+  const named: Named[] = []
+  const programs = EXAMPLES.filter(one => areInstalled([one.program], one.file))
+  for (const example of programs) {
+    const folder = mkdtempSync(join(tmpdir(), 'poe-pages-'))
+    const server = await startExample(example, folder)
+    const keep = async (what: string, path: string, init: RequestInit = {}): Promise<string> => {
+      const answer = await fetch(new URL(path, server.origin), {
+        ...init,
+        headers: { ...init.headers, Accept: 'text/html' },
+      })
+      const text = await answer.text()
+      const isPage = /^text\/html/.test(answer.headers.get('content-type') ?? '')
+      if (isPage) named.push([`${example.file}: ${what}`, text])
+      return isPage ? text : ''
+    }
+    try {
+      const link = linkIn(await keep('form', example.page))
+      if (link === '') continue
+      const form = { method: 'POST', body: new URLSearchParams({ item: 'tea', qty: '1' }) }
+      await keep('unspent', link)
+      await keep('placed', link, form)
+      await keep('again', link, form)
+      await keep('result', link)
+      await keep(
+        'nobody’s',
+        link.replace(/.$/, end => (end === '0' ? '1' : '0')),
+      )
+    } finally {
+      await server.end()
+      rmSync(folder, { recursive: true, force: true })
+    }
+  }
+  return named
+}
+
 describeWith(['chromium'], 'the pages of the examples in Chromium', function () {
   this.timeout(60_000)
   let browser: Browser
@@ -122,9 +162,12 @@ describeWith(['chromium'], 'the pages of the examples in Chromium', function () 
   for (const [what, pages, isSettled] of [
     ['forms', formsPages, 'form [data-poe-status], body:not(:has(form))'],
     ['the others', otherPages, 'body'],
+    ['servers in other languages', elsewherePages, 'body'],
   ] as const) {
     it(`${what}: nothing is found, by the validator nor by axe`, async () => {
-      for (const [name, html] of await pages()) {
+      const shownPages = await pages()
+      expect(shownPages.length, 'how many pages').to.be.above(4)
+      for (const [name, html] of shownPages) {
         shown = html
         expect(await mistakesIn(html), name).to.deep.equal([])
         await page.setViewportSize({ width: 375, height: 800 })

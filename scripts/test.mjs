@@ -70,7 +70,7 @@ async function whole(wishes) {
   const shared = await startShared()
   // Long tests keep a processor busy by themselves, or nearly.
   const patience =
-    part === 'long' ? { timeoutMs: LONG_MS, workers: availableParallelism() + 1 } : {}
+    part === 'long' ? { timeoutMs: LONG_MS, workers: availableParallelism() } : {}
   let counts
   try {
     counts = await runFiles(testFiles(part), { ...wishes, ...patience, env: shared.env })

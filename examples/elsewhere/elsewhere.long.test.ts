@@ -5,46 +5,12 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { checkClient, readAdapter, runConformance } from 'post-once-exactly/conformance'
-import {
-  areInstalled,
-  freePort,
-  listens,
-  type ServerChild,
-  startProgram,
-} from '../../test/support/servers/programs.js'
+import { areInstalled } from '../../test/support/servers/programs.js'
+import { EXAMPLES, type Example, HERE, startExample } from './servers.js'
 
-const HERE = fileURLToPath(new URL('.', import.meta.url))
 const MOST_LINES = 120
-
-interface Example {
-  readonly file: string
-  readonly program: string
-  readonly page: string
-  readonly adapter: 'json' | 'form'
-  /** What is started; by default the file, with port and folder. */
-  readonly start?: (port: number, folder: string) => ServerChild
-}
-
-const EXAMPLES: readonly Example[] = [
-  { file: 'sqlite-threads.py', program: 'python3', page: '/basket', adapter: 'json' },
-  { file: 'asyncio-held.py', program: 'python3', page: '/desk', adapter: 'form' },
-  { file: 'files.mjs', program: 'node', page: '/links', adapter: 'json' },
-  { file: 'forking.pl', program: 'perl', page: '/links', adapter: 'form' },
-  {
-    file: 'forms.php',
-    program: 'php',
-    page: '/order',
-    adapter: 'form',
-    start: (port, folder) =>
-      startProgram('php', ['-S', `127.0.0.1:${port}`, `${HERE}forms.php`], {
-        env: { ...process.env, PHP_CLI_SERVER_WORKERS: '8', SHOP_FOLDER: folder },
-        detached: true,
-      }),
-  },
-]
 
 describe('examples/elsewhere', function () {
   this.timeout(300_000)
@@ -78,39 +44,24 @@ function linesOf(text: string): number {
   return code.split('\n').filter(line => !/^\s*(?:(?:#|\/\/).*)?$/.test(line)).length
 }
 
-async function judged({ file, program, page, adapter, start }: Example): Promise<void> {
+async function judged(example: Example): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'poe-elsewhere-'))
-  const port = await freePort()
-  const run = () =>
-    start?.(port, folder) ?? startProgram(program, [HERE + file, String(port), folder])
-  let server = run()
+  const server = await startExample(example, folder)
   try {
-    await listens(port)
-    const text = readFileSync(`${HERE}poe-check-${adapter}.json`, 'utf8')
+    const text = readFileSync(`${HERE}poe-check-${example.adapter}.json`, 'utf8')
     const report = await runConformance({
-      url: `http://127.0.0.1:${port}${page}`,
+      url: server.origin + example.page,
       adapter: readAdapter(text),
       rounds: 5,
-      restart: async () => {
-        await end(server)
-        server = run()
-        await listens(port)
-      },
+      restart: server.restart,
     })
     expect(toldOf(report.results)).to.deep.equal([])
     expect(report.grades.core?.verdict).to.equal('conformant')
     expect(report).to.include({ verdict: 'conformant', exitCode: 0 })
   } finally {
-    await end(server)
+    await server.end()
     rmSync(folder, { recursive: true, force: true })
   }
-}
-
-/** With the workers that it has started, if it is the first of a group. */
-async function end(server: ServerChild): Promise<void> {
-  const { pid, spawnargs } = server.child
-  if (pid !== undefined && spawnargs[0] === 'php') process.kill(-pid, 'SIGKILL')
-  await server.end()
 }
 
 interface Told {

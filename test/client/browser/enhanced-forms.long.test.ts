@@ -59,6 +59,8 @@ describeWith(['chromium'], 'an enhanced form in Chromium', () => {
         const errors: string[] = []
         page.on('console', message => errors.push(message.text()))
         site.cut(4)
+        // So that the second try can be seen.
+        site.slowMs = 2_000
         await press(page)
         await expectText(page, /Trying again \(2 of 5\)/)
         expect(await page.locator('form').getAttribute('aria-busy')).to.equal('true')

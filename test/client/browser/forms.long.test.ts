@@ -59,8 +59,15 @@ describeWith(['chromium'], 'forms in Chromium', () => {
         await page.screenshot()
         const box = await page.locator('button').boundingBox()
         if (box === null) return expect.fail('no button')
-        await page.mouse.click(box.x + 5, box.y + 5, { clickCount: 5, delay: 20 })
-        await expectText(page, /placed, once|already sent/)
+        let clickedMs = Number.NEGATIVE_INFINITY
+        await until(async () => {
+          // On a busy machine it may take none even then.
+          if (site.placed.length === 0 && performance.now() > clickedMs + 5_000) {
+            clickedMs = performance.now()
+            await page.mouse.click(box.x + 5, box.y + 5, { clickCount: 5, delay: 20 })
+          }
+          return /placed, once|already sent/.test(await textOf(page))
+        })
         expect(amounts()).to.deep.equal([1])
         page = await openForm(context, site)
         if (isScripted) await enhanced(page)
