@@ -69,8 +69,7 @@ async function whole(wishes) {
   const { runFiles } = await import('./test-run.mjs')
   const shared = await startShared()
   // Long tests keep a processor busy by themselves, or nearly.
-  const patience =
-    part === 'long' ? { timeoutMs: LONG_MS, workers: availableParallelism() } : {}
+  const patience = part === 'long' ? { timeoutMs: LONG_MS, workers: availableParallelism() } : {}
   let counts
   try {
     counts = await runFiles(testFiles(part), { ...wishes, ...patience, env: shared.env })
