@@ -59,9 +59,9 @@ export function judgeContentLinks({ sent }: Exchange, response: RawResponse): Un
 }
 
 /** Relations by which servers lead to a result. */
-export const ANY_RESULT = /^related$|:/i
+export const ANY_RESULT: RegExp = /^related$|:/i
 /** The one that clients take for proof, and whose definition names the anchor. */
-export const TO_RESULT = /^urn:post-once-exactly:rel:result$/i
+export const TO_RESULT: RegExp = /^urn:post-once-exactly:rel:result$/i
 
 /** Whether links to a result have the target of the request as their context. */
 export function judgeResultLink(

@@ -31,8 +31,8 @@ describe('poe check --door', () => {
     await server.close()
     expect(page.code).to.equal(1)
     expect(page.out).to.match(/idempotency-key/)
-    expect(text.out).to.match(/failed: IK-2\.7-2\/status \(Idempotency-Key draft 2\.7\)/)
-    expect(text.out).to.match(/expected {2}status 422\n +seen +status 201/)
+    expect(text.out).to.match(/failed: IK-2\.7-2\/accepted \(Idempotency-Key draft 2\.7\)/)
+    expect(text.out).to.match(/expected {2}status not 2xx\n +seen +status 201/)
   })
 
   it('action resources and conditional requests', async () => {

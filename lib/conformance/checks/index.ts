@@ -1,7 +1,7 @@
 /**
  * The catalogues of all doors, each in the order in which it is run.
  */
-import type { Check, Door } from '../catalogue.js'
+import type { Check, Door, Step } from '../catalogue.js'
 import { ACTION_DELETE, ACTION_REFUSALS, ACTION_USE } from './action-id/actions.js'
 import { CONDITION_MATCH, CONDITION_ORDER } from './conditional/conditions.js'
 import { KEY_FAILURES, KEY_ONCE, KEY_SCOPE } from './idempotency-key/once.js'
@@ -14,7 +14,7 @@ export { DOOR_REQUIREMENTS } from './sibling-requirements.js'
 /** The checks of each door. */
 export const DOOR_CHECKS: Readonly<Record<Door, readonly Check[]>> = {
   poe: CHECKS,
-  'idempotency-key': restartsLast([
+  'idempotency-key': ordered('IK-2.6-1/first', [
     ...KEY_ONCE,
     ...KEY_REPLAY,
     ...KEY_OTHER,
@@ -25,7 +25,7 @@ export const DOOR_CHECKS: Readonly<Record<Door, readonly Check[]>> = {
     ...KEY_RUNNING,
   ]),
   'action-id': restartsLast([...ACTION_USE, ...ACTION_REFUSALS, ...ACTION_DELETE]),
-  conditional: restartsLast([...CONDITION_MATCH, ...CONDITION_ORDER]),
+  conditional: ordered('COND-01/current', [...CONDITION_MATCH, ...CONDITION_ORDER]),
 }
 
 /** The checks of a door. */
@@ -36,4 +36,20 @@ export function catalogueOf(door: Door): readonly Check[] {
 function restartsLast(checks: readonly Check[]): readonly Check[] {
   const restarts = ({ needs }: Check) => needs?.includes('restart') === true
   return [...checks.filter(check => !restarts(check)), ...checks.filter(restarts)]
+}
+
+/** Where the first request itself is not done once, whatever counts effects would tell so, too. */
+function ordered(first: string, checks: readonly Check[]): readonly Check[] {
+  return restartsLast(checks).map(check => {
+    const counts = check.id !== first && check.steps.some(isOfEffects)
+    if (!counts) return check
+    const others = [check.blockedBy ?? []].flat()
+    return { ...check, blockedBy: others.length === 0 ? first : [first, ...others] }
+  })
+}
+
+function isOfEffects(step: Step): boolean {
+  return (
+    'race' in step || ('effects' in step && 'exactly' in step.effects && step.effects.exactly > 0)
+  )
 }

@@ -4,7 +4,7 @@
  */
 import { type ActionBehaviour, RIGHT_ACTIONS } from './action-server.js'
 import type { DoorFault } from './key-faults.js'
-import { refused, told } from './plain.js'
+import { refused, type Told, told } from './plain.js'
 
 type Row = readonly [
   name: string,
@@ -14,6 +14,22 @@ type Row = readonly [
 ]
 
 const DONE = { status: 204, fields: {}, text: '' }
+
+/** Says something else of some ids that are not there. */
+function unknown(
+  says: (...asked: Parameters<ActionBehaviour['whenUnknown']>) => Told | null,
+): Partial<ActionBehaviour> {
+  return { whenUnknown: (id, asked) => says(id, asked) ?? RIGHT_ACTIONS.whenUnknown(id, asked) }
+}
+
+function told400(isSo: (id: string) => boolean, by: 'PUT' | 'DELETE'): Partial<ActionBehaviour> {
+  return unknown((id, { method }) => (isSo(id) && method === by ? refused(400, 'No') : null))
+}
+
+function isNear(one: string, other: string): boolean {
+  const different = [...one].filter((letter, at) => letter !== other[at]).length
+  return one.length === other.length && different === 1
+}
 
 const ROWS: readonly Row[] = [
   [
@@ -25,9 +41,7 @@ const ROWS: readonly Row[] = [
       'ACT-01/lost-answer',
       'ACT-01/other-content',
       'ACT-01/other-told',
-      'ACT-01/race',
       'ACT-01/repeat',
-      'ACT-01/restart',
       'ACT-05/too-late',
     ],
   ],
@@ -42,13 +56,13 @@ const ROWS: readonly Row[] = [
     'other-bytes',
     'makes the content of a repeat anew',
     { replays: answer => ({ ...answer, text: `${answer.text} ` }) },
-    ['ACT-01/race', 'ACT-01/repeat', 'ACT-01/restart'],
+    ['ACT-01/repeat'],
   ],
   [
     'repeat-200',
     'says 200 of a repeat',
     { replays: answer => ({ ...answer, status: 200 }) },
-    ['ACT-01/race', 'ACT-01/repeat', 'ACT-01/restart'],
+    ['ACT-01/repeat'],
   ],
   [
     'other-replayed',
@@ -109,8 +123,6 @@ const ROWS: readonly Row[] = [
       'ACT-01/lost-answer',
       'ACT-01/other-content',
       'ACT-01/other-user',
-      'ACT-01/race',
-      'ACT-01/restart',
       'ACT-01/unissued',
       'ACT-01/unused',
       'ACT-03/put',
@@ -122,7 +134,7 @@ const ROWS: readonly Row[] = [
   [
     'read-orders',
     'orders when a resource is read',
-    { orders: 'read' },
+    { orders: 'GET' },
     ['ACT-01/first', 'ACT-01/unused'],
   ],
   [
@@ -137,12 +149,12 @@ const ROWS: readonly Row[] = [
     { mayUse: () => true },
     ['ACT-01/other-user'],
   ],
-  ['refusal-burns', 'takes a refused PUT for done', { keepsRefusals: true }, ['ACT-01/invalid']],
+  ['refusal-burns', 'takes a refused PUT for done', { keeps: () => true }, ['ACT-01/invalid']],
   [
     'claims-early',
     'keeps a resource for a request that never comes',
     { claimsEarly: true },
-    ['ACT-01/cut-off', 'ACT-01/invalid', 'ACT-01/other-user'],
+    ['ACT-01/cut-off'],
   ],
   [
     'off-runs',
@@ -190,6 +202,73 @@ const ROWS: readonly Row[] = [
     'says 204 of everything that is not there',
     { whenUnknown: () => DONE },
     ['ACT-01/changed', 'ACT-01/unissued', 'ACT-03/delete', 'ACT-03/put', 'ACT-05/unissued'],
+  ],
+  ['head-orders', 'orders when a HEAD comes', { orders: 'HEAD' }, ['ACT-01/unused']],
+  [
+    'read-twice',
+    'orders twice what was read before',
+    { ordersToo: ({ state, isRead }) => state === 'open' && isRead },
+    ['ACT-01/first'],
+  ],
+  [
+    'second-repeat-200',
+    'says 200 of the second repeat',
+    { replays: (answer, { repeats }) => (repeats === 2 ? { ...answer, status: 200 } : answer) },
+    ['ACT-01/repeat'],
+  ],
+  [
+    'third-repeat-orders',
+    'orders once more at the third repeat, and replays',
+    { ordersToo: ({ state, repeats }) => state === 'done' && repeats === 2 },
+    ['ACT-01/effects'],
+  ],
+  [
+    'gone',
+    'forgets what a client that left has done, and keeps the order',
+    { runPauseMs: 60, keeps: ({ status }, asked) => status < 400 && !asked.isGone() },
+    ['ACT-01/lost-answer'],
+  ],
+  [
+    'other-orders',
+    'orders other content that it refuses',
+    { ordersToo: ({ state, content }, { text }) => state === 'done' && content !== text },
+    ['ACT-01/other-content'],
+  ],
+  [
+    'unknown-put-400',
+    'says 400 of a PUT to what was never issued',
+    told400(id => id !== '', 'PUT'),
+    ['ACT-01/unissued'],
+  ],
+  [
+    'empty-put-400',
+    'says 400 of a PUT with an empty id',
+    told400(id => id === '', 'PUT'),
+    ['ACT-03/put'],
+  ],
+  [
+    'empty-delete-400',
+    'says 400 of a DELETE with an empty id',
+    told400(id => id === '', 'DELETE'),
+    ['ACT-03/delete'],
+  ],
+  [
+    'unknown-delete-204',
+    'says 204 of a DELETE of what was never issued',
+    unknown((id, { method }) => (id !== '' && method === 'DELETE' ? DONE : null)),
+    ['ACT-05/unissued'],
+  ],
+  [
+    'misspelt',
+    'takes an id with one wrong character for the right one',
+    { adopts: (id, issued) => issued.some(one => isNear(one, id)) },
+    ['ACT-01/changed'],
+  ],
+  [
+    'off-orders',
+    'orders what was called off, and says that it does not',
+    { ordersToo: ({ state }) => state === 'off' },
+    ['ACT-05/put-after'],
   ],
 ]
 

@@ -20,6 +20,9 @@ export interface Action {
   state: 'open' | 'running' | 'done' | 'off'
   content: string
   outcome: Promise<Told> | null
+  /** A GET has read it while it was open. */
+  isRead: boolean
+  repeats: number
 }
 
 /** The decisions of the server; the defaults are right. */
@@ -27,24 +30,30 @@ export interface ActionBehaviour {
   /** `unused`: how many have been made since the last PUT. */
   newId(unused: number): string
   /** The id that a path names; an id that is not there is made up where `adopts` says so. */
-  adopts(id: string): boolean
+  adopts(id: string, issued: readonly string[]): boolean
   issued(id: string): Told
   /** Making one, or reading one, places an order. */
-  readonly orders: '' | 'made' | 'read'
+  readonly orders: '' | 'made' | 'GET' | 'HEAD'
+  /** An order is placed besides what a PUT is told. */
+  ordersToo(action: Action, asked: Asked): boolean
   mayUse(action: Action, asked: Asked): boolean
   /** A PUT that comes after the first one was accepted. */
   again(action: Action, asked: Asked): 'replay' | 'refuse' | 'run'
-  replays(answer: Told): Told
+  replays(answer: Told, action: Action): Told
   whenOther(): Told
   whenOff(): Told | 'run'
-  whenUnknown(): Told
+  whenUnknown(id: string, asked: Asked): Told
   /** What a DELETE does in each state. */
   deletes(action: Action): Told
   readonly claimPauseMs: number
-  readonly keepsRefusals: boolean
+  readonly runPauseMs: number
+  /** What is kept as the outcome. */
+  keeps(answer: Told, asked: Asked): boolean
   readonly claimsEarly: boolean
   readonly remembers: boolean
 }
+
+const UNSEEN = { isRead: false, repeats: 0 }
 
 /** Right in everything. */
 export const RIGHT_ACTIONS: ActionBehaviour = {
@@ -52,6 +61,7 @@ export const RIGHT_ACTIONS: ActionBehaviour = {
   adopts: () => false,
   issued: id => told(201, { id }, { Location: `/actions/${id}` }),
   orders: '',
+  ordersToo: () => false,
   mayUse: ({ user }, asked) => user === asked.user,
   again: ({ content }, { text }) => (content === text ? 'replay' : 'refuse'),
   replays: answer => answer,
@@ -64,7 +74,8 @@ export const RIGHT_ACTIONS: ActionBehaviour = {
     return { status: 204, fields: {}, text: '' }
   },
   claimPauseMs: 0,
-  keepsRefusals: false,
+  runPauseMs: 0,
+  keeps: ({ status }) => status < 400,
   claimsEarly: false,
   remembers: true,
 }
@@ -102,6 +113,12 @@ class Office {
   }
 
   async answer(asked: Asked, pause: Pause): Promise<Told> {
+    const answer = await this.#answer(asked, pause)
+    if (this.#begun.get(asked.path) === asked.id) this.#begun.delete(asked.path)
+    return answer
+  }
+
+  async #answer(asked: Asked, pause: Pause): Promise<Told> {
     const { method, path, user } = asked
     const behaviour = this.#behaviour
     if (path === '/ledger') return told(200, { orders: this.#orders })
@@ -110,15 +127,18 @@ class Office {
     const id = /^\/actions\/(.*)$/.exec(path)?.[1]
     if (id === undefined) return refused(404, 'There is nothing here')
     const known = this.#actions.get(id)
-    if (known === undefined && !behaviour.adopts(id)) {
-      return method === 'DELETE' || method === 'PUT' ? behaviour.whenUnknown() : refused(404, 'No')
+    if (known === undefined && !behaviour.adopts(id, [...this.#actions.keys()])) {
+      return ['DELETE', 'PUT'].includes(method)
+        ? behaviour.whenUnknown(id, asked)
+        : refused(404, 'No')
     }
     const action = known ?? this.#open(id, user)
     if (!behaviour.mayUse(action, asked)) return refused(404, 'There is no such action')
     if (method === 'PUT') return await this.#put(action, asked, pause)
     if (method === 'DELETE') return behaviour.deletes(action)
     if (method !== 'GET' && method !== 'HEAD') return refused(405, 'PUT, DELETE or GET')
-    if (behaviour.orders === 'read' && method === 'GET') this.#orders += 1
+    action.isRead ||= method === 'GET' && action.state === 'open'
+    if (behaviour.orders === method) this.#orders += 1
     return told(200, { state: action.state })
   }
 
@@ -131,7 +151,7 @@ class Office {
   }
 
   #open(id: string, user: string): Action {
-    const action: Action = { user, state: 'open', content: '', outcome: null }
+    const action: Action = { user, state: 'open', content: '', outcome: null, ...UNSEEN }
     this.#actions.set(id, action)
     return action
   }
@@ -139,8 +159,9 @@ class Office {
   async #put(action: Action, asked: Asked, pause: Pause): Promise<Told> {
     this.#unused = 0
     const behaviour = this.#behaviour
-    const isLate = behaviour.claimsEarly && this.#begun.get(asked.path) !== asked.id
+    const isLate = behaviour.claimsEarly && (this.#begun.get(asked.path) ?? asked.id) !== asked.id
     if (isLate && action.state === 'open') return refused(409, 'It is running')
+    if (behaviour.ordersToo(action, asked)) this.#orders += 1
     if (action.state === 'off') {
       const refusal = behaviour.whenOff()
       if (refusal !== 'run') return refusal
@@ -149,7 +170,8 @@ class Office {
       const how = behaviour.again(action, asked)
       if (how === 'refuse') return behaviour.whenOther()
       const { outcome } = action
-      if (how === 'replay' && outcome !== null) return behaviour.replays(await outcome)
+      action.repeats += 1
+      if (how === 'replay' && outcome !== null) return behaviour.replays(await outcome, action)
     }
     if (behaviour.claimPauseMs > 0) await pause(behaviour.claimPauseMs)
     return await this.#do(action, asked, pause)
@@ -160,13 +182,12 @@ class Office {
     action.content = asked.text
     action.outcome = this.#order(asked, pause)
     const answer = await action.outcome
-    const isKept = answer.status < 400 || this.#behaviour.keepsRefusals
-    action.state = isKept ? 'done' : 'open'
+    action.state = this.#behaviour.keeps(answer, asked) ? 'done' : 'open'
     return answer
   }
 
   async #order(asked: Asked, pause: Pause): Promise<Told> {
-    await pause(faultIn(asked, 'slow'))
+    await pause(faultIn(asked, 'slow') + this.#behaviour.runPauseMs)
     const qty = memberOf(asked.text, 'qty')
     if (typeof qty !== 'number' || qty <= 0) return refused(422, 'qty is a number')
     this.#orders += 1

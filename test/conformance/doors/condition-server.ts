@@ -28,6 +28,8 @@ export interface Done {
   readonly user: string
   readonly text: string
   readonly answer: Told
+  /** How often it came again. */
+  repeats: number
 }
 
 /** The decisions of the server; the defaults are right. */
@@ -35,11 +37,18 @@ export interface ConditionBehaviour {
   /** `true`: the condition holds; `null`: there is none. */
   holds(conditions: Conditions): boolean | null
   whenMissing(): Told | 'run'
-  whenFalse(): Told
+  /** `last`: where the request that was done last comes again. */
+  whenFalse(last: Done | null): Told
+  /** Something is added although the request that was done last is refused when it comes again. */
+  addsAnyway(last: Done): boolean
   /** The request that was done before is told its answer again. */
   replays(asked: Asked, match: string | null, last: Done): boolean
   /** Between comparing and writing, in milliseconds. */
   readonly writePauseMs: number
+  /** Before comparing. */
+  readonly comparePauseMs: number
+  /** What is done is a new state. */
+  changes(asked: Asked): boolean
   /** What is refused is a new state, too. */
   readonly counts: 'done' | 'all'
   readonly remembers: boolean
@@ -58,7 +67,10 @@ export const RIGHT_CONDITIONS: ConditionBehaviour = {
   whenMissing: () => refused(428, 'Send If-Match'),
   whenFalse: () => refused(412, 'The stock has changed'),
   replays: () => false,
+  addsAnyway: () => false,
   writePauseMs: 0,
+  comparePauseMs: 0,
+  changes: () => true,
   counts: 'done',
   remembers: true,
   addsToo: 0,
@@ -92,9 +104,8 @@ class Store {
   }
 
   restarted(): void {
-    if (this.#behaviour.remembers) return
-    this.#version -= 1
     this.#last = null
+    if (!this.#behaviour.remembers) this.#version -= 1
   }
 
   async answer(asked: Asked, pause: (ms: number) => Promise<void>): Promise<Told> {
@@ -110,6 +121,7 @@ class Store {
 
   async #post(asked: Asked, pause: (ms: number) => Promise<void>): Promise<Told> {
     const behaviour = this.#behaviour
+    if (behaviour.comparePauseMs > 0) await pause(behaviour.comparePauseMs)
     const [match = null] = asked.lines('If-Match')
     const [noneMatch = null] = asked.lines('If-None-Match')
     const isTrue = behaviour.holds({ match, noneMatch, tag: this.#tag() })
@@ -118,7 +130,10 @@ class Store {
     if (isTrue === false) {
       const last = this.#last
       const isRepeat = last !== null && behaviour.replays(asked, match, last)
-      return isRepeat ? last.answer : behaviour.whenFalse()
+      const again = last !== null && isSame(last, asked, match) ? last : null
+      if (again !== null) again.repeats += 1
+      if (again !== null && behaviour.addsAnyway(again)) this.#added += 1
+      return isRepeat ? last.answer : behaviour.whenFalse(again)
     }
     if (behaviour.writePauseMs > 0) await pause(behaviour.writePauseMs)
     return this.#write(asked, match)
@@ -127,15 +142,20 @@ class Store {
   #write(asked: Asked, match: string | null): Told {
     const add = memberOf(asked.text, 'add')
     const isValid = typeof add === 'number' && add > 0
-    if (isValid || this.#behaviour.counts === 'all') this.#version += 1
+    const isNew = isValid ? this.#behaviour.changes(asked) : this.#behaviour.counts === 'all'
+    if (isNew) this.#version += 1
     if (!isValid) return refused(422, 'add is a number')
     this.#added += 1 + this.#behaviour.addsToo
     const answer = told(200, { added: this.#added }, { ETag: this.#tag() })
-    this.#last = { match, user: asked.user, text: asked.text, answer }
+    this.#last = { match, user: asked.user, text: asked.text, answer, repeats: 0 }
     return answer
   }
 
   #tag(): string {
     return `"v${this.#version}"`
   }
+}
+
+function isSame(last: Done, { user, text }: Asked, match: string | null): boolean {
+  return last.match === match && last.user === user && last.text === text
 }

@@ -1,6 +1,6 @@
 /**
- * Each check of the doors is needed: without what it demands, a server that it catches would be
- * told one fault less.
+ * Each check of the doors is needed: without what it demands, a wrong server that it alone convicts
+ * would pass.
  */
 import { expect } from 'chai'
 import { type Adapter, type Check, DOOR_CHECKS, type Door } from 'post-once-exactly/conformance'
@@ -12,9 +12,10 @@ import { withoutDemands } from '../without-demands.js'
 import { ACTION_FAULTS } from './action-faults.js'
 import { startActionServer } from './action-server.js'
 import { ACTIONS_ADAPTER, CONDITIONS_ADAPTER, KEYS_ADAPTER } from './adapters.js'
+import { aloneFor } from './alone.js'
 import { CONDITION_FAULTS } from './condition-faults.js'
 import { startConditionServer } from './condition-server.js'
-import { KEY_FAULTS } from './key-faults.js'
+import { type DoorFault, KEY_FAULTS } from './key-faults.js'
 import { startKeyServer } from './key-server.js'
 import type { DoorServer } from './plain.js'
 
@@ -22,7 +23,7 @@ interface Proof {
   readonly door: Door
   readonly path: string
   readonly adapter: Adapter
-  /** By each check: how the servers that it catches are started. */
+  /** By each check: how the servers that it alone convicts are started. */
   readonly startsFor: (id: string) => readonly (() => Promise<DoorServer>)[]
 }
 
@@ -30,18 +31,15 @@ const AT_ONCE = 16
 const TRIES = 3
 
 function startsOf<B>(
-  faults: readonly { readonly behaviour: B; readonly caughtBy: readonly string[] }[],
-  start: (behaviour: B) => Promise<DoorServer>,
+  faults: readonly DoorFault<B>[],
+  start: (behaviour: Partial<B>) => Promise<DoorServer>,
 ): Proof['startsFor'] {
   return id =>
-    faults
-      .filter(({ caughtBy }) => caughtBy.some(one => one.replace(/^warn /, '') === id))
-      .sort((one, other) => one.caughtBy.length - other.caughtBy.length)
-      .map(
-        ({ behaviour }) =>
-          () =>
-            start(behaviour),
-      )
+    aloneFor(faults, id).map(
+      ({ behaviour }) =>
+        async () =>
+          await start(behaviour),
+    )
 }
 
 const PROOFS: readonly Proof[] = [
@@ -69,7 +67,7 @@ describe('the checks of the doors, without what they demand', function () {
   this.timeout(120_000)
 
   for (const proof of PROOFS) {
-    it(`${proof.door}: none catches anything`, async () => {
+    it(`${proof.door}: for each, a server passes that it alone convicts`, async () => {
       const idle: string[] = []
       await sideBySide(DOOR_CHECKS[proof.door], AT_ONCE, async check => {
         for (const start of proof.startsFor(check.id).slice(0, TRIES)) {

@@ -21,8 +21,13 @@ export interface KeyRecord {
   /** The request that keeps the key although it has not come as a whole. */
   readonly owner: symbol | null
   readonly outcome: Promise<Told | null>
+  /** The request that keeps the key, and since when. */
+  readonly by: Asked
+  readonly sinceMs: number
   isDone: boolean
   repeats: number
+  /** It was there before a restart. */
+  isOld: boolean
 }
 
 /** The decisions of the server; the defaults are right. */
@@ -37,10 +42,14 @@ export interface KeyBehaviour {
   print(asked: Asked): string
   whenOther(record: KeyRecord, forget: () => void): Promise<Told> | Told
   /** `null` waits for the answer. */
-  whenRunning(): Told | null
+  whenRunning(record: KeyRecord): Told | null
   /** The repeat is done once more. */
-  runsAgain(record: KeyRecord): boolean
+  runsAgain(record: KeyRecord, asked: Asked): boolean
+  /** A payment is made besides what a repeat, or other content, is told. */
+  paysAnyway(record: KeyRecord, asked: Asked): boolean
   replays(answer: Told): Told
+  /** Changes what a repeat is told. */
+  retells(answer: Told, record: KeyRecord, asked: Asked): Told
   readonly first: Readonly<Record<string, string>>
   /** Between looking for a key and keeping it, in milliseconds. */
   readonly claimPauseMs: number
@@ -76,6 +85,8 @@ export const RIGHT_KEYS: KeyBehaviour = {
   whenOther: () => refused(422, 'The key was used for something else'),
   whenRunning: () => refused(409, 'The first request is still running'),
   runsAgain: () => false,
+  paysAnyway: () => false,
+  retells: answer => answer,
   replays: answer => {
     const { 'Set-Cookie': _, ...fields } = answer.fields
     return { ...answer, fields: { ...fields, 'Idempotent-Replayed': 'true' } }
@@ -114,6 +125,7 @@ class Shop {
 
   restarted(): void {
     if (!this.#behaviour.remembers) this.#records.clear()
+    for (const record of this.#records.values()) record.isOld = true
   }
 
   begins(asked: Asked): void {
@@ -123,7 +135,7 @@ class Shop {
     const scope = this.#behaviour.scope(asked, key)
     if (this.#records.has(scope)) return
     const outcome = Promise.resolve(null)
-    this.#records.set(scope, { print: '', owner: asked.id, outcome, isDone: false, repeats: 0 })
+    this.#records.set(scope, recordOf('', asked.id, outcome, asked))
   }
 
   async answer(asked: Asked, pause: Pause): Promise<Told> {
@@ -144,7 +156,7 @@ class Shop {
     }
     const scope = behaviour.scope(asked, key)
     const known = this.#records.get(scope)
-    if (known !== undefined && known.owner !== asked.id && !behaviour.runsAgain(known)) {
+    if (known !== undefined && known.owner !== asked.id && !behaviour.runsAgain(known, asked)) {
       return await this.#repeat(asked, known, scope)
     }
     if (behaviour.claimPauseMs > 0) await pause(behaviour.claimPauseMs)
@@ -155,7 +167,7 @@ class Shop {
     const behaviour = this.#behaviour
     const outcome = this.#pay(asked, pause)
     const print = behaviour.print(asked)
-    const record: KeyRecord = { print, owner: null, outcome, isDone: false, repeats: 0 }
+    const record = recordOf(print, null, outcome, asked)
     if (!behaviour.claimsLate) this.#records.set(scope, record)
     const answer = await outcome
     record.isDone = true
@@ -166,14 +178,16 @@ class Shop {
 
   async #repeat(asked: Asked, record: KeyRecord, scope: string): Promise<Told> {
     const behaviour = this.#behaviour
+    if (behaviour.paysAnyway(record, asked)) this.#payments += 1
     if (record.owner === null && record.print !== behaviour.print(asked)) {
       return await behaviour.whenOther(record, () => this.#records.delete(scope))
     }
-    const busy = record.isDone ? null : behaviour.whenRunning()
+    const busy = record.isDone ? null : behaviour.whenRunning(record)
     if (busy !== null) return busy
     const answer = await record.outcome
     record.repeats += 1
-    return answer === null ? refused(409, 'The key is in use') : behaviour.replays(answer)
+    if (answer === null) return refused(409, 'The key is in use')
+    return behaviour.retells(behaviour.replays(answer), record, asked)
   }
 
   async #pay(asked: Asked, pause: Pause): Promise<Told> {
@@ -187,4 +201,14 @@ class Shop {
     const fields = { Location: `/payments/${payment}`, ...this.#behaviour.first }
     return told(201, { payment, amount }, fields)
   }
+}
+
+function recordOf(
+  print: string,
+  owner: symbol | null,
+  outcome: Promise<Told | null>,
+  by: Asked,
+): KeyRecord {
+  const sinceMs = performance.now()
+  return { print, owner, outcome, by, sinceMs, isDone: false, repeats: 0, isOld: false }
 }

@@ -3,12 +3,15 @@
  */
 import { setMaxListeners } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import { listen, sleep } from '../servers/listening.js'
 
 /** A whole request. */
 export interface Asked {
   /** Another one for each request. */
   readonly id: symbol
+  /** When it was connected, in milliseconds of `performance.now()`. */
+  readonly atMs: number
   readonly method: string
   /** The target as it came, with its query. */
   readonly target: string
@@ -49,9 +52,11 @@ export async function startPlain(handler: Handler): Promise<DoorServer> {
   const stopped = new AbortController()
   setMaxListeners(0, stopped.signal)
   const pause = async (ms: number) => void (await sleep(ms, stopped.signal))
+  const connected = new WeakMap<Socket, number>()
   const server = createServer((request, response) => {
     void (async () => {
-      const head = askedOf(request, '')
+      const atMs = connected.get(request.socket) ?? performance.now()
+      const head = { ...askedOf(request, ''), atMs }
       handler.begins?.(head)
       const text = await textOf(request)
       if (text === null) return
@@ -60,6 +65,7 @@ export async function startPlain(handler: Handler): Promise<DoorServer> {
       response.writeHead(status, fields).end(hasContent ? told : undefined)
     })()
   })
+  server.on('connection', socket => connected.set(socket, performance.now()))
   const { port, close } = await listen(server, 0, () => stopped.abort())
   return {
     origin: `http://127.0.0.1:${port}`,
@@ -120,7 +126,7 @@ async function answered(
   }
 }
 
-function askedOf(request: IncomingMessage, text: string): Asked {
+function askedOf(request: IncomingMessage, text: string): Omit<Asked, 'atMs'> {
   const { method = 'GET', url: target = '/', rawHeaders, socket } = request
   const lines = (name: string) =>
     rawHeaders.filter((_, at) => {

@@ -69,6 +69,7 @@ export const ACTION_USE: readonly Check[] = [
     requirement: 'ACT-01',
     title: 'twenty PUTs at once: one effect, and whoever is accepted has its answer',
     why: 'Looking first and keeping then lets two through now and then.',
+    blockedBy: ['ACT-01/repeat', 'ACT-01/effects'],
     steps: [{ race: {}, copies: 20, same: replayOf('accepted'), others: [WAITING] }],
   },
   {
@@ -111,6 +112,7 @@ export const ACTION_USE: readonly Check[] = [
     title: 'the same PUT after a restart is told the same, and has no effect',
     why: 'Retries come after the crash that lost the answer.',
     needs: ['restart'],
+    blockedBy: ['ACT-01/repeat', 'ACT-01/effects'],
     steps: [
       ...SPENT,
       { restart: true },

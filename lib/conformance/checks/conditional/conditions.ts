@@ -96,6 +96,7 @@ export const CONDITION_MATCH: readonly Check[] = [
     title:
       'twenty requests with one tag at once: one effect, the others are told 412 or its answer',
     why: 'Comparing first and writing then lets two through now and then.',
+    blockedBy: ['COND-01/stale', 'COND-01/stale-effects'],
     steps: [
       {
         race: {},
@@ -125,6 +126,7 @@ export const CONDITION_MATCH: readonly Check[] = [
     title: 'an old tag is old after a restart, too',
     why: 'A count of versions that begins anew makes old tags current.',
     needs: ['effects', 'restart'],
+    blockedBy: ['COND-01/stale', 'COND-01/stale-effects'],
     steps: [
       ...SPENT,
       { restart: true },

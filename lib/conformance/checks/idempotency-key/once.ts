@@ -5,10 +5,17 @@
  */
 import type { Check } from '../../catalogue.js'
 import { FAILURE, L, MINT, NOT_2XX, SPENT, SUCCESS } from '../fragments.js'
-import { AGAIN, NO_EFFECT, ONE_EFFECT, REFUSED, replayOf, WAITING } from '../sibling-fragments.js'
+import { AGAIN, NO_EFFECT, ONE_EFFECT, REFUSED } from '../sibling-fragments.js'
 
 /** At most one effect for a key. */
 export const KEY_ONCE: readonly Check[] = [
+  {
+    id: 'IK-2.6-1/first',
+    requirement: 'IK-2.6-1',
+    title: 'a first request is done as usual',
+    why: 'A key makes a request safe to repeat, and changes nothing else.',
+    steps: [MINT, { send: { to: L }, expect: [SUCCESS] }, ONE_EFFECT],
+  },
   {
     id: 'IK-1-1/repeat',
     requirement: 'IK-1-1',
@@ -16,14 +23,6 @@ export const KEY_ONCE: readonly Check[] = [
     why: 'That is all that a key is for.',
     needs: ['effects'],
     steps: [...SPENT, { send: { to: L }, times: 3 }, ONE_EFFECT],
-  },
-  {
-    id: 'IK-1-1/race',
-    requirement: 'IK-1-1',
-    title:
-      'twenty requests with one key at once: one effect, and whoever is accepted has its answer',
-    why: 'Looking first and keeping then lets two through now and then.',
-    steps: [{ race: {}, copies: 20, same: replayOf('accepted'), others: [WAITING] }],
   },
   {
     id: 'IK-1-1/slow-upload',
@@ -93,13 +92,6 @@ export const KEY_ONCE: readonly Check[] = [
     why: 'Retries come after the crash that lost the answer.',
     needs: ['effects', 'restart'],
     steps: [...SPENT, { restart: true }, AGAIN, ONE_EFFECT],
-  },
-  {
-    id: 'IK-2.6-1/first',
-    requirement: 'IK-2.6-1',
-    title: 'a first request is done as usual',
-    why: 'A key makes a request safe to repeat, and changes nothing else.',
-    steps: [MINT, { send: { to: L }, expect: [SUCCESS] }, ONE_EFFECT],
   },
   {
     id: 'IK-2.6-1/two-keys',

@@ -5,9 +5,12 @@
  */
 import type { Check, RequestSpec, Step } from '../../catalogue.js'
 import { L, MINT, NOT_2XX, SPENT, SUCCESS } from '../fragments.js'
-import { DOCUMENTED, ONE_EFFECT, REFUSED, replayOf } from '../sibling-fragments.js'
+import { DOCUMENTED, ONE_EFFECT, REFUSED, replayOf, WAITING } from '../sibling-fragments.js'
 
 const OTHER = { to: L, body: 'different' } as const
+
+/** Where one of these fails, all that ask for the whole answer would. */
+export const REPLAYED = ['IK-2.6-2/status', 'IK-2.6-2/content', 'IK-2.6-2/location'] as const
 
 /** The first request runs, and a second one comes: the same, or one that means something else. */
 function meanwhile(second: Pick<RequestSpec, 'body' | 'provoke'>): readonly Step[] {
@@ -52,6 +55,7 @@ export const KEY_REPLAY: readonly Check[] = [
     requirement: 'IK-2.6-2',
     title: 'twenty-five repeats are told the same',
     why: 'A memory that holds for one repeat only does not hold.',
+    blockedBy: REPLAYED,
     steps: [...SPENT, { send: { to: L }, times: 25, expect: replayOf('first') }],
   },
   {
@@ -60,6 +64,7 @@ export const KEY_REPLAY: readonly Check[] = [
     title: 'a repeat after a restart of the server is told the same',
     why: 'Retries come after the crash that lost the answer.',
     needs: ['restart'],
+    blockedBy: REPLAYED,
     steps: [...SPENT, { restart: true }, { send: { to: L }, expect: replayOf('first') }],
   },
   {
@@ -119,6 +124,7 @@ export const KEY_OTHER: readonly Check[] = [
     title: 'the same key with other content is answered 422',
     why: 'Only then a client knows that it used its key twice.',
     needs: ['different'],
+    blockedBy: 'IK-2.7-2/accepted',
     steps: [...SPENT, { send: OTHER, expect: [{ status: ['422'] }] }],
   },
   {
@@ -127,6 +133,7 @@ export const KEY_OTHER: readonly Check[] = [
     title: 'a refused other content does not change what the repeat is told',
     why: 'The answer belongs to the request that was accepted.',
     needs: ['different'],
+    blockedBy: REPLAYED,
     steps: [
       ...SPENT,
       { send: OTHER, only: [REFUSED] },
@@ -153,6 +160,15 @@ export const KEY_OTHER: readonly Check[] = [
 
 /** While the first one runs. */
 export const KEY_RUNNING: readonly Check[] = [
+  {
+    id: 'IK-1-1/race',
+    requirement: 'IK-1-1',
+    title:
+      'twenty requests with one key at once: one effect, and whoever is accepted has its answer',
+    why: 'Looking first and keeping then lets two through now and then.',
+    blockedBy: ['IK-1-1/repeat', ...REPLAYED],
+    steps: [{ race: {}, copies: 20, same: replayOf('accepted'), others: [WAITING] }],
+  },
   {
     id: 'IK-2.6-3/running',
     requirement: 'IK-2.6-3',

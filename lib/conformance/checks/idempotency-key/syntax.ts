@@ -6,6 +6,7 @@
 import type { Check, KeyForm, Step } from '../../catalogue.js'
 import { L, MINT, SPENT } from '../fragments.js'
 import { DOCUMENTED, NO_EFFECT, ONE_EFFECT, REFUSED, replayOf } from '../sibling-fragments.js'
+import { REPLAYED } from './replay.js'
 
 /** A request without a key, that is refused because of that. */
 const MISSING: readonly Step[] = [
@@ -57,6 +58,7 @@ export const KEY_SYNTAX: readonly Check[] = [
     title: 'parameters behind the key are no part of it',
     why: 'A later version of the scheme may add some on one try and not on the other.',
     needs: ['quoted'],
+    blockedBy: REPLAYED,
     steps: [
       ...SPENT,
       { send: { to: L, key: 'parameters' }, expect: replayOf('first') },

@@ -1,0 +1,158 @@
+/**
+ * Servers with Idempotency-Key that are wrong in one situation only, so that one check alone
+ * convicts each of them.
+ */
+import { type KeyBehaviour, type KeyRecord, RIGHT_KEYS } from './key-server.js'
+import { type Asked, faultIn, refused, type Told, told } from './plain.js'
+
+/** A fault, as a row of a table. */
+export type KeyRow = readonly [
+  name: string,
+  says: string,
+  behaviour: Partial<KeyBehaviour>,
+  caughtBy: readonly string[],
+]
+
+type Narrow = Pick<KeyBehaviour, 'scope' | 'retells' | 'paysAnyway'>
+
+const isElsewhere = ({ by }: KeyRecord, asked: Asked) => by.target !== asked.target
+const isOther = ({ by }: KeyRecord, asked: Asked) => by.user !== asked.user
+
+/** Has the keys of all targets, or users, in one. */
+function shared(part: 'target' | 'user'): Pick<Narrow, 'scope'> {
+  return { scope: (asked, key) => RIGHT_KEYS.scope({ ...asked, [part]: '' }, key) }
+}
+
+/** Makes an answer up, in a situation. */
+function madeUp(isSo: KeyBehaviour['paysAnyway']): Pick<Narrow, 'retells'> {
+  return {
+    retells: (answer, record, asked) =>
+      isSo(record, asked) ? { ...answer, text: `${answer.text} ` } : answer,
+  }
+}
+
+/** A key whose first request was refused is never kept. */
+function forgetsCorrected(): Pick<KeyBehaviour, 'keeps'> {
+  const refusedOnce = new Set<string>()
+  return {
+    keeps: ({ status }, asked) => {
+      const line = asked.lines(RIGHT_KEYS.field).join()
+      if (status >= 400) refusedOnce.add(line)
+      return !refusedOnce.has(line)
+    },
+  }
+}
+
+/** Changes what is told when all is done; meanwhile a repeat is told 409. */
+function later(change: (answer: Told) => Partial<Told>): Pick<KeyBehaviour, 'retells'> {
+  return { retells: answer => ({ ...answer, ...change(answer) }) }
+}
+
+/** Each is caught by one check. */
+export const NARROW_KEY_ROWS: readonly KeyRow[] = [
+  [
+    'third-pays',
+    'pays once more at the third repeat, and replays',
+    { paysAnyway: ({ repeats }) => repeats === 2 },
+    ['IK-1-1/repeat'],
+  ],
+  [
+    'corrected-forgotten',
+    'never keeps a key whose first request was refused',
+    forgetsCorrected(),
+    ['IK-1-1/corrected'],
+  ],
+  [
+    'slow-runs',
+    'does what had begun before the key was kept',
+    {
+      runPauseMs: 150,
+      runsAgain: ({ isDone, sinceMs }, { atMs }) => isDone && atMs < sinceMs,
+    },
+    ['IK-1-1/slow-upload'],
+  ],
+  [
+    'later-200',
+    'says 200 of a repeat when all is done',
+    later(() => ({ status: 200 })),
+    ['IK-2.6-2/status'],
+  ],
+  [
+    'later-bytes',
+    'makes the content of a repeat anew when all is done',
+    later(({ text }) => ({ text: `${text} ` })),
+    ['IK-2.6-2/content'],
+  ],
+  [
+    'later-nowhere',
+    'leaves Location out of a repeat when all is done',
+    later(({ fields: { Location: _, ...fields } }) => ({ fields })),
+    ['IK-2.6-2/location'],
+  ],
+  [
+    'other-later-replayed',
+    'replays also for other content when all is done',
+    {
+      whenOther: async ({ isDone, outcome }) =>
+        isDone ? RIGHT_KEYS.replays((await outcome) as Told) : refused(409, 'It is running'),
+    },
+    ['IK-2.7-2/accepted'],
+  ],
+  [
+    'other-later-400',
+    'says 400 of other content when all is done',
+    { whenOther: ({ isDone }) => refused(isDone ? 400 : 422, 'No') },
+    ['IK-2.7-2/status'],
+  ],
+  [
+    'other-pays',
+    'pays for other content that it refuses',
+    { paysAnyway: ({ isDone, by }, { text }) => isDone && by.text !== text },
+    ['IK-2.7-2/effects'],
+  ],
+  [
+    'query-made-up',
+    'makes an answer up for another target, and does nothing',
+    { ...shared('target'), ...madeUp(isElsewhere) },
+    ['IK-5-3/query'],
+  ],
+  [
+    'query-replayed',
+    'does it at another target, and replays',
+    { ...shared('target'), paysAnyway: isElsewhere },
+    ['IK-5-3/query-answer'],
+  ],
+  [
+    'user-made-up',
+    'makes an answer up for another user, and does nothing',
+    { ...shared('user'), ...madeUp(isOther) },
+    ['IK-5-4/other-user'],
+  ],
+  [
+    'user-replayed',
+    'does it for another user, and replays',
+    { ...shared('user'), paysAnyway: isOther },
+    ['IK-5-4/other-answer'],
+  ],
+  [
+    'slow-202',
+    'says 202 while a long one runs',
+    {
+      whenRunning: ({ by }) =>
+        faultIn(by, 'slow') > 0 ? told(202, {}) : refused(409, 'It is running'),
+    },
+    ['IK-2.6-3/running'],
+  ],
+  [
+    'restart-pays',
+    'pays once more after a restart, and replays',
+    { paysAnyway: ({ isOld }) => isOld },
+    ['IK-1-1/restart'],
+  ],
+  [
+    'restart-200',
+    'says 200 of a repeat after a restart',
+    { retells: (answer, { isOld }) => (isOld ? { ...answer, status: 200 } : answer) },
+    ['IK-2.6-2/restart'],
+  ],
+]
