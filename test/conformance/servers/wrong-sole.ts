@@ -310,7 +310,7 @@ function unlikeness(one: string, other: string): number {
 function queueOverflows(): Partial<Behaviour> {
   const flying = new Map<string, number>()
   return {
-    handlerPauseMs: 30,
+    handlerPauseMs: 200,
     refusesUnseen: ({ url = '' }) => {
       flying.set(url, (flying.get(url) ?? 0) + 1)
       return null
