@@ -99,7 +99,7 @@ describe('docs/openapi.yaml', () => {
     )
     expect(isInvalid).to.equal(true)
     const wrong: readonly (readonly [string, string])[] = [
-      ["        '405':\n", "        '406':\n"],
+      ['        "405":\n', '        "406":\n'],
       ['pattern: \'^"[^"]+"', 'pattern: \'^[^"]+'],
       ['required: [link, expires]', 'required: [link, expiry]'],
       ['const: no-store', 'const: private'],
@@ -107,6 +107,7 @@ describe('docs/openapi.yaml', () => {
     await serve(await openStorage({ kind: 'memory' }), async agent => {
       const answers = await answersOf(agent)
       for (const [from, to] of wrong) {
+        expect(TEXT).to.contain(from)
         const paths = await pathsIn(TEXT.replace(from, to))
         const faults = answers.flatMap(([operation, , answer]) =>
           faultsOf(paths, operation, answer),
