@@ -13,6 +13,8 @@ const DIFFERENCE = /```diff\n# (\S+)\n([\s\S]*?)```/g
 /** Where the line stands that is the same for all tools. */
 const COMMON = 'examples/transactions/with-joining-pool.ts'
 const MOST_ADDED = 3
+/** Guides whose code is there to be copied as it is. */
+const COPIED = ['recipes.md', 'migrate.md']
 const ANY_BLOCK = /```(?:ts|js|nginx)\n/g
 
 /** What differs where a formatter breaks a line is not code. */
@@ -25,6 +27,14 @@ function missingIn(guide: string): string[] {
     const file = join(ROOT, path)
     if (!existsSync(file)) return [`${path} does not exist`]
     return squeezed(readFileSync(file, 'utf8')).includes(squeezed(code)) ? [] : [code]
+  })
+}
+
+/** Blocks of a guide that are to be copied, and are not the whole of their file. */
+function partsIn(guide: string): string[] {
+  return [...guide.matchAll(BLOCK)].flatMap(([, path = '', code = '']) => {
+    const file = readFileSync(join(ROOT, path), 'utf8').replace(/^\/\*\*[\s\S]*?\*\/\n/, '')
+    return squeezed(file) === squeezed(code) ? [] : [path]
   })
 }
 
@@ -62,6 +72,17 @@ describe('the guides', () => {
       expect(targets.filter(path => !existsSync(join(ROOT, 'docs', path)))).to.deep.equal([])
     })
   }
+
+  for (const name of COPIED) {
+    it(`${name}: its code is whole, imports included`, () => {
+      expect(partsIn(readFileSync(join(ROOT, 'docs', name), 'utf8'))).to.deep.equal([])
+    })
+  }
+
+  it('a part in place of a whole file is noticed', () => {
+    const guide = readFileSync(join(ROOT, 'docs/migrate.md'), 'utf8')
+    expect(partsIn(guide.replace(/^import .*\n/m, ''))).to.have.lengthOf(1)
+  })
 
   it('transactions.md: each tool is there in three statements, which are tested', () => {
     const guide = readFileSync(join(ROOT, 'docs/transactions.md'), 'utf8')

@@ -92,6 +92,21 @@ describe('docs/openapi.yaml', () => {
     })
   })
 
+  it('has each part that docs/openapi.md names', () => {
+    const guide = readFileSync(new URL('../docs/openapi.md', import.meta.url), 'utf8')
+    const { components } = parse(TEXT)
+    const named = [...guide.matchAll(/openapi\.yaml#\/components\/(\w+)\/([\w-]+)'/g)]
+    const listed = [...guide.matchAll(/^\| `(\w+)\/(.+?) \|/gm)].flatMap(
+      ([, kind = '', names = '']) =>
+        names.split(', ').map(name => ['', kind, name.replaceAll('`', '')]),
+    )
+    const gone = [...named, ...listed].filter(
+      ([, kind = '', name = '']) => !components[kind]?.[name],
+    )
+    expect(gone).to.deep.equal([])
+    expect(listed).to.have.length.above(10)
+  })
+
   it('a description that is invalid, or says something else, is noticed', async () => {
     const isInvalid = await pathsIn(TEXT.replace('in: path', 'in: pat')).then(
       () => false,
