@@ -38,6 +38,23 @@ function partsIn(guide: string): string[] {
   })
 }
 
+/** Rows of a table with a last column "test" that name none, or one whose title says otherwise. */
+function unprovenIn(guide: string): string[] {
+  const tables = guide.match(/^\|.* test \|\n\|[-|]+\n(?:\|.*\n)+/gm) ?? []
+  return tables
+    .flatMap(table => table.trim().split('\n').slice(2))
+    .flatMap(row => {
+      const cells = row.slice(2, -2).split(' | ')
+      const proof = cells.at(-1) ?? ''
+      if (proof === '-') return /^(?:\*\*)?nothing/i.test(cells.at(-2) ?? '') ? [] : [row]
+      const named = [...proof.matchAll(/\[([^\]]+)\]\(\.\.\/([^)]+)\)/g)]
+      const wrong = named.filter(([, title = '', path = '']) => {
+        return path.endsWith('.test.ts') && !readFileSync(join(ROOT, path), 'utf8').includes(title)
+      })
+      return named.length === 0 ? [row] : wrong.map(([link]) => link)
+    })
+}
+
 function oneLine(text: string): string {
   return squeezed(text).replaceAll(',}', '}')
 }
@@ -76,6 +93,16 @@ describe('the guides', () => {
   for (const name of COPIED) {
     it(`${name}: its code is whole, imports included`, () => {
       expect(partsIn(readFileSync(join(ROOT, 'docs', name), 'utf8'))).to.deep.equal([])
+    })
+  }
+
+  for (const name of ['security.md', 'architecture.md']) {
+    it(`${name}: each claim names its test, by words of its title`, () => {
+      const guide = readFileSync(join(ROOT, 'docs', name), 'utf8')
+      expect(unprovenIn(guide)).to.deep.equal([])
+      const without = guide.replace(/\| [^|\n]*\.test\.ts\) \|$/m, '| - |')
+      const other = guide.replace(/\[[^\]]+\](?=\([^)]+\.test\.ts\) \|)/, '[never said]')
+      for (const wrong of [without, other]) expect(unprovenIn(wrong)).to.have.lengthOf(1)
     })
   }
 
