@@ -1,5 +1,5 @@
 /**
- * The redis store: the contract with each client, its options, and what a record costs.
+ * The redis store: the contract with one client, its options, and what a record costs.
  */
 import { expect } from 'chai'
 import type { Store } from '../../lib/engine/store.js'
@@ -16,7 +16,6 @@ import {
 } from './helpers/redis-clients.js'
 
 describeRedisContract('the redis client')
-describeRedisContract('the ioredis client')
 
 describeWith(['redis-server'], 'redisStore', () => {
   let server: RedisServer
