@@ -24,24 +24,24 @@ export interface OlderRelease extends Release {
   remove(): void
 }
 
-/**
- * Takes it from git.
- *
- * @returns `null` where the history here does not reach so far back; a line says so
- */
-export function olderRelease(): OlderRelease | null {
+/** Whether the history here reaches so far back; where it does not, a line says so. */
+export function hasOlderRelease(): boolean {
+  const { status } = spawnSync('git', ['cat-file', '-e', `${COMMIT}^{commit}`], { cwd: ROOT })
+  if (status === 0) return true
+  const cure = 'git fetch --unshallow brings it to a shallow clone'
+  process.stderr.write(`    two releases on one store are not tested: no ${COMMIT}; ${cure}\n`)
+  return false
+}
+
+/** Takes it from git. */
+export function olderRelease(): OlderRelease {
   const git = { cwd: ROOT, maxBuffer: MOST_BYTES }
   const archive = spawnSync('git', ['archive', '--format=tar', COMMIT, ...PARTS], git)
-  if (archive.status !== 0) {
-    const cure = 'git fetch --unshallow brings it to a shallow clone'
-    process.stderr.write(`    two releases on one store are not tested: no ${COMMIT}; ${cure}\n`)
-    return null
-  }
   const folder = mkdtempSync(join(tmpdir(), 'poe-older-'))
   const tree = join(folder, 'post-once-exactly')
   mkdirSync(tree)
   const { status } = spawnSync('tar', ['-x', '-C', tree], { input: archive.stdout })
-  if (status !== 0) throw new Error('the older release cannot be unpacked')
+  if (archive.status !== 0 || status !== 0) throw new Error('the older release cannot be unpacked')
   symlinkSync(join(ROOT, 'node_modules'), join(tree, 'node_modules'))
   const at = (path: string) => pathToFileURL(join(tree, path)).href
   return {

@@ -1,4 +1,4 @@
-/** Starts `server-program.ts` in processes of their own, of this release or an older, and kills them. */
+/** Starts `server-program.ts`, of this release or an older one, in processes, and kills them. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
