@@ -275,7 +275,11 @@ function fourDigits(value: number): string {
 type Param = TokenScope['params'][number]
 
 function byNameThenValue([name, value]: Param, [otherName, otherValue]: Param): number {
-  if (name !== otherName) return name < otherName ? -1 : 1
-  if (value !== otherValue) return value < otherValue ? -1 : 1
-  return 0
+  return compare(name, otherName) || compare(value, otherValue)
+}
+
+/** By UTF-16 code units, which no locale changes. */
+function compare(text: string, other: string): number {
+  if (text < other) return -1
+  return text > other ? 1 : 0
 }

@@ -258,6 +258,23 @@ describe('a worker of the outbox', () => {
     expect(done.toSorted()).to.deep.equal(keys.toSorted())
   })
 
+  it('begun twice it is still one, and runs no more at once', async () => {
+    const door = latch()
+    await bench.write(['m1', 'm2'])
+    const worker = bench.start(
+      async () => {
+        runs += 1
+        await door.opened
+      },
+      { concurrency: 1 },
+    )
+    worker.start()
+    await bench.pass(2_000)
+    expect(runs).to.equal(1)
+    door.open()
+    await turns()
+  })
+
   it('a busy name does not keep another one waiting', async () => {
     const order: string[] = []
     await bench.write(
