@@ -51,6 +51,22 @@ describe('a transactional resource on a real sqlite file', () => {
     expect(orders()).to.deep.equal([{ customer: 1 }])
   })
 
+  it('a success that never used its transaction is told of, unless it may be empty', async () => {
+    for (const [mayBeEmpty, verdict] of [
+      [undefined, { kind: 'done', unused: true }],
+      [false, { kind: 'done', unused: true }],
+      [true, { kind: 'done' }],
+    ] as const) {
+      const key = `order:${mayBeEmpty}`
+      const rules = { transactional: true, ...(mayBeEmpty !== undefined && { mayBeEmpty }) }
+      expect(await bench.post({ operation: { key }, rules })).to.deep.equal(verdict)
+      const told = bench.events.filter(({ type }) => type === 'transaction-unused')
+      expect(told.some(event => 'key' in event && event.key === key)).to.equal(!mayBeEmpty)
+    }
+    const used = await bench.post(insert(1))
+    expect(used).to.deep.equal({ kind: 'done' })
+  })
+
   it("[FAIL-09] a constraint that breaks at the commit is the handler's error", async () => {
     const verdict = await bench.post(insert(7))
     expect(verdict).to.include({ kind: 'threw', free: true })
