@@ -44,7 +44,7 @@ const [KEY_ID_AT, EPOCH_AT, EXPIRY_AT, NONCE_AT, TAG_AT] = [1, 5, 17, 25, 47] as
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 /** The value of each character of base64url, by its code. */
 const DIGITS = new Uint8Array(128)
-for (let value = 0; value < ALPHABET.length; value += 1) DIGITS[ALPHABET.charCodeAt(value)] = value
+for (const [value, digit] of [...ALPHABET].entries()) DIGITS[digit.charCodeAt(0)] = value
 
 /** What a token is bound to without naming it. */
 export interface TokenScope {

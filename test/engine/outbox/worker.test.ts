@@ -116,6 +116,19 @@ describe('a worker of the outbox', () => {
     expect(await deadKeys()).to.deep.equal(['m'])
   })
 
+  it('[OUT-06] where the next attempt would be too late, the first is the last', async () => {
+    await bench.write(['m'])
+    bench.start(
+      () => {
+        throw new Error('busy')
+      },
+      { firstRetryMs: 10_000, retryForMs: 1_000 },
+    )
+    await bench.pass(100)
+    expect(bench.typesOf('m')).to.deep.equal(['outbox-taken', 'outbox-dead'])
+    expect(await deadKeys()).to.deep.equal(['m'])
+  })
+
   it('[OUT-06] what ended in silence too often, or too long ago, is buried unseen', async () => {
     await bench.write(['m'])
     const query = { names: ['mail'], owner: 'crashed', leaseMs: LEASE_MS, limit: 1 }
@@ -198,6 +211,7 @@ describe('a worker of the outbox', () => {
   it('[OUT-05] where it stays away, the message is delivered again with its key', async () => {
     let isAway = true
     const seen: string[] = []
+    const enders: string[] = []
     await bench.write(['m'])
     const { outbox } = bench.store
     const away = async (): Promise<never> => {
@@ -207,11 +221,19 @@ describe('a worker of the outbox', () => {
       ({ key, attempt }) => void seen.push(`${key} ${attempt}`),
       {},
       {
-        end: (...args) => (isAway ? away() : outbox.end(...args)),
+        end: (...args) => {
+          enders.push(args[1])
+          return isAway ? away() : outbox.end(...args)
+        },
         renew: (...args) => (isAway ? away() : outbox.renew(...args)),
       },
     )
     await bench.pass(LEASE_MS + 1_000)
+    const [first] = enders
+    const byFirst = () => enders.filter(owner => owner === first).length
+    const tries = byFirst()
+    await bench.pass(1_000)
+    expect([tries > 1, byFirst()], 'what is lost is tried no more').to.deep.equal([true, tries])
     isAway = false
     await bench.pass(5_000)
     expect(seen).to.deep.equal(['m 1', 'm 2'])
