@@ -239,7 +239,7 @@ export async function until(
 }
 
 /**
- * Reloads what Chromium shows in place of a page, and waits for words. A busy Chromium lets a reload
+ * Reloads what Chromium shows in place of a page, and waits for words. A busy one lets a reload
  * come to nothing, so that its own page stays; then once more.
  */
 export async function reloadError(page: Page, words: RegExp): Promise<void> {

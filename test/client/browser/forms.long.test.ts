@@ -65,7 +65,7 @@ describeWith(['chromium'], 'forms in Chromium', () => {
         let clickedMs = Number.NEGATIVE_INFINITY
         await until(
           async () => {
-            // On a busy machine it may take none even then; or its going on hides that it took them.
+            // On a busy machine it may take none even then; or it took them, and is going on.
             if (site.placed.length === 0 && performance.now() > clickedMs + 5_000) {
               clickedMs = performance.now()
               const clicks = { clickCount: 5, delay: 20 }
