@@ -60,7 +60,7 @@ export abstract class StoreCall<Reply> extends Alarm {
   }
 
   /** Sends it. @param withinMs - what the store has, in milliseconds */
-  abstract send(withinMs: number): Promise<Reply>
+  abstract send(withinMs: number): Reply | Promise<Reply>
 
   /** Told its reply; must not throw. */
   abstract onReply(reply: Reply): void
@@ -71,14 +71,18 @@ export abstract class StoreCall<Reply> extends Alarm {
 
 function ignore(): void {}
 
+function isPromised<Reply>(sent: Reply | Promise<Reply>): sent is Promise<Reply> {
+  return typeof (sent as Partial<Promise<Reply>> | null)?.then === 'function'
+}
+
 /** A call whose end is a promise. */
 class PromisedCall<Reply> extends StoreCall<Reply> {
-  readonly send: (withinMs: number) => Promise<Reply>
+  readonly send: (withinMs: number) => Reply | Promise<Reply>
   readonly onReply: (reply: Reply) => void
   readonly onFailure: (cause: PoeError) => void
 
   constructor(
-    send: (withinMs: number) => Promise<Reply>,
+    send: (withinMs: number) => Reply | Promise<Reply>,
     withinMs: number,
     sentMs: number,
     onReply: (reply: Reply) => void,
@@ -141,7 +145,7 @@ export class StoreGuard {
    *   `_FULL` when that is the store's answer; whether it took place is then unknown
    */
   call<Reply>(
-    send: (withinMs: number) => Promise<Reply>,
+    send: (withinMs: number) => Reply | Promise<Reply>,
     withinMs: number = this.timeoutMs,
     sentMs: number = this.#clock.now(),
   ): Promise<Reply> {
@@ -153,16 +157,24 @@ export class StoreGuard {
   /** As {@link call}, for a call that is told of its end. */
   start<Reply>(call: StoreCall<Reply>): void {
     const { withinMs, sentMs } = call
-    call.onDue = this.#onDue
-    this.#alarms.add(call, sentMs + withinMs)
+    let sent: Reply | Promise<Reply>
     try {
-      call.send(Math.max(withinMs - MARGIN_MS, withinMs / 2)).then(
-        reply => this.#take(call, reply),
-        cause => this.#fail(call, cause),
-      )
+      sent = call.send(Math.max(withinMs - MARGIN_MS, withinMs / 2))
     } catch (cause) {
       this.#fail(call, cause)
+      return
     }
+    if (!isPromised(sent)) {
+      // What is known at once has no time in which it could be late.
+      this.#take(call, sent, sentMs)
+      return
+    }
+    call.onDue = this.#onDue
+    this.#alarms.add(call, sentMs + withinMs)
+    sent.then(
+      reply => this.#take(call, reply, this.#clock.now()),
+      cause => this.#fail(call, cause),
+    )
   }
 
   /** Stops probing. */
@@ -170,7 +182,7 @@ export class StoreGuard {
     this.#closing.abort()
   }
 
-  #take<Reply>(call: StoreCall<Reply>, reply: Reply): void {
+  #take<Reply>(call: StoreCall<Reply>, reply: Reply, receivedMs: number): void {
     if (call.isOver) return
     const fault = outcomeFault(reply)
     if (fault !== null) {
@@ -179,7 +191,7 @@ export class StoreGuard {
     }
     call.isOver = true
     this.#alarms.clear(call)
-    this.#noteTime(reply, call.sentMs)
+    this.#noteTime(reply, call.sentMs, receivedMs)
     this.#up()
     call.onReply(reply)
   }
@@ -210,10 +222,9 @@ export class StoreGuard {
     this.#clock.sleep(0).then(late, late)
   }
 
-  #noteTime(reply: unknown, sentMs: number): void {
+  #noteTime(reply: unknown, sentMs: number, receivedMs: number): void {
     if (typeof reply !== 'object' || reply === null || !('nowMs' in reply)) return
     if (typeof reply.nowMs !== 'number') return
-    const receivedMs = this.#clock.now()
     const offsetMs = reply.nowMs - (sentMs + receivedMs) / 2
     // A reply says nothing finer than its own round trip.
     if (Math.abs(offsetMs - this.#offsetMs) > (receivedMs - sentMs) / 2) this.#offsetMs = offsetMs

@@ -1,7 +1,7 @@
 /** Starts `server-program.ts`, of this release or an older one, in processes, and kills them. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -43,6 +43,8 @@ export interface Site {
   effects(): string[]
   /** How many effects a link had. */
   effectsOf(link: string): number
+  /** Lets handlers go on that were sent `X-Until` with this name. */
+  letGo(name: string): void
   close(): Promise<void>
 }
 
@@ -72,6 +74,7 @@ export function makeSite(server?: ServerStore): Site {
       return started
     },
     effects,
+    letGo: name => writeFileSync(join(folder, name), ''),
     effectsOf: link => effects().filter(key => link.includes(nonceOf(key))).length,
     async close() {
       await Promise.all(servers.map(server => server.kill()))
