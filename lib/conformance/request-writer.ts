@@ -132,7 +132,7 @@ export class RequestWriter {
   }
 
   /** A GET of what an answer leads to, or of another place, by whoever asks first. */
-  toPlace(url: URL, jar: CookieJar | null = null, accept = ACCEPT): Sent {
+  toPlace(url: URL, jar: CookieJar | null = null, accept: string = ACCEPT): Sent {
     const lines = this.#lines({ ...this.#fieldsOf('first', url), Accept: accept })
     const fields = withCookies(lines, url, jar)
     return { method: 'GET', url, target: url.pathname + url.search, fields, body: null, jar }
