@@ -1,4 +1,4 @@
-/** Limits of a call of `links` or `mint`, hooks, and what is said of options that cannot be meant. */
+/** Limits of a call of `links` or `mint`, hooks, and what is said of wrong options. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
