@@ -1,4 +1,4 @@
-/** What `npm run docs` looks for in the site that it has made, and the site's index for programs. */
+/** What `npm run docs` looks for in the site that it has made, and its index for programs. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -10,7 +10,7 @@ import { faultsOfSite, GOALS, llmsText } from '../scripts/site.mjs'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const goals = Object.values(GOALS as Readonly<Record<string, string>>)
 
-/** The faults of a site whose first page leads to all guides, with these pages in place of its own. */
+/** The faults of a site whose first page leads to all guides; `pages` are put over its own. */
 function faultsWith(pages: Readonly<Record<string, string>>): string[] {
   const site = mkdtempSync(join(tmpdir(), 'once-site-'))
   const first = goals.map(path => `<a href="${path}#top">guide</a>`).join('')
@@ -29,7 +29,7 @@ function faultsWith(pages: Readonly<Record<string, string>>): string[] {
 describe('the site', () => {
   it('one whose links all lead somewhere has no faults', () => {
     const more =
-      '<a href="../index.html">i</a> <a href="#a">a</a> <i id="a"></i> <a href="https://a.example/">e</a>'
+      '<a href="../index.html">i</a> <a href="#a">a</a> <i id="a"></i> <a href="mailto:a">e</a>'
     expect(faultsWith({})).to.deep.equal([])
     expect(faultsWith({ 'documents/more.html': more })).to.deep.equal([])
   })

@@ -85,6 +85,18 @@ describe('compose.yaml', function () {
     expect(faultsOf(compose)).to.deep.equal([])
   })
 
+  it('its Redis is set as docs/redis.md says', () => {
+    const guide = readFileSync(join(HERE, '../../docs/redis.md'), 'utf8')
+    const [, settings = ''] = /```text\n([\s\S]*?)```/.exec(guide) ?? []
+    const wanted = settings
+      .trim()
+      .split('\n')
+      .map(line => line.split(/\s+/).slice(0, 2))
+    const given = compose.services.redis?.command?.join(' ')
+    expect(wanted).to.have.lengthOf(3)
+    for (const [name, value] of wanted) expect(given).to.contain(`--${name} ${value}`)
+  })
+
   it('what is missing is noticed', () => {
     for (const [from, to] of [
       ['depends_on: [shop-1, shop-2]', 'depends_on: [shop-1, shop-3]'],

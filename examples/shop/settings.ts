@@ -30,8 +30,8 @@ const DEFAULT_HOST = '127.0.0.1'
 const DEFAULT_STORE = 'sqlite:shop.db'
 
 /**
- * Reads `PORT`, `POE_STORE`, `DEMO_HOST`, `DEMO_FAULTS`, `DEMO_LEASE_MS` and `DEMO_LINK_LIFE_MS`; one
- * that is empty is as if absent.
+ * Reads `PORT`, `POE_STORE`, `DEMO_HOST`, `DEMO_FAULTS`, `DEMO_LEASE_MS` and `DEMO_LINK_LIFE_MS`;
+ * one that is empty is as if absent.
  *
  * @param env - as `process.env`
  * @throws {SettingError} when one cannot be used

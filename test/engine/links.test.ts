@@ -104,7 +104,7 @@ describe('minting and judging links', () => {
     expect(starting.mint()).to.equal(null)
   })
 
-  it('[POE-2-23] minting and judging ask the store for nothing once the secret is known', async () => {
+  it('[POE-2-23] minting and judging ask the store for nothing, the secret known', async () => {
     const host = await setUp()
     host.faulty.calls.length = 0
     const { token } = await minted(host)
