@@ -68,8 +68,8 @@ export class Vault {
    */
   epochOf(key: string): string | null {
     if (this.#epochs === null || this.#outdated) return null
-    const [only] = this.#epochs
-    if (this.#epochs.length === 1) return only ?? null
+    const [only = null] = this.#epochs
+    if (this.#epochs.length === 1) return only
     return this.#epochs[bucketOf(key, this.#epochs.length)] ?? null
   }
 

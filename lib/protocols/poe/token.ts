@@ -121,7 +121,7 @@ export function isTokenShaped(segment: string): boolean {
 let lastShaped: string | null = null
 
 function digitAt(text: string, at: number): number {
-  return DIGITS[text.charCodeAt(at)] ?? 0
+  return Number(DIGITS[text.charCodeAt(at)])
 }
 
 /**
@@ -255,7 +255,8 @@ function formatExpiry(expiresAtMs: number): string {
 /** Small integers: the whole number is too large for the bits that a shift takes. */
 function fourDigits(value: number): string {
   const [high, low] = [value >> 12, value & 4_095]
-  return (ALPHABET[high >> 6] ?? '') + ALPHABET[high & 63] + ALPHABET[low >> 6] + ALPHABET[low & 63]
+  const digit = (at: number): string => ALPHABET.charAt(at & 63)
+  return digit(high >> 6) + digit(high) + digit(low >> 6) + digit(low)
 }
 
 type Param = TokenScope['params'][number]
