@@ -44,7 +44,7 @@ export abstract class StoreCall<Reply> extends Alarm {
   /** @internal */
   isOver = false
   /** @internal */
-  onDue: (call: StoreCall<never>) => void = ignore
+  onDue: ((call: StoreCall<never>) => void) | null = null
 
   constructor(withinMs: number, sentMs: number) {
     super()
@@ -54,7 +54,7 @@ export abstract class StoreCall<Reply> extends Alarm {
 
   /** @internal */
   ring(): void {
-    this.onDue(this as unknown as StoreCall<never>)
+    this.onDue?.(this as unknown as StoreCall<never>)
   }
 
   /** Sends it. @param withinMs - what the store has, in milliseconds */
@@ -66,8 +66,6 @@ export abstract class StoreCall<Reply> extends Alarm {
   /** Told why there is none, as {@link StoreGuard.call} says it; must not throw. */
   abstract onFailure(cause: PoeError): void
 }
-
-function ignore(): void {}
 
 /** A call whose end is a promise. */
 class PromisedCall<Reply> extends StoreCall<Reply> {

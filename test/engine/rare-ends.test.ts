@@ -1,13 +1,16 @@
 /** What seldom comes to pass: errors where none are expected, and clients that leave in between. */
 import diagnosticsChannel from 'node:diagnostics_channel'
 import { expect } from 'chai'
+import { memoryStore } from 'post-once-exactly/stores/memory'
 import type { Run } from '../../lib/engine/operation.js'
 import { Operator } from '../../lib/engine/operator.js'
 import { EVENTS_CHANNEL, publishAnswered } from '../../lib/engine/ports.js'
 import { resourceOf } from '../../lib/engine/resource-of.js'
 import type { Store } from '../../lib/engine/store.js'
 import { Underway } from '../../lib/engine/underway.js'
-import { engineBench, only, PLAIN_RULES, refuse } from '../support/engine-bench.js'
+import { PoeError } from '../../lib/errors.js'
+import { fakeClock } from '../../lib/testing/fake-clock.js'
+import { CREATED, engineBench, only, PLAIN_RULES, refuse } from '../support/engine-bench.js'
 
 const MESSAGE = { key: 'm', name: 'mail', payload: '{}', delayMs: 0 }
 
@@ -23,6 +26,36 @@ describe('rare ends of a POST', () => {
     const { signal } = new AbortController()
     const verdict = await engine.post(operation(), PLAIN_RULES, work, signal)
     expect(verdict).to.include({ kind: 'threw', free: false })
+  })
+
+  it('work that is done at once is done', async () => {
+    const { engine, operation } = engineBench()
+    const work = { perform: () => CREATED, isReported: () => false }
+    const { signal } = new AbortController()
+    expect(await engine.post(operation(), PLAIN_RULES, work, signal)).to.have.property(
+      'kind',
+      'done',
+    )
+  })
+
+  it('a tool’s own error in the place of the store’s: the store’s decides', async () => {
+    const real = Object.assign(memoryStore() as Store<unknown>, {
+      transaction: () => ({
+        handle: {},
+        commit: async () => ({ state: 'ok' as const, nowMs: 0 }),
+        rollback: async () => {},
+        failure: new PoeError('ERR_POE_STORE_BUSY'),
+      }),
+    })
+    const bench = engineBench({ real, fakeClock: fakeClock(Date.now()) })
+    const error = new Error('the tool says so')
+    const verdict = await bench.post({
+      rules: { transactional: true },
+      handler: () => {
+        throw error
+      },
+    })
+    expect(verdict).to.include({ kind: 'store-down', error })
   })
 
   it('a rule that throws while it is asked of an error is told to the caller', async () => {

@@ -285,6 +285,28 @@ describe('a worker of the outbox', () => {
     expect(done.toSorted()).to.deep.equal(keys.toSorted())
   })
 
+  it('one that is full takes no more when it hears of more', async () => {
+    let open = () => {}
+    const opened = new Promise<void>(resolve => {
+      open = resolve
+    })
+    await bench.write(['m'])
+    bench.start(
+      async () => {
+        count()
+        await opened
+      },
+      { concurrency: 1 },
+    )
+    await bench.pass(1_000)
+    await bench.write(['n'])
+    await bench.pass(3_000)
+    expect(runs).to.equal(1)
+    open()
+    await bench.pass(3_000)
+    expect(runs).to.equal(2)
+  })
+
   it('a busy name does not keep another one waiting', async () => {
     const order: string[] = []
     await bench.write(
