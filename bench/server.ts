@@ -12,7 +12,7 @@ import { GCProfiler, getHeapSpaceStatistics, getHeapStatistics } from 'node:v8'
 import { bodyParser } from '@koa/bodyparser'
 import Router from '@koa/router'
 import express from 'express'
-import Koa, { type Middleware } from 'koa'
+import Koa, { type Context, type Middleware } from 'koa'
 import pg from 'pg'
 import type { Store } from '../lib/engine/store.js'
 import type { Poe } from '../lib/koa/poe.js'
@@ -78,17 +78,20 @@ async function koaApp(): Promise<RequestListener> {
   app.use(bodyParser())
   if (isOurs(name)) await ours(app, router)
   else if (isPeer(name)) router.post('/keys', (await peerOf(given)).koa(place))
-  else bare(router, await byHand())
+  else bare(router, await byHand(router))
   app.use(router.routes())
   return app.callback()
 }
 
 /** The handler without a library: alone, or with a claim and a record by hand around it. */
-async function byHand(): Promise<Middleware> {
+async function byHand(router: Router): Promise<Middleware> {
   const { app: name, redisUrl, postgresUrl } = given
   switch (name) {
-    case 'hand-memory':
-      return withMemory(hand.mapMemory())
+    case 'hand-memory': {
+      const memory = hand.mapMemory()
+      linksByHand(router, memory)
+      return withMemory(memory)
+    }
     case 'hand-sqlite':
       return withMemory(hand.sqliteMemory(join(folder, 'hand.db')))
     case 'hand-redis':
@@ -110,11 +113,48 @@ async function byHand(): Promise<Middleware> {
 
 function withMemory(memory: hand.Memory): Middleware {
   return async (ctx, next) => {
-    const nonce = hand.nonceOf(ctx.params.token) ?? ctx.throw(404)
-    if (!(await memory.claim(nonce))) ctx.throw(405)
+    const nonce = hand.nonceOf(ctx.params.token)
+    if (nonce === null) return refuse(ctx, 404, NO_LINK, 'POST, OPTIONS')
+    if (!(await memory.claim(nonce))) return refuse(ctx, 405, USED, 'GET, HEAD, OPTIONS')
     await place(ctx as never, next)
     await memory.record(nonce, JSON.stringify(ctx.body))
   }
+}
+
+const NO_LINK = '{"type":"urn:problem:unverifiable","title":"No such link","status":404}'
+const USED = '{"type":"urn:problem:used","title":"It was used before","status":405}'
+
+/** The fields that keep an answer at a link to the person who asked. */
+function keepPrivate({ res }: Context, allow: string): void {
+  res.setHeader('Cache-Control', 'no-store')
+  res.setHeader('Referrer-Policy', 'no-referrer')
+  res.setHeader('Allow', allow)
+}
+
+function refuse(ctx: Context, status: number, problem: string, allow: string): void {
+  ctx.status = status
+  keepPrivate(ctx, allow)
+  ctx.res.setHeader('Content-Type', 'application/problem+json')
+  ctx.body = problem
+}
+
+/** Pages with links, and GET of a result, by hand; the answer is not the handler's, but as long. */
+function linksByHand(router: Router, memory: hand.Memory): void {
+  router.get('/page', ctx => {
+    const link = `/orders/once/${hand.makeToken()}`
+    ctx.res.setHeader('Cache-Control', 'private, no-cache')
+    ctx.res.setHeader('POE-Links', `"${link}"`)
+    ctx.body = `${PAGE}<form action="${link}">`
+  })
+  router.get('/orders/once/:token', ctx => {
+    const nonce = hand.nonceOf(ctx.params.token ?? '')
+    const answer = nonce === null ? undefined : memory.read?.(nonce)
+    if (answer === undefined) return refuse(ctx, 404, NO_LINK, 'POST, OPTIONS')
+    keepPrivate(ctx, 'GET, HEAD, OPTIONS')
+    ctx.res.setHeader('Link', `</orders/1>; rel="related"; anchor="${ctx.path}"`)
+    ctx.res.setHeader('Content-Type', 'application/json; charset=utf-8')
+    ctx.body = answer
+  })
 }
 
 function bare(router: Router, handler: Middleware): void {

@@ -149,12 +149,19 @@ function post(path: string, field?: string): string {
 }
 
 async function answerOf<Message>(child: ChildProcess): Promise<Message> {
-  const [message] = await Promise.race([once(child, 'message'), endOf(child)])
-  return message as Message
+  // Whichever comes first takes the listeners of the other along.
+  const over = new AbortController()
+  const { signal } = over
+  try {
+    const [message] = await Promise.race([once(child, 'message', { signal }), endOf(child, signal)])
+    return message as Message
+  } finally {
+    over.abort()
+  }
 }
 
-async function endOf(child: ChildProcess): Promise<never> {
-  await once(child, 'exit')
+async function endOf(child: ChildProcess, signal: AbortSignal): Promise<never> {
+  await once(child, 'exit', { signal })
   throw new Error('The app has ended.')
 }
 

@@ -4,6 +4,7 @@
  */
 import { PoeError } from '../errors.js'
 import type { Alarm, Alarms } from './alarms.js'
+import { ask } from './at-once.js'
 import { Lease, type LeaseTools, type Overdue } from './lease.js'
 import type { ResourceRules } from './operation.js'
 import type { Bell } from './outbox/bell.js'
@@ -305,8 +306,9 @@ export class OwnedRecord extends Lease implements ClaimRecord {
   }
 
   /** @internal */
-  send(withinMs: number): Promise<OwnerReply> {
-    return this.#tools.store.complete(this.#key, this.#owner, this.#stored, withinMs)
+  send(withinMs: number): OwnerReply | Promise<OwnerReply> {
+    const { store } = this.#tools
+    return ask(store, store.complete, this.#key, this.#owner, this.#stored, withinMs)
   }
 
   /** @internal A try has failed: there are more, for as long as the client can wait. */
@@ -443,7 +445,7 @@ class Recording extends StoreCall<OwnerReply> {
     this.#listener = listener
   }
 
-  override send(withinMs: number): Promise<OwnerReply> {
+  override send(withinMs: number): OwnerReply | Promise<OwnerReply> {
     return this.#record.send(withinMs)
   }
 

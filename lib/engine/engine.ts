@@ -8,12 +8,14 @@
  * @see POE draft 2, appendix A
  */
 import { Alarms } from './alarms.js'
+import { ask } from './at-once.js'
 import { findingOf, findingOfFailure } from './finding.js'
 import type { Finding, Gone, Operation, ResourceRules, Verdict, Work } from './operation.js'
 import { Bell } from './outbox/bell.js'
 import { OwedWrites } from './owed-writes.js'
 import { type Clock, type MakeId, type OnEvent, safeEmitter } from './ports.js'
 import { Posting, type PostingTools } from './posting.js'
+import { Promised } from './promised.js'
 import { Reconciler } from './reconciler.js'
 import type { ClaimReply, ReadReply, Store } from './store.js'
 import { StoreCall, StoreGuard } from './store-guard.js'
@@ -118,18 +120,23 @@ export class Engine {
    * Runs the work if the key is free, else tells what is there; waits for a running twin.
    *
    * @param gone - aborts when the client has left
+   * @returns at once where neither the store nor the work has to be waited for
    */
-  post(operation: Operation, rules: ResourceRules, work: Work, gone: Gone): Promise<Verdict> {
+  post(
+    operation: Operation,
+    rules: ResourceRules,
+    work: Work,
+    gone: Gone,
+  ): Verdict | Promise<Verdict> {
     return Posting.post(this.#tools, { operation, rules, work, gone })
   }
 
-  /** Tells what is at a key, without touching it. */
-  look(operation: Operation): Promise<Finding> {
-    return new Promise(resolve => {
-      const { guard, store } = this
-      const meet = this.#tools.meet
-      guard.start(new Looking(store, meet, operation, guard.timeoutMs, this.#now(), resolve))
-    })
+  /** Tells what is at a key, without touching it; at once where the store does. */
+  look(operation: Operation): Finding | Promise<Finding> {
+    const { guard, store } = this
+    const looking = new Looking(store, this.#tools.meet, operation, guard.timeoutMs, this.#now())
+    guard.start(looking)
+    return looking.finding.wait()
   }
 
   #now(): number {
@@ -172,7 +179,7 @@ class Looking extends StoreCall<ReadReply> {
   readonly #store: Store<unknown>
   readonly #meet: PostingTools['meet']
   readonly #operation: Operation
-  readonly #resolve: (finding: Finding) => void
+  readonly finding: Promised<Finding> = new Promised()
 
   constructor(
     store: Store<unknown>,
@@ -180,30 +187,28 @@ class Looking extends StoreCall<ReadReply> {
     operation: Operation,
     withinMs: number,
     sentMs: number,
-    resolve: (finding: Finding) => void,
   ) {
     super(withinMs, sentMs)
     this.#store = store
     this.#meet = meet
     this.#operation = operation
-    this.#resolve = resolve
   }
 
-  override send(withinMs: number): Promise<ReadReply> {
+  override send(withinMs: number): ReadReply | Promise<ReadReply> {
     const { key, epoch } = this.#operation
-    return this.#store.read(key, epoch, withinMs)
+    return ask(this.#store, this.#store.read, key, epoch, withinMs)
   }
 
   override onReply(reply: ReadReply): void {
     try {
       this.#meet(this.#operation.key, reply)
-      this.#resolve(findingOf(reply, this.#operation))
+      this.finding.resolve(findingOf(reply, this.#operation))
     } catch (cause) {
       this.onFailure(cause)
     }
   }
 
   override onFailure(cause: unknown): void {
-    this.#resolve(findingOfFailure(cause))
+    this.finding.resolve(findingOfFailure(cause))
   }
 }

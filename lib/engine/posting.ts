@@ -2,16 +2,19 @@
  * One POST: a claim, the run that it grants, or what to tell where there is none.
  *
  * The usual ways (a claim that is granted, a key that is spent) take no promise beside the store's
- * and the one that {@link Posting.post} gives; everything else goes on as a loop that waits.
+ * and the one that {@link Posting.post} gives where the store has to be waited for; everything else
+ * goes on as a loop that waits.
  *
  * @see POE draft 2, appendix A
  */
+import { ask } from './at-once.js'
 import { Attempt, type AttemptListener, type AttemptTools } from './attempt.js'
 import { type ClaimRecord, NoRecord, OwnedRecord, type RecordTools } from './claim-record.js'
 import { findingOf, findingOfFailure } from './finding.js'
 import type { Finding, Gone, Operation, ResourceRules, Verdict, Work } from './operation.js'
 import type { OwedWrites } from './owed-writes.js'
 import { type MakeId, publishAnswered, publishNotRun } from './ports.js'
+import { Promised } from './promised.js'
 import type { Reconciler } from './reconciler.js'
 import type { Claim, ClaimReply, ReadReply, UndecidedRecord } from './store.js'
 import { isAnswer, StoreCall } from './store-guard.js'
@@ -34,7 +37,7 @@ export interface PostingTools extends AttemptTools, RecordTools {
   readonly dangerouslyRunUnprotected: boolean
   readonly dangerouslyRetryUndecided: boolean
   /** Tells what is at a key. */
-  look(operation: Operation): Promise<Finding>
+  look(operation: Operation): Finding | Promise<Finding>
   /** Called with each reply: an undecided record is told of. */
   meet(key: string, reply: ClaimReply | ReadReply): void
 }
@@ -53,39 +56,30 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
   readonly #asked: Asked
   readonly #claim: Claim
   readonly #piece: Piece
-  readonly #resolve: (verdict: Verdict) => void
-  readonly #reject: (error: unknown) => void
+  readonly #end = new Promised<Verdict>()
   /** Whether an attempt of the first claim is at work. */
   #isAtWork = false
 
-  private constructor(
-    tools: PostingTools,
-    asked: Asked,
-    sentMs: number,
-    resolve: (verdict: Verdict) => void,
-    reject: (error: unknown) => void,
-  ) {
+  private constructor(tools: PostingTools, asked: Asked, sentMs: number) {
     super(tools.guard.timeoutMs, sentMs)
     this.#tools = tools
     this.#asked = asked
     this.#claim = makeClaim(tools, asked, sentMs)
     this.#piece = tools.underway.begin(asked.operation.key)
-    this.#resolve = resolve
-    this.#reject = reject
   }
 
   /** Runs the work if the key is free, else tells what is there; waits for a running twin. */
-  static post(tools: PostingTools, asked: Asked): Promise<Verdict> {
-    if (asked.gone.aborted) return Promise.resolve({ kind: 'gone' })
-    return new Promise((resolve, reject) => {
-      const posting = new Posting(tools, asked, tools.clock.now(), resolve, reject)
-      tools.guard.start(posting)
-    })
+  static post(tools: PostingTools, asked: Asked): Verdict | Promise<Verdict> {
+    if (asked.gone.aborted) return { kind: 'gone' }
+    const posting = new Posting(tools, asked, tools.clock.now())
+    tools.guard.start(posting)
+    return posting.#end.wait()
   }
 
   /** @internal */
-  override send(withinMs: number): Promise<ClaimReply> {
-    return this.#tools.store.claim(this.#asked.operation.key, this.#claim, withinMs)
+  override send(withinMs: number): ClaimReply | Promise<ClaimReply> {
+    const { store } = this.#tools
+    return ask(store, store.claim, this.#asked.operation.key, this.#claim, withinMs)
   }
 
   /** @internal */
@@ -124,13 +118,13 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
       return
     }
     this.#tools.underway.end(this.#piece)
-    this.#resolve(verdict)
+    this.#end.resolve(verdict)
   }
 
   /** @internal */
   fail(error: unknown): void {
     this.#tools.underway.end(this.#piece)
-    this.#reject(error)
+    this.#end.reject(error)
   }
 
   #later(verdict: Promise<Verdict | null>): void {

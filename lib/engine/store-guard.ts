@@ -3,6 +3,7 @@
  */
 import { PoeError } from '../errors.js'
 import { Alarm, type Alarms } from './alarms.js'
+import { outcomeFault } from './outcome.js'
 import type { Clock, OnEvent } from './ports.js'
 import type { StoreTime } from './store.js'
 
@@ -16,6 +17,7 @@ const STOOD_STILL_MS = 100
 const ANSWERS: ReadonlySet<string> = new Set([
   'ERR_POE_STORE_BUSY',
   'ERR_POE_STORE_FULL',
+  'ERR_POE_STORE_RECORD',
   'ERR_POE_SECRETS',
 ])
 
@@ -58,7 +60,7 @@ export abstract class StoreCall<Reply> extends Alarm {
   }
 
   /** Sends it. @param withinMs - what the store has, in milliseconds */
-  abstract send(withinMs: number): Promise<Reply>
+  abstract send(withinMs: number): Reply | Promise<Reply>
 
   /** Told its reply; must not throw. */
   abstract onReply(reply: Reply): void
@@ -67,14 +69,18 @@ export abstract class StoreCall<Reply> extends Alarm {
   abstract onFailure(cause: PoeError): void
 }
 
+function isPromised<Reply>(sent: Reply | Promise<Reply>): sent is Promise<Reply> {
+  return typeof (sent as Partial<Promise<Reply>> | null)?.then === 'function'
+}
+
 /** A call whose end is a promise. */
 class PromisedCall<Reply> extends StoreCall<Reply> {
-  readonly send: (withinMs: number) => Promise<Reply>
+  readonly send: (withinMs: number) => Reply | Promise<Reply>
   readonly onReply: (reply: Reply) => void
   readonly onFailure: (cause: PoeError) => void
 
   constructor(
-    send: (withinMs: number) => Promise<Reply>,
+    send: (withinMs: number) => Reply | Promise<Reply>,
     withinMs: number,
     sentMs: number,
     onReply: (reply: Reply) => void,
@@ -137,7 +143,7 @@ export class StoreGuard {
    *   `_FULL` when that is the store's answer; whether it took place is then unknown
    */
   call<Reply>(
-    send: (withinMs: number) => Promise<Reply>,
+    send: (withinMs: number) => Reply | Promise<Reply>,
     withinMs: number = this.timeoutMs,
     sentMs: number = this.#clock.now(),
   ): Promise<Reply> {
@@ -149,16 +155,24 @@ export class StoreGuard {
   /** As {@link call}, for a call that is told of its end. */
   start<Reply>(call: StoreCall<Reply>): void {
     const { withinMs, sentMs } = call
-    call.onDue = this.#onDue
-    this.#alarms.add(call, sentMs + withinMs)
+    let sent: Reply | Promise<Reply>
     try {
-      call.send(Math.max(withinMs - MARGIN_MS, withinMs / 2)).then(
-        reply => this.#take(call, reply),
-        cause => this.#fail(call, cause),
-      )
+      sent = call.send(Math.max(withinMs - MARGIN_MS, withinMs / 2))
     } catch (cause) {
       this.#fail(call, cause)
+      return
     }
+    if (!isPromised(sent)) {
+      // What is known at once has no time in which it could be late.
+      this.#take(call, sent, sentMs)
+      return
+    }
+    call.onDue = this.#onDue
+    this.#alarms.add(call, sentMs + withinMs)
+    sent.then(
+      reply => this.#take(call, reply, this.#clock.now()),
+      cause => this.#fail(call, cause),
+    )
   }
 
   /** Stops probing. */
@@ -166,11 +180,16 @@ export class StoreGuard {
     this.#closing.abort()
   }
 
-  #take<Reply>(call: StoreCall<Reply>, reply: Reply): void {
+  #take<Reply>(call: StoreCall<Reply>, reply: Reply, receivedMs: number): void {
     if (call.isOver) return
+    const fault = outcomeFault(reply)
+    if (fault !== null) {
+      this.#fail(call, fault)
+      return
+    }
     call.isOver = true
     this.#alarms.clear(call)
-    this.#noteTime(reply, call.sentMs)
+    this.#noteTime(reply, call.sentMs, receivedMs)
     this.#up()
     call.onReply(reply)
   }
@@ -179,8 +198,10 @@ export class StoreGuard {
     if (call.isOver) return
     call.isOver = true
     this.#alarms.clear(call)
-    if (isAnswer(cause)) this.#up()
-    else this.#noteDown(cause)
+    if (isAnswer(cause)) {
+      this.#up()
+      if (cause.code === 'ERR_POE_STORE_RECORD') this.#emit({ type: 'record-unreadable', cause })
+    } else this.#noteDown(cause)
     call.onFailure(asStoreDown(cause))
   }
 
@@ -199,10 +220,9 @@ export class StoreGuard {
     this.#clock.sleep(0).then(late, late)
   }
 
-  #noteTime(reply: unknown, sentMs: number): void {
+  #noteTime(reply: unknown, sentMs: number, receivedMs: number): void {
     if (typeof reply !== 'object' || reply === null || !('nowMs' in reply)) return
     if (typeof reply.nowMs !== 'number') return
-    const receivedMs = this.#clock.now()
     const offsetMs = reply.nowMs - (sentMs + receivedMs) / 2
     // A reply says nothing finer than its own round trip.
     if (Math.abs(offsetMs - this.#offsetMs) > (receivedMs - sentMs) / 2) this.#offsetMs = offsetMs
@@ -240,7 +260,7 @@ export class StoreGuard {
  *
  * @param error - what a call of the store rejected with
  */
-export function isAnswer(error: unknown): boolean {
+export function isAnswer(error: unknown): error is PoeError {
   return error instanceof PoeError && ANSWERS.has(error.code)
 }
 

@@ -76,9 +76,7 @@ function protect(response: ServerResponse): void {
   if (given === undefined || !/\bno-store\b/i.test(String(given))) {
     response.setHeader('Cache-Control', 'private, no-cache')
   }
-  for (const name of response.getHeaderNames()) {
-    if (UNSAFE.includes(name)) response.removeHeader(name)
-  }
+  for (const name of UNSAFE) if (response.hasHeader(name)) response.removeHeader(name)
 }
 
 const UNSAFE = ['expires', 'cdn-cache-control', 'surrogate-control', 'etag', 'last-modified']

@@ -124,7 +124,8 @@ export function publicPath(ctx: Context): string {
   return pathOf(publicTarget(ctx))
 }
 
-function publicTarget(ctx: Context): string {
+/** Gives the target of a request as the client sent it, mounts and query included. */
+export function publicTarget(ctx: Context): string {
   const { originalUrl } = ctx.req as { originalUrl?: unknown }
   return typeof originalUrl === 'string' ? originalUrl : ctx.originalUrl
 }
@@ -142,7 +143,8 @@ function prefixOf(whole: string, local: string): string {
   return whole.endsWith(local) ? whole.slice(0, -local.length) : ''
 }
 
-function pathOf(target: string): string {
+/** Gives the path of a request's target. */
+export function pathOf(target: string): string {
   if (!target.startsWith('/') && URL.canParse(target)) return new URL(target).pathname
   const end = target.search(/[?#]/)
   return end < 0 ? target : target.slice(0, end)

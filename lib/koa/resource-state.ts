@@ -21,7 +21,10 @@ export class ResourceState extends FieldsListener {
   /** @internal */
   override beforeFields(): void {
     const response = this.#response
-    response.setHeader('Cache-Control', 'no-store')
+    // A refusal has said so already, and to set a field costs more than to look at it.
+    if (response.getHeader('Cache-Control') !== 'no-store') {
+      response.setHeader('Cache-Control', 'no-store')
+    }
     response.setHeader('Referrer-Policy', 'no-referrer')
     if (this.#allow === null) response.removeHeader('Allow')
     else response.setHeader('Allow', this.#allow)

@@ -22,7 +22,7 @@ import { PAGE_POLICY, problemDocument, problemPage } from '../answers/problem.js
 import type { PageLabels, PageTexts, RefusalWords } from '../answers/words.js'
 import type { Core } from './core.js'
 import { addToField } from './fields.js'
-import { publicPath } from './link-paths.js'
+import { pathOf, publicTarget } from './link-paths.js'
 
 const DRAIN_MS = 2_000
 const NO_CONTENT = bare(204)
@@ -184,9 +184,20 @@ export function wantsHtml(ctx: Context): boolean {
 
 /** What was asked for as the client named it, without its query, safe to be quoted in a field. */
 export function selfOf(core: Core, ctx: Context): string {
-  const path = core.options.publicPrefix + publicPath(ctx)
-  return path.replace(/[^!#-;=?-[\]^-~]/g, encodeURIComponent)
+  const target = publicTarget(ctx)
+  const { publicPrefix } = core.options
+  const last = lastSelf
+  if (last.target !== target || last.publicPrefix !== publicPrefix) {
+    const path = publicPrefix + pathOf(target)
+    last.text = path.replace(/[^!#-;=?-[\]^-~]/g, encodeURIComponent)
+    last.target = target
+    last.publicPrefix = publicPrefix
+  }
+  return last.text
 }
+
+/** An answer says it two or three times. */
+const lastSelf = { publicPrefix: '', target: '', text: '' }
 
 /**
  * Lets the rest of the content come for at most 2 s after the answer, then closes the connection.

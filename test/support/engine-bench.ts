@@ -168,8 +168,8 @@ export function engineBench({
     events,
     runs: 0,
     operation: changes => operationAt(clock.now(), changes),
-    post: ({ operation, rules, gone, handler, isReported } = {}) =>
-      engine.post(
+    post: async ({ operation, rules, gone, handler, isReported } = {}) =>
+      await engine.post(
         operationAt(clock.now(), operation),
         { ...PLAIN_RULES, ...rules },
         {

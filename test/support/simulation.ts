@@ -168,7 +168,7 @@ class World implements Played {
 
   #look(life: Life): void {
     const before = this.#effects
-    life.bench.engine.look(life.bench.operation()).then(
+    Promise.resolve(life.bench.engine.look(life.bench.operation())).then(
       finding => {
         if (finding.kind === 'unspent') this.#check(before === 0, 'unspent after an effect')
         if (finding.kind === 'spent') this.#check(this.#effects === 1, 'spent without an effect')

@@ -253,17 +253,17 @@ async function claim(
     await next()
   }
   const isRefusal = (error: unknown) => !isCalled || rules.isRefusal?.(error) === true
-  await runClaimed(
-    { core, ctx, operation, rules: { ...rules, isRefusal }, handler },
-    (served, found) => {
+  const claimable = { core, ctx, operation, rules: { ...rules, isRefusal }, handler }
+  try {
+    await runClaimed(claimable, (served, found) => {
       if (typeof found === 'string') return
       if (found.kind === 'spent') end = { spentBy: found.mark }
       else door.responder.found(served, found)
-    },
-  ).catch((error: unknown) => {
+    })
+  } catch (error) {
     if (error !== MOVED) throw error
     end = 'moved'
-  })
+  }
   return end
 }
 

@@ -30,20 +30,26 @@ export type AtEnd = (ctx: Context, end: End) => Promise<void> | void
  * @param atEnd - awaited only where something was found
  * @throws what the handler threw, where that is the answer
  */
-export function runClaimed(claimable: Claimable, atEnd: AtEnd): Promise<void> {
+export function runClaimed(claimable: Claimable, atEnd: AtEnd): void | Promise<void> {
   const { core, ctx, operation, rules } = claimable
-  if (arrivalOf(ctx) === 'cut-off') {
-    // Whoever has read it has read half of it, and there is nobody left to answer.
-    return Promise.resolve(sendNobody(ctx, 400))
-  }
+  // Whoever has read it has read half of it, and there is nobody left to answer.
+  if (arrivalOf(ctx) === 'cut-off') return sendNobody(ctx, 400)
   const work = new HandlerWork(claimable)
   watchAnswer(core, ctx)
-  const gone = new ClientGone(ctx.res)
-  return core.engine.post(operation, rules, work, gone).then(verdict => {
-    const { running } = work
-    if (running === null) return conclude(claimable, ctx, work, verdict, atEnd)
-    return answerWithout(claimable, work, running, verdict, atEnd)
-  })
+  const verdict = core.engine.post(operation, rules, work, new ClientGone(ctx.res))
+  if (!(verdict instanceof Promise)) return end(claimable, work, verdict, atEnd)
+  return verdict.then(late => end(claimable, work, late, atEnd))
+}
+
+function end(
+  claimable: Claimable,
+  work: HandlerWork,
+  verdict: Verdict,
+  atEnd: AtEnd,
+): void | Promise<void> {
+  const { running } = work
+  if (running === null) return conclude(claimable, claimable.ctx, work, verdict, atEnd)
+  return answerWithout(claimable, work, running, verdict, atEnd)
 }
 
 /** Its time has long been over: the client is answered without the handler. */

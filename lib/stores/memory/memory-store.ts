@@ -5,6 +5,7 @@
  * write.
  */
 import { randomBytes } from 'node:crypto'
+import { answersAtOnce } from '../../engine/at-once.js'
 import type {
   Claim,
   ClaimReply,
@@ -77,6 +78,11 @@ export class MemoryStore implements Store {
   }
 
   async claim(key: string, claim: Claim): Promise<ClaimReply> {
+    return this.claimNow(key, claim)
+  }
+
+  /** As `claim`, but throws what that rejects with. */
+  claimNow(key: string, claim: Claim): ClaimReply {
     const fault = claimFault(key, claim)
     if (fault !== null) throw fault
     const nowMs = this.#open()
@@ -112,11 +118,16 @@ export class MemoryStore implements Store {
   }
 
   async complete(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
+    return this.completeNow(key, owner, outcome)
+  }
+
+  /** As `complete`, but throws what that rejects with. */
+  completeNow(key: string, owner: string, outcome: StoredOutcome): OwnerReply {
     const nowMs = this.#open()
     const entry = this.#entries.get(key)
     if (entry === undefined || entry.content === null) return { nowMs, state: 'stale' }
     if (typeof entry.content === 'string') {
-      return this.confirm(key, owner)
+      return { nowMs, state: wasSpentBy(entry.content, owner) ? 'ok' : 'stale' }
     }
     if (entry.content.owner !== owner) return { nowMs, state: 'stale' }
     this.#spend(entry, entry.content.fingerprint, owner, outcome)
@@ -151,6 +162,11 @@ export class MemoryStore implements Store {
   }
 
   async read(key: string, epoch: string | null): Promise<ReadReply> {
+    return this.readNow(key, epoch)
+  }
+
+  /** As `read`, but throws what that rejects with. */
+  readNow(key: string, epoch: string | null): ReadReply {
     const nowMs = this.#open()
     const entry = this.#entries.get(key)
     const found = entry === undefined ? null : this.#look(entry, nowMs)
@@ -372,6 +388,11 @@ export class MemoryStore implements Store {
     entry.segment = NO_BODY
   }
 }
+
+const { claim, claimNow, complete, completeNow, read, readNow } = MemoryStore.prototype
+answersAtOnce(claim, claimNow)
+answersAtOnce(complete, completeNow)
+answersAtOnce(read, readNow)
 
 function isAtWork({ content }: Entry, nowMs: number): boolean {
   return content !== null && typeof content !== 'string' && content.leaseUntilMs > nowMs

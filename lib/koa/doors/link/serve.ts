@@ -98,12 +98,14 @@ function find(
   exchange: Exchange,
   operation: Operation,
   then: (exchange: Exchange, finding: Finding) => void | Promise<void>,
-): Promise<void> {
+): void | Promise<void> {
   const { engine, vault } = exchange.core
-  return engine.look(operation).then(finding => {
+  const go = (finding: Finding): void | Promise<void> => {
     if (finding.kind !== 'forgotten' || operation.epoch === null) return then(exchange, finding)
     return vault.meetWrongEpoch(operation.key, operation.epoch).then(() => then(exchange, finding))
-  })
+  }
+  const finding = engine.look(operation)
+  return finding instanceof Promise ? finding.then(go) : go(finding)
 }
 
 function post(exchange: Exchange, identity: Operation): void | Promise<void> {
