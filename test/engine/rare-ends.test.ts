@@ -110,7 +110,7 @@ describe('rare ends of a POST', () => {
     const bench = engineBench()
     await bench.post()
     const broken = { state: 'spent', nowMs: bench.clock.now(), fingerprint: null, principal: null }
-    const outcome = { head: '{', body: null }
+    const outcome = { head: '[201,', body: null }
     bench.faulty.fault = only(['read'], async () => ({ ...broken, outcome }))
     expect(await bench.engine.look(bench.operation())).to.have.property('kind', 'store-down')
   })

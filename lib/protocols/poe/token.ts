@@ -180,7 +180,8 @@ export function verifyToken(token: ParsedToken, secret: Secret, scope: TokenScop
   const { tag } = token
   if (tag.length !== TAG_LENGTH || givenTag.write(tag) !== TAG_LENGTH) return false
   expectedWhole.write(hmacOf(secret.key, signedText(token, scope)), 'latin1')
-  expectedTag[LAST] = ALPHABET.charCodeAt((DIGITS[expectedTag[LAST] ?? 0] ?? 0) & UPPER_BITS)
+  const last = Number(DIGITS[Number(expectedTag[LAST])])
+  expectedTag[LAST] = ALPHABET.charCodeAt(last & UPPER_BITS)
   return timingSafeEqual(givenTag, expectedTag)
 }
 
