@@ -70,13 +70,30 @@ export class Subject {
     return { ...measured, ...spent, requests: count }
   }
 
+  /** Sends so many requests, that many a second. @returns the 99th percentile, in milliseconds */
+  async pace(count: number, perSecond: number): Promise<number> {
+    const requests = await this.#requests(count)
+    const { p99Ms } = await this.#send(requests, STATUS[this.#side.ask], perSecond)
+    return p99Ms
+  }
+
+  /** What the app has of memory and handles while nothing is asked of it. */
+  async rest(): Promise<Spent> {
+    await this.#ask({ ask: 'start', profile: undefined })
+    return await this.#ask<Spent>({ ask: 'stop', profile: undefined })
+  }
+
   /** Ends the app. */
   stop(): void {
     this.#child.kill('SIGTERM')
   }
 
-  #send(requests: readonly string[], status = STATUS[this.#side.ask]): Promise<Measured> {
-    return send({ port: this.#port, requests, status })
+  #send(
+    requests: readonly string[],
+    status = STATUS[this.#side.ask],
+    perSecond?: number,
+  ): Promise<Measured> {
+    return send({ port: this.#port, requests, status, perSecond })
   }
 
   async #ask<Reply>(message: { ask: 'start' | 'stop'; profile: string | undefined }) {
