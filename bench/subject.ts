@@ -18,6 +18,7 @@ export const LAUNCH: readonly string[] = [
   ...(CAN_PIN ? ['taskset', '-c', '0'] : []),
   ...[process.execPath, ...FLAGS],
 ]
+const WARM_PIECE = 1_000
 /** How many links or keys those asks share that use one up only once. */
 const SHARED = 1_000
 
@@ -52,9 +53,19 @@ export class Subject {
     return subject
   }
 
-  /** Sends so many requests without counting anything. */
-  async warm(count: number): Promise<void> {
-    for (let done = 0; done < count; done += 5_000) await this.#send(await this.#requests(5_000))
+  /**
+   * Sends so many requests without counting anything, fewer where that takes long.
+   *
+   * @param forMs - after which no more are sent, in milliseconds
+   * @returns how many a second were answered at last
+   */
+  async warm(count: number, forMs = Number.POSITIVE_INFINITY): Promise<number> {
+    const endMs = performance.now() + forMs
+    let last = Number.POSITIVE_INFINITY
+    for (let done = 0; done < count && performance.now() < endMs; done += WARM_PIECE) {
+      last = (await this.#send(await this.#requests(WARM_PIECE))).perSecond
+    }
+    return last
   }
 
   /**
