@@ -14,6 +14,8 @@ export const ERROR_CODES = {
   ERR_POE_STORE_CONFIG:
     'The store cannot be relied on as its server is set up. The message names the setting.',
   ERR_POE_STORE_SCHEMA: 'The store holds a schema that this version cannot use. Migrate it.',
+  ERR_POE_STORE_RECORD:
+    'A record has a form that this release does not know: a newer one wrote it. Update this one.',
   ERR_POE_SECRETS:
     'The signing secrets that the store keeps cannot be read. Restore them, or set secrets.',
   ERR_POE_STORE_CLOSED: 'The store was closed. Create a new one.',

@@ -38,10 +38,9 @@ const STEPS = [
   ],
   [
     'docs',
-    'every public name is documented, and no link of the guides is dead',
-    bin('typedoc/bin/typedoc'),
-    '--options',
-    'typedoc.json',
+    'every public name is documented, and no link of the site is dead',
+    'scripts/docs.mjs',
+    '--build',
   ],
 ]
 

@@ -1,9 +1,9 @@
 /**
  * `npm run docs`: makes the site of guides and API pages, which is static and searches in the
- * browser, and serves it on this machine until it is stopped. `--port <n>` chooses where, 8080 by
- * default; `--build` only makes it, in `.tmp/site`.
+ * browser, looks whether each link of it leads somewhere, and serves it on this machine until it is
+ * stopped. `--port <n>` chooses where, 8080 by default; `--build` only makes it, in `.tmp/site`.
  */
-import { createReadStream, statSync } from 'node:fs'
+import { createReadStream, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname, join, sep } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -17,6 +17,8 @@ const TYPES = {
   '.png': 'image/png',
   '.svg': 'image/svg+xml',
 }
+/** Guides link to files of the checkout: they are shown as they are. */
+const TEXT = 'text/plain; charset=utf-8'
 
 const { port, isBuild } = options()
 await prepare()
@@ -26,7 +28,17 @@ const code = await run(process.execPath, [
   'typedoc.json',
 ])
 if (code !== 0) fail('The site could not be made; see above.', code)
+await finish()
 if (!isBuild) serve()
+
+/** parse5 is there after the install only. */
+async function finish() {
+  const { faultsOfSite, llmsText } = await import('./site.mjs')
+  const { description } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  writeFileSync(join(SITE, 'llms.txt'), llmsText(ROOT, description))
+  const faults = faultsOfSite(SITE)
+  if (faults.length > 0) fail(`The site has faults:\n${faults.join('\n')}`, 1)
+}
 
 function options() {
   try {
@@ -45,7 +57,7 @@ function serve() {
   const server = createServer((request, response) => {
     const file = fileOf(request.url ?? '/')
     if (file === null) return response.writeHead(404).end('There is no such page.\n')
-    response.setHeader('Content-Type', TYPES[extname(file)] ?? 'application/octet-stream')
+    response.setHeader('Content-Type', TYPES[extname(file)] ?? TEXT)
     return createReadStream(file).pipe(response)
   })
   server.on('error', error => fail(`It cannot be served: ${error.message}`))

@@ -28,7 +28,8 @@ const TELL_MS = 10_000
  *   workers?: number, cwd?: string, loader?: string }} [wishes] - `timeoutMs` of a test; `workers`,
  *   how many processes; `cwd` is another tree that has these files, and `loader` what Node imports
  *   to read TypeScript there
- * @returns {Promise<{ passes: number, failures: number, pending: number, stopped: boolean }>}
+ * @returns {Promise<{ passes: number, failures: number, pending: number, stopped: boolean, files:
+ *   Record<string, { ms: number, cpuMs: number }> }>} - the last is what each file took
  */
 export async function runFiles(files, wishes = {}) {
   const seconds = JSON.parse(readFileSync(SECONDS, 'utf8'))
@@ -49,7 +50,7 @@ class Run {
   #all
   #wishes
   #workers = new Set()
-  #counts = { passes: 0, failures: 0, pending: 0, stopped: false }
+  #counts = { passes: 0, failures: 0, pending: 0, stopped: false, files: {} }
   #failed = []
   #done = 0
   #started = 0
@@ -135,8 +136,9 @@ class Run {
     }, END_MS)
   }
 
-  #take(worker, { file, passes, pending, failures, ms }) {
+  #take(worker, { file, passes, pending, failures, ms, cpuMs }) {
     this.#done += 1
+    this.#counts.files[file] = { ms: Math.round(ms), cpuMs: Math.round(cpuMs) }
     this.tookMs.set(file, ms)
     this.#counts.passes += passes
     this.#counts.pending += pending

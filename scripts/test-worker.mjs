@@ -2,6 +2,7 @@
  * One process of a test run: runs the files that the parent names, one after the other, and tells
  * what came of each. It ends by itself after the last one; whatever keeps it alive was not closed.
  */
+import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { format } from 'node:util'
 import Mocha from 'mocha'
@@ -10,6 +11,8 @@ import Mocha from 'mocha'
 const { mochaHooks } = await import(resolve('test/support/setup.ts'))
 const { Base } = Mocha.reporters
 const { EVENT_TEST_FAIL, EVENT_TEST_PASS, EVENT_TEST_PENDING } = Mocha.Runner.constants
+/** What `/proc` counts in. */
+const TICK_MS = 10
 const options = JSON.parse(process.env.POE_TEST_OPTIONS ?? '{}')
 
 // By `exit`, so that the servers which tests started end with this process.
@@ -24,7 +27,8 @@ process.send({ ready: true })
 /** Runs a file; an error while it is loaded is a failure like any other. */
 async function runFile(file) {
   const startedMs = performance.now()
-  const told = { file, passes: 0, pending: 0, failures: [], ms: 0 }
+  const startedCpuMs = cpuMs()
+  const told = { file, passes: 0, pending: 0, failures: [], ms: 0, cpuMs: 0 }
   const failed = []
   const mocha = new Mocha({ ...options, reporter: class {} })
   try {
@@ -44,7 +48,20 @@ async function runFile(file) {
   } catch (error) {
     told.failures = [...failed.map(asText), `  ${file} cannot be run:\n${format(error)}`]
   }
-  return { ...told, ms: performance.now() - startedMs }
+  return { ...told, ms: performance.now() - startedMs, cpuMs: cpuMs() - startedCpuMs }
+}
+
+/** The time on a core of this process and, where the system tells it, of its children that ended. */
+function cpuMs() {
+  const { user, system } = process.cpuUsage()
+  let children = 0
+  try {
+    const fields = readFileSync('/proc/self/stat', 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ')
+    children = (Number(fields[13]) + Number(fields[14])) * TICK_MS
+  } catch {}
+  return (user + system) / 1_000 + children
 }
 
 /** A failure as mocha's own reporters print it, without its number. */

@@ -6,7 +6,8 @@
  *     npm test -- test/koa/http.test.ts   # files, with any other option of mocha
  *     npm test -- --measure               # keeps how long each file takes, for the next run
  *
- * The counts are written as JSON to the file that `POE_TEST_REPORT` names.
+ * The counts, and what each file took by the clock and of a core, are written as JSON to the file
+ * that `POE_TEST_REPORT` names.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'

@@ -13,6 +13,8 @@ const DIFFERENCE = /```diff\n# (\S+)\n([\s\S]*?)```/g
 /** Where the line stands that is the same for all tools. */
 const COMMON = 'examples/transactions/with-joining-pool.ts'
 const MOST_ADDED = 3
+/** Guides whose code is there to be copied as it is. */
+const COPIED = ['recipes.md', 'migrate.md']
 const ANY_BLOCK = /```(?:ts|js|nginx)\n/g
 
 /** What differs where a formatter breaks a line is not code. */
@@ -26,6 +28,31 @@ function missingIn(guide: string): string[] {
     if (!existsSync(file)) return [`${path} does not exist`]
     return squeezed(readFileSync(file, 'utf8')).includes(squeezed(code)) ? [] : [code]
   })
+}
+
+/** Blocks of a guide that are to be copied, and are not the whole of their file. */
+function partsIn(guide: string): string[] {
+  return [...guide.matchAll(BLOCK)].flatMap(([, path = '', code = '']) => {
+    const file = readFileSync(join(ROOT, path), 'utf8').replace(/^\/\*\*[\s\S]*?\*\/\n/, '')
+    return squeezed(file) === squeezed(code) ? [] : [path]
+  })
+}
+
+/** Rows of a table with a last column "test" that name none, or one whose title says otherwise. */
+function unprovenIn(guide: string): string[] {
+  const tables = guide.match(/^\|.* test \|\n\|[-|]+\n(?:\|.*\n)+/gm) ?? []
+  return tables
+    .flatMap(table => table.trim().split('\n').slice(2))
+    .flatMap(row => {
+      const cells = row.slice(2, -2).split(' | ')
+      const proof = cells.at(-1) ?? ''
+      if (proof === '-') return /^(?:\*\*)?nothing/i.test(cells.at(-2) ?? '') ? [] : [row]
+      const named = [...proof.matchAll(/\[([^\]]+)\]\(\.\.\/([^)]+)\)/g)]
+      const wrong = named.filter(([, title = '', path = '']) => {
+        return path.endsWith('.test.ts') && !readFileSync(join(ROOT, path), 'utf8').includes(title)
+      })
+      return named.length === 0 ? [row] : wrong.map(([link]) => link)
+    })
 }
 
 function oneLine(text: string): string {
@@ -62,6 +89,27 @@ describe('the guides', () => {
       expect(targets.filter(path => !existsSync(join(ROOT, 'docs', path)))).to.deep.equal([])
     })
   }
+
+  for (const name of COPIED) {
+    it(`${name}: its code is whole, imports included`, () => {
+      expect(partsIn(readFileSync(join(ROOT, 'docs', name), 'utf8'))).to.deep.equal([])
+    })
+  }
+
+  for (const name of ['security.md', 'architecture.md']) {
+    it(`${name}: each claim names its test, by words of its title`, () => {
+      const guide = readFileSync(join(ROOT, 'docs', name), 'utf8')
+      expect(unprovenIn(guide)).to.deep.equal([])
+      const without = guide.replace(/\| [^|\n]*\.test\.ts\) \|$/m, '| - |')
+      const other = guide.replace(/\[[^\]]+\](?=\([^)]+\.test\.ts\) \|)/, '[never said]')
+      for (const wrong of [without, other]) expect(unprovenIn(wrong)).to.have.lengthOf(1)
+    })
+  }
+
+  it('a part in place of a whole file is noticed', () => {
+    const guide = readFileSync(join(ROOT, 'docs/migrate.md'), 'utf8')
+    expect(partsIn(guide.replace(/^import .*\n/m, ''))).to.have.lengthOf(1)
+  })
 
   it('transactions.md: each tool is there in three statements, which are tested', () => {
     const guide = readFileSync(join(ROOT, 'docs/transactions.md'), 'utf8')

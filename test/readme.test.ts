@@ -24,7 +24,7 @@ describe('README', () => {
   const hasCurl = spawnSync('curl', ['--version']).status === 0
 
   for (const [name, text, least] of [
-    ['its transcript', README, 4],
+    ['its transcript', README, 3],
     ['the one of docs/wire.md', WIRE, 7],
   ] as const) {
     it(`[POE-5-1, POE-5-7, POE-6-1] ${name} is what happens`, async () => {

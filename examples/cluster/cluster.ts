@@ -85,7 +85,7 @@ function nginxConfig(values: {
   const servers = ports.map(each => `server 127.0.0.1:${each} max_fails=0;`).join('\n    ')
   return readFileSync(TEMPLATE, 'utf8')
     .replaceAll(`$${'{FOLDER}'}`, folder)
-    .replaceAll(`$${'{PORT}'}`, String(port))
+    .replaceAll(`$${'{LISTEN}'}`, `127.0.0.1:${port}`)
     .replaceAll(`$${'{SERVERS}'}`, servers)
     .replaceAll(`$${'{READ_TIMEOUT}'}`, `${readTimeoutS}s`)
 }

@@ -90,9 +90,7 @@ async function endOf(recipe: (typeof HELPERS)[number]['recipe'], link: string): 
   })
 }
 
-describe('recipes in bad weather', function () {
-  this.timeout(20_000)
-
+describe('recipes in bad weather', () => {
   for (const { name, recipe } of HELPERS) {
     it(`[FALSE-2611] ${name}: the link that shall prove it cannot be asked: unknown`, () =>
       withSite(SILENT, async ({ link }) => expect(await endOf(recipe, link)).to.equal('unknown')))

@@ -1,6 +1,6 @@
 /**
- * A shop as a process: reads the settings, listens on 127.0.0.1, and ends in order on SIGTERM and
- * SIGINT. What cannot be started says so in one line and exits 1.
+ * A shop as a process: reads the settings, listens, and ends in order on SIGTERM and SIGINT.
+ * What cannot be started says so in one line and exits 1.
  */
 import { once as emitted } from 'node:events'
 import { createServer, type Server } from 'node:http'
@@ -37,12 +37,12 @@ export async function serve(
   const callback = shop.app.callback()
   const server = createServer(callback)
   answerExpectations(server, callback)
-  await listen(server, settings.port)
+  await listen(server, settings)
   const { port } = server.address() as AddressInfo
   const faults = settings.faults ? ', Demo-Fault obeyed' : ''
   const end = endOnSignal(server, shop, storage)
   const notes = `orders in ${nameOf(settings.store)}${faults}`
-  return { origin: `http://127.0.0.1:${port}`, notes, end }
+  return { origin: `http://${settings.host}:${port}`, notes, end }
 }
 
 async function prepare(): Promise<{ settings: Settings; storage: Storage }> {
@@ -57,9 +57,9 @@ async function prepare(): Promise<{ settings: Settings; storage: Storage }> {
   }
 }
 
-async function listen(server: Server, port: number): Promise<void> {
+async function listen(server: Server, { port, host }: Settings): Promise<void> {
   try {
-    server.listen(port, '127.0.0.1')
+    server.listen(port, host)
     await emitted(server, 'listening')
   } catch (error) {
     const { code = '', message = '' } = error as NodeJS.ErrnoException

@@ -10,6 +10,8 @@ export type StoreSetting =
 export interface Settings {
   /** 0 for any free port. */
   readonly port: number
+  /** The address that it listens at; others than 127.0.0.1 open it to the network. */
+  readonly host: string
   readonly store: StoreSetting
   readonly faults: boolean
   /** Milliseconds; `undefined` for the library's default. */
@@ -24,11 +26,12 @@ export class SettingError extends Error {
 }
 
 const DEFAULT_PORT = '3000'
+const DEFAULT_HOST = '127.0.0.1'
 const DEFAULT_STORE = 'sqlite:shop.db'
 
 /**
- * Reads `PORT`, `POE_STORE`, `DEMO_FAULTS`, `DEMO_LEASE_MS` and `DEMO_LINK_LIFE_MS`; one that is
- * empty is as if absent.
+ * Reads `PORT`, `POE_STORE`, `DEMO_HOST`, `DEMO_FAULTS`, `DEMO_LEASE_MS` and `DEMO_LINK_LIFE_MS`;
+ * one that is empty is as if absent.
  *
  * @param env - as `process.env`
  * @throws {SettingError} when one cannot be used
@@ -36,6 +39,7 @@ const DEFAULT_STORE = 'sqlite:shop.db'
 export function readSettings(env: Readonly<Record<string, string | undefined>>): Settings {
   return {
     port: readPort(env.PORT || DEFAULT_PORT),
+    host: env.DEMO_HOST || DEFAULT_HOST,
     store: readStore(env.POE_STORE || DEFAULT_STORE),
     faults: env.DEMO_FAULTS === '1',
     leaseMs: env.DEMO_LEASE_MS ? readMs('DEMO_LEASE_MS', env.DEMO_LEASE_MS) : undefined,

@@ -38,7 +38,7 @@ How:
   --timeout <ms>            how long a request may take. Default: 10000
   --total <ms>              how long the whole may take. Default: 600000
   --jobs <n>                so many checks at once, where none disturbs another. Default: 6, and
-                            12 where answers take long
+                            24 where answers are long on their way
   --pace <ms> or <n>/s      between two requests, or requests a second. Default: none; 429 and its
                             Retry-After are obeyed anyway
   --age <ms>                how old used links are when they are tried again. Default: 10000

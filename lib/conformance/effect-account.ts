@@ -45,7 +45,7 @@ export class EffectAccount {
   /** Counts for the first time; what cannot be counted now is not judged. */
   async open(): Promise<void> {
     if (this.#subject.door !== 'poe') return
-    this.#before = this.#subject.lastCount ?? (await this.#count())
+    this.#before = await this.#count(true)
   }
 
   /** How many effects there were when it was opened; `null` where that is not known. */
@@ -86,8 +86,8 @@ export class EffectAccount {
     if (before === null || this.#owed !== null) return this.#owed
     const accepted = [...this.#told.values()].filter(told => told === 'accepted').length
     const untilMs = performance.now() + COUNT_LAG_MS
-    for (;;) {
-      const after = await this.#count()
+    for (let isFirst = true; ; isFirst = false) {
+      const after = await this.#count(isFirst)
       if (after === null) return null
       const count = after - before
       const most = isStrict ? accepted : this.#told.size
@@ -96,19 +96,17 @@ export class EffectAccount {
         return unmet(`at most ${words} in the end, by what was answered`, `${count} of them`)
       }
       // What is late would be the next check's.
-      if (count >= accepted || performance.now() > untilMs) {
-        this.#subject.lastCount = after
-        return null
-      }
+      if (count >= accepted || performance.now() > untilMs) return null
       await sleep(50)
     }
   }
 
-  async #count(): Promise<number | null> {
+  /** @param isKnownWell - a count since which nothing was sent will do */
+  async #count(isKnownWell: boolean): Promise<number | null> {
     if (!this.#subject.has('effects')) return null
     for (let tries = 1; ; tries += 1) {
       try {
-        return await this.#subject.effects()
+        return await (isKnownWell ? this.#subject.effectsNow() : this.#subject.effects())
       } catch (error) {
         if (!(error instanceof CannotTell)) throw error
         if (tries < COUNT_TRIES) continue

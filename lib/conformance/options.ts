@@ -61,7 +61,8 @@ export interface ConformanceOptions {
   /**
    * How many checks are under way at once, where none of them disturbs another.
    *
-   * @defaultValue 6, and 12 where a page takes more than 200 ms
+   * @defaultValue 6, and 24 where answers are long on their way (a page takes more than 200 ms,
+   * and six at once take no longer)
    */
   readonly jobs?: number
   /**

@@ -19,9 +19,18 @@ export interface Rehearsed {
   readonly obstacle: Ending | null
   /** Whether the page itself can be judged all the same. */
   readonly isPageThere: boolean
-  /** Two who ask at once are given the same link: checks have to run one after the other. */
+  /** All who ask at once are given the same link: checks have to run one after the other. */
   readonly isShared: boolean
+  /** Answers are long on their way, and those who ask at once wait no longer than one: ask more. */
+  readonly isFar: boolean
 }
+
+/** So many ask for links at once. */
+const CROWD = 6
+/** An answer that took so long is long on its way, in milliseconds. */
+const FAR_MS = 200
+/** A server that answers one after the other would need more than so many times as long. */
+const MUCH_LONGER = 2
 
 /** Contents that a server refuses for what they are: another one may do. */
 const ABOUT_CONTENT = [400, 403, 406, 415, 419, 422]
@@ -30,19 +39,20 @@ const ABOUT_CONTENT = [400, 403, 406, 415, 419, 422]
 export async function rehearse(subject: Subject, whole: EffectAccount): Promise<Rehearsed> {
   let page: Exchange | null = null
   try {
-    const before = subject.has('effects') ? await subject.effects() : null
+    const before = subject.has('effects') ? await subject.effectsNow() : null
     const minted = await subject.mint()
     page = minted.answer
     await use(subject, minted, whole)
     if (before !== null) await confirmCount(subject, before)
-    return { obstacle: null, isPageThere: true, isShared: await isShared(subject) }
+    return { obstacle: null, isPageThere: true, ...(await askInACrowd(subject)) }
   } catch (error) {
     if (!(error instanceof CannotTell)) throw error
     const { exchange, message } = error
-    const shown = exchange === null ? {} : { exchange: transcript(exchange, subject.secrets()) }
+    const shown =
+      exchange === null ? {} : { exchange: transcript(exchange, subject.writer.secrets) }
     const obstacle = { result: 'setup-failed', seen: `Rehearsal: ${message}`, ...shown } as const
     const isPageThere = page !== null || error instanceof LinkElsewhere
-    return { obstacle, isPageThere, isShared: false }
+    return { obstacle, isPageThere, isShared: false, isFar: false }
   }
 }
 
@@ -52,7 +62,7 @@ async function use(subject: Subject, { link }: Minted, whole: EffectAccount): Pr
   const status = first.response?.status ?? 0
   if (link.form != null && ABOUT_CONTENT.includes(status)) {
     // What the page has is a form, and what was given is JSON.
-    subject.sendForms()
+    subject.writer.sendForms()
     if (isMet(await post(subject, await subject.mint(), whole))) return
   }
   const advice = first.response === null ? '' : ': give a content that it accepts as "valid"'
@@ -62,7 +72,7 @@ async function use(subject: Subject, { link }: Minted, whole: EffectAccount): Pr
 
 async function post(subject: Subject, { link }: Minted, whole: EffectAccount): Promise<Exchange> {
   for (;;) {
-    const answer = await subject.exchange(subject.request({ to: { link: 'link' } }, link))
+    const answer = await subject.exchange(subject.writer.toLink({ to: { link: 'link' } }, link))
     whole.add(link.url.href, answer)
     const isLater = answer.response?.status === 503
     if (!isLater || !(await subject.isWaitedFor(answer))) return answer
@@ -87,8 +97,12 @@ async function confirmCount(subject: Subject, before: number): Promise<void> {
   }
 }
 
-async function isShared(subject: Subject): Promise<boolean> {
-  if (subject.door !== 'poe') return true
-  const [one, other] = await Promise.all([subject.mint(), subject.mint()])
-  return one.link.url.href === other.link.url.href
+async function askInACrowd(subject: Subject): Promise<Pick<Rehearsed, 'isShared' | 'isFar'>> {
+  if (subject.door !== 'poe') return { isShared: true, isFar: false }
+  const aloneMs = subject.slowestMs
+  const beganMs = performance.now()
+  const minted = await Promise.all(Array.from({ length: CROWD }, () => subject.mint()))
+  const crowdMs = performance.now() - beganMs
+  const isShared = new Set(minted.map(({ link }) => link.url.href)).size === 1
+  return { isShared, isFar: crowdMs > FAR_MS && crowdMs < MUCH_LONGER * aloneMs }
 }

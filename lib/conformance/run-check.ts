@@ -24,6 +24,7 @@ import { COUNT_LAG_MS, EffectAccount } from './effect-account.js'
 import { type Ending, ending, NotAsked, NotMet } from './ending.js'
 import { firstUnmet, namesStatus } from './expectations.js'
 import { entropyBits } from './guessing.js'
+import { type Demands, demand, judgeAnswer } from './judge-answer.js'
 import { linkedFrom } from './judge-links.js'
 import { Session, type User } from './session.js'
 import { sideBySide } from './side-by-side.js'
@@ -48,16 +49,13 @@ export interface RunSettings {
 
 /** A request has time to arrive and to begin to run, in milliseconds. */
 const MOMENT_MS = 200
-/** "Not now", "not you" and the like: whoever says so says nothing about the rule. */
-const NOT_NOW = [429, 502, 503, 504]
-const NOT_YOU = [401, 407]
 /** So many of the first links of a run, and of the last, are looked at again. */
 const LOOKED_AT = 8
 /** "Not now", where whoever asks is patient: for so many milliseconds. */
 const BUSY = [409, 425, 503]
 const PATIENCE_MS = 5_000
 const REDIRECTS = 5
-/** So many rounds of a race may be under way at once. */
+/** So many rounds of a race may be under way at once; more where more checks may be. */
 const ROUNDS_AT_ONCE = 4
 const UNCOUNTED = 'Effects could not be counted each time.'
 const ONE_LINK = 'it does not arise: the page shows the same link until that is used'
@@ -99,7 +97,7 @@ async function asked(
     for (const step of check.steps) await run.take(step)
     return { result: 'pass' }
   } catch (error) {
-    return ending(error, subject.secrets(), settings.unmetIs)
+    return ending(error, subject.writer.secrets, settings.unmetIs)
   }
 }
 
@@ -133,7 +131,7 @@ class CheckRun {
     if (!this.isShared) await this.account.open()
     if (!counts || !this.#subject.has('effects')) return
     const known = this.isShared ? null : this.account.before
-    this.#effectsBefore = known ?? (await this.#subject.effects())
+    this.#effectsBefore = known ?? (await this.#subject.effectsNow())
   }
 
   /** Lets later checks look again at the links that this one has used. */
@@ -164,7 +162,7 @@ class CheckRun {
 
   async #mint({ mint, like, ...spec }: MintStep): Promise<void> {
     const { link, answer } = await this.#subject.mint(spec, this.#session)
-    if (like !== undefined) this.#subject.liken(link, this.#link(like))
+    if (like !== undefined) this.#subject.writer.liken(link, this.#link(like))
     this.#links.set(mint, link)
     if (spec.shortLived === true) this.#shortLived.add(mint)
     if (answer !== null) this.#answers.set(mint, answer)
@@ -216,7 +214,7 @@ class CheckRun {
       return await this.#followed(await this.#subject.follow(there, this.#session), follows)
     }
     const link = this.#link(to.link)
-    const exchange = await this.#subject.exchange(this.#subject.request(send, link))
+    const exchange = await this.#subject.exchange(this.#subject.writer.toLink(send, link))
     if (follows) return await this.#followed(exchange, follows)
     const isShort = this.#shortLived.has(to.link)
     const name = to.forged === undefined ? link.url.href : exchange.sent.target
@@ -236,7 +234,7 @@ class CheckRun {
     )
     if (wanted.length === 0) throw new NotAsked('it does not arise: no link was used')
     const asked = await this.#sideBySide(wanted, async ({ link, answer }) => {
-      const sent = this.#subject.request({ ...used, to: { link: 'link' } }, link)
+      const sent = this.#subject.writer.toLink({ ...used, to: { link: 'link' } }, link)
       const send = () => this.#subject.exchange(sent)
       const exchange = await this.#patiently({ only, expect }, send)
       this.account.add(link.url.href, exchange)
@@ -269,9 +267,12 @@ class CheckRun {
   async #row({ row, pipelined = false, mostSuccesses }: RowStep): Promise<void> {
     const sents = row.map(spec => {
       if (!('link' in spec.to)) throw new TypeError('Only links stand in a row')
-      return { sent: this.#subject.request(spec, this.#link(spec.to.link)), name: spec.to.link }
+      return {
+        sent: this.#subject.writer.toLink(spec, this.#link(spec.to.link)),
+        name: spec.to.link,
+      }
     })
-    const all = await this.#subject.wire.inARow(
+    const all = await this.#subject.inARow(
       sents.map(({ sent }) => sent),
       pipelined,
     )
@@ -308,12 +309,16 @@ class CheckRun {
   }: RaceStep): Promise<void> {
     const { rounds } = this.#settings
     const numbers = Array.from({ length: rounds }, (_, index) => index + 1)
-    const atOnce = Math.min(this.#settings.jobs ?? 1, ROUNDS_AT_ONCE)
+    const { jobs = 1 } = this.#settings
+    const atOnce = Math.min(jobs, Math.max(ROUNDS_AT_ONCE, jobs >> 1))
     const played = await sideBySide(numbers, atOnce, async round => {
       const { link } = await this.#subject.mint({ poe: race.poe ?? true }, new Session())
       const requests = Array.from({ length: copies }, (_, index) => {
         const body = index % 2 === 0 ? race.body : inTurn
-        return this.#subject.request({ ...race, ...(body && { body }), to: { link: 'link' } }, link)
+        return this.#subject.writer.toLink(
+          { ...race, ...(body && { body }), to: { link: 'link' } },
+          link,
+        )
       })
       const all = await this.#subject.together(requests)
       for (const one of all) this.account.add(`${link.url.href} ${link.mark}`, one)
@@ -346,8 +351,8 @@ class CheckRun {
 
   async #leave({ leave, before }: LeaveStep): Promise<void> {
     if (!('link' in leave.to)) throw new TypeError('Only links are left')
-    const sent = this.#subject.request(leave, this.#link(leave.to.link))
-    const exchange = await this.#subject.wire.leave(sent, before)
+    const sent = this.#subject.writer.toLink(leave, this.#link(leave.to.link))
+    const exchange = await this.#subject.leave(sent, before)
     this.account.add(this.#link(leave.to.link).url.href, exchange)
     if (exchange.ended === 'refused') throw new CannotTell(`${describe(exchange)}.`, exchange)
   }
@@ -361,7 +366,7 @@ class CheckRun {
       if (firstUnmet(where.is, asked, this.#surroundings()) !== null) return
     }
     const untilMs = performance.now() + COUNT_LAG_MS
-    let count = (await this.#subject.effects()) - before
+    let count = (await this.#subject.effectsNow()) - before
     if ('atMost' in effects) {
       if (count > effects.atMost) throw effectsNotMet(`at most ${effects.atMost}`, count)
       return
@@ -397,42 +402,12 @@ class CheckRun {
     }
   }
 
-  #judge(
-    step: Pick<SendStep, 'setup' | 'only' | 'expect'>,
-    exchange: Exchange,
-    user: User | undefined,
-  ): void {
-    const { setup = [], only = [], expect = [] } = step
-    const all = [...setup, ...only, ...expect]
-    if (all.length === 0) return
-    if (exchange.response === null) {
-      const isAsked = exchange.interim.includes(100)
-      // A server of HTTP/1.0 ignores the question, and waits for the content.
-      const isJudged = (isAsked || exchange.ended === 'timeout') && asksAtOnce(expect)
-      if (!isJudged) throw new CannotTell(`${describe(exchange)}.`, exchange)
-      const seen = isAsked ? `${exchange.interim.join(', ')} first` : 'nothing without the content'
-      throw new NotMet({ expected: 'the refusal at once', seen }, exchange)
-    }
-    const { status } = exchange.response
-    const isAccident = NOT_NOW.includes(status) || (NOT_YOU.includes(status) && user !== 'nobody')
-    if (isAccident && user !== 'second' && !namesStatus(all, status)) {
-      const words = 'it was refused, and that does not tell why'
-      throw new CannotTell(`${describe(exchange)}: ${words}.`, exchange)
-    }
-    const missing = firstUnmet(setup, exchange, this.#surroundings())
-    if (missing !== null) {
-      const words = `${missing.expected} was needed, and this was seen: ${missing.seen}`
-      throw new CannotTell(`${describe(exchange)}: ${words}.`, exchange)
-    }
-    if (firstUnmet(only, exchange, this.#surroundings()) !== null) {
-      throw new NotAsked(`it does not arise: ${describe(exchange)}`)
-    }
-    this.#demand(expect, exchange)
+  #judge(step: Demands, exchange: Exchange, user: User | undefined): void {
+    judgeAnswer(step, exchange, user, this.#surroundings())
   }
 
   #demand(expectations: readonly Expectation[], exchange: Exchange): void {
-    const found = firstUnmet(expectations, exchange, this.#surroundings())
-    if (found !== null) throw new NotMet(found, exchange)
+    demand(expectations, exchange, this.#surroundings())
   }
 
   #surroundings() {
@@ -467,10 +442,6 @@ class CheckRun {
         return MOMENT_MS + (adapter.shortLived?.lifeMs ?? 0)
     }
   }
-}
-
-function asksAtOnce(expectations: readonly Expectation[]): boolean {
-  return expectations.some(one => 'noInterim' in one)
 }
 
 /** A request that uses a link as anybody would. */

@@ -31,9 +31,9 @@ import { Http1Wire } from './wire.js'
 /** After so many checks in a row without a word, the server is asked whether it is still there. */
 const SILENT_CHECKS = 3
 const BLOCKED_BY = 'blocked by '
-/** So many checks at once by default; twice as many where answers are long on their way. */
+/** So many checks at once by default, and so many where answers are long on their way. */
 const JOBS = 6
-const SLOW_MS = 400
+const JOBS_FAR = 24
 const TIMER_LIMIT_MS = 2_147_483_647
 
 /**
@@ -137,8 +137,7 @@ class Run {
     this.#selected = selected
     await this.#whole.open()
     const found = await rehearse(this.#subject, this.#whole)
-    const isSlow = this.#subject.slackMs > SLOW_MS && this.#options.jobs === null
-    if (isSlow) this.#jobs *= 2
+    if (found.isFar && this.#options.jobs === null) this.#jobs = JOBS_FAR
     if (found.isShared || this.#options.door !== 'poe') this.#jobs = 1
     if (found.obstacle !== null) {
       this.#obstacle = 'the rehearsal failed'
@@ -277,7 +276,7 @@ class Run {
     const unmetIs = isOpen && !strict ? 'warn' : 'fail'
     const common = { rounds, unmetIs, jobs: this.#jobs, whole: this.#whole } as const
     const ask = () =>
-      recorded(this.#subject.secrets(), () =>
+      recorded(this.#subject.writer.secrets, () =>
         within(restMs, late, runCheck(check, this.#subject, { ...common, shared })),
       )
     let found = await ask()

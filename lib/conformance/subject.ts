@@ -6,17 +6,16 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { atPointer } from '../protocols/json-pointer.js'
 import { fieldValues, type RawResponse } from '../testing/raw-response.js'
-import type { Adapter, PageRequest, Provoked } from './adapter.js'
+import type { Adapter } from './adapter.js'
 import { CannotTell, HarnessFailed, LinkElsewhere } from './cannot-tell.js'
-import type { Door, Need, RequestSpec } from './catalogue.js'
-import { contentOf, type TypedBytes, throughForm, typed } from './contents.js'
-import type { CookieJar } from './cookies.js'
+import type { Door, Need } from './catalogue.js'
+import { contentOf } from './contents.js'
 import { jsonOf, linkIn } from './find-links.js'
 import { formsIn } from './forms.js'
 import { Pace } from './pace.js'
-import { Session, type User } from './session.js'
-import { targetOf } from './spellings.js'
-import { type Lines, type Link, type Ways, waysOf } from './ways.js'
+import { type PageSpec, RequestWriter, withCookies } from './request-writer.js'
+import { Session } from './session.js'
+import { type Link, type Ways, waysOf } from './ways.js'
 import { type Exchange, Http1Wire, type Sent, type Wire } from './wire.js'
 import { describe } from './words.js'
 
@@ -42,16 +41,6 @@ export interface SubjectOptions {
   readonly paceMs?: number
 }
 
-/** How a page is asked for a link. */
-export interface PageSpec {
-  readonly user?: User
-  readonly poe?: boolean
-  readonly fields?: Readonly<Record<string, string>>
-  readonly shortLived?: boolean
-}
-
-const ACCEPT = 'application/json, text/html;q=0.9, */*;q=0.5'
-const CREDENTIALS = ['Authorization', 'Cookie']
 const TRIES = 6
 const REDIRECTS = 5
 const SLACK_LIMIT_MS = 6_000
@@ -62,29 +51,25 @@ const UP_MS = 30_000
 export class Subject {
   readonly page: URL
   readonly adapter: Adapter
-  readonly wire: Wire
-  /** Where the judged server is, by the words of whoever asks for the judgement. */
-  readonly #origins: ReadonlySet<string>
+  readonly #wire: Wire
   readonly #restart: (() => Promise<void>) | null
   readonly #ways: Ways
+  /** Writes what is sent. */
+  readonly writer: RequestWriter
   /** By which scheme it is judged. */
   readonly door: Door
   /** What this run has used, plainly, and each with the answer. */
   readonly used: UsedLink[] = []
   /** Whether it has said "not now" to something that was not made to be refused. */
   isBusyAtTimes = false
-  /** How many effects there were, if nothing was sent since they were counted. */
-  lastCount: number | null = null
   readonly #pace: Pace
-  /** Flat JSON of the adapter is sent as the form of the page. */
-  #isAsForm = false
-  /** The longest that a page took, in milliseconds. */
+  /** How many requests have begun, or ended, that are no counts of effects. */
+  #activity = 0
+  #underWay = 0
+  #counted: { readonly count: number; readonly activity: number } | null = null
   #slowestMs = 0
   /** The version of HTTP that the server speaks, as it says. */
   #version = ''
-  #count = 0
-  /** Requests to one link are alike, so that a repeat is one; `{n}` is another for each link. */
-  readonly #numbers = new Map<string, number>()
   /** Whether GET was answered 404 or 405, so that an empty POST is the way. */
   #isMint: boolean
 
@@ -100,12 +85,11 @@ export class Subject {
     this.page = page
     this.door = door
     this.#ways = waysOf(door, adapter)
+    this.writer = new RequestWriter(page, adapter, door)
     this.adapter = adapter
-    this.wire = wire
-    const places = ['', adapter.shortLived?.url ?? '', adapter.door?.target ?? '']
-    this.#origins = new Set(places.map(place => new URL(place, page).origin))
+    this.#wire = wire
     this.#restart = restart
-    this.#isMint = this.#asking().method === 'POST'
+    this.#isMint = this.writer.asking.method === 'POST'
   }
 
   /** Whether a check can have what it needs. */
@@ -126,7 +110,7 @@ export class Subject {
       case 'secondUser':
         return adapter.secondUser !== undefined
       case 'credentials':
-        return this.#credentials().length > 0
+        return this.writer.credentials.length > 0
       case 'slow':
       case 'slowFailure':
       case 'failure':
@@ -138,12 +122,22 @@ export class Subject {
       case 'page':
         return !this.#isMint
       case 'http1':
-        return this.wire instanceof Http1Wire
+        return this.#wire instanceof Http1Wire
       case 'http11':
-        return this.wire instanceof Http1Wire && this.#version !== '1.0'
+        return this.#wire instanceof Http1Wire && this.#version !== '1.0'
       case 'sibling':
         return adapter.sibling !== undefined
     }
+  }
+
+  /** How many effects there were, if nothing was sent since they were counted. */
+  get lastCount(): number | null {
+    return this.#counted?.activity === this.#activity ? this.#counted.count : null
+  }
+
+  /** The longest that a page took so far, in milliseconds. */
+  get slowestMs(): number {
+    return this.#slowestMs
   }
 
   /** How long a request may be on its way, in milliseconds, by what was seen so far. */
@@ -156,10 +150,13 @@ export class Subject {
    * as often as it wants.
    */
   async exchange(sent: Sent): Promise<Exchange> {
+    return await this.#active(() => this.#patientExchange(sent))
+  }
+
+  async #patientExchange(sent: Sent): Promise<Exchange> {
     for (let tries = 1; ; tries += 1) {
       await this.#pace.turn()
-      this.lastCount = null
-      const exchange = await this.wire.exchange(sent)
+      const exchange = await this.#wire.exchange(sent)
       const { response } = exchange
       if (response === null) return exchange
       this.#version = response.version
@@ -173,8 +170,29 @@ export class Subject {
   /** Sends requests so that their last bytes leave at once. */
   async together(sents: readonly Sent[]): Promise<Exchange[]> {
     await this.#pace.turn(sents.length)
-    this.lastCount = null
-    return await this.wire.together(sents)
+    return await this.#active(() => this.#wire.together(sents))
+  }
+
+  /** Sends half of the content, or all of it, and leaves. */
+  async leave(sent: Sent, before: 'body' | 'answer'): Promise<Exchange> {
+    return await this.#active(() => this.#wire.leave(sent, before))
+  }
+
+  /** Sends requests over one connection: each after the answer to the one before, or at once. */
+  async inARow(sents: readonly Sent[], atOnce: boolean): Promise<Exchange[]> {
+    return await this.#active(() => this.#wire.inARow(sents, atOnce))
+  }
+
+  /** Does what can have effects, so that what was counted before counts no more. */
+  async #active<T>(work: () => Promise<T>): Promise<T> {
+    this.#activity += 1
+    this.#underWay += 1
+    try {
+      return await work()
+    } finally {
+      this.#underWay -= 1
+      this.#activity += 1
+    }
   }
 
   /** Whether the server says when to come again, and that time is over now. */
@@ -182,16 +200,11 @@ export class Subject {
     return response !== null && (await this.#pace.obey(response, false))
   }
 
-  /** From now on flat JSON of the adapter is sent as the form of the page, where there is one. */
-  sendForms(): void {
-    this.#isAsForm = true
-  }
-
   /** Asks the page, or the endpoint that makes links. */
   async ask(spec: PageSpec = {}, session: Session = new Session()): Promise<Exchange> {
     const answer = await this.#askPatiently(spec, session)
     const isClosed = [404, 405].includes(answer.response?.status ?? 0)
-    const isSaid = this.#asking().method !== undefined || spec.shortLived === true
+    const isSaid = this.writer.asking.method !== undefined || spec.shortLived === true
     if (!isClosed || isSaid || this.#isMint) return await this.#redirected(answer)
     this.#isMint = true
     return await this.#askPatiently(spec, session)
@@ -200,7 +213,7 @@ export class Subject {
   async #askPatiently(spec: PageSpec, session: Session): Promise<Exchange> {
     return await this.#untilNow(async () => {
       const beganMs = performance.now()
-      const answer = await this.exchange(this.#pageRequest(spec, session))
+      const answer = await this.exchange(this.writer.toPage(spec, session, this.#isMint))
       this.#slowestMs = Math.max(this.#slowestMs, performance.now() - beganMs)
       return answer
     })
@@ -228,7 +241,7 @@ export class Subject {
       if (url === null || url.origin !== sent.url.origin || isLink) return answer
       url.hash = ''
       const target = url.pathname + url.search
-      const next = { ...sent, url, target, fields: this.#withCookies(sent.fields, url, sent.jar) }
+      const next = { ...sent, url, target, fields: withCookies(sent.fields, url, sent.jar) }
       answer = await this.exchange(next)
     }
     return answer
@@ -249,11 +262,6 @@ export class Subject {
       case 'page':
         return this.#linkFrom(await this.ask(spec, session), session)
     }
-  }
-
-  /** From now on the contents of one link are those of another one. */
-  liken(link: Link, other: Link): void {
-    this.#numbers.set(nameOf(link), this.#numberOf(other))
   }
 
   /** The target with the entity tag that it has now. */
@@ -291,40 +299,9 @@ export class Subject {
     return linkIn(response, 'location') ?? id
   }
 
-  /** Writes a request to a link. */
-  request(spec: RequestSpec, link: Link): Sent {
-    const { method = this.#ways.method, to, user = 'first', poe = true } = spec
-    const adapter = this.#adapterFor(link)
-    const provoked = spec.provoke === undefined ? undefined : adapter.provoke?.[spec.provoke]
-    const content = this.#content(spec, provoked, adapter, this.#numberOf(link))
-    const lines = {
-      ...this.#fieldsOf(user, link.url),
-      Accept: ACCEPT,
-      ...(poe && this.#ways.hails ? { POE: '1' } : {}),
-      ...(content === null ? {} : { 'Content-Type': content.type }),
-      ...this.#ways.fields(spec, link),
-      ...provoked?.fields,
-      ...spec.fields,
-    }
-    const { url, session } = link
-    const target = targetOf(url, to, this.adapter.sibling)
-    const body = content?.bytes ?? null
-    const jar = session?.jarOf(user) ?? null
-    const fields = this.#withCookies(this.#lines(lines), url, jar)
-    const { slowly = false, chunked = false, unasked = false, version, trailing } = spec
-    const odd = { ...(version && { version }), ...(trailing !== undefined && { trailing }) }
-    const isProvoked = provoked !== undefined
-    const what = { method, url, target, fields, body, jar, isProvoked }
-    return { ...what, slowly, chunked, unasked, ...odd }
-  }
-
   /** Fetches what an answer leads to. */
   async follow(url: URL, session: Session = new Session()): Promise<Exchange> {
-    const jar = session.jarOf('first')
-    const lines = this.#lines({ ...this.#fieldsOf('first', url), Accept: ACCEPT })
-    const fields = this.#withCookies(lines, url, jar)
-    const target = url.pathname + url.search
-    return await this.exchange({ method: 'GET', url, target, fields, body: null, jar })
+    return await this.exchange(this.writer.toPlace(url, session.jarOf('first')))
   }
 
   /** Asks the page again with the validators of an earlier answer. */
@@ -338,6 +315,15 @@ export class Subject {
   }
 
   /**
+   * How many effects there are: as they were counted last, if nothing was sent since.
+   *
+   * @throws HarnessFailed where they cannot be counted
+   */
+  async effectsNow(): Promise<number> {
+    return this.lastCount ?? (await this.effects())
+  }
+
+  /**
    * Counts the effects so far.
    *
    * @throws HarnessFailed where that cannot be done
@@ -346,13 +332,17 @@ export class Subject {
     const { effects } = this.adapter
     if (effects === undefined) throw new HarnessFailed('The adapter does not say where to count.')
     const url = new URL(effects.url, this.page)
-    const fields = this.#lines({ ...this.#fieldsOf('first', url), Accept: 'application/json' })
-    const sent = { method: 'GET', url, target: url.pathname + url.search, fields, body: null }
-    const answer = await this.#untilNow(() => this.exchange(sent))
+    const sent = this.writer.toPlace(url, null, 'application/json')
+    const activity = this.#activity
+    const isQuiet = this.#underWay === 0
+    const answer = await this.#untilNow(() => this.#patientExchange(sent))
     const value = answer.response === null ? undefined : jsonOf(answer.response)
     const found = atPointer(value, effects.pointer)
-    if (typeof found === 'number') return found
-    if (Array.isArray(found)) return found.length
+    const count = Array.isArray(found) ? found.length : found
+    if (typeof count === 'number') {
+      if (isQuiet) this.#counted = { count, activity }
+      return count
+    }
     const where = `${url.href}#${effects.pointer}`
     throw new HarnessFailed(`No number and no list at ${where} (${describe(answer)}).`, answer)
   }
@@ -378,122 +368,8 @@ export class Subject {
       await sleep(100)
     }
   }
-
-  /** Names of the fields whose values no report shows. */
-  secrets(): ReadonlySet<string> {
-    const second = Object.keys(this.adapter.secondUser ?? {})
-    const own = Object.keys(this.adapter.fields ?? {})
-    const names = [...CREDENTIALS, 'Proxy-Authorization', ...this.#credentials(), ...second, ...own]
-    return new Set(names.map(name => name.toLowerCase()))
-  }
-
-  #pageRequest(spec: PageSpec, session: Session): Sent {
-    const { user = 'first', poe = true, fields = {}, shortLived = false } = spec
-    const { adapter } = this
-    const short = shortLived ? adapter.shortLived : undefined
-    const how: PageRequest = short ?? this.#asking()
-    const url = new URL(short?.url ?? '', this.page)
-    const method = how.method ?? (this.#isMint ? 'POST' : 'GET')
-    const content = how.content === undefined ? null : typed(how.content, this.#next())
-    const lines = {
-      ...this.#fieldsOf(user, url),
-      Accept: ACCEPT,
-      ...(poe && this.#ways.hails ? { POE: '1' } : {}),
-      ...(content === null ? {} : { 'Content-Type': content.type }),
-      ...how.fields,
-      ...fields,
-    }
-    const target = url.pathname + url.search
-    const jar = session.jarOf(user)
-    const all = this.#withCookies(this.#lines(lines), url, jar)
-    return { method, url, target, fields: all, body: content?.bytes ?? null, jar }
-  }
-
-  /** What is sent to a link, by the form that it was found in. */
-  #adapterFor({ form }: Link): Adapter {
-    const { adapter } = this
-    return form === null || form === undefined
-      ? adapter
-      : throughForm(adapter, form, this.#isAsForm)
-  }
-
-  #withCookies(
-    fields: readonly (readonly [string, string])[],
-    url: URL,
-    jar: CookieJar | null = null,
-  ): readonly (readonly [string, string])[] {
-    const isCookie = ([name]: readonly [string, string]) => /^cookie$/i.test(name)
-    const line = jar?.lineFor(url, fields.find(isCookie)?.[1]) ?? null
-    if (line === null) return fields
-    return [...fields.filter(field => !isCookie(field)), ['Cookie', line]]
-  }
-
-  #content(
-    spec: RequestSpec,
-    provoked: Provoked | undefined,
-    adapter: Adapter,
-    count: number,
-  ): TypedBytes | null {
-    if (provoked?.content !== undefined) return typed(provoked.content, count)
-    const { method = this.#ways.method, body } = spec
-    const kind = body ?? (['POST', 'PUT', 'PATCH'].includes(method) ? 'valid' : 'none')
-    return contentOf(adapter, kind, count)
-  }
-
-  /**
-   * The fields of whoever asks. They were given for the judged server, and go to where the adapter
-   * says that it is; never to where the server leads.
-   */
-  #fieldsOf(user: User, { origin }: URL): Readonly<Record<string, string>> {
-    const { fields = {}, secondUser } = this.adapter
-    if (!this.#origins.has(origin)) return {}
-    if (user === 'first') return fields
-    const own = new Set(this.#credentials().map(name => name.toLowerCase()))
-    const others = Object.entries(fields).filter(([name]) => !own.has(name.toLowerCase()))
-    return { ...Object.fromEntries(others), ...(user === 'second' ? secondUser : {}) }
-  }
-
-  #credentials(): readonly string[] {
-    const { fields = {}, credentials = CREDENTIALS } = this.adapter
-    const names = new Set(credentials.map(name => name.toLowerCase()))
-    return Object.keys(fields).filter(name => names.has(name.toLowerCase()))
-  }
-
-  #asking(): PageRequest {
-    return this.#ways.page ?? this.adapter.page ?? {}
-  }
-
-  /** A name that comes later wins. */
-  #lines(lines: Lines): [string, string][] {
-    const byName = new Map<string, [string, string][]>()
-    for (const [name, values] of Object.entries(lines)) {
-      const all = [values].flat().map(value => value.replaceAll('{origin}', this.page.origin))
-      byName.set(
-        name.toLowerCase(),
-        all.map(value => [name, value]),
-      )
-    }
-    return [...byName.values()].flat()
-  }
-
-  #numberOf(link: Link): number {
-    const known = this.#numbers.get(nameOf(link))
-    if (known !== undefined) return known
-    const count = this.#next()
-    this.#numbers.set(nameOf(link), count)
-    return count
-  }
-
-  #next(): number {
-    this.#count += 1
-    return this.#count
-  }
 }
 
 function isLater(response: RawResponse | null): boolean {
   return response?.status === 503 && fieldValues(response, 'Retry-After').length > 0
-}
-
-function nameOf({ url, mark }: Link): string {
-  return `${url.href} ${mark}`
 }

@@ -3,6 +3,7 @@
  *
  * @see POE draft 2 (a later GET gives the entity that answered the POST)
  */
+import { PoeError } from '../errors.js'
 import type { StoredOutcome } from './store.js'
 
 /** A response field as recorded: lower-case name, value as sent. */
@@ -75,6 +76,20 @@ export function encodeOutcome(outcome: Outcome): StoredOutcome {
 export function decodeOutcome(stored: StoredOutcome, nowMs: number): Outcome {
   const [status, fields, letter, untilMs = 0] = JSON.parse(stored.head) as Head
   return { status, fields, body: decodeBody(letter, stored.body, untilMs, nowMs) }
+}
+
+/**
+ * Looks whether a store's reply holds an outcome in a form of a newer release. Such a record must
+ * be neither run nor answered by guesses.
+ *
+ * @param reply - of any call
+ * @returns `ERR_POE_STORE_RECORD`, or `null`
+ * @see decision 0036
+ */
+export function outcomeFault(reply: unknown): PoeError | null {
+  if (typeof reply !== 'object' || reply === null || !('outcome' in reply)) return null
+  const { head } = reply.outcome as StoredOutcome
+  return head.startsWith('[') ? null : new PoeError('ERR_POE_STORE_RECORD')
 }
 
 function decodeBody(

@@ -79,6 +79,8 @@ export type PoeEvent =
   | { readonly type: 'store-down'; readonly cause: unknown }
   /** The store answers again. */
   | { readonly type: 'store-back' }
+  /** A newer release wrote a record that this one cannot read; it is answered 503 and not run. */
+  | { readonly type: 'record-unreadable'; readonly cause: unknown }
   /** The secrets that the store keeps are none: nothing is minted, no link is verified. */
   | { readonly type: 'secrets-unreadable'; readonly cause: unknown }
   /** The store's memory is another one than before: links that were handed out are void. */

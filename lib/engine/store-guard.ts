@@ -3,6 +3,7 @@
  */
 import { PoeError } from '../errors.js'
 import { Alarm, type Alarms } from './alarms.js'
+import { outcomeFault } from './outcome.js'
 import type { Clock, OnEvent } from './ports.js'
 import type { StoreTime } from './store.js'
 
@@ -16,6 +17,7 @@ const STOOD_STILL_MS = 100
 const ANSWERS: ReadonlySet<string> = new Set([
   'ERR_POE_STORE_BUSY',
   'ERR_POE_STORE_FULL',
+  'ERR_POE_STORE_RECORD',
   'ERR_POE_SECRETS',
 ])
 
@@ -182,6 +184,11 @@ export class StoreGuard {
 
   #take<Reply>(call: StoreCall<Reply>, reply: Reply, receivedMs: number): void {
     if (call.isOver) return
+    const fault = outcomeFault(reply)
+    if (fault !== null) {
+      this.#fail(call, fault)
+      return
+    }
     call.isOver = true
     this.#alarms.clear(call)
     this.#noteTime(reply, call.sentMs, receivedMs)
@@ -193,8 +200,10 @@ export class StoreGuard {
     if (call.isOver) return
     call.isOver = true
     this.#alarms.clear(call)
-    if (isAnswer(cause)) this.#up()
-    else this.#noteDown(cause)
+    if (isAnswer(cause)) {
+      this.#up()
+      if (cause.code === 'ERR_POE_STORE_RECORD') this.#emit({ type: 'record-unreadable', cause })
+    } else this.#noteDown(cause)
     call.onFailure(asStoreDown(cause))
   }
 
@@ -253,7 +262,7 @@ export class StoreGuard {
  *
  * @param error - what a call of the store rejected with
  */
-export function isAnswer(error: unknown): boolean {
+export function isAnswer(error: unknown): error is PoeError {
   return error instanceof PoeError && ANSWERS.has(error.code)
 }
 

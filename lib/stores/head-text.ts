@@ -5,6 +5,7 @@
  * stand for the phrases. A head that has one all the same is kept as it is, behind a mark. The
  * table is part of what is on the disk: append to it, never change it.
  */
+import { PoeError } from '../errors.js'
 
 const PHRASES: readonly string[] = [
   '"content-type","application/json; charset=utf-8"],["location","/',
@@ -29,8 +30,10 @@ const STATUSES = CODED.filter(([phrase]) => phrase.startsWith('['))
 const TYPES = CODED.filter(([phrase]) => phrase.startsWith('"content-type'))
 const LOCATION = CODED.find(([phrase]) => phrase.startsWith('"location')) as Coded
 const END = CODED.find(([phrase]) => phrase.endsWith('"k"]')) as Coded
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are the codes
-const HAS_CODE = /[\0-\x08]/
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are the codes, of now and of later
+const HAS_CODE = /[\0-\x08\x0b\x0c\x0e-\x1f]/
+/** Tab and the ends of lines are no codes, and JSON may have them. */
+const [TAB, LINE_FEED, CARRIAGE_RETURN, SPACE] = [9, 10, 13, 32]
 
 /**
  * Shortens a head. Phrases are looked for only where they stand as a rule: one pattern for all of
@@ -62,16 +65,27 @@ function phraseAt(head: string, at: number, phrases: readonly Coded[]): Coded {
   return NO_PHRASE
 }
 
-/** Gives back what {@link shortenHead} was given. */
+/**
+ * Gives back what {@link shortenHead} was given.
+ *
+ * @throws PoeError `ERR_POE_STORE_RECORD` when a newer release has shortened it
+ */
 export function restoreHead(text: string): string {
   if (text.startsWith(AS_IT_IS)) return text.slice(1)
   let head = ''
   let from = 0
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at)
-    if (code === 0 || code > PHRASES.length) continue
+    if (code === 0 || code > PHRASES.length) {
+      if (code < SPACE && isLaterCode(code)) throw new PoeError('ERR_POE_STORE_RECORD')
+      continue
+    }
     head += text.slice(from, at) + PHRASES[code - 1]
     from = at + 1
   }
   return from === 0 ? text : head + text.slice(from)
+}
+
+function isLaterCode(code: number): boolean {
+  return code !== TAB && code !== LINE_FEED && code !== CARRIAGE_RETURN
 }

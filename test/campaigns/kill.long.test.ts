@@ -63,7 +63,7 @@ describe('kill -9 of a server on a sqlite file', () => {
     const options = { leaseMs: 300, waitMs: 5_000, transactional: true }
     const [first, second] = await Promise.all([site.serve(options), site.serve(options)])
     const link = await first.link()
-    const lost = first.send('POST', link, { 'X-After': '900' }).catch(() => null)
+    const lost = first.send('POST', link, { 'X-After': '60000' }).catch(() => null)
     await until(async () => (await second.send('GET', link)).status === 409, 'the claim')
     await pause(50)
     await first.kill()

@@ -7,17 +7,24 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { withFolder } from '../../examples/shop/support.js'
+import type { Terminal } from '../../lib/cli/command.js'
 import { strippedModule } from '../support/stripped-tree.js'
 import { poeHere } from './fake-terminal.js'
 import { endPoes, poe, printed, type Seen, type Start, withServer } from './poe.js'
 
 const ACCEPT = (_seen: Seen, response: ServerResponse) => void response.writeHead(201).end('done')
 
-async function sent(args: readonly string[], start: Start = {}): Promise<Seen | undefined> {
+/** What a server is sent: from this process, or from one that is piped something. */
+async function sent(
+  args: readonly string[],
+  about: Partial<Terminal> & Pick<Start, 'input'> = {},
+): Promise<Seen | undefined> {
   let seen: Seen[] = []
   await withServer(ACCEPT, async server => {
     seen = server.seen
-    const ended = await poe(['post', '--link', `${server.origin}/once/t`, ...args], start)
+    const all = ['post', '--link', `${server.origin}/once/t`, ...args]
+    const { input, ...terminal } = about
+    const ended = await (input === undefined ? poeHere(all, terminal) : poe(all, { input }))
     expect(ended.err).to.match(/^(?:Type .*\n)?accepted/)
     expect([ended.code, ended.out]).to.deep.equal([0, 'done'])
   })
@@ -81,7 +88,7 @@ describe('poe post: its content', () => {
         // The script went to another folder by itself, and means that one.
         [{ INIT_CWD: sub, npm_package_json: '/else/package.json' }, 'outside'],
       ] as const) {
-        const seen = await sent(['--data', '@order'], { cwd: folder, env })
+        const seen = await sent(['--data', '@order'], { folder, env })
         expect(seen?.body, JSON.stringify(env)).to.equal(body)
       }
     }))
@@ -176,15 +183,8 @@ describe('poe post: what came back', () => {
     withServer(
       (_seen, response) => void response.writeHead(422).write('{'),
       async ({ origin }) => {
-        const ended = await poe([
-          'post',
-          '--link',
-          `${origin}/t`,
-          '--data',
-          '',
-          '--timeout',
-          '1000',
-        ])
+        const args = ['post', '--link', `${origin}/t`, '--data', '', '--timeout', '1000']
+        const ended = await poeHere(args)
         expect(ended.err).to.include('could not be read: no answer within 1000 ms')
         expect(ended.code).to.equal(1)
       },

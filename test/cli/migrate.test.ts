@@ -1,4 +1,4 @@
-/** `poe migrate`, as a process: what it does, says and exits with. */
+/** `poe migrate`: what it does, says and exits with; once as a process. */
 import { expect } from 'chai'
 import pg from 'pg'
 import { postgresStore } from 'post-once-exactly/stores/postgres'
@@ -14,7 +14,7 @@ describe('poe', () => {
       [[], 2],
       [['--help'], 0],
     ] as const) {
-      const ended = await poe(args)
+      const ended = await poeHere(args)
       expect(ended.out).to.match(/^Usage: poe <command>[\s\S]*migrate/)
       expect(ended.code).to.equal(code)
     }
@@ -33,20 +33,20 @@ describe('poe', () => {
     [['migrate', 'postgres://a', '--schema', 'A B'], /schema must be/],
   ] as const) {
     it(`${args.join(' ')}: says what is wrong, and exits 2`, async () => {
-      const ended = await poe(args)
+      const ended = await poeHere(args)
       expect(ended.err).to.match(message)
       expect([ended.code, ended.out]).to.deep.equal([2, ''])
     })
   }
 
   it('migrate --help tells of the rights that are needed', async () => {
-    const ended = await poe(['migrate', '--help'])
+    const ended = await poeHere(['migrate', '--help'])
     expect(ended.out).to.include('GRANT USAGE')
     expect(ended.code).to.equal(0)
   })
 
   it('migrate where nobody listens: one line, exit 1, no password in it', async () => {
-    const ended = await poe(['migrate', 'postgres://u:secret@127.0.0.1:1/x'])
+    const ended = await poeHere(['migrate', 'postgres://u:secret@127.0.0.1:1/x'])
     expect(ended.err.trimEnd().split('\n')).to.have.lengthOf(1)
     expect(ended.err).not.to.include('secret')
     expect(ended.code).to.equal(1)
@@ -71,7 +71,7 @@ describeWith(['postgres', 'initdb'], 'poe migrate', () => {
   })
 
   it('prints what it would run, and that runs', async () => {
-    const { out, code } = await poe(['migrate', '--print', '--schema', 'by_print'])
+    const { out, code } = await poeHere(['migrate', '--print', '--schema', 'by_print'])
     expect(code).to.equal(0)
     const { query } = await sharedPostgres()
     await query(out)

@@ -2,6 +2,9 @@
  * Which checks decide about which wrong server: these and no others. Checks that are blocked by
  * these are not among them: the same fault is not told twice.
  */
+import type { Fault } from './servers/fault.js'
+import { WRONG } from './servers/wrong.js'
+import { WRONG_MORE } from './servers/wrong-more.js'
 
 /**
  * By the name of the wrong server: the checks that fail; where none does, those that warn. One that
@@ -146,3 +149,21 @@ export const HOUSE: ReadonlySet<string> = new Set([
   'unknown-cacheable',
   'related-without-anchor',
 ])
+
+/** Every wrong server. */
+export const ALL_WRONG: readonly Fault[] = [...WRONG, ...WRONG_MORE]
+
+const MEANT = new Map(WRONG_MORE.map(({ name, caughtBy: id }) => [name, [id]]))
+
+/** The checks that decide about a wrong server. */
+export function caughtBy(name: string): readonly string[] {
+  return CAUGHT_BY[name] ?? MEANT.get(name) ?? []
+}
+
+/** The servers that a check alone convicts, in every run. */
+export function aloneFor(id: string): string[] {
+  return ALL_WRONG.map(({ name }) => name).filter(name => {
+    const [only, ...others] = caughtBy(name)
+    return only === id && others.length === 0 && !AT_LEAST.has(name) && !ONCE.has(name)
+  })
+}

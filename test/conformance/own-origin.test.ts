@@ -22,8 +22,7 @@ async function listening(
   return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close }
 }
 
-describe('poe check and other origins', function () {
-  this.timeout(30_000)
+describe('poe check and other origins', () => {
   const seen: IncomingMessage['headers'][] = []
   let other: Awaited<ReturnType<typeof listening>>
   let page: Awaited<ReturnType<typeof listening>>

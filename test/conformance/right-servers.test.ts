@@ -13,6 +13,7 @@ const STYLES = ['draft', 'mint', 'header'] as const
 /** What does not arise with each style. */
 const NOT_ARISING = {
   draft: [
+    'H-LOC-1/target',
     'POE-2-3/condition',
     'POE-2-7/no-content',
     'POE-2-8/cacheable',
@@ -21,6 +22,7 @@ const NOT_ARISING = {
   ],
   mint: [
     'H-CACHE-1/page',
+    'H-LOC-1/target',
     'H-SUN-1/page',
     'H-VARY-1/negotiated',
     'POE-2-2/redirected',
@@ -35,6 +37,7 @@ const NOT_ARISING = {
     'POE-4-6/vary',
   ],
   header: [
+    'H-LOC-1/target',
     'H-LOC-2/created',
     'POE-2-3/condition',
     'POE-2-7/after-reuse',

@@ -58,6 +58,7 @@ const STORES: readonly Backing[] = [
 
 /** What does not arise with a shop that answers 201 with content, or 303. */
 const NOT_ARISING = [
+  'H-LOC-1/target',
   'POE-2-23/sibling',
   'POE-2-23/sibling-first',
   'POE-2-3/condition',

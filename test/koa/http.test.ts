@@ -5,7 +5,7 @@ import { expect } from 'chai'
 import { fieldValues, halfSent, rawRequest, requestBytes } from 'post-once-exactly/testing'
 import { allowed, expectProblem, expectSpent } from '../support/answers.js'
 import { aroundStore } from '../support/around-store.js'
-import { until } from '../support/meeting.js'
+import { BOUNDED_MS, until } from '../support/meeting.js'
 import { EVERY_STORE, nameOf, placeOrder, startWorld, type World } from '../support/world.js'
 
 const SPENT = ['GET', 'HEAD', 'OPTIONS']
@@ -130,9 +130,9 @@ for (const kind of EVERY_STORE) {
       )
       for (const { answer, openMs } of ends) {
         expect(answer).to.match(/^HTTP\/1\.1 405 /)
-        expect(openMs, 'how long the server waits for the rest').to.be.within(1_000, 5_000)
+        expect(openMs, 'how long the server waits for the rest').to.be.within(1_000, BOUNDED_MS)
       }
-      await until(async () => (await connections(world)) === 0, 'all sockets closed', 6_000)
+      await until(async () => (await connections(world)) === 0, 'all sockets closed')
     })
 
     it('[HTTP-11] an upload cut off in the middle spends nothing, and frees at once', async () => {

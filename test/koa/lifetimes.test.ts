@@ -122,9 +122,10 @@ describe('lifetimes', () => {
       const links = [await ahead.link(), await behind.link()]
       for (const [at, link] of links.entries()) {
         const [one, other] = at === 0 ? [ahead, behind] : [behind, ahead]
-        const running = one.send('POST', link, { 'X-Before': '1500' })
+        const running = one.send('POST', link, { 'X-Until': `twin-${at}` })
         await until(async () => (await one.send('GET', link)).status === 409, 'it runs')
         const twin = await other.send('POST', link)
+        site.letGo(`twin-${at}`)
         expectBusy(twin)
         expect(Number(twin.headers.get('Retry-After'))).to.be.within(1, 10)
         expect((await running).status, 'minted by one, accepted by it').to.equal(201)

@@ -2,6 +2,7 @@
  * Failure cases PX: a proxy re-sends a POST to another server while, or after, the first one
  * works on it. The proxy is played by the test: two processes, one sqlite file.
  */
+import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
 import { expectBusy, expectProblem } from '../support/answers.js'
 import { until } from '../support/meeting.js'
@@ -31,12 +32,13 @@ describe('a proxy that re-sends, over two processes and one sqlite file', () => 
 
     it('[PX-01] the second is busy, not 405, before the first is done; one effect', async () => {
       const link = await first.link()
-      const working = first.send('POST', link, { 'X-Before': '800' })
+      const working = first.send('POST', link, { 'X-Until': 'busy-was-told' })
       await until(async () => (await second.send('GET', link)).status === 409, 'the claim is seen')
       const resent = await second.send('POST', link)
       expectBusy(resent)
       await expectProblem(resent, 409, 'running')
       expect(site.effectsOf(link)).to.equal(0)
+      site.letGo('busy-was-told')
       expect((await working).status).to.equal(201)
       expect((await second.send('POST', link)).status).to.equal(405)
       const told = await second.send('GET', link)
@@ -46,9 +48,12 @@ describe('a proxy that re-sends, over two processes and one sqlite file', () => 
 
     it('[PX-01] the second, held, is told 405 once the first is done', async () => {
       const link = await first.link()
-      const working = first.send('POST', link, { 'X-Before': '300' })
+      const working = first.send('POST', link, { 'X-Until': 'held' })
       await until(async () => (await second.send('GET', link)).status === 409, 'the claim is seen')
-      const held = await patient.send('POST', link)
+      const [held] = await Promise.all([
+        patient.send('POST', link),
+        pause(300).then(() => site.letGo('held')),
+      ])
       expect(held.status).to.equal(405)
       expect(site.effectsOf(link)).to.equal(1)
       expect((await working).status).to.equal(201)
@@ -65,7 +70,8 @@ describe('a proxy that re-sends, over two processes and one sqlite file', () => 
       expect(await working).to.equal(null)
       const busy = await second.send('POST', link)
       expectBusy(busy)
-      await expectProblem(busy, 409, 'running')
+      // On a busy machine the lease may be over by now.
+      expect(((await busy.json()) as { type: string }).type).to.match(/:(?:running|undecided)$/)
       await until(async () => {
         const later = await second.send('POST', link)
         expectBusy(later)
@@ -85,7 +91,7 @@ describe('a proxy that re-sends, over two processes and one sqlite file', () => 
         site.serve({ ...options, waitMs: 5_000 }),
       ])
       const link = await first.link()
-      const working = first.send('POST', link, { 'X-After': '900' }).catch(() => null)
+      const working = first.send('POST', link, { 'X-After': '60000' }).catch(() => null)
       await until(async () => (await second.send('GET', link)).status === 409, 'the claim is seen')
       await first.kill()
       expect(await working).to.equal(null)

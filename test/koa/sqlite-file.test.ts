@@ -31,10 +31,7 @@ describe('the sqlite file of a running server', () => {
     holder = await holdLock(site.file)
     const startedMs = performance.now()
     const refused = await server.send('POST', link)
-    expect(performance.now() - startedMs, 'it waits for the lock for 2 s').to.be.within(
-      1_500,
-      4_000,
-    )
+    expect(performance.now() - startedMs, 'it waits for the lock for 2 s').to.be.at.least(1_500)
     expect(refused.headers.get('Retry-After')).to.equal('1')
     await expectProblem(refused, 503, 'store-down')
     expect((await server.send('GET', spent)).status, 'reading needs no lock').to.equal(200)

@@ -9,7 +9,7 @@ import type pg from 'pg'
 import { SCHEMA_VERSION } from '../../lib/stores/postgres/schema.js'
 import type { PostgresStore } from '../../lib/stores/postgres.js'
 import { postgresMigrationSql, postgresStore } from '../../lib/stores/postgres.js'
-import { until } from '../support/meeting.js'
+import { BOUNDED_MS, until } from '../support/meeting.js'
 import {
   type PostgresServer,
   sharedPostgres,
@@ -21,7 +21,6 @@ import { claimState, makeClaim, outcome } from './helpers/claims.js'
 import { PostgresStores } from './helpers/postgres-stores.js'
 
 /** Longer than a call may take, shorter than a user would call hanging; milliseconds. */
-const A_SECOND = 1_000
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
   try {
@@ -105,7 +104,7 @@ describeWith(['postgres', 'initdb'], 'PostgreSQL and its locks', () => {
     await claimHeld('key')
     const startedMs = performance.now()
     expect(await codeOf(claimState(store, 'key', { owner: 'b' }))).to.equal('ERR_POE_STORE_BUSY')
-    expect(performance.now() - startedMs).to.be.below(A_SECOND)
+    expect(performance.now() - startedMs).to.be.below(BOUNDED_MS)
     await other.query('ROLLBACK')
     expect((await store.read('key', null)).state).to.equal('none')
   })
@@ -132,9 +131,8 @@ describeWith(['postgres', 'initdb'], 'PostgreSQL and its locks', () => {
     await claimState(store, 'key', { owner: 'a', onSilence: 'free', leaseMs: 1 })
     await other.query('BEGIN')
     await other.query(`SELECT 1 FROM ${poe}.record FOR UPDATE`)
-    const startedMs = performance.now()
+    // Waiting for the lock would end as busy.
     expect(await claimState(store, 'key', { owner: 'b' })).to.equal('running')
-    expect(performance.now() - startedMs).to.be.below(300)
     await other.query('ROLLBACK')
     expect(await claimState(store, 'key', { owner: 'b' })).to.equal('claimed')
   })
@@ -317,7 +315,7 @@ describeWith(['postgres', 'initdb'], 'a PostgreSQL server that goes away', () =>
       const calls = [store.claim('queued', claim), store.read('spent', epoch), store.epoch()]
       const codes = await Promise.all(calls.map(codeOf))
       expect(codes).to.deep.equal(calls.map(() => 'ERR_POE_STORE_DOWN'))
-      expect(performance.now() - startedMs).to.be.below(A_SECOND)
+      expect(performance.now() - startedMs).to.be.below(BOUNDED_MS)
       await new Promise(resolve => setTimeout(resolve, 300))
       if (how === 'SIGKILL') await server.start()
       else server.thaw()

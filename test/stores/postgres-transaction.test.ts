@@ -2,6 +2,7 @@
  * Handlers' transactions on PostgreSQL: how they begin and end, what the database may do to them,
  * and that a lost answer to `COMMIT` is resolved, not repeated.
  */
+
 import { expect } from 'chai'
 import knex from 'knex'
 import pg from 'pg'
@@ -12,6 +13,7 @@ import {
   postgresStore,
 } from '../../lib/stores/postgres.js'
 import { type FaultProxy, faultProxy } from '../../lib/testing/fault-proxy.js'
+import { BOUNDED_MS } from '../support/meeting.js'
 import { sharedPostgres } from '../support/servers/postgres-server.js'
 import { describeWith } from '../support/servers/programs.js'
 import { claimState, outcome } from './helpers/claims.js'
@@ -174,7 +176,7 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', () => {
     await transaction.rollback()
     for (const client of taken) client.release()
     expect(code).to.equal('ERR_POE_STORE_BUSY')
-    expect(tookMs).to.be.below(3_000)
+    expect(tookMs).to.be.below(BOUNDED_MS)
     expect(renewed).to.equal('ok')
     // The one that came too late went back at once.
     expect((await pool.query('SELECT 1 AS one')).rows).to.deep.equal([{ one: 1 }])
@@ -281,7 +283,7 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', () => {
       await proxy.set('half-open')
       const startedMs = performance.now()
       expect(await codeOf(transaction.commit(outcome()))).to.equal('ERR_POE_STORE_BUSY')
-      expect(performance.now() - startedMs).to.be.below(2_000)
+      expect(performance.now() - startedMs).to.be.below(BOUNDED_MS)
       expect(await effects()).to.deep.equal([])
     })
 

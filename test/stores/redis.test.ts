@@ -1,9 +1,10 @@
 /**
- * The redis store: the contract with each client, its options, and what a record costs.
+ * The redis store: the contract with one client, its options, and what a record costs.
  */
 import { expect } from 'chai'
 import type { Store } from '../../lib/engine/store.js'
 import { type RedisStoreOptions, redisStore } from '../../lib/stores/redis.js'
+import { until } from '../support/meeting.js'
 import { describeWith } from '../support/servers/programs.js'
 import { type RedisServer, startRedis } from '../support/servers/redis-server.js'
 import { claimState, makeClaim, outcome } from './helpers/claims.js'
@@ -16,7 +17,6 @@ import {
 } from './helpers/redis-clients.js'
 
 describeRedisContract('the redis client')
-describeRedisContract('the ioredis client')
 
 describeWith(['redis-server'], 'redisStore', () => {
   let server: RedisServer
@@ -76,7 +76,7 @@ describeWith(['redis-server'], 'redisStore', () => {
       state = reply.state
       states[state] = reply.nowMs - claimed.nowMs
     }
-    expect(states.running).to.be.within(1, 999)
+    expect(states.running ?? 0).to.be.below(1_000)
     expect(states.undecided).to.be.at.least(1_000)
     const reply = await store.read('key', null)
     if (reply.state !== 'undecided') throw new Error(`it is ${reply.state}`)
@@ -149,15 +149,16 @@ describeWith(['redis-server'], 'redisStore', () => {
     await spendFrom(records)
     const before = await usedMemory(own)
     for (let from = 0; from < records; from += 101) await spendFrom(from)
-    const bytes = ((await usedMemory(own)) - before) / records
+    const each = async () => ((await usedMemory(own)) - before) / records
+    // With the entry and the place in the table of times to live: 360 where the allocator is
+    // Debian's, which rounds entries of 24 bytes up to 32. By the size classes of Redis's own
+    // allocator it would be 338; that is reckoned, not measured. What the server holds for a moment
+    // goes again.
+    await until(async () => (await each()) < 365, 'a record needs no more, and its entries')
     const one = await own.ask('EVAL', ONE_RECORD, 0)
     client.end()
     await own.remove()
     expect(Number(await one), 'what MEMORY USAGE says of one').to.be.below(300)
-    // With the entry and the place in the table of times to live: 360 where the allocator is
-    // Debian's, which rounds entries of 24 bytes up to 32. By the size classes of Redis's own
-    // allocator it would be 338; that is reckoned, not measured.
-    expect(bytes, 'what the server uses for each').to.be.below(365)
   })
 })
 

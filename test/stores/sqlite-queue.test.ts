@@ -1,10 +1,12 @@
 /**
  * The write queue of the sqlite store: group commit, jobs that fail, turns.
  */
+
 import { expect } from 'chai'
 import { StoreFile } from '../../lib/stores/sqlite/store-file.js'
 import { WriteQueue } from '../../lib/stores/sqlite/write-queue.js'
 import { sqliteStore } from '../../lib/stores/sqlite.js'
+import { until } from '../support/meeting.js'
 import { claimState, makeClaim, outcome } from './helpers/claims.js'
 import { Files } from './helpers/sqlite-files.js'
 import { commitsIn } from './helpers/wal.js'
@@ -100,7 +102,7 @@ describe('the write queue of sqliteStore', () => {
       })
       const names = ['first', 'second', 'third']
       for (const name of names) queue.takeTurn(turn(name))
-      await new Promise(resolve => setTimeout(resolve, 60))
+      await until(() => order.length === 2 * names.length, 'all have had their turn')
       expect(order).to.deep.equal(names.flatMap(name => [name, `write after ${name}`]))
     })
 

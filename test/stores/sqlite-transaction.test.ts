@@ -26,7 +26,7 @@ describe('transactions of sqliteStore', () => {
   const insert = (text: string) => `INSERT INTO effect (text) VALUES ('${text}')`
 
   beforeEach(async () => {
-    store = sqliteStore({ file: files.fresh(), txMaxMs: 150 })
+    store = sqliteStore({ file: files.fresh() })
     await store.write(db => db.exec('CREATE TABLE effect (text TEXT UNIQUE)'))
   })
   afterEach(() => store.close())
@@ -92,10 +92,16 @@ describe('transactions of sqliteStore', () => {
   })
 
   describe('lasts at most txMaxMs', () => {
+    beforeEach(async () => {
+      await store.close()
+      store = sqliteStore({ file: files.fresh(), txMaxMs: 300 })
+      await store.write(db => db.exec('CREATE TABLE effect (text TEXT UNIQUE)'))
+    })
+
     it('then it is rolled back and its handle throws ERR_POE_TX_TIMEOUT', async () => {
       const { handle, commit, rollback } = bound(await begin())
       await handle.run(insert('one'))
-      await new Promise(resolve => setTimeout(resolve, 220))
+      await new Promise(resolve => setTimeout(resolve, 400))
       expect(await codeOf(handle.run(insert('two')))).to.equal('ERR_POE_TX_TIMEOUT')
       expect(await codeOf(commit(outcome()))).to.equal('ERR_POE_TX_TIMEOUT')
       await rollback()
@@ -106,15 +112,14 @@ describe('transactions of sqliteStore', () => {
     it('a slow one holds nobody up for longer, and blocks no timer', async () => {
       const { handle } = bound(await begin())
       await handle.run(insert('slow'))
-      const startMs = performance.now()
       let ticks = 0
       const ticking = setInterval(() => {
         ticks += 1
       }, 10)
       expect((await store.renew('key', 'a', 1_000)).state).to.equal('ok')
       clearInterval(ticking)
-      expect(performance.now() - startMs).to.be.within(100, 2_000)
-      expect(ticks).to.be.above(5)
+      expect(await codeOf(handle.run('SELECT 1'))).to.equal('ERR_POE_TX_TIMEOUT')
+      expect(ticks).to.be.above(1)
     })
 
     it('time in the queue does not count', async () => {

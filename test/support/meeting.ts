@@ -28,6 +28,12 @@ export function latch(): Latch {
 }
 
 /**
+ * What has a time-out of some hundred milliseconds is over by then, on a machine that is slow and busy
+ * as well; what has none lasts until its test is given up.
+ */
+export const BOUNDED_MS = 20_000
+
+/**
  * Waits in real time until something is so.
  *
  * @param isSo - looked at every few milliseconds

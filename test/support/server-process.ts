@@ -1,7 +1,7 @@
-/** Starts `server-program.ts` in processes of their own, and kills them. */
+/** Starts `server-program.ts`, of this release or an older one, in processes, and kills them. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,15 +26,25 @@ export interface ServerProcess {
   kill(): Promise<void>
 }
 
+/** A release whose server program can be started: what follows `node`, and its environment. */
+export interface Release {
+  program(): readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+}
+
+const THIS_RELEASE: Release = { program: () => [strippedModule('test/support/server-program.ts')] }
+
 /** A sqlite file, a ledger, and the servers that share them. */
 export interface Site {
   readonly file: string
   /** Starts a server; it is killed at the end at the latest. */
-  serve(options?: Partial<ProgramOptions>): Promise<ServerProcess>
+  serve(options?: Partial<ProgramOptions>, release?: Release): Promise<ServerProcess>
   /** The keys of all effects so far, external ones and rows. */
   effects(): string[]
   /** How many effects a link had. */
   effectsOf(link: string): number
+  /** Lets handlers go on that were sent `X-Until` with this name. */
+  letGo(name: string): void
   close(): Promise<void>
 }
 
@@ -58,12 +68,13 @@ export function makeSite(server?: ServerStore): Site {
   }
   return {
     file,
-    async serve(options = {}) {
-      const started = await startServer({ file, ledger, server, ...options })
+    async serve(options = {}, release = THIS_RELEASE) {
+      const started = await startServer({ file, ledger, server, ...options }, release)
       servers.push(started)
       return started
     },
     effects,
+    letGo: name => writeFileSync(join(folder, name), ''),
     effectsOf: link => effects().filter(key => link.includes(nonceOf(key))).length,
     async close() {
       await Promise.all(servers.map(server => server.kill()))
@@ -84,9 +95,10 @@ function nonceOf(key: string): string {
   return key.slice(key.indexOf(':') + 1)
 }
 
-async function startServer(options: ProgramOptions): Promise<ServerProcess> {
-  const program = strippedModule('test/support/server-program.ts')
-  const child = spawn(process.execPath, [program, JSON.stringify(options)], {
+async function startServer(options: ProgramOptions, release: Release): Promise<ServerProcess> {
+  const args = [...release.program(), JSON.stringify(options)]
+  const child = spawn(process.execPath, args, {
+    env: { ...process.env, ...release.env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const port = await portOf(child)

@@ -3,11 +3,13 @@
  *
  * Its argument is {@link ProgramOptions} as JSON; it prints its port in one line when it listens.
  * Request fields tell the handler what to do: `X-Before` and `X-After` are pauses in milliseconds
- * before and after the effect.
+ * before and after the effect; before it, `X-Until` waits until a file with that name stands beside
+ * the ledger.
  */
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { bodyParser } from '@koa/bodyparser'
 import Router from '@koa/router'
@@ -155,6 +157,8 @@ async function start(): Promise<void> {
   once.resource(router, resource, async ctx => {
     const { key } = ctx.poe
     await pause(Number(ctx.get('X-Before')))
+    const awaited = join(dirname(options.ledger), ctx.get('X-Until'))
+    while (!existsSync(awaited)) await pause(10)
     await takeEffect(key, transactional ? ctx.poe.tx : null)
     await pause(Number(ctx.get('X-After')))
     ctx.status = 201

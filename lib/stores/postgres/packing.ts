@@ -3,6 +3,7 @@
  */
 import { hash } from 'node:crypto'
 import type { ClaimedBy } from '../../engine/store.js'
+import { PoeError } from '../../errors.js'
 
 const SHORTEST_DIGEST = 16
 
@@ -37,7 +38,11 @@ export function packTold({ fingerprint, principal }: ClaimedBy): Buffer {
   return Buffer.concat([...packText(fingerprint), ...packText(principal)])
 }
 
-/** Reads what {@link packTold} wrote. */
+/**
+ * Reads what {@link packTold} wrote.
+ *
+ * @throws PoeError `ERR_POE_STORE_RECORD` when a newer release wrote it
+ */
 export function unpackTold(told: Buffer): ClaimedBy {
   if (told[0] === USUAL) {
     const fingerprint = told.toString('base64url', 1, 1 + FINGERPRINT_BYTES)
@@ -67,6 +72,7 @@ function packText(text: string | null): [Buffer] | [Buffer, Buffer] {
 function unpackText(told: Buffer, at: number): [text: string | null, end: number] {
   const kind = told[at]
   if (kind === ABSENT) return [null, at + 1]
+  if (kind !== AS_TEXT && kind !== AS_DIGEST) throw new PoeError('ERR_POE_STORE_RECORD')
   const end = at + HEAD_BYTES + told.readUInt16BE(at + 1)
   const bytes = told.subarray(at + HEAD_BYTES, end)
   return [bytes.toString(kind === AS_DIGEST ? 'base64url' : 'utf8'), end]

@@ -7,6 +7,9 @@
  * unless it is known that nothing was lost: no replica has ever followed, so that this memory can
  * be no other's older copy, and every write was on the disk before it was answered.
  *
+ * The flag between epoch and id is also the version of what is under the prefix: a release whose
+ * records this one cannot read writes another one than `0` or `1`, and this one then does nothing.
+ *
  * The look, and what follows from it, are apart; that nothing changed in between is seen to by
  * compare-and-set in the server.
  */
@@ -139,6 +142,7 @@ function lookFrom(reply: unknown): Look {
   const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(replication)?.[1]
   refuseOld(version)
   refusePolicy(policy)
+  refuseNewer(value)
   if (field('role') !== 'master') {
     throw config('The Redis server is a replica, which may lag. Connect to its master.')
   }
@@ -158,6 +162,13 @@ function lookFrom(reply: unknown): Look {
 function refuseOld(version: string): void {
   if (Number.parseInt(version, 10) >= LEAST_VERSION) return
   throw config(`Redis ${version} is too old. Use ${LEAST_VERSION}.0 or newer.`)
+}
+
+/** A release that changes how records are written writes another flag than `0` and `1`. */
+function refuseNewer(value: string): void {
+  if (value === '' || '01'.includes(value.charAt(EPOCH_CHARS))) return
+  const text = 'A newer release of post-once-exactly writes to this Redis, by keys of this prefix.'
+  throw new PoeError('ERR_POE_STORE_SCHEMA', `${text} Update this one, or use another prefix.`)
 }
 
 function refusePolicy(policy: string): void {

@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto'
 import type { ClaimedBy, StoredOutcome } from '../../engine/store.js'
+import { PoeError } from '../../errors.js'
 import { restoreHead, shortenHead } from '../head-text.js'
 
 /** Bytes of a key's hash: 120 bits stand for the key. */
@@ -66,7 +67,11 @@ export function packWho({ fingerprint, principal }: ClaimedBy): Buffer {
   return Buffer.concat([Buffer.of(AS_TEXT, text.length >> 8, text.length & 0xff), text])
 }
 
-/** Reads what {@link packWho} wrote, at the beginning of these bytes. */
+/**
+ * Reads what {@link packWho} wrote, at the beginning of these bytes.
+ *
+ * @throws PoeError `ERR_POE_STORE_RECORD` when a newer release wrote them
+ */
 export function unpackWho(bytes: Buffer): ClaimedBy {
   const length = lengthOfWho(bytes)
   if (bytes[0] !== AS_TEXT) {
@@ -87,7 +92,7 @@ export function packOutcome({ head, body }: StoredOutcome): Buffer {
   return Buffer.concat(body === null ? [lengths, text] : [lengths, text, body])
 }
 
-/** Reads a spent record. */
+/** Reads a spent record; throws as {@link unpackWho} does. */
 export function unpackSpent(
   bytes: Buffer,
 ): ClaimedBy & { readonly outcome: StoredOutcome; readonly mark: string } {
@@ -145,7 +150,9 @@ export function packArguments(args: readonly (string | Buffer)[]): Buffer {
 }
 
 function lengthOfWho(bytes: Buffer): number {
-  return WHO_BYTES[bytes[0] ?? AS_TEXT] ?? 3 + bytes.readUInt16BE(1)
+  const kind = bytes[0] ?? AS_TEXT
+  if (kind >= WHO_BYTES.length) throw new PoeError('ERR_POE_STORE_RECORD')
+  return WHO_BYTES[kind] ?? 3 + bytes.readUInt16BE(1)
 }
 
 /** The bytes of base64url in its one canonical spelling; `null` for other text. */

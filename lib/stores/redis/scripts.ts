@@ -69,7 +69,9 @@ const RECORDS = `
     local kind, high, low = string.byte(value, 1, 3)
     if kind == 2 then return 45 end
     if kind == 1 then return 49 end
-    return 3 + high * 256 + low
+    if kind == 0 then return 3 + high * 256 + low end
+    -- A newer release wrote it: nobody's hash fits.
+    return #value
   end
 
   -- What names a spent record's outcome: some of its owner's hash.
@@ -120,7 +122,8 @@ const MEMORY = `
     replication = replication or redis.call('INFO', 'replication')
     local isMaster = string.find(replication, 'role:master', 1, true)
     local id = string.match(replication, 'master_replid:(%x+)')
-    if not isMaster or string.sub(stored, 14) ~= id then return 'unsettled' end
+    local isKnown = string.find(stored, '^[01]', 13)
+    if not isMaster or not isKnown or string.sub(stored, 14) ~= id then return 'unsettled' end
     return nil
   end
 `

@@ -49,12 +49,13 @@ for (const { kind, needs } of STORES) {
       const transactional = kind !== 'redis'
       const holder = await bench.site.serve({ leaseMs: 60_000, waitMs: 0, transactional })
       const link = await holder.link()
-      const late = holder.send('POST', link, { 'X-Before': '1500' })
+      const late = holder.send('POST', link, { 'X-Until': 'released' })
       await until(async () => (await bench.opened.admin.find(keyOf(link))) !== null, 'the claim')
       await bench.change('release', keyOf(link), ...(transactional ? [] : ['--did-not-happen']))
       const next = await bench.survivor.send('POST', link)
       expect(next.status).to.equal(201)
       const { by } = (await next.json()) as { by: number }
+      bench.site.letGo('released')
       expect((await late).status, "the old holder's answer").not.to.be.within(200, 299)
       const kept = (await (await bench.survivor.send('GET', link)).json()) as { by: number }
       expect([kept.by, by]).to.deep.equal([bench.survivor.child.pid, bench.survivor.child.pid])

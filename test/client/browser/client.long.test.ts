@@ -7,6 +7,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core'
 import type * as Client from '../../../lib/client/browser-journal.js'
 import { describeWith } from '../../support/servers/programs.js'
 import { bundle, openPage, type Stage, startBrowser, startStage } from './chromium.js'
+import { mayBeOverlooked, until } from './form-stage.js'
 
 /** The module, as a page has it. */
 declare const poe: typeof Client
@@ -19,6 +20,7 @@ interface Told {
 }
 
 describeWith(['chromium'], 'the client in Chromium', () => {
+  mayBeOverlooked()
   let browser: Browser
   let stage: Stage
   let context: BrowserContext
@@ -252,12 +254,4 @@ async function closeInMidFlight(context: BrowserContext, stage: Stage): Promise<
   await until(async () => stage.seen.some(({ line }) => line.startsWith('POST /orders/once/')))
   await page.close()
   await sent
-}
-
-async function until(isTrue: () => Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + 10_000
-  while (!(await isTrue())) {
-    if (performance.now() > endMs) expect.fail('it does not come true')
-    await new Promise(resolve => setTimeout(resolve, 20))
-  }
 }

@@ -7,9 +7,7 @@ import { bundle, openPage, startBrowser, startStage } from './chromium.js'
 /** The module, as a page has it. */
 declare const poe: typeof Client
 
-describeWith(['chromium'], 'a crafted journal in Chromium', function () {
-  this.timeout(30_000)
-
+describeWith(['chromium'], 'a crafted journal in Chromium', () => {
   it('[FALSE-2104] what is no entry is passed over, and the others are resumed', async () => {
     const stage = await startStage(await bundle())
     const browser = await startBrowser()

@@ -11,6 +11,7 @@ import {
   expectText,
   formScript,
   goBack,
+  mayBeOverlooked,
   openForm,
   SCRIPTED_SITES,
   type Site,
@@ -23,6 +24,7 @@ const KIND = { store: 'sqlite', http: 1, isScripted: true } as const
 const SCAN_BYTES = 2_000_000
 
 describeWith(['chromium'], 'an enhanced form in Chromium', () => {
+  mayBeOverlooked()
   let browser: Browser
   let site: Site
   let context: BrowserContext

@@ -8,7 +8,7 @@ import { expect } from 'chai'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { describeWith } from '../../support/servers/programs.js'
 import { startBrowser } from './chromium.js'
-import { expectText, formScript, until } from './form-stage.js'
+import { expectText, formScript, mayBeOverlooked, until } from './form-stage.js'
 import { type OddSite, startOddSite } from './odd-site.js'
 
 /** A form in an enhanced element. */
@@ -172,6 +172,7 @@ const CASES: readonly Case[] = [
 ]
 
 describeWith(['chromium'], 'odd forms in Chromium', () => {
+  mayBeOverlooked()
   let browser: Browser
   let site: OddSite
   let context: BrowserContext

@@ -165,7 +165,12 @@ describe('fileJournal', () => {
     it('[CL-17] cut off after any byte: the entries whose records are complete', async () => {
       const ends = lines.map(line => whole.indexOf(line) + line.length + 1)
       const ids = ['one', 'two', 'three']
-      await sideBySide([...Array(whole.length + 1).keys()], 16, async length => {
+      // Around the ends each byte counts; between them one is as good as the next.
+      const isNear = (length: number) => ends.some(end => Math.abs(end - length) < 4)
+      const lengths = [...Array(whole.length + 1).keys()].filter(
+        length => length % 5 === 0 || isNear(length),
+      )
+      await sideBySide(lengths, 16, async length => {
         const copy = join(place.folder, `${length}.journal`)
         writeFileSync(copy, whole.subarray(0, length))
         const journal = await place.open({}, copy)
@@ -181,7 +186,9 @@ describe('fileJournal', () => {
     })
 
     it('a flipped byte loses its own record only', async () => {
-      await sideBySide([...whole.keys()], 16, async at => {
+      // Each third, so that odd and even ones are among them.
+      const places = [...whole.keys()].filter(at => at % 3 === 0 || whole[at] === 0x0a)
+      await sideBySide(places, 16, async at => {
         const spoilt = Buffer.from(whole)
         spoilt[at] = (spoilt[at] ?? 0) ^ (at % 2 === 0 ? 0x20 : 0x01)
         const copy = join(place.folder, `${at}.journal`)

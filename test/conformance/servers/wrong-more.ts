@@ -106,7 +106,13 @@ const TOLD: readonly Row[] = [
     'result-link-latest',
     'H-LINK-1/target',
     'links from a repeat to the latest order',
-    linkToLatest,
+    () => toLatest((place, link) => ({ Link: link.replace(/<[^>]*>/, `<${place}>`) })),
+  ],
+  [
+    'reuse-location-latest',
+    'H-LOC-1/target',
+    'puts Location on the 405, and it leads to the latest order',
+    () => toLatest(Location => ({ Location })),
   ],
   [
     'range-of-nothing',
@@ -259,7 +265,10 @@ function resultAfterRefusal(): Partial<Behaviour> {
   }
 }
 
-function linkToLatest(): Partial<Behaviour> {
+/** Whose result it is does not matter to it. */
+function toLatest(
+  fields: (place: string, link: string) => Readonly<Record<string, string>>,
+): Partial<Behaviour> {
   let latest = 1
   return {
     amends: (answer, seen) => {
@@ -267,7 +276,7 @@ function linkToLatest(): Partial<Behaviour> {
       if (isDone(seen) && number !== undefined) latest = Number(number)
       const { Link: link } = answer.fields
       if (!isReuse(seen) || link === undefined) return answer
-      return refielded(answer, { Link: link.replace(/<[^>]*>/, `</receipts/${latest}>`) })
+      return refielded(answer, fields(`/receipts/${latest}`, link))
     },
   }
 }

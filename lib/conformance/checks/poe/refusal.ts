@@ -127,6 +127,25 @@ export const REFUSAL: readonly Check[] = [
     ],
   },
   {
+    id: 'H-LOC-1/target',
+    requirement: 'H-LOC-1',
+    title: 'a Location on the refusal does not lead to the result of another link',
+    why: 'Whoever reads it takes what is there for the own order.',
+    blockedBy: 'POE-2-1/same',
+    alone: true,
+    steps: [
+      ...SPENT,
+      { mint: 'M' },
+      { send: { to: { link: 'M' } }, as: 'other', setup: [SUCCESS] },
+      {
+        send: { to: L },
+        only: [{ status: ['4xx'] }, { has: 'Location' }],
+        // All results may be in one place.
+        expect: [{ anyOf: [[{ locationOf: 'first' }], [{ unlike: ['Location', 'other'] }]] }],
+      },
+    ],
+  },
+  {
     id: 'H-LINK-1/relation',
     requirement: 'H-LINK-1',
     title: 'a link with the relation for results has the address of the POST as its anchor',

@@ -1,0 +1,66 @@
+/**
+ * The suite, tested: each wrong server is caught by the checks that are meant for its fault, and by
+ * no others. The servers are judged in two files, so that two processes share them.
+ */
+import { expect } from 'chai'
+import type { ConformanceReport } from 'post-once-exactly/conformance'
+import { gradeOf } from '../../lib/conformance/report.js'
+import { sideBySide } from '../support/side-by-side.js'
+import { AT_LEAST, caughtBy, HOUSE, ONCE } from './caught-by.js'
+import type { Fault } from './servers/fault.js'
+import { judged } from './wrong-runs.js'
+
+/** A run is pauses, most of the time. */
+const AT_ONCE = 12
+/** So many servers are there for one that is asked the costly checks although it need not be. */
+const WHOLE_OF = 8
+
+/**
+ * Defines the tests of some wrong servers.
+ *
+ * @param title - of the suite
+ * @param faults - the servers
+ */
+export function describeWrong(title: string, faults: readonly Fault[]): void {
+  describe(title, () => {
+    const reports = new Map<string, ConformanceReport>()
+
+    before('judges all of them, several at once', async function () {
+      this.timeout(900_000)
+      const numbered = faults.map(({ name }, index) => ({ name, isWhole: index % WHOLE_OF === 0 }))
+      await sideBySide(numbered, AT_ONCE, async ({ name, isWhole }) => {
+        reports.set(name, await judged(name, isWhole))
+      })
+    })
+
+    for (const { name, says } of faults) {
+      it(`${name}: ${says}`, () => {
+        const report = reports.get(name)
+        const isOurs = HOUSE.has(name)
+        const found = decisive(report)
+        const meant = [...caughtBy(name)].sort()
+        const isOnceOnly = ONCE.has(name) && found[0] === 'POE-2-2/whole-run'
+        if (AT_LEAST.has(name)) expect(found).to.include.members(meant)
+        else if (isOnceOnly) expect(found).to.have.length(1)
+        else expect(found).to.deep.equal(meant)
+        const verdict = isOurs ? 'conformant' : 'not-conformant'
+        expect(report).to.include({ verdict, exitCode: isOurs ? 0 : 1 })
+        expect(gradeOf(report?.results ?? [], true).verdict).to.equal('not-conformant')
+        const wordless = report?.results.filter(({ id, seen }) => found.includes(id) && !seen)
+        expect(wordless).to.deep.equal([])
+      })
+    }
+  })
+}
+
+/**
+ * The checks that decide: those that fail, and where none does, those that warn. The whole run sums
+ * up what others have found.
+ */
+function decisive(report: ConformanceReport | undefined): string[] {
+  const of = (kind: string) =>
+    (report?.results ?? []).filter(({ result }) => result === kind).map(({ id }) => id)
+  const failed = of('fail')
+  const told = failed.filter(id => failed.length === 1 || id !== 'POE-2-2/whole-run')
+  return (told.length > 0 ? told : of('warn')).sort()
+}
