@@ -113,9 +113,10 @@ function growthOf(first: Minute, last: Minute): number {
   return (last.rssBytes - first.rssBytes) / (last.sent - first.sent)
 }
 
-const HEADINGS =
-  '| app | minutes | a second | p99 ms, first third / last | RSS MiB | bytes a request | handles |\n' +
-  '| --- | --- | --- | --- | --- | --- | --- |'
+const HEADINGS = [
+  '| app | minutes | a second | p99 ms, first third / last | RSS MiB | bytes a request | handles |',
+  '| --- | --- | --- | --- | --- | --- | --- |',
+].join('\n')
 
 /** The first third against the last one: what creeps shows there, and one slow minute does not. */
 function rowOf(name: string, count: number, { perSecond, minutes }: Told): string {
