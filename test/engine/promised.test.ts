@@ -1,33 +1,35 @@
+/** A value, or an error, that is known before it is asked for, or after. */
 import { expect } from 'chai'
 import { Promised } from '../../lib/engine/promised.js'
 
-const boom = new Error('boom')
-
 describe('what will be known', () => {
-  it('is given at once where it is known already, and only the first word counts', () => {
-    const value = new Promised<number>()
-    value.resolve(1)
-    value.resolve(2)
-    value.reject(boom)
-    expect(value.wait()).to.equal(1)
-    const error = new Promised<number>()
-    error.reject(boom)
-    error.reject(new Error('another'))
-    error.resolve(1)
-    expect(() => error.wait()).to.throw(boom)
+  it('is given at once where it is known, and by a promise where it is not', async () => {
+    const [early, late] = [new Promised<string>(), new Promised<string>()]
+    early.resolve('known')
+    expect(early.wait()).to.equal('known')
+    const waited = late.wait()
+    late.resolve('late')
+    expect(await waited).to.equal('late')
   })
 
-  it('is promised where it has to be waited for', async () => {
-    const value = new Promised<number>()
-    const waiting = value.wait()
-    expect(waiting).to.be.instanceOf(Promise)
-    value.resolve(1)
-    value.reject(boom)
-    expect(await waiting).to.equal(1)
-    const error = new Promised<number>()
-    const failing = Promise.resolve(error.wait()).catch(cause => cause)
-    error.reject(boom)
-    error.resolve(1)
-    expect(await failing).to.equal(boom)
+  it('so is an error', async () => {
+    const [early, late] = [new Promised<string>(), new Promised<string>()]
+    early.reject(new Error('known'))
+    expect(() => early.wait()).to.throw('known')
+    const waited = Promise.resolve(late.wait()).catch(String)
+    late.reject(new Error('late'))
+    expect(await waited).to.equal('Error: late')
+  })
+
+  it('only the first word counts', () => {
+    const [value, error] = [new Promised<string>(), new Promised<string>()]
+    value.resolve('first')
+    value.reject(new Error('second'))
+    value.resolve('third')
+    expect(value.wait()).to.equal('first')
+    error.reject(new Error('first'))
+    error.reject(new Error('second'))
+    error.resolve('third')
+    expect(() => error.wait()).to.throw('first')
   })
 })

@@ -93,6 +93,9 @@ export function faultyStore(real: Store<unknown>): FaultyStore {
         // A store that does not tell is one whose transaction may have been used.
         return transaction.isUsed ?? true
       },
+      get failure() {
+        return transaction.failure ?? null
+      },
     }
   }
   return faulty
