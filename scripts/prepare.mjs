@@ -4,7 +4,7 @@
  * nothing but Node itself, and syntax that an old Node can still read.
  */
 import { spawn } from 'node:child_process'
-import { existsSync, lstatSync, readFileSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
@@ -21,12 +21,15 @@ export async function prepare() {
     fail(`Node ${OLDEST.join('.')} or later is needed; this is ${process.versions.node}.`)
   }
   if (installed()) return
+  const done = await lockInstalling()
+  if (installed()) return done()
   // npm would empty the folder that the link leads to, which somebody else uses.
   if (isLink(`${ROOT}node_modules`)) {
     fail('node_modules is a link, and what it leads to is out of date: run npm ci there.')
   }
   console.log('Installing packages: npm ci')
   const code = await runNpm(['ci', '--include=dev'])
+  done()
   if (code !== 0) fail('The packages could not be installed; see above.', code)
 }
 
@@ -133,6 +136,48 @@ function installed() {
     if (there === undefined ? !entry.optional : there.version !== entry.version) return false
   }
   return true
+}
+
+/**
+ * Waits until nobody else installs here: two at once empty each other's folders.
+ *
+ * @returns {Promise<() => void>} lets the next one install
+ */
+async function lockInstalling() {
+  const lock = `${ROOT}.tmp/installing`
+  mkdirSync(`${ROOT}.tmp`, { recursive: true })
+  for (let round = 0; ; round += 1) {
+    try {
+      writeFileSync(lock, String(process.pid), { flag: 'wx' })
+      const done = () => rmSync(lock, { force: true })
+      process.once('exit', done)
+      return done
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error
+    }
+    if (round === 0) console.log('Another process installs the packages; waiting for it.')
+    await new Promise(resolve => setTimeout(resolve, 500))
+    const pid = readNumber(lock)
+    // Without a number it is new, or its writer died in that moment.
+    if (pid === 0 ? round % 20 === 19 : !isAlive(pid)) rmSync(lock, { force: true })
+  }
+}
+
+function readNumber(file) {
+  try {
+    return Number(readFileSync(file, 'utf8'))
+  } catch {
+    return 0
+  }
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error.code === 'EPERM'
+  }
 }
 
 function readPackages(file) {

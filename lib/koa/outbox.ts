@@ -55,7 +55,7 @@ export interface WorkerOptions {
 
 /** Delivers messages, once it is started. */
 export interface OutboxWorker {
-  /** Begins; keeps the process alive until it is stopped. Harmless to repeat. */
+  /** Begins; keeps the process alive until it is stopped. Repeated, or after that, it does nothing. */
   start(): void
   /**
    * Takes no more, waits for handlers that are at work, and aborts the signals of those that are
@@ -128,8 +128,10 @@ export function makeWorker(
     handlersOf(handlers),
   )
   let hold: NodeJS.Timeout | undefined
+  let isOver = false
   const stop: OutboxWorker['stop'] = async ({ graceMs = 5_000 } = {}) => {
     checkNumber('stop()', 'graceMs', graceMs, 0, 3_600_000)
+    isOver = true
     try {
       // The grace is real time, also where a test has the engine's.
       return await worker.stop(graceMs, (ms, given) => sleep(ms, undefined, { signal: given }))
@@ -139,7 +141,7 @@ export function makeWorker(
     }
   }
   const start = (): void => {
-    if (signal?.aborted === true || core.stoppers.has(stop)) return
+    if (isOver || signal?.aborted === true || core.stoppers.has(stop)) return
     core.stoppers.add(stop)
     // Our timers let a process end; one that is there to deliver must not.
     hold = setInterval(() => {}, DAY_MS)

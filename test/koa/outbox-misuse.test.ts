@@ -93,8 +93,12 @@ for (const kind of EVERY_STORE.filter(({ store }) => store === 'sqlite' || store
       await begun.opened
       expect(await first.stop({ graceMs: 20 })).to.deep.equal(keys)
       expect(told('outbox-unfinished')).to.have.lengthOf(1)
-      // Once stopped it stays so.
+      // Once stopped it stays so, and holds no process.
+      const timers = () =>
+        process.getActiveResourcesInfo().filter(name => name === 'Timeout').length
+      const before = timers()
       first.start()
+      expect(timers()).to.equal(before)
       expect(await first.stop()).to.deep.equal(keys)
       work({ mail: ({ key }) => void keys.push(key) })
       await until(() => told('outbox-delivered').length === 1, 'the delivery')
