@@ -17,6 +17,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ROOT, run, runNpm } from './prepare.mjs'
+import { testConsumers } from './test-consumers.mjs'
 import { testFiles } from './test-files.mjs'
 import { runFiles } from './test-run.mjs'
 
@@ -38,7 +39,11 @@ export async function testPackage(env) {
       console.log('the package could not be made')
       return { failures: 1 }
     }
-    const checked = [...(await compileConsumer(folder)), leadsOn(folder)]
+    const consumers = await testConsumers(
+      join(folder, tarballOf(folder)),
+      join(folder, 'consumers'),
+    )
+    const checked = [...(await compileConsumer(folder)), leadsOn(folder), ...consumers]
     const { strippedTree } = await import(join(folder, 'test/support/stripped-tree.ts'))
     const counts = await runFiles(
       testFiles('short').filter(file => SUITES.test(file)),
@@ -95,13 +100,16 @@ function leadsOn(folder) {
   return dead.length === 0
 }
 
+function tarballOf(folder) {
+  return String(readdirSync(folder).find(file => file.endsWith('.tgz')))
+}
+
 async function unpackInto(folder) {
   // The lines that npm prints about a package's files are many, and of no use here.
   if ((await runNpm(['pack', '--silent', '--pack-destination', folder])) !== 0) return false
-  const [tarball] = readdirSync(folder).filter(file => file.endsWith('.tgz'))
   const home = join(folder, 'node_modules', NAME)
   mkdirSync(home, { recursive: true })
-  const archive = join(folder, String(tarball))
+  const archive = join(folder, tarballOf(folder))
   const tar = await run('tar', ['-xzf', archive, '-C', home, '--strip-components=1'])
   if (tar !== 0) return false
   linkDependencies(join(folder, 'node_modules'))

@@ -4,6 +4,7 @@
 import { parseArgs } from 'node:util'
 import type { Migration, PostgresPool } from '../stores/postgres.js'
 import { type Command, Misuse, type Terminal } from './command.js'
+import { missingDriver } from './missing-driver.js'
 
 const HELP = `Usage: poe migrate [<url>] [--schema <name>] [--print]
 
@@ -29,8 +30,8 @@ export const MIGRATE: Command = {
 
 async function migrateCommand(args: string[], terminal: Terminal): Promise<number> {
   const { url, schema, isPrinted } = read(args, terminal.env)
-  const { postgresMigrationSql, postgresStore } = await import('../stores/postgres.js')
   try {
+    const { postgresMigrationSql, postgresStore } = await import('../stores/postgres.js')
     if (isPrinted) {
       terminal.out(postgresMigrationSql(schema))
       return 0
@@ -46,7 +47,8 @@ async function migrateCommand(args: string[], terminal: Terminal): Promise<numbe
     return 0
   } catch (error) {
     if (error instanceof TypeError) throw new Misuse(error.message)
-    terminal.err(error instanceof Error ? error.message : String(error))
+    const text = missingDriver(error) ?? (error instanceof Error ? error.message : String(error))
+    terminal.err(text)
     return 1
   }
 }

@@ -19,7 +19,7 @@ ended. The link that it goes to is found on the page at <url>.
   --json <text>          the content, as application/json; checked before anything is sent
   --form <text>          the content, as application/x-www-form-urlencoded
   --data @<file>         the content of a file, as application/octet-stream
-  --data -               the same from stdin (or @-); any other text stands for itself
+  --data -               the same from stdin (or @-); any other text stands for itself;
                          --header 'Content-Type: ...' says another type
 
 ${REQUEST_HELP}

@@ -11,6 +11,7 @@ import { MIGRATE } from './migrate.js'
 import { POST } from './post.js'
 import { RESUME } from './resume.js'
 import { STORE } from './store/store.js'
+import { wrapHelp } from './wrap-help.js'
 
 const COMMANDS: readonly Command[] = [
   ...[POST, RESUME, LINKS, CHECK, CHECK_CLIENT, EXPLAIN],
@@ -42,7 +43,7 @@ export async function runProgram(argv: readonly string[], terminal: Terminal): P
   // What follows -- belongs to another program.
   const own = args.slice(0, args.indexOf('--') + 1 || undefined)
   if (own.includes('--help') || own.includes('-h')) {
-    terminal.out(command.helpOf?.(own) ?? command.help)
+    terminal.out(wrapHelp(command.helpOf?.(own) ?? command.help))
     return 0
   }
   return await run(command, args, terminal)
@@ -63,7 +64,8 @@ async function run(command: Command, args: string[], terminal: Terminal): Promis
 }
 
 function overview(): string {
-  const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(12)}${summary}`)
+  const width = Math.max(...COMMANDS.map(({ name }) => name.length)) + 2
+  const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`)
   return [
     'Usage: poe <command> [arguments]',
     '',

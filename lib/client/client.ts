@@ -16,6 +16,7 @@ import { type JournalEntry, type JournalHold, journalHeaders } from './journal.j
 import type { FoundLink } from './known-links.js'
 import { isSettled, Ledger, provesNothingSent } from './ledger.js'
 import { withLogin } from './login.js'
+import { observedFetch } from './observed-fetch.js'
 import type { ClientOptions, FetchLike, SendOptions } from './options.js'
 import type { PostOutcome } from './outcome.js'
 import { findLinks } from './page-links.js'
@@ -50,11 +51,9 @@ export interface PostOptions extends CorePostOptions {
 }
 
 /** Options of `links` and `mint`. */
-export interface RequestOptions {
+export interface RequestOptions extends Pick<SendOptions, 'tries' | 'timeoutMs' | 'totalMs'> {
   readonly headers?: FetchHeaders
   readonly signal?: AbortSignal
-  /** How often it is asked at most. Default: as the client's POSTs. */
-  readonly tries?: number
 }
 
 /** Options of `resume`. */
@@ -92,11 +91,10 @@ export class PoeClient extends PoeCore {
 
   /** @internal */
   constructor(options: ClientOptions, parts: Parts) {
-    const { fetch = globalThis.fetch, authenticate } = options
-    super(
-      authenticate === undefined ? options : { ...options, fetch: withLogin(fetch, authenticate) },
-      parts,
-    )
+    const { authenticate, fetch: given = globalThis.fetch } = options
+    const fetch = observedFetch(given, options)
+    const sends = authenticate === undefined ? fetch : withLogin(fetch, authenticate)
+    super(sends === given ? options : { ...options, fetch: sends }, parts)
     this.#bare = (input, init) => fetch(input, init)
   }
 
@@ -332,12 +330,15 @@ export class PoeClient extends PoeCore {
   async #find(
     method: 'GET' | 'POST',
     url: URL,
-    { headers, signal, tries = this.options.tries }: RequestOptions,
+    { headers, signal, ...limits }: RequestOptions,
   ): Promise<readonly FoundLink[]> {
-    const { totalMs, clock, timeoutMs } = this.options
+    this.parts.check(limits)
+    const { clock } = this.options
+    const { tries = this.options.tries, timeoutMs = this.options.timeoutMs } = limits
+    const { totalMs = this.options.totalMs } = limits
     const endMs = clock.now() + totalMs
     for (let attempt = 1; ; attempt += 1) {
-      let last = await this.#ask(method, url, headers, signal)
+      let last = await this.#ask(method, url, headers, { signal, timeoutMs })
       if (isAnswer(last) && last.ok) {
         const page = last
         const work = () => findLinks(this, page, url, method === 'POST')
@@ -365,9 +366,9 @@ export class PoeClient extends PoeCore {
     method: 'GET' | 'POST',
     url: URL,
     given: FetchHeaders | undefined,
-    signal: AbortSignal | undefined,
+    { signal, timeoutMs }: { readonly signal: AbortSignal | undefined; readonly timeoutMs: number },
   ): Promise<unknown> {
-    const { clock, timeoutMs, fetch, init } = this.options
+    const { clock, fetch, init } = this.options
     const accept = { accept: 'application/json, */*;q=0.5' }
     const all = { ...accept, ...(await commonFields(this.options, url)), ...toFields(given) }
     const hop = (at: URL, by: string, isGiven: boolean) =>

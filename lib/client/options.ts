@@ -25,6 +25,21 @@ export interface RetryNotice {
   readonly cause: unknown
 }
 
+/** A request that leaves: of a try, of a question to a link, of `links` and `mint`. */
+export interface RequestNotice {
+  readonly method: string
+  /** It may be a link, which is a right to post: log its origin, or a hash of it. */
+  readonly url: string
+}
+
+/** How a request ended. */
+export interface ResponseNotice extends RequestNotice {
+  /** Status of the answer; `null` where none came. */
+  readonly status: number | null
+  /** What went wrong, where no answer came. */
+  readonly cause: unknown
+}
+
 /** What can be told for all POSTs of a client, and for one of them. */
 export interface SendOptions {
   /**
@@ -156,6 +171,13 @@ export interface ClientOptions extends SendOptions {
    * @defaultValue 'structured'
    */
   readonly keyFormat?: 'structured' | 'plain'
+  /**
+   * Told of each request before it leaves, and not waited for; what it throws is ignored. Of the
+   * Node client and of those with a journal.
+   */
+  readonly onRequest?: (notice: RequestNotice) => void
+  /** Told how each request ended, as {@link onRequest}. */
+  readonly onResponse?: (notice: ResponseNotice) => void
   /** Sends a plain request again where it provably never left. Default: `false`. */
   readonly retryUnsent?: boolean
   /** The time. Default: the real one. */
@@ -177,7 +199,7 @@ export interface LinkReader {
 /** Options that may be absent. */
 export type OptionalHooks = Pick<
   ClientOptions,
-  'onRetry' | 'onGiveUp' | 'authenticate' | 'headers' | 'journal'
+  'onRetry' | 'onGiveUp' | 'onRequest' | 'onResponse' | 'authenticate' | 'headers' | 'journal'
 >
 /** Options that always are there. */
 export type ClientSettings = Required<Omit<ClientOptions, keyof OptionalHooks>>
@@ -205,10 +227,21 @@ const CHECKS: Readonly<Record<keyof ClientOptions, (value: unknown) => boolean>>
   journal: value => isObject(value) && isFunction(Reflect.get(value as object, 'begin')),
   adapter: isObject,
   keyFormat: value => value === 'structured' || value === 'plain',
+  onRequest: isFunction,
+  onResponse: isFunction,
   retryUnsent: isBoolean,
   clock: value => isObject(value) && isFunction(Reflect.get(value as object, 'sleep')),
   random: isFunction,
 }
+
+/** What to give, by what is checked. */
+const WANTED: ReadonlyMap<(value: unknown) => boolean, string> = new Map([
+  [isCount, 'a whole number from 1'],
+  [isTime, 'milliseconds, a number above 0'],
+  [isFunction, 'a function'],
+  [isObject, 'an object'],
+  [isBoolean, 'true or false'],
+])
 
 /**
  * Checks those options that are there.
@@ -218,9 +251,13 @@ const CHECKS: Readonly<Record<keyof ClientOptions, (value: unknown) => boolean>>
 export function checkOptions(options: SendOptions): void {
   for (const [name, value] of Object.entries(options)) {
     const check = CHECKS[name as keyof ClientOptions]
-    if (check === undefined) throw new TypeError(`There is no option '${name}'`)
+    if (check === undefined) {
+      const names = Object.keys(CHECKS).join(', ')
+      throw new TypeError(`There is no option '${name}'. Leave it out, or give one of ${names}.`)
+    }
     if (value !== undefined && !check(value)) {
-      throw new TypeError(`The option '${name}' cannot be ${describe(value)}`)
+      const wanted = WANTED.get(check) ?? 'as its documentation says'
+      throw new TypeError(`The option '${name}' cannot be ${describe(value)}; give ${wanted}.`)
     }
   }
 }

@@ -23,7 +23,9 @@ export type {
   ClientSettings,
   FetchLike,
   OptionalHooks,
+  RequestNotice,
   ResolvedOptions,
+  ResponseNotice,
   RetryNotice,
   SendOptions,
 } from './options.js'

@@ -135,6 +135,7 @@ export type Spelling =
   | 'malformed'
   | 'empty'
   | 'hex'
+  | 'encoded-slash'
   | 'case'
   | 'suffix'
   | 'extension'

@@ -44,6 +44,8 @@ export function spelt(link: URL, spelling: Spelling): string {
       return `${path.slice(0, lastAt)}${search}`
     case 'hex':
       return `${path.slice(0, lastAt)}${encodedAll(path.slice(lastAt))}${search}`
+    case 'encoded-slash':
+      return `${path.slice(0, lastAt - 1) || '/'}%2F${path.slice(lastAt)}${search}`
     case 'suffix':
       return `${path}x${search}`
     case 'extension':

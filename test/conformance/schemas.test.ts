@@ -278,6 +278,7 @@ const SPELLINGS: All<Spelling> = {
   malformed: true,
   empty: true,
   hex: true,
+  'encoded-slash': true,
   case: true,
   suffix: true,
   extension: true,

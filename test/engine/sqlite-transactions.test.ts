@@ -18,7 +18,7 @@ describe('a transactional resource on a real sqlite file', () => {
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'poe-engine-'))
-    store = sqliteStore({ file: join(folder, 'store.db'), txMaxMs: 20 })
+    store = sqliteStore({ file: join(folder, 'store.db'), txMaxMs: 1_000 })
     await store.write(db => {
       db.exec('CREATE TABLE customers (id INTEGER PRIMARY KEY)')
       db.exec(
@@ -61,6 +61,21 @@ describe('a transactional resource on a real sqlite file', () => {
       false,
     ])
     expect((await bench.post(insert(1))).kind).to.equal('done')
+  })
+
+  it('[OUT-09] a message where the store keeps none is an error, and nothing is done', async () => {
+    // What stands between this engine and its store hands no messages on.
+    const verdict = await bench.post({
+      rules: { transactional: true },
+      handler: async run => {
+        await (run.tx as SqliteTransaction).run('INSERT INTO orders VALUES (1)')
+        await run.later({ key: 'm', name: 'mail', payload: '{}', delayMs: 0 })
+        return {}
+      },
+    })
+    expect(verdict).to.include({ kind: 'threw', free: true })
+    expect(verdict).to.have.property('error').that.is.instanceOf(TypeError)
+    expect([orders(), await bench.stateOf()]).to.deep.equal([[], 'none'])
   })
 
   it('a transaction that was open for too long is no outage either', async () => {

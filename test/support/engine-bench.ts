@@ -89,6 +89,9 @@ export function faultyStore(real: Store<unknown>): FaultyStore {
       commit: outcome =>
         send('commit', [outcome], () => transaction.commit(outcome)) as Promise<OwnerReply>,
       rollback: () => transaction.rollback(),
+      get failure() {
+        return transaction.failure ?? null
+      },
     }
   }
   return faulty

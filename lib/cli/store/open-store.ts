@@ -7,6 +7,7 @@ import type { Store } from '../../engine/store.js'
 import type { StoreAdmin } from '../../engine/store-admin.js'
 import { fromWhereTyped } from '../arguments.js'
 import { Misuse, type Terminal } from '../command.js'
+import { missingDriver } from '../missing-driver.js'
 
 /** Which store is meant. */
 export interface StoreAddress {
@@ -88,24 +89,14 @@ export async function openStore(address: StoreAddress): Promise<OpenedStore> {
         return await openPostgres(address)
     }
   } catch (error) {
-    if (error instanceof Error && error.message.includes('npm install')) {
-      throw new NoStore(error.message)
-    }
-    if (isMissing(error, 'pg')) throw new NoStore('This needs the driver: run `npm install pg`.')
-    throw error
+    const missing = missingDriver(error)
+    throw missing === null ? error : new NoStore(missing)
   }
 }
 
 /** A message of others, without what must not be printed. */
 export function withoutSecrets(text: string, { hidden }: StoreAddress): string {
   return hidden.reduce((rest, secret) => rest.replaceAll(secret, '***'), text)
-}
-
-/** Whether an error says that a package is not installed. */
-function isMissing(error: unknown, name: string): boolean {
-  const isNotFound =
-    error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
-  return isNotFound && error.message.includes(`'${name}'`)
 }
 
 async function openFile({ place }: StoreAddress): Promise<OpenedStore> {

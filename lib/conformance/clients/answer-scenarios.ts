@@ -72,13 +72,6 @@ export const ANSWERS: readonly Scenario[] = [
       expect: [{ ended: ['accepted'] }, { effects: { exactly: 1 } }],
     },
     {
-      id: 'POE-5-3/by-get',
-      title: '303 is followed by GET and never by POST',
-      why: 'The place that it leads to is another resource.',
-      arises: [{ asked: ['result', 'GET'] }],
-      expect: [{ only: ['result', 'GET'] }],
-    },
-    {
       id: 'POE-5-3/no-post',
       title: 'nothing is posted to where 303 leads',
       why: 'The place that it leads to is another resource.',

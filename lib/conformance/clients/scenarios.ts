@@ -89,12 +89,6 @@ const LOST_ANSWERS: readonly Scenario[] = [
       expect: [{ ended: ['accepted'] }],
     },
     {
-      id: 'POE-2-11/same-link',
-      title: 'one link is used for all tries',
-      why: 'A fresh link is a fresh order.',
-      expect: [{ oneLink: true }],
-    },
-    {
       id: 'POE-5-7/result',
       title: 'the result is fetched after an acceptance that was inferred',
       why: 'The answer that was lost is still to be had.',
@@ -166,12 +160,6 @@ const LOST_ANSWERS: readonly Scenario[] = [
       why: 'The first try may have been accepted before the link went away.',
       arises: [REPEATED],
       expect: [TOLD_AS_UNKNOWN],
-    },
-    {
-      id: 'POE-5-6/no-new-link',
-      title: 'no other link is used in its place',
-      why: 'That would be the second order.',
-      expect: [{ oneLink: true }],
     },
   ),
 ]

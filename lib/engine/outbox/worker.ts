@@ -133,8 +133,8 @@ export class Worker {
     this.#hasMore = reply.messages.length === limit
     for (const message of reply.messages) {
       const handler = this.#handlers.get(message.name)
-      if (handler === undefined) continue
-      this.#deliver(new Delivery(this.#delivery, message, owner, sentMs), handler)
+      const delivery = new Delivery(this.#delivery, message, owner, sentMs)
+      if (handler !== undefined) this.#deliver(delivery, handler)
     }
   }
 

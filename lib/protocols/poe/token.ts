@@ -134,7 +134,7 @@ export function isTokenShaped(segment: string): boolean {
 let lastShaped: string | null = null
 
 function digitAt(text: string, at: number): number {
-  return DIGITS[text.charCodeAt(at)] ?? 0
+  return Number(DIGITS[text.charCodeAt(at)])
 }
 
 /**
@@ -180,7 +180,8 @@ export function verifyToken(token: ParsedToken, secret: Secret, scope: TokenScop
   const { tag } = token
   if (tag.length !== TAG_LENGTH || givenTag.write(tag) !== TAG_LENGTH) return false
   expectedWhole.write(hmacOf(secret.key, signedText(token, scope)), 'latin1')
-  expectedTag[LAST] = ALPHABET.charCodeAt((DIGITS[expectedTag[LAST] ?? 0] ?? 0) & UPPER_BITS)
+  const last = Number(DIGITS[Number(expectedTag[LAST])])
+  expectedTag[LAST] = ALPHABET.charCodeAt(last & UPPER_BITS)
   return timingSafeEqual(givenTag, expectedTag)
 }
 
@@ -269,7 +270,8 @@ function formatExpiry(expiresAtMs: number): string {
 /** Small integers: the whole number is too large for the bits that a shift takes. */
 function fourDigits(value: number): string {
   const [high, low] = [value >> 12, value & 4_095]
-  return (ALPHABET[high >> 6] ?? '') + ALPHABET[high & 63] + ALPHABET[low >> 6] + ALPHABET[low & 63]
+  const digit = (at: number): string => ALPHABET.charAt(at & 63)
+  return digit(high >> 6) + digit(high) + digit(low >> 6) + digit(low)
 }
 
 type Param = TokenScope['params'][number]

@@ -138,6 +138,11 @@ describe('poe store, called wrongly', () => {
       expect(ended.err, url).to.include(name)
       expect(ended.code, url).to.equal(1)
     }
+    const migrated = await poe(['migrate', 'postgres://u@127.0.0.1:1/x'], { env })
+    expect([migrated.code, migrated.err.trim()]).to.deep.equal([
+      1,
+      'This needs the driver: run `npm install pg`.',
+    ])
     endPoes()
   })
 })

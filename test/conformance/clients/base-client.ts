@@ -55,18 +55,61 @@ export const FAULTS = {
 /** The name of a fault. */
 export type FaultName = keyof typeof FAULTS
 
+/** What a client does in one situation, where it is right in all others. */
+export interface NarrowFault {
+  /** How it ends, or `again`, in the place of what is right; `null`: as is right. */
+  readonly tells?: (seen: Situation) => Verdict | null
+  /** How long it waits, in milliseconds. */
+  readonly waitsMs?: (seen: Situation) => number | null
+  /** It tries so often, where no answer comes. */
+  readonly tries?: number
+  /** It takes a new link. */
+  readonly renews?: (seen: Situation) => boolean
+  /** It sends something else. */
+  readonly changes?: (seen: Situation) => boolean
+  /** It asks by GET where a redirect with this status leads. */
+  readonly getsAfter?: number
+  /** It does this after it was accepted. */
+  readonly afterwards?: 'posts' | 'derives'
+  /** Which links it finds. */
+  readonly finds?: (page: FoundPage) => string[] | null
+  /** Links to other origins are taken. */
+  readonly isTrusting?: true
+  /** Where the page has no links, it posts there. */
+  readonly postsToPages?: true
+}
+
+/** What has happened so far. */
+export interface Situation {
+  /** Of the answers to its POSTs, with `null` for none. */
+  readonly statuses: readonly (number | null)[]
+  readonly answer: Response | null
+}
+
+/** A page, and the links in it. */
+export interface FoundPage {
+  readonly members: readonly string[]
+  readonly value: string
+  readonly hasBase: boolean
+  readonly isMoved: boolean
+  readonly host: string
+}
+
 const TRIES = 6
 const MOVED = new Set([307, 308])
 const FIRST_PAUSE_MS = 60
 const ORDER = '{"sku":"tea","qty":1}'
 
 /** Makes the client, with a fault or without. */
-export function baseClient(fault: FaultName | null): (task: ClientTask) => Promise<ClientEnding> {
-  return async task => await new Order(task, fault).end()
+export function baseClient(
+  fault: FaultName | null,
+  narrow: NarrowFault = {},
+): (task: ClientTask) => Promise<ClientEnding> {
+  return async task => await new Order(task, fault, narrow).end()
 }
 
 /** What an answer to a try came to. */
-type Verdict = ClientEnding | 'again'
+export type Verdict = ClientEnding | 'again'
 
 /** One order on its way. */
 class Order {
@@ -77,9 +120,14 @@ class Order {
   #mayHaveArrived = false
   #tries = 0
   #entry: URL | null = null
+  readonly #narrow: NarrowFault
+  readonly #statuses: (number | null)[] = []
+  /** What was found on the page is a plain link. */
+  #isPlain = false
 
-  constructor(task: ClientTask, fault: FaultName | null) {
+  constructor(task: ClientTask, fault: FaultName | null, narrow: NarrowFault) {
     this.#task = task
+    this.#narrow = narrow
     this.#fault = fault
     this.#fields = fault === 'silent-about-poe' ? {} : { POE: '1' }
   }
@@ -97,15 +145,21 @@ class Order {
         const target: URL = new URL(moved, link)
         if (target.origin !== link.origin && !this.#is('follows-anywhere')) return 'refused'
         link = target
-        if (this.#is('get-after-307')) await this.#fetch(link, {})
+        const isAsked = this.#is('get-after-307') || answer?.status === this.#narrow.getsAfter
+        if (isAsked) await this.#fetch(link, {})
         continue
       }
-      const verdict = answer === null ? 'again' : await this.#judge(answer, link)
+      const seen = { statuses: this.#statuses, answer }
+      const verdict =
+        this.#narrow.tells?.(seen) ?? (answer === null ? 'again' : await this.#judge(answer, link))
+      if (verdict === 'accepted') await this.#afterwards(link)
       if (verdict !== 'again') return verdict
       if (answer === null || answer.status >= 500) this.#mayHaveArrived ||= answer?.status !== 503
-      if (this.#tries >= TRIES && !this.#is('endless')) return this.#givenUp()
+      const most = answer === null ? (this.#narrow.tries ?? TRIES) : TRIES
+      if (this.#tries >= most && !this.#is('endless')) return this.#givenUp()
       await this.#pause(answer)
-      if (this.#is('new-link')) link = (await this.#findLink()) ?? link
+      if (this.#is('new-link') || this.#narrow.renews?.(seen) === true)
+        link = (await this.#findLink()) ?? link
       if (this.#is('back-to-entry')) link = this.#entry
     }
   }
@@ -120,9 +174,24 @@ class Order {
     return await fetch(url, { ...init, headers, signal, redirect: 'manual' })
   }
 
+  async #afterwards(link: URL): Promise<void> {
+    const { afterwards } = this.#narrow
+    if (afterwards === undefined || this.#statuses.join() !== '201' || !this.#isPlain) return
+    if (afterwards === 'posts') await this.#fetch(link, { method: 'POST', body: ORDER })
+    else await this.#fetch(new URL('.', link), {})
+  }
+
   /** `null` where no answer came. */
   async #post(link: URL): Promise<Response | null> {
-    const body = this.#is('changed-body') ? ORDER.replace('1', String(this.#tries)) : ORDER
+    const answer = await this.#postOnce(link)
+    this.#statuses.push(answer?.status ?? null)
+    return answer
+  }
+
+  async #postOnce(link: URL): Promise<Response | null> {
+    const isChanged = this.#narrow.changes?.({ statuses: this.#statuses, answer: null }) === true
+    const isOther = this.#is('changed-body') || isChanged
+    const body = isOther ? ORDER.replace('1', String(this.#tries)) : ORDER
     const headers: Record<string, string> = { 'Content-Type': 'application/json' }
     if (this.#is('counts-tries')) headers['X-Try'] = String(this.#tries)
     if (this.#is('echoes-links')) headers['POE-Links'] = `"${link.pathname}"`
@@ -197,12 +266,17 @@ class Order {
 
   async #pause(answer: Response | null): Promise<void> {
     if (this.#is('hammers')) return
+    const narrowMs = this.#narrow.waitsMs?.({ statuses: this.#statuses, answer }) ?? null
+    if (narrowMs !== null) {
+      await sleep(narrowMs, undefined, { signal: this.#task.signal })
+      return
+    }
     // Equal pauses are longer ones, so that what a busy machine adds is no growth.
     const step = this.#is('steady') ? 4 : 2 ** (this.#tries - 1)
     const ownMs = FIRST_PAUSE_MS * step
     const askedMs = this.#askedMs(answer)
     const pauseMs = this.#is('ignores-retry-after') ? ownMs : Math.max(askedMs, ownMs)
-    const cappedMs = this.#is('endless') ? Math.max(askedMs, Math.min(pauseMs, 250)) : pauseMs
+    const cappedMs = this.#is('endless') ? Math.max(askedMs, Math.min(pauseMs, 1_000)) : pauseMs
     await sleep(cappedMs, undefined, { signal: this.#task.signal })
   }
 
@@ -226,13 +300,20 @@ class Order {
     const value = answer.headers.get('poe-links') ?? ''
     const base = new URL(answer.headers.get('content-location') ?? '', page)
     const from = this.#is('content-location') ? base : page
-    const references = this.#membersOf(value)
+    const members = this.#membersOf(value)
+    const isMoved = page.href !== this.#task.url
+    const hasBase = answer.headers.has('content-location')
+    const found = { members, value, hasBase, isMoved, host: page.host }
+    const references = this.#narrow.finds?.(found) ?? members
+    this.#isPlain = /^"[^"#,]*"$/.test(value)
     const content = (await answer.json().catch(() => ({}))) as { link?: string }
     if (references.length === 0 && content.link !== undefined) references.push(content.link)
     if (this.#is('reads-nothing') && answer.headers.get('poe-links') === '') return page
     const links = references.map(reference => new URL(reference, from))
-    const isOurs = ({ origin }: URL) => origin === page.origin || this.#is('foreign-links')
+    const isOurs = ({ origin }: URL) => origin === page.origin || this.#isTrusting(references)
     const link = links.find(isOurs)
+    if (link === undefined && this.#narrow.postsToPages && !answer.headers.has('poe-links'))
+      return page
     if (link === undefined) return references.length > 0 ? null : this.#withoutLink(page)
     if (this.#is('sends-fragments')) link.pathname += encodeURIComponent(link.hash)
     link.hash = ''
@@ -263,6 +344,10 @@ class Order {
     const { fields, status } = responseOf(await rawRequest({ port: Number(page.port), bytes }))
     const headers = fields.map(({ name, value }): [string, string] => [name, value])
     return new Response(null, { status, headers })
+  }
+
+  #isTrusting(references: readonly string[]): boolean {
+    return this.#is('foreign-links') || (this.#narrow.isTrusting === true && references.length > 0)
   }
 
   #withoutLink(page: URL): URL | null {

@@ -68,6 +68,17 @@ const BOTH: readonly MeantRow[] = [
     'knows the same token at another path as another link',
     sibling,
   ],
+  [
+    'spelling-encoded-slash',
+    'POE-2-23/encoded-slash',
+    'knows a link with an encoded slash as another one',
+    () => ({
+      resolve: target => {
+        const record = pathOf(target)
+        return { path: record.replace('%2F', '/'), record }
+      },
+    }),
+  ],
   ['spelling-hex', 'POE-2-23/hex', 'reads no percent-encoding in small letters', hex],
 ]
 

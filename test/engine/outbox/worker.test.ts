@@ -219,6 +219,33 @@ describe('a worker of the outbox', () => {
     expect(bench.typesOf('m').at(-1)).to.equal('outbox-delivered')
   })
 
+  it('a take that the store does not answer is made again', async () => {
+    let isAway = true
+    await bench.write(['m'])
+    const { outbox } = bench.store
+    const take = async (query: Parameters<typeof outbox.take>[0]) => {
+      if (isAway) throw new PoeError('ERR_POE_STORE_DOWN')
+      return await outbox.take(query)
+    }
+    bench.start(count, {}, { take })
+    await bench.pass(3_000)
+    expect(runs).to.equal(0)
+    isAway = false
+    await bench.pass(5_000)
+    expect(runs).to.equal(1)
+  })
+
+  it('a message that was begun too long ago, and never ended, is dead', async () => {
+    await bench.write(['m'])
+    const outbox = bench.store.outbox
+    await outbox.take({ names: ['mail'], owner: 'died', leaseMs: 1_000, limit: 1 })
+    await bench.pass(5_000)
+    bench.start(count, { retryForMs: 2_000 })
+    await bench.pass(2_000)
+    expect(runs).to.equal(0)
+    expect(bench.typesOf('m').at(-1)).to.equal('outbox-dead')
+  })
+
   it('a take whose answer was longer on its way than its lease runs nothing', async () => {
     await bench.write(['m'])
     const { outbox } = bench.store
@@ -256,6 +283,28 @@ describe('a worker of the outbox', () => {
     await bench.pass(10_000)
     expect(most).to.equal(3)
     expect(done.toSorted()).to.deep.equal(keys.toSorted())
+  })
+
+  it('one that is full takes no more when it hears of more', async () => {
+    let open = () => {}
+    const opened = new Promise<void>(resolve => {
+      open = resolve
+    })
+    await bench.write(['m'])
+    bench.start(
+      async () => {
+        count()
+        await opened
+      },
+      { concurrency: 1 },
+    )
+    await bench.pass(1_000)
+    await bench.write(['n'])
+    await bench.pass(3_000)
+    expect(runs).to.equal(1)
+    open()
+    await bench.pass(3_000)
+    expect(runs).to.equal(2)
   })
 
   it('a busy name does not keep another one waiting', async () => {

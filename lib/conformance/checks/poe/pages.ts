@@ -277,6 +277,7 @@ export const SPELLINGS: readonly Check[] = (
     ['absolute', 'in the absolute form', 'http1'],
     ['malformed', 'with a broken percent-encoding', null],
     ['hex', 'with each letter percent-encoded', null],
+    ['encoded-slash', 'with its last slash percent-encoded', null],
     ['case', 'with its letters in the other case', null],
     ['suffix', 'with a letter behind it', null],
     ['extension', 'with .json behind it', null],
@@ -288,6 +289,7 @@ export const SPELLINGS: readonly Check[] = (
   const needs = need === null ? [] : [need]
   const spelt = { to: { link: 'L', spelling } } as const
   const plain = 'POE-2-1/same'
+  const isEncoded = spelling === 'hex' || spelling === 'encoded-slash'
   return [
     {
       id: `POE-2-23/${spelling}`,
@@ -295,7 +297,7 @@ export const SPELLINGS: readonly Check[] = (
       title: `a spent link ${words} is not answered 2xx`,
       why: 'Routers, proxies and stores do not agree on which spellings are one URI.',
       needs,
-      blockedBy: spelling === 'hex' ? [plain, 'POE-2-23/encoded'] : plain,
+      blockedBy: isEncoded ? [plain, 'POE-2-23/encoded'] : plain,
       steps: [...SPENT, { send: spelt, expect: [NOT_2XX, { status: ['!5xx'] }] }],
     },
     {
@@ -304,11 +306,7 @@ export const SPELLINGS: readonly Check[] = (
       title: `a link ${words} that worked is used up as it was issued, and else it is not`,
       why: 'Two spellings must not be two links.',
       needs,
-      blockedBy: [
-        plain,
-        `POE-2-23/${spelling}`,
-        ...(spelling === 'hex' ? ['POE-2-23/encoded-first'] : []),
-      ],
+      blockedBy: [plain, `POE-2-23/${spelling}`, ...(isEncoded ? ['POE-2-23/encoded-first'] : [])],
       steps: [
         MINT,
         { send: spelt, as: 'spelt' },

@@ -1,0 +1,252 @@
+/**
+ * Projects of others that have installed the package, from the tarball alone: on each Node that is
+ * supported and on Deno, as ESM and as CommonJS, with the oldest and the newest TypeScript 5, on Koa
+ * 2 and 3, and with the client alone. Their programs are in `test/package`.
+ *
+ * The Nodes, Deno and TypeScript 5 come from the registry, like the package's own dependencies; a
+ * driver that has to be compiled is the checkout's own, so sqlite is tried on the Node that runs
+ * this, and the memory store on all. `POE_TEST_SQLITE_NODES=24,26` compiles it for others too, once:
+ * it is kept in `node_modules/.cache`.
+ */
+import { spawn } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+import { ROOT, runNpm } from './prepare.mjs'
+
+const MAJORS = [20, 22, 24, 26]
+const OWN_MAJOR = Number.parseInt(process.versions.node, 10)
+/** The oldest has `Uint8Array<ArrayBuffer>`, which our types name, as do those of Node itself. */
+const TYPESCRIPTS = { oldest: '5.7.3', newest: '5.9.3' }
+/** Those of the checkout that a consumer may have too; what is compiled is compiled already. */
+const BORROWED = [
+  ...['better-sqlite3', 'bindings', 'file-uri-to-path', '@hono/node-server', 'pg', 'redis'],
+  ...['ioredis', '@types', '@redis', 'pg-protocol', 'pg-types', 'undici-types', 'koa2'],
+]
+const START_MS = 20_000
+const SIDE_BY_SIDE = 3
+const LONGEST_MS = 120_000
+const SQLITE_MS = 300_000
+const INSTALL = ['install', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error']
+
+/**
+ * Runs them all.
+ *
+ * @param {string} tarball - path of the package
+ * @param {string} folder - an empty one, where the projects are made
+ * @returns {Promise<readonly boolean[]>} what passed; what did not has been told
+ */
+export async function testConsumers(tarball, folder) {
+  const home = await project(folder, 'consumer', [
+    ...[tarball, 'koa@3', '@koa/router', 'deno@2'],
+    ...Object.entries(TYPESCRIPTS).map(([name, version]) => `ts-${name}@npm:typescript@${version}`),
+    ...MAJORS.filter(major => major !== OWN_MAJOR).map(major => {
+      return `node${major}@npm:node-${process.platform}-${process.arch}@${major}`
+    }),
+  ])
+  const alone = await project(folder, 'client-alone', [tarball])
+  if (home === null || alone === null) return [told('the consumers cannot be installed', false)]
+  for (const name of BORROWED)
+    link(join(ROOT, 'node_modules', name), join(home, 'node_modules', name))
+  const checks = [...onNodes(home), ...compilers(home), onDeno(home), clientAlone(alone)]
+  const passed = await sideBySide(checks)
+  // Last, because the others have Koa 3 in the same place.
+  link(join(ROOT, 'node_modules/koa2'), join(home, 'node_modules/koa'))
+  const [own, app] = [process.execPath, [process.execPath, 'koa-app.mjs', 'memory']]
+  return [...passed, await judged(home, 'Koa 2, memory', app, [own, poe(home)])]
+}
+
+/** Runs checks, some at a time: each waits for most of its time. */
+async function sideBySide(checks) {
+  const [passed, left] = [[], [...checks]]
+  const work = async () => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) passed.push(await next())
+  }
+  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, work))
+  return passed
+}
+
+/** Makes a project, and installs what it wants; `null` where that is not to be had. */
+async function project(folder, name, packages) {
+  const home = join(folder, name)
+  cpSync(`${ROOT}test/package`, home, { recursive: true })
+  writeFileSync(join(home, 'package.json'), '{ "private": true, "type": "module" }\n')
+  const code = await runNpm([...INSTALL, '--prefix', home, ...packages])
+  return code === 0 ? home : null
+}
+
+function* onNodes(home) {
+  const own = process.execPath
+  yield () => judged(home, 'Koa 3, sqlite', [own, 'koa-app.mjs'], ['npx', 'poe'])
+  yield () => judged(home, 'node:http', [own, 'node-app.mjs'], [own, poe(home)])
+  yield () => judged(home, 'fetch', [own, 'fetch-app.mjs'], [own, poe(home)])
+  for (const major of MAJORS) {
+    const node = major === OWN_MAJOR ? own : join(home, `node_modules/node${major}/bin/node`)
+    yield () => passes(home, `CommonJS on Node ${major}`, [node, 'required.cjs'])
+    const app = [node, 'koa-app.mjs', 'memory']
+    yield () => judged(home, `Koa 3, memory, Node ${major}`, app, [node, poe(home)])
+  }
+  for (const major of (process.env.POE_TEST_SQLITE_NODES ?? '').split(',').filter(Boolean)) {
+    const node = join(home, `node_modules/node${major}/bin/node`)
+    const app = [node, 'koa-app.mjs']
+    yield async () =>
+      (await withSqlite(home, major)) &&
+      judged(home, `Koa 3, sqlite, Node ${major}`, app, [node, poe(home)])
+  }
+}
+
+function* compilers(home) {
+  const [oldest, newest] = ['oldest', 'newest'].map(name => join(home, `node_modules/ts-${name}`))
+  const six = join(ROOT, 'node_modules/typescript')
+  for (const [compiler, module, moduleResolution, file] of [
+    [oldest, 'node16', 'node16', 'consumer.ts'],
+    [newest, 'nodenext', 'nodenext', 'consumer.ts'],
+    [newest, 'nodenext', 'nodenext', 'required.cts'],
+    [six, 'esnext', 'bundler', 'consumer.ts'],
+  ]) {
+    yield () => {
+      const common = {
+        strict: true,
+        noEmit: true,
+        target: 'es2022',
+        lib: ['es2023'],
+        types: ['node'],
+      }
+      const compilerOptions = { ...common, module, moduleResolution }
+      const config = `tsconfig-${file}-${moduleResolution}.json`
+      writeFileSync(join(home, config), JSON.stringify({ compilerOptions, files: [file] }))
+      const title = `${file}, ${moduleResolution}, ${compiler}`
+      return passes(home, title, [process.execPath, join(compiler, 'bin/tsc'), '-p', config])
+    }
+  }
+}
+
+function onDeno(home) {
+  const deno = [
+    join(home, 'node_modules/.bin/deno'),
+    'run',
+    '-A',
+    '--node-modules-dir=manual',
+    'fetch-app.mjs',
+  ]
+  return () => judged(home, 'fetch on Deno', deno, [process.execPath, poe(home)])
+}
+
+/** The client with nothing but the package: no Koa, no driver, and a page's without Node's modules. */
+function clientAlone(home) {
+  return async () => {
+    const strange = ['koa', '@koa', 'pg', 'redis', 'better-sqlite3'].filter(name =>
+      existsSync(join(home, 'node_modules', name)),
+    )
+    if (strange.length > 0) return told(`the client alone brings ${strange.join(', ')}`, false)
+    const entries = ['browser', 'browser/journal', 'form']
+    const contents = entries.map(name => `export * from 'post-once-exactly/client/${name}'`)
+    const { outputFiles, metafile } = await build({
+      ...{ bundle: true, write: false, metafile: true, format: 'esm', platform: 'browser' },
+      stdin: { contents: contents.join('\n'), resolveDir: home },
+    })
+    const [text = ''] = outputFiles.map(file => file.text)
+    const isPlain = !text.includes('node:') && Object.keys(metafile.inputs).length > entries.length
+    return (
+      told('a bundle of the client', isPlain) &&
+      passes(home, 'the client alone', [process.execPath, 'client-alone.mjs'])
+    )
+  }
+}
+
+/** Starts an application, and lets `poe check` judge it by the default profile. */
+async function judged(home, title, app, command) {
+  const [program, ...args] = app
+  const child = spawn(program, args, { cwd: home, stdio: ['ignore', 'pipe', 'pipe'] })
+  const ended = new Promise(resolve => child.once('close', resolve))
+  const heard = hear(child)
+  try {
+    const page = await firstLine(child)
+    const check = ['check', page, '--valid', '{"sku":"tea"}', '--age', '0']
+    return await passes(home, title, [...command, ...check])
+  } catch (error) {
+    return told(title, false, `${error.message}\n${heard()}`)
+  } finally {
+    child.kill('SIGKILL')
+    await ended
+  }
+}
+
+/** Whether a program ends well; what it has printed is told where it does not. */
+async function passes(home, title, [program, ...args]) {
+  const child = spawn(program, args, { cwd: home, stdio: ['ignore', 'pipe', 'pipe'] })
+  const heard = hear(child)
+  const timer = setTimeout(() => child.kill('SIGKILL'), LONGEST_MS)
+  const code = await new Promise(resolve => {
+    child.once('error', resolve)
+    child.once('close', resolve)
+  })
+  clearTimeout(timer)
+  return told(title, code === 0, heard())
+}
+
+function told(title, isRight, text = '') {
+  console.log(isRight ? `  installed: ${title}` : `  installed: ${title} FAILED\n${text}`)
+  return isRight
+}
+
+function hear(child) {
+  let text = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', chunk => {
+      text = (text + chunk).slice(-30_000)
+    })
+  }
+  return () => text
+}
+
+function firstLine(child) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('it does not start')), START_MS)
+    const settle = act => {
+      clearTimeout(timer)
+      act()
+    }
+    child.stdout.on('data', chunk => settle(() => resolve(String(chunk).trim().split('\n')[0])))
+    child.once('error', error => settle(() => reject(error)))
+    child.once('close', code => settle(() => reject(new Error(`it ended with ${code}`))))
+  })
+}
+
+/** Compiles the driver for another Node, with the headers that came with that. */
+async function withSqlite(home, major) {
+  const kept = `${ROOT}node_modules/.cache/post-once-exactly/sqlite-node${major}`
+  const driver = join(home, 'node_modules/better-sqlite3')
+  if (!existsSync(join(kept, 'build/Release/better_sqlite3.node'))) {
+    rmSync(kept, { recursive: true, force: true })
+    cpSync(join(ROOT, 'node_modules/better-sqlite3'), kept, { recursive: true })
+    rmSync(join(kept, 'build'), { recursive: true, force: true })
+    const gyp = join(
+      process.execPath,
+      '../../lib/node_modules/npm/node_modules/node-gyp/bin/node-gyp.js',
+    )
+    const nodedir = join(home, `node_modules/node${major}`)
+    const args = [gyp, 'rebuild', '--release', `--nodedir=${nodedir}`]
+    const node = join(nodedir, 'bin/node')
+    const child = spawn(node, args, {
+      cwd: kept,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: SQLITE_MS,
+    })
+    const heard = hear(child)
+    const code = await new Promise(resolve => child.once('close', resolve))
+    if (code !== 0) return told(`better-sqlite3 for Node ${major}`, false, heard())
+  }
+  link(kept, driver)
+  return true
+}
+
+function poe(home) {
+  return join(home, 'node_modules/post-once-exactly/dist/cli/main.js')
+}
+
+function link(target, path) {
+  rmSync(path, { recursive: true, force: true })
+  mkdirSync(join(path, '..'), { recursive: true })
+  symlinkSync(target, path)
+}

@@ -1,0 +1,93 @@
+/** Limits of a call of `links` or `mint`, hooks, and what is said of wrong options. */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect } from 'chai'
+import { createClient } from 'post-once-exactly/client'
+
+describe('limits of a call', () => {
+  const server = createServer(() => {})
+  let url: string
+  before(async () => {
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  })
+  after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+
+  for (const method of ['links', 'mint'] as const) {
+    it(`${method} of a server that never answers: its own timeoutMs and tries hold`, async () => {
+      let asked = 0
+      const client = createClient({
+        baseMs: 1,
+        timeoutMs: 600_000,
+        totalMs: 600_000,
+        fetch: (input, init) => {
+          asked += 1
+          return fetch(input, init)
+        },
+      })
+      const error = await client[method](url, { timeoutMs: 30, tries: 2 }).catch(cause => cause)
+      expect(error).to.have.property('name', 'TimeoutError')
+      expect(asked).to.equal(2)
+    })
+
+    it(`${method} with its own totalMs is not tried again after it`, async () => {
+      const client = createClient({ baseMs: 5_000, timeoutMs: 30, totalMs: 600_000 })
+      const error = await client[method](url, { totalMs: 50 }).catch(cause => cause)
+      expect(error).to.have.property('name', 'TimeoutError')
+    })
+
+    it(`${method} refuses what is no limit, and says what to give`, async () => {
+      const client = createClient()
+      const wrong = { tries: 0 }
+      const error = await client[method](url, wrong).catch(cause => cause)
+      expect(error).to.be.instanceOf(TypeError)
+      expect(error.message).to.equal("The option 'tries' cannot be 0; give a whole number from 1.")
+    })
+  }
+
+  for (const [options, text] of [
+    [{ maxTries: 3 }, /no option 'maxTries'.*one of tries, timeoutMs/],
+    [{ timeoutMs: '5s' }, /'timeoutMs' cannot be "5s"; give milliseconds, a number above 0/],
+    [{ onRetry: true }, /'onRetry' cannot be boolean; give a function/],
+    [{ crossOrigin: 1 }, /'crossOrigin' cannot be 1; give true or false/],
+  ] as const) {
+    it(`${JSON.stringify(options)}: names the option and the way out`, () => {
+      expect(() => createClient(options as object)).to.throw(TypeError, text)
+    })
+  }
+})
+
+describe('hooks of a client', () => {
+  const answering = (told: unknown[]) =>
+    createClient({
+      tries: 2,
+      baseMs: 1,
+      fetch: async (_url, init) => {
+        if (init?.method === 'POST' && told.length < 2) throw new TypeError('lost')
+        return new Response('', { status: init?.method === 'POST' ? 201 : 404, headers: {} })
+      },
+      onRequest: ({ method, url }) => {
+        told.push(`${method} ${new URL(url).pathname}`)
+        throw new Error('a broken log')
+      },
+      onResponse: ({ status, cause }) => {
+        told.push(status ?? String(cause))
+        throw new Error('a broken log')
+      },
+    })
+
+  it('tell of each request and how it ended; what they throw changes nothing', async () => {
+    const told: unknown[] = []
+    const { outcome } = await answering(told).post('http://shop.test/orders/once/1', { a: 1 })
+    expect(outcome).to.equal('accepted')
+    expect(told).to.deep.equal([
+      'POST /orders/once/1',
+      'TypeError: lost',
+      'POST /orders/once/1',
+      201,
+    ])
+  })
+})
