@@ -110,7 +110,7 @@ async function openFile({ place }: StoreAddress): Promise<OpenedStore> {
   return { store, admin: store.admin, close: () => store.close() }
 }
 
-async function openRedis({ place, prefix, name }: StoreAddress): Promise<OpenedStore> {
+async function openRedis({ place, prefix }: StoreAddress): Promise<OpenedStore> {
   const { openClient } = await import('../../stores/redis/open-client.js')
   const { redisStore } = await import('../../stores/redis.js')
   const opened = await openClient(place)
@@ -118,7 +118,7 @@ async function openRedis({ place, prefix, name }: StoreAddress): Promise<OpenedS
     const store = redisStore({ client: opened.client, prefix })
     if (!(await opened.hasStore(prefix)) || store.admin === undefined) {
       throw new NoStore(
-        `${name} holds no store under the prefix '${prefix}'. Give --prefix, or the number of ` +
+        `It holds no store under the prefix '${prefix}'. Give --prefix, or the number of ` +
           'the database at the end of the URL.',
       )
     }
@@ -149,14 +149,15 @@ function nameOf(url: URL): string {
   return `${url.protocol}//${url.host}${url.pathname}`
 }
 
-/** The password, as it stands there and as it is meant; also one among the parameters. */
+/** The password, as it stands there and as it is meant; one among the parameters; the whole. */
 function secretsOf(url: URL): string[] {
   const given = [
     url.password,
     ...['password', 'sslpassword'].map(name => url.searchParams.get(name)),
   ]
   const secrets = given.flatMap(secret => [secret ?? '', decoded(secret ?? '')])
-  return [...new Set([url.href, ...secrets])].filter(secret => secret !== '')
+  const whole = url.href === nameOf(url) ? '' : url.href
+  return [...new Set([whole, ...secrets])].filter(secret => secret !== '')
 }
 
 function decoded(text: string): string {

@@ -108,6 +108,11 @@ describe('poe store, called wrongly', () => {
     }
   })
 
+  it('[ADM-08] a store that cannot be reached is named where its address holds no secret', async () => {
+    const ended = await poeHere(['store', 'stats', '--store', 'redis://127.0.0.1:1'])
+    expect(ended.err).to.match(/^redis:\/\/127\.0\.0\.1:1: /)
+  })
+
   it('[ADM-07] rotate-secret --print makes a text, and touches no store', async () => {
     const { out, code } = await poeHere(['store', 'rotate-secret', '--print'])
     expect(code).to.equal(0)
