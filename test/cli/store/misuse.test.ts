@@ -108,6 +108,17 @@ describe('poe store, called wrongly', () => {
     }
   })
 
+  for (const url of ['redis://127.0.0.1:1', 'redis://127.0.0.1:1/2', 'postgres://127.0.0.1:1/x']) {
+    it(`an address without anything secret is shown: ${url}`, async () => {
+      const ended = await poeHere(['store', 'stats', '--store', url])
+      expect(ended.err)
+        .to.match(/nobody listens/)
+        .and.to.satisfy((text: string) => {
+          return text.startsWith(`${url}: `)
+        })
+    })
+  }
+
   it('[ADM-07] rotate-secret --print makes a text, and touches no store', async () => {
     const { out, code } = await poeHere(['store', 'rotate-secret', '--print'])
     expect(code).to.equal(0)
