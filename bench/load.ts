@@ -13,6 +13,8 @@ export interface Load {
   readonly requests: readonly string[]
   /** The status that every answer must have. */
   readonly status: number
+  /** How many are sent a second, evenly; as many as are answered where it is left out. */
+  readonly perSecond?: number | undefined
 }
 
 /** What came of it. */
@@ -23,7 +25,8 @@ export interface Measured {
 }
 
 /**
- * Sends all requests on 64 connections.
+ * Sends all requests on 64 connections. With a rate of its own, what could not be sent in time
+ * counts from when it should have been.
  *
  * @throws Error as soon as an answer has another status than expected
  */
@@ -33,7 +36,9 @@ export async function send(load: Load): Promise<Measured> {
   let next = 0
   const take = (): number => next++
   const startedMs = performance.now()
-  await Promise.all(Array.from({ length: CONNECTIONS }, () => drive(load, take, latencies)))
+  const dueMs = (at: number): number =>
+    load.perSecond === undefined ? 0 : startedMs + (at * 1_000) / load.perSecond
+  await Promise.all(Array.from({ length: CONNECTIONS }, () => drive(load, take, dueMs, latencies)))
   const seconds = (performance.now() - startedMs) / 1_000
   latencies.sort()
   return {
@@ -42,7 +47,12 @@ export async function send(load: Load): Promise<Measured> {
   }
 }
 
-function drive(load: Load, take: () => number, latencies: Float64Array): Promise<void> {
+function drive(
+  load: Load,
+  take: () => number,
+  dueMs: (at: number) => number,
+  latencies: Float64Array,
+): Promise<void> {
   const wanted = `HTTP/1.1 ${load.status}`
   return new Promise((resolve, reject) => {
     const socket = connect(load.port, '127.0.0.1')
@@ -57,8 +67,11 @@ function drive(load: Load, take: () => number, latencies: Float64Array): Promise
         resolve()
         return
       }
-      sentMs = performance.now()
-      socket.write(request, 'latin1')
+      const atMs = dueMs(at)
+      const waitMs = atMs - performance.now()
+      sentMs = atMs > 0 ? atMs : performance.now()
+      if (waitMs < 1) socket.write(request, 'latin1')
+      else setTimeout(() => socket.write(request, 'latin1'), waitMs)
     }
     socket.setNoDelay(true)
     socket.setEncoding('latin1')

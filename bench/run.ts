@@ -7,6 +7,7 @@
  * a row's pairs.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { startPostgres } from '../test/support/servers/postgres-server.js'
 import { startRedis } from '../test/support/servers/redis-server.js'
@@ -21,8 +22,9 @@ import { LAUNCH, pinSelf, type Sample, Subject } from './subject.js'
 const HELP = `usage: npm run bench -- [options]
   --only <ids>      rows to run, joined by commas (see --list); \`peer\` rows need npm
   --pairs <n>       pairs a row, 1 to 50 (default 3)
-  --requests <n>    requests of one measurement (default 10000); slow apps get a quarter
-  --warm <n>        requests before anything counts (default 20000)
+  --requests <n>    requests of one measurement (default 10000); slow apps get a quarter, and no
+                    more than they answer in 2 s
+  --warm <n>        requests before anything counts (default 20000, or what 4 s allow)
   --compare <ref>   measures the rows against the same of another commit
   --profile <dir>   writes a CPU profile of our side of each row there
   --write           puts the table into bench/README.md
@@ -55,7 +57,10 @@ async function main(): Promise<number> {
   const results: Result[] = []
   try {
     for (const row of options.rows) {
-      const result = await compare(row, options, where, { ...where, dist: before })
+      if (where.peers === null && isPeer(row.ours.app)) continue
+      const here = { ...where, peers: where.peers ?? '' }
+      const result = await inTime(row, compare(row, options, here, { ...here, dist: before }))
+      if (result === null) continue
       results.push(result)
       console.log(render([result], options).at(-1))
     }
@@ -70,8 +75,32 @@ async function main(): Promise<number> {
   const table = lines.join('\n')
   console.log(`\n${table}`)
   if (options.write) writeTable(table, options)
-  return 0
+  return results.length === options.rows.length ? 0 : 1
 }
+
+/** A row that does not come to its end is told of, and the others are measured all the same. */
+async function inTime(row: Row, measuring: Promise<Result>): Promise<Result | null> {
+  const over = new AbortController()
+  const late = sleep(ROW_MS, null, { signal: over.signal }).then(() => {
+    throw new Error(`it took over ${ROW_MS / 1_000} s`)
+  })
+  try {
+    return await Promise.race([measuring, late])
+  } catch (error) {
+    console.error(`${row.id}: not measured: ${error instanceof Error ? error.message : error}`)
+    return null
+  } finally {
+    over.abort()
+    for (const subject of running.splice(0)) subject.stop()
+  }
+}
+
+/** The apps of the row that is being measured. */
+const running: Subject[] = []
+const ROW_MS = 120_000
+const WARM_MS = 4_000
+const PIECE_SECONDS = 2
+const LEAST_REQUESTS = 200
 
 function readOptions(): Options | number {
   try {
@@ -117,8 +146,14 @@ function within(name: string, value: number, least: number, most: number): numbe
   throw new RangeError(`${name} must be a number from ${least} to ${most}`)
 }
 
+/** What all rows need; `peers` is `null` where they could not be installed. */
+interface Prepared extends Omit<Start, 'app' | 'peers'> {
+  readonly peers: string | null
+  end(): Promise<void>
+}
+
 /** Builds the library, and starts the servers and installs the packages that the rows need. */
-async function prepare({ rows }: Options): Promise<Omit<Start, 'app'> & { end(): Promise<void> }> {
+async function prepare({ rows }: Options): Promise<Prepared> {
   const apps = rows.flatMap(({ ours, base }) => [ours.app, base.app])
   const needs = (pattern: RegExp): boolean => apps.some(app => pattern.test(app))
   const redis = needs(/redis/) ? await startRedis() : null
@@ -126,7 +161,7 @@ async function prepare({ rows }: Options): Promise<Omit<Start, 'app'> & { end():
   const postgres = needs(/postgres|-tx/) ? await startPostgres({ settings }) : null
   if (postgres !== null) await makeTables(postgres.url)
   const peers = apps.some(isPeer) ? installPeers() : ''
-  if (peers === null) throw new Error('The packages of others could not be installed.')
+  if (peers === null) console.error('The packages of others could not be installed.')
   return {
     dist: build(),
     peers,
@@ -146,26 +181,23 @@ async function compare(
   there: Omit<Start, 'app'>,
 ): Promise<Result> {
   const { pairs, profile } = options
-  const requests = Math.ceil(options.requests * row.share)
   const warm = Math.ceil(options.warm * row.share)
   const ours = await Subject.start(row.ours, here)
+  running.push(ours)
   const isBefore = options.compare !== undefined && isOurs(row.ours.app)
   const base = await Subject.start(isBefore ? row.ours : row.base, there)
+  running.push(base)
   const result: { row: Row; ours: Sample[]; base: Sample[] } = { row, ours: [], base: [] }
-  try {
-    await ours.warm(warm)
-    await base.warm(warm)
-    for (let pair = 0; pair < pairs; pair += 1) {
-      result.ours.push(await ours.measure(requests))
-      result.base.push(await base.measure(requests))
-    }
-    if (profile !== undefined) {
-      mkdirSync(profile, { recursive: true })
-      await ours.measure(requests, `${profile}/${row.id}.cpuprofile`)
-    }
-  } finally {
-    ours.stop()
-    base.stop()
+  const rates = [await ours.warm(warm, WARM_MS), await base.warm(warm, WARM_MS)]
+  const wanted = Math.min(options.requests * row.share, Math.min(...rates) * PIECE_SECONDS)
+  const requests = Math.max(LEAST_REQUESTS, Math.ceil(wanted))
+  for (let pair = 0; pair < pairs; pair += 1) {
+    result.ours.push(await ours.measure(requests))
+    result.base.push(await base.measure(requests))
+  }
+  if (profile !== undefined) {
+    mkdirSync(profile, { recursive: true })
+    await ours.measure(requests, `${profile}/${row.id}.cpuprofile`)
   }
   return result
 }
@@ -245,4 +277,5 @@ function writeTable(table: string, { pairs, requests, warm }: Options): void {
   writeFileSync(file, written)
 }
 
-process.exitCode = await main()
+// An app that hangs would keep this process.
+process.exit(await main())

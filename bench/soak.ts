@@ -1,10 +1,13 @@
 /**
  * `npm run bench:soak`: one app at half of its greatest rate for a long time, and a line each
- * minute: whether memory, handles and the slowest answers stay where they were.
+ * minute: whether memory, handles and the slowest answers stay where they were. `--write` puts what
+ * came of it into the README, a row for each app.
  *
  * Records are kept for longer than that, so a store in this process's memory grows by one record
- * for each first use; the last column shows what remains of the growth for each request.
+ * for each first use; the last column shows what remains of the growth for each request. The rate
+ * is even; links are made between its pieces, of a few seconds each.
  */
+import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { startPostgres } from '../test/support/servers/postgres-server.js'
 import { startRedis } from '../test/support/servers/redis-server.js'
@@ -17,11 +20,24 @@ const HELP = `usage: npm run bench:soak -- [options]
   --app <name>      memory, sqlite, redis, postgres or postgres-tx (default memory)
   --ask <name>      first or reuse (default first)
   --minutes <n>     how long, 1 to 600 (default 60)
+  --write           puts the row into bench/README.md
   --help            this text`
 
 const APPS = ['memory', 'sqlite', 'redis', 'postgres', 'postgres-tx']
 const PROBE = 10_000
 const MINUTE_MS = 60_000
+const PIECE_SECONDS = 5
+/** Sockets that were closed are gone by then. */
+const CLOSED_MS = 500
+
+/** What a minute has shown. */
+interface Minute {
+  readonly sent: number
+  /** The median of the pieces' 99th percentiles. */
+  readonly p99Ms: number
+  readonly rssBytes: number
+  readonly handles: number
+}
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -29,6 +45,7 @@ async function main(): Promise<number> {
       app: { type: 'string', default: 'memory' },
       ask: { type: 'string', default: 'first' },
       minutes: { type: 'string', default: '60' },
+      write: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
@@ -46,7 +63,10 @@ async function main(): Promise<number> {
   const side = { app: values.app as App, ask: values.ask as Ask }
   const subject = await Subject.start(side, { dist: build(), peers: '', ...where })
   try {
-    await soak(subject, minutes)
+    const told = await soak(subject, minutes)
+    const row = rowOf(`${values.app}, ${values.ask}`, minutes, told)
+    console.log(`\n${HEADINGS}\n${row}`)
+    if (values.write) writeRow(row)
   } finally {
     subject.stop()
     await redis?.remove()
@@ -55,36 +75,80 @@ async function main(): Promise<number> {
   return 0
 }
 
-async function soak(subject: Subject, minutes: number): Promise<void> {
+interface Told {
+  readonly perSecond: number
+  readonly minutes: readonly Minute[]
+}
+
+async function soak(subject: Subject, minutes: number): Promise<Told> {
   await subject.warm(PROBE)
-  const { perSecond } = await subject.measure(PROBE)
-  const perTurn = Math.max(64, Math.floor(perSecond / 2))
-  console.log(`greatest rate ${perSecond.toFixed(0)}/s; each second ${perTurn} requests`)
+  const greatest = (await subject.measure(PROBE)).perSecond
+  const perSecond = Math.max(32, Math.floor(greatest / 2))
+  console.log(`greatest rate ${greatest.toFixed(0)}/s; ${perSecond} requests a second`)
   console.log(
     'minute | requests | p99 ms | RSS MiB | handles | RSS bytes a request since the first',
   )
-  let first: { rssBytes: number; sent: number } | null = null
+  const told: Minute[] = []
   let sent = 0
   for (let minute = 1; minute <= minutes; minute += 1) {
     const endMs = performance.now() + MINUTE_MS
     const slow: number[] = []
-    let last = { rssBytes: 0, handles: 0 }
     while (performance.now() < endMs) {
-      const turnMs = performance.now()
-      const sample = await subject.measure(perTurn)
-      sent += perTurn
-      slow.push(sample.p99Ms)
-      last = sample
-      const restMs = 1_000 - (performance.now() - turnMs)
-      if (restMs > 0) await new Promise(resolve => setTimeout(resolve, restMs))
+      slow.push(await subject.pace(perSecond * PIECE_SECONDS, perSecond))
+      sent += perSecond * PIECE_SECONDS
     }
-    first ??= { rssBytes: last.rssBytes, sent }
-    const growth = minute === 1 ? 0 : (last.rssBytes - first.rssBytes) / (sent - first.sent)
-    const p99 = slow.toSorted((a, b) => a - b)[Math.floor(slow.length / 2)] ?? 0
-    const mib = (last.rssBytes / 2 ** 20).toFixed(0)
-    const cells = [minute, sent, p99.toFixed(1), mib, last.handles, growth.toFixed(0)]
-    console.log(cells.join(' | '))
+    await new Promise(resolve => setTimeout(resolve, CLOSED_MS))
+    const { rssBytes, handles } = await subject.rest()
+    const last = { sent, p99Ms: median(slow), rssBytes, handles }
+    told.push(last)
+    const growth = growthOf(told[0] ?? last, last).toFixed(0)
+    const mib = (rssBytes / 2 ** 20).toFixed(0)
+    console.log([minute, sent, last.p99Ms.toFixed(1), mib, handles, growth].join(' | '))
   }
+  return { perSecond, minutes: told }
+}
+
+function growthOf(first: Minute, last: Minute): number {
+  if (last.sent === first.sent) return 0
+  return (last.rssBytes - first.rssBytes) / (last.sent - first.sent)
+}
+
+const HEADINGS = [
+  '| app | minutes | a second | p99 ms, first third / last | RSS MiB | bytes a request | handles |',
+  '| --- | --- | --- | --- | --- | --- | --- |',
+].join('\n')
+
+/** The first third against the last one: what creeps shows there, and one slow minute does not. */
+function rowOf(name: string, count: number, { perSecond, minutes }: Told): string {
+  const third = Math.max(1, Math.floor(minutes.length / 3))
+  const [early, late] = [minutes.slice(0, third), minutes.slice(-third)]
+  const both = (digits: number, read: (minute: Minute) => number): string =>
+    [early, late].map(part => median(part.map(read)).toFixed(digits)).join(' / ')
+  const [first, last] = [minutes[0], minutes.at(-1)]
+  const growth = first === undefined || last === undefined ? 0 : growthOf(first, last)
+  return [
+    `| ${name} | ${count} | ${perSecond} | ${both(1, ({ p99Ms }) => p99Ms)}`,
+    both(0, ({ rssBytes }) => rssBytes / 2 ** 20),
+    growth.toFixed(0),
+    `${both(0, ({ handles }) => handles)} |`,
+  ].join(' | ')
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
+}
+
+/** Puts a row in the place of the same app's. */
+function writeRow(row: string): void {
+  const file = new URL('./README.md', import.meta.url)
+  const text = readFileSync(file, 'utf8')
+  const [before = '', rest = ''] = text.split('<!-- soak -->\n')
+  const [table = '', after = ''] = rest.split('<!-- /soak -->')
+  const name = row.slice(0, row.indexOf('|', 1))
+  const others = table.split('\n').filter(line => line.startsWith('| ') && !line.startsWith(name))
+  const rows = others.filter(line => !HEADINGS.includes(line))
+  const whole = [HEADINGS, ...rows, row].join('\n')
+  writeFileSync(file, `${before}<!-- soak -->\n\n${whole}\n\n<!-- /soak -->${after}`)
 }
 
 process.exitCode = await main()

@@ -18,6 +18,7 @@ export const LAUNCH: readonly string[] = [
   ...(CAN_PIN ? ['taskset', '-c', '0'] : []),
   ...[process.execPath, ...FLAGS],
 ]
+const WARM_PIECE = 1_000
 /** How many links or keys those asks share that use one up only once. */
 const SHARED = 1_000
 
@@ -52,9 +53,19 @@ export class Subject {
     return subject
   }
 
-  /** Sends so many requests without counting anything. */
-  async warm(count: number): Promise<void> {
-    for (let done = 0; done < count; done += 5_000) await this.#send(await this.#requests(5_000))
+  /**
+   * Sends so many requests without counting anything, fewer where that takes long.
+   *
+   * @param forMs - after which no more are sent, in milliseconds
+   * @returns how many a second were answered at best
+   */
+  async warm(count: number, forMs = Number.POSITIVE_INFINITY): Promise<number> {
+    const endMs = performance.now() + forMs
+    let best = 0
+    for (let done = 0; done < count && performance.now() < endMs; done += WARM_PIECE) {
+      best = Math.max(best, (await this.#send(await this.#requests(WARM_PIECE))).perSecond)
+    }
+    return best === 0 ? Number.POSITIVE_INFINITY : best
   }
 
   /**
@@ -70,13 +81,30 @@ export class Subject {
     return { ...measured, ...spent, requests: count }
   }
 
+  /** Sends so many requests, that many a second. @returns the 99th percentile, in milliseconds */
+  async pace(count: number, perSecond: number): Promise<number> {
+    const requests = await this.#requests(count)
+    const { p99Ms } = await this.#send(requests, STATUS[this.#side.ask], perSecond)
+    return p99Ms
+  }
+
+  /** What the app has of memory and handles while nothing is asked of it. */
+  async rest(): Promise<Spent> {
+    await this.#ask({ ask: 'start', profile: undefined })
+    return await this.#ask<Spent>({ ask: 'stop', profile: undefined })
+  }
+
   /** Ends the app. */
   stop(): void {
     this.#child.kill('SIGTERM')
   }
 
-  #send(requests: readonly string[], status = STATUS[this.#side.ask]): Promise<Measured> {
-    return send({ port: this.#port, requests, status })
+  #send(
+    requests: readonly string[],
+    status = STATUS[this.#side.ask],
+    perSecond?: number,
+  ): Promise<Measured> {
+    return send({ port: this.#port, requests, status, perSecond })
   }
 
   async #ask<Reply>(message: { ask: 'start' | 'stop'; profile: string | undefined }) {

@@ -10,9 +10,8 @@ import { prepare, ROOT, run } from './prepare.mjs'
 
 /** Least percentages of lines and branches; the first folder that a file is in counts. */
 const FLOORS = [
-  // To be 100 again: what came with the outbox, joined transactions and the shorter path lacks tests.
-  ['lib/protocols', 100, 99],
-  ['lib/engine', 99, 98],
+  ['lib/protocols', 100, 100],
+  ['lib/engine', 100, 100],
   ['lib/stores', 98, 94],
   ['lib', 95, 95],
 ]

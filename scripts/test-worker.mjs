@@ -47,6 +47,9 @@ async function runFile(file) {
     told.failures = failed.map(asText)
   } catch (error) {
     told.failures = [...failed.map(asText), `  ${file} cannot be run:\n${format(error)}`]
+  } finally {
+    // Else its listeners for what nobody caught stay, one for each file.
+    mocha.dispose()
   }
   return { ...told, ms: performance.now() - startedMs, cpuMs: cpuMs() - startedCpuMs }
 }

@@ -46,7 +46,7 @@ export abstract class StoreCall<Reply> extends Alarm {
   /** @internal */
   isOver = false
   /** @internal */
-  onDue: (call: StoreCall<never>) => void = ignore
+  onDue: ((call: StoreCall<never>) => void) | null = null
 
   constructor(withinMs: number, sentMs: number) {
     super()
@@ -56,7 +56,7 @@ export abstract class StoreCall<Reply> extends Alarm {
 
   /** @internal */
   ring(): void {
-    this.onDue(this as unknown as StoreCall<never>)
+    this.onDue?.(this as unknown as StoreCall<never>)
   }
 
   /** Sends it. @param withinMs - what the store has, in milliseconds */
@@ -68,8 +68,6 @@ export abstract class StoreCall<Reply> extends Alarm {
   /** Told why there is none, as {@link StoreGuard.call} says it; must not throw. */
   abstract onFailure(cause: PoeError): void
 }
-
-function ignore(): void {}
 
 function isPromised<Reply>(sent: Reply | Promise<Reply>): sent is Promise<Reply> {
   return typeof (sent as Partial<Promise<Reply>> | null)?.then === 'function'

@@ -68,8 +68,8 @@ export class Vault {
    */
   epochOf(key: string): string | null {
     if (this.#epochs === null || this.#outdated) return null
-    const [only] = this.#epochs
-    if (this.#epochs.length === 1) return only ?? null
+    const [only = null] = this.#epochs
+    if (this.#epochs.length === 1) return only
     return this.#epochs[bucketOf(key, this.#epochs.length)] ?? null
   }
 
@@ -84,9 +84,12 @@ export class Vault {
     const count = this.#epochs?.length
     if (count === undefined) return null
     const bucket = bucketOf(key, count)
-    let index = 0
-    while (bucketOf(`${key}:${purpose}${index}`, count) !== bucket) index += 1
-    return `${key}:${purpose}${index}`
+    let [index, beside] = [0, '']
+    do {
+      beside = `${key}:${purpose}${index}`
+      index += 1
+    } while (bucketOf(beside, count) !== bucket)
+    return beside
   }
 
   /** Reads epochs and secrets if they are not known; one reading at a time. Never rejects. */

@@ -77,7 +77,6 @@ export class Waiters {
 
   /** Wakes all who wait for a key in this process. */
   wake(key: string): void {
-    if (this.#count === 0) return
     const queue = this.#byKey.get(key)
     if (queue !== undefined) for (const alarm of queue) alarm.abort()
   }

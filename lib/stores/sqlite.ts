@@ -2,6 +2,7 @@
  * The sqlite store: the embedded durable default. One file, any number of processes on one
  * machine, and transactions in which a handler's writes and the mark of its key are one.
  */
+import { setTimeout as pause } from 'node:timers/promises'
 import { describe, wholeNumber } from '../engine/checks.js'
 import type { OutboxStore } from '../engine/outbox/outbox-store.js'
 import type {
@@ -27,6 +28,7 @@ import { writeAlone } from './sqlite/app-writes.js'
 import type { SqliteDatabase } from './sqlite/driver.js'
 import { HandlerConnection } from './sqlite/handler-connection.js'
 import { FileOutbox } from './sqlite/outbox.js'
+import { PurgePace } from './sqlite/purge-pace.js'
 import { Records } from './sqlite/records.js'
 import { readEpoch, replaceEpoch } from './sqlite/schema.js'
 import { StoreFile } from './sqlite/store-file.js'
@@ -39,8 +41,6 @@ export type { SqliteRunResult, SqliteTransaction } from './sqlite/transaction.js
 const WHERE = 'sqliteStore'
 /** How long the store may need for a call besides waiting: commits, a checkpoint, a slow disk. */
 const MARGIN_MS = 1_000
-/** One purge job removes this many at most, so that claims get their turn in between. */
-const PURGE_BATCH = 250
 
 /** Options of {@link sqliteStore}. */
 export interface SqliteStoreOptions {
@@ -258,13 +258,17 @@ class FileStore implements SqliteStore {
 
   async purge(limit: number): Promise<{ readonly removed: number; readonly more: boolean }> {
     const most = purgeLimit(limit)
+    const pace = new PurgePace()
     let removed = 0
     while (true) {
-      const room = Math.min(PURGE_BATCH, most - removed)
+      const room = Math.min(pace.size, most - removed)
+      const sentMs = performance.now()
       const batch = await this.#queue.submit(() => this.#records.purge(room))
       removed += batch.removed
-      if (!batch.more || removed >= most || batch.removed === 0)
+      if (!batch.more || removed >= most || batch.removed === 0) {
         return { removed, more: batch.more }
+      }
+      await pause(pace.next(performance.now() - sentMs))
     }
   }
 

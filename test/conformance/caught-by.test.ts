@@ -1,6 +1,7 @@
 /**
  * What is said about the wrong servers: each has a check that is meant for it, and each check is
- * the only one that convicts some server. That it is so, their runs tell: `wrong-servers.long.test.ts`.
+ * the only one that convicts some server. Their runs, in `wrong-servers.long.test.ts`, tell that it
+ * is so.
  */
 import { expect } from 'chai'
 import { CHECKS } from 'post-once-exactly/conformance'

@@ -81,6 +81,27 @@ describe('a handler of an external resource that fails', () => {
   })
 })
 
+describe('an answer of an external resource that is no success', () => {
+  for (const [status, passedOn, kind] of [
+    [404, false, 'refused'],
+    [404, true, 'silent'],
+    [500, false, 'silent'],
+    [500, true, 'silent'],
+    [502, false, 'refused'],
+    [502, true, 'silent'],
+  ] as const) {
+    it(`${status}, ${passedOn ? 'passed on' : 'its own'}: ${kind}`, async () => {
+      const bench = engineBench()
+      const verdict = await bench.post({
+        rules: { reports: [502] },
+        handler: () => ({ status, passedOn }),
+      })
+      expect(verdict.kind).to.equal(kind)
+      expect(await bench.stateOf()).to.equal(kind === 'refused' ? 'none' : 'undecided')
+    })
+  }
+})
+
 describe('pointOfNoReturn()', () => {
   const rules = { marks: true }
 

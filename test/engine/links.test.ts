@@ -46,6 +46,14 @@ async function minted(from: { mint(principal?: string): ReturnType<typeof mint> 
 }
 
 describe('minting and judging links', () => {
+  it('a process that has no secret yet asks for the one that a link names', async () => {
+    const store = memoryStore({ now: () => 1_000_000 })
+    const host = processOn(store, 1_000_000)
+    await host.vault.prepare()
+    const { token } = await minted(host)
+    expect(await processOn(store, 1_000_000).judge(token)).to.have.property('kind', 'genuine')
+  })
+
   it('a link is genuine where it was minted for, and names one record', async () => {
     const host = await setUp()
     const { token, expiresAtMs } = await minted(host)

@@ -18,7 +18,7 @@ describe('a transactional resource on a real sqlite file', () => {
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'poe-engine-'))
-    store = sqliteStore({ file: join(folder, 'store.db'), txMaxMs: 20 })
+    store = sqliteStore({ file: join(folder, 'store.db'), txMaxMs: 1_000 })
     await store.write(db => {
       db.exec('CREATE TABLE customers (id INTEGER PRIMARY KEY)')
       db.exec(
@@ -51,6 +51,22 @@ describe('a transactional resource on a real sqlite file', () => {
     expect(orders()).to.deep.equal([{ customer: 1 }])
   })
 
+  it('a success that never used its transaction is told of, unless it may be empty', async () => {
+    for (const [mayBeEmpty, verdict] of [
+      [undefined, { kind: 'done', unused: true }],
+      [false, { kind: 'done', unused: true }],
+      [true, { kind: 'done' }],
+    ] as const) {
+      const key = `order:${mayBeEmpty}`
+      const rules = { transactional: true, ...(mayBeEmpty !== undefined && { mayBeEmpty }) }
+      expect(await bench.post({ operation: { key }, rules })).to.deep.equal(verdict)
+      const told = bench.events.filter(({ type }) => type === 'transaction-unused')
+      expect(told.some(event => 'key' in event && event.key === key)).to.equal(!mayBeEmpty)
+    }
+    const used = await bench.post(insert(1))
+    expect(used).to.deep.equal({ kind: 'done' })
+  })
+
   it("[FAIL-09] a constraint that breaks at the commit is the handler's error", async () => {
     const verdict = await bench.post(insert(7))
     expect(verdict).to.include({ kind: 'threw', free: true })
@@ -61,6 +77,21 @@ describe('a transactional resource on a real sqlite file', () => {
       false,
     ])
     expect((await bench.post(insert(1))).kind).to.equal('done')
+  })
+
+  it('[OUT-09] a message where the store keeps none is an error, and nothing is done', async () => {
+    // What stands between this engine and its store hands no messages on.
+    const verdict = await bench.post({
+      rules: { transactional: true },
+      handler: async run => {
+        await (run.tx as SqliteTransaction).run('INSERT INTO orders VALUES (1)')
+        await run.later({ key: 'm', name: 'mail', payload: '{}', delayMs: 0 })
+        return {}
+      },
+    })
+    expect(verdict).to.include({ kind: 'threw', free: true })
+    expect(verdict).to.have.property('error').that.is.instanceOf(TypeError)
+    expect([orders(), await bench.stateOf()]).to.deep.equal([[], 'none'])
   })
 
   it('a transaction that was open for too long is no outage either', async () => {

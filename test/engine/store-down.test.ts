@@ -222,6 +222,24 @@ describe('dangerouslyRunUnprotected', () => {
     expect(bench.heard()).not.to.include('spent')
   })
 
+  it('a handler that never ends is waited for as long as anywhere else', async () => {
+    const bench = unprotected()
+    bench.faulty.fault = refuse
+    let told: string | null = null
+    const rules = { maxRunMs: 60_000 }
+    const post = bench.post({ rules, handler: () => new Promise(() => {}) })
+    post.then(
+      ({ kind }) => {
+        told = kind
+      },
+      () => {},
+    )
+    await bench.clock.advance(74_900)
+    expect(told).to.equal(null)
+    await bench.clock.advance(200)
+    expect(told).to.equal('undecided')
+  })
+
   it('a handler that fails, throws, marks or streams is served all the same', async () => {
     const bench = unprotected()
     bench.faulty.fault = refuse

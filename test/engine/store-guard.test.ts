@@ -189,7 +189,7 @@ describe("the guard's idea of the store's time", () => {
 
   it('replies without a time are no news', async () => {
     const { clock, guard } = setUp()
-    for (const reply of [null, 7, [], { nowMs: 'soon' }]) {
+    for (const reply of [null, 7, [], { nowMs: 'soon' }, { nowMs: '9' }]) {
       expect(await guard.call(async () => reply)).to.equal(reply)
     }
     expect(guard.now()).to.equal(clock.now())

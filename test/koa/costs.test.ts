@@ -22,6 +22,8 @@ const PROMISES: Readonly<Record<StoreKind, number>> = {
   redis: 31,
   postgres: 62,
 }
+/** The same where the store has its reply at once. */
+const AT_ONCE = 0
 /** Bytes of old space that a reuse may leave beyond what bare Koa's POST leaves. */
 const LASTING_BYTES = 200
 
@@ -112,6 +114,30 @@ for (const kind of INSTALLED_STORES) {
   })
 }
 
+describe('what a request costs on a memory that knows its reply at once', function () {
+  this.timeout(60_000)
+
+  it('[COST-02] a first use, a reuse and a GET of the result make no promise of ours', async () => {
+    const site = await startSite(await openStore('memory'), false)
+    const wire = await openWire(site.server)
+    const bare = await promisesOf(() => wire.send('POST', '/bare'))
+    const counts: number[][] = []
+    for (let round = 0; round < 6; round += 1) {
+      const link = await freshLink(wire)
+      const asked = ['POST', 'POST', 'GET'] as const
+      const made: number[] = []
+      for (const method of asked) made.push(await promisesOf(() => wire.send(method, link)))
+      counts.push(made)
+    }
+    const least = [0, 1, 2].map(at => Math.min(...counts.map(made => made[at] ?? 0)) - bare)
+    wire.close()
+    site.server.close()
+    await site.once.close()
+    await site.opened.discard()
+    expect(Math.max(...least), `beyond bare Koa: ${least}`).to.be.at.most(AT_ONCE)
+  })
+})
+
 describe('what a request leaves behind', function () {
   this.timeout(120_000)
 
@@ -143,12 +169,14 @@ describe('what a request leaves behind', function () {
   })
 })
 
-async function startSite(opened: OpenStore): Promise<Site> {
+/** @param isCounted - whether the store's calls are, by a store around it that makes promises */
+async function startSite(opened: OpenStore, isCounted = true): Promise<Site> {
   const trips: string[] = []
-  const store: Store<unknown> = aroundStore(opened.store, (method, _key, call) => {
+  const counting: Store<unknown> = aroundStore(opened.store, (method, _key, call) => {
     trips.push(method)
     return call()
   })
+  const store = isCounted ? counting : opened.store
   const once = poe({ store, principal: () => 'guest' }) as Poe<unknown>
   const app = new Koa()
   const router = new Router()

@@ -89,6 +89,13 @@ export function faultyStore(real: Store<unknown>): FaultyStore {
       commit: outcome =>
         send('commit', [outcome], () => transaction.commit(outcome)) as Promise<OwnerReply>,
       rollback: () => transaction.rollback(),
+      get isUsed() {
+        // A store that does not tell is one whose transaction may have been used.
+        return transaction.isUsed ?? true
+      },
+      get failure() {
+        return transaction.failure ?? null
+      },
     }
   }
   return faulty

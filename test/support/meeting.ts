@@ -28,8 +28,8 @@ export function latch(): Latch {
 }
 
 /**
- * What has a time-out of some hundred milliseconds is over by then, on a machine that is slow and busy
- * as well; what has none lasts until its test is given up.
+ * What has a time-out of some hundred milliseconds is over by then, on a machine that is slow and
+ * busy as well; what has none lasts until its test is given up.
  */
 export const BOUNDED_MS = 20_000
 

@@ -74,7 +74,7 @@ export class Worker {
 
   /** Begins to take messages; once only. */
   start(): void {
-    if (this.#loop !== null || this.#stopping !== null) return
+    if (this.#loop !== null) return
     this.#unlisten = this.#tools.bell.listen(() => this.#wake())
     this.#loop = this.#run()
   }
@@ -96,6 +96,8 @@ export class Worker {
   async #end(graceMs: number, sleep: Clock['sleep']): Promise<readonly string[]> {
     this.#unlisten()
     this.#wake()
+    // Stopped before it began, it never does.
+    this.#loop ??= Promise.resolve()
     await this.#loop
     const left = await this.#underway.idle(graceMs, sleep)
     for (const delivery of this.#active) delivery.abandon()
@@ -133,8 +135,8 @@ export class Worker {
     this.#hasMore = reply.messages.length === limit
     for (const message of reply.messages) {
       const handler = this.#handlers.get(message.name)
-      if (handler === undefined) continue
-      this.#deliver(new Delivery(this.#delivery, message, owner, sentMs), handler)
+      const delivery = new Delivery(this.#delivery, message, owner, sentMs)
+      if (handler !== undefined) this.#deliver(delivery, handler)
     }
   }
 

@@ -44,7 +44,7 @@ const [KEY_ID_AT, EPOCH_AT, EXPIRY_AT, NONCE_AT, TAG_AT] = [1, 5, 17, 25, 47] as
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 /** The value of each character of base64url, by its code. */
 const DIGITS = new Uint8Array(128)
-for (let value = 0; value < ALPHABET.length; value += 1) DIGITS[ALPHABET.charCodeAt(value)] = value
+for (const [value, digit] of [...ALPHABET].entries()) DIGITS[digit.charCodeAt(0)] = value
 
 /** What a token is bound to without naming it. */
 export interface TokenScope {
@@ -134,7 +134,7 @@ export function isTokenShaped(segment: string): boolean {
 let lastShaped: string | null = null
 
 function digitAt(text: string, at: number): number {
-  return DIGITS[text.charCodeAt(at)] ?? 0
+  return Number(DIGITS[text.charCodeAt(at)])
 }
 
 /**
@@ -180,7 +180,8 @@ export function verifyToken(token: ParsedToken, secret: Secret, scope: TokenScop
   const { tag } = token
   if (tag.length !== TAG_LENGTH || givenTag.write(tag) !== TAG_LENGTH) return false
   expectedWhole.write(hmacOf(secret.key, signedText(token, scope)), 'latin1')
-  expectedTag[LAST] = ALPHABET.charCodeAt((DIGITS[expectedTag[LAST] ?? 0] ?? 0) & UPPER_BITS)
+  const last = Number(DIGITS[Number(expectedTag[LAST])])
+  expectedTag[LAST] = ALPHABET.charCodeAt(last & UPPER_BITS)
   return timingSafeEqual(givenTag, expectedTag)
 }
 
@@ -269,13 +270,18 @@ function formatExpiry(expiresAtMs: number): string {
 /** Small integers: the whole number is too large for the bits that a shift takes. */
 function fourDigits(value: number): string {
   const [high, low] = [value >> 12, value & 4_095]
-  return (ALPHABET[high >> 6] ?? '') + ALPHABET[high & 63] + ALPHABET[low >> 6] + ALPHABET[low & 63]
+  const digit = (at: number): string => ALPHABET.charAt(at & 63)
+  return digit(high >> 6) + digit(high) + digit(low >> 6) + digit(low)
 }
 
 type Param = TokenScope['params'][number]
 
 function byNameThenValue([name, value]: Param, [otherName, otherValue]: Param): number {
-  if (name !== otherName) return name < otherName ? -1 : 1
-  if (value !== otherValue) return value < otherValue ? -1 : 1
-  return 0
+  return compare(name, otherName) || compare(value, otherValue)
+}
+
+/** By UTF-16 code units, which no locale changes. */
+function compare(text: string, other: string): number {
+  if (text < other) return -1
+  return text > other ? 1 : 0
 }

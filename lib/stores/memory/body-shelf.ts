@@ -16,7 +16,7 @@ const SEGMENTS_AT_LEAST = 64
 /** A stretch of memory that several bodies share. */
 interface Segment {
   readonly id: number
-  readonly bytes: Buffer
+  readonly bytes: Uint8Array
   /** How much of it has been given out. */
   used: number
   /** How many bodies in it are still wanted. */
@@ -79,13 +79,10 @@ export class BodyShelf {
   get({ segment: id, place }: Place): Uint8Array | null {
     const segment = this.#segments.get(id)
     if (segment === undefined) return null
-    if (place === WHOLE) return Buffer.from(segment.bytes)
+    if (place === WHOLE) return segment.bytes.slice()
     const start = place >> LENGTH_BITS
-    const length = place & ((1 << LENGTH_BITS) - 1)
     // Small ones go into Node's pool, which costs less than memory of their own.
-    const copy = Buffer.allocUnsafe(length)
-    segment.bytes.copy(copy, 0, start, start + length)
-    return copy
+    return Buffer.from(segment.bytes.subarray(start, start + (place & ((1 << LENGTH_BITS) - 1))))
   }
 
   /** Tells that nobody will ask for a body again. */
@@ -110,7 +107,7 @@ export class BodyShelf {
   #add(length: number): Segment {
     const segment = {
       id: this.#nextId,
-      bytes: Buffer.alloc(length),
+      bytes: new Uint8Array(length),
       used: 0,
       wanted: 0,
       isGone: false,

@@ -1,4 +1,4 @@
-/** Right servers of each door pass, and some wrong ones are caught; all of them in the file beside. */
+/** Right servers of each door pass, and some wrong ones are caught; all of those beside. */
 import { describeDoors } from './judge-door.js'
 
 describeDoors(8)

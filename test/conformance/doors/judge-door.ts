@@ -1,6 +1,6 @@
 /**
- * `poe check --door`, tested: right servers pass, and each wrong one is caught by the checks that are
- * meant for its fault, and by no others.
+ * `poe check --door`, tested: right servers pass, and each wrong one is caught by the checks that
+ * are meant for its fault, and by no others.
  */
 import { expect } from 'chai'
 import {

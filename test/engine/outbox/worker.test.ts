@@ -116,6 +116,19 @@ describe('a worker of the outbox', () => {
     expect(await deadKeys()).to.deep.equal(['m'])
   })
 
+  it('[OUT-06] where the next attempt would be too late, the first is the last', async () => {
+    await bench.write(['m'])
+    bench.start(
+      () => {
+        throw new Error('busy')
+      },
+      { firstRetryMs: 10_000, retryForMs: 1_000 },
+    )
+    await bench.pass(100)
+    expect(bench.typesOf('m')).to.deep.equal(['outbox-taken', 'outbox-dead'])
+    expect(await deadKeys()).to.deep.equal(['m'])
+  })
+
   it('[OUT-06] what ended in silence too often, or too long ago, is buried unseen', async () => {
     await bench.write(['m'])
     const query = { names: ['mail'], owner: 'crashed', leaseMs: LEASE_MS, limit: 1 }
@@ -198,6 +211,7 @@ describe('a worker of the outbox', () => {
   it('[OUT-05] where it stays away, the message is delivered again with its key', async () => {
     let isAway = true
     const seen: string[] = []
+    const enders: string[] = []
     await bench.write(['m'])
     const { outbox } = bench.store
     const away = async (): Promise<never> => {
@@ -207,16 +221,51 @@ describe('a worker of the outbox', () => {
       ({ key, attempt }) => void seen.push(`${key} ${attempt}`),
       {},
       {
-        end: (...args) => (isAway ? away() : outbox.end(...args)),
+        end: (...args) => {
+          enders.push(args[1])
+          return isAway ? away() : outbox.end(...args)
+        },
         renew: (...args) => (isAway ? away() : outbox.renew(...args)),
       },
     )
     await bench.pass(LEASE_MS + 1_000)
+    const [first] = enders
+    const byFirst = () => enders.filter(owner => owner === first).length
+    const tries = byFirst()
+    await bench.pass(1_000)
+    expect([tries > 1, byFirst()], 'what is lost is tried no more').to.deep.equal([true, tries])
     isAway = false
     await bench.pass(5_000)
     expect(seen).to.deep.equal(['m 1', 'm 2'])
     expect(bench.typesOf('m')).to.include('outbox-late')
     expect(bench.typesOf('m').at(-1)).to.equal('outbox-delivered')
+  })
+
+  it('a take that the store does not answer is made again', async () => {
+    let isAway = true
+    await bench.write(['m'])
+    const { outbox } = bench.store
+    const take = async (query: Parameters<typeof outbox.take>[0]) => {
+      if (isAway) throw new PoeError('ERR_POE_STORE_DOWN')
+      return await outbox.take(query)
+    }
+    bench.start(count, {}, { take })
+    await bench.pass(3_000)
+    expect(runs).to.equal(0)
+    isAway = false
+    await bench.pass(5_000)
+    expect(runs).to.equal(1)
+  })
+
+  it('a message that was begun too long ago, and never ended, is dead', async () => {
+    await bench.write(['m'])
+    const outbox = bench.store.outbox
+    await outbox.take({ names: ['mail'], owner: 'died', leaseMs: 1_000, limit: 1 })
+    await bench.pass(5_000)
+    bench.start(count, { retryForMs: 2_000 })
+    await bench.pass(2_000)
+    expect(runs).to.equal(0)
+    expect(bench.typesOf('m').at(-1)).to.equal('outbox-dead')
   })
 
   it('a take whose answer was longer on its way than its lease runs nothing', async () => {
@@ -256,6 +305,45 @@ describe('a worker of the outbox', () => {
     await bench.pass(10_000)
     expect(most).to.equal(3)
     expect(done.toSorted()).to.deep.equal(keys.toSorted())
+  })
+
+  it('begun twice it is still one, and runs no more at once', async () => {
+    const door = latch()
+    await bench.write(['m1', 'm2'])
+    const worker = bench.start(
+      async () => {
+        runs += 1
+        await door.opened
+      },
+      { concurrency: 1 },
+    )
+    worker.start()
+    await bench.pass(2_000)
+    expect(runs).to.equal(1)
+    door.open()
+    await turns()
+  })
+
+  it('one that is full takes no more when it hears of more', async () => {
+    let open = () => {}
+    const opened = new Promise<void>(resolve => {
+      open = resolve
+    })
+    await bench.write(['m'])
+    bench.start(
+      async () => {
+        count()
+        await opened
+      },
+      { concurrency: 1 },
+    )
+    await bench.pass(1_000)
+    await bench.write(['n'])
+    await bench.pass(3_000)
+    expect(runs).to.equal(1)
+    open()
+    await bench.pass(3_000)
+    expect(runs).to.equal(2)
   })
 
   it('a busy name does not keep another one waiting', async () => {

@@ -9,6 +9,7 @@ import {
   readConditions,
   type Situation,
   stateOf,
+  undecidable,
 } from '../../../lib/protocols/conditional-post/conditions.js'
 
 const BOTH: Judged = { validators: true, search: true }
@@ -25,6 +26,22 @@ function given(fields: Readonly<Record<string, string>>, judged: Judged = BOTH):
   if (conditions.kind !== 'given') throw new Error(`the conditions are ${conditions.kind}`)
   return conditions
 }
+
+describe('conditions that nobody can tell', () => {
+  const undated = { etag: '"v1"' }
+  const dated = { etag: '"v1"', modifiedMs: DATE_MS }
+  for (const [fields, current, told] of [
+    [{ 'If-Match': '"v1"' }, undated, null],
+    [{ 'If-None-Exist': 'a=1' }, undated, null],
+    [{ 'If-Unmodified-Since': DATE }, undated, 'If-Unmodified-Since'],
+    [{ 'If-Unmodified-Since': DATE }, dated, null],
+    [{ 'If-Unmodified-Since': DATE }, null, null],
+  ] as const) {
+    it(`${JSON.stringify(fields)} of ${JSON.stringify(current)}: ${told}`, () => {
+      expect(undecidable(given(fields), { ...EMPTY, current })).to.equal(told)
+    })
+  }
+})
 
 describe('conditions as they are read', () => {
   it('none, where no field is there, or only those that are none on such a request', () => {

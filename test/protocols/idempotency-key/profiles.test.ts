@@ -13,6 +13,14 @@ describe('key profiles', () => {
     }
   })
 
+  it('stripe alone speaks as Stripe does, and repeatable-requests alone goes by dates', () => {
+    const all = Object.values(KEY_PROFILES)
+    const named = (chosen: typeof all) => chosen.map(({ name }) => name)
+    expect(named(all.filter(({ speaksStripe }) => speaksStripe))).to.deep.equal(['stripe'])
+    const dated = named(all.filter(({ datesFirstTry }) => datesFirstTry))
+    expect(dated).to.deep.equal(['repeatable-requests'])
+  })
+
   it('[IK-2.3-2] draft-07 leaves the life of keys to whoever owns the resource', () => {
     const { 'draft-07': draft } = KEY_PROFILES
     expect(draft).to.include({ field: 'Idempotency-Key', retentionMs: null, mismatchStatus: 422 })

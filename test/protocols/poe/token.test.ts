@@ -213,9 +213,15 @@ describe('forged link tokens', () => {
       ['a', '1'],
       ['a', '0'],
       ['a', '1'],
+      ['c', '1'],
     ] as const
     const minted = mintToken({ ...parts, scope: { ...scope, params } })
     expect(verifies(minted, { ...scope, params: params.toReversed() })).to.equal(true)
+    const fields = { keyId: 'kkkk', epoch: 'e', expiresAtMs: 1, nonce: 'n' }
+    const signed = signedText(fields, { ...scope, params })
+    expect(signed, 'by name, then by value').to.contain(
+      '1:5' + '1:a1:0' + '1:a1:1' + '1:a1:1' + '1:b1:2' + '1:c1:1',
+    )
   })
 
   it('[POE-8-5] distinct scopes are never signed as the same text', () => {
