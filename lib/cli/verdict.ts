@@ -197,6 +197,8 @@ function whyUnknown({ reason, status, location, isFinal, cause }: Unknown): stri
 }
 
 function advice(outcome: PostOutcome, journal: string | null): string | null {
+  const { hint } = outcome
+  if (hint !== undefined) return outcome.outcome === 'unknown' ? `${hint}\n${LOOK}` : hint
   switch (outcome.outcome) {
     case 'accepted':
     case 'accepted-earlier':

@@ -21,12 +21,12 @@ export type * from './types.js'
 /**
  * Makes a client that can keep a journal.
  *
- * @param options - see {@link ClientOptions}
+ * @param options - all but `logger`
  * @returns the client
  * @throws TypeError for options that cannot be meant
  * @see POE draft 2, 5
  */
-export function createClient(options: ClientOptions = {}): PoeClient {
+export function createClient(options: Omit<ClientOptions, 'logger'> = {}): PoeClient {
   return new PoeClient(options, {
     links: null,
     readLinks: readAllLinks,

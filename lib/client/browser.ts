@@ -19,11 +19,13 @@ export type * from './types.js'
 /**
  * Makes a client. Its options are not checked here; TypeScript does that.
  *
- * @param options - all but `journal` and the adapter's pointers
+ * @param options - all but `journal`, `logger`, `onOutcome` and the adapter's pointers
  * @returns the client
  * @see POE draft 2, 5
  */
-export function createClient(options: Omit<ClientOptions, 'journal'> = {}): PoeCore {
+export function createClient(
+  options: Omit<ClientOptions, 'journal' | 'logger' | 'onOutcome'> = {},
+): PoeCore {
   return new PoeCore(options, {
     links: null,
     readLinks,

@@ -15,14 +15,17 @@ import { followHops } from './follow-get.js'
 import { type JournalEntry, type JournalHold, journalHeaders } from './journal.js'
 import type { FoundLink } from './known-links.js'
 import { isSettled, Ledger, provesNothingSent } from './ledger.js'
+import type { LogLines } from './log-lines.js'
 import { withLogin } from './login.js'
-import { observedFetch } from './observed-fetch.js'
-import type { ClientOptions, FetchLike, SendOptions } from './options.js'
+import { hookedInit, observedFetch } from './observed-fetch.js'
+import type { ClientOptions, FetchLike, RequestHooks, SendOptions } from './options.js'
 import type { PostOutcome } from './outcome.js'
+import { mayBePage, pageHint } from './page-hint.js'
 import { findLinks } from './page-links.js'
 import { sendPlain } from './plain-fetch.js'
 import { randomHex } from './random.js'
 import { commonFields, type Fields, type Order, toFields } from './sending.js'
+import { sharedSend } from './shared-send.js'
 import { within } from './timing.js'
 import { toResponse } from './to-response.js'
 import { ungiven } from './ungiven.js'
@@ -51,7 +54,9 @@ export interface PostOptions extends CorePostOptions {
 }
 
 /** Options of `links` and `mint`. */
-export interface RequestOptions extends Pick<SendOptions, 'tries' | 'timeoutMs' | 'totalMs'> {
+export interface RequestOptions
+  extends RequestHooks,
+    Pick<SendOptions, 'tries' | 'timeoutMs' | 'totalMs'> {
   readonly headers?: FetchHeaders
   readonly signal?: AbortSignal
 }
@@ -62,6 +67,16 @@ export interface ResumeOptions extends SendOptions {
   /** Called, and waited for, with each outcome, before its entry leaves the journal. */
   readonly onOutcome?: (entry: JournalEntry, outcome: PostOutcome) => void | Promise<void>
 }
+
+/** How one request of `links` and `mint` is made. */
+interface Asking {
+  readonly signal: AbortSignal | undefined
+  readonly timeoutMs: number
+  readonly init: RequestInit
+}
+
+/** How long a page is waited for that would explain a refusal. */
+const HINT_MS = 3_000
 
 /** A POST as it is begun. */
 interface Begun {
@@ -88,14 +103,22 @@ export class PoeClient extends PoeCore {
   readonly #ledger = new Ledger()
   /** Sends without any login. */
   readonly #bare: FetchLike
+  readonly #lines: LogLines | undefined
 
   /** @internal */
   constructor(options: ClientOptions, parts: Parts) {
-    const { authenticate, fetch: given = globalThis.fetch } = options
-    const fetch = observedFetch(given, options)
+    parts.check(options)
+    const {
+      authenticate,
+      logger,
+      fetch: given = (input, init) => globalThis.fetch(input, init),
+    } = options
+    const lines = logger && parts.lines?.(logger)
+    const fetch = observedFetch(given, options, lines?.hooks)
     const sends = authenticate === undefined ? fetch : withLogin(fetch, authenticate)
-    super(sends === given ? options : { ...options, fetch: sends }, parts)
-    this.#bare = (input, init) => fetch(input, init)
+    super({ ...options, fetch: sends }, parts)
+    this.#bare = fetch
+    this.#lines = lines
   }
 
   /**
@@ -135,7 +158,7 @@ export class PoeClient extends PoeCore {
     // A key names an operation at one URL only.
     const name = key === null ? url.href : `${url.href} ${key}`
     const precedent = this.#ledger.precedent(name, payload)
-    if (precedent.running !== null) return await shared(precedent.running, signal, url)
+    if (precedent.running !== null) return await sharedSend(precedent.running, signal, url)
     const order = {
       link: url,
       payload,
@@ -145,8 +168,8 @@ export class PoeClient extends PoeCore {
       isRepeatable: true,
       isResumed: precedent.isOpen,
       hold: null,
-      limits,
-      init,
+      limits: this.#told(limits),
+      init: { ...init, ...hookedInit(limits) },
       signal,
     }
     const running = this.#begin(order, options)
@@ -251,13 +274,14 @@ export class PoeClient extends PoeCore {
       isRepeatable,
       isResumed: true,
       hold,
-      limits,
-      init: {},
+      limits: this.#told(limits),
+      init: hookedInit(limits),
       signal,
     }
     try {
       const outcome = await this.send(order)
-      await onOutcome?.(hold.entry, outcome)
+      this.#lines?.outcome(outcome)
+      await (onOutcome ? onOutcome(hold.entry, outcome) : this.options.onOutcome?.(outcome))
       await settle(hold, isSettled(outcome))
       return outcome
     } catch (error) {
@@ -268,7 +292,7 @@ export class PoeClient extends PoeCore {
 
   async #begin(
     order: Order,
-    { onStart, onOutcome }: Pick<PostOptions, 'onStart' | 'onOutcome'>,
+    { onStart, onOutcome = this.options.onOutcome }: Pick<PostOptions, 'onStart' | 'onOutcome'>,
   ): Promise<PostOutcome> {
     const { link, idempotencyKey, signal } = order
     if (signal?.aborted === true) throw abortedBefore(signal, link)
@@ -280,10 +304,12 @@ export class PoeClient extends PoeCore {
     try {
       await onStart?.({ id, link: link.href, idempotencyKey })
       isOver = false
-      const outcome = await this.send(held).catch((error: unknown) => {
+      const sent = await this.send(held).catch((error: unknown) => {
         isOver = provesNothingSent(error)
         throw error
       })
+      const outcome = order.isResumed ? sent : await this.#hinted(sent, order)
+      this.#lines?.outcome(outcome)
       await onOutcome?.(outcome)
       await settle(held.hold, isSettled(outcome))
       return outcome
@@ -291,6 +317,30 @@ export class PoeClient extends PoeCore {
       await settle(held.hold, isOver)
       throw error
     }
+  }
+
+  /** The logger hears of each wait, also where a call has an `onRetry` of its own. */
+  #told(limits: SendOptions): SendOptions {
+    const lines = this.#lines
+    if (lines === undefined) return limits
+    const { onRetry = this.options.onRetry } = limits
+    const both: SendOptions['onRetry'] = notice => {
+      lines.wait(notice)
+      return onRetry?.(notice)
+    }
+    return { ...limits, onRetry: both }
+  }
+
+  /** Looks once whether a page was posted to; the outcome stays what it is. */
+  async #hinted(outcome: PostOutcome, { link, signal, init }: Order): Promise<PostOutcome> {
+    if (!mayBePage(outcome) || outcome.link !== link.href) return outcome
+    const timeoutMs = Math.min(this.options.timeoutMs, HINT_MS)
+    const limits = { signal, timeoutMs, init }
+    const page = await this.#ask('GET', link, undefined, limits).catch(() => null)
+    if (!isAnswer(page)) return outcome
+    discard(page)
+    const isPage = page.status === 200 && this.announced(page, link).length > 0
+    return isPage ? { ...outcome, hint: pageHint(outcome, link.href) } : outcome
   }
 
   /** For a journal the content is fixed, so that what is resumed is what was sent. */
@@ -338,7 +388,8 @@ export class PoeClient extends PoeCore {
     const { totalMs = this.options.totalMs } = limits
     const endMs = clock.now() + totalMs
     for (let attempt = 1; ; attempt += 1) {
-      let last = await this.#ask(method, url, headers, { signal, timeoutMs })
+      const init = hookedInit(limits)
+      let last = await this.#ask(method, url, headers, { signal, timeoutMs, init })
       if (isAnswer(last) && last.ok) {
         const page = last
         const work = () => findLinks(this, page, url, method === 'POST')
@@ -366,14 +417,15 @@ export class PoeClient extends PoeCore {
     method: 'GET' | 'POST',
     url: URL,
     given: FetchHeaders | undefined,
-    { signal, timeoutMs }: { readonly signal: AbortSignal | undefined; readonly timeoutMs: number },
+    { signal, timeoutMs, init: own }: Asking,
   ): Promise<unknown> {
-    const { clock, fetch, init } = this.options
+    const { clock, fetch } = this.options
+    const init = { ...this.options.init, ...own }
     const accept = { accept: 'application/json, */*;q=0.5' }
     const all = { ...accept, ...(await commonFields(this.options, url)), ...toFields(given) }
     const hop = (at: URL, by: string, isGiven: boolean) =>
-      within(clock, timeoutMs, signal, async own => {
-        const more = { ...init, method: by, signal: own, cache: 'no-store' } as const
+      within(clock, timeoutMs, signal, async inner => {
+        const more = { ...init, method: by, signal: inner, cache: 'no-store' } as const
         if (!isGiven) return await this.#bare(at.href, { ...more, headers: ungiven(all) })
         return await fetch(at.href, { ...more, headers: all, redirect: 'manual' })
       })
@@ -422,27 +474,6 @@ function noLinks(url: URL, last: unknown): unknown {
  */
 async function settle(hold: JournalHold | null, isOver: boolean): Promise<void> {
   await (isOver ? hold?.done() : hold?.leave())?.catch(() => {})
-}
-
-/** A second caller waits for the same send; only its waiting ends with its signal. */
-async function shared(
-  running: Promise<PostOutcome>,
-  signal: AbortSignal | undefined,
-  link: URL,
-): Promise<PostOutcome> {
-  if (signal === undefined) return await running
-  let stop = () => {}
-  const aborted = new Promise<never>((_resolve, reject) => {
-    const state = { isUnknown: true, link: link.href, attempts: 0 }
-    stop = () => reject(new PostAborted(signal.reason, state))
-    if (signal.aborted) stop()
-    signal.addEventListener('abort', stop, { once: true })
-  })
-  try {
-    return await Promise.race([running, aborted])
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
 }
 
 /** A UUID of version 4; `crypto.randomUUID` is not there on pages that did not come by https. */

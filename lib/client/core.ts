@@ -13,7 +13,8 @@ import { isGivenUp } from './ending.js'
 import { PostAborted } from './errors.js'
 import type { FetchHeaders } from './fetch-types.js'
 import { type FoundLink, KnownLinks, type ReadLinks } from './known-links.js'
-import type { ClientOptions, ResolvedOptions, SendOptions } from './options.js'
+import type { LogLines } from './log-lines.js'
+import type { ClientLogger, ClientOptions, ResolvedOptions, SendOptions } from './options.js'
 import type { PostOutcome } from './outcome.js'
 import { type FollowPost, runPost } from './run-post.js'
 import {
@@ -53,6 +54,8 @@ export interface Parts extends Strategies {
   readonly follow: FollowPost | null
   /** Makes the id of a content; left out, with what a page has. */
   readonly digest?: Digest
+  /** What a logger is told; left out, nothing. */
+  readonly lines?: (logger: ClientLogger) => LogLines
   /** Checks options; throws TypeError. */
   readonly check: (options: SendOptions) => void
 }

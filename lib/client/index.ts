@@ -9,6 +9,7 @@ import { followHops } from './follow-get.js'
 import { followPost } from './follow-post.js'
 import type { Judgement, Past } from './judge.js'
 import { type AnyRules, classifyAny } from './judge-keyed.js'
+import { logLines } from './log-lines.js'
 import { digestAtOnce } from './node/digest.js'
 import { linkReader } from './node/link-field.js'
 import { type Adapter, type ClientOptions, checkOptions } from './options.js'
@@ -40,6 +41,7 @@ export function createClient(options: ClientOptions = {}): PoeClient {
     follow: followPost,
     hops: followHops,
     digest: digestAtOnce,
+    lines: logLines,
     check: checkOptions,
   })
 }

@@ -1,36 +1,57 @@
-/** A `fetch` that tells of each request and each answer, for logs. */
-import type { ClientOptions, FetchLike, RequestNotice } from './options.js'
+/** A `fetch` that tells of each request and each answer. */
+import type { FetchLike, RequestHooks, RequestNotice } from './options.js'
+
+/** Where the hooks of one call go along, in what `fetch` is given. */
+const HOOKS = Symbol('hooks')
+
+/** What `fetch` is given so that the hooks of one call hear of its requests. */
+export function hookedInit({ onRequest, onResponse }: RequestHooks): RequestInit {
+  if (onRequest === undefined && onResponse === undefined) return {}
+  return { [HOOKS]: { onRequest, onResponse } } as RequestInit
+}
 
 /**
  * Wraps a `fetch`. What a hook throws is ignored: a broken log must not decide what becomes of a
  * POST.
  *
  * @param fetch - what sends
- * @param hooks - who is told; without any, `fetch` itself is given back
+ * @param hooks - who is told, unless a call has hooks of its own
+ * @param always - who is told besides
  */
 export function observedFetch(
   fetch: FetchLike,
-  { onRequest, onResponse }: Pick<ClientOptions, 'onRequest' | 'onResponse'>,
+  hooks: RequestHooks,
+  always: RequestHooks = {},
 ): FetchLike {
-  if (onRequest === undefined && onResponse === undefined) return fetch
-  return async (input, init) => {
+  return async (input, given) => {
+    const { [HOOKS]: own, ...init } = (given ?? {}) as RequestInit & { [HOOKS]?: RequestHooks }
+    const { onRequest = hooks.onRequest, onResponse = hooks.onResponse } = own ?? {}
+    if (onRequest === undefined && onResponse === undefined && always.onResponse === undefined) {
+      return await fetch(input, init)
+    }
     const isRequest = input instanceof Request
     const url = isRequest ? input.url : String(input)
-    const method = init?.method ?? (isRequest ? input.method : 'GET')
+    const method = init.method ?? (isRequest ? input.method : 'GET')
     const notice: RequestNotice = { method, url }
+    const tell = (status: number | null, cause: unknown) => {
+      for (const hook of [always.onResponse, onResponse]) {
+        quietly(() => hook?.({ ...notice, status, cause }))
+      }
+    }
     quietly(() => onRequest?.(notice))
     try {
       const response = await fetch(input, init)
-      quietly(() => onResponse?.({ ...notice, status: response.status, cause: null }))
+      tell(response.status, null)
       return response
     } catch (cause) {
-      quietly(() => onResponse?.({ ...notice, status: null, cause }))
+      tell(null, cause)
       throw cause
     }
   }
 }
 
-function quietly(tell: () => void): void {
+/** Tells somebody whose failure must change nothing. */
+export function quietly(tell: () => void): void {
   try {
     tell()
   } catch {}

@@ -5,7 +5,7 @@
 import type { ClientClock } from './clock.js'
 import type { FetchHeaders } from './fetch-types.js'
 import type { Journal } from './journal.js'
-import type { Refused, Unknown } from './outcome.js'
+import type { PostOutcome, Refused, Unknown } from './outcome.js'
 
 /** Anything that is called like `fetch`. */
 export type FetchLike = (input: string | URL | Request, init?: RequestInit) => Promise<Response>
@@ -40,8 +40,29 @@ export interface ResponseNotice extends RequestNotice {
   readonly cause: unknown
 }
 
+/** Where lines go; `console`, pino and others have these methods. */
+export interface ClientLogger {
+  /** Each request's end. */
+  readonly debug: (line: string) => void
+  /** Waits, and outcomes that are known. */
+  readonly info: (line: string) => void
+  /** Outcomes that are not known. */
+  readonly warn: (line: string) => void
+}
+
+/**
+ * Hooks of the Node client and of those with a journal. One that is given for a call takes the
+ * place of the client's.
+ */
+export interface RequestHooks {
+  /** Told of each request before it leaves, and not waited for; what it throws is ignored. */
+  readonly onRequest?: (notice: RequestNotice) => void
+  /** Told how each request ended, as {@link onRequest}. */
+  readonly onResponse?: (notice: ResponseNotice) => void
+}
+
 /** What can be told for all POSTs of a client, and for one of them. */
-export interface SendOptions {
+export interface SendOptions extends RequestHooks {
   /**
    * How often a POST is sent at most, the first time included.
    *
@@ -172,12 +193,17 @@ export interface ClientOptions extends SendOptions {
    */
   readonly keyFormat?: 'structured' | 'plain'
   /**
-   * Told of each request before it leaves, and not waited for; what it throws is ignored. Of the
-   * Node client and of those with a journal.
+   * Called, and waited for, with each outcome of a POST, before its entry leaves the journal; what
+   * it throws is thrown by `post`. Of the Node client and of those with a journal.
    */
-  readonly onRequest?: (notice: RequestNotice) => void
-  /** Told how each request ended, as {@link onRequest}. */
-  readonly onResponse?: (notice: ResponseNotice) => void
+  readonly onOutcome?: (outcome: PostOutcome) => void | Promise<void>
+  /**
+   * Told, in a line each, of requests, waits and outcomes. Links are shown by their origin and the
+   * plain words of their path; no field, key or content is shown. Of the Node client.
+   *
+   * @defaultValue none
+   */
+  readonly logger?: ClientLogger
   /** Sends a plain request again where it provably never left. Default: `false`. */
   readonly retryUnsent?: boolean
   /** The time. Default: the real one. */
@@ -199,7 +225,15 @@ export interface LinkReader {
 /** Options that may be absent. */
 export type OptionalHooks = Pick<
   ClientOptions,
-  'onRetry' | 'onGiveUp' | 'onRequest' | 'onResponse' | 'authenticate' | 'headers' | 'journal'
+  | 'onRetry'
+  | 'onGiveUp'
+  | 'onRequest'
+  | 'onResponse'
+  | 'onOutcome'
+  | 'logger'
+  | 'authenticate'
+  | 'headers'
+  | 'journal'
 >
 /** Options that always are there. */
 export type ClientSettings = Required<Omit<ClientOptions, keyof OptionalHooks>>
@@ -215,22 +249,24 @@ const CHECKS: Readonly<Record<keyof ClientOptions, (value: unknown) => boolean>>
   onRetry: isFunction,
   onGiveUp: isFunction,
   fetch: isFunction,
-  headers: value => isFunction(value) || isObject(value),
+  headers: isFields,
   init: isObject,
   baseMs: isTime,
   capMs: isTime,
   maxRetryAfterMs: isTime,
   authenticate: isFunction,
-  origins: value => value === 'any' || (Array.isArray(value) && value.every(isOrigin)),
+  origins: isOrigins,
   crossOrigin: isBoolean,
   bodyLimitBytes: isCount,
-  journal: value => isObject(value) && isFunction(Reflect.get(value as object, 'begin')),
+  journal: isJournal,
   adapter: isObject,
-  keyFormat: value => value === 'structured' || value === 'plain',
+  keyFormat: isKeyFormat,
   onRequest: isFunction,
   onResponse: isFunction,
+  onOutcome: isFunction,
+  logger: isLogger,
   retryUnsent: isBoolean,
-  clock: value => isObject(value) && isFunction(Reflect.get(value as object, 'sleep')),
+  clock: isClock,
   random: isFunction,
 }
 
@@ -241,6 +277,12 @@ const WANTED: ReadonlyMap<(value: unknown) => boolean, string> = new Map([
   [isFunction, 'a function'],
   [isObject, 'an object'],
   [isBoolean, 'true or false'],
+  [isFields, 'an object of fields, or a function that gives one'],
+  [isOrigins, "origins such as ['https://pay.example'], or 'any'"],
+  [isJournal, 'a journal, as fileJournal or indexedDbJournal makes one'],
+  [isKeyFormat, "'structured' or 'plain'"],
+  [isClock, 'an object with now and sleep'],
+  [isLogger, 'an object with the functions debug, info and warn'],
 ])
 
 /**
@@ -256,8 +298,8 @@ export function checkOptions(options: SendOptions): void {
       throw new TypeError(`There is no option '${name}'. Leave it out, or give one of ${names}.`)
     }
     if (value !== undefined && !check(value)) {
-      const wanted = WANTED.get(check) ?? 'as its documentation says'
-      throw new TypeError(`The option '${name}' cannot be ${describe(value)}; give ${wanted}.`)
+      const problem = `The option '${name}' cannot be ${describe(value)}`
+      throw new TypeError(`${problem}; give ${WANTED.get(check)}.`)
     }
   }
 }
@@ -286,6 +328,34 @@ function isObject(value: unknown): boolean {
 
 function isBoolean(value: unknown): boolean {
   return typeof value === 'boolean'
+}
+
+function isFields(value: unknown): boolean {
+  return isFunction(value) || isObject(value)
+}
+
+function isOrigins(value: unknown): boolean {
+  return value === 'any' || (Array.isArray(value) && value.every(isOrigin))
+}
+
+function isJournal(value: unknown): boolean {
+  return has(value, 'begin')
+}
+
+function isKeyFormat(value: unknown): boolean {
+  return value === 'structured' || value === 'plain'
+}
+
+function isClock(value: unknown): boolean {
+  return has(value, 'sleep')
+}
+
+function isLogger(value: unknown): boolean {
+  return ['debug', 'info', 'warn'].every(name => has(value, name))
+}
+
+function has(value: unknown, name: string): boolean {
+  return isObject(value) && isFunction(Reflect.get(value as object, name))
 }
 
 function isOrigin(value: unknown): boolean {

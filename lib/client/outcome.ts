@@ -14,6 +14,11 @@ export interface OutcomeDetails {
   readonly attempts: number
   /** Status of the last answer to a try; `null` where none came. */
   readonly status: number | null
+  /**
+   * What to do, where the client can tell: for example, that the address is a page that gives
+   * links. It holds the address. Of the Node client and of those with a journal.
+   */
+  readonly hint?: string
   /** Where the result is, as an absolute URL, where that is known. */
   readonly location: string | null
   /**

@@ -19,10 +19,12 @@ export type {
 export type { FoundLink } from './known-links.js'
 export type {
   Adapter,
+  ClientLogger,
   ClientOptions,
   ClientSettings,
   FetchLike,
   OptionalHooks,
+  RequestHooks,
   RequestNotice,
   ResolvedOptions,
   ResponseNotice,

@@ -131,6 +131,21 @@ describe('poe post', () => {
       },
     ))
 
+  it('a page that is given as a link: what to do, and no word of using it again', () =>
+    withServer(
+      ({ method }, response) => {
+        const status = method === 'GET' ? 200 : 405
+        response.writeHead(status, { allow: 'GET, POST', 'poe-links': '"/once/t"' }).end()
+      },
+      async ({ origin }) => {
+        const page = `${origin}/basket`
+        const ended = await poeHere(['post', '--link', page, '--json', ORDER])
+        expect(ended.code).to.equal(1)
+        expect(ended.err).to.include('This is a page that gives links')
+        expect(ended.err).to.include(`poe post ${page}`).and.not.to.include('can still be used')
+      },
+    ))
+
   for (const [what, where] of [
     ['nobody listens', ['http://127.0.0.1:CLOSED']],
     ['no such host', ['http://nowhere.invalid/']],

@@ -53,6 +53,15 @@ describe('limits of a call', () => {
     [{ timeoutMs: '5s' }, /'timeoutMs' cannot be "5s"; give milliseconds, a number above 0/],
     [{ onRetry: true }, /'onRetry' cannot be boolean; give a function/],
     [{ crossOrigin: 1 }, /'crossOrigin' cannot be 1; give true or false/],
+    [{ tries: 0 }, /'tries' cannot be 0; give a whole number from 1/],
+    [{ init: 1 }, /'init' cannot be 1; give an object/],
+    [{ headers: 'a' }, /'headers' cannot be "a"; give an object of fields, or a function/],
+    [{ origins: ['shop'] }, /'origins' cannot be object; give origins such as .*or 'any'/],
+    [{ journal: {} }, /'journal' cannot be object; give a journal, as fileJournal/],
+    [{ keyFormat: 'x' }, /'keyFormat' cannot be "x"; give 'structured' or 'plain'/],
+    [{ clock: {} }, /'clock' cannot be object; give an object with now and sleep/],
+    [{ onOutcome: 1 }, /'onOutcome' cannot be 1; give a function/],
+    [{ logger: { info: 1 } }, /'logger' cannot be object; give .* debug, info and warn/],
   ] as const) {
     it(`${JSON.stringify(options)}: names the option and the way out`, () => {
       expect(() => createClient(options as object)).to.throw(TypeError, text)

@@ -156,8 +156,9 @@ function secretsOf(url: URL): string[] {
     ...['password', 'sslpassword'].map(name => url.searchParams.get(name)),
   ]
   const secrets = given.flatMap(secret => [secret ?? '', decoded(secret ?? '')])
-  const whole = url.href === nameOf(url) ? '' : url.href
-  return [...new Set([whole, ...secrets])].filter(secret => secret !== '')
+  // An address without anything secret is its own name, and is shown.
+  const open = ['', nameOf(url)]
+  return [...new Set([url.href, ...secrets])].filter(secret => !open.includes(secret))
 }
 
 function decoded(text: string): string {

@@ -107,8 +107,9 @@ async function purge(desk: Desk, limit: number): Promise<number> {
   }
   const { expired } = await admin.count()
   const most = Math.min(limit, expired)
-  if (!(await desk.confirm([`${expired} records are past their time; ${most} are removed.`])))
-    return 0
+  const found =
+    expired === 1 ? '1 record is past its time' : `${expired} records are past their time`
+  if (!(await desk.confirm([`${found}; to be removed: ${most}.`]))) return 0
   const interrupted = desk.terminal.interruption()
   let removed = 0
   for (;;) {
