@@ -21,7 +21,7 @@ describe('poe', () => {
   })
 
   it('tells its version', async () => {
-    expect((await poeHere(['--version'])).out).to.match(/^\d+\.\d+\.\d+\n$/)
+    expect((await poeHere(['--version'])).out).to.match(/^\d+\.\d+\.\d+(-rc\.\d+)?\n$/)
   })
 
   for (const [args, message] of [

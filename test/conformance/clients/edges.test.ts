@@ -55,8 +55,11 @@ describe('poe check-client of clients at the edge', () => {
       }
       return 'unknown'
     }
-    const results = await judge({ client, takes: 'link', only: ['POE-2-12'], timeoutMs: 600_000 })
-    expect(results.get('POE-2-12/ends')).to.include({ result: 'fail', seen: 'none in time' })
+    const only = ['POE-2-12', 'POE-8-3']
+    const results = await judge({ client, takes: 'link', only, timeoutMs: 600_000 })
+    expect(results.get('POE-2-12/ends')).to.include({ result: 'fail' })
+    expect(Number(results.get('POE-2-12/ends')?.seen)).to.be.above(50)
+    expect(results.get('POE-8-3/limit')).to.include({ result: 'fail', seen: 'none in time' })
   })
 
   it('an interrupted run ends at once, and blames nobody', async () => {
