@@ -55,7 +55,7 @@ export interface WorkerOptions {
 
 /** Delivers messages, once it is started. */
 export interface OutboxWorker {
-  /** Begins; keeps the process alive until it is stopped. Called again, or later, it does nothing. */
+  /** Begins; keeps the process alive until it is stopped. Called again, it does nothing. */
   start(): void
   /**
    * Takes no more, waits for handlers that are at work, and aborts the signals of those that are
