@@ -117,7 +117,11 @@ sub serve {
 }
 
 $SIG{CHLD} = 'IGNORE';
-my $server = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 128, ReuseAddr => 1) or die $@;
+my ($server, $tries) = (undef, 0);
+until ($server = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 128, ReuseAddr => 1)) {
+    die $@ if ++$tries > 100;    # a child of the one before may not have let go of the port yet
+    select undef, undef, undef, 0.1;
+}
 while (1) {
     my $socket = $server->accept or next;
     my $child = fork // die $!;
