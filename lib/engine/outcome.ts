@@ -79,8 +79,8 @@ export function decodeOutcome(stored: StoredOutcome, nowMs: number): Outcome {
 }
 
 /**
- * Looks whether a store's reply holds an outcome in a form of a newer release. Such a record must
- * be neither run nor answered by guesses.
+ * Looks whether a store's reply holds an outcome that cannot be read: one in a form of a newer
+ * release, or none at all. Such a record must be neither run nor answered by guesses.
  *
  * @param reply - of any call
  * @returns `ERR_POE_STORE_RECORD`, or `null`
@@ -88,8 +88,9 @@ export function decodeOutcome(stored: StoredOutcome, nowMs: number): Outcome {
  */
 export function outcomeFault(reply: unknown): PoeError | null {
   if (typeof reply !== 'object' || reply === null || !('outcome' in reply)) return null
-  const { head } = reply.outcome as StoredOutcome
-  return head.startsWith('[') ? null : new PoeError('ERR_POE_STORE_RECORD')
+  const head = (reply.outcome as Partial<StoredOutcome> | null | undefined)?.head
+  if (typeof head === 'string' && head.startsWith('[')) return null
+  return new PoeError('ERR_POE_STORE_RECORD')
 }
 
 function decodeBody(

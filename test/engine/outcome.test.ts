@@ -5,6 +5,7 @@ import {
   encodeOutcome,
   isSuccess,
   type Outcome,
+  outcomeFault,
   recordedField,
 } from '../../lib/engine/outcome.js'
 
@@ -14,6 +15,15 @@ const FIELDS = [
 ] as const
 
 describe('an outcome', () => {
+  it('that cannot be read is a fault, and throws nothing; other replies are none', () => {
+    for (const outcome of [null, undefined, 'x', {}, { head: null }, { head: '{"later":1}' }]) {
+      expect(outcomeFault({ outcome })?.code, String(outcome)).to.equal('ERR_POE_STORE_RECORD')
+    }
+    for (const reply of [{ outcome: { head: '[201]' } }, { state: 'ok' }, null, 'ok']) {
+      expect(outcomeFault(reply)).to.equal(null)
+    }
+  })
+
   it('[POE-2-7] comes back from the store as it went in, whatever it holds', async () => {
     const bodies = fc.oneof(
       fc.constant({ kind: 'none' } as const),

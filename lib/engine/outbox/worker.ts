@@ -135,8 +135,9 @@ export class Worker {
     this.#hasMore = reply.messages.length === limit
     for (const message of reply.messages) {
       const handler = this.#handlers.get(message.name)
-      const delivery = new Delivery(this.#delivery, message, owner, sentMs)
-      if (handler !== undefined) this.#deliver(delivery, handler)
+      if (handler !== undefined) {
+        this.#deliver(new Delivery(this.#delivery, message, owner, sentMs), handler)
+      }
     }
   }
 
