@@ -9,12 +9,13 @@ import { MIXES } from './mixes.js'
 import type { Plant } from './plants.js'
 
 const SEED = 20_261_125
+const OPERATIONS = 60
 
 describe('the client under fire', () => {
   for (const mix of MIXES) {
     if (!isInstalled(mix.store ?? 'sqlite', `the mix ${mix.name}`)) continue
     it(`[POE-2-11] ${mix.name}: one effect for each operation that was accepted`, async () => {
-      const found = await runCampaign({ mix, operations: 120, seed: SEED, plant: null })
+      const found = await runCampaign({ mix, operations: OPERATIONS, seed: SEED, plant: null })
       expect(isViolated(found), JSON.stringify({ ...found, SEED })).to.equal(false)
       expect(found.outcomes).to.have.property('accepted').above(0)
     })
@@ -30,7 +31,7 @@ describe('the client under fire', () => {
     it(`a client that is a ${plant} is caught by ${member}`, async () => {
       const mix = MIXES.find(one => one.name === name)
       if (mix === undefined) throw new Error(`there is no mix ${name}`)
-      const found = await runCampaign({ mix, operations: 120, seed: SEED, plant })
+      const found = await runCampaign({ mix, operations: OPERATIONS, seed: SEED, plant })
       expect(found[member], JSON.stringify(found)).to.be.above(0)
     })
   }
