@@ -36,14 +36,14 @@ describe('the fire test with a fault', () => {
   }
 })
 
-/** Three seconds find it nearly always; how many operations those are is the machine's. */
+/** A run ends when it has found it, nearly always in its first seconds. */
 async function expectFound(
   what: 'duplicates' | 'falseRefused',
   args: readonly string[],
 ): Promise<void> {
   const seen: string[] = []
-  for (const seed of ['3', '4', '5', '6', '7', '8', '9']) {
-    const ended = await torture([...args, '--seconds', '3', '--seed', seed, '--json'])
+  for (const seed of ['3', '4', '5', '6']) {
+    const ended = await torture([...args, '--seconds', '15', '--seed', seed, '--json'])
     const found = ended.code === 1 ? Number(lastLine(ended.out)[what]) : 0
     if (found > 0) return
     seen.push(`${ended.code} ${ended.out}${ended.err}`)
