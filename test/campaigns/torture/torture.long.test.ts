@@ -1,13 +1,12 @@
 /**
- * Runs of the fire test on each store: they find nothing where there is nothing, and what was
- * planted where something was.
+ * Runs of the fire test on the stores that are servers, for the file beside has one on sqlite: they
+ * find nothing where there is nothing, and what was planted where something was.
  */
 import { expect } from 'chai'
 import { areInstalled, describeWith } from '../../support/servers/programs.js'
 import { expectNothingFound, lastLine, torture } from './as-process.js'
 
 for (const [store, programs] of [
-  ['sqlite', []],
   ['postgres', ['postgres', 'initdb']],
   ['redis', ['redis-server']],
 ] as const) {
