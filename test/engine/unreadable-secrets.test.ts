@@ -11,6 +11,7 @@ import { StoreGuard } from '../../lib/engine/store-guard.js'
 import { Vault } from '../../lib/engine/vault.js'
 import { makeSecret } from '../../lib/protocols/poe/index.js'
 import { fakeClock } from '../../lib/testing/fake-clock.js'
+import { faultyStore, only } from '../support/engine-bench.js'
 import { describeWith } from '../support/servers/programs.js'
 import { sharedRedis } from '../support/servers/redis-server.js'
 
@@ -21,7 +22,7 @@ function setUp(store: Store<unknown>) {
   const alarms = new Alarms(clock)
   const guard = new StoreGuard({ clock, alarms, emit, timeoutMs: 900, probe: () => store.epoch() })
   const vault = new Vault({ store, guard, clock, emit, secrets: undefined })
-  return { vault, events }
+  return { clock, vault, events }
 }
 
 /** Every text of an error and its causes. */
@@ -58,6 +59,19 @@ describe('secrets that cannot be read', () => {
       expectTold(events, good.key.slice(0, 20))
     })
   }
+
+  it('are told of again only where they could be read meanwhile', async () => {
+    const faulty = faultyStore(memoryStore())
+    const { clock, vault, events } = setUp(faulty.store)
+    const counts: number[] = []
+    for (const kept of [[], [], [good], []]) {
+      faulty.fault = only(['secrets'], async () => kept)
+      await vault.find('AAAA')
+      counts.push(events.length)
+      await clock.advance(1_000)
+    }
+    expect(counts).to.deep.equal([1, 1, 1, 2])
+  })
 })
 
 describeWith(['redis-server'], 'secrets in Redis that cannot be read', () => {

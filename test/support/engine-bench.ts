@@ -89,6 +89,7 @@ export function faultyStore(real: Store<unknown>): FaultyStore {
       commit: outcome =>
         send('commit', [outcome], () => transaction.commit(outcome)) as Promise<OwnerReply>,
       rollback: () => transaction.rollback(),
+      ...(transaction.later !== undefined && { later: transaction.later.bind(transaction) }),
       get isUsed() {
         // A store that does not tell is one whose transaction may have been used.
         return transaction.isUsed ?? true
