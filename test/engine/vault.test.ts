@@ -58,8 +58,9 @@ describe('the vault', () => {
 
   it("the application's own secrets are used, and never given to the store", async () => {
     const texts = ['first secret of more than 32 bytes!', 'second secret of more than 32 bytes']
-    const { vault, faulty } = setUp({ secrets: texts })
+    const { clock, vault, faulty } = setUp({ secrets: texts })
     await vault.prepare()
+    await clock.advance(1_000)
     const [first, second] = texts.map(text => secretFromText(text).id)
     expect(vault.signing?.id).to.equal(first)
     expect(await vault.find(second ?? '')).to.have.property('id', second)
