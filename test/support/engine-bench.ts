@@ -225,6 +225,19 @@ export async function settle(): Promise<void> {
   for (let turn = 0; turn < 8; turn += 1) await nextTurn()
 }
 
+/**
+ * Gives what needs no time to pass.
+ *
+ * @throws Error where that is not known yet
+ */
+export async function soon<Value>(promise: Promise<Value>): Promise<Value> {
+  const late = async (): Promise<never> => {
+    await settle()
+    throw new Error('It is not known yet.')
+  }
+  return await Promise.race([promise, late()])
+}
+
 /** A promise and its two ends. */
 export interface Gate<Value> {
   readonly promise: Promise<Value>
