@@ -49,45 +49,28 @@ describe('a refusal that is kept', () => {
     expect(bench.heard()).to.include('unrecorded')
   })
 
-  it('by an owner that has lost the key: the record tells what to answer', async () => {
-    const bench = engineBench()
-    const door = gate()
-    const rules = { ...KEEPS, marks: true, waitMs: 0 }
-    const source = Readable.from(['too late'])
-    const first = bench.post({
-      rules,
-      handler: async () => {
-        await door.promise
-        return { ...refusal(422), body: { kind: 'stream', source } as const }
-      },
+  for (const body of ['none', 'stream'] as const) {
+    it(`by an owner that has lost the key, body ${body}: the record tells the answer`, async () => {
+      const bench = engineBench()
+      const door = gate()
+      const rules = { ...KEEPS, marks: true, waitMs: 0 }
+      const source = Readable.from(['too late'])
+      const first = bench.post({
+        rules,
+        handler: async () => {
+          await door.promise
+          return { ...refusal(422), body: { kind: body, source } }
+        },
+      })
+      await settle()
+      bench.faulty.fault = only(['renew'], refuse)
+      await bench.clock.advance(16_000)
+      expect(await bench.post({ rules })).to.deep.equal({ kind: 'done' })
+      door.open()
+      expect(await first).to.include({ kind: 'spent' })
+      expect(source.destroyed).to.equal(body === 'stream')
     })
-    await settle()
-    bench.faulty.fault = only(['renew'], refuse)
-    await bench.clock.advance(16_000)
-    expect(await bench.post({ rules })).to.deep.equal({ kind: 'done' })
-    door.open()
-    expect(await first).to.include({ kind: 'spent' })
-    expect(source.destroyed).to.equal(true)
-  })
-
-  it('and one without a body, the same', async () => {
-    const bench = engineBench()
-    const door = gate()
-    const rules = { ...KEEPS, marks: true, waitMs: 0 }
-    const first = bench.post({
-      rules,
-      handler: async () => {
-        await door.promise
-        return refusal(422)
-      },
-    })
-    await settle()
-    bench.faulty.fault = only(['renew'], refuse)
-    await bench.clock.advance(16_000)
-    await bench.post({ rules })
-    door.open()
-    expect(await first).to.include({ kind: 'spent' })
-  })
+  }
 
   it('of a run without any protection is told, and nothing more', async () => {
     const bench = engineBench({ dangerouslyRunUnprotected: true })
