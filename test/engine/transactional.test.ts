@@ -8,6 +8,7 @@ import {
   engineBench,
   gate,
   hang,
+  held,
   only,
   refuse,
   reportedError,
@@ -273,15 +274,8 @@ describe('a transactional resource', () => {
 
   it('a late commit says that it is late', async () => {
     const { bench, clock } = setUp()
-    const end = gate()
     bench.faulty.fault = only(['renew'], refuse)
-    const post = bench.post({
-      rules,
-      handler: async () => {
-        await end.promise
-        return {}
-      },
-    })
+    const { end, post } = await held(bench, { rules })
     await clock.advance(20_000)
     end.open()
     expect((await post).kind).to.equal('done')

@@ -238,6 +238,20 @@ export async function soon<Value>(promise: Promise<Value>): Promise<Value> {
   return await Promise.race([promise, late()])
 }
 
+/** Lets a POST's handler wait at a gate, and begins it. */
+export async function held(bench: EngineBench, { handler, ...posting }: Posting = {}) {
+  const end = gate()
+  const post = bench.post({
+    ...posting,
+    handler: async run => {
+      await end.promise
+      return (await handler?.(run)) ?? {}
+    },
+  })
+  await settle()
+  return { end, post }
+}
+
 /** A promise and its two ends. */
 export interface Gate<Value> {
   readonly promise: Promise<Value>
