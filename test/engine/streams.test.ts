@@ -47,6 +47,7 @@ describe('a streamed answer', () => {
     expect(Buffer.from(looked.outcome.body.bytes).toString()).to.equal('ab')
     expect(to.text()).to.equal('ab')
     expect(to.stream.writableEnded).to.equal(true)
+    expect(bench.events.at(-1)).to.deep.equal({ type: 'body-kept', key: 'order:1' })
   })
 
   it('[REPLAY-05] an empty one is an empty body', async () => {

@@ -224,14 +224,16 @@ function brokenMember(text: string, start: number): Member {
   return { shape: 'broken', content, end: start + content.length }
 }
 
+const SPACES: ReadonlySet<string | undefined> = new Set([' ', '\t'])
+
 function afterSpace(text: string, from: number): number {
   let at = from
-  while (text[at] === ' ' || text[at] === '\t') at += 1
+  while (SPACES.has(text[at])) at += 1
   return at
 }
 
 function beforeSpace(text: string, from: number): number {
   let at = from
-  while (text[at - 1] === ' ' || text[at - 1] === '\t') at -= 1
+  while (SPACES.has(text[at - 1])) at -= 1
   return at
 }

@@ -246,6 +246,18 @@ describe('a worker of the outbox', () => {
     expect(bench.typesOf('m').at(-1)).to.equal('outbox-delivered')
   })
 
+  it('takes again at once what is written while it takes', async () => {
+    const { outbox } = bench.store
+    const take: typeof outbox.take = async query => {
+      const reply = await outbox.take(query)
+      if (reply.messages.length === 0 && runs === 0) await bench.write(['m'])
+      return reply
+    }
+    bench.start(count, { pollMs: 86_400_000 }, { take })
+    await bench.pass(1_000)
+    expect(runs).to.equal(1)
+  })
+
   it('a take that the store does not answer is made again', async () => {
     let isAway = true
     await bench.write(['m'])
