@@ -79,7 +79,7 @@ describe('a transactional resource on a real sqlite file', () => {
     expect((await bench.post(insert(1))).kind).to.equal('done')
   })
 
-  it('[OUT-09] a commit waits for its messages, tells of each, and wakes workers once', async () => {
+  it('[OUT-09] a commit waits for its messages, tells of each, wakes workers once', async () => {
     let rings = 0
     bench.engine.bell.listen(() => {
       rings += 1
