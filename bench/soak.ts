@@ -1,7 +1,7 @@
 /**
- * `npm run bench:soak`: one app at half of its greatest rate for a long time, and a line each
- * minute: whether memory, handles and the slowest answers stay where they were. `--write` puts what
- * came of it into the README, a row for each app.
+ * `npm run bench:soak`: one app at half of its greatest rate (`--share`) for a long time, and a
+ * line each minute: whether memory, handles and the slowest answers stay where they were. `--write`
+ * puts what came of it into the README, a row for each app.
  *
  * Links live for half a minute, their records for another half, and the app purges, so what is kept
  * comes to rest in the second minute; the growth of the process is counted from the third one. The
@@ -20,6 +20,7 @@ const HELP = `usage: npm run bench:soak -- [options]
   --app <name>      memory, sqlite, redis, postgres or postgres-tx (default memory)
   --ask <name>      first or reuse (default first)
   --minutes <n>     how long, 1 to 600 (default 60)
+  --share <n>       which part of the greatest rate, 0.01 to 1 (default 0.5)
   --write           puts the row into bench/README.md
   --help            this text`
 
@@ -48,13 +49,15 @@ async function main(): Promise<number> {
       app: { type: 'string', default: 'memory' },
       ask: { type: 'string', default: 'first' },
       minutes: { type: 'string', default: '60' },
+      share: { type: 'string', default: '0.5' },
       write: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
-  const minutes = Number(values.minutes)
+  const [minutes, share] = [Number(values.minutes), Number(values.share)]
   const isKnown = APPS.includes(values.app) && ['first', 'reuse'].includes(values.ask)
-  if (values.help || !isKnown || !(minutes >= 1 && minutes <= 600)) {
+  const isMeant = isKnown && minutes >= 1 && minutes <= 600 && share >= 0.01 && share <= 1
+  if (values.help || !isMeant) {
     console.log(HELP)
     return values.help ? 0 : 2
   }
@@ -66,7 +69,7 @@ async function main(): Promise<number> {
   const side = { app: values.app as App, ask: values.ask as Ask }
   const subject = await Subject.start(side, { dist: build(), peers: '', keptMs: KEPT_MS, ...where })
   try {
-    const told = await soak(subject, minutes)
+    const told = await soak(subject, minutes, share)
     const row = rowOf(`${values.app}, ${values.ask}`, minutes, told)
     console.log(`\n${HEADINGS}\n${row}`)
     if (values.write) writeRow(row)
@@ -83,10 +86,10 @@ interface Told {
   readonly minutes: readonly Minute[]
 }
 
-async function soak(subject: Subject, minutes: number): Promise<Told> {
+async function soak(subject: Subject, minutes: number, share: number): Promise<Told> {
   await subject.warm(PROBE)
   const greatest = (await subject.measure(PROBE)).perSecond
-  const perSecond = Math.max(32, Math.floor(greatest / 2))
+  const perSecond = Math.max(32, Math.floor(greatest * share))
   console.log(`greatest rate ${greatest.toFixed(0)}/s; ${perSecond} requests a second`)
   console.log(
     'minute | requests | p99 ms | RSS MiB | handles | RSS bytes a request since the third',
