@@ -69,8 +69,9 @@ async function whole(wishes) {
   }
   const { runFiles } = await import('./test-run.mjs')
   const shared = await startShared()
-  // Long tests keep a processor busy by themselves, or nearly.
-  const patience = part === 'long' ? { timeoutMs: LONG_MS, workers: availableParallelism() } : {}
+  // Long tests keep most of a processor busy by themselves.
+  const workers = availableParallelism() + 1
+  const patience = part === 'long' ? { timeoutMs: LONG_MS, workers } : {}
   let counts
   try {
     counts = await runFiles(testFiles(part), { ...wishes, ...patience, env: shared.env })
