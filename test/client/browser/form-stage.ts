@@ -62,9 +62,7 @@ export const SITES: readonly SiteKind[] = [
 ].filter(({ store }) => INSTALLED_STORES.includes(store))
 
 /** The same for what only a script does. */
-export const SCRIPTED_SITES: readonly SiteKind[] = [...PAIRED_SITES, ...OTHER_SITES].filter(
-  ({ store, isScripted }) => isScripted && INSTALLED_STORES.includes(store),
-)
+export const SCRIPTED_SITES: readonly SiteKind[] = SITES.filter(({ isScripted }) => isScripted)
 
 const ENTRY = fileURLToPath(new URL('../../../lib/client/form.ts', import.meta.url))
 const TLS = new URL('../../support/tls/', import.meta.url)
@@ -226,6 +224,9 @@ export async function expectText(page: Page, words: RegExp): Promise<void> {
   )
 }
 
+/** Between two looks at a page, each of which costs two processes something. */
+const LOOK_MS = 50
+
 /** Waits until something is so. */
 export async function until(
   isTrue: () => boolean | Promise<boolean>,
@@ -234,7 +235,7 @@ export async function until(
   const endMs = performance.now() + 40_000
   while (!(await isTrue())) {
     if (performance.now() > endMs) throw new NotSeen(await what())
-    await new Promise(resolve => setTimeout(resolve, 20))
+    await new Promise(resolve => setTimeout(resolve, LOOK_MS))
   }
 }
 
