@@ -224,9 +224,6 @@ export async function expectText(page: Page, words: RegExp): Promise<void> {
   )
 }
 
-/** Between two looks at a page, each of which costs two processes something. */
-const LOOK_MS = 50
-
 /** Waits until something is so. */
 export async function until(
   isTrue: () => boolean | Promise<boolean>,
@@ -235,7 +232,7 @@ export async function until(
   const endMs = performance.now() + 40_000
   while (!(await isTrue())) {
     if (performance.now() > endMs) throw new NotSeen(await what())
-    await new Promise(resolve => setTimeout(resolve, LOOK_MS))
+    await new Promise(resolve => setTimeout(resolve, 20))
   }
 }
 
