@@ -20,7 +20,7 @@ import pg from 'pg'
 import { postgresStore } from 'post-once-exactly/stores/postgres'
 import { redisStore } from 'post-once-exactly/stores/redis'
 import { sqliteStore } from 'post-once-exactly/stores/sqlite'
-import type { Store } from '../lib/engine/store.js'
+import type { Claim, Store } from '../lib/engine/store.js'
 import { startPostgres } from '../test/support/servers/postgres-server.js'
 import { startRedis } from '../test/support/servers/redis-server.js'
 import { treeCpuMs } from './cpu-time.js'
@@ -31,6 +31,8 @@ const SAMPLE = 5_000
 const ROUNDS = 7
 const BATCH = 100_000
 const HOUR_MS = 3_600_000
+/** A call is measured, not refused: a machine that does other work may take its time. */
+const CALL_MS = 60_000
 const HEAD =
   '[201,[["content-type","application/json; charset=utf-8"],["location","/orders/1"]],"k"]'
 const BODY = Buffer.from(JSON.stringify({ id: 1, sku: 'tea', note: 'x'.repeat(118) }))
@@ -165,14 +167,15 @@ async function spend(store: Store<unknown>): Promise<void> {
   const key = `order:${nanoid(22)}`
   const owner = nanoid(22)
   const nowMs = Date.now()
-  const { state } = await store.claim(key, {
+  const claim: Claim = {
     ...{ owner, epoch: null, leaseMs: 15_000, claimByMs: nowMs + 60_000 },
     ...{ tokenExpiresMs: nowMs + HOUR_MS, keepUntilMs: nowMs + 25 * HOUR_MS },
     ...{ onSilence: 'undecided', replaces: null },
     ...{ fingerprint: randomBytes(32).toString('base64url'), principal: nanoid(16) },
-  })
+  }
+  const { state } = await store.claim(key, claim, CALL_MS)
   if (state !== 'claimed') throw new Error(`the claim is ${state}`)
-  await store.complete(key, owner, { head: HEAD, body: BODY })
+  await store.complete(key, owner, { head: HEAD, body: BODY }, CALL_MS)
 }
 
 async function openSqlite(): Promise<Filled> {

@@ -15,6 +15,7 @@ import express from 'express'
 import Koa, { type Context, type Middleware } from 'koa'
 import pg from 'pg'
 import type { Store } from '../lib/engine/store.js'
+import type { PoeOptions } from '../lib/koa/options.js'
 import type { Poe } from '../lib/koa/poe.js'
 import * as hand from './by-hand.js'
 import { type Peer, peerOf } from './peers.js'
@@ -29,6 +30,8 @@ export interface Start {
   readonly peers: string
   readonly redisUrl: string
   readonly postgresUrl: string
+  /** How long links live and are remembered after that, in milliseconds; an hour and a day else. */
+  readonly keptMs?: number | undefined
 }
 
 /** What a span of time has cost the process. */
@@ -46,12 +49,13 @@ export interface Spent {
 }
 
 const MANY = 50_000_000
+const PURGE_MS = 2_000
 const NOTE = 'x'.repeat(110)
 const PAGE = `<!doctype html><title>basket</title><p>${'text '.repeat(40)}</p>`
 const given = JSON.parse(process.argv[2] ?? '{}') as Start
 const folder = mkdtempSync(join(tmpdir(), 'poe-bench-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
-process.on('disconnect', () => process.exit(0))
+for (const end of ['disconnect', 'SIGTERM'] as const) process.on(end, () => process.exit(0))
 
 let count = 0
 
@@ -178,9 +182,10 @@ function bare(router: Router, handler: Middleware): void {
 
 async function ours(app: Koa, router: Router): Promise<void> {
   const { poe } = (await import(join(given.dist, 'koa/index.js'))) as {
-    poe(options: { store: Store<never>; principal(): string }): Poe<never>
+    poe(options: PoeOptions<never>): Poe<never>
   }
-  const once = poe({ store: await openStore(), principal: () => 'guest' })
+  const store = await openStore()
+  const once = poe({ store, principal: () => 'guest', ...whileKept(store) })
   app.use(once.middleware())
   router.get('/page', ctx => {
     ctx.body = `${PAGE}<form action="${ctx.poe.link('order')}">`
@@ -209,6 +214,18 @@ async function ours(app: Koa, router: Router): Promise<void> {
 }
 
 const next = async (): Promise<void> => {}
+
+/** How long links are kept; what is past that is purged now and then, as an operator would. */
+function whileKept(store: Store<never>): { lifetimeMs?: number; horizonMs?: number } {
+  const { keptMs } = given
+  if (keptMs === undefined) return {}
+  const purge = async (): Promise<void> => {
+    while ((await store.purge(10_000)).more);
+    setTimeout(purge, PURGE_MS).unref()
+  }
+  void purge()
+  return { lifetimeMs: keptMs, horizonMs: keptMs }
+}
 
 async function openStore(): Promise<Store<never>> {
   const { app: name, dist, redisUrl, postgresUrl } = given

@@ -1,11 +1,11 @@
 /**
- * `npm run bench:soak`: one app at half of its greatest rate for a long time, and a line each
- * minute: whether memory, handles and the slowest answers stay where they were. `--write` puts what
- * came of it into the README, a row for each app.
+ * `npm run bench:soak`: one app at half of its greatest rate (`--share`) for a long time, and a
+ * line each minute: whether memory, handles and the slowest answers stay where they were. `--write`
+ * puts what came of it into the README, a row for each app.
  *
- * Records are kept for longer than that, so a store in this process's memory grows by one record
- * for each first use; the last column shows what remains of the growth for each request. The rate
- * is even; links are made between its pieces, of a few seconds each.
+ * Links live for half a minute, their records for another half, and the app purges, so what is kept
+ * comes to rest in the second minute; the growth of the process is counted from the third one. The
+ * rate is even; links are made between its pieces, of a few seconds each.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -20,6 +20,7 @@ const HELP = `usage: npm run bench:soak -- [options]
   --app <name>      memory, sqlite, redis, postgres or postgres-tx (default memory)
   --ask <name>      first or reuse (default first)
   --minutes <n>     how long, 1 to 600 (default 60)
+  --share <n>       which part of the greatest rate, 0.01 to 1 (default 0.5)
   --write           puts the row into bench/README.md
   --help            this text`
 
@@ -27,6 +28,9 @@ const APPS = ['memory', 'sqlite', 'redis', 'postgres', 'postgres-tx']
 const PROBE = 10_000
 const MINUTE_MS = 60_000
 const PIECE_SECONDS = 5
+const KEPT_MS = 30_000
+/** The minute from which growth is counted, from 0. */
+const AT_REST = 2
 /** Sockets that were closed are gone by then. */
 const CLOSED_MS = 500
 
@@ -45,13 +49,15 @@ async function main(): Promise<number> {
       app: { type: 'string', default: 'memory' },
       ask: { type: 'string', default: 'first' },
       minutes: { type: 'string', default: '60' },
+      share: { type: 'string', default: '0.5' },
       write: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
-  const minutes = Number(values.minutes)
+  const [minutes, share] = [Number(values.minutes), Number(values.share)]
   const isKnown = APPS.includes(values.app) && ['first', 'reuse'].includes(values.ask)
-  if (values.help || !isKnown || !(minutes >= 1 && minutes <= 600)) {
+  const isMeant = isKnown && minutes >= 1 && minutes <= 600 && share >= 0.01 && share <= 1
+  if (values.help || !isMeant) {
     console.log(HELP)
     return values.help ? 0 : 2
   }
@@ -61,9 +67,9 @@ async function main(): Promise<number> {
   pinSelf()
   const where = { redisUrl: redis?.url ?? '', postgresUrl: postgres?.url ?? '' }
   const side = { app: values.app as App, ask: values.ask as Ask }
-  const subject = await Subject.start(side, { dist: build(), peers: '', ...where })
+  const subject = await Subject.start(side, { dist: build(), peers: '', keptMs: KEPT_MS, ...where })
   try {
-    const told = await soak(subject, minutes)
+    const told = await soak(subject, minutes, share)
     const row = rowOf(`${values.app}, ${values.ask}`, minutes, told)
     console.log(`\n${HEADINGS}\n${row}`)
     if (values.write) writeRow(row)
@@ -80,13 +86,13 @@ interface Told {
   readonly minutes: readonly Minute[]
 }
 
-async function soak(subject: Subject, minutes: number): Promise<Told> {
+async function soak(subject: Subject, minutes: number, share: number): Promise<Told> {
   await subject.warm(PROBE)
   const greatest = (await subject.measure(PROBE)).perSecond
-  const perSecond = Math.max(32, Math.floor(greatest / 2))
+  const perSecond = Math.max(32, Math.floor(greatest * share))
   console.log(`greatest rate ${greatest.toFixed(0)}/s; ${perSecond} requests a second`)
   console.log(
-    'minute | requests | p99 ms | RSS MiB | handles | RSS bytes a request since the first',
+    'minute | requests | p99 ms | RSS MiB | handles | RSS bytes a request since the third',
   )
   const told: Minute[] = []
   let sent = 0
@@ -101,7 +107,7 @@ async function soak(subject: Subject, minutes: number): Promise<Told> {
     const { rssBytes, handles } = await subject.rest()
     const last = { sent, p99Ms: median(slow), rssBytes, handles }
     told.push(last)
-    const growth = growthOf(told[0] ?? last, last).toFixed(0)
+    const growth = growthOf(told[AT_REST] ?? last, last).toFixed(0)
     const mib = (rssBytes / 2 ** 20).toFixed(0)
     console.log([minute, sent, last.p99Ms.toFixed(1), mib, handles, growth].join(' | '))
   }
@@ -124,7 +130,7 @@ function rowOf(name: string, count: number, { perSecond, minutes }: Told): strin
   const [early, late] = [minutes.slice(0, third), minutes.slice(-third)]
   const both = (digits: number, read: (minute: Minute) => number): string =>
     [early, late].map(part => median(part.map(read)).toFixed(digits)).join(' / ')
-  const [first, last] = [minutes[0], minutes.at(-1)]
+  const [first, last] = [minutes[AT_REST], minutes.at(-1)]
   const growth = first === undefined || last === undefined ? 0 : growthOf(first, last)
   return [
     `| ${name} | ${count} | ${perSecond} | ${both(1, ({ p99Ms }) => p99Ms)}`,

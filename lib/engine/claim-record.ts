@@ -3,9 +3,8 @@
  * it is owed, or the lease that runs out says the same.
  */
 import { PoeError } from '../errors.js'
-import type { Alarm, Alarms } from './alarms.js'
 import { ask } from './at-once.js'
-import { Lease, type LeaseTools, type Overdue } from './lease.js'
+import { Lease, type LeaseTools } from './lease.js'
 import type { ResourceRules } from './operation.js'
 import type { Bell } from './outbox/bell.js'
 import type { NewMessage } from './outbox/outbox-store.js'
@@ -82,60 +81,6 @@ export interface ClaimRecord extends Pick<Lease, 'lost' | 'watch' | 'settle' | '
    * @param cause - why
    */
   fallSilent(mark: boolean, cause: unknown): Promise<void>
-}
-
-/** The record of a run without any protection: there is none, and no lease that could be lost. */
-export class NoRecord implements ClaimRecord {
-  readonly tx = null
-  readonly lost = false
-  readonly isUnused = false
-  readonly failure = null
-  readonly #alarms: Alarms
-  readonly #overdueInMs: number
-  #overdue: Alarm | null = null
-
-  /** @param overdueInMs - after how many milliseconds the run is not waited for any longer */
-  constructor(alarms: Alarms, overdueInMs: number) {
-    this.#alarms = alarms
-    this.#overdueInMs = overdueInMs
-  }
-
-  get signal(): AbortSignal {
-    return new AbortController().signal
-  }
-
-  enclose<Result>(handler: () => Result): Result {
-    return handler()
-  }
-
-  watch(watcher: Overdue): void {
-    this.#overdue = this.#alarms.set(this.#overdueInMs, () => watcher.onOverdue())
-  }
-
-  over(): void {
-    if (this.#overdue !== null) this.#alarms.clear(this.#overdue)
-  }
-
-  settle(): void {}
-  end(): void {}
-  async mark(): Promise<void> {}
-  later(): Promise<void> {
-    throw withoutTransaction()
-  }
-  complete(_outcome: Outcome, _late: boolean, listener: RecordListener): void {
-    listener.onRecorded('ok')
-  }
-  async keepRefusal(): Promise<Recorded> {
-    return 'ok'
-  }
-  async confirm(): Promise<boolean> {
-    return false
-  }
-  async attach(): Promise<void> {}
-  async release(): Promise<Released> {
-    return 'unknown'
-  }
-  async fallSilent(): Promise<void> {}
 }
 
 /** What records of one engine share. Times are milliseconds. */
@@ -474,7 +419,8 @@ function begin(
   throw new TypeError('A transactional resource needs a store with transactions.')
 }
 
-function withoutTransaction(): TypeError {
+/** What `later` throws where there is no transaction. */
+export function withoutTransaction(): TypeError {
   return new TypeError('ctx.poe.later() needs a resource with transactional: true')
 }
 

@@ -9,8 +9,9 @@
  */
 import { ask } from './at-once.js'
 import { Attempt, type AttemptListener, type AttemptTools } from './attempt.js'
-import { type ClaimRecord, NoRecord, OwnedRecord, type RecordTools } from './claim-record.js'
+import { type ClaimRecord, OwnedRecord, type RecordTools } from './claim-record.js'
 import { findingOf, findingOfFailure } from './finding.js'
+import { NoRecord } from './no-record.js'
 import type { Finding, Gone, Operation, ResourceRules, Verdict, Work } from './operation.js'
 import type { OwedWrites } from './owed-writes.js'
 import { type MakeId, publishAnswered, publishNotRun } from './ports.js'

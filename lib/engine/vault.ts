@@ -21,6 +21,8 @@ import type { StoreGuard } from './store-guard.js'
 
 const SECRETS_AGAIN_MS = 1_000
 const EPOCHS_AGAIN_MS = 200
+/** Each is in the bucket that is wanted with a chance of one in a few dozen. */
+const MOST_TRIES = 10_000
 
 /** Options of a {@link Vault}. */
 export interface VaultOptions {
@@ -36,12 +38,13 @@ export interface VaultOptions {
 export class Vault {
   readonly #options: VaultOptions
   readonly #own: Keyring | null
+  /** `null` before the first reading, and while they are known to be outdated. */
   #epochs: readonly string[] | null = null
+  #epochsBefore = ''
   #ring: Keyring | null = null
   #kept: readonly PortableSecret[] = []
   #reading: Promise<void> | null = null
   #readMs = Number.NEGATIVE_INFINITY
-  #outdated = false
   #unreadable = false
 
   constructor(options: VaultOptions) {
@@ -52,7 +55,7 @@ export class Vault {
 
   /** Whether links can be minted now. */
   get ready(): boolean {
-    return this.#epochs !== null && this.#ring !== null && !this.#outdated
+    return this.#epochs !== null && this.#ring !== null
   }
 
   /** The secret that signs, or `null` before the store has answered. */
@@ -67,10 +70,8 @@ export class Vault {
    * @returns its epoch, or `null` while it is not known
    */
   epochOf(key: string): string | null {
-    if (this.#epochs === null || this.#outdated) return null
-    const [only = null] = this.#epochs
-    if (this.#epochs.length === 1) return only
-    return this.#epochs[bucketOf(key, this.#epochs.length)] ?? null
+    const epochs = this.#epochs ?? []
+    return epochs[bucketOf(key, epochs.length)] ?? null
   }
 
   /**
@@ -81,15 +82,12 @@ export class Vault {
    * @returns `null` while the store's memory is not known
    */
   keyBeside(key: string, purpose: string): string | null {
-    const count = this.#epochs?.length
-    if (count === undefined) return null
-    const bucket = bucketOf(key, count)
-    let [index, beside] = [0, '']
-    do {
-      beside = `${key}:${purpose}${index}`
-      index += 1
-    } while (bucketOf(beside, count) !== bucket)
-    return beside
+    const epoch = this.epochOf(key)
+    for (let index = 0; epoch !== null && index < MOST_TRIES; index += 1) {
+      const beside = `${key}:${purpose}${index}`
+      if (this.epochOf(beside) === epoch) return beside
+    }
+    return null
   }
 
   /** Reads epochs and secrets if they are not known; one reading at a time. Never rejects. */
@@ -104,16 +102,14 @@ export class Vault {
   }
 
   /**
-   * Finds the secret that a token names. An unknown one makes the store be asked again, at most
-   * once a second: another process may have put it there.
+   * Finds the secret that a token names and that is not {@link known}: the store is asked again, at
+   * most once a second, for another process may have put it there.
    *
    * @returns the secret, or `null` when nobody knows it; `unknown` while no secret is known at all
    */
   async find(keyId: string): Promise<Secret | null | 'unknown'> {
-    const known = this.known(keyId)
-    if (known !== null) return known
     if (this.#ring === null || this.#mayReadSecrets()) await this.#read()
-    return this.#ring === null ? 'unknown' : (this.#ring.find(keyId) ?? null)
+    return this.#ring === null ? 'unknown' : this.known(keyId)
   }
 
   /**
@@ -124,7 +120,7 @@ export class Vault {
     // A reading that began before may bring either.
     await this.#reading
     if (this.epochOf(key) !== epoch) return
-    this.#outdated = true
+    this.#epochs = null
     await this.#read()
   }
 
@@ -151,10 +147,10 @@ export class Vault {
     // Secrets first: a memory that was lost gets the old ones back, so that its tokens verify.
     if (this.#own === null) await this.#readSecrets()
     const { epochs } = await guard.call(ms => store.epoch(ms))
-    const before = this.#epochs?.join()
+    const before = this.#epochsBefore
     this.#epochs = epochs
-    this.#outdated = false
-    if (before !== undefined && before !== epochs.join()) emit({ type: 'epoch-changed' })
+    this.#epochsBefore = epochs.join()
+    if (before !== '' && before !== this.#epochsBefore) emit({ type: 'epoch-changed' })
   }
 
   async #readSecrets(): Promise<void> {

@@ -3,14 +3,21 @@
  */
 import { PassThrough } from 'node:stream'
 import { expect } from 'chai'
-import { CREATED, engineBench, gate, hang, only, refuse, settle } from '../support/engine-bench.js'
+import {
+  CREATED,
+  engineBench,
+  gate,
+  hang,
+  held,
+  only,
+  refuse,
+  settle,
+} from '../support/engine-bench.js'
 
 describe('close()', () => {
   it('[FALSE-1302] waits for a handler, whose lease is kept meanwhile', async () => {
     const bench = engineBench({ leaseMs: 1_500 })
-    const end = gate()
-    const post = bench.post({ handler: () => end.promise.then(() => ({})) })
-    await settle()
+    const { end, post } = await held(bench)
     const closed = bench.engine.close(20_000)
     await bench.clock.advance(15_000)
     expect(await bench.stateOf()).to.equal('running')
@@ -23,9 +30,7 @@ describe('close()', () => {
 
   it('[FALSE-1303] when the grace is over it names what is at work, which goes on', async () => {
     const bench = engineBench()
-    const end = gate()
-    const post = bench.post({ handler: () => end.promise.then(() => ({})) })
-    await settle()
+    const { end, post } = await held(bench)
     const closed = bench.engine.close(2_000)
     expect(bench.engine.close(0), 'called again').to.equal(closed)
     await bench.clock.advance(2_000)

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers'
 import { expect } from 'chai'
 import { digestParts } from '../../lib/engine/fingerprint.js'
 import type { Report } from '../../lib/engine/operation.js'
-import { engineBench, gate, only, refuse, settle } from '../support/engine-bench.js'
+import { engineBench, held, only, refuse, settle } from '../support/engine-bench.js'
 
 const KEEPS = { keepsRefusal: (status: number) => status < 500 }
 const refusal = (status: number): Partial<Report> => ({ status, fields: [], hasLocation: false })
@@ -49,45 +49,21 @@ describe('a refusal that is kept', () => {
     expect(bench.heard()).to.include('unrecorded')
   })
 
-  it('by an owner that has lost the key: the record tells what to answer', async () => {
-    const bench = engineBench()
-    const door = gate()
-    const rules = { ...KEEPS, marks: true, waitMs: 0 }
-    const source = Readable.from(['too late'])
-    const first = bench.post({
-      rules,
-      handler: async () => {
-        await door.promise
-        return { ...refusal(422), body: { kind: 'stream', source } as const }
-      },
+  for (const body of ['none', 'stream'] as const) {
+    it(`by an owner that has lost the key, body ${body}: the record tells the answer`, async () => {
+      const bench = engineBench()
+      const rules = { ...KEEPS, marks: true, waitMs: 0 }
+      const source = Readable.from(['too late'])
+      const handler = () => ({ ...refusal(422), body: { kind: body, source } })
+      const { end, post } = await held(bench, { rules, handler })
+      bench.faulty.fault = only(['renew'], refuse)
+      await bench.clock.advance(16_000)
+      expect(await bench.post({ rules })).to.deep.equal({ kind: 'done' })
+      end.open()
+      expect(await post).to.include({ kind: 'spent' })
+      expect(source.destroyed).to.equal(body === 'stream')
     })
-    await settle()
-    bench.faulty.fault = only(['renew'], refuse)
-    await bench.clock.advance(16_000)
-    expect(await bench.post({ rules })).to.deep.equal({ kind: 'done' })
-    door.open()
-    expect(await first).to.include({ kind: 'spent' })
-    expect(source.destroyed).to.equal(true)
-  })
-
-  it('and one without a body, the same', async () => {
-    const bench = engineBench()
-    const door = gate()
-    const rules = { ...KEEPS, marks: true, waitMs: 0 }
-    const first = bench.post({
-      rules,
-      handler: async () => {
-        await door.promise
-        return refusal(422)
-      },
-    })
-    await settle()
-    bench.faulty.fault = only(['renew'], refuse)
-    await bench.clock.advance(16_000)
-    await bench.post({ rules })
-    door.open()
-    expect(await first).to.include({ kind: 'spent' })
-  })
+  }
 
   it('of a run without any protection is told, and nothing more', async () => {
     const bench = engineBench({ dangerouslyRunUnprotected: true })
@@ -102,13 +78,11 @@ describe('a key that refuses other content', () => {
 
   it('[IK-2.7-2] says so while it runs, without waiting, and afterwards', async () => {
     const bench = engineBench()
-    const door = gate()
-    const first = bench.post({ handler: () => door.promise.then(() => ({})) })
-    await settle()
+    const { end, post } = await held(bench)
     const running = await bench.post({ operation: OTHER })
     expect(running).to.deep.equal({ kind: 'other-content', state: 'running', recorded: 'print' })
-    door.open()
-    await first
+    end.open()
+    await post
     const spent = await bench.post({ operation: OTHER })
     expect(spent).to.deep.equal({ kind: 'other-content', state: 'spent', recorded: 'print' })
     expect(await bench.post({ operation: { refusesOtherContent: true } })).to.include({

@@ -150,6 +150,15 @@ describe('a lease', () => {
     expect(renewals()).to.equal(2)
   })
 
+  it('of a run that goes on is told of once, a whole lease after maxRunMs', async () => {
+    const { clock, lease } = await setUp({ maxRunMs: 60_000 })
+    const [startMs, toldMs] = [clock.now(), [] as number[]]
+    lease.watch({ onOverdue: () => void toldMs.push(clock.now() - startMs) })
+    lease.end()
+    await clock.advance(200_000)
+    expect(toldMs).to.deep.equal([60_000 + LEASE_MS])
+  })
+
   it('a renewal that is answered after the end of the lease decides nothing', async () => {
     for (const state of ['ok', 'stale'] as const) {
       const { clock, faulty, lease, lost } = await setUp()

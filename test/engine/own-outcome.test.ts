@@ -5,7 +5,7 @@
 import { Readable, Writable } from 'node:stream'
 import { expect } from 'chai'
 import { Alarms } from '../../lib/engine/alarms.js'
-import { NoRecord } from '../../lib/engine/claim-record.js'
+import { NoRecord } from '../../lib/engine/no-record.js'
 import { fakeClock } from '../../lib/testing/fake-clock.js'
 import {
   CREATED,

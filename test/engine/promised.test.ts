@@ -1,15 +1,16 @@
 /** A value, or an error, that is known before it is asked for, or after. */
 import { expect } from 'chai'
 import { Promised } from '../../lib/engine/promised.js'
+import { soon } from '../support/engine-bench.js'
 
 describe('what will be known', () => {
   it('is given at once where it is known, and by a promise where it is not', async () => {
     const [early, late] = [new Promised<string>(), new Promised<string>()]
     early.resolve('known')
     expect(early.wait()).to.equal('known')
-    const waited = late.wait()
+    const waited = Promise.resolve(late.wait())
     late.resolve('late')
-    expect(await waited).to.equal('late')
+    expect(await soon(waited)).to.equal('late')
   })
 
   it('so is an error', async () => {
@@ -18,7 +19,7 @@ describe('what will be known', () => {
     expect(() => early.wait()).to.throw('known')
     const waited = Promise.resolve(late.wait()).catch(String)
     late.reject(new Error('late'))
-    expect(await waited).to.equal('Error: late')
+    expect(await soon(waited)).to.equal('Error: late')
   })
 
   it('only the first word counts', () => {

@@ -79,19 +79,32 @@ describe('a transactional resource on a real sqlite file', () => {
     expect((await bench.post(insert(1))).kind).to.equal('done')
   })
 
-  it('[OUT-09] a message where the store keeps none is an error, and nothing is done', async () => {
-    // What stands between this engine and its store hands no messages on.
-    const verdict = await bench.post({
-      rules: { transactional: true },
-      handler: async run => {
-        await (run.tx as SqliteTransaction).run('INSERT INTO orders VALUES (1)')
-        await run.later({ key: 'm', name: 'mail', payload: '{}', delayMs: 0 })
-        return {}
-      },
+  it('[OUT-09] a commit waits for its messages, tells of each, wakes workers once', async () => {
+    let rings = 0
+    bench.engine.bell.listen(() => {
+      rings += 1
     })
-    expect(verdict).to.include({ kind: 'threw', free: true })
-    expect(verdict).to.have.property('error').that.is.instanceOf(TypeError)
-    expect([orders(), await bench.stateOf()]).to.deep.equal([[], 'none'])
+    for (const [order, messages, kind, wakes] of [
+      ['without', [], 'done', 0],
+      ['with two', ['m', 'n'], 'done', 1],
+      ['with one that is there', ['o', 'm'], 'threw', 1],
+    ] as const) {
+      const handler = (run: Run) => {
+        for (const key of messages) {
+          run.later({ key, name: 'mail', payload: '{}', delayMs: 0 }).catch(() => {})
+        }
+        return {}
+      }
+      const rules = { transactional: true, mayBeEmpty: true }
+      const verdict = await bench.post({ operation: { key: order }, rules, handler })
+      expect([verdict.kind, rings], order).to.deep.equal([kind, wakes])
+    }
+    const told = bench.events.filter(({ type }) => type === 'outbox-written')
+    const written = { type: 'outbox-written', name: 'mail', by: 'with two' }
+    expect(told).to.deep.equal([
+      { ...written, key: 'm' },
+      { ...written, key: 'n' },
+    ])
   })
 
   it('a transaction that was open for too long is no outage either', async () => {

@@ -6,15 +6,7 @@
 import { Readable } from 'node:stream'
 import { expect } from 'chai'
 import type { Report } from '../../lib/engine/operation.js'
-import {
-  CREATED,
-  engineBench,
-  gate,
-  only,
-  refuse,
-  reportedError,
-  settle,
-} from '../support/engine-bench.js'
+import { CREATED, engineBench, held, only, refuse, reportedError } from '../support/engine-bench.js'
 
 const RULES = { marks: true, waitMs: 0 }
 
@@ -34,21 +26,13 @@ describe('a stale owner that reports a failure', () => {
   /** A loses its key to B, which succeeds; tells what A's client is told. */
   async function overtaken(report: () => Partial<Report>): Promise<string> {
     const bench = engineBench()
-    const door = gate()
-    const first = bench.post({
-      rules: RULES,
-      handler: async () => {
-        await door.promise
-        return report()
-      },
-    })
-    await settle()
+    const { end, post } = await held(bench, { rules: RULES, handler: report })
     bench.faulty.fault = only(['renew'], refuse)
     await bench.clock.advance(20_000)
     const second = await bench.post({ rules: RULES, handler: () => CREATED })
     expect(second).to.deep.equal({ kind: 'done' })
-    door.open()
-    const { kind } = await first
+    end.open()
+    const { kind } = await post
     return kind
   }
 

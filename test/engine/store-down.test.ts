@@ -7,6 +7,7 @@ import {
   type Fault,
   gate,
   hang,
+  held,
   loseReply,
   only,
   pass,
@@ -133,14 +134,7 @@ describe('a POST while the store is down', () => {
     const ahead = fakeClock(clock.now() + 90_000)
     const one = engineBench({ real, fakeClock: clock })
     const other = engineBench({ real, fakeClock: ahead, makeId: () => 'other' })
-    const end = gate()
-    const first = one.post({
-      handler: async () => {
-        await end.promise
-        return {}
-      },
-    })
-    await settle()
+    const { end, post: first } = await held(one)
     const twin = await other.post({ rules: { waitMs: 0 } })
     expect(twin).to.deep.equal({ kind: 'running', retryAfterMs: 15_000 })
     end.open()
@@ -171,14 +165,7 @@ describe('a POST while the store is down', () => {
   it('an outage full of requests leaves room for outcomes that are owed', async function () {
     this.timeout(240_000)
     const bench = engineBench({ recordForMs: 0 })
-    const end = gate()
-    const first = bench.post({
-      handler: async () => {
-        await end.promise
-        return {}
-      },
-    })
-    await settle()
+    const { end, post: first } = await held(bench)
     bench.faulty.fault = refuse
     for (let index = 0; index < 10_001; index += 1) {
       await bench.post({ operation: { key: `flood:${index}` } })

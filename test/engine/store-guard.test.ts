@@ -5,7 +5,15 @@ import type { PoeEvent } from '../../lib/engine/ports.js'
 import { StoreGuard } from '../../lib/engine/store-guard.js'
 import { PoeError } from '../../lib/errors.js'
 import { fakeClock } from '../../lib/testing/fake-clock.js'
-import { type Fault, faultyStore, hang, pass, refuse, times } from '../support/engine-bench.js'
+import {
+  type Fault,
+  faultyStore,
+  hang,
+  pass,
+  refuse,
+  soon,
+  times,
+} from '../support/engine-bench.js'
 
 function setUp(storeAheadMs = 0) {
   const clock = fakeClock(1_000_000)
@@ -33,7 +41,7 @@ async function codeOf(failing: Promise<unknown>): Promise<string> {
 describe('the guard around a store', () => {
   it('gives replies through, and failures as ERR_POE_STORE_DOWN with their cause', async () => {
     const { faulty, call } = setUp()
-    expect(await call()).to.have.property('state', 'none')
+    expect(await soon(call())).to.have.property('state', 'none')
     faulty.fault = refuse
     const error = await call().catch(cause => cause)
     expect(error).to.be.instanceOf(PoeError).with.property('code', 'ERR_POE_STORE_DOWN')
@@ -54,7 +62,7 @@ describe('the guard around a store', () => {
     })
     const told = codeOf(guard.call(() => waiting))
     await clock.advance(1_000)
-    expect(await told).to.equal('ERR_POE_STORE_DOWN')
+    expect(await soon(told)).to.equal('ERR_POE_STORE_DOWN')
     const before = heard()
     fail(new Error('late'))
     await clock.advance(1)
@@ -77,8 +85,8 @@ describe('the guard around a store', () => {
     await clock.advance(850)
     expect(guard.down).to.equal(false)
     await clock.advance(50)
-    expect(await failing).to.equal('ERR_POE_STORE_DOWN')
     expect(guard.down).to.equal(true)
+    expect(await failing).to.equal('ERR_POE_STORE_DOWN')
   })
 
   it('says once that the store is down, probes it, and says once that it is back', async () => {

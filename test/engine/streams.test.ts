@@ -11,6 +11,15 @@ function client() {
   return { stream, text: () => Buffer.concat(chunks).toString() }
 }
 
+/** A source that gives texts, waits for promises, and fails with errors. */
+async function* giving(...steps: readonly (string | Error | Promise<void>)[]) {
+  for (const step of steps) {
+    if (step instanceof Error) throw step
+    if (typeof step === 'string') yield step
+    else await step
+  }
+}
+
 /** A report whose body is a stream that a test feeds. */
 function streamed(source: AsyncIterable<unknown>, to = client()) {
   const report: Partial<Report> = { body: { kind: 'stream', source }, client: to.stream }
@@ -22,14 +31,7 @@ describe('a streamed answer', () => {
     const bench = engineBench()
     const first = gate()
     const end = gate()
-    const { to, handler } = streamed(
-      (async function* () {
-        await first.promise
-        yield 'a'
-        await end.promise
-        yield 'b'
-      })(),
-    )
+    const { to, handler } = streamed(giving(first.promise, 'a', end.promise, 'b'))
     const post = bench.post({ handler })
     await settle()
     expect(await bench.stateOf()).to.equal('running')
@@ -45,11 +47,12 @@ describe('a streamed answer', () => {
     expect(Buffer.from(looked.outcome.body.bytes).toString()).to.equal('ab')
     expect(to.text()).to.equal('ab')
     expect(to.stream.writableEnded).to.equal(true)
+    expect(bench.events.at(-1)).to.deep.equal({ type: 'body-kept', key: 'order:1' })
   })
 
   it('[REPLAY-05] an empty one is an empty body', async () => {
     const bench = engineBench()
-    await bench.post(streamed((async function* () {})()))
+    await bench.post(streamed(giving()))
     await settle()
     const looked = await bench.engine.look(bench.operation())
     expect(looked).to.have.nested.property('outcome.body.bytes.byteLength', 0)
@@ -57,22 +60,14 @@ describe('a streamed answer', () => {
 
   it('[REPLAY-09] an error before its first chunk is a throw', async () => {
     const bench = engineBench()
-    // biome-ignore lint/correctness/useYield: it fails before it gives anything.
-    const failing = (async function* () {
-      throw new Error('no connection')
-    })()
-    expect(await bench.post(streamed(failing))).to.include({ kind: 'threw', free: false })
+    const failing = streamed(giving(new Error('no connection')))
+    expect(await bench.post(failing)).to.include({ kind: 'threw', free: false })
     expect(await bench.stateOf()).to.equal('undecided')
   })
 
   it('[REPLAY-09] an error midway: spent without a body, the client broken off', async () => {
     const bench = engineBench()
-    const { to, handler } = streamed(
-      (async function* () {
-        yield 'a'
-        throw new Error('cut')
-      })(),
-    )
+    const { to, handler } = streamed(giving('a', new Error('cut')))
     expect((await bench.post({ handler })).kind).to.equal('done')
     await settle()
     expect(await bench.post()).to.have.nested.property('outcome.body.kind', 'not-kept')
@@ -82,12 +77,7 @@ describe('a streamed answer', () => {
 
   it('[REPLAY-07] too large: the client gets it all, the record none', async () => {
     const bench = engineBench({ bodyLimitBytes: 3 })
-    const { to, handler } = streamed(
-      (async function* () {
-        yield 'four'
-        yield '!'
-      })(),
-    )
+    const { to, handler } = streamed(giving('four', '!'))
     await bench.post({ handler })
     await settle()
     expect(to.text()).to.equal('four!')
@@ -98,13 +88,7 @@ describe('a streamed answer', () => {
   it('[POE-2-22] the client leaves midway: the body is kept all the same', async () => {
     const bench = engineBench()
     const end = gate()
-    const { to, handler } = streamed(
-      (async function* () {
-        yield 'a'
-        await end.promise
-        yield 'b'
-      })(),
-    )
+    const { to, handler } = streamed(giving('a', end.promise, 'b'))
     await bench.post({ handler })
     to.stream.destroy()
     end.open()
@@ -114,22 +98,13 @@ describe('a streamed answer', () => {
 
   it('that reports a failure flows to the client, and frees the link', async () => {
     const bench = engineBench()
-    const { to, handler } = streamed(
-      (async function* () {
-        yield 'not today'
-      })(),
-    )
+    const { to, handler } = streamed(giving('not today'))
     const verdict = await bench.post({ handler: () => ({ ...handler(), status: 503 }) })
     expect(verdict.kind).to.equal('refused')
     await settle()
     expect(to.text()).to.equal('not today')
     expect(await bench.stateOf()).to.equal('none')
-    const broken = streamed(
-      (async function* () {
-        yield 'not'
-        throw new Error('cut')
-      })(),
-    )
+    const broken = streamed(giving('not', new Error('cut')))
     await bench.post({ handler: () => ({ ...broken.handler(), status: 503 }) })
     await settle()
     expect(broken.to.stream.destroyed).to.equal(true)
@@ -162,13 +137,7 @@ describe('a streamed answer', () => {
   it('whose body cannot be attached at once: owed, and attached later', async () => {
     const bench = engineBench()
     bench.faulty.fault = only(['attachBody'], refuse)
-    await bench.post(
-      streamed(
-        (async function* () {
-          yield 'a'
-        })(),
-      ),
-    )
+    await bench.post(streamed(giving('a')))
     await settle()
     expect(bench.engine.owedWrites).to.equal(1)
     bench.faulty.fault = pass
@@ -180,13 +149,7 @@ describe('a streamed answer', () => {
   it('whose outcome is still owed when the body is complete: recorded with the body', async () => {
     const bench = engineBench({ recordForMs: 0 })
     const end = gate()
-    bench.faulty.fault = refuse
-    const { handler } = streamed(
-      (async function* () {
-        yield 'a'
-        await end.promise
-      })(),
-    )
+    const { handler } = streamed(giving('a', end.promise))
     bench.faulty.fault = only(['complete'], refuse)
     expect((await bench.post({ handler })).kind).to.equal('done')
     bench.faulty.fault = pass

@@ -8,6 +8,7 @@ import {
   engineBench,
   gate,
   hang,
+  held,
   only,
   refuse,
   reportedError,
@@ -258,17 +259,23 @@ describe('a transactional resource', () => {
     expect(await bench.stateOf()).to.equal('none')
   })
 
+  it('[OUT-09] a message where the store keeps none is an error, and nothing is done', async () => {
+    const { bench, database } = setUp()
+    const handler = async (run: Run) => {
+      write(run, 'order')
+      await run.later({ key: 'm', name: 'mail', payload: '{}', delayMs: 0 })
+      return {}
+    }
+    const verdict = await bench.post({ rules, handler })
+    expect(verdict).to.include({ kind: 'threw', free: true })
+    expect(verdict).to.have.property('error').that.is.instanceOf(TypeError)
+    expect([database.rows, await bench.stateOf()]).to.deep.equal([[], 'none'])
+  })
+
   it('a late commit says that it is late', async () => {
     const { bench, clock } = setUp()
-    const end = gate()
     bench.faulty.fault = only(['renew'], refuse)
-    const post = bench.post({
-      rules,
-      handler: async () => {
-        await end.promise
-        return {}
-      },
-    })
+    const { end, post } = await held(bench, { rules })
     await clock.advance(20_000)
     end.open()
     expect((await post).kind).to.equal('done')

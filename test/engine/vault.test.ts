@@ -1,13 +1,18 @@
+import { inspect } from 'node:util'
 import { expect } from 'chai'
+import { Redis } from 'ioredis'
 import { memoryStore } from 'post-once-exactly/stores/memory'
+import { redisStore } from 'post-once-exactly/stores/redis'
 import { Alarms } from '../../lib/engine/alarms.js'
 import type { PoeEvent } from '../../lib/engine/ports.js'
-import type { Store } from '../../lib/engine/store.js'
+import type { Store, StoredSecret } from '../../lib/engine/store.js'
 import { StoreGuard } from '../../lib/engine/store-guard.js'
 import { Vault } from '../../lib/engine/vault.js'
 import { makeSecret, secretFromText } from '../../lib/protocols/poe/index.js'
 import { type FakeClock, fakeClock } from '../../lib/testing/fake-clock.js'
 import { faultyStore, gate, only, pass, refuse, settle } from '../support/engine-bench.js'
+import { describeWith } from '../support/servers/programs.js'
+import { sharedRedis } from '../support/servers/redis-server.js'
 
 interface Setting {
   readonly clock?: FakeClock
@@ -58,8 +63,9 @@ describe('the vault', () => {
 
   it("the application's own secrets are used, and never given to the store", async () => {
     const texts = ['first secret of more than 32 bytes!', 'second secret of more than 32 bytes']
-    const { vault, faulty } = setUp({ secrets: texts })
+    const { clock, vault, faulty } = setUp({ secrets: texts })
     await vault.prepare()
+    await clock.advance(1_000)
     const [first, second] = texts.map(text => secretFromText(text).id)
     expect(vault.signing?.id).to.equal(first)
     expect(await vault.find(second ?? '')).to.have.property('id', second)
@@ -217,5 +223,61 @@ describe("the vault and a memory that is not the store's any more", () => {
     faulty.fault = only(['epoch'], async () => ({ nowMs: Date.now(), epochs: [] }))
     await vault.meetWrongEpoch('k', vault.epochOf('k') ?? '')
     expect(vault.epochOf('k')).to.equal(null)
+  })
+})
+
+/** The one event so far quotes nothing of what was found. */
+function expectTold([event, ...others]: readonly PoeEvent[], hidden: string): void {
+  expect(event).to.have.property('type', 'secrets-unreadable')
+  expect(event).to.have.nested.property('cause.code', 'ERR_POE_SECRETS')
+  expect(inspect(event, { depth: null })).to.not.contain(hidden)
+  expect(others).to.deep.equal([])
+}
+
+describe('the vault and secrets that cannot be read', () => {
+  const good = makeSecret()
+  const unreadable: readonly (readonly StoredSecret[])[] = [
+    [{ id: 'x', key: good.key }],
+    [{ id: good.id, key: good.key.slice(0, 20) }],
+    [good, good],
+    [{ id: good.id } as StoredSecret],
+  ]
+  for (const secrets of unreadable) {
+    const { length } = JSON.stringify(secrets)
+    it(`[FALSE-1702] ${length} characters of nonsense are an event`, async () => {
+      const { real, vault, events } = setUp()
+      await real.secrets(secrets)
+      await vault.prepare()
+      await vault.prepare()
+      expect([vault.ready, vault.signing]).to.deep.equal([false, null])
+      expectTold(events, good.key.slice(0, 20))
+    })
+  }
+
+  it('are told of again only where they could be read meanwhile', async () => {
+    const { clock, vault, faulty, events } = setUp()
+    const counts: number[] = []
+    for (const kept of [[], [], [good], []]) {
+      faulty.fault = only(['secrets'], async () => kept)
+      await vault.find('AAAA')
+      counts.push(events.length)
+      await clock.advance(1_000)
+    }
+    expect(counts).to.deep.equal([1, 1, 1, 2])
+  })
+
+  describeWith(['redis-server'], 'in Redis', () => {
+    it('[FALSE-1708] half of a secret is an event, and is quoted nowhere', async () => {
+      const { url } = await sharedRedis()
+      const client = new Redis(url)
+      const prefix = `unreadable${process.pid}`
+      const half = `[{"id":"abcd","key":"${makeSecret().key.slice(0, 30)}`
+      await client.set(`${prefix}:secrets`, half)
+      const { vault, events } = setUp({ real: redisStore({ client, prefix }) as Store<unknown> })
+      await vault.prepare()
+      await client.del(`${prefix}:secrets`)
+      client.disconnect()
+      expectTold(events, half.slice(-20))
+    })
   })
 })

@@ -1,18 +1,11 @@
 import { expect } from 'chai'
 import { Engine } from '../../lib/engine/engine.js'
-import { engineBench, gate, reportedError, settle } from '../support/engine-bench.js'
+import { engineBench, gate, held, reportedError, settle } from '../support/engine-bench.js'
 
 /** A bench with a POST at work that a test ends. */
 async function withRunning() {
   const bench = engineBench()
-  const end = gate()
-  const first = bench.post({
-    handler: async () => {
-      await end.promise
-      return {}
-    },
-  })
-  await settle()
+  const { end, post: first } = await held(bench)
   expect(bench.runs).to.equal(1)
   return { bench, first, end }
 }

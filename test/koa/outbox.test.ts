@@ -91,16 +91,9 @@ for (const kind of TRANSACTIONAL) {
       const circle: Record<string, unknown> = {}
       circle.self = circle
       const faults: readonly (readonly [unknown, unknown, object?])[] = [
-        ['', {}],
         ['a b', {}],
-        ['x'.repeat(65), {}],
-        [7, {}],
-        ['mail', undefined],
-        ['mail', () => 1],
-        ['mail', 10n],
         ['mail', circle],
         ['mail', 'x'.repeat(70_000)],
-        ['mail', {}, { delayMs: -1 }],
         ['mail', {}, { delay: 1 }],
       ]
       const thrown: string[] = []

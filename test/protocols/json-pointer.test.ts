@@ -39,7 +39,7 @@ describe('JSON Pointer', () => {
 
   it('what is not there is undefined, and nothing inherited is there', () => {
     for (const pointer of [
-      'foo',
+      '0foo',
       '#/foo',
       '/bar',
       '/foo/2',

@@ -89,6 +89,7 @@ export function faultyStore(real: Store<unknown>): FaultyStore {
       commit: outcome =>
         send('commit', [outcome], () => transaction.commit(outcome)) as Promise<OwnerReply>,
       rollback: () => transaction.rollback(),
+      ...(transaction.later !== undefined && { later: transaction.later.bind(transaction) }),
       get isUsed() {
         // A store that does not tell is one whose transaction may have been used.
         return transaction.isUsed ?? true
@@ -222,6 +223,33 @@ export function reportedError(status: number): Error & { status: number } {
 /** Lets everything happen that needs no time to pass. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 8; turn += 1) await nextTurn()
+}
+
+/**
+ * Gives what needs no time to pass.
+ *
+ * @throws Error where that is not known yet
+ */
+export async function soon<Value>(promise: Promise<Value>): Promise<Value> {
+  const late = async (): Promise<never> => {
+    await settle()
+    throw new Error('It is not known yet.')
+  }
+  return await Promise.race([promise, late()])
+}
+
+/** Lets a POST's handler wait at a gate, and begins it. */
+export async function held(bench: EngineBench, { handler, ...posting }: Posting = {}) {
+  const end = gate()
+  const post = bench.post({
+    ...posting,
+    handler: async run => {
+      await end.promise
+      return (await handler?.(run)) ?? {}
+    },
+  })
+  await settle()
+  return { end, post }
 }
 
 /** A promise and its two ends. */

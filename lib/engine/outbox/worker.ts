@@ -168,7 +168,7 @@ export class Worker {
   }
 
   async #rest(): Promise<void> {
-    if (this.#isWoken || this.#stopping !== null) return
+    if (this.#isWoken) return
     const rest = new AbortController()
     this.#endRest = () => rest.abort()
     await this.#tools.clock.sleep(this.#rules.pollMs, rest.signal).catch(() => {})

@@ -16,8 +16,9 @@
 export function canonicalJson(value: unknown): string {
   const text = JSON.stringify(value, (_name, member: unknown) => {
     if (typeof member !== 'object' || member === null || Array.isArray(member)) return member
-    const entries = Object.entries(member)
-    return Object.fromEntries(entries.sort(([one], [other]) => (one < other ? -1 : 1)))
+    const named = member as Readonly<Record<string, unknown>>
+    const names = Object.keys(named).sort()
+    return Object.fromEntries(names.map(name => [name, named[name]]))
   })
   if (text === undefined) throw new TypeError('There is no JSON for this value')
   return text

@@ -37,7 +37,7 @@ export function parsePoe(
   let highest: number | null = null
   for (const member of value.split(',')) {
     const version = parseVersion(member)
-    if (version !== null && (highest === null || version > highest)) highest = version
+    if (version !== null) highest = Math.max(highest ?? version, version)
   }
   return highest
 }

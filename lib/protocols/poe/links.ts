@@ -125,7 +125,7 @@ export function parsePoeLinks(
     else dropped.push({ text: member.content.slice(0, 200), reason: verdict })
   }
   const truncated = cut || at <= text.length
-  const clean = dropped.length + emptyMembers === 0 && !truncated
+  const clean = dropped.length === 0 && emptyMembers === 0 && !truncated
   const conforms = clean && links.every(link => link.deviation === 'none')
   const unpaired = dropped.some(({ reason }) => reason === 'broken' || reason === 'unterminated')
   return { links: strict && unpaired ? [] : links, dropped, emptyMembers, truncated, conforms }
@@ -218,23 +218,22 @@ function bareMember(text: string, start: number): Member {
 
 /** Ends a member whose quotes are wrong at the first comma that a quote follows. */
 function brokenMember(text: string, start: number): Member {
-  let quote = text.indexOf('"', start + 1)
-  while (quote !== -1) {
-    const end = beforeSpace(text, quote) - 1
-    if (text[end] === ',') return { shape: 'broken', content: text.slice(start, end), end }
-    quote = text.indexOf('"', quote + 1)
-  }
-  return { shape: 'broken', content: text.slice(start), end: text.length }
+  const rest = text.slice(start)
+  const comma = rest.search(/,[ \t]*"/)
+  const content = comma === -1 ? rest : rest.slice(0, comma)
+  return { shape: 'broken', content, end: start + content.length }
 }
+
+const SPACES: ReadonlySet<string | undefined> = new Set([' ', '\t'])
 
 function afterSpace(text: string, from: number): number {
   let at = from
-  while (text[at] === ' ' || text[at] === '\t') at += 1
+  while (SPACES.has(text[at])) at += 1
   return at
 }
 
 function beforeSpace(text: string, from: number): number {
   let at = from
-  while (text[at - 1] === ' ' || text[at - 1] === '\t') at -= 1
+  while (SPACES.has(text[at - 1])) at -= 1
   return at
 }

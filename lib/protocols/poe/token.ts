@@ -152,7 +152,7 @@ export function readToken(segment: string): ParsedToken | null {
   }
   return {
     keyId: segment.slice(KEY_ID_AT, EPOCH_AT),
-    epoch: segment.slice(EPOCH_AT, filled < 0 ? EXPIRY_AT : filled),
+    epoch: segment.slice(EPOCH_AT, filled === -1 ? EXPIRY_AT : filled),
     expiresAtMs,
     nonce: segment.slice(NONCE_AT, TAG_AT),
     tag: segment.slice(TAG_AT),

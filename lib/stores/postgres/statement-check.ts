@@ -21,6 +21,8 @@ const CONTINUED = /(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:[ \t\f\v\n\r]|--[^\n\r]*[\n
 const DOLLAR_QUOTE = /\$(?:[a-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$/iy
 const NUMBER = /\d+/y
 const COMMENT_EDGE = /\/\*|\*\//g
+/** Where none of these words stands, in a string or not, there is no such statement to look for. */
+const MAY_CONTROL = /\b(?:BEGIN|COMMIT|END|ABORT|START|PREPARE|ROLLBACK)\b/i
 
 /**
  * Splits SQL into its statements.
@@ -51,6 +53,7 @@ export function statementsOf(sql: string): readonly Statement[] {
  * @returns its first word in upper case, or `null` when there is none
  */
 export function findTransactionControl(sql: string): string | null {
+  if (!MAY_CONTROL.test(sql)) return null
   return statementsOf(sql).find(controlsTransaction)?.[0] ?? null
 }
 

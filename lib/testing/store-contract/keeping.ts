@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import {
   answer,
+  PATIENT_MS,
   type StoreCase,
   type StoreContractOptions,
   storeCase,
@@ -126,7 +127,11 @@ function pressure<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
   return [
     storeCase(options, '[EXP-01] full: a store without a limit takes what comes', async trial => {
       await trial.take('first', 'a')
-      for (let index = 0; index < 300; index += 1) await trial.take(`key-${index}`, 'b')
+      const claim = await trial.makeClaim('key', { owner: 'b', epoch: null })
+      for (let index = 0; index < 300; index += 1) {
+        const { state } = await trial.store.claim(`key-${index}`, claim, PATIENT_MS)
+        assert.equal(state, 'claimed', `claim ${index} of many`)
+      }
       await trial.expectState('first', 'running', 'the first of many')
     }),
   ]

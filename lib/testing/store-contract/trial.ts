@@ -110,18 +110,15 @@ export class Trial<Tx> {
 
   /** The epoch that a token for a key would be minted in now. */
   async epochFor(key: string, store: Store<Tx> = this.store): Promise<string> {
-    const { epochs } = await store.epoch(PATIENT_MS)
-    const epoch = epochs[bucketOf(key, epochs.length)]
-    assert.ok(epoch !== undefined, 'epoch() must name at least one epoch')
-    return epoch
+    return epochIn((await store.epoch(PATIENT_MS)).epochs, key)
   }
 
   /** Makes a claim that nothing speaks against, but for the wishes. */
   async makeClaim(key: string, wishes: ClaimWishes = {}): Promise<Claim> {
-    const nowMs = await this.now()
+    const { nowMs, epochs } = await this.store.epoch(PATIENT_MS)
     return {
       owner: `owner-${randomUUID()}`,
-      epoch: wishes.epoch === undefined ? await this.epochFor(key) : wishes.epoch,
+      epoch: epochIn(epochs, key),
       leaseMs: LEASE_MS,
       claimByMs: nowMs + 60_000,
       tokenExpiresMs: nowMs + 3_600_000,
@@ -188,6 +185,12 @@ export class Trial<Tx> {
   async end(): Promise<void> {
     for (const store of this.#opened) await store.close()
   }
+}
+
+function epochIn(epochs: readonly string[], key: string): string {
+  const epoch = epochs[bucketOf(key, epochs.length)]
+  assert.ok(epoch !== undefined, 'epoch() must name at least one epoch')
+  return epoch
 }
 
 /**

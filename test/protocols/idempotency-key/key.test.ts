@@ -78,6 +78,8 @@ const VECTORS: readonly (readonly [string, string, string, string])[] = [
   ['""', no, no, no],
   [`"${LONGEST}k"`, no, no, no],
   [`${LONGEST}k`, no, no, no],
+  [`"k";a=${'a'.repeat(2_042)}`, '=k', '=k', '=k'],
+  [`"k";a=${'a'.repeat(2_043)}`, no, no, no],
   [`"${'k'.repeat(10_240)}"`, no, no, no],
   ['"'.repeat(10_240), no, no, no],
 ]

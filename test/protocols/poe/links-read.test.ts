@@ -67,6 +67,7 @@ const DEVIATING: readonly (readonly [
   ['POE-3-13', '"/a", /b ,c', ['/a', '/b', 'c'], []],
   ['POE-3-13', '</a>; rel=x, /b', ['/b'], ['invalid']],
   ['POE-3-16', '"/a", ,"/b",', ['/a', '/b'], []],
+  ['POE-3-16', '"/a", , / b', ['/a'], ['invalid']],
 ]
 
 describe('reading POE-Links', () => {
@@ -211,6 +212,9 @@ describe('limits in reading POE-Links', () => {
     )
     expect(more.links).to.have.length(POE_LINKS_LIMIT_MEMBERS)
     expect(more).to.deep.include({ truncated: true, conforms: false })
+    const mixed = parsePoeLinks('"/a", / b,'.repeat(POE_LINKS_LIMIT_MEMBERS / 2))
+    expect(mixed.dropped).to.have.length(POE_LINKS_LIMIT_MEMBERS / 2)
+    expect(mixed.truncated, 'one empty member is left').to.equal(true)
   })
 
   it('[POE-3-15] reads so many characters, and makes no link of a member cut in two', () => {
