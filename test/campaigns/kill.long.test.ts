@@ -9,7 +9,7 @@ import { expectProblem } from '../support/answers.js'
 import { seededRandom, until } from '../support/meeting.js'
 import { makeSite, type ServerProcess, type Site } from '../support/server-process.js'
 
-const ROUNDS = 30
+const ROUNDS = 14
 const LINKS_A_ROUND = 6
 /** A kill falls somewhere into the time that a round's requests need. */
 const LONGEST_LIFE_MS = 60

@@ -90,14 +90,14 @@ const OWN_SILENCES: readonly Silence[] = [500, 502, 504].flatMap(status => [
   },
 ])
 
-async function collect(): Promise<readonly Silence[]> {
+async function collect(faults: readonly (typeof FAULTS)[number][]): Promise<readonly Silence[]> {
   const { port } = upstream.address() as AddressInfo
   const all: Silence[] = [
     ...OWN_SILENCES,
     { from: 'neither status nor body', status: 500, fall: () => {} },
   ]
   for (const [library, post] of Object.entries(LIBRARIES)) {
-    for (const fault of FAULTS) {
+    for (const fault of faults) {
       const error: unknown = await post(`http://127.0.0.1:${port}/${fault}`, `${fault}`).then(
         () => {
           throw new TypeError(`${library} takes ${fault} for a success`)
@@ -202,17 +202,19 @@ async function openSite(kind: StoreKind, fail: (ctx: Context) => unknown): Promi
  *
  * @param stores - on which
  * @param protocols - of HTTP, over which
+ * @param faults - of the server that is asked; each where it is absent
  */
 export function describeErrors(
   stores: readonly StoreKind[],
   protocols: readonly ('HTTP/1.1' | 'HTTP/2')[],
+  faults: readonly (typeof FAULTS)[number][] = FAULTS,
 ): void {
   describe('errors of client libraries, and other silences', function () {
     this.timeout(60_000)
     let silences: readonly Silence[] = []
     before(async () => {
       await new Promise<void>(resolve => upstream.listen(0, '127.0.0.1', resolve))
-      silences = await collect()
+      silences = await collect(faults)
     })
     after(() => {
       upstream.closeAllConnections()
@@ -250,7 +252,7 @@ export function describeErrors(
               }
               close()
               expect(freed).to.deep.equal([])
-              const least = Object.keys(LIBRARIES).length * FAULTS.length
+              const least = Object.keys(LIBRARIES).length * faults.length
               expect(silences).to.have.lengthOf.above(least)
             })
           }

@@ -1,7 +1,12 @@
-/** The contract of the redis store with every other way to connect to Redis. */
+/** What the contract of the redis store owes to the client, with every other way to connect. */
+import { partOfConnection } from './helpers/contract-part.js'
 import { describeRedisContract } from './helpers/redis-clients.js'
 
-describeRedisContract('the ioredis client')
-describeRedisContract('the ioredis client, auto-pipelined')
-describeRedisContract('the ioredis Cluster')
-describeRedisContract('the redis cluster client')
+for (const client of [
+  'the ioredis client',
+  'the ioredis client, auto-pipelined',
+  'the ioredis Cluster',
+  'the redis cluster client',
+] as const) {
+  describeRedisContract(client, partOfConnection)
+}

@@ -116,10 +116,13 @@ describeWith(['redis-server'], 'redisStore with replicas and clusters', () => {
   })
 
   for (const [name, connect] of Object.entries(CLUSTERS)) {
-    it(`a cluster whose slot moves between claim and complete (${name})`, async () => {
+    it(`a cluster: replicas that there are none of, and a slot that moves (${name})`, async () => {
       const nodes = (await startRedisCluster()).map(keep)
       const [node] = nodes
       if (node === undefined) throw new Error('there is no node')
+      const careful = await open(node, connect, { prefix: 'careful', replicas: 1 })
+      // No node has replicas, and the right one says so.
+      for (const key of ['a', 'b', 'c', 'd']) await expectRefused(careful, key)
       const store = await open(node, connect)
       const claim = await tokenFor(store, 'key')
       const unspent = await tokenFor(store, 'unspent')
@@ -129,14 +132,6 @@ describeWith(['redis-server'], 'redisStore with replicas and clusters', () => {
       expect((await store.read('key', claim.epoch)).state).to.equal('spent')
       expect((await store.claim('unspent', unspent)).state).to.equal('wrong-epoch')
       expect((await tokenFor(store, 'unspent')).epoch).not.to.equal(unspent.epoch)
-    })
-
-    it(`a cluster without replicas and replicas: 1: the right node says so (${name})`, async () => {
-      const nodes = (await startRedisCluster()).map(keep)
-      const [node] = nodes
-      if (node === undefined) throw new Error('there is no node')
-      const store = await open(node, connect, { replicas: 1 })
-      for (const key of ['a', 'b', 'c', 'd']) await expectRefused(store, key)
     })
   }
 })

@@ -46,10 +46,11 @@ for (const name of RECIPES) {
     }
     const post = (base: string, link: string) => fetch(base + link, { method: 'POST' })
 
+    // What is committed is no tool's affair any more: that is tried with one.
     for (const [dies, there, again] of [
-      ['before the commit', [], 201],
-      ['after the commit', ['tea', 'milk'], 405],
-    ] as const) {
+      ['before the commit', [], 201] as const,
+      ...(name === RECIPES[0] ? [['after the commit', ['tea', 'milk'], 405] as const] : []),
+    ]) {
       it(`[OUT-13, POE-A-1] ${dies}: ${there.length} rows, and a retry gets ${again}`, async () => {
         const base = await start(dies)
         const link = await (await fetch(`${base}/page`)).text()

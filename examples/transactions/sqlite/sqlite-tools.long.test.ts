@@ -12,7 +12,7 @@ import { startWorld, type World } from '../../../test/support/world.js'
 import { RECIPES } from './recipes.js'
 import type { Tool } from './tool.js'
 
-const REQUESTS = 1_000
+const REQUESTS = 200
 const AT_ONCE = 20
 
 const load = async (name: string): Promise<Tool> => {

@@ -18,7 +18,8 @@ import { driverOf, installTools, loadTool, TOOLS } from '../../../test/support/t
 import type { ToolShopSettings } from '../../../test/support/tool-shop-program.js'
 import { fail, type Tool } from './tool.js'
 
-const REQUESTS = 1_000
+/** The first connection that stays behind is the pool's only one: the next request would wait. */
+const REQUESTS = 100
 
 describeWith(['postgres', 'initdb'], 'tools on a joining pool', () => {
   let folder: string
@@ -82,7 +83,9 @@ describeWith(['postgres', 'initdb'], 'tools on a joining pool', () => {
         })
       }
 
-      for (const dies of ['before the commit', 'after the commit'] as const) {
+      // What is committed is no tool's affair any more: that is tried with one.
+      const deaths = ['before the commit', ...(name === TOOLS[0] ? ['after the commit'] : [])]
+      for (const dies of deaths as ToolShopSettings['dies'][]) {
         it(`SIGKILL ${dies}: ${dies.startsWith('before') ? 'neither' : 'both'}`, async () => {
           const { base, child } = await startProcess({ url, folder, tool: name, dies })
           const link = await (await fetch(`${base}/page`)).text()

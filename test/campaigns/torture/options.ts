@@ -40,7 +40,7 @@ and then compares what the clients were told with the orders in the database.
                                   redis only: what it keeps when it dies (default always)
   --by knex                       postgres only: orders are written by Knex and a joining pool
   --plant owner|outside-transaction|own-success|no-join
-                                  break the shop on purpose: the run must find it
+                                  break the shop on purpose: the run must find it, and then ends
   --json                          close with one line of JSON
   --help                          this text
 

@@ -5,7 +5,7 @@ import type { Backend } from './backends/backend.js'
 import { postgresBackend } from './backends/postgres.js'
 import { redisBackend } from './backends/redis.js'
 import { sqliteBackend } from './backends/sqlite.js'
-import { check } from './checker.js'
+import { check, type ViolationKind } from './checker.js'
 import { type ClientTools, perform, settle } from './client.js'
 import type { OperationHistory } from './history.js'
 import type { TortureOptions } from './options.js'
@@ -21,6 +21,9 @@ const LEASE_MS = 1_000
 const QUIET_MS = 1_500
 const PLANTED_DWELL_MS = 250
 const SLOW_SHARE = 0.05
+/** How often a run with a fault on purpose is looked at. */
+const LOOK_MS = 300
+const PROVEN: ReadonlySet<ViolationKind> = new Set(['duplicates', 'falseRefused'])
 /** So many links are asked about at the same time in the end. */
 const SETTLERS = 24
 
@@ -78,13 +81,14 @@ async function runOn(
     return `${time} ${phase}: ${operations.length} operations, ${kills} kills, ${faults} faults`
   })
   try {
-    await underFire(site, plan, stop, now, operations)
+    const found = plant === null ? null : () => shows(backend, operations.filter(isSent))
+    await underFire(site, plan, stop, now, operations, found)
     const tookMs = now()
     phase = 'bringing everything back'
     await site.calm()
     await pause(LEASE_MS + QUIET_MS)
     phase = 'asking again'
-    const sent = operations.filter(({ exchanges }) => exchanges.some(isPost))
+    const sent = operations.filter(isSent)
     await settleAll(site, plan, sent, now)
     const rows = await backend.orders()
     const { events, counts } = site
@@ -100,13 +104,17 @@ async function runOn(
   }
 }
 
-/** The load and the disturbances, until the time is over or somebody stops it. */
+/**
+ * The load and the disturbances, until the time is over, somebody stops it, or the fault that was
+ * planted is seen.
+ */
 async function underFire(
   site: Site,
   plan: PlanSettings,
   stop: AbortSignal,
   now: () => number,
   operations: OperationHistory[],
+  isFound: (() => Promise<boolean>) | null,
 ): Promise<void> {
   const over = new AbortController()
   const { signal: time } = over
@@ -133,8 +141,23 @@ async function underFire(
       site.disturb(disturbance)
     }
   }
-  await Promise.all([fire(), ...Array.from({ length: CLIENTS }, client)])
+  const look = async (): Promise<void> => {
+    while (isFound !== null && !time.aborted) {
+      await pause(LOOK_MS, undefined, { signal: time }).catch(() => {})
+      if (!time.aborted && (await isFound())) end()
+    }
+  }
+  await Promise.all([fire(), look(), ...Array.from({ length: CLIENTS }, client)])
   clearTimeout(timer)
+}
+
+/** Whether operations that have ended prove a fault, whatever comes after them. */
+async function shows(backend: Backend, operations: OperationHistory[]): Promise<boolean> {
+  // A store that is away just now is asked again.
+  const rows = await backend.orders().catch(() => [])
+  const { isExternal, mayForget } = backend
+  const { violations } = check({ operations, rows, events: [], isExternal, mayForget })
+  return violations.some(({ kind, operation }) => operation !== null && PROVEN.has(kind))
 }
 
 /** Asks about everything that is not settled, and again about some that is. */
@@ -163,6 +186,6 @@ function isOutside(plant: TortureOptions['plant']): boolean {
   return plant === 'outside-transaction' || plant === 'no-join'
 }
 
-function isPost({ method }: { readonly method: string }): boolean {
-  return method === 'POST'
+function isSent({ exchanges }: OperationHistory): boolean {
+  return exchanges.some(({ method }) => method === 'POST')
 }

@@ -9,7 +9,11 @@ import {
   type PostgresTransaction,
   postgresStore,
 } from '../../../lib/stores/postgres.js'
-import { type StoreContractOptions, storeContract } from '../../../lib/testing/store-contract.js'
+import {
+  type StoreCase,
+  type StoreContractOptions,
+  storeContract,
+} from '../../../lib/testing/store-contract.js'
 import { describeWith } from '../../support/servers/programs.js'
 
 let schemas = 0
@@ -139,11 +143,13 @@ export interface PostgresPlace {
  *
  * @param programs - that it needs besides PostgreSQL
  * @param open - called when the suite runs
+ * @param choose - the cases; all where it is absent
  */
 export function describePostgresContract(
   programs: readonly string[],
   title: string,
   open: () => Promise<PostgresPlace>,
+  choose: (cases: readonly StoreCase[]) => readonly StoreCase[] = all => all,
 ): void {
   describeWith(['postgres', 'initdb', ...programs], title, () => {
     let place: PostgresPlace
@@ -157,6 +163,7 @@ export function describePostgresContract(
       await place?.remove?.()
     })
 
-    for (const { title: each, run } of storeContract(postgresContract(() => stores))) it(each, run)
+    const cases = storeContract(postgresContract(() => stores))
+    for (const { title: each, run } of choose(cases)) it(each, run)
   })
 }
