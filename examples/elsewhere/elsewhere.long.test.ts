@@ -6,18 +6,39 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { checkClient, readAdapter, runConformance } from 'post-once-exactly/conformance'
+import {
+  type ConformanceReport,
+  checkClient,
+  readAdapter,
+  runConformance,
+} from 'post-once-exactly/conformance'
 import { areInstalled } from '../../test/support/servers/programs.js'
+import { sideBySide } from '../../test/support/side-by-side.js'
 import { EXAMPLES, type Example, HERE, startExample } from './servers.js'
 
 const MOST_LINES = 120
+/** A run is pauses, most of the time. */
+const AT_ONCE = 4
 
 describe('examples/elsewhere', function () {
   this.timeout(300_000)
 
-  for (const example of EXAMPLES) {
-    if (!areInstalled([example.program], example.file)) continue
-    it(`${example.file} passes poe check`, () => judged(example))
+  const installed = EXAMPLES.filter(({ program, file }) => areInstalled([program], file))
+  const reports = new Map<string, ConformanceReport>()
+
+  before('judges all of them, several at once', async () => {
+    await sideBySide(installed, AT_ONCE, async example => {
+      reports.set(example.file, await judged(example))
+    })
+  })
+
+  for (const { file } of installed) {
+    it(`${file} passes poe check`, () => {
+      const report = reports.get(file)
+      expect(toldOf(report?.results ?? [])).to.deep.equal([])
+      expect(report?.grades.core?.verdict).to.equal('conformant')
+      expect(report).to.include({ verdict: 'conformant', exitCode: 0 })
+    })
   }
 
   if (areInstalled(['python3'], 'poe-client.py')) {
@@ -44,20 +65,17 @@ function linesOf(text: string): number {
   return code.split('\n').filter(line => !/^\s*(?:(?:#|\/\/).*)?$/.test(line)).length
 }
 
-async function judged(example: Example): Promise<void> {
+async function judged(example: Example): Promise<ConformanceReport> {
   const folder = mkdtempSync(join(tmpdir(), 'poe-elsewhere-'))
   const server = await startExample(example, folder)
   try {
     const text = readFileSync(`${HERE}poe-check-${example.adapter}.json`, 'utf8')
-    const report = await runConformance({
+    return await runConformance({
       url: server.origin + example.page,
       adapter: readAdapter(text),
-      rounds: 5,
+      rounds: 3,
       restart: server.restart,
     })
-    expect(toldOf(report.results)).to.deep.equal([])
-    expect(report.grades.core?.verdict).to.equal('conformant')
-    expect(report).to.include({ verdict: 'conformant', exitCode: 0 })
   } finally {
     await server.end()
     rmSync(folder, { recursive: true, force: true })

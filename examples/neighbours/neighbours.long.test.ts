@@ -14,7 +14,7 @@ const MAY_WARN: Readonly<Record<ServerName, readonly string[]>> = {
 
 const ON: Readonly<Record<StoreKind, readonly ServerName[]>> = {
   memory: SERVERS,
-  sqlite: SERVERS,
+  sqlite: ['express', 'fastify'],
   redis: ['node', 'hono'],
   postgres: [],
 }

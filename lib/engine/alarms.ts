@@ -7,14 +7,10 @@ import type { Clock } from './ports.js'
 
 const TICK_MS = 50
 
-/** A place in the list: between its neighbours, or by itself. */
-class Link {
-  next: Link = this
-  previous: Link = this
-}
-
-/** Something with a deadline. */
-export abstract class Alarm extends Link {
+/** Something with a deadline; in the list between its neighbours, or by itself. */
+export abstract class Alarm {
+  next: Alarm = this
+  previous: Alarm = this
   /** When it rings, by the clock, in milliseconds. */
   atMs = 0
   /** Called once, when it is no longer set. */
@@ -34,7 +30,7 @@ class Ringing extends Alarm {
 export class Alarms {
   readonly #clock: Clock
   /** Stands before the first and after the last. */
-  readonly #end = new Link()
+  readonly #end: Alarm = new Ringing(() => {})
   #ticking = false
 
   constructor(clock: Clock) {
@@ -94,8 +90,7 @@ export class Alarms {
   #due(): Alarm[] {
     const nowMs = this.#clock.now()
     const due: Alarm[] = []
-    for (let link = this.#end.next; link !== this.#end; link = link.next) {
-      const alarm = link as Alarm
+    for (let alarm = this.#end.next; alarm !== this.#end; alarm = alarm.next) {
       if (alarm.atMs <= nowMs) due.push(alarm)
     }
     return due

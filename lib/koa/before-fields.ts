@@ -7,11 +7,11 @@
 import type { ServerResponse } from 'node:http'
 
 /** Who wants to set fields last. It is for one response. */
-export abstract class FieldsListener {
+export interface FieldsListener {
   /** The one that came before it, and is called after it. */
-  earlier?: FieldsListener | null = null
+  earlier?: FieldsListener | null
   /** Called once, with everything in place that the answer will have. */
-  abstract beforeFields(): void
+  beforeFields(): void
 }
 
 type WriteHead = (

@@ -147,12 +147,12 @@ async function judged(
   const restart = async () => {
     shop = await startAgain(shop, env)
   }
-  const common = { rounds: 10, ...(isDurable ? { restart } : {}) }
+  const common = { rounds: 4, ...(isDurable ? { restart } : {}) }
   const links = { url: `${origin}/basket`, adapter: adapterWith(hasty) }
   const reports = [await runConformance({ ...common, ...links })]
   for (const { door, path, file } of DOOR_STORES.includes(name) ? DOORS : []) {
     const adapter = readAdapter(readFileSync(new URL(file, FILE), 'utf8'))
-    const judged = { ...common, rounds: 5, door, adapter, url: origin + path }
+    const judged = { ...common, rounds: 2, door, adapter, url: origin + path }
     reports.push(await runConformance(judged))
   }
   for (const { child } of [shop, hasty]) await end(child, 'SIGKILL')

@@ -3,16 +3,19 @@
  */
 import {
   type Adapter,
+  CHECKS,
   type Check,
   type ConformanceReport,
   runConformance,
 } from 'post-once-exactly/conformance'
+import { IN_THE_END } from '../../lib/conformance/checks/poe/reuse.js'
 import { EffectAccount } from '../../lib/conformance/effect-account.js'
+import { PLAIN } from '../../lib/conformance/phases.js'
 import { runCheck } from '../../lib/conformance/run-check.js'
 import { Subject } from '../../lib/conformance/subject.js'
 import { Http1Wire } from '../../lib/conformance/wire.js'
 import { INDEPENDENT } from './adapters.js'
-import { caughtBy } from './caught-by.js'
+import { AT_LEAST, caughtBy } from './caught-by.js'
 import type { IndependentOptions, JudgedServer } from './servers/independent.js'
 import { startWrong } from './servers/wrong.js'
 
@@ -36,19 +39,46 @@ const ONE_BY_ONE = ['result-of-first', 'shows-the-latest', 'remembers-few']
 /** More than one round, where the fault shows now and then. */
 const BY_CHANCE = ['race-check-then-act', 'queue-overflows', 'lock-by-content']
 
-/** A third of a run's requests; left out where they are not about the fault. */
-const COSTLY = ['POE-A-2/distinct', 'POE-2-1/later', 'POE-2-1/later-other-body']
+/** What others rest on, and what sums up. */
+const ALWAYS = [...PLAIN, 'POE-2-2/whole-run']
+/** So many servers share the checks that are not meant for their faults: each is asked its part. */
+const SHARERS = 12
 
-/** A run against a wrong server: whole, or without the costly checks that are not about it. */
-export async function judged(name: string, isWhole: boolean): Promise<ConformanceReport> {
+/**
+ * A run against a wrong server: with all checks, or with those that are meant for its fault, what
+ * these build on, and its part of all others, so that each check meets many faults of others.
+ *
+ * @param name - of the server
+ * @param number - which part of the others it is asked; `null` for all of them
+ */
+export async function judged(name: string, number: number | null): Promise<ConformanceReport> {
   return await withServer(name, async ({ page, restart }, adapter) => {
     const rounds = BY_CHANCE.includes(name) ? 3 : 1
     const jobs = ONE_BY_ONE.includes(name) ? 1 : 3
-    const isLean = !isWhole && !caughtBy(name).some(id => COSTLY.includes(id))
-    const skip = Object.fromEntries(isLean ? COSTLY.map(id => [id, 'not about this fault']) : [])
-    const common = { adapter, rounds, jobs, ageMs: AGES[name] ?? 0, timeoutMs: 5_000, skip }
+    const part = number === null ? {} : { only: partOf(name, number) }
+    const common = { adapter, rounds, jobs, ageMs: AGES[name] ?? 0, timeoutMs: 5_000, ...part }
     return await runConformance({ url: page, restart, ...common })
   })
+}
+
+/** Whether a fault shows only where a whole run comes before. */
+export function needsAll(name: string): boolean {
+  const looksBack = IN_THE_END.some(({ id }) => caughtBy(name).includes(id))
+  return looksBack || ONE_BY_ONE.includes(name) || AT_LEAST.has(name)
+}
+
+function partOf(name: string, number: number): string[] {
+  const ids = new Set([...ALWAYS, ...caughtBy(name)])
+  CHECKS.forEach(({ id }, index) => {
+    if (index % SHARERS === number % SHARERS) ids.add(id)
+  })
+  // A set is read to its end, what is added meanwhile included.
+  for (const id of ids) {
+    for (const before of [CHECKS.find(check => check.id === id)?.blockedBy ?? []].flat()) {
+      ids.add(before)
+    }
+  }
+  return [...ids]
 }
 
 /** How one check ends, by itself; the account of effects is another matter. */

@@ -62,9 +62,7 @@ export const SITES: readonly SiteKind[] = [
 ].filter(({ store }) => INSTALLED_STORES.includes(store))
 
 /** The same for what only a script does. */
-export const SCRIPTED_SITES: readonly SiteKind[] = [...PAIRED_SITES, ...OTHER_SITES].filter(
-  ({ store, isScripted }) => isScripted && INSTALLED_STORES.includes(store),
-)
+export const SCRIPTED_SITES: readonly SiteKind[] = SITES.filter(({ isScripted }) => isScripted)
 
 const ENTRY = fileURLToPath(new URL('../../../lib/client/form.ts', import.meta.url))
 const TLS = new URL('../../support/tls/', import.meta.url)
