@@ -6,7 +6,6 @@
  *
  * @see POE draft 2; RFC 9110 15.4.4; draft-ietf-httpapi-idempotency-key-header-07 2.6
  */
-import { Buffer } from 'node:buffer'
 import { type Outcome, recordedField } from '../engine/outcome.js'
 import { RESULT_RELATION } from '../protocols/poe/names.js'
 import { toPoeUri } from '../protocols/poe/uri.js'

@@ -7,10 +7,14 @@ import type { Clock } from './ports.js'
 
 const TICK_MS = 50
 
-/** Something with a deadline; in the list between its neighbours, or by itself. */
-export abstract class Alarm {
-  next: Alarm = this
-  previous: Alarm = this
+/** A place in the list: between its neighbours, or by itself. */
+class Link {
+  next: Link = this
+  previous: Link = this
+}
+
+/** Something with a deadline. */
+export abstract class Alarm extends Link {
   /** When it rings, by the clock, in milliseconds. */
   atMs = 0
   /** Called once, when it is no longer set. */
@@ -30,7 +34,7 @@ class Ringing extends Alarm {
 export class Alarms {
   readonly #clock: Clock
   /** Stands before the first and after the last. */
-  readonly #end: Alarm = new Ringing(() => {})
+  readonly #end = new Link()
   #ticking = false
 
   constructor(clock: Clock) {
@@ -90,7 +94,8 @@ export class Alarms {
   #due(): Alarm[] {
     const nowMs = this.#clock.now()
     const due: Alarm[] = []
-    for (let alarm = this.#end.next; alarm !== this.#end; alarm = alarm.next) {
+    for (let link = this.#end.next; link !== this.#end; link = link.next) {
+      const alarm = link as Alarm
       if (alarm.atMs <= nowMs) due.push(alarm)
     }
     return due

@@ -2,7 +2,6 @@
  * Turns what a handler gave as its body into bytes that can be recorded, without changing what the
  * client receives.
  */
-import { Buffer } from 'node:buffer'
 import { Readable } from 'node:stream'
 
 /**

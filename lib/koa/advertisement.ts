@@ -7,7 +7,7 @@
 import type { ServerResponse } from 'node:http'
 import { formatPoeLinks, parsePoe } from '../protocols/poe/index.js'
 import { POE_RELATION } from '../protocols/poe/names.js'
-import { beforeFields, type FieldsListener } from './before-fields.js'
+import { beforeFields, FieldsListener } from './before-fields.js'
 import { addToField } from './fields.js'
 
 /** The most that is advertised in one field; links beyond it are in the body only. Characters. */
@@ -20,14 +20,14 @@ export interface AdvertisementOptions {
 }
 
 /** The links of one response. */
-export class Advertisement implements FieldsListener {
-  earlier: FieldsListener | null = null
+export class Advertisement extends FieldsListener {
   readonly #response: ServerResponse
   readonly #options: AdvertisementOptions
   readonly #links: string[] = []
   #size = 0
 
   constructor(response: ServerResponse, options: AdvertisementOptions) {
+    super()
     this.#response = response
     this.#options = options
     beforeFields(response, this)
@@ -46,7 +46,7 @@ export class Advertisement implements FieldsListener {
   }
 
   /** @internal Writes the fields. */
-  beforeFields(): void {
+  override beforeFields(): void {
     const response = this.#response
     const { advertise, linkField } = this.#options
     protect(response)

@@ -7,11 +7,11 @@
 import type { ServerResponse } from 'node:http'
 
 /** Who wants to set fields last. It is for one response. */
-export interface FieldsListener {
+export abstract class FieldsListener {
   /** The one that came before it, and is called after it. */
-  earlier?: FieldsListener | null
+  earlier?: FieldsListener | null = null
   /** Called once, with everything in place that the answer will have. */
-  beforeFields(): void
+  abstract beforeFields(): void
 }
 
 type WriteHead = (

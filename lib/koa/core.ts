@@ -2,8 +2,6 @@
  * What one `poe()` consists of: its options, its engine, what it knows of the store, and the
  * resources that were registered.
  */
-// The globals of that name are looked up anew by a getter each time.
-import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from 'koa'
 import { nanoid } from 'nanoid'

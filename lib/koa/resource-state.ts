@@ -5,21 +5,21 @@
  * @see RFC 9110 10.2.1, 15.5.6; RFC 9111 5.2.2.5
  */
 import type { ServerResponse } from 'node:http'
-import { beforeFields, type FieldsListener } from './before-fields.js'
+import { beforeFields, FieldsListener } from './before-fields.js'
 
 /** Writes the fields at the last moment, so that neither a router nor an error page wins. */
-export class ResourceState implements FieldsListener {
-  earlier: FieldsListener | null = null
+export class ResourceState extends FieldsListener {
   readonly #response: ServerResponse
   #allow: string | null = null
 
   constructor(response: ServerResponse) {
+    super()
     this.#response = response
     beforeFields(response, this)
   }
 
   /** @internal */
-  beforeFields(): void {
+  override beforeFields(): void {
     const response = this.#response
     // A refusal has said so already, and to set a field costs more than to look at it.
     if (response.getHeader('Cache-Control') !== 'no-store') {

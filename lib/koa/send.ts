@@ -6,7 +6,7 @@
  *
  * @see RFC 9112 9.6; RFC 9110 12.5.1
  */
-import { Buffer, isAscii } from 'node:buffer'
+import { isAscii } from 'node:buffer'
 import type { Context, Response as KoaResponse } from 'koa'
 import {
   type Answer,

@@ -3,7 +3,7 @@
  * success of a refusal is a false word, whoever says it.
  */
 import type { Context } from 'koa'
-import { beforeFields, type FieldsListener } from './before-fields.js'
+import { beforeFields, FieldsListener } from './before-fields.js'
 import type { Core } from './core.js'
 
 /** What the handler has said, or what its error will be answered with. */
@@ -24,17 +24,17 @@ export function watchAnswer(core: Core, ctx: Context): void {
   beforeFields(res, new Watch(core, ctx))
 }
 
-class Watch implements FieldsListener {
-  earlier: FieldsListener | null = null
+class Watch extends FieldsListener {
   readonly #core: Core
   readonly #ctx: Context
 
   constructor(core: Core, ctx: Context) {
+    super()
     this.#core = core
     this.#ctx = ctx
   }
 
-  beforeFields(): void {
+  override beforeFields(): void {
     const { poe, res } = this.#ctx
     const { said, decided } = poe
     const sent = res.statusCode

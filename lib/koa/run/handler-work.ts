@@ -216,13 +216,22 @@ function forgetEarlierStatus(ctx: Context): void {
 
 /** Reads the fields that are set and recorded, in the order in which they are recorded. */
 function fieldsOf(res: ServerResponse, recorded: ReadonlyMap<string, number>): RecordedField[] {
-  const names: string[] = []
-  for (const name of res.getHeaderNames()) if (recorded.has(name)) names.push(name)
-  names.sort((one, other) => (recorded.get(one) ?? 0) - (recorded.get(other) ?? 0))
-  return names.map(name => {
-    const value = res.getHeader(name)
-    return [name, Array.isArray(value) ? value.join(', ') : String(value)]
-  })
+  const fields: RecordedField[] = []
+  let lastRank = -1
+  for (const name of res.getHeaderNames()) {
+    const rank = recorded.get(name)
+    const value = rank === undefined ? undefined : res.getHeader(name)
+    if (rank === undefined || value === undefined) continue
+    const field = [name, Array.isArray(value) ? value.join(', ') : String(value)] as const
+    if (rank > lastRank) {
+      fields.push(field)
+      lastRank = rank
+    } else {
+      const at = fields.findIndex(([other]) => (recorded.get(other) ?? 0) > rank)
+      fields.splice(at, 0, field)
+    }
+  }
+  return fields
 }
 
 /** The fields that are set; nearly always none, and then nothing is copied. */

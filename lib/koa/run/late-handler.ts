@@ -7,7 +7,7 @@ import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import type { Context } from 'koa'
-import { beforeFields, type FieldsListener } from '../before-fields.js'
+import { beforeFields, FieldsListener } from '../before-fields.js'
 
 /** Response fields by name, as Node gives them. */
 export type Fields = ReturnType<ServerResponse['getHeaders']>
@@ -52,14 +52,14 @@ export function putFields(res: ServerResponse, fields: Fields): void {
  * Watches for an answer that is sent while the handler is at work, and hears what the handler says
  * afterwards: Koa would ignore it, and the status that was sent would count for the handler's.
  */
-export class Overtaking implements FieldsListener {
-  earlier: FieldsListener | null = null
+export class Overtaking extends FieldsListener {
   readonly #ctx: Context
   readonly #res: ServerResponse
   #apart: ServerResponse | null = null
   #closed = false
 
   constructor(ctx: Context) {
+    super()
     this.#ctx = ctx
     this.#res = ctx.res
     beforeFields(ctx.res, this)
@@ -78,7 +78,7 @@ export class Overtaking implements FieldsListener {
   }
 
   /** @internal */
-  beforeFields(): void {
+  override beforeFields(): void {
     const ctx = this.#ctx
     const { response } = ctx
     if (this.#closed || ctx.respond === false || response.res !== this.#res) return

@@ -4,7 +4,6 @@
  * Small bodies share a segment of memory, and whole segments are dropped; a buffer for each body
  * would cost more than the body. A dropped body never takes its record with it.
  */
-import { Buffer } from 'node:buffer'
 import { LRUCache } from 'lru-cache'
 
 const LARGEST_SEGMENT_BYTES = 64 * 1_024
