@@ -17,10 +17,11 @@ const JOBS = 6
 /** They ask one request after the other. */
 const ONLY = ['POE-2-23']
 
-describe('poe check of servers whose answers take long', () => {
-  it('where they are long on their way, more checks are under way at once', async function () {
-    // Whether six answers took as long as one is seen in a moment, in which a machine may stall.
-    this.retries(3)
+describe('poe check of servers whose answers take long', function () {
+  // Whether six answers took as long as one is seen in a moment, in which a machine may stall.
+  this.retries(3)
+
+  it('where they are long on their way, more checks are under way at once', async () => {
     expect(await mostAtOnce(async () => await sleep(WAY_MS))).to.be.above(JOBS)
   })
 
