@@ -1,6 +1,7 @@
 /** Apps to be measured, as child processes that stay up, on one core where that can be had. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Measured, send } from './load.js'
 import type { Ask, Side } from './rows.js'
@@ -19,6 +20,7 @@ export const LAUNCH: readonly string[] = [
   ...[process.execPath, ...FLAGS],
 ]
 const WARM_PIECE = 1_000
+const AGAIN_MS = 50
 /** How many links or keys those asks share that use one up only once. */
 const SHARED = 1_000
 
@@ -159,9 +161,14 @@ export class Subject {
     return this.#made
   }
 
+  /** There are none before the app knows its store's epoch. */
   async #links(name: string, count: number): Promise<string[]> {
-    const links = await fetch(`http://127.0.0.1:${this.#port}/links/${name}/${count}`)
-    return (await links.json()) as string[]
+    for (;;) {
+      const asked = await fetch(`http://127.0.0.1:${this.#port}/links/${name}/${count}`)
+      const links = (await asked.json()) as (string | null)[]
+      if (!links.includes(null)) return links as string[]
+      await sleep(AGAIN_MS)
+    }
   }
 }
 
