@@ -15,8 +15,8 @@ import {
   newcomer,
   openForm,
   SCRIPTED_SITES,
-  scenariosOf,
   type Site,
+  scenariosOf,
   startSite,
   until,
 } from './form-stage.js'

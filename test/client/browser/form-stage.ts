@@ -70,9 +70,12 @@ export const SCRIPTED_SITES: readonly SiteKind[] = SITES.filter(({ isScripted })
  *
  * @returns what takes the place of `it`
  */
-export function scenariosOf({ http, isScripted }: SiteKind) {
+export function scenariosOf({
+  http,
+  isScripted,
+}: SiteKind): (title: string, body: () => Promise<unknown>) => void {
   let isNext = isScripted === (http === 2)
-  return (title: string, body: () => Promise<unknown>): void => {
+  return (title, body) => {
     if (isNext || IS_WHOLE) it(title, body)
     isNext = !isNext
   }

@@ -17,8 +17,8 @@ import {
   openForm,
   reloadError,
   SITES,
-  scenariosOf,
   type Site,
+  scenariosOf,
   startSite,
   textOf,
   until,
@@ -29,7 +29,7 @@ describeWith(['chromium'], 'forms in Chromium', () => {
   let browser: Browser
   let script = ''
   before(async () => {
-    browser = await startBrowser()
+    browser = await startBrowser(['--process-per-site'])
     script = await formScript()
   })
   after(() => browser.close())

@@ -176,7 +176,7 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
   let browser: Browser
   let site: OddSite
   before(async () => {
-    browser = await startBrowser()
+    browser = await startBrowser(['--process-per-site'])
     site = await startOddSite(await formScript())
   })
   after(async () => {
@@ -369,7 +369,8 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
 
     it('a button outside says that it waits as well, one that only resets does not', async () => {
       const refuse = refuseOnce()
-      await show(page, 
+      await show(
+        page,
         form(`${TEA}<button type="reset" id="no">x</button>`, 'id="f"') +
           '<button form="f" id="go">Go</button>',
       )
