@@ -52,6 +52,10 @@ async function asking(
   }
 }
 
+/** Pages that differ in words and links alone have one shape, and look alike to axe. */
+const shapeOf = (html: string) =>
+  html.replaceAll(/>[^<]*</g, '><').replaceAll(/ (?:href|action|value)="[^"]*"/g, '')
+
 const linkIn = (html: string) => /action=["']([^"']+)/.exec(html)?.[1] ?? ''
 
 async function formsPages(): Promise<Named[]> {
@@ -167,9 +171,13 @@ describeWith(['chromium'], 'the pages of the examples in Chromium', function () 
     it(`${what}: nothing is found, by the validator nor by axe`, async () => {
       const shownPages = await pages()
       expect(shownPages.length, 'how many pages').to.be.above(3)
+      const seen = new Set<string>()
       for (const [name, html] of shownPages) {
-        shown = html
         expect(await mistakesIn(html), name).to.deep.equal([])
+        const shape = shapeOf(html)
+        if (seen.has(shape)) continue
+        seen.add(shape)
+        shown = html
         await page.setViewportSize({ width: 375, height: 800 })
         await page.goto('http://pages.invalid/')
         await page.locator(isSettled).first().waitFor({ state: 'attached' })

@@ -5,7 +5,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { type BuildOptions, build } from 'esbuild'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { createShop } from '../../../examples/shop/app.js'
 import { openStorage } from '../../../examples/shop/storage.js'
@@ -24,26 +24,50 @@ export interface Stage {
   close(): Promise<void>
 }
 
-/** Starts a browser. */
+/**
+ * What a browser is spared: no page here draws in three dimensions, and Debian's own settings have
+ * each page painted by a graphics processor, which is imitated where there is none.
+ */
+export const SPARED: readonly string[] = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-gpu-rasterization',
+  '--disable-software-rasterizer',
+]
+
+/** Starts a browser; the tests of a file share one. */
 export async function startBrowser(args: readonly string[] = []): Promise<Browser> {
   return await chromium.launch({
     executablePath: findProgram('chromium') ?? 'chromium',
-    args: ['--no-sandbox', ...args],
+    args: [...SPARED, ...args],
     // Without this no page is kept when one goes on to the next.
     ignoreDefaultArgs: ['--disable-back-forward-cache'],
   })
 }
 
+let built: Promise<string> | null = null
+
 /** The client for a page, as one module; `change` plants faults in it. */
 export async function bundle(change: (code: string) => string = code => code): Promise<string> {
-  const built = await build({
-    entryPoints: [ENTRY],
+  built ??= bundled({ entryPoints: [ENTRY] })
+  return change(await built)
+}
+
+/** Bundles this tree's sources for a page. */
+export async function bundled(entry: BuildOptions): Promise<string> {
+  const { outputFiles } = await build({
+    ...entry,
     bundle: true,
     format: 'esm',
     write: false,
     conditions: ['@post-once-exactly/source'],
   })
-  return change(built.outputFiles[0]?.text ?? '')
+  return outputFiles[0]?.text ?? ''
+}
+
+/** Closes the tabs of a context that tests share. */
+export async function closePages(context: BrowserContext): Promise<void> {
+  await Promise.all(context.pages().map(page => page.close()))
 }
 
 /** Starts a shop in this process, with the client at `/client.js` and an empty page at `/page`. */

@@ -1,12 +1,13 @@
 /**
  * The client in Chromium: lost answers, no network, tabs that close and tabs that compete, on
- * IndexedDB and the browser's own locks.
+ * IndexedDB and the browser's own locks; and a journal into which another script of the same origin
+ * has written.
  */
 import { expect } from 'chai'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import type * as Client from '../../../lib/client/browser-journal.js'
 import { describeWith } from '../../support/servers/programs.js'
-import { bundle, openPage, type Stage, startBrowser, startStage } from './chromium.js'
+import { bundle, closePages, openPage, type Stage, startBrowser, startStage } from './chromium.js'
 import { mayBeOverlooked, until } from './form-stage.js'
 
 /** The module, as a page has it. */
@@ -26,19 +27,19 @@ describeWith(['chromium'], 'the client in Chromium', () => {
   let context: BrowserContext
 
   before(async () => {
-    browser = await startBrowser()
-  })
-  beforeEach(async () => {
-    stage = await startStage(await bundle())
+    browser = await startBrowser(['--host-resolver-rules=MAP shop.test 127.0.0.1'])
     context = await browser.newContext()
   })
+  // Of an origin of its own, where nothing is stored yet.
+  beforeEach(async () => {
+    await context.setOffline(false)
+    stage = await startStage(await bundle())
+  })
   afterEach(async () => {
-    await context.close()
+    await closePages(context)
     await stage.close()
   })
-  after(async () => {
-    await browser.close()
-  })
+  after(() => browser.close())
 
   it('[POE-5-2] an order is accepted, and every request says POE: 1', async () => {
     const page = await openPage(context, stage)
@@ -183,27 +184,71 @@ describeWith(['chromium'], 'the client in Chromium', () => {
   })
 
   it('a page that did not come by https has no journal, and can post all the same', async () => {
-    const strict = await startBrowser(['--host-resolver-rules=MAP shop.test 127.0.0.1'])
-    try {
-      const insecure = await strict.newContext()
-      const origin = stage.origin.replace('127.0.0.1', 'shop.test')
-      const page = await openPage(insecure, { ...stage, origin })
-      const code = await page.evaluate(async () => {
-        return await poe.indexedDbJournal().then(
-          () => 'opened',
-          (error: { code: string }) => error.code,
-        )
+    const origin = stage.origin.replace('127.0.0.1', 'shop.test')
+    const page = await openPage(context, { ...stage, origin })
+    const code = await page.evaluate(async () => {
+      return await poe.indexedDbJournal().then(
+        () => 'opened',
+        (error: { code: string }) => error.code,
+      )
+    })
+    expect(code).to.equal('ERR_POE_JOURNAL')
+    const outcome = await page.evaluate(async () => {
+      const client = poe.createClient()
+      const [found] = await client.links(`${location.origin}/basket`)
+      return (await client.post(found?.link ?? '', { sku: 'tea', qty: 1 })).outcome
+    })
+    expect(outcome).to.equal('accepted')
+  })
+
+  it('[FALSE-2104] what is no entry is passed over, and the others are resumed', async () => {
+    const page = await openPage(context, stage)
+    const told = await page.evaluate(async () => {
+      const journal = await poe.indexedDbJournal()
+      const [found] = await poe.createClient().links(`${location.origin}/basket`)
+      const entry = {
+        id: 'whole',
+        link: found?.link ?? '',
+        isRepeatable: true,
+        idempotencyKey: null,
+        body: new TextEncoder().encode('{"sku":"tea","qty":1}'),
+        headers: [['content-type', 'application/json']] as const,
+        createdAtMs: Date.now(),
+        expiresAtMs: null,
+      }
+      await (await journal.begin(entry)).leave()
+      const request = indexedDB.open('post-once-exactly')
+      await new Promise(resolve => {
+        request.onsuccess = resolve
       })
-      expect(code).to.equal('ERR_POE_JOURNAL')
-      const outcome = await page.evaluate(async () => {
-        const client = poe.createClient()
-        const [found] = await client.links(`${location.origin}/basket`)
-        return (await client.post(found?.link ?? '', { sku: 'tea', qty: 1 })).outcome
+      const transaction = request.result.transaction('entries', 'readwrite')
+      const odd = [
+        { ...entry, id: '../a' },
+        { ...entry, id: 'b', link: 'javascript:alert(1)' },
+        { ...entry, id: 'c', headers: [['cookie', 'a=b']] },
+        { ...entry, id: 'd', body: 'text' },
+        { id: 'e' },
+      ]
+      for (const one of odd) transaction.objectStore('entries').put(one)
+      await new Promise(resolve => {
+        transaction.oncomplete = resolve
       })
-      expect(outcome).to.equal('accepted')
-    } finally {
-      await strict.close()
-    }
+      const listed = (await journal.list()).map(({ id }) => id)
+      const taken = await Promise.all(['../a', 'b', 'c', 'd', 'e'].map(id => journal.take(id)))
+      const refused = await journal.begin({ ...entry, id: '../x' }).then(
+        () => 'begun',
+        (error: { code: string }) => error.code,
+      )
+      const resumed = await poe.createClient({ journal }).resume()
+      return { listed, taken, refused, outcomes: resumed.map(({ outcome }) => outcome.outcome) }
+    })
+    expect(told).to.deep.equal({
+      listed: ['whole'],
+      taken: [null, null, null, null, null],
+      refused: 'ERR_POE_JOURNAL',
+      outcomes: ['accepted'],
+    })
+    expect(await stage.orders()).to.equal(1)
   })
 })
 

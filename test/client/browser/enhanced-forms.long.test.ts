@@ -5,16 +5,18 @@
 import { expect } from 'chai'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { describeWith } from '../../support/servers/programs.js'
-import { startBrowser } from './chromium.js'
+import { closePages, startBrowser } from './chromium.js'
 import {
   duplicate,
   expectText,
   formScript,
   goBack,
   mayBeOverlooked,
+  newcomer,
   openForm,
   SCRIPTED_SITES,
   type Site,
+  scenariosOf,
   startSite,
   until,
 } from './form-stage.js'
@@ -35,9 +37,11 @@ describeWith(['chromium'], 'an enhanced form in Chromium', () => {
   })
   after(() => browser.close())
 
-  const open = async (path = '/order', at = site) => {
-    const page = await openForm(context, at, path)
-    await page.locator('form [data-poe-status]').waitFor({ state: 'attached' })
+  const enhanced = (page: Page) =>
+    page.locator('form [data-poe-status]').waitFor({ state: 'attached' })
+  const open = async () => {
+    const page = await openForm(context, site)
+    await enhanced(page)
     return page
   }
   const press = (page: Page) => page.locator('button').click({ noWaitAfter: true })
@@ -46,18 +50,29 @@ describeWith(['chromium'], 'an enhanced form in Chromium', () => {
 
   for (const kind of SCRIPTED_SITES) {
     describe(`${kind.store}, HTTP/${kind.http}`, () => {
+      const it = scenariosOf(kind)
+      let page: Page
       before(async () => {
         site = await startSite(kind, script)
-      })
-      after(() => site.close())
-      beforeEach(async () => {
-        site.reset()
         context = await browser.newContext({ ignoreHTTPSErrors: true })
       })
-      afterEach(() => context.close())
+      after(async () => {
+        await context.close()
+        await site.close()
+      })
+      beforeEach(async () => {
+        site.reset()
+        await context.setOffline(false)
+        page = await newcomer(context, site.origin)
+      })
+      afterEach(() => closePages(context))
+      const visit = async (path = '/order') => {
+        await page.goto(`${site.origin}${path}`)
+        await enhanced(page)
+      }
 
       it('tells which try it is, is busy meanwhile, and says it to a screen reader', async () => {
-        const page = await open()
+        await visit()
         const errors: string[] = []
         page.on('console', message => errors.push(message.text()))
         site.cut(4)
@@ -77,7 +92,7 @@ describeWith(['chromium'], 'an enhanced form in Chromium', () => {
       })
 
       it('gives up truthfully, and the same button goes on with the same order', async () => {
-        const page = await open()
+        await visit()
         site.loseAnswers(100)
         await press(page)
         await until(() => site.placed.length === 1)
@@ -93,7 +108,7 @@ describeWith(['chromium'], 'an enhanced form in Chromium', () => {
       })
 
       it('offline: says so, and is sent when there is a network again', async () => {
-        const page = await open()
+        await visit()
         await context.setOffline(true)
         await press(page)
         await expectText(page, /You are offline/)
@@ -105,7 +120,7 @@ describeWith(['chromium'], 'an enhanced form in Chromium', () => {
 
       it('a tab that was closed in mid-flight: the next one finishes it and says so', async () => {
         site.slowMs = 500
-        const page = await open()
+        await visit()
         await press(page)
         await until(() => site.seen.some(line => line.startsWith('POST')))
         await page.close()
@@ -121,14 +136,12 @@ describeWith(['chromium'], 'an enhanced form in Chromium', () => {
       })
 
       it('[BR-05] out of the cache of Back the button works, and says what was done', async () => {
-        const page = await context.newPage()
         await page.addInitScript(() => {
           addEventListener('pageshow', event => {
             if (event.persisted) document.documentElement.dataset.persisted = 'yes'
           })
         })
-        await page.goto(`${site.origin}/order`)
-        await statusOf(page).waitFor({ state: 'attached' })
+        await visit()
         await press(page)
         await expectText(page, /1 placed, once/)
         await goBack(page)
@@ -142,7 +155,8 @@ describeWith(['chromium'], 'an enhanced form in Chromium', () => {
 
       it('[BR-11] two tabs with one form at once: one order, both land at it', async () => {
         site.slowMs = 200
-        const [page, other] = [await open(), await open()]
+        await visit()
+        const other = await open()
         await duplicate(page, other)
         await Promise.all([press(page), press(other)])
         for (const tab of [page, other]) await expectText(tab, /1 placed, once/)
@@ -150,7 +164,7 @@ describeWith(['chromium'], 'an enhanced form in Chromium', () => {
       })
 
       it('shows how much of a file has been sent', async () => {
-        const page = await open('/letter')
+        await visit('/letter')
         const seen = page.evaluate(
           () =>
             new Promise<string>(resolve => {
@@ -175,7 +189,7 @@ describeWith(['chromium'], 'an enhanced form in Chromium', () => {
       })
 
       it('tells the page of each outcome, which may take over', async () => {
-        const page = await open()
+        await visit()
         await page.evaluate(() => {
           document.addEventListener('poe-outcome', event => {
             const { outcome, location } = (event as CustomEvent).detail
@@ -192,10 +206,12 @@ describeWith(['chromium'], 'an enhanced form in Chromium', () => {
   }
 
   describe('with a script that has a fault', () => {
-    beforeEach(async () => {
+    // Each has a site of its own, which no tab has been at.
+    before(async () => {
       context = await browser.newContext()
     })
-    afterEach(() => context.close())
+    afterEach(() => closePages(context))
+    after(() => context.close())
 
     it('a journal that forgets is caught by the same', async () => {
       const forgetful = await startSite(

@@ -8,11 +8,11 @@ import { createServer as createPlain, type IncomingMessage, type ServerResponse 
 import { createSecureServer, type Http2ServerRequest } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
 import type { BrowserContext, Page } from 'playwright-core'
 import { createApp, type Order } from '../../../examples/forms/app.js'
 import { aroundStore } from '../../support/around-store.js'
 import { INSTALLED_STORES, openStore, type StoreKind } from '../../support/stores.js'
+import { bundled } from './chromium.js'
 
 /** What kind of site. */
 export interface SiteKind {
@@ -21,17 +21,22 @@ export interface SiteKind {
   readonly isScripted: boolean
 }
 
+/** All are asked everything, which takes four times as long. */
+export const IS_WHOLE = process.env.POE_BROWSER_ALL === '1'
+
+/** The second store; where PostgreSQL is not installed it is the first once more. */
+const OTHER: StoreKind = INSTALLED_STORES.includes('postgres') ? 'postgres' : 'sqlite'
 const PAIRED_SITES: readonly SiteKind[] = [
   { store: 'sqlite', http: 1, isScripted: false },
-  { store: 'sqlite', http: 2, isScripted: true },
-  { store: 'postgres', http: 2, isScripted: false },
-  { store: 'postgres', http: 1, isScripted: true },
+  { store: OTHER, http: 2, isScripted: true },
+  { store: OTHER, http: 2, isScripted: false },
+  { store: 'sqlite', http: 1, isScripted: true },
 ]
 const OTHER_SITES: readonly SiteKind[] = [
-  { store: 'sqlite', http: 1, isScripted: true },
   { store: 'sqlite', http: 2, isScripted: false },
-  { store: 'postgres', http: 2, isScripted: true },
-  { store: 'postgres', http: 1, isScripted: false },
+  { store: OTHER, http: 1, isScripted: true },
+  { store: OTHER, http: 1, isScripted: false },
+  { store: 'sqlite', http: 2, isScripted: true },
 ]
 
 /** A site that a browser can be sent to. */
@@ -52,35 +57,45 @@ export interface Site {
   close(): Promise<void>
 }
 
-/**
- * Each pair of store, protocol and script is met with each scenario: a fault lies in one of them or
- * between two. `POE_BROWSER_ALL=1` takes all eight.
- */
-export const SITES: readonly SiteKind[] = [
-  ...PAIRED_SITES,
-  ...(process.env.POE_BROWSER_ALL === '1' ? OTHER_SITES : []),
-].filter(({ store }) => INSTALLED_STORES.includes(store))
+/** The sites, each of which is asked what {@link scenariosOf} gives it. */
+export const SITES: readonly SiteKind[] = [...PAIRED_SITES, ...(IS_WHOLE ? OTHER_SITES : [])]
 
 /** The same for what only a script does. */
 export const SCRIPTED_SITES: readonly SiteKind[] = SITES.filter(({ isScripted }) => isScripted)
 
+/**
+ * Declares the scenarios of a site, in turns: every second one is for it, and the others are for
+ * the site that has the other store and protocol. So each scenario is met on each store, over each
+ * protocol, with script and without. `POE_BROWSER_ALL=1` takes all of them on all eight sites.
+ *
+ * @returns what takes the place of `it`
+ */
+export function scenariosOf({
+  http,
+  isScripted,
+}: SiteKind): (title: string, body: () => Promise<unknown>) => void {
+  let isNext = isScripted === (http === 2)
+  return (title, body) => {
+    if (isNext || IS_WHOLE) it(title, body)
+    isNext = !isNext
+  }
+}
+
 const ENTRY = fileURLToPath(new URL('../../../lib/client/form.ts', import.meta.url))
 const TLS = new URL('../../support/tls/', import.meta.url)
 
+let built: Promise<string> | null = null
+
 /** The module that enhances forms; `change` plants faults in it. */
 export async function formScript(change: (code: string) => string = code => code): Promise<string> {
-  const built = await build({
+  built ??= bundled({
     stdin: {
       contents: `import { definePoeForm } from ${JSON.stringify(ENTRY)}
         definePoeForm({ baseMs: 100, timeoutMs: 5000 })`,
       resolveDir: fileURLToPath(new URL('.', import.meta.url)),
     },
-    bundle: true,
-    format: 'esm',
-    write: false,
-    conditions: ['@post-once-exactly/source'],
   })
-  return change(built.outputFiles[0]?.text ?? '')
+  return change(await built)
 }
 
 /** Starts a site. */
@@ -154,6 +169,16 @@ export async function startSite(kind: SiteKind, script = ''): Promise<Site> {
   return site
 }
 
+/** A tab of somebody who has never been here: no cookie, and nothing in a journal. */
+export async function newcomer(context: BrowserContext, origin: string): Promise<Page> {
+  await context.clearCookies()
+  const page = await context.newPage()
+  const session = await context.newCDPSession(page)
+  await session.send('Storage.clearDataForOrigin', { origin, storageTypes: 'indexeddb' })
+  await session.detach()
+  return page
+}
+
 /** A tab with a fresh form. */
 export async function openForm(
   context: BrowserContext,
@@ -224,6 +249,9 @@ export async function expectText(page: Page, words: RegExp): Promise<void> {
   )
 }
 
+/** Between two looks at a page, each of which takes two processes some time on a core. */
+const LOOK_MS = 50
+
 /** Waits until something is so. */
 export async function until(
   isTrue: () => boolean | Promise<boolean>,
@@ -232,7 +260,7 @@ export async function until(
   const endMs = performance.now() + 40_000
   while (!(await isTrue())) {
     if (performance.now() > endMs) throw new NotSeen(await what())
-    await new Promise(resolve => setTimeout(resolve, 20))
+    await new Promise(resolve => setTimeout(resolve, LOOK_MS))
   }
 }
 

@@ -6,17 +6,19 @@
 import { expect } from 'chai'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { describeWith } from '../../support/servers/programs.js'
-import { startBrowser } from './chromium.js'
+import { closePages, startBrowser } from './chromium.js'
 import {
   duplicate,
   expectText,
   formScript,
   goBack,
   mayBeOverlooked,
+  newcomer,
   openForm,
   reloadError,
   SITES,
   type Site,
+  scenariosOf,
   startSite,
   textOf,
   until,
@@ -27,7 +29,7 @@ describeWith(['chromium'], 'forms in Chromium', () => {
   let browser: Browser
   let script = ''
   before(async () => {
-    browser = await startBrowser()
+    browser = await startBrowser(['--process-per-site'])
     script = await formScript()
   })
   after(() => browser.close())
@@ -38,18 +40,23 @@ describeWith(['chromium'], 'forms in Chromium', () => {
       let site: Site
       let context: BrowserContext
       let page: Page
+      const it = scenariosOf(kind)
       before(async () => {
         site = await startSite(kind, script)
-      })
-      after(() => site.close())
-      beforeEach(async () => {
-        site.reset()
         const javaScriptEnabled = isScripted
         context = await browser.newContext({ javaScriptEnabled, ignoreHTTPSErrors: true })
-        page = await openForm(context, site)
+      })
+      after(async () => {
+        await context.close()
+        await site.close()
+      })
+      beforeEach(async () => {
+        site.reset()
+        page = await newcomer(context, site.origin)
+        await page.goto(`${site.origin}/order`)
         if (isScripted) await enhanced(page)
       })
-      afterEach(() => context.close())
+      afterEach(() => closePages(context))
       const press = (at = page) => at.locator('button').click({ noWaitAfter: true })
       const fill = async (fields: Record<string, string>) => {
         for (const [name, value] of Object.entries(fields)) await page.fill(`#${name}`, value)
@@ -138,7 +145,6 @@ describeWith(['chromium'], 'forms in Chromium', () => {
         await press(other)
         await expectText(other, isScripted ? /placed, once/ : /already sent/)
         expect(amounts()).to.deep.equal([1])
-        await other.close()
       })
 
       it('a lost answer: reload without script, nothing to do with it; one order', async () => {

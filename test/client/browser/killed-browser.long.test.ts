@@ -11,11 +11,29 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { describeWith, findProgram } from '../../support/servers/programs.js'
+import { SPARED } from './chromium.js'
 import { expectText, formScript, type Site, startSite, textOf, until } from './form-stage.js'
 
 /** How often it is killed; CI may take fewer. */
 const KILLS = Number(process.env.POE_BROWSER_KILLS ?? 10)
 const MOST_MS = 700
+/** Playwright gives the like to a browser that it starts itself. */
+const FLAGS = [
+  ...SPARED,
+  '--headless=new',
+  '--remote-debugging-port=0',
+  '--no-first-run',
+  '--no-default-browser-check',
+  '--disable-background-networking',
+  '--disable-breakpad',
+  '--disable-component-update',
+  '--disable-default-apps',
+  '--disable-extensions',
+  '--disable-sync',
+  '--disable-features=Translate,OptimizationHints,MediaRouter',
+  '--mute-audio',
+  '--password-store=basic',
+]
 
 interface Opened {
   readonly process: ChildProcess
@@ -45,19 +63,20 @@ describeWith(['chromium'], 'a browser that is killed', function () {
 
   it(`${KILLS} times: one order each, and nothing is told that is not so`, async () => {
     const told = { before: 0, anew: 0 }
+    let opened = await open(folder)
     for (let round = 1; round <= KILLS; round += 1) {
       const afterMs = Math.random() * MOST_MS
       site.slowMs = Math.random() * 300
-      const first = await open(folder)
-      await first.page.locator('form [data-poe-status]').waitFor({ state: 'attached' })
-      first.page
+      await enhanced(opened.page)
+      opened.page
         .locator('button')
         .click({ noWaitAfter: true })
         .catch(() => {})
       await new Promise(resolve => setTimeout(resolve, afterMs))
-      await kill(first.process)
-      const { process: child, page } = await open(folder)
-      await page.locator('form [data-poe-status]').waitFor({ state: 'attached' })
+      await kill(opened.process)
+      opened = await open(folder)
+      const { page } = opened
+      await enhanced(page)
       const where = `round ${round}, killed after ${afterMs} ms`
       // Whatever was begun is finished by now, or was never kept and never sent, or was over.
       await until(async () => (await page.locator('form[aria-busy]').count()) === 0)
@@ -76,7 +95,8 @@ describeWith(['chromium'], 'a browser that is killed', function () {
         }
       }
       expect(site.placed.length, where).to.equal(round)
-      await kill(child)
+      // It goes on, and is the one that is killed next.
+      await page.goto(`${site.origin}/order`)
     }
     process.stderr.write(`    finished ${told.before}, sent anew ${told.anew}\n`)
   })
@@ -84,8 +104,7 @@ describeWith(['chromium'], 'a browser that is killed', function () {
   async function open(profile: string): Promise<Opened> {
     const portFile = join(profile, 'DevToolsActivePort')
     await rm(portFile, { force: true })
-    const flags = ['--headless=new', '--no-sandbox', '--remote-debugging-port=0', '--no-first-run']
-    const given = [...flags, '--disable-gpu', `--user-data-dir=${profile}`, 'about:blank']
+    const given = [...FLAGS, `--user-data-dir=${profile}`, 'about:blank']
     const child = spawn(findProgram('chromium') ?? 'chromium', given, { stdio: 'ignore' })
     running.add(child)
     await until(() => existsSync(portFile) && readFileSync(portFile, 'utf8').includes('\n'))
@@ -110,3 +129,8 @@ describeWith(['chromium'], 'a browser that is killed', function () {
     await once(child, 'exit')
   }
 })
+
+/** Waits until the module has taken the form over. */
+async function enhanced(page: Page): Promise<void> {
+  await page.locator('form [data-poe-status]').waitFor({ state: 'attached' })
+}

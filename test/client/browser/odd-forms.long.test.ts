@@ -7,8 +7,8 @@
 import { expect } from 'chai'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { describeWith } from '../../support/servers/programs.js'
-import { startBrowser } from './chromium.js'
-import { expectText, formScript, mayBeOverlooked, until } from './form-stage.js'
+import { closePages, startBrowser } from './chromium.js'
+import { expectText, formScript, mayBeOverlooked, newcomer, until } from './form-stage.js'
 import { type OddSite, startOddSite } from './odd-site.js'
 
 /** A form in an enhanced element. */
@@ -175,9 +175,8 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
   mayBeOverlooked()
   let browser: Browser
   let site: OddSite
-  let context: BrowserContext
   before(async () => {
-    browser = await startBrowser()
+    browser = await startBrowser(['--process-per-site'])
     site = await startOddSite(await formScript())
   })
   after(async () => {
@@ -189,14 +188,12 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
     site.seen.length = 0
     site.before = async () => null
   })
-  async function open(markup: string, isScripted = true): Promise<Page> {
+  async function show(page: Page, markup: string, isScripted = true): Promise<void> {
     site.markup = markup
-    const page = await context.newPage()
     await page.goto(`${site.origin}/page`)
     if (isScripted && markup.includes('<form')) {
       await page.locator('form [data-poe-status]').waitFor({ state: 'attached' })
     }
-    return page
   }
   /** The POSTs so far: which form's, and whether by script. */
   const posts = () =>
@@ -220,39 +217,43 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
   }
 
   describe('whatever it holds', () => {
-    let contexts: (readonly [BrowserContext, isScripted: boolean])[] = []
+    let tabs: (readonly [page: Page, isScripted: boolean])[] = []
     before(async () => {
-      contexts = [
-        [await browser.newContext({ javaScriptEnabled: false }), false],
-        [await browser.newContext(), true],
+      tabs = [
+        [await browser.newPage({ javaScriptEnabled: false }), false],
+        [await browser.newPage(), true],
       ]
     })
-    after(() => Promise.all(contexts.map(([one]) => one.close())))
+    after(() => Promise.all(tabs.map(([page]) => page.context().close())))
 
     for (const { what, markup, act, fields, at = 'order' } of CASES) {
       it(`${what}: the same with script and without`, async () => {
-        for (const [one, isScripted] of contexts) {
-          context = one
+        for (const [page, isScripted] of tabs) {
           site.placed.length = 0
-          const page = await open(markup, isScripted)
+          await show(page, markup, isScripted)
           await (act ?? (shown => shown.click('#go')))(page)
           await expectText(page, /Placed 1, once/)
           const expected = { files: [], ...(fields as object) }
           expect(site.placed, `script: ${isScripted}`).to.deep.equal([{ at, fields: expected }])
-          await page.close()
         }
       })
     }
   })
 
   describe('whatever happens to it', () => {
-    beforeEach(async () => {
+    let context: BrowserContext
+    let page: Page
+    before(async () => {
       context = await browser.newContext()
     })
-    afterEach(() => context.close())
+    after(() => context.close())
+    beforeEach(async () => {
+      page = await newcomer(context, site.origin)
+    })
+    afterEach(() => closePages(context))
 
     it('a later check of the page calls it off; one that hides it leaves it alone', async () => {
-      const page = await open(form(TEA + BUTTON))
+      await show(page, form(TEA + BUTTON))
       await page.evaluate(() => {
         document.addEventListener('submit', event => event.preventDefault(), { once: true })
       })
@@ -276,7 +277,7 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
       ['a button’s own method', form(`${TEA}<button formmethod="get" id="go">`), []],
     ] as const) {
       it(`${what}: left to the browser`, async () => {
-        const page = await open(markup)
+        await show(page, markup)
         await page.click('#go')
         await until(() => posts().length === sent.length)
         await page.waitForTimeout(200)
@@ -288,7 +289,7 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
     it('a policy that lets no script connect: the plain form is sent, at once', async () => {
       const { policy } = site
       site.policy = policy.replace(" connect-src 'self';", '')
-      const page = await open(form(TEA + BUTTON))
+      await show(page, form(TEA + BUTTON))
       await page.click('#go')
       await expectText(page, /Placed 1, once/)
       expect(posts()).to.deep.equal(['order'])
@@ -299,8 +300,7 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
     })
 
     it('a browser that leaves out the button: it is sent all the same', async () => {
-      site.markup = form(`${TEA}<button name="do" value="order" id="go">x</button>`)
-      await context.addInitScript(() => {
+      await page.addInitScript(() => {
         const Own = FormData
         const older = class extends Own {
           constructor(of?: HTMLFormElement) {
@@ -309,9 +309,7 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
         }
         Object.assign(window, { FormData: older })
       })
-      const page = await context.newPage()
-      await page.goto(`${site.origin}/page`)
-      await status(page).waitFor({ state: 'attached' })
+      await show(page, form(`${TEA}<button name="do" value="order" id="go">x</button>`))
       await page.click('#go')
       await expectText(page, /Placed 1, once/)
       const fields = { sku: 'tea', do: 'order', files: [] }
@@ -321,7 +319,7 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
 
     it('refused, and the button is gone by then: what it says is sent all the same', async () => {
       const refuse = refuseOnce()
-      const page = await open(form(`${TEA}<button name="do" value="order" id="go">x</button>`))
+      await show(page, form(`${TEA}<button name="do" value="order" id="go">x</button>`))
       await page.click('#go')
       await until(() => posts().length === 1)
       await page.locator('#go').evaluate(button => button.remove())
@@ -334,7 +332,7 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
 
     it('refused, and edited meanwhile: the edit waits for the button to be pressed', async () => {
       const refuse = refuseOnce()
-      const page = await open(form(TEA + BUTTON))
+      await show(page, form(TEA + BUTTON))
       await page.click('#go')
       await until(() => posts().length === 1)
       await page.fill('#sku', 'a hundred of them')
@@ -348,7 +346,7 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
     })
 
     it('a form that comes later, and one in its place, are enhanced as well', async () => {
-      const page = await open('<poe-form></poe-form><template id="t">{link}</template>')
+      await show(page, '<poe-form></poe-form><template id="t">{link}</template>')
       await page.evaluate(() => {
         const link = document.querySelector('template')?.innerHTML ?? ''
         const place = document.querySelector('poe-form') as HTMLElement
@@ -371,7 +369,8 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
 
     it('a button outside says that it waits as well, one that only resets does not', async () => {
       const refuse = refuseOnce()
-      const page = await open(
+      await show(
+        page,
         form(`${TEA}<button type="reset" id="no">x</button>`, 'id="f"') +
           '<button form="f" id="go">Go</button>',
       )
@@ -384,8 +383,7 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
     })
 
     it('a browser that takes itself for offline sends all the same', async () => {
-      site.markup = form(TEA + BUTTON)
-      await context.addInitScript(() =>
+      await page.addInitScript(() =>
         Object.defineProperty(Navigator.prototype, 'onLine', { get: () => false }),
       )
       let tries = 0
@@ -393,9 +391,7 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
         tries += 1
         return tries === 1 ? 503 : null
       }
-      const page = await context.newPage()
-      await page.goto(`${site.origin}/page`)
-      await status(page).waitFor({ state: 'attached' })
+      await show(page, form(TEA + BUTTON))
       await page.click('#go')
       await expectText(page, /Placed 1, once/)
       expect(posts()).to.deep.equal(['order by script', 'order by script'])
@@ -407,7 +403,6 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
       )
       try {
         impatient.markup = form(`<input type="file" name="scan" id="scan">${BUTTON}`, MULTIPART)
-        const page = await context.newPage()
         await page.goto(`${impatient.origin}/page`)
         await status(page).waitFor({ state: 'attached' })
         const line = await context.newCDPSession(page)
