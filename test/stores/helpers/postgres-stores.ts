@@ -54,7 +54,7 @@ export class PostgresStores {
     return store
   }
 
-  /** Opens a store on an empty memory: where a schema was left, in that one, as making one lasts. */
+  /** Opens a store on an empty memory: in a schema that was left, where there is one. */
   async emptied(): Promise<PostgresStore> {
     const [schema] = this.#left
     if (schema === undefined) return await this.fresh()
