@@ -134,11 +134,20 @@ const ORIGINS = {
   'bare with Allow': (success: Success) => bareOrigin(success, true),
 }
 
-/** Plays every front before an origin, in every situation, with every client. */
-export function itContradictsNothing(origin: keyof typeof ORIGINS, success: Success): void {
+/**
+ * Plays every front before an origin, in every situation, with every client.
+ *
+ * @param third - of the plays, for one of several origins that are alike; absent for all of them
+ */
+export function itContradictsNothing(
+  origin: keyof typeof ORIGINS,
+  success: Success,
+  third?: number,
+): void {
   const place = `${origin}, ${success}`
   it(`[FALSE-1001, FALSE-1123] no outcome contradicts the ledger: ${place}`, async () => {
-    const found = await playAll(() => ORIGINS[origin](success), CLIENTS)
+    const part = process.env.POE_TEST_WHOLE === '1' ? undefined : third
+    const found = await playAll(() => ORIGINS[origin](success), CLIENTS, part)
     expect(found.contradictions).to.deep.equal([])
     // Whoever only ever says that it does not know is of no use.
     expect(found.told).to.include.keys('accepted', 'accepted-earlier', 'refused', 'unknown')
@@ -151,33 +160,27 @@ export async function wrongBelievers(): Promise<ReadonlySet<string | undefined>>
   return new Set(found.contradictions.map(line => line.split(':')[0]))
 }
 
-async function playAll(start: () => Promise<Origin>, clients: Readonly<Record<string, Poster>>) {
+async function playAll(
+  start: () => Promise<Origin>,
+  clients: Readonly<Record<string, Poster>>,
+  third?: number,
+) {
   const origin = await start()
   const front = await startFront(origin)
   const contradictions: string[] = []
   const told = new Map<string, number>()
+  const isAsked = ({ name, situation, at }: Play) => {
+    const isHidden = situation === 'used by another' && origin.cannotTell.test(name)
+    return !isHidden && (third === undefined || at % 3 === third)
+  }
   try {
-    for (const [name, rule] of Object.entries(FRONTS)) {
-      for (const situation of SITUATIONS) {
-        for (const [client, post] of Object.entries(clients)) {
-          if (situation === 'used by another' && origin.cannotTell.test(name)) continue
-          const isDone = situation === 'answer lost' || situation === 'used by another'
-          for (const content of isDone ? ['tea'] : ['tea', 'refuse']) {
-            const { outcome, effects } = await play({
-              origin,
-              front,
-              rule,
-              situation,
-              post,
-              content,
-            })
-            told.set(outcome, (told.get(outcome) ?? 0) + 1)
-            const wrong = contradiction(outcome, effects, content)
-            const where = `${name}: ${situation}, ${content}, ${client}`
-            if (wrong !== null) contradictions.push(`${where}: ${wrong}`)
-          }
-        }
-      }
+    for (const one of playsOf(clients).filter(isAsked)) {
+      const { name, situation, client, content } = one
+      const { outcome, effects } = await play({ origin, front, ...one })
+      told.set(outcome, (told.get(outcome) ?? 0) + 1)
+      const wrong = contradiction(outcome, effects, content)
+      const where = `${name}: ${situation}, ${content}, ${client}`
+      if (wrong !== null) contradictions.push(`${where}: ${wrong}`)
     }
   } finally {
     await front.close()
@@ -186,14 +189,34 @@ async function playAll(start: () => Promise<Origin>, clients: Readonly<Record<st
   return { contradictions, told }
 }
 
-async function play(scene: {
-  readonly origin: Origin
-  readonly front: Front
+interface Play {
+  readonly name: string
   readonly rule: FrontRule
   readonly situation: Situation
+  readonly client: string
   readonly post: Poster
   readonly content: string
-}): Promise<{ outcome: string; effects: readonly string[] }> {
+  /** Neighbours differ, so that every third has some of each. */
+  readonly at: number
+}
+
+function playsOf(clients: Readonly<Record<string, Poster>>): Play[] {
+  return Object.entries(FRONTS).flatMap(([name, rule], f) =>
+    SITUATIONS.flatMap((situation, s) =>
+      Object.entries(clients).flatMap(([client, post], c) => {
+        const isDone = situation === 'answer lost' || situation === 'used by another'
+        const contents = isDone ? ['tea'] : ['tea', 'refuse']
+        return contents.map((content, k) => {
+          return { name, rule, situation, client, post, content, at: f + s + c + 2 * k }
+        })
+      }),
+    ),
+  )
+}
+
+async function play(
+  scene: Play & { readonly origin: Origin; readonly front: Front },
+): Promise<{ outcome: string; effects: readonly string[] }> {
   const { origin, front, rule, situation, post, content } = scene
   const link = await origin.link()
   if (situation === 'used by another') {

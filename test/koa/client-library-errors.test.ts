@@ -1,4 +1,4 @@
 /** Errors of client libraries, where neither the store nor the protocol has a part in it. */
 import { describeErrors } from './client-library-errors.js'
 
-describeErrors(['memory'], ['HTTP/1.1'])
+describeErrors('memory', 'HTTP/1.1')

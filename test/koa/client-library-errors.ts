@@ -200,63 +200,54 @@ async function openSite(kind: StoreKind, fail: (ctx: Context) => unknown): Promi
 /**
  * Describes them.
  *
- * @param stores - on which
- * @param protocols - of HTTP, over which
+ * @param kind - of the store
+ * @param protocol - of HTTP
  * @param faults - of the server that is asked; each where it is absent
  */
 export function describeErrors(
-  stores: readonly StoreKind[],
-  protocols: readonly ('HTTP/1.1' | 'HTTP/2')[],
+  kind: StoreKind,
+  protocol: 'HTTP/1.1' | 'HTTP/2',
   faults: readonly (typeof FAULTS)[number][] = FAULTS,
 ): void {
-  describe('errors of client libraries, and other silences', function () {
+  describe(`errors of client libraries, and other silences, on ${kind}`, function () {
     this.timeout(60_000)
+    const runs = new Map<string, number>()
     let silences: readonly Silence[] = []
+    let site: Site
     before(async () => {
       await new Promise<void>(resolve => upstream.listen(0, '127.0.0.1', resolve))
       silences = await collect(faults)
+      site = await openSite(kind, ctx => {
+        const id = ctx.get('X-Thrown')
+        runs.set(id, (runs.get(id) ?? 0) + 1)
+        return silences[Number(id)]?.fall(ctx)
+      })
     })
-    after(() => {
+    after(async () => {
       upstream.closeAllConnections()
       upstream.close()
+      await site?.close()
     })
 
-    for (const kind of stores) {
-      describe(`on ${kind}`, () => {
-        const runs = new Map<string, number>()
-        let site: Site
-        before(async () => {
-          site = await openSite(kind, ctx => {
-            const id = ctx.get('X-Thrown')
-            runs.set(id, (runs.get(id) ?? 0) + 1)
-            return silences[Number(id)]?.fall(ctx)
-          })
-        })
-        after(() => site.close())
-
-        for (const protocol of protocols) {
-          for (const [door, nameAt] of Object.entries(DOORS)) {
-            it(`[FALSE-112] none frees ${door} over ${protocol}`, async () => {
-              const { send, close } = site.open[protocol]()
-              runs.clear()
-              const freed: unknown[] = []
-              for (const [at, { from, status }] of silences.entries()) {
-                const [method, path, fields] = await nameAt(send, `${protocol.at(-1)}-${at}`)
-                const all = { ...fields, 'x-thrown': String(at) }
-                const statuses = []
-                for (let time = 0; time < 2; time += 1) {
-                  statuses.push((await send(method, path, all)).status)
-                }
-                const seen = [...statuses, runs.get(String(at))].join()
-                if (seen !== `${status},409,1`) freed.push([from, seen])
-              }
-              close()
-              expect(freed).to.deep.equal([])
-              const least = Object.keys(LIBRARIES).length * faults.length
-              expect(silences).to.have.lengthOf.above(least)
-            })
+    for (const [door, nameAt] of Object.entries(DOORS)) {
+      it(`[FALSE-112] none frees ${door} over ${protocol}`, async () => {
+        const { send, close } = site.open[protocol]()
+        runs.clear()
+        const freed: unknown[] = []
+        for (const [at, { from, status }] of silences.entries()) {
+          const [method, path, fields] = await nameAt(send, `${protocol.at(-1)}-${at}`)
+          const all = { ...fields, 'x-thrown': String(at) }
+          const statuses = []
+          for (let time = 0; time < 2; time += 1) {
+            statuses.push((await send(method, path, all)).status)
           }
+          const seen = [...statuses, runs.get(String(at))].join()
+          if (seen !== `${status},409,1`) freed.push([from, seen])
         }
+        close()
+        expect(freed).to.deep.equal([])
+        const least = Object.keys(LIBRARIES).length * faults.length
+        expect(silences).to.have.lengthOf.above(least)
       })
     }
   })

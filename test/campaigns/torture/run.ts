@@ -15,7 +15,7 @@ import type { Result } from './report.js'
 import { Site } from './site.js'
 
 const SHOPS = 3
-const CLIENTS = 28
+const CLIENTS = 14
 const LEASE_MS = 1_000
 /** Longer than a lease, and than a success waits to be recorded. */
 const QUIET_MS = 1_500

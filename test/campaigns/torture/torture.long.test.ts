@@ -11,13 +11,13 @@ for (const [store, programs] of [
   ['redis', ['redis-server']],
 ] as const) {
   describeWith(programs, `the fire test on ${store}`, () => {
-    it('[POE-A-1] kills and faults, and nothing is found', () => expectNothingFound(store, 5))
+    it('[POE-A-1] kills and faults, and nothing is found', () => expectNothingFound(store, 4))
   })
 }
 
 describeWith(['postgres', 'initdb'], 'the fire test on a joining pool', () => {
   it('[POE-A-1] orders that Knex writes: kills and faults, and nothing is found', () =>
-    expectNothingFound('postgres', 5, ['--by', 'knex']))
+    expectNothingFound('postgres', 4, ['--by', 'knex']))
 
   it('finds a pool that does not join', () =>
     expectFound('duplicates', ['--store', 'postgres', '--by', 'knex', '--plant', 'no-join']))

@@ -18,13 +18,19 @@ import { describeWith } from '../../support/servers/programs.js'
 
 let schemas = 0
 
+/** The tables of a store. */
+const TABLES = ['record', 'doubt', 'memory', 'secret', 'outbox']
+
 /** Stores on one server, and the pools that they use. */
 export class PostgresStores {
   /** Connects past whatever the stores' URL asks for, for the tests' own tables. */
   readonly admin: pg.Pool
   readonly #url: string
   readonly #wishes: Partial<PostgresStoreOptions>
-  readonly #pools = new Set<pg.Pool>()
+  /** Those that are not ended, with the schemas of their stores. */
+  readonly #pools = new Map<pg.Pool, string>()
+  /** Schemas that no store uses any more. */
+  readonly #left = new Set<string>()
   readonly #ended: Promise<void>[] = []
   readonly #schemas = new WeakMap<Store<PostgresTransaction>, string>()
   readonly #poolOf = new WeakMap<Store<PostgresTransaction>, pg.Pool>()
@@ -36,7 +42,7 @@ export class PostgresStores {
     plain.search = ''
     this.admin = new pg.Pool({ connectionString: plain.href, max: 1 })
     this.admin.on('error', () => {})
-    this.#pools.add(this.admin)
+    this.#pools.set(this.admin, '')
     this.#wishes = wishes
   }
 
@@ -48,16 +54,26 @@ export class PostgresStores {
     return store
   }
 
+  /** Opens a store on an empty memory: in a schema that was left, where there is one. */
+  async emptied(): Promise<PostgresStore> {
+    const [schema] = this.#left
+    if (schema === undefined) return await this.fresh()
+    const store = this.open(schema)
+    await this.admin.query(TABLES.map(table => `DELETE FROM ${schema}.${table}`).join(';'))
+    return store
+  }
+
   /** Opens a store in a schema that is there already; closing it ends its pool. */
   open(schema: string, wishes: Partial<PostgresStoreOptions> = {}): PostgresStore {
     const pool = new pg.Pool({ connectionString: this.#url, max: 8 })
-    this.#pools.add(pool)
+    this.#pools.set(pool, schema)
+    this.#left.delete(schema)
     const store = postgresStore({ pool, schema, ...this.#wishes, ...wishes })
     const close = store.close.bind(store)
     store.close = async () => {
       await close()
       // Not awaited: a test may close a store whose transaction still holds a connection.
-      if (this.#pools.delete(pool)) this.#ended.push(pool.end())
+      if (!pool.ending) this.#ended.push(pool.end().then(() => this.#leave(pool, schema)))
     }
     this.#schemas.set(store, schema)
     this.#poolOf.set(store, pool)
@@ -78,9 +94,13 @@ export class PostgresStores {
 
   /** Ends every pool that is open still. */
   async end(): Promise<void> {
-    for (const pool of this.#pools) this.#ended.push(pool.end())
-    this.#pools.clear()
+    for (const pool of this.#pools.keys()) if (!pool.ending) this.#ended.push(pool.end())
     await Promise.all(this.#ended.splice(0))
+  }
+
+  #leave(pool: pg.Pool, schema: string): void {
+    this.#pools.delete(pool)
+    if (![...this.#pools.values()].includes(schema)) this.#left.add(schema)
   }
 }
 
@@ -98,7 +118,7 @@ export function postgresContract(
   let schema = ''
   return {
     async open() {
-      const store = await stores().fresh()
+      const store = await stores().emptied()
       await spoil(stores().admin, stores().schemaOf(store))
       return store
     },
@@ -114,7 +134,10 @@ export function postgresContract(
     transactions: {
       async prepare(store) {
         schema = stores().schemaOf(store)
-        await stores().admin.query(`CREATE TABLE ${schema}.effect (text text NOT NULL)`)
+        const table = `${schema}.effect`
+        await stores().admin.query(
+          `CREATE TABLE IF NOT EXISTS ${table} (text text NOT NULL); DELETE FROM ${table}`,
+        )
       },
       async insert(tx, text) {
         await tx.query(`INSERT INTO ${schema}.effect (text) VALUES ($1)`, [text])
