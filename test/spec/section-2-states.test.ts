@@ -15,26 +15,30 @@ import {
   type Stage,
   type StateRow,
 } from '../support/states.js'
-import { ALL_WORLDS, nameOf } from '../support/world.js'
+import { ALL_WORLDS, nameOf, type WorldKind } from '../support/world.js'
 
 const SPEAKS_POE = [{}, { POE: '1' }] as const
 
-for (const kind of ALL_WORLDS) {
-  describe(`[POE-1-3, POE-2-17, H-LINK-1, H-LOC-1, H-RA-1] ${nameOf(kind)}`, () => {
-    for (const row of STATES) {
-      if (row.store !== undefined && row.store !== kind.store) continue
-      it(`${row.title}: each method is answered as the table says`, async () => {
-        const stage = await openStage(kind, row)
-        try {
-          for (const headers of SPEAKS_POE) await tryRow(stage, row, headers)
-        } finally {
-          stage.door.open()
-          for (const stream of stage.streams) stream.end()
-          await stage.world.close()
-        }
-      })
-    }
-  })
+const [plain, ...others] = ALL_WORLDS as [WorldKind, ...WorldKind[]]
+
+// One application names the ids, so that asking for one of them does not run all.
+describe(`[POE-1-3, POE-2-17, H-LINK-1, H-LOC-1, H-RA-1] ${nameOf(plain)}`, () => statesOf(plain))
+for (const kind of others) describe(`${nameOf(kind)}, too`, () => statesOf(kind))
+
+function statesOf(kind: WorldKind): void {
+  for (const row of STATES) {
+    if (row.store !== undefined && row.store !== kind.store) continue
+    it(`${row.title}: each method is answered as the table says`, async () => {
+      const stage = await openStage(kind, row)
+      try {
+        for (const headers of SPEAKS_POE) await tryRow(stage, row, headers)
+      } finally {
+        stage.door.open()
+        for (const stream of stage.streams) stream.end()
+        await stage.world.close()
+      }
+    })
+  }
 }
 
 async function tryRow(
