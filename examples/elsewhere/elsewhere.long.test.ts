@@ -25,11 +25,19 @@ describe('examples/elsewhere', function () {
 
   const installed = EXAMPLES.filter(({ program, file }) => areInstalled([program], file))
   const reports = new Map<string, ConformanceReport>()
+  const command = ['python3', `${HERE}poe-client.py`, '{url}', '{"item":"tea"}']
+  let ofClient: Awaited<ReturnType<typeof checkClient>> | null = null
 
   before('judges all of them, several at once', async () => {
-    await sideBySide(installed, AT_ONCE, async example => {
-      reports.set(example.file, await judged(example))
-    })
+    await Promise.all([
+      sideBySide(installed, AT_ONCE, async example => {
+        reports.set(example.file, await judged(example))
+      }),
+      areInstalled(['python3'], 'poe-client.py') &&
+        checkClient({ client: { command } }).then(report => {
+          ofClient = report
+        }),
+    ])
   })
 
   for (const { file } of installed) {
@@ -42,11 +50,9 @@ describe('examples/elsewhere', function () {
   }
 
   if (areInstalled(['python3'], 'poe-client.py')) {
-    it('poe-client.py passes poe check-client', async () => {
-      const command = ['python3', `${HERE}poe-client.py`, '{url}', '{"item":"tea"}']
-      const report = await checkClient({ client: { command } })
-      expect(toldOf(report.results)).to.deep.equal([])
-      expect(report.exitCode).to.equal(0)
+    it('poe-client.py passes poe check-client', () => {
+      expect(toldOf(ofClient?.results ?? [])).to.deep.equal([])
+      expect(ofClient?.exitCode).to.equal(0)
     })
   }
 
@@ -73,7 +79,7 @@ async function judged(example: Example): Promise<ConformanceReport> {
     return await runConformance({
       url: server.origin + example.page,
       adapter: readAdapter(text),
-      rounds: 3,
+      rounds: 2,
       restart: server.restart,
     })
   } finally {

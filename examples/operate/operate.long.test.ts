@@ -11,8 +11,8 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
 import { anyone, type Poe, poe } from 'post-once-exactly/koa'
+import { freshDatabase } from '../../test/support/joined-shop.js'
 import { until } from '../../test/support/meeting.js'
-import { startPostgres } from '../../test/support/servers/postgres-server.js'
 import { describeWith } from '../../test/support/servers/programs.js'
 import { startRedis } from '../../test/support/servers/redis-server.js'
 import { itDidNotHappen, itHappened, listUndecided } from './operator.js'
@@ -44,10 +44,7 @@ const STORES: readonly Backing[] = [
   {
     name: 'postgres',
     needs: ['postgres', 'initdb'],
-    open: async () => {
-      const server = await startPostgres()
-      return [server.url, () => server.remove()]
-    },
+    open: async () => [await freshDatabase('operate'), async () => {}],
   },
 ]
 
@@ -106,21 +103,22 @@ for (const { name, needs, open } of STORES) {
       const shop = await serve(pauses)
       const { link } = (await (await fetch(`${shop.base}/pay`)).json()) as { link: string }
       const lost = fetch(shop.base + link, { method: 'POST' }).catch(() => null)
-      await until(() => shop.log.some(line => line.startsWith(word)), word, 20_000)
+      await until(() => shop.log.some(line => line.startsWith(word)), word)
       await kill(shop.child)
       expect(await lost).to.equal(null)
       await until(
         async () => (await post(survivor, link)).type.endsWith('undecided'),
         'undecided',
-        20_000,
       )
       return link
     }
 
     it('[FALSE-1203] is found and decided, both ways, by what docs/operate.md says', async () => {
       const survivor = await serve()
-      const charged = await crashAt('charged', { CHARGE_AFTER_MS: '60000' }, survivor)
-      const uncharged = await crashAt('charging', { CHARGE_BEFORE_MS: '60000' }, survivor)
+      const [charged, uncharged] = await Promise.all([
+        crashAt('charged', { CHARGE_AFTER_MS: '60000' }, survivor),
+        crashAt('charging', { CHARGE_BEFORE_MS: '60000' }, survivor),
+      ])
 
       // 1. It is seen, by whoever meets it, once.
       for (const link of [charged, uncharged]) await post(survivor, link)

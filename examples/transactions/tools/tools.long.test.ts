@@ -18,20 +18,24 @@ import { driverOf, installTools, loadTool, TOOLS } from '../../../test/support/t
 import type { ToolShopSettings } from '../../../test/support/tool-shop-program.js'
 import { fail, type Tool } from './tool.js'
 
+const IS_WHOLE = process.env.POE_TEST_WHOLE === '1'
 /** The first connection that stays behind is the pool's only one: the next request would wait. */
-const REQUESTS = 100
+const REQUESTS = IS_WHOLE ? 100 : 20
+/** To a process that dies tools are alike: two that send their statements in different ways. */
+const KILLED: readonly string[] = IS_WHOLE ? TOOLS : ['drizzle', 'prisma']
 
 describeWith(['postgres', 'initdb'], 'tools on a joining pool', () => {
   let folder: string
   let driver: typeof pg
+  let url: string
   before('installs the tools', async () => {
     folder = await installTools()
     driver = driverOf(folder)
+    url = await freshDatabase('tools')
   })
 
   for (const name of TOOLS) {
     describe(name, () => {
-      let url: string
       let shop: JoinedShop
       let tool: Tool
       const open = async (connections = 4) => {
@@ -43,10 +47,7 @@ describeWith(['postgres', 'initdb'], 'tools on a joining pool', () => {
         await tool.close()
         await shop.close()
       }
-      before(async () => {
-        url = await freshDatabase(name.replace('-', '_'))
-        await open()
-      })
+      before(() => open())
       beforeEach(() => shop.reset())
       after(() => close())
 
@@ -84,8 +85,9 @@ describeWith(['postgres', 'initdb'], 'tools on a joining pool', () => {
       }
 
       // What is committed is no tool's affair any more: that is tried with one.
-      const deaths = ['before the commit', ...(name === TOOLS[0] ? ['after the commit'] : [])]
-      for (const dies of deaths as ToolShopSettings['dies'][]) {
+      const deaths: readonly ToolShopSettings['dies'][] =
+        name === TOOLS[0] ? ['before the commit', 'after the commit'] : ['before the commit']
+      for (const dies of KILLED.includes(name) ? deaths : []) {
         it(`SIGKILL ${dies}: ${dies.startsWith('before') ? 'neither' : 'both'}`, async () => {
           const { base, child } = await startProcess({ url, folder, tool: name, dies })
           const link = await (await fetch(`${base}/page`)).text()

@@ -25,6 +25,18 @@ export interface Stage {
 }
 
 /**
+ * What Playwright turns off, as the last list is the one that counts; and besides, what loads pages
+ * of the browser's own beside each of ours: suggestions for the address, and a process in reserve.
+ */
+const UNWANTED = [
+  ...['AvoidUnnecessaryBeforeUnloadCheckSync', 'DestroyProfileOnBrowserClose', 'HttpsUpgrades'],
+  ...['HttpsFirstBalancedModeAutoEnable', 'MediaRouter', 'PaintHolding', 'OptimizationHints'],
+  ...['ThirdPartyStoragePartitioning', 'NetworkTimeServiceQuerying', 'PreconnectToSearch'],
+  ...['AvoidCorsURLLoaderRestartOnRedirect', 'LensOverlay', 'Translate', 'AimEnabled'],
+  ...['WebUIOmniboxPopup', 'WebUIOmniboxAimPopup', 'SpareRendererForSitePerProcess'],
+]
+
+/**
  * What a browser is spared: no page here draws in three dimensions, and Debian's own settings have
  * each page painted by a graphics processor, which is imitated where there is none.
  */
@@ -33,6 +45,7 @@ export const SPARED: readonly string[] = [
   '--disable-gpu',
   '--disable-gpu-rasterization',
   '--disable-software-rasterizer',
+  `--disable-features=${UNWANTED}`,
 ]
 
 /** Starts a browser; the tests of a file share one. */

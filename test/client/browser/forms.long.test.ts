@@ -28,9 +28,16 @@ describeWith(['chromium'], 'forms in Chromium', () => {
   mayBeOverlooked()
   let browser: Browser
   let script = ''
+  /** Of visitors with script and of those without: the sites are of different origins. */
+  let contexts: BrowserContext[] = []
   before(async () => {
     browser = await startBrowser(['--process-per-site'])
     script = await formScript()
+    contexts = await Promise.all(
+      [true, false].map(javaScriptEnabled =>
+        browser.newContext({ javaScriptEnabled, ignoreHTTPSErrors: true }),
+      ),
+    )
   })
   after(() => browser.close())
 
@@ -43,13 +50,10 @@ describeWith(['chromium'], 'forms in Chromium', () => {
       const it = scenariosOf(kind)
       before(async () => {
         site = await startSite(kind, script)
-        const javaScriptEnabled = isScripted
-        context = await browser.newContext({ javaScriptEnabled, ignoreHTTPSErrors: true })
+        const of = contexts[isScripted ? 0 : 1]
+        if (of !== undefined) context = of
       })
-      after(async () => {
-        await context.close()
-        await site.close()
-      })
+      after(() => site.close())
       beforeEach(async () => {
         site.reset()
         page = await newcomer(context, site.origin)

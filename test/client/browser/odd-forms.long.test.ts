@@ -133,15 +133,15 @@ const CASES: readonly Case[] = [
     },
   },
   {
-    what: 'a field of a million characters',
+    what: 'a field of 200,000 characters',
     markup: form(`<textarea name="text" id="text"></textarea>${BUTTON}`),
     async act(page) {
       await page.locator('#text').evaluate(text => {
-        ;(text as HTMLTextAreaElement).value = 'x'.repeat(1_000_000)
+        ;(text as HTMLTextAreaElement).value = 'x'.repeat(200_000)
       })
       await page.click('#go')
     },
-    fields: { text: 'x'.repeat(1_000_000) },
+    fields: { text: 'x'.repeat(200_000) },
   },
   {
     what: 'a required field: nothing is sent before it is filled in',
@@ -399,7 +399,7 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
 
     it('a large file on a slow line takes longer than a try may, and arrives', async () => {
       const impatient = await startOddSite(
-        await formScript(code => code.replace(/timeoutMs: 5(?:e3|000)/, 'timeoutMs: 2000')),
+        await formScript(code => code.replace(/timeoutMs: 5(?:e3|000)/, 'timeoutMs: 1000')),
       )
       try {
         impatient.markup = form(`<input type="file" name="scan" id="scan">${BUTTON}`, MULTIPART)
@@ -414,11 +414,11 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
         }
         await line.send('Network.emulateNetworkConditions', slow)
         const scan = { name: 'a.bin', mimeType: 'application/octet-stream' }
-        await page.setInputFiles('#scan', { ...scan, buffer: Buffer.alloc(140_000) })
+        await page.setInputFiles('#scan', { ...scan, buffer: Buffer.alloc(80_000) })
         const beganMs = performance.now()
         await page.click('#go')
         await expectText(page, /Placed 1, once/)
-        expect(performance.now() - beganMs).to.be.above(2_000)
+        expect(performance.now() - beganMs).to.be.above(1_000)
         expect(impatient.placed).to.have.length(1)
       } finally {
         await impatient.close()
