@@ -30,8 +30,8 @@ import {
 import { describeWith } from '../../../test/support/servers/programs.js'
 import { type LiveProcess, startLive } from './support.js'
 
-/** The shop's pages, once an order was placed on each form. */
-const PAGES = ['/', '/live', '/basket', '/orders', '/ledger', '/nothing']
+/** The shop's pages besides the live one, once an order was placed on each form. */
+const OTHER_PAGES = ['/', '/basket', '/orders', '/ledger', '/nothing']
 /** A desktop's and a phone's, in CSS pixels. */
 const VIEWS = [
   [1_280, 720],
@@ -255,18 +255,17 @@ describeWith(['chromium'], 'the live shop in Chromium', () => {
 
   it('valid; nothing that axe finds, moves, blocks or is too wide', async () => {
     const page = await openAfterOrders({ bypassCSP: true })
-    const paths = [...PAGES, ...(await orderPages(page))]
-    const [wide, narrow] = WIDTHS
-    for (const [path, width, widths, schemes] of [
-      // What a script draws is loaded in both widths, as it might move in one of them.
-      ['/live', narrow, [narrow], SCHEMES.slice(1)],
-      ...paths.map(each => [each, wide, each === '/live' ? [wide] : WIDTHS, SCHEMES] as const),
-    ] as const) {
+    const paths = [...OTHER_PAGES, ...(await orderPages(page))]
+    // What a script draws is loaded in both widths, as it might move in one of them.
+    const looks = WIDTHS.map((width, at) => ['/live', [width], SCHEMES.slice(at, at + 1)] as const)
+    const others = paths.map(path => [path, WIDTHS, SCHEMES] as const)
+    for (const [path, widths, schemes] of [...looks, ...others]) {
+      const [width = 0] = widths
       await page.setViewportSize({ width, height: 800 })
       const answer = await page.goto(shop.origin + path, { waitUntil: 'load' })
       expect(await mistakesIn((await answer?.text()) ?? ''), path).to.deep.equal([])
       await page.waitForTimeout(300)
-      await expectGoodLooks(page, path, widths, schemes.slice(0, IS_WHOLE ? 2 : widths.length))
+      await expectGoodLooks(page, path, widths, IS_WHOLE ? SCHEMES : schemes)
     }
     await expectFaultFound(page)
   })
