@@ -50,7 +50,11 @@ describeWith(['chromium'], 'an enhanced form in Chromium', () => {
 
   for (const kind of SCRIPTED_SITES) {
     describe(`${kind.store}, HTTP/${kind.http}`, () => {
-      const it = scenariosOf(kind)
+      const it = scenariosOf(kind, async () => {
+        site.reset()
+        await context.setOffline(false)
+        page = await newcomer(context, site.origin)
+      })
       let page: Page
       before(async () => {
         site = await startSite(kind, script)
@@ -59,11 +63,6 @@ describeWith(['chromium'], 'an enhanced form in Chromium', () => {
       after(async () => {
         await context.close()
         await site.close()
-      })
-      beforeEach(async () => {
-        site.reset()
-        await context.setOffline(false)
-        page = await newcomer(context, site.origin)
       })
       afterEach(() => closePages(context))
       const visit = async (path = '/order') => {

@@ -68,15 +68,20 @@ export const SCRIPTED_SITES: readonly SiteKind[] = SITES.filter(({ isScripted })
  * the site that has the other store and protocol. So each scenario is met on each store, over each
  * protocol, with script and without. `POE_BROWSER_ALL=1` takes all of them on all eight sites.
  *
+ * @param prepare - opens what a scenario begins with, and is tried again with it: a hook would not
  * @returns what takes the place of `it`
  */
-export function scenariosOf({
-  http,
-  isScripted,
-}: SiteKind): (title: string, body: () => Promise<unknown>) => void {
+export function scenariosOf(
+  { http, isScripted }: SiteKind,
+  prepare: () => Promise<unknown>,
+): (title: string, body: () => Promise<unknown>) => void {
   let isNext = isScripted === (http === 2)
   return (title, body) => {
-    if (isNext || IS_WHOLE) it(title, body)
+    const whole = async () => {
+      await prepare()
+      await body()
+    }
+    if (isNext || IS_WHOLE) it(title, whole)
     isNext = !isNext
   }
 }

@@ -47,19 +47,18 @@ describeWith(['chromium'], 'forms in Chromium', () => {
       let site: Site
       let context: BrowserContext
       let page: Page
-      const it = scenariosOf(kind)
+      const it = scenariosOf(kind, async () => {
+        site.reset()
+        page = await newcomer(context, site.origin)
+        await page.goto(`${site.origin}/order`)
+        if (isScripted) await enhanced(page)
+      })
       before(async () => {
         site = await startSite(kind, script)
         const of = contexts[isScripted ? 0 : 1]
         if (of !== undefined) context = of
       })
       after(() => site.close())
-      beforeEach(async () => {
-        site.reset()
-        page = await newcomer(context, site.origin)
-        await page.goto(`${site.origin}/order`)
-        if (isScripted) await enhanced(page)
-      })
       afterEach(() => closePages(context))
       const press = (at = page) => at.locator('button').click({ noWaitAfter: true })
       const fill = async (fields: Record<string, string>) => {

@@ -16,7 +16,7 @@ import { expectText, formScript, type Site, startSite, textOf, until } from './f
 
 /** How often it is killed; `POE_BROWSER_KILLS` says otherwise. */
 const KILLS = Number(process.env.POE_BROWSER_KILLS ?? 6)
-const MOST_MS = 700
+const MOST_MS = 450
 /** Playwright gives the like to a browser that it starts itself. */
 const FLAGS = [
   ...SPARED,
