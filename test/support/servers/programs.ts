@@ -95,7 +95,7 @@ process.once('exit', () => {
   for (const file of reserved) rmSync(file, { force: true })
 })
 
-/** Whether a port is this process's now: a file with its number, which goes when the process ends. */
+/** Whether a port is this process's now: by a file with its id, which goes when it ends. */
 function isReserved(port: number): boolean {
   const file = join(RESERVED, String(port))
   mkdirSync(RESERVED, { recursive: true })
