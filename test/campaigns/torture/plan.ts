@@ -15,6 +15,8 @@ export interface PlanSettings {
   readonly hasServer: boolean
   /** The longest that a handler dwells on an order that it has written. */
   readonly dwellMs: number
+  /** The share of orders on which it dwells. */
+  readonly dwellShare: number
   /** The share of orders whose commit is slow. */
   readonly slowShare: number
 }
@@ -74,7 +76,7 @@ const USERS = 24
 export function operationOf(settings: PlanSettings, index: number): OperationPlan {
   const random = new Random(settings.seed).fork(`operation ${index}`)
   const beforeMs = paceMs(random, settings.leaseMs)
-  const afterMs = random.chance(0.2) ? random.whole(1, settings.dwellMs) : 0
+  const afterMs = random.chance(settings.dwellShare) ? random.whole(1, settings.dwellMs) : 0
   const slow = random.fork('commit')
   const commitMs = slow.chance(settings.slowShare) ? slow.whole(500, 3_000) : 0
   return {
