@@ -9,7 +9,7 @@ if (areInstalled(['redis-server'], 'what the redis store owes to other clients')
     // One driver, and what it sends at once is written in three ways.
     redisPlace('the ioredis client', partOfClient(0)),
     redisPlace('the ioredis client, auto-pipelined', partOfClient(1)),
-    redisPlace('the ioredis Cluster', partOfConnection),
+    redisPlace('the ioredis Cluster', partOfClient(0)),
     redisPlace('the redis cluster client', partOfConnection),
   ])
 }

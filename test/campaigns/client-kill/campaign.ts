@@ -16,7 +16,7 @@ import type { ClientLine, ClientProgramOptions, Plant } from './client-program.j
 
 /** What a campaign is asked to do. */
 export interface CampaignOptions {
-  /** How many at most: it is over as soon as an order that exists twice shows a fault on purpose. */
+  /** How many at most: an order that exists twice shows a fault on purpose, and ends it. */
   readonly kills: number
   readonly seed: number
   readonly plant: Plant | null
