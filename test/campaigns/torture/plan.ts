@@ -17,6 +17,8 @@ export interface PlanSettings {
   readonly dwellMs: number
   /** The share of orders on which it dwells. */
   readonly dwellShare: number
+  /** Shops are killed, and nothing else is done. */
+  readonly killsOnly: boolean
   /** The share of orders whose commit is slow. */
   readonly slowShare: number
 }
@@ -131,7 +133,8 @@ export function disturbancesOf(settings: PlanSettings): Disturbance[] {
     }),
   ]
   if (hasServer) list.push(...storeDisturbances(settings, shopAt))
-  return list.sort((one, other) => one.atMs - other.atMs)
+  const chosen = settings.killsOnly ? list.filter(({ kind }) => kind === 'kill-shop') : list
+  return chosen.sort((one, other) => one.atMs - other.atMs)
 }
 
 function storeDisturbances(

@@ -74,6 +74,8 @@ async function runOn(
     slowShare: plant === 'own-success' ? 0.5 : SLOW_SHARE,
     dwellMs: isOutside(plant) ? PLANTED_DWELL_MS : backend.dwellMs,
     dwellShare: isOutside(plant) ? 1 : DWELL_SHARE,
+    // Whatever else delays orders, a slow machine would place too few to meet a kill.
+    killsOnly: isOutside(plant),
   }
   const operations: OperationHistory[] = []
   let phase = 'under fire'

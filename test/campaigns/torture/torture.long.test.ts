@@ -41,7 +41,7 @@ async function expectFound(
 ): Promise<void> {
   const seen: string[] = []
   for (const seed of ['4', '5', '6', '7']) {
-    const ended = await torture([...args, '--seconds', '15', '--seed', seed, '--json'])
+    const ended = await torture([...args, '--seconds', '30', '--seed', seed, '--json'])
     const found = ended.code === 1 ? Number(lastLine(ended.out)[what]) : 0
     if (found > 0) return
     seen.push(`${ended.code} ${ended.out}${ended.err}`)
