@@ -12,7 +12,7 @@ import { sharedPostgres } from '../support/servers/postgres-server.js'
 import { INSTALLED_STORES, type StoreKind } from '../support/stores.js'
 
 /** As many as are worth waiting for each time; `POE_RACE_ROUNDS=200` for all that are promised. */
-const ROUNDS = Number(process.env.POE_RACE_ROUNDS ?? 10)
+const ROUNDS = Number(process.env.POE_RACE_ROUNDS ?? 6)
 const SOCKETS = 20
 const DOORS = ['key', 'replay', 'action', 'condition', 'content'] as const
 

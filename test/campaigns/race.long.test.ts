@@ -20,7 +20,7 @@ import { INSTALLED_STORES } from '../support/stores.js'
 import { startWorld, type World } from '../support/world.js'
 
 /** As many as are worth waiting for each time; `POE_RACE_ROUNDS=200` for all that are promised. */
-const ROUNDS = Number(process.env.POE_RACE_ROUNDS ?? 30)
+const ROUNDS = Number(process.env.POE_RACE_ROUNDS ?? 20)
 const SOCKETS = 20
 const STORE_DELAY_MS = 5
 const SERVERS = ['postgres', 'redis'] as const

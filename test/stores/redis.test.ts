@@ -8,15 +8,16 @@ import { until } from '../support/meeting.js'
 import { describeWith } from '../support/servers/programs.js'
 import { type RedisServer, startRedis } from '../support/servers/redis-server.js'
 import { claimState, makeClaim, outcome } from './helpers/claims.js'
+import { describeContract } from './helpers/contract-places.js'
 import {
   byIoredis,
   byNodeRedis,
   type Connected,
-  describeRedisContract,
   freshPrefix,
+  redisPlace,
 } from './helpers/redis-clients.js'
 
-describeRedisContract('the redis client')
+describeContract(['redis-server'], redisPlace('the redis client'))
 
 describeWith(['redis-server'], 'redisStore', () => {
   let server: RedisServer

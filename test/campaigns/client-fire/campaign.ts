@@ -11,6 +11,7 @@ import {
   type PostOutcome,
 } from 'post-once-exactly/client'
 import { seededRandom } from '../../support/meeting.js'
+import type { OneShop } from '../one-shop.js'
 import { pacedSku } from '../paced-sku.js'
 import { type Mix, TRY_MS } from './mixes.js'
 import { PLANTS, type Plant } from './plants.js'
@@ -22,6 +23,8 @@ export interface CampaignOptions {
   readonly operations: number
   readonly seed: number
   readonly plant: Plant | null
+  /** A shop that other campaigns use too, one after the other, each with another mix or seed. */
+  readonly shop?: OneShop
   readonly onProgress?: (done: number) => void
 }
 
@@ -58,7 +61,7 @@ interface Told {
 /** Runs a campaign. */
 export async function runCampaign(options: CampaignOptions): Promise<Campaign> {
   const random = seededRandom(options.seed)
-  const site = await startSite(options.mix, random)
+  const site = await startSite(options.mix, random, options.shop)
   const journal = await fileJournal(join(site.folder, 'client.journal'))
   try {
     const client = makeClient(journal, random)
@@ -66,11 +69,17 @@ export async function runCampaign(options: CampaignOptions): Promise<Campaign> {
     await site.calm()
     // A wrong client knows nothing of resuming, which would hide what it said.
     const resumed = options.plant === null ? await settleAll(client, told) : 0
-    return judge(options, site, told, resumed, await site.orders())
+    const own = (await site.orders()).filter(sku => sku.startsWith(nameOf(options)))
+    return judge(options, site, told, resumed, own)
   } finally {
     await journal.close()
     await site.close()
   }
+}
+
+/** What the names of a campaign's orders begin with. */
+function nameOf({ mix, seed, plant }: CampaignOptions): string {
+  return `op-${mix.name}-${plant ?? 'right'}-${seed}-`
 }
 
 function makeClient(journal: Journal, random: () => number): PoeClient {
@@ -98,7 +107,7 @@ async function sendAll(
   async function lane(): Promise<void> {
     while (next < options.operations) {
       next += 1
-      const sku = pacedSku(`op-${next}`, random, options.mix.slowShare ?? 0)
+      const sku = pacedSku(`${nameOf(options)}${next}`, random, options.mix.slowShare ?? 0)
       const one: Told = { sku, first: 'error', last: 'error' }
       const outcome = await send(client, site.origin, sku)
       if (outcome === null) continue

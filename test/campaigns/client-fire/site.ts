@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { openShop, stall } from '../one-shop.js'
+import { type OneShop, openShop, stall } from '../one-shop.js'
 import { startGateway } from './http-faults.js'
 import type { Mix } from './mixes.js'
 
@@ -21,15 +21,19 @@ export interface Site {
   readonly kills: number
   /** No more faults; the shop is up. */
   calm(): Promise<void>
-  /** The skus of all orders, read from the database. */
+  /** The skus of all orders, other mixes' too, read from the database. */
   orders(): Promise<readonly string[]>
   close(): Promise<void>
 }
 
-/** Starts a shop and the faults of a mix. */
-export async function startSite(mix: Mix, random: () => number): Promise<Site> {
+/**
+ * Starts the faults of a mix.
+ *
+ * @param shared - a shop that other mixes use as well, before and after; else it has its own
+ */
+export async function startSite(mix: Mix, random: () => number, shared?: OneShop): Promise<Site> {
   const folder = await mkdtemp(join(tmpdir(), 'once-client-'))
-  const { shop, skus, close } = await openShop(mix.store ?? 'sqlite')
+  const { shop, skus, close } = shared ?? (await openShop(mix.store ?? 'sqlite'))
   const proxy = shop.door
   let isCalm = false
   const fate = () => (isCalm ? 'pass' : (mix.fate?.(random) ?? 'pass'))
@@ -75,7 +79,7 @@ export async function startSite(mix: Mix, random: () => number): Promise<Site> {
     async close() {
       await calm()
       await gateway.close()
-      await close()
+      if (shared === undefined) await close()
       await rm(folder, { recursive: true, force: true })
     },
   }

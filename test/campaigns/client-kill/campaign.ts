@@ -16,6 +16,7 @@ import type { ClientLine, ClientProgramOptions, Plant } from './client-program.j
 
 /** What a campaign is asked to do. */
 export interface CampaignOptions {
+  /** How many at most: an order that exists twice shows a fault on purpose, and ends it. */
   readonly kills: number
   readonly seed: number
   readonly plant: Plant | null
@@ -90,7 +91,8 @@ export async function runCampaign(options: CampaignOptions): Promise<Campaign> {
     stall(shop, () => dice.next())
   })
   try {
-    const kills = await runLanes(site, options)
+    const isFound = async () => options.plant !== null && hasTwice(await skus())
+    const kills = await runLanes(site, options, isFound)
     over.abort()
     await Promise.all([disturbing, stalling])
     await proxy.set('pass')
@@ -121,12 +123,20 @@ function isUnknown({ outcome, isFinal }: ClientLine): boolean {
   return outcome === 'unknown' && isFinal === true
 }
 
-async function runLanes(site: Site, options: CampaignOptions): Promise<number> {
+function hasTwice(skus: readonly string[]): boolean {
+  return new Set(skus).size < skus.length
+}
+
+async function runLanes(
+  site: Site,
+  options: CampaignOptions,
+  isFound: () => Promise<boolean>,
+): Promise<number> {
   const { kills, onKill, stop } = options
   let [begun, killed] = [0, 0]
   await Promise.all(
     LANES.map(async lane => {
-      while (begun < kills && stop?.aborted !== true) {
+      while (begun < kills && stop?.aborted !== true && !(await isFound())) {
         begun += 1
         await live(site, { ...lane, life: begun, plant: options.plant })
         killed += 1

@@ -29,7 +29,7 @@ describe('clients that are killed', () => {
   const planted: readonly (readonly [Plant, ViolationKind, kills: number])[] = [
     ['late-journal', 'lost', 6],
     ['forgetful', 'lost', 6],
-    ['afresh', 'double', 9],
+    ['afresh', 'double', 30],
   ]
   for (const [plant, kind, kills] of planted) {
     it(`a client with the fault '${plant}' is caught by '${kind}'`, async () => {

@@ -12,7 +12,7 @@ for (const [store, programs] of [
   describeWith(programs, `orders and their payments, killed at random, ${store}`, () => {
     it('[OUT-08, OUT-01, OUT-03] 0 lost, 0 twice', async () => {
       const seed = Date.now() % 1_000_000
-      const result = await runCampaign({ store, seconds: 5, seed })
+      const result = await runCampaign({ store, seconds: 3, seed })
       const told = JSON.stringify({ seed, ...result })
       expect(result, told).to.include(NOTHING)
       expect(result.orders, told).to.be.above(10)

@@ -17,7 +17,7 @@ export interface TortureOptions {
   readonly seed: number
   readonly plant: Plant | null
   readonly persistence: Persistence
-  /** What writes the orders, where that is not the shop's own SQL. */
+  /** What writes the orders of all shops but one, where that is not the shop's own SQL. */
   readonly by: 'knex' | null
   readonly json: boolean
 }
@@ -38,7 +38,8 @@ and then compares what the clients were told with the orders in the database.
   --seed <n>                      plan to play; a run prints its own (default: by the clock)
   --persistence always|everysec|failover
                                   redis only: what it keeps when it dies (default always)
-  --by knex                       postgres only: orders are written by Knex and a joining pool
+  --by knex                       postgres only: all shops but one write orders by Knex and a
+                                  joining pool
   --plant owner|outside-transaction|own-success|no-join
                                   break the shop on purpose: the run must find it, and then ends
   --json                          close with one line of JSON

@@ -15,6 +15,10 @@ export interface PlanSettings {
   readonly hasServer: boolean
   /** The longest that a handler dwells on an order that it has written. */
   readonly dwellMs: number
+  /** The share of orders on which it dwells. */
+  readonly dwellShare: number
+  /** Shops are killed, and nothing else is done. */
+  readonly killsOnly: boolean
   /** The share of orders whose commit is slow. */
   readonly slowShare: number
 }
@@ -74,7 +78,7 @@ const USERS = 24
 export function operationOf(settings: PlanSettings, index: number): OperationPlan {
   const random = new Random(settings.seed).fork(`operation ${index}`)
   const beforeMs = paceMs(random, settings.leaseMs)
-  const afterMs = random.chance(0.2) ? random.whole(1, settings.dwellMs) : 0
+  const afterMs = random.chance(settings.dwellShare) ? random.whole(1, settings.dwellMs) : 0
   const slow = random.fork('commit')
   const commitMs = slow.chance(settings.slowShare) ? slow.whole(500, 3_000) : 0
   return {
@@ -129,7 +133,8 @@ export function disturbancesOf(settings: PlanSettings): Disturbance[] {
     }),
   ]
   if (hasServer) list.push(...storeDisturbances(settings, shopAt))
-  return list.sort((one, other) => one.atMs - other.atMs)
+  const chosen = settings.killsOnly ? list.filter(({ kind }) => kind === 'kill-shop') : list
+  return chosen.sort((one, other) => one.atMs - other.atMs)
 }
 
 function storeDisturbances(

@@ -43,8 +43,6 @@ for (const { kind, needs } of STORES) {
       links.spent = await bench.survivor.link()
       expect((await bench.survivor.send('POST', links.spent)).status).to.equal(201)
       const doomed = await bench.site.serve({ leaseMs: LEASE_MS, waitMs: 0 })
-      // Its handler begins some time after its claim is there.
-      const slow = await bench.site.serve({ leaseMs: LEASE_MS, waitMs: 0, storeDelayMs: 700 })
       port.port = doomed.port
       proxy = await faultProxy({ target: port })
       client = createClient({
@@ -56,13 +54,14 @@ for (const { kind, needs } of STORES) {
       Object.assign(links, { charged, uncharged })
       const first = post(charged, { 'X-After': '60000' })
       await until(() => bench.site.effectsOf(charged) === 1, 'the effect')
-      port.port = slow.port
-      const second = post(uncharged, {})
+      // Its handler waits for a word, which it is given once its process is dead.
+      const second = post(uncharged, { 'X-Until': 'dead' })
       await until(
         async () => (await bench.opened.admin.find(keyOf(uncharged))) !== null,
         'the claim',
       )
-      await Promise.all([slow.kill(), doomed.kill()])
+      await doomed.kill()
+      bench.site.letGo('dead')
       for (const ended of [await first, await second]) expect(ended.outcome).to.equal('unknown')
       port.port = bench.survivor.port
       await until(() => bench.isUndecided(charged), 'undecided')

@@ -24,11 +24,50 @@ const ELSEWHERE = [
   'full:',
 ]
 
+/** What differs in the bytes alone that are sent and come back. */
+const BYTES = ['outcome: ', 'keys: ', 'principals and fingerprints: ']
+/** What is many calls at once, or goes through a whole memory. */
+const MANY = [
+  ...['50 claims', 'together: ', 'replaces: of many', 'complete and rivals', 'settle: of two'],
+  ...['list: ', 'epoch: ', 'rotateEpoch: ', 'secrets: ', 'purge: ', 'admin: ', 'close: '],
+]
+
+/** A part of the cases. */
+export type Choose = (cases: readonly StoreCase[]) => readonly StoreCase[]
+
 /** Gives the cases of this part. */
 export function partOfConnection(cases: readonly StoreCase[]): readonly StoreCase[] {
-  const isElsewhere = (title: string): boolean => {
-    const said = title.replace(/^(?:\[[^\]]+\] )+/, '')
-    return ELSEWHERE.some(beginning => said.startsWith(beginning))
+  return cases.filter(one => !begins(one, ELSEWHERE))
+}
+
+/**
+ * What a version of PostgreSQL can change: every statement of the store, with the few bytes that
+ * its cases have. With `POE_TEST_WHOLE=1` all cases.
+ */
+export function partOfVersion(cases: readonly StoreCase[]): readonly StoreCase[] {
+  if (isWhole()) return cases
+  return partOfConnection(cases).filter(one => !begins(one, BYTES))
+}
+
+/**
+ * What one of two ways to write to a server can change, where the same driver packs and unpacks:
+ * what is many calls, and every second one of the rest. With `POE_TEST_WHOLE=1` the whole part.
+ *
+ * @param turn - which of the two ways: 0 or 1
+ */
+export function partOfClient(turn: 0 | 1): Choose {
+  return cases => {
+    const part = partOfConnection(cases)
+    if (isWhole()) return part
+    return part.filter((one, index) => begins(one, MANY) || index % 2 === turn)
   }
-  return cases.filter(({ title }) => !isElsewhere(title))
+}
+
+function begins({ title }: StoreCase, beginnings: readonly string[]): boolean {
+  const said = title.replace(/^(?:\[[^\]]+\] )+/, '')
+  return beginnings.some(beginning => said.startsWith(beginning))
+}
+
+function isWhole(): boolean {
+  return process.env.POE_TEST_WHOLE === '1'
 }

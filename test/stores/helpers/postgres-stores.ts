@@ -9,12 +9,9 @@ import {
   type PostgresTransaction,
   postgresStore,
 } from '../../../lib/stores/postgres.js'
-import {
-  type StoreCase,
-  type StoreContractOptions,
-  storeContract,
-} from '../../../lib/testing/store-contract.js'
-import { describeWith } from '../../support/servers/programs.js'
+import { type StoreContractOptions, storeContract } from '../../../lib/testing/store-contract.js'
+import type { Choose } from './contract-part.js'
+import type { ContractPlace } from './contract-places.js'
 
 let schemas = 0
 
@@ -162,31 +159,28 @@ export interface PostgresPlace {
 }
 
 /**
- * Declares the store contract at a place.
+ * The store contract at a place.
  *
- * @param programs - that it needs besides PostgreSQL
- * @param open - called when the suite runs
+ * @param start - called when the suite runs
  * @param choose - the cases; all where it is absent
  */
-export function describePostgresContract(
-  programs: readonly string[],
+export function postgresPlace(
   title: string,
-  open: () => Promise<PostgresPlace>,
-  choose: (cases: readonly StoreCase[]) => readonly StoreCase[] = all => all,
-): void {
-  describeWith(['postgres', 'initdb', ...programs], title, () => {
-    let place: PostgresPlace
-    let stores: PostgresStores
-    before(async () => {
-      place = await open()
+  start: () => Promise<PostgresPlace>,
+  choose: Choose = all => all,
+): ContractPlace {
+  let place: PostgresPlace | undefined
+  let stores: PostgresStores
+  return {
+    title,
+    cases: choose(storeContract(postgresContract(() => stores))),
+    async open() {
+      place = await start()
       stores = new PostgresStores(place.url, place.wishes)
-    })
-    after(async () => {
+    },
+    async close() {
       await stores?.end()
       await place?.remove?.()
-    })
-
-    const cases = storeContract(postgresContract(() => stores))
-    for (const { title: each, run } of choose(cases)) it(each, run)
-  })
+    },
+  }
 }

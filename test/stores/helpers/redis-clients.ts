@@ -5,17 +5,14 @@ import { Cluster, Redis } from 'ioredis'
 import { createClient, createCluster } from 'redis'
 import type { Store } from '../../../lib/engine/store.js'
 import { type RedisClient, type RedisStoreOptions, redisStore } from '../../../lib/stores/redis.js'
-import {
-  type StoreCase,
-  type StoreContractOptions,
-  storeContract,
-} from '../../../lib/testing/store-contract.js'
-import { describeWith } from '../../support/servers/programs.js'
+import { type StoreContractOptions, storeContract } from '../../../lib/testing/store-contract.js'
 import {
   type RedisServer,
   startRedis,
   startRedisCluster,
 } from '../../support/servers/redis-server.js'
+import type { Choose } from './contract-part.js'
+import type { ContractPlace } from './contract-places.js'
 
 /** A connected client, and how to part with it. */
 export interface Connected {
@@ -41,27 +38,24 @@ const SETUPS = {
 }
 
 /**
- * Declares the store contract with a kind of client, on servers of its own.
+ * The store contract with a kind of client, on servers of its own.
  *
  * @param choose - the cases; all where it is absent
  */
-export function describeRedisContract(
-  name: keyof typeof SETUPS,
-  choose: (cases: readonly StoreCase[]) => readonly StoreCase[] = all => all,
-): void {
-  describeWith(['redis-server'], `the store contract with ${name}`, () => {
-    let setup: Setup | null = null
-    before(async () => {
+export function redisPlace(name: keyof typeof SETUPS, choose: Choose = all => all): ContractPlace {
+  let setup: Setup | undefined
+  const current = (): Setup => {
+    if (setup === undefined) throw new Error('the servers are not there')
+    return setup
+  }
+  return {
+    title: `the store contract with ${name}`,
+    cases: choose(storeContract(redisContract(current))),
+    async open() {
       setup = await SETUPS[name]()
-    })
-    after(() => setup?.remove())
-    const current = (): Setup => {
-      if (setup === null) throw new Error('the servers are not there')
-      return setup
-    }
-
-    for (const { title, run } of choose(storeContract(redisContract(current)))) it(title, run)
-  })
+    },
+    close: async () => setup?.remove(),
+  }
 }
 
 async function setUp(
@@ -119,7 +113,10 @@ export async function byNodeRedisCluster(port: number): Promise<Connected> {
   return { client, end: () => client.destroy() }
 }
 
-/** How many stores of the contract are left beside each other. */
+/**
+ * How many stores of the contract are left beside each other: to go through one looks at every name
+ * of its server, and some of others are to be there.
+ */
 const SWEPT_EVERY = 4
 
 let prefixes = 0
@@ -141,6 +138,7 @@ export function redisContract(
   spoil: (store: Store, options: RedisStoreOptions) => Store = store => store,
 ): StoreContractOptions<never> {
   const prefixOf = new WeakMap<Store, string>()
+  let opened = 0
   const open = (prefix: string): Store => {
     const options = { client: setup().client, prefix }
     const store = spoil(redisStore(options), options)
@@ -149,9 +147,9 @@ export function redisContract(
   }
   return {
     async open() {
-      const prefix = freshPrefix()
-      await sweep(setup().servers)
-      return open(prefix)
+      opened += 1
+      if (opened % SWEPT_EVERY === 0) await sweep(setup().servers)
+      return open(freshPrefix())
     },
     reopen: async store => open(prefixOf.get(store) ?? ''),
     capabilities: { durable: true, crossProcess: true, transactional: false, nativeExpiry: true },
@@ -160,12 +158,8 @@ export function redisContract(
   }
 }
 
-/**
- * Deletes what earlier cases left, at every fourth call: to go through a store looks at every name
- * of its server, and some of others are to be there.
- */
+/** Deletes what earlier cases left. */
 async function sweep(servers: readonly RedisServer[]): Promise<void> {
-  if (prefixes % SWEPT_EVERY !== 0) return
   await Promise.all(servers.map(server => server.ask('FLUSHALL')))
 }
 
