@@ -1,7 +1,11 @@
 /**
- * Which checks a wrong server is asked, where it is not asked all.
+ * Which checks a server is asked, where it is not asked all: `POE_TEST_WHOLE=1` asks all.
  */
-import type { Check } from 'post-once-exactly/conformance'
+import { CHECKS, type Check } from 'post-once-exactly/conformance'
+import { PLAIN } from '../../lib/conformance/phases.js'
+
+/** What others rest on, and what sums up. */
+export const ALWAYS: readonly string[] = [...PLAIN, 'POE-2-2/whole-run']
 
 /**
  * The checks that are meant for a fault, what these build on, and a part of all others, so that
@@ -29,4 +33,9 @@ export function partOf(
     }
   }
   return [...ids]
+}
+
+/** Half of the checks for a right server, so that each check meets half of the right servers. */
+export function halfFor(number: number): string[] {
+  return partOf(CHECKS, ALWAYS, number, process.env.POE_TEST_WHOLE === '1' ? 1 : 2)
 }

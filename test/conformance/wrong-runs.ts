@@ -10,13 +10,12 @@ import {
 } from 'post-once-exactly/conformance'
 import { IN_THE_END } from '../../lib/conformance/checks/poe/reuse.js'
 import { EffectAccount } from '../../lib/conformance/effect-account.js'
-import { PLAIN } from '../../lib/conformance/phases.js'
 import { runCheck } from '../../lib/conformance/run-check.js'
 import { Subject } from '../../lib/conformance/subject.js'
 import { Http1Wire } from '../../lib/conformance/wire.js'
 import { INDEPENDENT } from './adapters.js'
 import { AT_LEAST, caughtBy } from './caught-by.js'
-import { partOf } from './parts.js'
+import { ALWAYS, partOf } from './parts.js'
 import type { IndependentOptions, JudgedServer } from './servers/independent.js'
 import { startWrong } from './servers/wrong.js'
 
@@ -40,8 +39,6 @@ const ONE_BY_ONE = ['result-of-first', 'shows-the-latest', 'remembers-few']
 /** More than one round, where the fault shows now and then. */
 const BY_CHANCE = ['race-check-then-act', 'queue-overflows', 'lock-by-content']
 
-/** What others rest on, and what sums up. */
-const ALWAYS = [...PLAIN, 'POE-2-2/whole-run']
 /** So many servers share the checks that are not meant for their faults: each is asked its part. */
 const SHARERS = 24
 
