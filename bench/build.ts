@@ -1,6 +1,6 @@
 /** The library compiled as users get it: of the working tree, or of another commit. */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -16,9 +16,12 @@ const TSC = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')
  * @throws Error where that fails
  */
 export function build(ref?: string): string {
-  const folder = join(FOLDER, ref === undefined ? 'here' : ref.replace(/\W/g, '_'))
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
+  mkdirSync(FOLDER, { recursive: true })
+  // One for each run: another may be at work.
+  const folder = mkdtempSync(
+    join(FOLDER, `${ref === undefined ? 'here' : ref.replace(/\W/g, '_')}-`),
+  )
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   const dist = join(folder, 'dist')
   if (ref !== undefined) {
     const files = 'lib tsconfig.json tsconfig.build.json package.json'

@@ -15,6 +15,8 @@ export interface Load {
   readonly status: number
   /** How many are sent a second, evenly; as many as are answered where it is left out. */
   readonly perSecond?: number | undefined
+  /** Whether answers 503 are counted; else they end it, as any other status does. */
+  readonly countsRefusals?: boolean
 }
 
 /** What came of it. */
@@ -22,6 +24,8 @@ export interface Measured {
   readonly perSecond: number
   /** The 99th percentile of an answer's time, in milliseconds. */
   readonly p99Ms: number
+  /** Answers 503, where they are counted. */
+  readonly refused: number
 }
 
 /**
@@ -34,16 +38,23 @@ export async function send(load: Load): Promise<Measured> {
   const { requests } = load
   const latencies = new Float64Array(requests.length)
   let next = 0
+  let refused = 0
   const take = (): number => next++
+  const refuse = (): void => {
+    refused += 1
+  }
   const startedMs = performance.now()
   const dueMs = (at: number): number =>
     load.perSecond === undefined ? 0 : startedMs + (at * 1_000) / load.perSecond
-  await Promise.all(Array.from({ length: CONNECTIONS }, () => drive(load, take, dueMs, latencies)))
+  await Promise.all(
+    Array.from({ length: CONNECTIONS }, () => drive(load, take, dueMs, latencies, refuse)),
+  )
   const seconds = (performance.now() - startedMs) / 1_000
   latencies.sort()
   return {
     perSecond: requests.length / seconds,
     p99Ms: latencies[Math.floor(latencies.length * 0.99)] ?? 0,
+    refused,
   }
 }
 
@@ -52,6 +63,7 @@ function drive(
   take: () => number,
   dueMs: (at: number) => number,
   latencies: Float64Array,
+  refuse: () => void,
 ): Promise<void> {
   const wanted = `HTTP/1.1 ${load.status}`
   return new Promise((resolve, reject) => {
@@ -81,7 +93,8 @@ function drive(
     socket.on('data', (chunk: string) => {
       received += chunk
       if (!isWhole(received)) return
-      if (!received.startsWith(wanted)) {
+      if (load.countsRefusals && received.startsWith('HTTP/1.1 503')) refuse()
+      else if (!received.startsWith(wanted)) {
         reject(new Error(`expected ${wanted}, got ${received.slice(0, 400)}`))
         socket.destroy()
         return

@@ -39,6 +39,8 @@ interface Minute {
   readonly sent: number
   /** The median of the pieces' 99th percentiles. */
   readonly p99Ms: number
+  /** Answers 503, of `sent`. */
+  readonly refused: number
   readonly rssBytes: number
   readonly handles: number
 }
@@ -92,24 +94,26 @@ async function soak(subject: Subject, minutes: number, share: number): Promise<T
   const perSecond = Math.max(32, Math.floor(greatest * share))
   console.log(`greatest rate ${greatest.toFixed(0)}/s; ${perSecond} requests a second`)
   console.log(
-    'minute | requests | p99 ms | RSS MiB | handles | RSS bytes a request since the third',
+    'minute | requests | 503 | p99 ms | RSS MiB | handles | RSS bytes a request since the third',
   )
   const told: Minute[] = []
-  let sent = 0
+  let [sent, refused] = [0, 0]
   for (let minute = 1; minute <= minutes; minute += 1) {
     const endMs = performance.now() + MINUTE_MS
     const slow: number[] = []
     while (performance.now() < endMs) {
-      slow.push(await subject.pace(perSecond * PIECE_SECONDS, perSecond))
+      const piece = await subject.pace(perSecond * PIECE_SECONDS, perSecond)
+      slow.push(piece.p99Ms)
+      refused += piece.refused
       sent += perSecond * PIECE_SECONDS
     }
     await new Promise(resolve => setTimeout(resolve, CLOSED_MS))
     const { rssBytes, handles } = await subject.rest()
-    const last = { sent, p99Ms: median(slow), rssBytes, handles }
+    const last = { sent, refused, p99Ms: median(slow), rssBytes, handles }
     told.push(last)
     const growth = growthOf(told[AT_REST] ?? last, last).toFixed(0)
     const mib = (rssBytes / 2 ** 20).toFixed(0)
-    console.log([minute, sent, last.p99Ms.toFixed(1), mib, handles, growth].join(' | '))
+    console.log([minute, sent, refused, last.p99Ms.toFixed(1), mib, handles, growth].join(' | '))
   }
   return { perSecond, minutes: told }
 }
@@ -119,10 +123,8 @@ function growthOf(first: Minute, last: Minute): number {
   return (last.rssBytes - first.rssBytes) / (last.sent - first.sent)
 }
 
-const HEADINGS = [
-  '| app | minutes | a second | p99 ms, first third / last | RSS MiB | bytes a request | handles |',
-  '| --- | --- | --- | --- | --- | --- | --- |',
-].join('\n')
+const TOLD = ['p99 ms, first third / last', 'RSS MiB', 'bytes a request', 'handles']
+const HEADINGS = `| app | minutes | a second | 503 | ${TOLD.join(' | ')} |\n${'| --- '.repeat(8)}|`
 
 /** The first third against the last one: what creeps shows there, and one slow minute does not. */
 function rowOf(name: string, count: number, { perSecond, minutes }: Told): string {
@@ -133,7 +135,8 @@ function rowOf(name: string, count: number, { perSecond, minutes }: Told): strin
   const [first, last] = [minutes[AT_REST], minutes.at(-1)]
   const growth = first === undefined || last === undefined ? 0 : growthOf(first, last)
   return [
-    `| ${name} | ${count} | ${perSecond} | ${both(1, ({ p99Ms }) => p99Ms)}`,
+    `| ${name} | ${count} | ${perSecond} | ${last?.refused ?? 0}`,
+    both(1, ({ p99Ms }) => p99Ms),
     both(0, ({ rssBytes }) => rssBytes / 2 ** 20),
     growth.toFixed(0),
     `${both(0, ({ handles }) => handles)} |`,

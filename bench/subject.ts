@@ -83,11 +83,11 @@ export class Subject {
     return { ...measured, ...spent, requests: count }
   }
 
-  /** Sends so many requests, that many a second. @returns the 99th percentile, in milliseconds */
-  async pace(count: number, perSecond: number): Promise<number> {
+  /** Sends so many requests, that many a second. Answers 503 are counted. */
+  async pace(count: number, perSecond: number): Promise<Measured> {
     const requests = await this.#requests(count)
-    const { p99Ms } = await this.#send(requests, STATUS[this.#side.ask], perSecond)
-    return p99Ms
+    const status = STATUS[this.#side.ask]
+    return await send({ port: this.#port, requests, status, perSecond, countsRefusals: true })
   }
 
   /** What the app has of memory and handles while nothing is asked of it. */
@@ -101,12 +101,8 @@ export class Subject {
     this.#child.kill('SIGTERM')
   }
 
-  #send(
-    requests: readonly string[],
-    status = STATUS[this.#side.ask],
-    perSecond?: number,
-  ): Promise<Measured> {
-    return send({ port: this.#port, requests, status, perSecond })
+  #send(requests: readonly string[], status = STATUS[this.#side.ask]): Promise<Measured> {
+    return send({ port: this.#port, requests, status })
   }
 
   async #ask<Reply>(message: { ask: 'start' | 'stop'; profile: string | undefined }) {

@@ -51,7 +51,8 @@ for (const [name, reason, script, ...args] of chosen) {
   console.log(`\n=== ${name}: ${reason}`)
   console.log(`> node ${script} ${args.join(' ')}`)
   const startedMs = performance.now()
-  const code = await run(process.execPath, [script, ...args])
+  // To pack must not build again what the step `build` has built.
+  const code = await run(process.execPath, [script, ...args], { npm_config_ignore_scripts: 'true' })
   results.push([name, code, performance.now() - startedMs])
 }
 

@@ -29,6 +29,8 @@ const SUITES =
   /^test\/(?:spec\/section-3-minting|koa\/(?:mounts|transactions-.*)|neighbours\/(?:node|fetch))\.test\.ts$/
 /** Beside them the consumers are installed and run. */
 const WORKERS = 2
+/** Of Redis; the sources' own tests, which run at the same time, have those below. */
+const FIRST_DATABASE = 500
 const NAME = 'post-once-exactly'
 
 /**
@@ -48,6 +50,8 @@ export async function testPackage(env) {
     const suites = {
       cwd: folder,
       workers: WORKERS,
+      what: 'of the package, ',
+      firstDatabase: FIRST_DATABASE,
       // Without our own, which knows the sources.
       loader: 'ts-blank-space/register',
       // What the package's own processes reach does not count: their files lie elsewhere.

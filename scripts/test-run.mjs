@@ -25,9 +25,10 @@ const TELL_MS = 10_000
  *
  * @param {readonly string[]} files - relative to the root
  * @param {{ grep?: string, env?: Record<string, string>, measure?: boolean, timeoutMs?: number,
- *   workers?: number, cwd?: string, loader?: string }} [wishes] - `timeoutMs` of a test; `workers`,
- *   how many processes; `cwd` is another tree that has these files, and `loader` what Node imports
- *   to read TypeScript there
+ *   workers?: number, what?: string, firstDatabase?: number, cwd?: string, loader?: string }}
+ *   [wishes] - `timeoutMs` of a test; `workers`, how many processes; `what` begins each line that
+ *   tells how far it is; `firstDatabase` is the number of the first process's on Redis; `cwd` is
+ *   another tree that has these files, and `loader` what Node imports to read TypeScript there
  * @returns {Promise<{ passes: number, failures: number, pending: number, stopped: boolean, files:
  *   Record<string, { ms: number, cpuMs: number }> }>} - the last is what each file took
  */
@@ -53,13 +54,14 @@ class Run {
   #counts = { passes: 0, failures: 0, pending: 0, stopped: false, files: {} }
   #failed = []
   #done = 0
-  #started = 0
+  #database
   #startedMs = performance.now()
 
   constructor(queue, all, wishes) {
     this.#queue = queue
     this.#all = all
     this.#wishes = wishes
+    this.#database = wishes.firstDatabase ?? 1
   }
 
   async finish() {
@@ -91,8 +93,8 @@ class Run {
 
   #oneWorker() {
     const env = { ...process.env, ...this.#wishes.env }
-    this.#started += 1
-    if (env.POE_TEST_REDIS !== undefined) env.POE_TEST_REDIS += `/${this.#started}`
+    if (env.POE_TEST_REDIS !== undefined) env.POE_TEST_REDIS += `/${this.#database}`
+    this.#database += 1
     const { grep, timeoutMs, cwd = ROOT, loader = TYPESCRIPT } = this.#wishes
     env.POE_TEST_OPTIONS = JSON.stringify({ ...mochaOptions(timeoutMs), grep })
     const child = spawn(process.execPath, ['--enable-source-maps', '--import', loader, WORKER], {
@@ -167,7 +169,7 @@ class Run {
     const took = Math.round((performance.now() - this.#startedMs) / 1_000)
     const now = [...this.#workers].map(({ file }) => file).filter(file => file !== null)
     const counts = `${passes} passed, ${failures} failed`
-    const text = `${took} s: ${this.#done} of ${this.#all} files, ${counts}`
+    const text = `${this.#wishes.what ?? ''}${took} s: ${this.#done} of ${this.#all} files, ${counts}`
     this.#line(now.length === 0 ? text : `${text}; at ${now.map(short).join(', ')}`, true)
   }
 

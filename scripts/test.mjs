@@ -74,13 +74,13 @@ async function whole(wishes) {
   const patience = part === 'long' ? { timeoutMs: LONG_MS, workers } : {}
   let counts
   try {
-    counts = await runFiles(testFiles(part), { ...wishes, ...patience, env: shared.env })
-    if (part === 'long' && wishes.grep === undefined && !counts.stopped) {
-      console.log('\nthe package, as it would be published')
-      const { testPackage } = await import('./test-package.mjs')
-      const packaged = await testPackage(shared.env)
-      for (const name of ['passes', 'failures', 'pending']) counts[name] += packaged[name] ?? 0
-    }
+    // Beside the others, because installing it elsewhere mostly waits.
+    const [own, more] = await Promise.all([
+      runFiles(testFiles(part), { ...wishes, ...patience, env: shared.env }),
+      part === 'long' && wishes.grep === undefined ? testPackage(shared.env) : {},
+    ])
+    counts = own
+    for (const name of ['passes', 'failures', 'pending']) counts[name] += more[name] ?? 0
   } finally {
     await shared.remove()
   }
@@ -92,6 +92,12 @@ async function whole(wishes) {
   console.log(`\n${passes} passed, ${failures} failed${skipped}, in ${took} s`)
   if (stopped) return 130
   return failures > 0 || passes === 0 ? 1 : 0
+}
+
+/** The package, as it would be published. */
+async function testPackage(env) {
+  const { testPackage: test } = await import('./test-package.mjs')
+  return await test(env)
 }
 
 /** What `--grep` alone asks for; `null` where something else is asked for as well. */

@@ -104,8 +104,32 @@ export function fromWhereTyped(path: string, { env, folder }: Terminal): string 
 
 function parse(args: string[], options: Flags) {
   try {
-    return parseArgs({ args, options, allowPositionals: true, tokens: true, strict: true })
+    const joined = joinValues(args, options)
+    return parseArgs({ args: joined, options, allowPositionals: true, tokens: true, strict: true })
   } catch (error) {
     throw new Misuse(error instanceof Error ? error.message : String(error))
   }
+}
+
+/**
+ * Writes `--flag -value` as `--flag=-value`: an id in base64url may begin with a hyphen. What is
+ * itself a flag stays apart, for then the value was forgotten.
+ */
+function joinValues(args: readonly string[], flags: Flags): string[] {
+  const isFlag = (word: string) => {
+    const [name = ''] = word.split('=', 1)
+    return Object.entries(flags).some(
+      ([long, { short }]) => name === `--${long}` || (short !== undefined && name === `-${short}`),
+    )
+  }
+  const joined: string[] = []
+  for (let at = 0; at < args.length; at += 1) {
+    const [word = '', next = ''] = args.slice(at, at + 2)
+    if (word === '--') return [...joined, ...args.slice(at)]
+    const takesValue = word.startsWith('--') && flags[word.slice(2)]?.type === 'string'
+    const isValue = takesValue && /^-./.test(next) && next !== '--' && !isFlag(next)
+    joined.push(isValue ? `${word}=${next}` : word)
+    if (isValue) at += 1
+  }
+  return joined
 }

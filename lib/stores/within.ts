@@ -6,6 +6,8 @@ import { PoeError } from '../errors.js'
 
 /** How long a call may take where its caller does not say, in milliseconds. */
 export const USUAL_MS = 850
+/** How long a statement of a purge may take, in milliseconds: no request waits for it. */
+export const PURGE_MS = 10_000
 /** A timer that fires this late fired in a process that stood still, in milliseconds. */
 const STOOD_STILL_MS = 100
 

@@ -161,6 +161,21 @@ describeWith(['postgres', 'initdb'], 'PostgreSQL and its locks', () => {
     expect(await store.purge(10)).to.deep.equal({ removed: 1, more: false })
   })
 
+  it('a purge may take longer than a call that somebody waits for', async () => {
+    const { nowMs } = await store.epoch()
+    await claimState(store, 'old', { owner: 'a', onSilence: 'free', keepUntilMs: nowMs - 1 })
+    await other.query(`
+      CREATE FUNCTION ${poe}.slowly() RETURNS trigger LANGUAGE plpgsql
+        AS $$ BEGIN PERFORM pg_sleep(1.5); RETURN OLD; END $$;
+      CREATE TRIGGER slowly BEFORE DELETE ON ${poe}.record
+        FOR EACH ROW EXECUTE FUNCTION ${poe}.slowly()`)
+    await store.complete('old', 'a', outcome())
+    const purged = store.purge(10)
+    expect(await claimState(store, 'another')).to.equal('claimed')
+    expect(await purged).to.deep.equal({ removed: 1, more: false })
+    await other.query(`DROP TRIGGER slowly ON ${poe}.record; DROP FUNCTION ${poe}.slowly()`)
+  })
+
   it('[STORE-11] a table that was emptied and made anew by a dump voids every link', async () => {
     const [epoch = ''] = (await store.epoch()).epochs
     await claimState(store, 'spent', { owner: 'a', epoch })

@@ -11,7 +11,7 @@ import type {
   TakeReply,
 } from '../../engine/outbox/outbox-store.js'
 import type { OwnerReply } from '../../engine/store.js'
-import { USUAL_MS } from '../within.js'
+import { PURGE_MS, USUAL_MS } from '../within.js'
 import type { Call, Connections } from './connections.js'
 
 type DoneRow = readonly [nowMs: number, isDone: boolean]
@@ -93,7 +93,7 @@ export class ServerOutbox implements OutboxStore {
 
   async purge(keepMs: number, limit: number): Promise<number> {
     const values = [Math.floor(keepMs), limit, this.#lockMs()]
-    const [removed] = await this.#call<readonly [number]>('purge', values)
+    const [removed] = await this.#call<readonly [number]>('purge', values, PURGE_MS)
     return removed
   }
 

@@ -16,7 +16,7 @@ import { PoeError } from '../../errors.js'
 import { type Page, strangeCursor } from '../arguments.js'
 import { Batches } from '../batches.js'
 import { restoreHead, shortenHead } from '../head-text.js'
-import { USUAL_MS } from '../within.js'
+import { PURGE_MS, USUAL_MS } from '../within.js'
 import { type Call, type Connections, NO_ANSWER } from './connections.js'
 import { isServersWord } from './driver.js'
 import {
@@ -314,6 +314,7 @@ export class Records {
     const [removed] = await this.#connections.call<readonly [number]>(
       'The purge failed',
       this.#of('purge', undefined, limit),
+      PURGE_MS,
     )
     return removed
   }

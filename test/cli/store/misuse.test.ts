@@ -47,6 +47,9 @@ describe('poe store, called wrongly', () => {
     [['settle', 'key', '--did-not-happen', '--store', 'sqlite:x'], /add --yes, or --dry-run/],
     [['purge', '--store', 'sqlite:x'], /add --yes, or --dry-run/],
     [['rotate-secret', '--drop', 'a', '--print'], /one of --drop and --print/],
+    [['rotate-secret', '--drop', '--print'], /'--drop' argument is ambiguous/],
+    [['rotate-secret', '--drop', '--', 'a'], /--drop/],
+    [['rotate-secret', '--drop', '-x_9', '--drop', '-x_9'], /Give --drop once/],
   ]
   for (const [words, message] of refused) {
     it(`[ADM-08] ${words.join(' ').replace(PASSWORD, '...')}: exit 2`, async () => {

@@ -74,4 +74,10 @@ describe('poe store on a sqlite file', () => {
     expect(out + err).not.to.include('oooo')
     expect(await store.secrets([])).to.have.lengthOf(2)
   })
+
+  it('[ADM-07] an id that begins with a hyphen can be dropped', async () => {
+    for (const id of ['-x_9', '--yz', '-hel']) {
+      expect((await run('rotate-secret', '--drop', id, '--yes')).err).to.include(id)
+    }
+  })
 })

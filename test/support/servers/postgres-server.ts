@@ -19,7 +19,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
-import { atTheEnd, findProgram, freePort, type ServerChild, startProgram } from './programs.js'
+import {
+  atTheEnd,
+  findProgram,
+  freePort,
+  isAlive,
+  type ServerChild,
+  startProgram,
+} from './programs.js'
 
 const START_MS = 20_000
 
@@ -307,15 +314,6 @@ function childrenOf(pid: number): number[] {
   const list = `/proc/${pid}/task/${pid}/children`
   if (!existsSync(list)) return []
   return readFileSync(list, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number)
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return !/\) [ZX] /.test(stat)
-  } catch {
-    return false
-  }
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {

@@ -6,8 +6,17 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { accessSync, constants, readdirSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createConnection, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 
@@ -62,11 +71,13 @@ export function describeWith(
 /**
  * Finds a port of 127.0.0.1 that nobody uses. It is below those that the system gives out by
  * itself, so that none of the many connections of other tests takes it before the server does, or
- * while the server is down. A Redis cluster also takes the port 10,000 above it.
+ * while the server is down; and it is this process's until it ends, so that no other test run takes
+ * it either. A Redis cluster also takes the port 10,000 above it.
  */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(10_240, 20_000)
+    if (!isReserved(port)) continue
     const server = createServer()
     const isFree = await new Promise<boolean>(resolve => {
       server.once('error', () => resolve(false))
@@ -75,6 +86,44 @@ export async function freePort(): Promise<number> {
     if (!isFree) continue
     await new Promise(resolve => server.close(resolve))
     return port
+  }
+}
+
+const RESERVED = join(tmpdir(), 'poe-test-ports')
+const reserved = new Set<string>()
+process.once('exit', () => {
+  for (const file of reserved) rmSync(file, { force: true })
+})
+
+/** Whether a port is this process's now: by a file with its id, which goes when it ends. */
+function isReserved(port: number): boolean {
+  const file = join(RESERVED, String(port))
+  mkdirSync(RESERVED, { recursive: true })
+  try {
+    writeFileSync(file, String(process.pid), { flag: 'wx' })
+  } catch {
+    // Its process was killed, or it is taken: the next port will do, and this one another time.
+    if (!isAlive(ownerOf(file))) rmSync(file, { force: true })
+    return false
+  }
+  reserved.add(file)
+  return true
+}
+
+function ownerOf(file: string): number {
+  try {
+    return Number(readFileSync(file, 'utf8')) || process.pid
+  } catch {
+    return process.pid
+  }
+}
+
+/** Whether a process is at work: one that has ended and that nobody has asked about yet is not. */
+export function isAlive(pid: number): boolean {
+  try {
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return false
   }
 }
 
