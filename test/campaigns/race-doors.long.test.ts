@@ -13,6 +13,8 @@ import { INSTALLED_STORES, type StoreKind } from '../support/stores.js'
 
 /** As many as are worth waiting for each time; `POE_RACE_ROUNDS=200` for all that are promised. */
 const ROUNDS = Number(process.env.POE_RACE_ROUNDS ?? 6)
+/** Twenty that look first and take afterwards meet in nearly every round. */
+const MOST_ROUNDS = 20
 const SOCKETS = 20
 const DOORS = ['key', 'replay', 'action', 'condition', 'content'] as const
 
@@ -70,10 +72,14 @@ describe('twenty at once at every door', () => {
     try {
       const options = { looksThenTakes: true, storeDelayMs: 5, waitMs: 20 }
       const servers = await Promise.all([site.serve(options), site.serve(options)])
-      for (const door of DOORS) {
+      const isTwice = async (door: Door): Promise<boolean> => {
         const name = `${door}-${randomUUID()}`
         await releaseAt(servers, door, name)
-        expect(site.effects().filter(effect => effect === name).length, door).to.be.above(1)
+        return site.effects().filter(effect => effect === name).length > 1
+      }
+      for (const door of DOORS) {
+        let rounds = 0
+        while (!(await isTwice(door))) expect((rounds += 1), door).to.be.below(MOST_ROUNDS)
       }
     } finally {
       await site.close()

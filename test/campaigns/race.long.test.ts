@@ -59,12 +59,14 @@ describe('twenty sockets released at once', function () {
 
     it('catches a planted store that looks first and takes afterwards', async () => {
       const servers = await serveTwo({ looksThenTakes: true })
-      const link = (await servers[0]?.link()) ?? ''
-      await releaseAt(
-        servers.map(server => server.port),
-        link,
-      )
-      expect(site.effectsOf(link)).to.be.above(1)
+      const ports = servers.map(({ port }) => port)
+      const links = (await servers[0]?.links(ROUNDS)) ?? []
+      const isTwice = async (link: string): Promise<boolean> => {
+        await releaseAt(ports, link)
+        return site.effectsOf(link) > 1
+      }
+      for (const link of links) if (await isTwice(link)) return
+      expect.fail('no effect happened twice')
     })
   })
 

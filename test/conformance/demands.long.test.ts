@@ -22,9 +22,10 @@ describe('the checks of links, without what they demand', () => {
       const others = ALL_WRONG.map(({ name }) => name).filter(name =>
         caughtBy(name).includes(check.id),
       )
-      const names = new Set([...aloneFor(check.id), ...others])
-      for (const name of [...names].slice(0, TRIES)) if (await isMissed(check, name)) return
-      idle.push(`${check.id}: ${[...names]}`)
+      const names = [...new Set([...aloneFor(check.id), ...others])].slice(0, TRIES)
+      // Each once more: a busy machine may have hidden what is wrong.
+      for (const name of [...names, ...names]) if (await isMissed(check, name)) return
+      idle.push(`${check.id}: ${names}`)
     })
     expect(idle).to.deep.equal([])
   })

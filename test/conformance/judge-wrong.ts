@@ -13,7 +13,7 @@ import { judged, needsAll } from './wrong-runs.js'
 /** A run is pauses, most of the time. */
 const AT_ONCE = 12
 /** So many servers are there for one that is asked all checks; `POE_TEST_WHOLE=1` asks each. */
-const WHOLE_OF = process.env.POE_TEST_WHOLE === '1' ? 1 : 16
+const WHOLE_OF = process.env.POE_TEST_WHOLE === '1' ? 1 : 64
 
 /**
  * Defines the tests of some wrong servers.
@@ -27,9 +27,12 @@ export function describeWrong(title: string, faults: readonly Fault[]): void {
 
     before('judges all of them, several at once', async function () {
       this.timeout(900_000)
-      const numbered = faults.map(({ name }, index) => ({ name, index }))
-      await sideBySide(numbered, AT_ONCE, async ({ name, index }) => {
-        const isWhole = index % WHOLE_OF === 0 || needsAll(name)
+      const runs = faults.map(({ name }, index) => {
+        return { name, index, isWhole: index % WHOLE_OF === 0 || needsAll(name) }
+      })
+      // The longest ones first.
+      const inTurn = runs.toSorted((one, other) => Number(other.isWhole) - Number(one.isWhole))
+      await sideBySide(inTurn, AT_ONCE, async ({ name, index, isWhole }) => {
         reports.set(name, await judged(name, isWhole ? null : index))
       })
     })

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { type Adapter, type ConformanceReport, runConformance } from 'post-once-exactly/conformance'
 import { sideBySide } from '../support/side-by-side.js'
+import { halfFor } from './parts.js'
 import { type Habits, kioskServer } from './servers/right/kiosk.js'
 
 const ADAPTER: Adapter = {
@@ -15,8 +16,8 @@ const ADAPTER: Adapter = {
   invalid: { form: { what: '' } },
   effects: { url: '/count', pointer: '/tickets' },
   provoke: {
-    slow: { fields: { 'X-Slow': '600' } },
-    slowFailure: { fields: { 'X-Slow': '600', 'X-Fail': '1' } },
+    slow: { fields: { 'X-Slow': '900' } },
+    slowFailure: { fields: { 'X-Slow': '900', 'X-Fail': '1' } },
     failure: { fields: { 'X-Fail': '1' } },
   },
 }
@@ -43,11 +44,12 @@ describe('poe check of right servers of rarer habits', () => {
 
   before('judges all of them, several at once', async function () {
     this.timeout(240_000)
-    await sideBySide(ALL, ALL.length, async ([says, habits, adapter]) => {
+    await sideBySide([...ALL.entries()], ALL.length, async ([index, [says, habits, adapter]]) => {
       const server = kioskServer(habits).listen(0, '127.0.0.1')
       await emitted(server, 'listening')
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/kiosk`
-      reports.set(says, await runConformance({ url, adapter, rounds: 2, ageMs: 0 }))
+      const common = { adapter, rounds: 2, ageMs: 0, only: halfFor(index) }
+      reports.set(says, await runConformance({ url, ...common }))
       server.closeAllConnections()
       server.close()
     })
@@ -63,7 +65,7 @@ describe('poe check of right servers of rarer habits', () => {
       expect(told).to.deep.equal([])
       expect(report).to.include({ verdict: 'conformant', exitCode: 0 })
       expect(report?.grades.core?.verdict).to.equal('conformant')
-      expect(report?.grades.safe?.counts.pass).to.be.greaterThan(60)
+      expect(report?.grades.safe?.counts.pass).to.be.greaterThan(30)
     })
   }
 })

@@ -10,12 +10,12 @@ import {
 } from 'post-once-exactly/conformance'
 import { IN_THE_END } from '../../lib/conformance/checks/poe/reuse.js'
 import { EffectAccount } from '../../lib/conformance/effect-account.js'
-import { PLAIN } from '../../lib/conformance/phases.js'
 import { runCheck } from '../../lib/conformance/run-check.js'
 import { Subject } from '../../lib/conformance/subject.js'
 import { Http1Wire } from '../../lib/conformance/wire.js'
 import { INDEPENDENT } from './adapters.js'
 import { AT_LEAST, caughtBy } from './caught-by.js'
+import { ALWAYS, partOf } from './parts.js'
 import type { IndependentOptions, JudgedServer } from './servers/independent.js'
 import { startWrong } from './servers/wrong.js'
 
@@ -39,10 +39,8 @@ const ONE_BY_ONE = ['result-of-first', 'shows-the-latest', 'remembers-few']
 /** More than one round, where the fault shows now and then. */
 const BY_CHANCE = ['race-check-then-act', 'queue-overflows', 'lock-by-content']
 
-/** What others rest on, and what sums up. */
-const ALWAYS = [...PLAIN, 'POE-2-2/whole-run']
 /** So many servers share the checks that are not meant for their faults: each is asked its part. */
-const SHARERS = 12
+const SHARERS = 24
 
 /**
  * A run against a wrong server: with all checks, or with those that are meant for its fault, what
@@ -55,7 +53,8 @@ export async function judged(name: string, number: number | null): Promise<Confo
   return await withServer(name, async ({ page, restart }, adapter) => {
     const rounds = BY_CHANCE.includes(name) ? 3 : 1
     const jobs = ONE_BY_ONE.includes(name) ? 1 : 3
-    const part = number === null ? {} : { only: partOf(name, number) }
+    const meant = [...ALWAYS, ...caughtBy(name)]
+    const part = number === null ? {} : { only: partOf(CHECKS, meant, number, SHARERS) }
     const common = { adapter, rounds, jobs, ageMs: AGES[name] ?? 0, timeoutMs: 5_000, ...part }
     return await runConformance({ url: page, restart, ...common })
   })
@@ -64,21 +63,7 @@ export async function judged(name: string, number: number | null): Promise<Confo
 /** Whether a fault shows only where a whole run comes before. */
 export function needsAll(name: string): boolean {
   const looksBack = IN_THE_END.some(({ id }) => caughtBy(name).includes(id))
-  return looksBack || ONE_BY_ONE.includes(name) || AT_LEAST.has(name)
-}
-
-function partOf(name: string, number: number): string[] {
-  const ids = new Set([...ALWAYS, ...caughtBy(name)])
-  CHECKS.forEach(({ id }, index) => {
-    if (index % SHARERS === number % SHARERS) ids.add(id)
-  })
-  // A set is read to its end, what is added meanwhile included.
-  for (const id of ids) {
-    for (const before of [CHECKS.find(check => check.id === id)?.blockedBy ?? []].flat()) {
-      ids.add(before)
-    }
-  }
-  return [...ids]
+  return looksBack && !AT_LEAST.has(name) && !ONE_BY_ONE.includes(name)
 }
 
 /** How one check ends, by itself; the account of effects is another matter. */

@@ -225,7 +225,7 @@ const ROWS: readonly Row[] = [
   [
     'gone',
     'forgets what a client that left has done, and keeps the order',
-    { runPauseMs: 60, keeps: ({ status }, asked) => status < 400 && !asked.isGone() },
+    { runPauseMs: 100, keeps: ({ status }, asked) => status < 400 && !asked.isGone() },
     ['ACT-01/lost-answer'],
   ],
   [

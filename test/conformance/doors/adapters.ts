@@ -12,7 +12,7 @@ export const KEYS_ADAPTER: Adapter = {
   invalid: { json: { amount: 0 } },
   effects: { url: '/ledger', pointer: '/payments' },
   provoke: {
-    slow: { fields: { 'X-Fault': 'slow=400' } },
+    slow: { fields: { 'X-Fault': 'slow=1200' } },
     failure: { fields: { 'X-Fault': 'fail=500' } },
   },
   door: { required: true },

@@ -201,7 +201,7 @@ const ROWS: readonly Row[] = [
   [
     'gone',
     'adds for a client that left, and keeps the tag',
-    { comparePauseMs: 60, changes: asked => !asked.isGone() },
+    { comparePauseMs: 100, changes: asked => !asked.isGone() },
     ['COND-01/lost-answer'],
   ],
   [

@@ -70,7 +70,9 @@ describe('the checks of the doors, without what they demand', function () {
     it(`${proof.door}: for each, a server passes that it alone convicts`, async () => {
       const idle: string[] = []
       await sideBySide(DOOR_CHECKS[proof.door], AT_ONCE, async check => {
-        for (const start of proof.startsFor(check.id).slice(0, TRIES)) {
+        const starts = proof.startsFor(check.id).slice(0, TRIES)
+        // Each once more: a busy machine may have hidden what is wrong.
+        for (const start of [...starts, ...starts]) {
           const whole = await resultOf(check, await start(), proof, true)
           const bare = await resultOf(withoutDemands(check), await start(), proof, false)
           if (whole === 'fail' && bare !== 'fail') return

@@ -96,7 +96,7 @@ const ROWS: readonly KeyRow[] = [
   [
     'gone',
     'forgets the key of a client that left, and keeps the payment',
-    { runPauseMs: 60, keeps: (answer, asked) => answer.status < 400 && !asked.isGone() },
+    { runPauseMs: 100, keeps: (answer, asked) => answer.status < 400 && !asked.isGone() },
     ['IK-1-1/lost-answer'],
   ],
   [

@@ -66,8 +66,8 @@ export const NARROW_KEY_ROWS: readonly KeyRow[] = [
     'slow-runs',
     'does what had begun before the key was kept',
     {
-      runPauseMs: 150,
-      runsAgain: ({ isDone, sinceMs }, { atMs }) => isDone && atMs < sinceMs,
+      runPauseMs: 80,
+      runsAgain: ({ isDone, sinceMs }, { atMs }) => isDone && atMs < sinceMs - 50,
     },
     ['IK-1-1/slow-upload'],
   ],

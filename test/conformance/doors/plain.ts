@@ -4,6 +4,7 @@
 import { setMaxListeners } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import { listen, sleep } from '../servers/listening.js'
 
 /** A whole request. */
@@ -51,7 +52,11 @@ export interface DoorServer {
 export async function startPlain(handler: Handler): Promise<DoorServer> {
   const stopped = new AbortController()
   setMaxListeners(0, stopped.signal)
-  const pause = async (ms: number) => void (await sleep(ms, stopped.signal))
+  const pause = async (ms: number) => {
+    await sleep(ms, stopped.signal)
+    // On a busy machine, whoever has left meanwhile is known to have left.
+    await setImmediate()
+  }
   const connected = new WeakMap<Socket, number>()
   const server = createServer((request, response) => {
     void (async () => {

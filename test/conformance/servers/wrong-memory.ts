@@ -7,7 +7,7 @@ import { type Fault, fault, isResult, isReuse, where } from './fault.js'
 import type { Link } from './link-book.js'
 import { JSON_FIELDS, ORDER, type Probe, wait } from './probe.js'
 
-const FEW = 10
+const FEW = 6
 
 /** The order in which links were spent. */
 const turns = new WeakMap<Link, number>()
@@ -106,7 +106,7 @@ export const WRONG_MEMORY: readonly Fault[] = [
   fault(
     'remembers-few',
     'POE-2-1 POE-2-2',
-    'knows of the last ten links only that they were used',
+    'knows of the last six links only that they were used',
     forgets(link => turn - (turns.get(link) ?? 0) >= FEW),
   ),
   fault(
