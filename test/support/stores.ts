@@ -84,18 +84,28 @@ function shifted(opened: OpenStore, now: () => number): OpenStore {
 }
 
 let memories = 0
+/** Schemas that no store uses any more: to empty one takes a tenth of the time of making one. */
+const emptied: string[] = []
+
+/** Statements that empty a schema of PostgreSQL. */
+export function emptySql(schema: string): string {
+  const tables = ['record', 'doubt', 'memory', 'secret', 'outbox']
+  return tables.map(table => `DELETE FROM ${schema}.${table}`).join(';')
+}
 
 async function openPostgres(): Promise<OpenStore> {
   const { url } = await sharedPostgres()
+  const left = emptied.pop()
   memories += 1
-  const schema = `w${process.pid}_${memories}`
+  const schema = left ?? `w${process.pid}_${memories}`
   const pool = new pg.Pool({ connectionString: url })
   const store = postgresStore({ pool, schema })
-  await store.migrate()
+  if (left === undefined) await store.migrate()
   const discard = async () => {
     await store.close()
-    await pool.query(`DROP SCHEMA ${schema} CASCADE`)
+    await pool.query(emptySql(schema))
     await pool.end()
+    emptied.push(schema)
   }
   return { store: store as Store<unknown>, file: null, discard }
 }

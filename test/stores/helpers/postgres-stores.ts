@@ -10,13 +10,11 @@ import {
   postgresStore,
 } from '../../../lib/stores/postgres.js'
 import { type StoreContractOptions, storeContract } from '../../../lib/testing/store-contract.js'
+import { emptySql } from '../../support/stores.js'
 import type { Choose } from './contract-part.js'
 import type { ContractPlace } from './contract-places.js'
 
 let schemas = 0
-
-/** The tables of a store. */
-const TABLES = ['record', 'doubt', 'memory', 'secret', 'outbox']
 
 /** Stores on one server, and the pools that they use. */
 export class PostgresStores {
@@ -56,7 +54,7 @@ export class PostgresStores {
     const [schema] = this.#left
     if (schema === undefined) return await this.fresh()
     const store = this.open(schema)
-    await this.admin.query(TABLES.map(table => `DELETE FROM ${schema}.${table}`).join(';'))
+    await this.admin.query(emptySql(schema))
     return store
   }
 
