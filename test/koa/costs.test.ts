@@ -86,17 +86,19 @@ for (const kind of INSTALLED_STORES) {
     })
 
     it('[COST-02] promises are few', async () => {
-      const bare = await promisesOf(() => wire.send('POST', '/bare'))
-      const [firsts, reuses]: [number[], number[]] = [[], []]
-      // The least counts: now and then the tick of a clock falls into one.
-      for (let round = 0; round < 5; round += 1) {
+      const [bare, firsts, reuses]: [number[], number[], number[]] = [[], [], []]
+      const least = (counts: readonly number[]): number => Math.min(...counts) - Math.min(...bare)
+      const isFew = (counts: readonly number[]): boolean => least(counts) <= PROMISES[kind]
+      // The least counts: the tick of a clock may fall into one, or an answer come in two pieces.
+      for (let round = 0; round < 40; round += 1) {
         const link = await freshLink(wire)
+        bare.push(await promisesOf(() => wire.send('POST', '/bare')))
         firsts.push(await promisesOf(() => wire.send('POST', link)))
         reuses.push(await promisesOf(() => wire.send('POST', link)))
+        if (round >= 4 && isFew(firsts) && isFew(reuses)) break
       }
-      const [first, reuse] = [Math.min(...firsts), Math.min(...reuses)]
-      expect(first - bare, 'first use').to.be.at.most(PROMISES[kind])
-      expect(reuse - bare, 'reuse').to.be.at.most(PROMISES[kind])
+      expect(least(firsts), 'first use').to.be.at.most(PROMISES[kind])
+      expect(least(reuses), 'reuse').to.be.at.most(PROMISES[kind])
     })
 
     it('[COST-03] timers and listeners are where they were', async () => {
