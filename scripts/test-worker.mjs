@@ -13,6 +13,8 @@ const { Base } = Mocha.reporters
 const { EVENT_TEST_FAIL, EVENT_TEST_PASS, EVENT_TEST_PENDING } = Mocha.Runner.constants
 /** What `/proc` counts in. */
 const TICK_MS = 10
+/** A process that is alive so long after its last file tells why, before it is killed. */
+const OPEN_MS = 20_000
 // What this process reaches is counted. Children run a copy of the tree, which nobody counts.
 delete process.env.NODE_V8_COVERAGE
 const options = JSON.parse(process.env.POE_TEST_OPTIONS ?? '{}')
@@ -85,8 +87,19 @@ function asText(test) {
 }
 
 async function end() {
+  setTimeout(() => console.error(stillOpen()), OPEN_MS).unref()
   await mochaHooks.afterAll()
   process.removeAllListeners('message')
   process.removeAllListeners('disconnect')
   process.disconnect()
+}
+
+/** What keeps this process alive: Node names the kinds, and of sockets and children what it knows. */
+function stillOpen() {
+  const handles = process._getActiveHandles().map(handle => {
+    const { localPort, remotePort, spawnfile, pid } = handle
+    const about = { localPort, remotePort, spawnfile, pid }
+    return `${handle.constructor.name} ${JSON.stringify(about)}`
+  })
+  return [`open still: ${process.getActiveResourcesInfo().join(', ')}`, ...handles].join('\n')
 }
