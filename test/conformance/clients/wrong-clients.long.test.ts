@@ -15,7 +15,7 @@ import { baseClient, FAULTS, type FaultName } from './base-client.js'
 import { CAUGHT_BY, NO_PATIENCE } from './wrong-clients.js'
 
 /** What is judged by the time that passes, which a busy machine makes longer. */
-const TIMED = [...NO_PATIENCE, 'H-RA-1/garbage', 'POE-8-1/pauses', 'POE-8-2/grow']
+const TIMED = [...NO_PATIENCE, 'H-RA-1/garbage', 'POE-8-1/pauses', 'POE-8-2/grow', 'POE-8-3/limit']
 const PLAYS = 4
 /** So many clients share the checks that are not about their faults; the right one is asked all. */
 const SHARERS = process.env.POE_TEST_WHOLE === '1' ? 1 : 4
