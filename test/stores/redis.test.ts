@@ -155,10 +155,10 @@ describeWith(['redis-server'], 'redisStore', () => {
       const before = await usedMemory(own)
       await spendFrom(...Array.from({ length: records / 101 }, (_, index) => index * 101))
       const each = async () => ((await usedMemory(own)) - before) / records
-      // With the entry and the place in the table of times to live: 360 to 372 where the allocator is
-      // Debian's, which rounds entries of 24 bytes up to 32, and up further where it gives again what
-      // was larger. By the size classes of Redis's own allocator it would be 338; that is reckoned, not
-      // measured. What the server holds for a moment goes again.
+      // With the entry and the place in the table of times to live: 360 to 372 where the allocator
+      // is Debian's, which rounds entries of 24 bytes up to 32, and up further where it gives again
+      // what was larger. By the size classes of Redis's own allocator it would be 338; that is
+      // reckoned, not measured. What the server holds for a moment goes again.
       await until(async () => (await each()) < 390, 'a record needs no more, and its entries')
       const one = await own.ask('EVAL', ONE_RECORD, 0)
       expect(Number(await one), 'what MEMORY USAGE says of one').to.be.below(300)
