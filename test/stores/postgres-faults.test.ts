@@ -89,14 +89,16 @@ describeWith(['postgres', 'initdb'], 'PostgreSQL and its locks', () => {
   it('[STORE-11] a rival’s claim is being committed: running, after that', async () => {
     await claimHeld('key')
     const state = claimState(store, 'key', { owner: 'b' })
-    setTimeout(() => void other.query('COMMIT'), 150)
+    await pause(150)
+    await other.query('COMMIT')
     expect(await state).to.equal('running')
   })
 
   it('[STORE-11] a rival’s claim is rolled back: the other one wins', async () => {
     await claimHeld('key')
     const state = claimState(store, 'key', { owner: 'b' })
-    setTimeout(() => void other.query('ROLLBACK'), 150)
+    await pause(150)
+    await other.query('ROLLBACK')
     expect(await state).to.equal('claimed')
   })
 
@@ -140,7 +142,8 @@ describeWith(['postgres', 'initdb'], 'PostgreSQL and its locks', () => {
   it('a release waits for a claim of its own that is under way', async () => {
     await claimHeld('key')
     const released = store.release('key', 'held')
-    setTimeout(() => void other.query('COMMIT'), 150)
+    await pause(150)
+    await other.query('COMMIT')
     expect((await released).state).to.equal('ok')
     expect((await store.read('key', null)).state).to.equal('none')
   })
