@@ -100,7 +100,7 @@ for (const { name, needs, isTransactional, open } of STORES) {
     before(async () => {
       folder = mkdtempSync(join(tmpdir(), 'once-proxies-'))
       const store = await open(folder)
-      cluster = await startCluster({ store, readTimeoutS: 1, env: FAULTS })
+      cluster = await startCluster({ store, readTimeoutS: 1, findPort: freePort, env: FAULTS })
     })
     after(async () => {
       await haproxy?.end()

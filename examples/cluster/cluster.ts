@@ -20,6 +20,8 @@ export interface ClusterOptions {
   readonly shops?: number
   /** How long nginx waits for a shop before it asks the next one, in seconds. Default 10. */
   readonly readTimeoutS?: number
+  /** Finds a free port for each server. Default: one that the system gives out. */
+  readonly findPort?: () => Promise<number>
   /** More of the shops' environment. */
   readonly env?: Readonly<Record<string, string>>
 }
@@ -61,8 +63,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const shops = await Promise.all(
       Array.from({ length: options.shops ?? 2 }, () => startShop(options, children)),
     )
-    const port = options.port || (await freePort())
-    const { readTimeoutS = 10 } = options
+    const { readTimeoutS = 10, findPort = freePort } = options
+    const port = options.port || (await findPort())
     const config = join(folder, 'nginx.conf')
     writeFileSync(config, nginxConfig({ folder, port, readTimeoutS, ports: shops.map(portOf) }))
     const nginx = run('nginx', ['-p', folder, '-c', config], {}, children)
@@ -91,7 +93,7 @@ function nginxConfig(values: {
 }
 
 async function startShop(options: ClusterOptions, children: ChildProcess[]): Promise<ClusterShop> {
-  const port = await freePort()
+  const port = await (options.findPort ?? freePort)()
   const env = { ...options.env, POE_STORE: options.store, PORT: String(port) }
   const child = run(process.execPath, [...FLAGS, SHOP], env, children)
   await listens(port, child, 'a shop')
