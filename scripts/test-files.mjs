@@ -9,8 +9,11 @@ import { ROOT } from './prepare.mjs'
 /** The tables whose last column names the tests of an id, its home test first. */
 const REGISTERS = ['spec-notes/requirements.md', 'spec-notes/cases.md']
 const ID = /^[A-Z]+(?:-[A-Za-z0-9.]+)*-\d+$/
-/** What stands in for a suite that is published: the store contract, on the quickest store. */
-const RUN_BY = [['lib/testing/', 'test/stores/memory.test.ts']]
+/** What stands in for a suite that is published: the store contract, on the quickest store for it. */
+const RUN_BY = [
+  ['lib/testing/store-contract/outbox.ts', 'test/stores/sqlite.test.ts'],
+  ['lib/testing/', 'test/stores/memory.test.ts'],
+]
 
 /**
  * Lists test files, relative to the root.
