@@ -112,22 +112,19 @@ function parse(args: string[], options: Flags) {
 }
 
 /**
- * Writes `--flag -value` as `--flag=-value`: an id in base64url may begin with a hyphen. What is
- * itself a flag stays apart, for then the value was forgotten.
+ * Writes `--flag -value` as `--flag=-value`: an id in base64url may begin with a hyphen. What is a
+ * flag, or looks like one that was mistyped, stays apart: then the value may have been forgotten,
+ * and the message says how to give it all the same.
  */
 function joinValues(args: readonly string[], flags: Flags): string[] {
-  const isFlag = (word: string) => {
-    const [name = ''] = word.split('=', 1)
-    return Object.entries(flags).some(
-      ([long, { short }]) => name === `--${long}` || (short !== undefined && name === `-${short}`),
-    )
-  }
+  const isShort = (word: string) =>
+    Object.values(flags).some(({ short }) => short !== undefined && word === `-${short}`)
   const joined: string[] = []
   for (let at = 0; at < args.length; at += 1) {
     const [word = '', next = ''] = args.slice(at, at + 2)
     if (word === '--') return [...joined, ...args.slice(at)]
     const takesValue = word.startsWith('--') && flags[word.slice(2)]?.type === 'string'
-    const isValue = takesValue && /^-./.test(next) && next !== '--' && !isFlag(next)
+    const isValue = takesValue && /^-[^-]/.test(next) && !isShort(next)
     joined.push(isValue ? `${word}=${next}` : word)
     if (isValue) at += 1
   }

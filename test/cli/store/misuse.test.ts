@@ -48,6 +48,7 @@ describe('poe store, called wrongly', () => {
     [['purge', '--store', 'sqlite:x'], /add --yes, or --dry-run/],
     [['rotate-secret', '--drop', 'a', '--print'], /one of --drop and --print/],
     [['rotate-secret', '--drop', '--print'], /'--drop' argument is ambiguous/],
+    [['rotate-secret', '--drop', '--prnt'], /'--drop' argument is ambiguous/],
     [['rotate-secret', '--drop', '--', 'a'], /--drop/],
     [['rotate-secret', '--drop', '-x_9', '--drop', '-x_9'], /Give --drop once/],
   ]

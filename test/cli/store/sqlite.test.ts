@@ -76,8 +76,9 @@ describe('poe store on a sqlite file', () => {
   })
 
   it('[ADM-07] an id that begins with a hyphen can be dropped', async () => {
-    for (const id of ['-x_9', '--yz', '-hel']) {
-      expect((await run('rotate-secret', '--drop', id, '--yes')).err).to.include(id)
+    for (const words of [['--drop', '-x_9'], ['--drop', '-hel'], ['--drop=--yz']]) {
+      const [id = ''] = /-{1,2}\w+$/.exec(words.join(' ')) ?? []
+      expect((await run('rotate-secret', ...words, '--yes')).err).to.include(id)
     }
   })
 })

@@ -131,7 +131,7 @@ for (const { kind, needs } of STORES) {
         expect(shown.out + shown.err).not.to.include(key)
       }
       expect((await bench.run('rotate-secret', '--drop', 'none', '--yes')).code).to.equal(1)
-      const left = (await bench.change('rotate-secret', '--drop', old?.id ?? '')).secretIds
+      const left = (await bench.change('rotate-secret', `--drop=${old?.id}`)).secretIds
       expect(left).to.have.lengthOf(2).and.not.to.include(old?.id)
       await later.kill()
       const last = await bench.site.serve({ leaseMs: LEASE_MS, waitMs: 0 })
