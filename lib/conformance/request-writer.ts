@@ -126,8 +126,8 @@ export class RequestWriter {
     const fields = withCookies(this.#lines(lines), url, jar)
     const { slowly = false, chunked = false, unasked = false, version, trailing } = spec
     const odd = { ...(version && { version }), ...(trailing !== undefined && { trailing }) }
-    const isProvoked = provoked !== undefined
-    const what = { method, url, target, fields, body, jar, isProvoked }
+    const isRefused = provoked !== undefined && spec.provoke !== 'slow'
+    const what = { method, url, target, fields, body, jar, isRefused }
     return { ...what, slowly, chunked, unasked, ...odd }
   }
 

@@ -161,7 +161,7 @@ export class Subject {
       if (response === null) return exchange
       this.#version = response.version
       sent.jar?.take(response, sent.url)
-      const isOften = response.status === 429 && sent.isProvoked !== true && tries < TRIES
+      const isOften = response.status === 429 && sent.isRefused !== true && tries < TRIES
       if (isOften || isLater(response)) this.isBusyAtTimes = true
       if (!isOften || !(await this.#pace.obey(response, true))) return exchange
     }

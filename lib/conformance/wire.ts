@@ -44,7 +44,7 @@ export interface Sent {
   /** Where the cookies of the answer are kept. */
   readonly jar?: CookieJar | null
   /** The adapter has it refused: a 429 is what was asked for. */
-  readonly isProvoked?: boolean
+  readonly isRefused?: boolean
 }
 
 /** A request and what came of it. */

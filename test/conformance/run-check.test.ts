@@ -179,6 +179,18 @@ describe('one check', () => {
     expect(done.result).to.equal('pass')
   })
 
+  it('429 is obeyed where slowness was asked for, and is an answer where a refusal was', async () => {
+    const adapter: Adapter = { provoke: { slow: {}, failure: {} } }
+    const sent = (provoke: 'slow' | 'failure', status: string): Step[] => [
+      MINT,
+      { send: { to: L, provoke }, expect: [{ status: [status] }] },
+    ]
+    statuses = [429]
+    expect((await ending(sent('slow', '201'), adapter)).result).to.equal('pass')
+    statuses = [429]
+    expect((await ending(sent('failure', '429'), adapter)).result).to.equal('pass')
+  })
+
   it('a link that comes again after another one is told, one shown until used is not', async () => {
     expect(await ending([{ links: 3, are: 'distinct' }])).to.include({ result: 'skipped' })
     shown = ['/l/1', '/l/2', '/l/1']
