@@ -179,7 +179,7 @@ describe('one check', () => {
     expect(done.result).to.equal('pass')
   })
 
-  it('429 is obeyed where slowness was asked for, and is an answer where a refusal was', async () => {
+  it('429 to what is to be slow is obeyed, to what is to be refused an answer', async () => {
     const adapter: Adapter = { provoke: { slow: {}, failure: {} } }
     const sent = (provoke: 'slow' | 'failure', status: string): Step[] => [
       MINT,
