@@ -7,7 +7,8 @@ import type { Asked, Provider } from './provider.js'
 
 /** How many processes are killed at least, however slow the machine is. */
 const LEAST_KILLS = 5
-const SLOWEST = 5
+/** For how long at most, where a slow machine has not come to that. */
+const LONGEST_MS = 60_000
 /** In which a machine under load frees what a frozen worker has, and has it delivered. */
 const DELIVERED_MS = 15_000
 /** When nobody says anything for so long, it was frozen while it held the database's lock. */
@@ -43,7 +44,7 @@ export async function burn(burning: Burning): Promise<FireCounts> {
   const isOver = (): boolean => {
     const pastMs = performance.now() - startMs
     const isEnough = counts.kills >= LEAST_KILLS && counts.lateWords > 0
-    return isFound() || pastMs > forMs * SLOWEST || (pastMs > forMs && isEnough)
+    return isFound() || pastMs > LONGEST_MS || (pastMs > forMs && isEnough)
   }
   while (!isOver()) {
     await pause(100 + random() * 300)
