@@ -9,8 +9,8 @@ import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { onStopped, ROOT } from './prepare.mjs'
 
-/** Tests mostly wait; so there are more processes than cores. */
-const WORKERS = availableParallelism() + 2
+/** Tests wait for much of their time: four processes more than cores leave no core idle. */
+const WORKERS = availableParallelism() + 4
 const WORKER = fileURLToPath(new URL('./test-worker.mjs', import.meta.url))
 const TYPESCRIPT = fileURLToPath(new URL('./typescript.mjs', import.meta.url))
 /** Files that last longer than two seconds, with their seconds: what `--measure` writes. */
