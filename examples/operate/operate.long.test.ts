@@ -112,7 +112,8 @@ for (const { name, needs, open } of STORES) {
       return link
     }
 
-    it('[FALSE-1203] is found and decided, both ways, by what docs/operate.md says', async () => {
+    const id = name === 'sqlite' ? '[FALSE-1203] ' : ''
+    it(`${id}is found and decided, both ways, by what docs/operate.md says`, async () => {
       const survivor = await serve()
       const [charged, uncharged] = await Promise.all([
         crashAt('charged', { CHARGE_AFTER_MS: '60000' }, survivor),

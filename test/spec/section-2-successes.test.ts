@@ -3,6 +3,8 @@
  *
  * @see POE draft 2; RFC 9110 15
  */
+import { once as emitted } from 'node:events'
+import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
 import { allowed, expectProblem, expectSpent } from '../support/answers.js'
 import { latch, until } from '../support/meeting.js'
@@ -200,11 +202,14 @@ for (const kind of EVERY_STORE) {
       const first = world.send('POST', link, { json: {} })
       await until(() => world.runs === 1, 'the first runs')
       const leaving = new AbortController()
+      const arrived = emitted(world.server, 'request')
       const twin = world.send('POST', link, { json: {}, signal: leaving.signal }).catch(() => {})
-      await connected(world, 2)
+      const [{ socket }] = await arrived
+      // It has asked the store by then, and waits.
+      await pause(50)
+      const left = emitted(socket, 'close')
       leaving.abort()
-      await twin
-      await connected(world, 1)
+      await Promise.all([twin, left])
       door.open()
       expect((await first).status).to.equal(422)
       expect((await world.send('GET', link)).headers.get('Allow')).to.equal('POST, OPTIONS')
@@ -249,15 +254,4 @@ for (const kind of EVERY_STORE) {
       expect(document.headers.get('Vary')).to.contain('Accept')
     })
   })
-}
-
-/** Waits until so many requests are under way. */
-async function connected(world: World, count: number): Promise<void> {
-  let seen = 0
-  await until(async () => {
-    seen = await new Promise<number>((resolve, reject) => {
-      world.server.getConnections((error, open) => (error ? reject(error) : resolve(open)))
-    })
-    return seen === count
-  }, `${count} connections`)
 }
