@@ -6,7 +6,7 @@ import type { Life } from './life.js'
 import type { Asked, Provider } from './provider.js'
 
 /** How many processes are killed at least, however slow the machine is. */
-const LEAST_KILLS = 5
+const LEAST_KILLS = 3
 /** For how long at most, where a slow machine has not come to that. */
 const LONGEST_MS = 60_000
 /** In which a machine under load frees what a frozen worker has, and has it delivered. */
@@ -50,7 +50,7 @@ export async function burn(burning: Burning): Promise<FireCounts> {
     await pause(100 + random() * 300)
     const life = lives[Math.floor(random() * lives.length)]
     if (life?.isUp !== true) continue
-    if (life.settings.role === 'worker' && (counts.lateWords === 0 || random() < 0.5)) {
+    if (life.settings.role === 'worker' && (counts.lateWords === 0 || random() < 0.25)) {
       counts.freezes += 1
       if (await speaksLate(life, burning)) counts.lateWords += 1
     } else {
