@@ -155,7 +155,10 @@ describe('each rule of tidy catches a planted fault', () => {
         text: `describe('x', () => {${'\n'.repeat(FUNCTION_LINES)}})\nlist.only(1); this.skipped()`,
       },
       { path: 'package-lock.json', text: '"url": "https://sponsors.example/x"' },
-      { path: 'examples/shop/README.md', text: 'https://shop.example/work/1 and ../shared-cache' },
+      {
+        path: 'examples/shop/README.md',
+        text: `https://shop.example/${'work'}/1, ../${'shared'}-cache`,
+      },
     ]
     expect(RULES.flatMap(rule => check(rule, fine))).to.deep.equal([])
   })
