@@ -41,6 +41,8 @@ export interface Row {
   readonly target: number | null
   /** The part of the usual number of requests that it is measured with: some apps are slow. */
   readonly share: number
+  /** Whether a store's server is at work beside it, which needs the core of the load as well. */
+  readonly hasServer: boolean
 }
 
 /** The row of the client, which is no server. */
@@ -60,7 +62,8 @@ function row(id: string, title: string, ours: string, base: string, target: numb
   const isSlow = /postgres|-tx|express/.test(`${ours} ${base}`)
   const isMinor = /^(?:hand|peer)-/.test(id)
   const share = isSlow ? 0.25 : isMinor ? 0.5 : 1
-  return { id, title, ours: sideOf(ours), base: sideOf(base), target, share }
+  const hasServer = /redis|postgres|-tx/.test(ours)
+  return { id, title, ours: sideOf(ours), base: sideOf(base), target, share, hasServer }
 }
 
 function sideOf(text: string): Side {
@@ -108,6 +111,13 @@ export const ROWS: readonly Row[] = [
   row('hand-sqlite', 'by hand: group commit', 'hand-sqlite first', 'bare first', null),
   row('hand-redis', 'by hand: Redis, pipelined', 'hand-redis first', 'bare first', null),
   row('hand-postgres', 'by hand: INSERT + UPDATE', 'hand-postgres first', 'bare first', null),
+  row(
+    'hand-tx',
+    'by hand: claim + record in the own transaction',
+    'hand-tx first',
+    'bare-tx first',
+    null,
+  ),
   row('peer-ni', 'node-idempotency, memory', 'node-idempotency key', 'bare key', null),
   row('peer-ni-redis', 'node-idempotency, Redis', 'node-idempotency-redis key', 'bare key', null),
   row('peer-pt-redis', 'Powertools, Redis', 'powertools-redis key', 'bare key', null),

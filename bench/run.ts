@@ -24,7 +24,7 @@ const HELP = `usage: npm run bench -- [options]
   --pairs <n>       pairs a row, 1 to 50 (default 3)
   --requests <n>    requests of one measurement (default 10000); slow apps get a quarter, and no
                     more than they answer in 2 s
-  --warm <n>        requests before anything counts (default 20000, or what 4 s allow)
+  --warm <n>        requests before anything counts (default 20000, or what 15 s allow)
   --compare <ref>   measures the rows against the same of another commit
   --profile <dir>   writes a CPU profile of our side of each row there
   --write           puts the table into bench/README.md
@@ -98,7 +98,7 @@ async function inTime(row: Row, measuring: Promise<Result>): Promise<Result | nu
 /** The apps of the row that is being measured. */
 const running: Subject[] = []
 const ROW_MS = 120_000
-const WARM_MS = 4_000
+const WARM_MS = 15_000
 const PIECE_SECONDS = 2
 const LEAST_REQUESTS = 200
 
@@ -181,11 +181,11 @@ async function compare(
   there: Omit<Start, 'app'>,
 ): Promise<Result> {
   const { pairs, profile } = options
-  const warm = Math.ceil(options.warm * row.share)
-  const ours = await Subject.start(row.ours, here)
+  const { warm } = options
+  const ours = await Subject.start(row.ours, here, !row.hasServer)
   running.push(ours)
   const isBefore = options.compare !== undefined && isOurs(row.ours.app)
-  const base = await Subject.start(isBefore ? row.ours : row.base, there)
+  const base = await Subject.start(isBefore ? row.ours : row.base, there, !row.hasServer)
   running.push(base)
   const result: { row: Row; ours: Sample[]; base: Sample[] } = { row, ours: [], base: [] }
   const rates = [await ours.warm(warm, WARM_MS), await base.warm(warm, WARM_MS)]

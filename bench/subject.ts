@@ -7,7 +7,13 @@ import { type Measured, send } from './load.js'
 import type { Ask, Side } from './rows.js'
 import type { Spent, Start } from './server.js'
 
-const FLAGS = ['--import', 'ts-blank-space/register', '-C', '@post-once-exactly/source']
+const FLAGS = [
+  ...(process.env.BF ? process.env.BF.split(' ') : []),
+  '--import',
+  'ts-blank-space/register',
+  '-C',
+  '@post-once-exactly/source',
+]
 const CAN_PIN = spawnSync('taskset', ['--version']).status === 0
 const BODY = JSON.stringify({ sku: 'tea', qty: 2, note: 'y'.repeat(165) })
 const STATUS: Readonly<Record<Ask, number>> = {
@@ -34,23 +40,29 @@ export class Subject {
   readonly #child: ChildProcess
   readonly #port: number
   readonly #side: Side
+  readonly #polls: boolean
   #shared: readonly string[] = []
   #made = 0
 
-  private constructor(child: ChildProcess, port: number, side: Side) {
+  private constructor(child: ChildProcess, port: number, side: Side, polls: boolean) {
     this.#child = child
     this.#port = port
     this.#side = side
+    this.#polls = polls
   }
 
-  /** Starts an app. */
-  static async start(side: Side, where: Omit<Start, 'app'>): Promise<Subject> {
+  /**
+   * Starts an app.
+   *
+   * @param polls - whether the load's process stays awake between answers
+   */
+  static async start(side: Side, where: Omit<Start, 'app'>, polls = false): Promise<Subject> {
     const program = fileURLToPath(new URL('./server.ts', import.meta.url))
     const given = JSON.stringify({ app: side.app, ...where } satisfies Start)
     const [file = '', ...args] = [...LAUNCH, program, given]
     const child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     const { port } = await answerOf<{ port: number }>(child)
-    const subject = new Subject(child, port, side)
+    const subject = new Subject(child, port, side, polls)
     await subject.#prepare()
     return subject
   }
@@ -102,7 +114,7 @@ export class Subject {
   }
 
   #send(requests: readonly string[], status = STATUS[this.#side.ask]): Promise<Measured> {
-    return send({ port: this.#port, requests, status })
+    return send({ port: this.#port, requests, status, polls: this.#polls })
   }
 
   async #ask<Reply>(message: { ask: 'start' | 'stop'; profile: string | undefined }) {
