@@ -8,9 +8,10 @@
  * @see RFC 9112 6.3, 8; RFC 9113 8.1; decision 0013
  */
 import type { IncomingMessage } from 'node:http'
-import { constants, type ServerHttp2Stream } from 'node:http2'
+import type { ServerHttp2Stream } from 'node:http2'
 import type { Context } from 'koa'
 import type { PresentContent } from '../answers/request-fingerprint.js'
+import { arrivalOf, hasNoContent } from './arrival.js'
 import { sendNobody } from './send.js'
 
 /** The content, or why there is none. */
@@ -21,32 +22,6 @@ export type Content = PresentContent | { readonly kind: 'too-large' | 'cut-off' 
  * in front has read it, or is about to, and has left nothing of it.
  */
 export type ContentHere = Content | { readonly kind: 'unread' | 'taken' }
-
-/** How much of the content has come. */
-export type Arrival = 'whole' | 'on-its-way' | 'cut-off'
-
-/**
- * Tells whether a request's content has arrived whole, is still coming, or never will.
- *
- * Over HTTP/2 a stream that is over before anything was answered counts as cut off: nobody is there
- * to be answered, and what was read of it may be half of what was meant.
- *
- * @see RFC 9112 8; RFC 9113 5.1, 8.1
- */
-export function arrivalOf({ req }: Context): Arrival {
-  const { stream } = req as { stream?: ServerHttp2Stream }
-  if (stream === undefined) {
-    if (req.complete || hasNoContent(req)) return 'whole'
-    return req.destroyed ? 'cut-off' : 'on-its-way'
-  }
-  if (stream.endAfterHeaders) return 'whole'
-  if (stream.closed || stream.destroyed || stream.aborted) return 'cut-off'
-  // While the last frame is being read, only the stream's end tells.
-  const isEnded = stream.readableEnded || stream.state.state === HALF_CLOSED
-  return isEnded ? 'whole' : 'on-its-way'
-}
-
-const HALF_CLOSED = constants.NGHTTP2_STREAM_STATE_HALF_CLOSED_REMOTE
 
 /**
  * Gives the content if it is here in a moment, as that of most requests is.
@@ -186,13 +161,6 @@ class TextContent {
 
 function bytesOf(bytes: Uint8Array, isDecoded: boolean): Content {
   return { kind: 'bytes', bytes, isDecoded }
-}
-
-/** RFC 9112 6.3: without either field there is no content. HTTP/2 has frames that tell. */
-function hasNoContent(req: IncomingMessage): boolean {
-  if (req.httpVersionMajor >= 2) return false
-  const length = req.headers['content-length']
-  return length === '0' || (length === undefined && req.headers['transfer-encoding'] === undefined)
 }
 
 /** Whether the last byte can be read now: nobody has to be waited for. */

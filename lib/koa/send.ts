@@ -20,6 +20,7 @@ import {
 import { wordsOf } from '../answers/page-texts.js'
 import { PAGE_POLICY, problemDocument, problemPage } from '../answers/problem.js'
 import type { PageLabels, PageTexts, RefusalWords } from '../answers/words.js'
+import { arrivalOf } from './arrival.js'
 import type { Core } from './core.js'
 import { addToField } from './fields.js'
 import { pathOf, publicTarget } from './link-paths.js'
@@ -189,22 +190,27 @@ export function selfOf(core: Core, ctx: Context): string {
   const last = lastSelf
   if (last.target !== target || last.publicPrefix !== publicPrefix) {
     const path = publicPrefix + pathOf(target)
-    last.text = path.replace(/[^!#-;=?-[\]^-~]/g, encodeURIComponent)
+    last.text = UNSAFE.test(path) ? path.replace(ALL_UNSAFE, encodeURIComponent) : path
     last.target = target
     last.publicPrefix = publicPrefix
   }
   return last.text
 }
 
+/** What may not stand in a quoted field as it is. */
+const UNSAFE = /[^!#-;=?-[\]^-~]/
+const ALL_UNSAFE = new RegExp(UNSAFE, 'g')
+
 /** An answer says it two or three times. */
 const lastSelf = { publicPrefix: '', target: '', text: '' }
 
 /**
  * Lets the rest of the content come for at most 2 s after the answer, then closes the connection.
- * Does nothing when the content has been read.
+ * Does nothing where there is none to come.
  */
-function drainAfterAnswer({ req, res }: Context): void {
-  if (req.complete || req.readableEnded || req.destroyed) return
+function drainAfterAnswer(ctx: Context): void {
+  if (arrivalOf(ctx) !== 'on-its-way') return
+  const { req, res } = ctx
   res.once('finish', () => {
     // Node goes on reading an unread body by itself; what it lacks is an end to its patience.
     req.resume()

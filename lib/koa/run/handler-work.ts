@@ -6,8 +6,8 @@ import { finished } from 'node:stream/promises'
 import type { Context, Response as KoaResponse } from 'koa'
 import type { Operation, Report, ResourceRules, Run, Work } from '../../engine/operation.js'
 import type { RecordedField } from '../../engine/outcome.js'
+import { arrivalOf } from '../arrival.js'
 import type { Core } from '../core.js'
-import { arrivalOf } from '../request-content.js'
 import { BodySlot } from './body-slot.js'
 import { type Fields, Overtaking, partFromClient, putFields } from './late-handler.js'
 import { answerThrown, isReportedFailure } from './thrown.js'
@@ -30,15 +30,27 @@ interface Thrown {
   readonly error: unknown
 }
 
-/** A handler as the engine's work. */
+/** A handler as the engine's work. It lives as long as the store is waited for. */
 export class HandlerWork implements Work {
-  readonly #claimable: Claimable
+  readonly core: Core
+  readonly ctx: Context
+  readonly operation: Operation
+  readonly rules: ResourceRules
+  readonly #handler: Claimable['handler']
+  readonly #handlerKey: string
+  readonly #keepsThrown: Claimable['keepsThrown']
   #fieldsBefore: Fields | null = null
   #running: Promise<Report> | null = null
   #bodyLost = false
 
-  constructor(claimable: Claimable) {
-    this.#claimable = claimable
+  constructor({ core, ctx, operation, rules, handler, handlerKey, keepsThrown }: Claimable) {
+    this.core = core
+    this.ctx = ctx
+    this.operation = operation
+    this.rules = rules
+    this.#handler = handler
+    this.#handlerKey = handlerKey ?? operation.key
+    this.#keepsThrown = keepsThrown
   }
 
   /** Whether the handler's body has no JSON form, so that its answer goes without one. */
@@ -58,17 +70,17 @@ export class HandlerWork implements Work {
    * @throws what the handler throws
    */
   perform(run: Run): Report | Promise<Report> {
-    const { ctx, operation, handlerKey = operation.key } = this.#claimable
+    const { ctx } = this
     // While the store was asked, its content was cut off: a reader may take none for an empty one.
     if (arrivalOf(ctx) === 'cut-off') ctx.throw(400, 'The content was cut off.')
     forgetEarlierStatus(ctx)
     this.#fieldsBefore = fieldsNow(ctx.res)
-    ctx.poe.enter(handlerKey, run)
+    ctx.poe.enter(this.#handlerKey, run)
     const overtaking = new Overtaking(ctx)
     const slot = new BodySlot(ctx)
     let handling: unknown
     try {
-      handling = this.#claimable.handler()
+      handling = this.#handler()
     } catch (error) {
       return this.#end(slot, overtaking, { error })
     }
@@ -82,14 +94,14 @@ export class HandlerWork implements Work {
 
   /** Takes back the fields that a handler has set, once it is at its end: the answer is another. */
   takeBack(): void {
-    const { res } = this.#claimable.ctx
+    const { res } = this.ctx
     if (this.#fieldsBefore === null || this.#running !== null || res.headersSent) return
     putFields(res, this.#fieldsBefore)
   }
 
   /** As {@link partFromClient}, for a handler that is still at work. */
   partFromClient(): Context | null {
-    return partFromClient(this.#claimable.ctx, this.#fieldsBefore ?? {})
+    return partFromClient(this.ctx, this.#fieldsBefore ?? {})
   }
 
   /** The handler is at its end. */
@@ -106,7 +118,7 @@ export class HandlerWork implements Work {
     let isLate = false
     try {
       if (thrown !== null) this.#keepThrown(thrown.error)
-      else if (saidNothing(this.#claimable.ctx)) this.#keepThrown(new SaidNothing())
+      else if (saidNothing(this.ctx)) this.#keepThrown(new SaidNothing())
       const report = this.#report(slot, overtaking)
       if (!(report instanceof Promise)) return this.#noted(report)
       isLate = true
@@ -123,30 +135,31 @@ export class HandlerWork implements Work {
 
   /** Makes an answer of an error, where that is to be kept. @throws the error where it is not */
   #keepThrown(error: unknown): void {
-    const { ctx, rules, keepsThrown } = this.#claimable
-    if (isOwnAbort(ctx, error) || ctx.res.headersSent || keepsThrown?.(error) !== true) throw error
+    const { ctx, rules } = this
+    if (isOwnAbort(ctx, error) || ctx.res.headersSent || this.#keepsThrown?.(error) !== true)
+      throw error
     putFields(ctx.res, this.#fieldsBefore ?? {})
     answerThrown(ctx, error, rules)
   }
 
   #report(slot: BodySlot, overtaking: Overtaking): Report | Promise<Report> {
     const { happened, sent } = overtaking
-    if (!happened && isBypassed(this.#claimable.ctx)) return this.#bypassed(sent)
+    if (!happened && isBypassed(this.ctx)) return this.#bypassed(sent)
     // Nobody takes the pieces of its body any more.
     if (happened) slot.client?.resume()
-    return reported(this.#claimable, slot)
+    return reported(this, slot)
   }
 
   async #bypassed(sent: boolean): Promise<Report> {
-    const report = await bypassed(this.#claimable)
+    const report = await bypassed(this)
     // A refusal that somebody outside has sent, out of patience, is not this handler's.
-    if (sent && !this.#claimable.rules.success(report)) throw new SaidNothing()
+    if (sent && !this.rules.success(report)) throw new SaidNothing()
     return report
   }
 
   /** Whether an error is a failure that the handler reports, or the end of a cut-off upload. */
   isReported(error: unknown): boolean {
-    const { ctx, rules } = this.#claimable
+    const { ctx, rules } = this
     return isReportedFailure(error, rules) || isOwnAbort(ctx, error)
   }
 }
@@ -165,7 +178,7 @@ export function settleBody(ctx: Context, bodyLost: boolean): void {
   ctx.status = status
 }
 
-function reported({ ctx, core }: Claimable, slot: BodySlot): Report {
+function reported({ ctx, core }: HandlerWork, slot: BodySlot): Report {
   const { res } = ctx.response
   const status = res.statusCode
   const empty = status === 204 || status === 205 || status === 304
@@ -180,7 +193,7 @@ function reported({ ctx, core }: Claimable, slot: BodySlot): Report {
 }
 
 /** The handler writes the response itself: its end is the answer. */
-async function bypassed({ ctx, core }: Claimable): Promise<Report> {
+async function bypassed({ ctx, core }: HandlerWork): Promise<Report> {
   const { res } = ctx
   // A client that left does not undo what the handler said.
   await finished(res).catch(() => {})

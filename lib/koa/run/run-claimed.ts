@@ -7,7 +7,7 @@ import type { Http2Stream } from 'node:http2'
 import type { Context } from 'koa'
 import { type Refused, UNDECIDED_NOW } from '../../answers/findings.js'
 import type { Gone, Verdict } from '../../engine/operation.js'
-import { arrivalOf } from '../request-content.js'
+import { arrivalOf } from '../arrival.js'
 import { sendNobody } from '../send.js'
 import { warnOfUnused } from '../warnings.js'
 import { watchAnswer } from '../watch-answer.js'
@@ -37,24 +37,18 @@ export function runClaimed(claimable: Claimable, atEnd: AtEnd): void | Promise<v
   const work = new HandlerWork(claimable)
   watchAnswer(core, ctx)
   const verdict = core.engine.post(operation, rules, work, new ClientGone(ctx.res))
-  if (!(verdict instanceof Promise)) return end(claimable, work, verdict, atEnd)
-  return verdict.then(late => end(claimable, work, late, atEnd))
+  if (!(verdict instanceof Promise)) return end(work, verdict, atEnd)
+  return verdict.then(late => end(work, late, atEnd))
 }
 
-function end(
-  claimable: Claimable,
-  work: HandlerWork,
-  verdict: Verdict,
-  atEnd: AtEnd,
-): void | Promise<void> {
+function end(work: HandlerWork, verdict: Verdict, atEnd: AtEnd): void | Promise<void> {
   const { running } = work
-  if (running === null) return conclude(claimable, claimable.ctx, work, verdict, atEnd)
-  return answerWithout(claimable, work, running, verdict, atEnd)
+  if (running === null) return conclude(work, work.ctx, verdict, atEnd)
+  return answerWithout(work, running, verdict, atEnd)
 }
 
 /** Its time has long been over: the client is answered without the handler. */
 async function answerWithout(
-  claimable: Claimable,
   work: HandlerWork,
   running: Promise<unknown>,
   verdict: Verdict,
@@ -62,7 +56,7 @@ async function answerWithout(
 ): Promise<void> {
   const apart = work.partFromClient()
   if (apart !== null) {
-    await conclude(claimable, apart, work, verdict, atEnd)
+    await conclude(work, apart, verdict, atEnd)
     apart.poe.decided = null
     apart.res.end(apart.body)
   }
@@ -71,12 +65,12 @@ async function answerWithout(
 }
 
 function conclude(
-  { core, operation, rules }: Claimable,
-  ctx: Context,
   work: HandlerWork,
+  ctx: Context,
   verdict: Verdict,
   atEnd: AtEnd,
 ): void | Promise<void> {
+  const { core, operation, rules } = work
   if (ctx.poe.isWatched) {
     const status = verdict.kind === 'threw' ? statusToKeep(verdict.error, rules) : ctx.status
     ctx.poe.said = { key: operation.key, status }
