@@ -1,22 +1,22 @@
 /**
  * Many deadlines on one timer: most are cleared long before they ring, so a timer for each would
- * cost more than the work it guards. Whatever has a deadline is its own entry in the list, which
- * takes it out without a search.
+ * cost more than the work it guards.
  */
+import { isListed, List, Listed, unlist } from './listed.js'
 import type { Clock } from './ports.js'
 
 const TICK_MS = 50
 
-/** A place in the list: between its neighbours, or by itself. */
-class Link {
-  next: Link = this
-  previous: Link = this
-}
-
 /** Something with a deadline. */
-export abstract class Alarm extends Link {
+export abstract class Alarm extends Listed {
   /** When it rings, by the clock, in milliseconds. */
-  atMs = 0
+  declare atMs: number
+
+  constructor() {
+    super()
+    this.atMs = 0
+  }
+
   /** Called once, when it is no longer set. */
   abstract ring(): void
 }
@@ -33,8 +33,7 @@ class Ringing extends Alarm {
 /** Deadlines that ring at most 50 ms late. */
 export class Alarms {
   readonly #clock: Clock
-  /** Stands before the first and after the last. */
-  readonly #end = new Link()
+  readonly #alarms = new List<Alarm>()
   #ticking = false
 
   constructor(clock: Clock) {
@@ -58,46 +57,29 @@ export class Alarms {
    */
   add(alarm: Alarm, atMs: number): Alarm {
     alarm.atMs = atMs
-    if (alarm.next !== alarm) return alarm
-    const last = this.#end.previous
-    alarm.previous = last
-    alarm.next = this.#end
-    last.next = alarm
-    this.#end.previous = alarm
+    if (isListed(alarm)) return alarm
+    this.#alarms.add(alarm)
     if (!this.#ticking) this.#tick().catch(() => {})
     return alarm
   }
 
   /** Clears an alarm; harmless when it has rung. */
   clear(alarm: Alarm): void {
-    const { next, previous } = alarm
-    previous.next = next
-    next.previous = previous
-    alarm.next = alarm
-    alarm.previous = alarm
+    unlist(alarm)
   }
 
   async #tick(): Promise<void> {
     this.#ticking = true
-    while (this.#end.next !== this.#end) {
+    while (!this.#alarms.isEmpty) {
       await this.#clock.sleep(TICK_MS)
-      for (const alarm of this.#due()) {
+      const nowMs = this.#clock.now()
+      for (const alarm of this.#alarms.items()) {
         // One that rang before it may have cleared it.
-        if (alarm.next === alarm) continue
-        this.clear(alarm)
+        if (alarm.atMs > nowMs || !isListed(alarm)) continue
+        unlist(alarm)
         alarm.ring()
       }
     }
     this.#ticking = false
-  }
-
-  #due(): Alarm[] {
-    const nowMs = this.#clock.now()
-    const due: Alarm[] = []
-    for (let link = this.#end.next; link !== this.#end; link = link.next) {
-      const alarm = link as Alarm
-      if (alarm.atMs <= nowMs) due.push(alarm)
-    }
-    return due
   }
 }

@@ -38,20 +38,23 @@ export interface StoreGuardOptions {
  */
 export abstract class StoreCall<Reply> extends Alarm {
   /** How long the call may take, in milliseconds. */
-  readonly withinMs: number
+  declare readonly withinMs: number
   /** When it was sent, by the clock. */
-  readonly sentMs: number
+  declare readonly sentMs: number
   /** @internal Whether it has been given its time a second time. */
-  isLast = false
+  declare isLast: boolean
   /** @internal */
-  isOver = false
+  declare isOver: boolean
   /** @internal */
-  onDue: ((call: StoreCall<never>) => void) | null = null
+  declare onDue: ((call: StoreCall<never>) => void) | null
 
   constructor(withinMs: number, sentMs: number) {
     super()
     this.withinMs = withinMs
     this.sentMs = sentMs
+    this.isLast = false
+    this.isOver = false
+    this.onDue = null
   }
 
   /** @internal */

@@ -9,7 +9,12 @@ import type { ServerResponse } from 'node:http'
 /** Who wants to set fields last. It is for one response. */
 export abstract class FieldsListener {
   /** The one that came before it, and is called after it. */
-  earlier?: FieldsListener | null = null
+  declare earlier?: FieldsListener | null
+
+  constructor() {
+    this.earlier = null
+  }
+
   /** Called once, with everything in place that the answer will have. */
   abstract beforeFields(): void
 }

@@ -2,6 +2,7 @@
  * How a store bounds a wait: by what its caller has given it, and by nothing else. All waits of a
  * process share one timer, for nearly all of them end long before their time.
  */
+import { isListed, List, Listed, unlist } from '../engine/listed.js'
 import { PoeError } from '../errors.js'
 
 /** How long a call may take where its caller does not say, in milliseconds. */
@@ -15,17 +16,19 @@ const STOOD_STILL_MS = 100
  * A wait that ends in time. An answer that is here already and only not yet read still counts;
  * while this process stands still nothing is sent or read, so that is not the store's time.
  */
-export abstract class Wait {
-  readonly ms: number
+export abstract class Wait extends Listed {
+  declare readonly ms: number
   /** When it is given up, by the monotonic clock, in milliseconds. */
-  untilMs: number
+  declare untilMs: number
   /** Whether it has been given its time a second time. */
-  isLast = false
+  declare isLast: boolean
 
   /** @param ms - for how long, in milliseconds */
   constructor(ms: number) {
+    super()
     this.ms = ms
     this.untilMs = performance.now() + ms
+    this.isLast = false
   }
 
   /** What is left of it, at least 1; where this process stood still, its time is counted anew. */
@@ -48,7 +51,7 @@ export abstract class Wait {
   abstract giveUp(): void
 }
 
-const waits = new Set<Wait>()
+const waits = new List<Wait>()
 let timer: NodeJS.Timeout | undefined
 let ringsAtMs = Number.POSITIVE_INFINITY
 
@@ -60,7 +63,9 @@ export function startWait(wait: Wait): void {
 
 /** Tells that what was waited for is here; harmless to repeat. */
 export function endWait(wait: Wait): void {
-  if (!waits.delete(wait) || waits.size > 0) return
+  if (!isListed(wait)) return
+  unlist(wait)
+  if (!waits.isEmpty) return
   clearTimeout(timer)
   ringsAtMs = Number.POSITIVE_INFINITY
 }
@@ -76,7 +81,7 @@ function ringAt(atMs: number): void {
 function ring(): void {
   const nowMs = performance.now()
   let nextMs = Number.POSITIVE_INFINITY
-  for (const wait of waits) {
+  for (const wait of waits.items()) {
     if (nowMs >= wait.untilMs && !wait.extend(nowMs)) {
       // One turn of the event loop more, in which an answer that is here is read.
       setImmediate(giveUp, wait)
@@ -88,7 +93,7 @@ function ring(): void {
 }
 
 function giveUp(wait: Wait): void {
-  if (!waits.has(wait)) return
+  if (!isListed(wait)) return
   endWait(wait)
   wait.giveUp()
 }

@@ -5,6 +5,7 @@
 import { createHook } from 'node:async_hooks'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import Router from '@koa/router'
@@ -12,6 +13,7 @@ import { expect } from 'chai'
 import Koa, { type Middleware } from 'koa'
 import { type Poe, poe } from 'post-once-exactly/koa'
 import type { Store } from '../../lib/engine/store.js'
+import { within } from '../../lib/stores/within.js'
 import { aroundStore } from '../support/around-store.js'
 import { INSTALLED_STORES, type OpenStore, openStore, type StoreKind } from '../support/stores.js'
 
@@ -24,7 +26,7 @@ const PROMISES: Readonly<Record<StoreKind, number>> = {
 }
 /** The same where the store has its reply at once. */
 const AT_ONCE = 0
-/** Bytes of old space that a reuse may leave beyond what bare Koa's POST leaves. */
+/** Bytes of old space that a wait may leave, or a reuse beyond what bare Koa's POST leaves. */
 const LASTING_BYTES = 200
 
 interface Site {
@@ -171,6 +173,55 @@ describe('what a request leaves behind', function () {
   })
 })
 
+describe('what a wait leaves behind', function () {
+  this.timeout(120_000)
+
+  it('[COST-06] waits for a store that have ended leave nothing in old space', async () => {
+    let [done, isOver] = [0, false]
+    const worker = async (): Promise<void> => {
+      while (!isOver) {
+        await within(60_000, nextTurn({ answer: `${done}` }), 'no answer')
+        done += 1
+        if (done % 500 === 0) collect({ type: 'minor' })
+      }
+    }
+    // Some are under way at any time, also while all of memory is looked through.
+    const workers = Array.from({ length: 64 }, worker)
+    const grown: number[] = []
+    let before = oldBytes('major')
+    for (let round = 1; round <= 6; round += 1) {
+      while (done < round * 10_000) await nextTurn()
+      const now = oldBytes('minor')
+      grown.push((now - before) / 10_000)
+      before = now
+    }
+    isOver = true
+    await Promise.all(workers)
+    expect(Math.max(...grown), `bytes a wait: ${grown}`).to.be.below(LASTING_BYTES)
+  })
+
+  it('[COST-03] a request without content is not waited for: no timer of ours', async () => {
+    const site = await startSite(await openStore('memory'), false)
+    const wire = await openWire(site.server)
+    const link = await freshLink(wire)
+    await wire.send('POST', link)
+    await wire.send('GET', link)
+    const least = async (path: string): Promise<number> => {
+      const counts: number[] = []
+      for (let round = 0; round < 10; round += 1) {
+        counts.push(await createdOf('Timeout', () => wire.send('GET', path)))
+      }
+      return Math.min(...counts)
+    }
+    const [ofResult, ofPage] = [await least(link), await least('/link')]
+    wire.close()
+    site.server.close()
+    await site.once.close()
+    await site.opened.discard()
+    expect(ofResult).to.equal(ofPage)
+  })
+})
+
 /** @param isCounted - whether the store's calls are, by a store around it that makes promises */
 async function startSite(opened: OpenStore, isCounted = true): Promise<Site> {
   const trips: string[] = []
@@ -258,11 +309,14 @@ async function counted(site: Site, ask: () => Promise<unknown>): Promise<object>
   return found
 }
 
-async function promisesOf(ask: () => Promise<unknown>): Promise<number> {
+const promisesOf = (ask: () => Promise<unknown>) => createdOf('PROMISE', ask)
+
+/** How many resources of a type are created meanwhile. */
+async function createdOf(wanted: string, ask: () => Promise<unknown>): Promise<number> {
   let count = 0
   const hook = createHook({
     init(_id, type) {
-      if (type === 'PROMISE') count += 1
+      if (type === wanted) count += 1
     },
   })
   hook.enable()
@@ -287,9 +341,10 @@ async function settled(read: () => unknown, wanted: unknown): Promise<unknown> {
   return read()
 }
 
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as (options: { type: 'major' | 'minor' }) => void
+
 function oldBytes(type: 'major' | 'minor'): number {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as (options: { type: string }) => void
   // What has survived two small collections counts.
   for (let round = 0; round < 2; round += 1) collect({ type })
   const old = getHeapSpaceStatistics().find(({ space_name: name }) => name === 'old_space')
