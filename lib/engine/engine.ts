@@ -128,7 +128,7 @@ export class Engine {
     work: Work,
     gone: Gone,
   ): Verdict | Promise<Verdict> {
-    return Posting.post(this.#tools, { operation, rules, work, gone })
+    return Posting.post(this.#tools, operation, rules, work, gone)
   }
 
   /** Tells what is at a key, without touching it; at once where the store does. */

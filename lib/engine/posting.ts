@@ -43,36 +43,47 @@ export interface PostingTools extends AttemptTools, RecordTools {
   meet(key: string, reply: ClaimReply | ReadReply): void
 }
 
-/** What a claim is made of. */
-interface Asked {
-  readonly operation: Operation
-  readonly rules: ResourceRules
-  readonly work: Work
-  readonly gone: Gone
-}
-
 /** One POST, and its first claim. */
 export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
   readonly #tools: PostingTools
-  readonly #asked: Asked
+  readonly #operation: Operation
+  readonly #rules: ResourceRules
+  readonly #work: Work
+  readonly #gone: Gone
   readonly #claim: Claim
   readonly #piece: Piece
   readonly #end = new Promised<Verdict>()
   /** Whether an attempt of the first claim is at work. */
   #isAtWork = false
 
-  private constructor(tools: PostingTools, asked: Asked, sentMs: number) {
+  private constructor(
+    tools: PostingTools,
+    operation: Operation,
+    rules: ResourceRules,
+    work: Work,
+    gone: Gone,
+    sentMs: number,
+  ) {
     super(tools.guard.timeoutMs, sentMs)
     this.#tools = tools
-    this.#asked = asked
-    this.#claim = makeClaim(tools, asked, sentMs)
-    this.#piece = tools.underway.begin(asked.operation.key)
+    this.#operation = operation
+    this.#rules = rules
+    this.#work = work
+    this.#gone = gone
+    this.#claim = makeClaim(tools, operation, rules, sentMs)
+    this.#piece = tools.underway.begin(operation.key)
   }
 
   /** Runs the work if the key is free, else tells what is there; waits for a running twin. */
-  static post(tools: PostingTools, asked: Asked): Verdict | Promise<Verdict> {
-    if (asked.gone.aborted) return { kind: 'gone' }
-    const posting = new Posting(tools, asked, tools.clock.now())
+  static post(
+    tools: PostingTools,
+    operation: Operation,
+    rules: ResourceRules,
+    work: Work,
+    gone: Gone,
+  ): Verdict | Promise<Verdict> {
+    if (gone.aborted) return { kind: 'gone' }
+    const posting = new Posting(tools, operation, rules, work, gone, tools.clock.now())
     tools.guard.start(posting)
     return posting.#end.wait()
   }
@@ -80,7 +91,7 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
   /** @internal */
   override send(withinMs: number): ClaimReply | Promise<ClaimReply> {
     const { store } = this.#tools
-    return ask(store, store.claim, this.#asked.operation.key, this.#claim, withinMs)
+    return ask(store, store.claim, this.#operation.key, this.#claim, withinMs)
   }
 
   /** @internal */
@@ -97,7 +108,7 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
           this.#later(this.#goOn(reply))
           break
         default:
-          this.end(this.#notRun(findingOf(reply, this.#asked.operation)))
+          this.end(this.#notRun(findingOf(reply, this.#operation)))
       }
     } catch (error) {
       this.fail(error)
@@ -112,7 +123,7 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
 
   /** @internal */
   end(verdict: Verdict | null): void {
-    if (this.#isAtWork) publishAnswered(this.#asked.operation.key, this.#claim.owner, verdict)
+    if (this.#isAtWork) publishAnswered(this.#operation.key, this.#claim.owner, verdict)
     this.#isAtWork = false
     if (verdict === null) {
       this.#later(this.#fromRecord())
@@ -136,24 +147,23 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
   }
 
   #notRun(finding: Finding): Finding {
-    publishNotRun(this.#asked.operation.key, finding.kind)
+    publishNotRun(this.#operation.key, finding.kind)
     return finding
   }
 
   #granted(owner: string, sentMs: number): ClaimRecord {
-    const { operation, rules } = this.#asked
-    this.#tools.emit({ type: 'claimed', key: operation.key, owner })
-    return new OwnedRecord(this.#tools, operation.key, owner, rules, sentMs)
+    const { key } = this.#operation
+    this.#tools.emit({ type: 'claimed', key, owner })
+    return new OwnedRecord(this.#tools, key, owner, this.#rules, sentMs)
   }
 
   #attempt(record: ClaimRecord): Attempt {
-    const { operation, rules, work } = this.#asked
-    return new Attempt(this.#tools, operation.key, rules, work, record)
+    return new Attempt(this.#tools, this.#operation.key, this.#rules, this.#work, record)
   }
 
   /** Waits, asks, and claims again, until there is something to tell. */
   async #goOn(first: ClaimReply): Promise<Verdict | null> {
-    const { operation, rules, gone } = this.#asked
+    const [operation, rules, gone] = [this.#operation, this.#rules, this.#gone]
     const { guard, clock, waiters, meet } = this.#tools
     const place = waiters.place(rules.waitMs, this.sentMs)
     let reply = first
@@ -188,7 +198,7 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
       }
       if (gone.aborted) return { kind: 'gone' }
       sentMs = clock.now()
-      const claim = makeClaim(this.#tools, this.#asked, sentMs)
+      const claim = makeClaim(this.#tools, operation, rules, sentMs)
       owner = claim.owner
       try {
         const send = (ms: number) => this.#tools.store.claim(operation.key, claim, ms)
@@ -206,7 +216,7 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
    */
   #disown({ owner, claimByMs }: Claim): void {
     const { disowned, guard, store } = this.#tools
-    const { key } = this.#asked.operation
+    const { key } = this.#operation
     disowned.owe(key, async () => {
       const reply = await guard.call(ms => store.release(key, owner, ms))
       return reply.nowMs > claimByMs
@@ -218,7 +228,7 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
    * "it did not happen" after a handler that may have done it.
    */
   async #fromRecord(): Promise<Finding> {
-    const { operation, rules } = this.#asked
+    const [operation, rules] = [this.#operation, this.#rules]
     const { look, guard } = this.#tools
     const finding = await look(operation)
     if (rules.transactional) {
@@ -232,7 +242,7 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
   /** Tries to decide an undecided key; tells whether claiming again is worthwhile. */
   async #wayOut(record: UndecidedRecord): Promise<boolean> {
     const { store, guard, reconciler, emit, dangerouslyRetryUndecided } = this.#tools
-    const { operation, rules } = this.#asked
+    const [operation, rules] = [this.#operation, this.#rules]
     const { key } = operation
     if (rules.reconcile !== null) {
       if (await reconciler.ask(key, record.owner, rules.reconcile)) return true
@@ -247,7 +257,7 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
 
   async #withoutStore(cause: unknown): Promise<Verdict | null> {
     const { alarms, leaseMs, emit, dangerouslyRunUnprotected } = this.#tools
-    const { operation, rules } = this.#asked
+    const [operation, rules] = [this.#operation, this.#rules]
     const isDown = !isAnswer(cause)
     if (!dangerouslyRunUnprotected || rules.transactional || !isDown) return findingOfFailure(cause)
     emit({ type: 'unprotected', key: operation.key, cause })
@@ -256,7 +266,12 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
   }
 }
 
-function makeClaim(tools: PostingTools, { operation, rules }: Asked, sentMs: number): Claim {
+function makeClaim(
+  tools: PostingTools,
+  operation: Operation,
+  rules: ResourceRules,
+  sentMs: number,
+): Claim {
   const { guard, leaseMs } = tools
   return {
     owner: tools.makeId(),

@@ -124,7 +124,7 @@ export class Batches<Item, Reply> {
     return batch
   }
 
-  #send(batch: readonly Asking<Item, Reply>[]): void {
+  #send(batch: Asking<Item, Reply>[]): void {
     let isCounted = true
     const letOthers = (): void => {
       if (!isCounted) return
@@ -135,6 +135,8 @@ export class Batches<Item, Reply> {
     const patience = setTimeout(letOthers, PATIENCE_MS)
     const ended = (): void => {
       clearTimeout(patience)
+      // It may be old by now, and would keep what was asked by it from going.
+      batch.length = 0
       letOthers()
     }
     const [first] = batch

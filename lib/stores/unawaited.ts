@@ -21,7 +21,7 @@ const FAILED = 'A statement of the handler failed, and nobody awaited it. Await 
 /** The statements of one handler. */
 export class Unawaited {
   readonly #tell: () => void
-  readonly #failed = new Set<Statement<unknown>>()
+  readonly #failed: Statement<unknown>[] = []
   #orphan: { readonly error: unknown } | null = null
   #hasFailed = false
   #isOver = false
@@ -38,7 +38,7 @@ export class Unawaited {
     })
     shown.listen(error => {
       this.note(error)
-      if (!this.#isOver) this.#failed.add(shown)
+      if (!this.#isOver) this.#failed.push(shown)
     })
     return shown
   }
@@ -62,7 +62,7 @@ export class Unawaited {
     if (this.#isOver) return
     this.#isOver = true
     for (const { isHeard } of this.#failed) if (!isHeard) this.#tell()
-    this.#failed.clear()
+    this.#failed.length = 0
     stopSoon(this)
   }
 
@@ -73,7 +73,7 @@ export class Unawaited {
   async failure(): Promise<PoeError | null> {
     if (!this.#hasFailed) return null
     await nextTurn()
-    const unheard = [...this.#failed].find(({ isHeard }) => !isHeard)
+    const unheard = this.#failed.find(({ isHeard }) => !isHeard)
     if (unheard === undefined && this.#orphan === null) return null
     const cause = unheard?.error ?? this.#orphan?.error
     return new PoeError('ERR_POE_TX_UNFINISHED', FAILED, { cause })

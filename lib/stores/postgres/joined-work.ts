@@ -41,6 +41,9 @@ function isClosing({ destroyed, state, cursor }: Stream): boolean {
   return destroyed === true || state === 'done' || (cursor !== undefined && isClosing(cursor))
 }
 
+const NOTHING: Promise<unknown> = Promise.resolve()
+const NO_STREAMS: readonly Stream[] = []
+
 /** The work of one transaction. */
 export class JoinedWork {
   #underWay = 0
@@ -49,15 +52,15 @@ export class JoinedWork {
   #holder: object | null = null
   #savepoints = 0
   /** What is being read piece by piece. */
-  readonly #streams = new Set<Stream>()
+  #streams: readonly Stream[] = NO_STREAMS
   /** The statement that was sent last. */
-  #last: Promise<unknown> = Promise.resolve()
+  #last: Promise<unknown> = NOTHING
   #changed: () => void = () => {}
   #change: Promise<void> | null = null
 
   /** Whether nothing was begun that is not at its end. */
   get isQuiet(): boolean {
-    return this.#underWay === 0 && this.#holder === null && this.#streams.size === 0
+    return this.#underWay === 0 && this.#holder === null && this.#streams.length === 0
   }
 
   /** Whether a statement waits for somebody's transaction to end. */
@@ -70,8 +73,8 @@ export class JoinedWork {
    * is being closed.
    */
   async isStreaming(): Promise<boolean> {
-    while (this.#streams.size > 0) {
-      if (![...this.#streams].every(isClosing)) return true
+    while (this.#streams.length > 0) {
+      if (!this.#streams.every(isClosing)) return true
       await this.#nextChange()
     }
     return false
@@ -97,14 +100,16 @@ export class JoinedWork {
 
   /** Whether a stream or cursor has the connection. */
   get hasStream(): boolean {
-    return this.#streams.size > 0
+    return this.#streams.length > 0
   }
 
   /** Notes rows that are read piece by piece; gives what to call at their end. */
   addStream(stream: Stream): () => void {
-    this.#streams.add(stream)
+    this.#streams = [...this.#streams, stream]
     return () => {
-      if (this.#streams.delete(stream)) this.#tell()
+      if (!this.#streams.includes(stream)) return
+      this.#streams = this.#streams.filter(other => other !== stream)
+      this.#tell()
     }
   }
 
@@ -140,7 +145,7 @@ export class JoinedWork {
   /** Lets everybody see that it is over. */
   end(): void {
     this.#holder = null
-    this.#streams.clear()
+    this.#streams = NO_STREAMS
     this.#tell()
   }
 

@@ -31,8 +31,11 @@ import { sentForm } from '../../sent-form.js'
 import { watchAnswer } from '../../watch-answer.js'
 import { otherParams, type TokenIdentity } from './token-operation.js'
 
-/** One request and what it is about. */
-export interface Exchange {
+/**
+ * One request and what it is about. A class, as is all that holds a request while a store is waited
+ * for: V8 puts object literals that live so long into old space, and the whole request after them.
+ */
+export class Exchange {
   readonly core: Core
   readonly resource: Resource
   readonly ctx: Context
@@ -40,7 +43,23 @@ export interface Exchange {
   readonly handler: Middleware
   readonly next: Next
   /** What is known of the content, where somebody has looked. */
-  content: ContentHere | null
+  content: ContentHere | null = null
+
+  constructor(core: Core, resource: Resource, ctx: Context, handler: Middleware, next: Next) {
+    this.core = core
+    this.resource = resource
+    this.ctx = ctx
+    this.handler = handler
+    this.next = next
+  }
+
+  /** The same with another context. */
+  with(ctx: Context): Exchange {
+    if (ctx === this.ctx) return this
+    const same = new Exchange(this.core, this.resource, ctx, this.handler, this.next)
+    same.content = this.content
+    return same
+  }
 }
 
 /**
@@ -140,7 +159,7 @@ function run(exchange: Exchange, identity: Operation, content: ContentHere): voi
   return runClaimed(claimable, (served, end) =>
     typeof end === 'string'
       ? void allow(exchange, AFTER[end])
-      : tell(served === ctx ? exchange : { ...exchange, ctx: served }, operation, end),
+      : tell(exchange.with(served), operation, end),
   )
 }
 
