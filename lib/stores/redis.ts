@@ -338,7 +338,7 @@ function claimArguments(key: string, claim: Claim): Argument[] {
     claim.keepUntilMs === null ? '0' : wholeMs(Math.max(1, claim.keepUntilMs)),
     claim.onSilence === 'free' ? 'F' : 'U',
     packWho(claim),
-    Buffer.from(claim.replaces ?? '', 'hex'),
+    claim.replaces == null ? '' : Buffer.from(claim.replaces, 'hex'),
     key,
   ]
 }

@@ -15,14 +15,16 @@ const NOBODY = '00'.repeat(OWNER_BYTES)
 /** `who` begins with one of these; a running record begins with a letter. */
 const AS_TEXT = 0
 const FINGERPRINT_BYTES = 32
-/** The kinds of two digests, by the length of the principal's; the second is the usual one. */
-const KINDS: ReadonlyMap<number, number> = new Map([
-  [16, 1],
-  [12, 2],
-])
+/** The kinds of two digests, and how long the principal's is, in bytes; the usual one first. */
+const KINDS: readonly (readonly [kind: number, bytes: number])[] = [
+  [2, 12],
+  [1, 16],
+]
 /** How many bytes tell who claimed, by kind. */
 const WHO_BYTES: readonly (number | undefined)[] = [undefined, 49, 45]
 const MOST_TEXT_BYTES = 0xffff
+/** Where the text begins: after its kind and its length. */
+const TEXT_AT = 3
 const ONE_BYTE = 0x7f
 const MOST_NUMBER_BYTES = 8
 /** In MessagePack: an array of up to 15 members, and a string whose length takes four bytes. */
@@ -31,13 +33,16 @@ const STRING_HEAD_BYTES = 5
 
 /** Names a record in its bucket; the braces put it into one slot of a cluster with its epoch. */
 export function recordName(prefix: string, bucket: number, key: string): Buffer {
-  const digest = hash('sha256', key, 'buffer').subarray(0, KEY_BYTES)
-  return Buffer.concat([Buffer.from(`${prefix}{${bucket}}`), digest])
+  const start = `${prefix}{${bucket}}`
+  const bytes = Buffer.allocUnsafe(Buffer.byteLength(start) + KEY_BYTES)
+  // As text: a buffer for each part would cost the garbage collector more than the part.
+  bytes.write(hash('sha256', key, 'binary'), bytes.write(start), KEY_BYTES, 'latin1')
+  return bytes
 }
 
 /** Hashes an owner, an unguessable id of its own, to 48 bits. */
 export function hashOwner(owner: string): Buffer {
-  return hash('sha256', owner, 'buffer').subarray(0, OWNER_BYTES)
+  return Buffer.from(hash('sha256', owner, 'binary').slice(0, OWNER_BYTES), 'latin1')
 }
 
 /**
@@ -58,13 +63,18 @@ export function whoFault({ fingerprint, principal }: ClaimedBy): RangeError | nu
  * Those that {@link whoFault} finds fault with must not come here.
  */
 export function packWho({ fingerprint, principal }: ClaimedBy): Buffer {
-  const [print, name] = [digestBytes(fingerprint), digestBytes(principal)]
-  const kind = KINDS.get(name?.length ?? 0)
-  if (print?.length === FINGERPRINT_BYTES && name !== null && kind !== undefined) {
-    return Buffer.concat([Buffer.of(kind), print, name])
+  const print = fingerprint === null ? null : digestBytes(fingerprint, FINGERPRINT_BYTES)
+  for (const [kind, length] of KINDS) {
+    const name = print === null ? null : digestBytes(principal, length)
+    if (print !== null && name !== null) return Buffer.concat([Buffer.of(kind), print, name])
   }
-  const text = Buffer.from(JSON.stringify([fingerprint, principal]))
-  return Buffer.concat([Buffer.of(AS_TEXT, text.length >> 8, text.length & 0xff), text])
+  const text = JSON.stringify([fingerprint, principal])
+  const length = Buffer.byteLength(text)
+  const bytes = Buffer.allocUnsafe(TEXT_AT + length)
+  bytes[0] = AS_TEXT
+  bytes.writeUInt16BE(length, 1)
+  bytes.write(text, TEXT_AT)
+  return bytes
 }
 
 /**
@@ -78,7 +88,7 @@ export function unpackWho(bytes: Buffer): ClaimedBy {
     const fingerprint = bytes.toString('base64url', 1, 1 + FINGERPRINT_BYTES)
     return { fingerprint, principal: bytes.toString('base64url', 1 + FINGERPRINT_BYTES, length) }
   }
-  const [fingerprint, principal] = JSON.parse(bytes.toString('utf8', 3, length)) as [
+  const [fingerprint, principal] = JSON.parse(bytes.toString('utf8', TEXT_AT, length)) as [
     string | null,
     string,
   ]
@@ -87,9 +97,14 @@ export function unpackWho(bytes: Buffer): ClaimedBy {
 
 /** Writes an outcome: the head's length, the head, and a body if there is one. */
 export function packOutcome({ head, body }: StoredOutcome): Buffer {
-  const text = Buffer.from(shortenHead(head))
-  const lengths = packNumber(text.length * 2 + (body === null ? 0 : 1))
-  return Buffer.concat(body === null ? [lengths, text] : [lengths, text, body])
+  const text = shortenHead(head)
+  const length = Buffer.byteLength(text)
+  const lengths = length * 2 + (body === null ? 0 : 1)
+  const bytes = Buffer.allocUnsafe(numberBytes(lengths) + length + (body?.byteLength ?? 0))
+  const textAt = writeNumber(bytes, lengths)
+  bytes.write(text, textAt)
+  if (body !== null) bytes.set(body, textAt + length)
+  return bytes
 }
 
 /** Reads a spent record; throws as {@link unpackWho} does. */
@@ -129,22 +144,18 @@ export function unpackStart(
 /** Writes texts and bytes as a MessagePack array, which a script takes apart. */
 export function packArguments(args: readonly (string | Buffer)[]): Buffer {
   let length = 1
-  const sizes = args.map(arg => {
-    const size = typeof arg === 'string' ? Buffer.byteLength(arg) : arg.length
-    length += STRING_HEAD_BYTES + size
-    return size
-  })
+  for (const arg of args) {
+    length += STRING_HEAD_BYTES + (typeof arg === 'string' ? Buffer.byteLength(arg) : arg.length)
+  }
   const bytes = Buffer.allocUnsafe(length)
   bytes[0] = FEW_MEMBERS + args.length
   let at = 1
-  for (const [index, arg] of args.entries()) {
-    const size = sizes[index] ?? 0
+  for (const arg of args) {
+    const from = at + STRING_HEAD_BYTES
+    const size = typeof arg === 'string' ? bytes.write(arg, from) : arg.copy(bytes, from)
     bytes[at] = LONG_STRING
     bytes.writeUInt32BE(size, at + 1)
-    at += STRING_HEAD_BYTES
-    if (typeof arg === 'string') bytes.write(arg, at)
-    else bytes.set(arg, at)
-    at += size
+    at = from + size
   }
   return bytes
 }
@@ -152,25 +163,29 @@ export function packArguments(args: readonly (string | Buffer)[]): Buffer {
 function lengthOfWho(bytes: Buffer): number {
   const kind = bytes[0] ?? AS_TEXT
   if (kind >= WHO_BYTES.length) throw new PoeError('ERR_POE_STORE_RECORD')
-  return WHO_BYTES[kind] ?? 3 + bytes.readUInt16BE(1)
+  return WHO_BYTES[kind] ?? TEXT_AT + bytes.readUInt16BE(1)
 }
 
-/** The bytes of base64url in its one canonical spelling; `null` for other text. */
-function digestBytes(text: string | null): Buffer | null {
-  if (text === null) return null
+/** So many bytes of base64url in its one canonical spelling; `null` for other text. */
+function digestBytes(text: string, length: number): Buffer | null {
+  if (text.length !== Math.ceil((length * 4) / 3)) return null
   const bytes = Buffer.from(text, 'base64url')
   return bytes.toString('base64url') === text ? bytes : null
 }
 
-/** Seven bits a byte, the lowest first; all but the last have the eighth set. */
-function packNumber(value: number): Buffer {
-  const bytes: number[] = []
-  let rest = value
-  while (rest > ONE_BYTE) {
-    bytes.push((rest % 128) + 128)
+function numberBytes(value: number): number {
+  return value <= ONE_BYTE ? 1 : 1 + numberBytes(Math.floor(value / 128))
+}
+
+/** Seven bits a byte, the lowest first; all but the last have the eighth set. Gives the end. */
+function writeNumber(bytes: Buffer, value: number): number {
+  let [at, rest] = [0, value]
+  for (; rest > ONE_BYTE; at += 1) {
+    bytes[at] = (rest % 128) + 128
     rest = Math.floor(rest / 128)
   }
-  return Buffer.from([...bytes, rest])
+  bytes[at] = rest
+  return at + 1
 }
 
 function unpackNumber(bytes: Buffer, at: number): [value: number, end: number] {
