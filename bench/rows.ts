@@ -41,8 +41,8 @@ export interface Row {
   readonly target: number | null
   /** The part of the usual number of requests that it is measured with: some apps are slow. */
   readonly share: number
-  /** Whether a store's server is at work beside it, which needs the core of the load as well. */
-  readonly hasServer: boolean
+  /** Whether the load may stay awake: a store's server, or a disk's, needs its core as well. */
+  readonly polls: boolean
 }
 
 /** The row of the client, which is no server. */
@@ -62,8 +62,8 @@ function row(id: string, title: string, ours: string, base: string, target: numb
   const isSlow = /postgres|-tx|express/.test(`${ours} ${base}`)
   const isMinor = /^(?:hand|peer)-/.test(id)
   const share = isSlow ? 0.25 : isMinor ? 0.5 : 1
-  const hasServer = /redis|postgres|-tx/.test(ours)
-  return { id, title, ours: sideOf(ours), base: sideOf(base), target, share, hasServer }
+  const polls = !/sqlite|redis|postgres|-tx/.test(ours)
+  return { id, title, ours: sideOf(ours), base: sideOf(base), target, share, polls }
 }
 
 function sideOf(text: string): Side {

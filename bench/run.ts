@@ -182,10 +182,10 @@ async function compare(
 ): Promise<Result> {
   const { pairs, profile } = options
   const { warm } = options
-  const ours = await Subject.start(row.ours, here, !row.hasServer)
+  const ours = await Subject.start(row.ours, here, row.polls)
   running.push(ours)
   const isBefore = options.compare !== undefined && isOurs(row.ours.app)
-  const base = await Subject.start(isBefore ? row.ours : row.base, there, !row.hasServer)
+  const base = await Subject.start(isBefore ? row.ours : row.base, there, row.polls)
   running.push(base)
   const result: { row: Row; ours: Sample[]; base: Sample[] } = { row, ours: [], base: [] }
   const rates = [await ours.warm(warm, WARM_MS), await base.warm(warm, WARM_MS)]
