@@ -14,7 +14,7 @@ export function hashKey(key: string): string {
 
 /** Hashes an owner, an unguessable id of its own, to 64 bits. */
 export function hashOwner(owner: string): Buffer {
-  return hash('sha256', owner, 'buffer').subarray(0, 8)
+  return Buffer.from(hash('sha256', owner, 'binary').slice(0, 8), 'latin1')
 }
 
 const ABSENT = 0

@@ -257,8 +257,7 @@ export class Records {
   /**
    * The statement that ends a handler's transaction, in one message.
    *
-   * @param transaction - the name that it was given when it began
-   * @param quote - writes a value as a literal
+   * @param transaction - the name that it was given when it began, without quotes
    */
   finishing(
     transaction: string,
@@ -266,16 +265,12 @@ export class Records {
     owner: string,
     { head, body }: StoredOutcome,
     withinMs: number,
-    quote: (text: string) => string,
   ): string {
-    const bytes = (value: Uint8Array): string =>
-      `decode('${Buffer.from(value).toString('base64')}', 'base64')`
-    const values = [
-      ...[quote(transaction), quote(hashKey(key)), bytes(Buffer.from(owner))],
-      ...[bytes(hashOwner(owner)), bytes(packHead(head)), body === null ? 'NULL' : bytes(body)],
-      String(this.#lockMs(withinMs)),
-    ]
-    return `SELECT ${this.#poe}.finish(${values.join(', ')}); COMMIT`
+    const by = `'${transaction}', '${hashKey(key)}', ${literal(Buffer.from(owner))}`
+    const outcome = `${literal(packHead(head))}, ${literal(bytesOf(body))}`
+    const mark = literal(hashOwner(owner))
+    const finish = `${this.#poe}.finish(${by}, ${mark}, ${outcome}, ${this.#lockMs(withinMs)})`
+    return `SELECT ${finish}; COMMIT`
   }
 
   /** The epoch, made of `fresh` where there is none that holds. */
@@ -466,6 +461,11 @@ function wholeOrNull(ms: number | null): number | null {
 
 function packHead(head: string): Buffer {
   return Buffer.from(shortenHead(head))
+}
+
+/** Bytes in the text of a statement. */
+function literal(bytes: Buffer | null): string {
+  return bytes === null ? 'NULL' : `decode('${bytes.toString('base64')}', 'base64')`
 }
 
 /** The driver takes Buffers for bytes. */

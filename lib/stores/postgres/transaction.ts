@@ -9,7 +9,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import pg, { type QueryConfig, type QueryResult, type QueryResultRow } from 'pg'
+import type { QueryConfig, QueryResult, QueryResultRow } from 'pg'
 import type { NewMessage } from '../../engine/outbox/outbox-store.js'
 import type { OwnerReply, StoredOutcome, StoreTransaction } from '../../engine/store.js'
 import { ERROR_CODES, PoeError } from '../../errors.js'
@@ -162,13 +162,14 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
     const { records, callMs } = this.#tools
     const untilMs = performance.now() + withinMs
     if (isFollowing()) await this.#awaitWork(callMs, true)
-    const failure = await this.unawaited.failure()
+    const failing = this.unawaited.failure()
+    const failure = failing === null ? null : await failing
     if (failure !== null) this.stop(failure)
     if (this.#begun === null && this.#over === null) {
       this.#end('ended')
       return records.complete(this.#key, this.#owner, outcome, Math.min(callMs, withinMs))
     }
-    await this.#begun?.catch(() => {})
+    if (this.#client === null) await this.#begun?.catch(() => {})
     const client = this.#client
     if (client === null || this.#over !== null) throw this.over ?? new PoeError('ERR_POE_TX_OVER')
     const leftMs = untilMs - performance.now()
@@ -210,8 +211,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
     withinMs: number,
   ): Promise<OwnerReply> {
     const { records } = this.#tools
-    const quote = (text: string): string => pg.escapeLiteral(text)
-    const sql = records.finishing(this.#name, this.#key, this.#owner, outcome, withinMs, quote)
+    const sql = records.finishing(this.#name, this.#key, this.#owner, outcome, withinMs)
     // From here on only what the server says counts.
     this.#end('ended')
     try {

@@ -167,7 +167,8 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
       // What waited for it as well has had its turn then.
       await nextTurn()
     }
-    const failure = await this.#unawaited.failure()
+    const failing = this.#unawaited.failure()
+    const failure = failing === null ? null : await failing
     if (failure !== null) this.#end(failure)
     if (isCode(this.#reason, 'ERR_POE_LEASE_LOST')) return this.#stale()
     this.#refuseWhenOver()
