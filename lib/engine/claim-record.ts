@@ -297,7 +297,7 @@ export class OwnedRecord extends Lease implements ClaimRecord {
     let failure: unknown = null
     const commit = async (withinMs: number): Promise<OwnerReply | null> => {
       try {
-        for (const { written } of this.#messages) await written
+        await Promise.all(this.#messages.map(({ written }) => written))
         return await transaction.commit(stored, withinMs)
       } catch (error) {
         // A full store has undone it all, and is to be told of once that is certain.

@@ -70,11 +70,8 @@ export class Unawaited {
    * Why a success must not be committed; `null` where it may. Where a statement has failed, Node is
    * given the time to tell that nobody has handled it.
    */
-  failure(): Promise<PoeError | null> | null {
-    return this.#hasFailed ? this.#findFailure() : null
-  }
-
-  async #findFailure(): Promise<PoeError | null> {
+  async failure(): Promise<PoeError | null> {
+    if (!this.#hasFailed) return null
     await nextTurn()
     const unheard = this.#failed.find(({ isHeard }) => !isHeard)
     if (unheard === undefined && this.#orphan === null) return null

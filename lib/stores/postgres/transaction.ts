@@ -162,14 +162,13 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
     const { records, callMs } = this.#tools
     const untilMs = performance.now() + withinMs
     if (isFollowing()) await this.#awaitWork(callMs, true)
-    const failing = this.unawaited.failure()
-    const failure = failing === null ? null : await failing
+    const failure = await this.unawaited.failure()
     if (failure !== null) this.stop(failure)
     if (this.#begun === null && this.#over === null) {
       this.#end('ended')
       return records.complete(this.#key, this.#owner, outcome, Math.min(callMs, withinMs))
     }
-    if (this.#client === null) await this.#begun?.catch(() => {})
+    await this.#begun?.catch(() => {})
     const client = this.#client
     if (client === null || this.#over !== null) throw this.over ?? new PoeError('ERR_POE_TX_OVER')
     const leftMs = untilMs - performance.now()

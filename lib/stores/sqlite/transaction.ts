@@ -167,8 +167,7 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
       // What waited for it as well has had its turn then.
       await nextTurn()
     }
-    const failing = this.#unawaited.failure()
-    const failure = failing === null ? null : await failing
+    const failure = await this.#unawaited.failure()
     if (failure !== null) this.#end(failure)
     if (isCode(this.#reason, 'ERR_POE_LEASE_LOST')) return this.#stale()
     this.#refuseWhenOver()
