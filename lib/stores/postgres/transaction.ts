@@ -162,6 +162,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
     const { records, callMs } = this.#tools
     const untilMs = performance.now() + withinMs
     if (isFollowing()) await this.#awaitWork(callMs, true)
+    // Awaited also where nothing has failed yet: a tool's statement may fail in this turn.
     const failure = await this.unawaited.failure()
     if (failure !== null) this.stop(failure)
     if (this.#begun === null && this.#over === null) {

@@ -167,6 +167,7 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
       // What waited for it as well has had its turn then.
       await nextTurn()
     }
+    // Awaited also where nothing has failed yet: a tool's statement may fail in this turn.
     const failure = await this.#unawaited.failure()
     if (failure !== null) this.#end(failure)
     if (isCode(this.#reason, 'ERR_POE_LEASE_LOST')) return this.#stale()
