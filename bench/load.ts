@@ -63,8 +63,8 @@ export async function send(load: Load): Promise<Measured> {
 
 /**
  * Keeps this process from falling asleep between answers. Where it sleeps, the server's own call
- * that writes an answer has to wake it, and pays for that: the more, the slower the server is. A
- * client on another machine costs its server nothing of the kind.
+ * that writes an answer has to wake it, and pays for that. A client on another machine costs its
+ * server nothing of the kind.
  *
  * @returns what ends it
  */

@@ -7,13 +7,7 @@ import { type Measured, send } from './load.js'
 import type { Ask, Side } from './rows.js'
 import type { Spent, Start } from './server.js'
 
-const FLAGS = [
-  ...(process.env.BF ? process.env.BF.split(' ') : []),
-  '--import',
-  'ts-blank-space/register',
-  '-C',
-  '@post-once-exactly/source',
-]
+const FLAGS = ['--import', 'ts-blank-space/register', '-C', '@post-once-exactly/source']
 const CAN_PIN = spawnSync('taskset', ['--version']).status === 0
 const BODY = JSON.stringify({ sku: 'tea', qty: 2, note: 'y'.repeat(165) })
 const STATUS: Readonly<Record<Ask, number>> = {

@@ -136,8 +136,8 @@ export class HandlerWork implements Work {
   /** Makes an answer of an error, where that is to be kept. @throws the error where it is not */
   #keepThrown(error: unknown): void {
     const { ctx, rules } = this
-    if (isOwnAbort(ctx, error) || ctx.res.headersSent || this.#keepsThrown?.(error) !== true)
-      throw error
+    const isKept = !isOwnAbort(ctx, error) && !ctx.res.headersSent
+    if (!isKept || this.#keepsThrown?.(error) !== true) throw error
     putFields(ctx.res, this.#fieldsBefore ?? {})
     answerThrown(ctx, error, rules)
   }
