@@ -23,7 +23,8 @@ export class Unawaited {
   readonly #tell: () => void
   readonly #failed: Statement<unknown>[] = []
   #orphan: { readonly error: unknown } | null = null
-  #hasFailed = false
+  /** Whether a statement has failed, heard or not. */
+  hasFailed = false
   #isOver = false
 
   /** @param tell - called for each that failed unheard */
@@ -45,7 +46,7 @@ export class Unawaited {
 
   /** Takes an error for one of this handler's, also where a tool passes it on. */
   note(error: unknown): void {
-    this.#hasFailed = true
+    this.hasFailed = true
     if (typeof error === 'object' && error !== null) owners.set(error, this)
     listenFor(this)
     if (this.#isOver) stopSoon(this)
@@ -67,11 +68,10 @@ export class Unawaited {
   }
 
   /**
-   * Why a success must not be committed; `null` where it may. Where a statement has failed, Node is
+   * Why a success must not be committed after a statement has failed; `null` where it may. Node is
    * given the time to tell that nobody has handled it.
    */
   async failure(): Promise<PoeError | null> {
-    if (!this.#hasFailed) return null
     await nextTurn()
     const unheard = this.#failed.find(({ isHeard }) => !isHeard)
     if (unheard === undefined && this.#orphan === null) return null

@@ -22,6 +22,7 @@ const [, , url = '', last] = process.argv
 const endings: Record<string, Ending> = {}
 const DOUBLE = "INSERT INTO shop_orders (sku) VALUES ('there')"
 const ROWS = 'SELECT count(*) - 1 FROM shop_orders'
+const STEPS = 20
 const isTold = ({ type }: { readonly type: string }) => type === 'unawaited-statement'
 
 if (url === 'sqlite') await onSqlite()
@@ -32,6 +33,13 @@ if (last === 'stranger') {
 }
 process.stdout.write(JSON.stringify(endings))
 process.exit()
+
+/** A function that does something of its own first, and whose second statement fails. */
+async function inSteps(ask: (sql: string) => Promise<unknown>): Promise<void> {
+  for (let step = 0; step < STEPS; step += 1) await null
+  await ask("INSERT INTO shop_orders (sku) VALUES ('a part')")
+  await ask(DOUBLE)
+}
 
 async function onPostgres(shop: JoinedShop): Promise<void> {
   const db = knex({ client: 'pg', connectionPool: shop.joined } as Knex.Config)
@@ -51,6 +59,7 @@ async function onPostgres(shop: JoinedShop): Promise<void> {
   const ways: Record<string, (tx: { query(sql: string): Promise<unknown> }) => unknown> = {
     'the transaction': tx => tx.query(DOUBLE),
     'a function around the transaction': async tx => await tx.query(DOUBLE),
+    'steps of a function, at once': tx => inSteps(sql => tx.query(sql)),
     'the pool': () => shop.joined.query(DOUBLE),
     'a connection': async () => await inTransaction(),
     'an error of its own': () =>
@@ -66,7 +75,7 @@ async function onPostgres(shop: JoinedShop): Promise<void> {
     shop.handler = async ctx => {
       await ctx.poe.tx.query("INSERT INTO shop_orders (sku) VALUES ('new')")
       void forget(ctx.poe.tx)
-      await pause(30)
+      if (!name.endsWith('at once')) await pause(30)
     }
     const { status } = await shop.order()
     await pause(60)
@@ -80,6 +89,7 @@ async function onSqlite(): Promise<void> {
   const ways: Record<string, (tx: SqliteTransaction) => unknown> = {
     'the transaction': tx => tx.run(DOUBLE),
     'a function around the transaction': async tx => await tx.run(DOUBLE),
+    'steps of a function, at once': tx => inSteps(sql => tx.run(sql)),
     knex: async tx => {
       const connection = await tx.connection()
       await builder('shop_orders').insert({ sku: 'there' }).connection(connection)

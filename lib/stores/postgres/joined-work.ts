@@ -1,6 +1,6 @@
 /**
- * What goes on in one handler's transaction by joining pools: who may send now, and whether
- * anything is still under way.
+ * What goes on in one handler's transaction, by joining pools and by itself: who may send now, and
+ * whether anything is still under way.
  *
  * A tool's own transaction is a savepoint. While it is open nobody else's statement is sent: it
  * would be undone with the tool's, although its author was told that it is there.
@@ -47,6 +47,8 @@ const NO_STREAMS: readonly Stream[] = []
 /** The work of one transaction. */
 export class JoinedWork {
   #underWay = 0
+  /** Statements asked of the transaction itself, by no joining pool. */
+  #direct = 0
   #waiting = 0
   /** Who has a transaction of its own open. */
   #holder: object | null = null
@@ -60,6 +62,11 @@ export class JoinedWork {
 
   /** Whether nothing was begun that is not at its end. */
   get isQuiet(): boolean {
+    return this.#direct === 0 && this.isJoinedQuiet
+  }
+
+  /** Whether nothing that was begun by a joining pool is under way. */
+  get isJoinedQuiet(): boolean {
     return this.#underWay === 0 && this.#holder === null && this.#streams.length === 0
   }
 
@@ -89,6 +96,17 @@ export class JoinedWork {
       this.#underWay -= 1
       this.#tell()
     }
+  }
+
+  /** Counts a statement that is asked of the transaction itself. */
+  beginDirect(): void {
+    this.#direct += 1
+  }
+
+  /** One of those has ended. */
+  endDirect(): void {
+    this.#direct -= 1
+    this.#tell()
   }
 
   /** Sends a statement when the one before it is answered: `pg` 9 will keep no queue. */

@@ -161,15 +161,13 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
   ): Promise<OwnerReply> {
     const { records, callMs } = this.#tools
     const untilMs = performance.now() + withinMs
-    if (isFollowing()) await this.#awaitWork(callMs, true)
-    // Awaited also where nothing has failed yet: a tool's statement may fail in this turn.
-    const failure = await this.unawaited.failure()
+    await this.#awaitWork(callMs, true)
+    const failure = this.unawaited.hasFailed ? await this.unawaited.failure() : null
     if (failure !== null) this.stop(failure)
     if (this.#begun === null && this.#over === null) {
       this.#end('ended')
       return records.complete(this.#key, this.#owner, outcome, Math.min(callMs, withinMs))
     }
-    await this.#begun?.catch(() => {})
     const client = this.#client
     if (client === null || this.#over !== null) throw this.over ?? new PoeError('ERR_POE_TX_OVER')
     const leftMs = untilMs - performance.now()
@@ -194,13 +192,12 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
     await this.#query([addMessage(this.#tools.poe, message)])
   }
 
-  /** What the handler began through a joining pool, and did not await, is a part of it. */
+  /** What the handler began and did not await is a part of it, by a tool's own steps as well. */
   async #awaitWork(withinMs: number, isSuccess: boolean): Promise<void> {
     if (this.#over !== null) return
-    // A tool may take some steps of its own before it asks the pool.
     await nextTurn()
     if (this.work.isQuiet) return
-    this.#onUnawaited()
+    if (!this.work.isJoinedQuiet) this.#onUnawaited()
     const isQuiet = await this.work.quiet(withinMs)
     if (!isQuiet) this.stop(new PoeError(isSuccess ? 'ERR_POE_TX_UNFINISHED' : 'ERR_POE_TX_OVER'))
   }
@@ -249,10 +246,18 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
   }
 
   #query(args: unknown[]): Promise<QueryResult> {
-    const asked = this.#perform(args).catch((error: unknown) => {
-      if (this.#over !== null && isTransactionOver(error)) this.#onUnawaited()
-      throw error
-    })
+    this.work.beginDirect()
+    const asked = this.#perform(args).then(
+      result => {
+        this.work.endDirect()
+        return result
+      },
+      (error: unknown) => {
+        this.work.endDirect()
+        if (this.#over !== null && isTransactionOver(error)) this.#onUnawaited()
+        throw error
+      },
+    )
     return this.unawaited.watch(asked)
   }
 

@@ -157,6 +157,8 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
   }
 
   async commit(outcome: StoredOutcome): Promise<OwnerReply> {
+    // What the handler began and did not await is a part of it, by a tool's own steps as well.
+    await nextTurn()
     if (this.#phase === 'unused') {
       this.#end(null)
       const { queue, records } = this.#tools
@@ -164,11 +166,9 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
     }
     if (this.#phase === 'waiting') {
       await this.#begun?.catch(() => {})
-      // What waited for it as well has had its turn then.
       await nextTurn()
     }
-    // Awaited also where nothing has failed yet: a tool's statement may fail in this turn.
-    const failure = await this.#unawaited.failure()
+    const failure = this.#unawaited.hasFailed ? await this.#unawaited.failure() : null
     if (failure !== null) this.#end(failure)
     if (isCode(this.#reason, 'ERR_POE_LEASE_LOST')) return this.#stale()
     this.#refuseWhenOver()
