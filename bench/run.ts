@@ -17,7 +17,7 @@ import { type ClientResult, measureClient } from './client.js'
 import { installPeers } from './peers.js'
 import { CLIENT, isOurs, isPeer, ROWS, type Row } from './rows.js'
 import type { Start } from './server.js'
-import { LAUNCH, pinSelf, type Sample, Subject } from './subject.js'
+import { launch, pinSelf, type Sample, Subject } from './subject.js'
 
 const HELP = `usage: npm run bench -- [options]
   --only <ids>      rows to run, joined by commas (see --list); \`peer\` rows need npm
@@ -69,7 +69,7 @@ async function main(): Promise<number> {
   }
   const lines = render(results, options)
   if (options.withClient) {
-    lines.push(clientLine(await measureClient(options.pairs, CLIENT_MS, LAUNCH)))
+    lines.push(clientLine(await measureClient(options.pairs, CLIENT_MS, launch())))
     console.log(lines.at(-1))
   }
   const table = lines.join('\n')
@@ -182,10 +182,10 @@ async function compare(
 ): Promise<Result> {
   const { pairs, profile } = options
   const { warm } = options
-  const ours = await Subject.start(row.ours, here, row.polls)
+  const ours = await Subject.start(row.ours, here, row)
   running.push(ours)
   const isBefore = options.compare !== undefined && isOurs(row.ours.app)
-  const base = await Subject.start(isBefore ? row.ours : row.base, there, row.polls)
+  const base = await Subject.start(isBefore ? row.ours : row.base, there, row)
   running.push(base)
   const result: { row: Row; ours: Sample[]; base: Sample[] } = { row, ours: [], base: [] }
   const rates = [await ours.warm(warm, WARM_MS), await base.warm(warm, WARM_MS)]

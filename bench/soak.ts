@@ -21,6 +21,8 @@ const HELP = `usage: npm run bench:soak -- [options]
   --ask <name>      first or reuse (default first)
   --minutes <n>     how long, 1 to 600 (default 60)
   --share <n>       which part of the greatest rate, 0.01 to 1 (default 0.5)
+  --core <n>        the app's core, 0 or 1 (default 0); its load has the other, so that two apps
+                    can go side by side
   --write           puts the row into bench/README.md
   --help            this text`
 
@@ -52,12 +54,17 @@ async function main(): Promise<number> {
       ask: { type: 'string', default: 'first' },
       minutes: { type: 'string', default: '60' },
       share: { type: 'string', default: '0.5' },
+      core: { type: 'string', default: '0' },
       write: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
   const [minutes, share] = [Number(values.minutes), Number(values.share)]
-  const isKnown = APPS.includes(values.app) && ['first', 'reuse'].includes(values.ask)
+  const core = values.core === '1' ? 1 : 0
+  const isKnown =
+    APPS.includes(values.app) &&
+    ['first', 'reuse'].includes(values.ask) &&
+    values.core === String(core)
   const isMeant = isKnown && minutes >= 1 && minutes <= 600 && share >= 0.01 && share <= 1
   if (values.help || !isMeant) {
     console.log(HELP)
@@ -66,10 +73,11 @@ async function main(): Promise<number> {
   const redis = values.app === 'redis' ? await startRedis() : null
   const postgres = values.app.startsWith('postgres') ? await startPostgres({}) : null
   if (postgres !== null) await makeTables(postgres.url)
-  pinSelf()
+  pinSelf(core)
   const where = { redisUrl: redis?.url ?? '', postgresUrl: postgres?.url ?? '' }
   const side = { app: values.app as App, ask: values.ask as Ask }
-  const subject = await Subject.start(side, { dist: build(), peers: '', keptMs: KEPT_MS, ...where })
+  const start = { dist: build(), peers: '', keptMs: KEPT_MS, ...where }
+  const subject = await Subject.start(side, start, { core })
   try {
     const told = await soak(subject, minutes, share)
     const row = rowOf(`${values.app}, ${values.ask}`, minutes, told)

@@ -14,11 +14,8 @@ const STATUS: Readonly<Record<Ask, number>> = {
   ...{ first: 201, reuse: 405, result: 200, page: 200, forged: 404 },
   ...{ key: 201, 'key-replay': 201, action: 201, condition: 201 },
 }
-/** The command that starts a program of Node's, on a core of its own where that can be had. */
-export const LAUNCH: readonly string[] = [
-  ...(CAN_PIN ? ['taskset', '-c', '0'] : []),
-  ...[process.execPath, ...FLAGS],
-]
+/** Where an app runs; the load has the other core. */
+export type CoreNumber = 0 | 1
 const WARM_PIECE = 1_000
 const AGAIN_MS = 50
 /** How many links or keys those asks share that use one up only once. */
@@ -27,6 +24,11 @@ const SHARED = 1_000
 /** One measurement. */
 export interface Sample extends Measured, Spent {
   readonly requests: number
+}
+
+/** The command that starts a program of Node's, on a core of its own where that can be had. */
+export function launch(core: CoreNumber = 0): readonly string[] {
+  return [...(CAN_PIN ? ['taskset', '-c', String(core)] : []), process.execPath, ...FLAGS]
 }
 
 /** One side of a comparison, up and running. */
@@ -50,10 +52,14 @@ export class Subject {
    *
    * @param polls - whether the load's process stays awake between answers
    */
-  static async start(side: Side, where: Omit<Start, 'app'>, polls = false): Promise<Subject> {
+  static async start(
+    side: Side,
+    where: Omit<Start, 'app'>,
+    { polls = false, core = 0 }: { readonly polls?: boolean; readonly core?: CoreNumber },
+  ): Promise<Subject> {
     const program = fileURLToPath(new URL('./server.ts', import.meta.url))
     const given = JSON.stringify({ app: side.app, ...where } satisfies Start)
-    const [file = '', ...args] = [...LAUNCH, program, given]
+    const [file = '', ...args] = [...launch(core), program, given]
     const child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     const { port } = await answerOf<{ port: number }>(child)
     const subject = new Subject(child, port, side, polls)
@@ -202,7 +208,7 @@ async function endOf(child: ChildProcess, signal: AbortSignal): Promise<never> {
   throw new Error('The app has ended.')
 }
 
-/** Moves this process, which makes the load, to another core than the apps. */
-export function pinSelf(): void {
-  if (CAN_PIN) spawnSync('taskset', ['-cp', '1', String(process.pid)])
+/** Moves this process, which makes the load, to another core than the app's. */
+export function pinSelf(core: CoreNumber = 0): void {
+  if (CAN_PIN) spawnSync('taskset', ['-cp', String(1 - core), String(process.pid)])
 }
