@@ -72,7 +72,7 @@ function poeOf({ req }: ServerResponse): string | undefined {
  * Not `no-store`: Back would then fetch a fresh link, and so arm the double order again.
  */
 function protect(response: ServerResponse): void {
-  const given = response.getHeader('Cache-Control')
+  const given = response.getHeader('cache-control')
   if (given === undefined || !/\bno-store\b/i.test(String(given))) {
     response.setHeader('Cache-Control', 'private, no-cache')
   }

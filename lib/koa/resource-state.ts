@@ -22,11 +22,11 @@ export class ResourceState extends FieldsListener {
   override beforeFields(): void {
     const response = this.#response
     // A refusal has said so already, and to set a field costs more than to look at it.
-    if (response.getHeader('Cache-Control') !== 'no-store') {
+    if (response.getHeader('cache-control') !== 'no-store') {
       response.setHeader('Cache-Control', 'no-store')
     }
     response.setHeader('Referrer-Policy', 'no-referrer')
-    if (this.#allow === null) response.removeHeader('Allow')
+    if (this.#allow === null) response.removeHeader('allow')
     else response.setHeader('Allow', this.#allow)
   }
 

@@ -35,7 +35,9 @@ describe('an outcome', () => {
     const outcomes = fc.record({ status: fc.integer(), fields, body: bodies })
     await fc.assert(
       fc.property(outcomes, outcome => {
-        expect(decodeOutcome(encodeOutcome(outcome), 1_000)).to.deep.equal(outcome)
+        const stored = encodeOutcome(outcome)
+        expect(decodeOutcome(stored, 1_000)).to.deep.equal(outcome)
+        expect(stored.head).to.equal(JSON.stringify(JSON.parse(stored.head)))
       }),
     )
   })

@@ -185,7 +185,7 @@ function reported({ ctx, core }: HandlerWork, slot: BodySlot): Report {
   return {
     status,
     fields: fieldsOf(res, core.recorded),
-    hasLocation: res.hasHeader('Location'),
+    hasLocation: res.hasHeader('location'),
     passedOn: slot.passedOn === status,
     body: empty ? { kind: 'none' } : slot.produced(),
     client: slot.client,
@@ -203,7 +203,7 @@ async function bypassed({ ctx, core }: HandlerWork): Promise<Report> {
   return {
     status: res.statusCode,
     fields: fieldsOf(res, core.recorded),
-    hasLocation: res.hasHeader('Location'),
+    hasLocation: res.hasHeader('location'),
     body: { kind: 'elsewhere' },
     client: null,
   }

@@ -193,7 +193,7 @@ export function verifyToken(token: ParsedToken, secret: Secret, scope: TokenScop
   if (token.keyId !== secret.id) return false
   const { tag } = token
   if (tag.length !== TAG_LENGTH || givenTag.write(tag) !== TAG_LENGTH) return false
-  expectedWhole.write(hmacOf(secret.key, signedText(token, scope)), 'latin1')
+  expectedWhole.write(signatureOf(token, secret, scope), 'latin1')
   const last = Number(DIGITS[Number(expectedTag[LAST])])
   expectedTag[LAST] = ALPHABET.charCodeAt(last & UPPER_BITS)
   return timingSafeEqual(givenTag, expectedTag)
@@ -228,13 +228,23 @@ let routePrefix = ':'
  * @returns the text to be signed
  */
 export function signedText(fields: Omit<ParsedToken, 'tag'>, scope: TokenScope): string {
-  const { keyId, epoch, expiresAtMs, nonce } = fields
-  const { route, params, principal } = scope
-  const memory = memoryText(keyId, epoch)
-  const own = lengthFirst(String(expiresAtMs)) + lengthFirst(nonce)
-  if (params.length === 0) return memory + own + plainScopeText(route, principal)
+  return memoryText(fields.keyId, fields.epoch) + ownText(fields) + scopeText(scope)
+}
+
+/** The whole HMAC over {@link signedText}, in base64url. */
+function signatureOf(fields: Omit<ParsedToken, 'tag'>, secret: Secret, scope: TokenScope): string {
+  const memory = memoryText(fields.keyId, fields.epoch)
+  return hmacOf(secret.key, memory, ownText(fields), scopeText(scope))
+}
+
+function ownText({ expiresAtMs, nonce }: Omit<ParsedToken, 'tag'>): string {
+  return lengthFirst(String(expiresAtMs)) + lengthFirst(nonce)
+}
+
+function scopeText({ route, params, principal }: TokenScope): string {
+  if (params.length === 0) return plainScopeText(route, principal)
   const sorted = params.length < 2 ? params : params.toSorted(byNameThenValue)
-  let text = memory + own + lengthFirst(route) + lengthFirst(String(sorted.length))
+  let text = lengthFirst(route) + lengthFirst(String(sorted.length))
   for (const [name, value] of sorted) text += lengthFirst(name) + lengthFirst(value)
   return text + lengthFirst(principal)
 }
@@ -273,7 +283,7 @@ function lengthFirst(field: string): string {
 
 /** The first 128 bits: 21 characters, and the upper two bits of the next one. */
 function tagOf(fields: Omit<ParsedToken, 'tag'>, secret: Secret, scope: TokenScope): string {
-  const whole = hmacOf(secret.key, signedText(fields, scope))
+  const whole = signatureOf(fields, secret, scope)
   return whole.slice(0, LAST) + ALPHABET[digitAt(whole, LAST) & UPPER_BITS]
 }
 
