@@ -98,19 +98,22 @@ export function requestFingerprint(
   limitBytes: number,
 ): FingerprintResult | Promise<FingerprintResult> {
   const { method, path, query, type, encoding } = head
-  const made = (...parts: readonly (string | Uint8Array)[]): FingerprintResult => ({
+  const made = (parts: readonly (string | Uint8Array)[]): FingerprintResult => ({
     kind: 'fingerprint',
-    fingerprint: digestParts([method, path, query, ...parts]),
+    fingerprint: digestParts(parts),
   })
-  const mediaType = type.replace(/;.*/s, '').trim().toLowerCase()
   if (content.kind === 'parsed') {
     const meaning = meaningOfValue(content.value, rule)
     if (meaning === null) return { kind: 'too-deep' }
-    return made('parsed', rule === 'raw' ? type : mediaType, meaning)
+    const counted = rule === 'raw' ? type : mediaTypeOf(type)
+    return made([method, path, query, 'parsed', counted, meaning])
   }
-  const { bytes } = content
-  const raw = () => made('raw', type, encoding, bytes)
+  // Text and its bytes in UTF-8 have the same digest.
+  const raw = () =>
+    made([method, path, query, 'raw', type, encoding, content.text ?? content.bytes])
   if (rule === 'raw') return raw()
+  const { bytes } = content
+  const mediaType = mediaTypeOf(type)
   if (rule === 'content-digest') {
     if (content.isDecoded && !isPlain(encoding)) throw digestUnchecked()
     const digest = readContentDigest(head.digest)
@@ -122,10 +125,14 @@ export function requestFingerprint(
   }
   const coding = content.isDecoded ? '' : encoding
   return meaningIn(bytes, coding, limitBytes, type, mediaType, rule).then(
-    meaning => made('semantic', mediaType, meaning),
+    meaning => made([method, path, query, 'semantic', mediaType, meaning]),
     // Content that is not what its type says counts by its bytes.
     raw,
   )
+}
+
+function mediaTypeOf(type: string): string {
+  return type.replace(/;.*/s, '').trim().toLowerCase()
 }
 
 async function meaningIn(

@@ -156,7 +156,7 @@ export class Attempt implements Run, Overdue, RecordListener {
 
   #judge(report: Report): void {
     try {
-      if (!this.#rules.success(report)) {
+      if (report.toldInside === true || !this.#rules.success(report)) {
         this.#later(this.#unsuccessful(report))
         return
       }
@@ -172,7 +172,7 @@ export class Attempt implements Run, Overdue, RecordListener {
   async #unsuccessful(report: Report): Promise<Verdict | null> {
     const pump = this.#pump
     try {
-      if (this.#rules.keepsRefusal?.(report.status) === true) return await this.#kept(report, pump)
+      if (this.#keepsRefusal(report)) return await this.#kept(report, pump)
       return this.#isFree(report) ? await this.#refused(pump) : await this.#silent(report, pump)
     } catch (error) {
       return await this.#threw(error)
@@ -263,6 +263,10 @@ export class Attempt implements Run, Overdue, RecordListener {
   #pumpOf({ body, client }: Report): BodyPump | null {
     if (body.kind !== 'stream') return null
     return new BodyPump(body.source, client, this.#tools.bodyLimitBytes)
+  }
+
+  #keepsRefusal({ status, toldInside }: Report): boolean {
+    return toldInside !== true && this.#rules.keepsRefusal?.(status) === true
   }
 
   /** Whether nothing has happened under an answer that is no success. */

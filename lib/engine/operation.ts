@@ -85,6 +85,8 @@ export interface Report {
   readonly hasLocation: boolean
   /** Whether the status is another server's, and so no word of the handler's. */
   readonly passedOn?: boolean
+  /** Whether another operation inside tells what happened: this one keeps nothing. */
+  readonly toldInside?: boolean
   readonly body: Produced
   /** Where a streamed body goes. */
   readonly client: Writable | null

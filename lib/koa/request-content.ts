@@ -105,22 +105,29 @@ function contentHere(ctx: Context): ContentHere {
  *
  * @param ctx - the request; a parser in front must have left `rawBody`, or at least `body`
  * @param limitBytes - more than this is not read; it stays there for whoever comes next
+ * @returns a promise where it has to come
  * @throws TypeError where something in front has read the content, or is about to, and leaves
  *   nothing of it
  */
-export async function contentOf(ctx: Context, limitBytes: number): Promise<Content> {
+export function contentOf(ctx: Context, limitBytes: number): Content | Promise<Content> {
   const here = contentHere(ctx)
   switch (here.kind) {
     case 'unread':
-      if (Number(ctx.get('Content-Length')) > limitBytes) return { kind: 'too-large' }
-      return await readAhead(ctx, limitBytes)
+      if (Number(ctx.get('Content-Length')) > limitBytes) return TOO_LARGE
+      return readAhead(ctx, limitBytes)
     case 'taken':
       throw gone()
     case 'bytes':
-      return here.bytes.byteLength > limitBytes ? { kind: 'too-large' } : here
+      return sizeOf(here) > limitBytes ? TOO_LARGE : here
     default:
       return here
   }
+}
+
+const TOO_LARGE: Content = { kind: 'too-large' }
+
+function sizeOf({ text, bytes }: Extract<PresentContent, { kind: 'bytes' }>): number {
+  return text === undefined ? bytes.byteLength : Buffer.byteLength(text)
 }
 
 function gone(): TypeError {

@@ -3,11 +3,16 @@
  */
 import type { Context } from 'koa'
 import { filled } from '../../answers/refusals.js'
-import { ownFingerprint, requestFingerprint } from '../../answers/request-fingerprint.js'
+import {
+  type FingerprintResult,
+  ownFingerprint,
+  type RequestHead,
+  requestFingerprint,
+} from '../../answers/request-fingerprint.js'
 import type { Core } from '../core.js'
 import { publicPath } from '../link-paths.js'
 import { principalsOf } from '../principal.js'
-import { contentOf } from '../request-content.js'
+import { type Content, contentOf } from '../request-content.js'
 import { sendNobody } from '../send.js'
 import type { Responder } from './responder.js'
 
@@ -40,25 +45,40 @@ export function callersOf(
   { core, responder }: Pick<ContentReader, 'core' | 'responder'>,
   ctx: Context,
 ): readonly [string, ...string[]] | null {
-  const [first, ...others] = principalsOf(ctx, core.options.principal)
-  if (first !== undefined) return [first, ...others]
+  const callers = principalsOf(ctx, core.options.principal)
+  if (hasSome(callers)) return callers
   responder.refuse(ctx, 'nobody')
   return null
+}
+
+function hasSome(names: readonly string[]): names is readonly [string, ...string[]] {
+  return names.length > 0
 }
 
 /**
  * Reads the content and makes its fingerprint.
  *
  * @param method - what stands for its method, and `path` for its path
- * @returns `null` where the request has been refused, or its client has left
+ * @returns `null` where the request has been refused, or its client has left; a promise where the
+ *   content has to come, or to be taken apart
  */
-export async function fingerprintAt(
+export function fingerprintAt(
   reader: ContentReader,
   ctx: Context,
   { method = ctx.method, path = publicPath(ctx) }: { method?: string; path?: string } = {},
-): Promise<string | null> {
-  const { responder, contentLimitBytes, fingerprint: rule } = reader
-  const content = await contentOf(ctx, contentLimitBytes)
+): string | null | Promise<string | null> {
+  const content = contentOf(ctx, reader.contentLimitBytes)
+  if (!(content instanceof Promise)) return fingerprintOf(reader, ctx, method, path, content)
+  return content.then(late => fingerprintOf(reader, ctx, method, path, late))
+}
+
+function fingerprintOf(
+  { responder, contentLimitBytes, fingerprint: rule }: ContentReader,
+  ctx: Context,
+  method: string,
+  path: string,
+  content: Content,
+): string | null | Promise<string | null> {
   switch (content.kind) {
     case 'too-large':
       responder.refuse(ctx, filled('too-large', contentLimitBytes))
@@ -68,15 +88,35 @@ export async function fingerprintAt(
       sendNobody(ctx, 400)
       return null
     default: {
-      const head = {
-        ...{ method, path, query: ctx.querystring, type: ctx.get('Content-Type') },
-        ...{ encoding: ctx.get('Content-Encoding'), digest: ctx.get('Content-Digest') },
-      }
+      const head = new Head(ctx, method, path)
       if (typeof rule === 'function') return ownFingerprint(head, rule(ctx))
-      const made = await requestFingerprint(head, content, rule, contentLimitBytes)
-      if (made.kind === 'fingerprint') return made.fingerprint
-      responder.refuse(ctx, made.kind)
-      return null
+      const made = requestFingerprint(head, content, rule, contentLimitBytes)
+      const take = (result: FingerprintResult): string | null => {
+        if (result.kind === 'fingerprint') return result.fingerprint
+        responder.refuse(ctx, result.kind)
+        return null
+      }
+      return made instanceof Promise ? made.then(take) : take(made)
     }
+  }
+}
+
+/** What a request of Koa says of itself. */
+class Head implements RequestHead {
+  readonly method: string
+  readonly path: string
+  readonly query: string
+  readonly type: string
+  readonly encoding: string
+  readonly digest: string
+
+  constructor(ctx: Context, method: string, path: string) {
+    const { headers } = ctx.req
+    this.method = method
+    this.path = path
+    this.query = ctx.querystring
+    this.type = headers['content-type'] ?? ''
+    this.encoding = headers['content-encoding'] ?? ''
+    this.digest = String(headers['content-digest'] ?? '')
   }
 }

@@ -32,7 +32,7 @@ import {
 } from '../../protocols/conditional-post/conditions.js'
 import { canonicalJson } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
-import { isLinks, unlessLinks } from '../link-first.js'
+import { isLinks } from '../link-first.js'
 import { checkNumber, YEAR_MS } from '../options.js'
 import { poeOf } from '../request-poe.js'
 import { runClaimed } from '../run/run-claimed.js'
@@ -239,7 +239,7 @@ async function claim(
 ): Promise<'answered' | 'moved' | { readonly spentBy: string }> {
   const { door, ctx } = visit
   const { core } = door
-  const rules = unlessLinks(ctx, door.rules)
+  const { rules } = door
   const operation = { ...operationAt(visit, stateOf(situation)), replaces }
   let end: 'answered' | 'moved' | { readonly spentBy: string } = 'answered'
   // Until the handler is called nothing has happened, whatever is thrown.

@@ -16,7 +16,7 @@ import type { Outcome } from '../../engine/outcome.js'
 import { OVERRIDE_FIELD, readOverride } from '../../protocols/duplicate-detection/override.js'
 import { canonicalJson } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
-import { isLinks, unlessLinks } from '../link-first.js'
+import { isLinks } from '../link-first.js'
 import { publicPath } from '../link-paths.js'
 import { checkNumber, YEAR_MS } from '../options.js'
 import { isWhole } from '../request-content.js'
@@ -112,12 +112,9 @@ async function detect(detector: Detector, ctx: Context, next: Next): Promise<voi
     comparePrincipal: false,
     fingerprint: null,
   }
-  await runClaimed(
-    { core, ctx, operation, rules: unlessLinks(ctx, rules), handler: next },
-    async (served, end) => {
-      if (typeof end !== 'string') await tell(detector, served, end, override.kind === 'given')
-    },
-  )
+  await runClaimed({ core, ctx, operation, rules, handler: next }, async (served, end) => {
+    if (typeof end !== 'string') await tell(detector, served, end, override.kind === 'given')
+  })
 }
 
 /** One spelling of an identity; `null` where it is nested too deeply for that. */

@@ -20,7 +20,7 @@ import type { Core } from '../core.js'
 import { checkNumber, demandDurable, YEAR_MS } from '../options.js'
 import type { FingerprintRule } from './claimed-content.js'
 import { type DoorOptions, resolveDoor } from './door-options.js'
-import { type KeyedDoor, type NameReading, passKeyedDoor } from './keyed-door.js'
+import { type KeyedDoor, keeping, type NameReading, passKeyedDoor } from './keyed-door.js'
 import { keyPolicy, type ResolvedKeyDoor } from './policy.js'
 import { Responder } from './responder.js'
 
@@ -63,15 +63,16 @@ export function makeIdempotencyKey(core: Core, options: IdempotencyKeyOptions): 
   const door: KeyedDoor = {
     ...resolved,
     core,
-    kind: 'key',
+    keyPrefix: `key:${encodeURIComponent(resolved.name)}:`,
+    rules: keeping(resolved.kept, resolved.rules),
     responder: new Responder(core, resolved.documentation, dialectOf(profile)),
     demands: required ? filled('key-missing', `This request must carry ${profile.field}`) : null,
     read: ctx => nameIn(core, resolved, ctx),
     repeat: null,
   }
   core.policies.push(keyPolicy(resolved))
-  return async function idempotencyKey(ctx, next) {
-    await passKeyedDoor(door, ctx, next)
+  return function idempotencyKey(ctx, next) {
+    return passKeyedDoor(door, ctx, next)
   }
 }
 

@@ -11,7 +11,7 @@ import { digestParts } from '../../engine/fingerprint.js'
 import type { Operation, ResourceRules } from '../../engine/operation.js'
 import { PoeError } from '../../errors.js'
 import { type KeptAnswers, keepsRefusal } from '../../protocols/idempotency-key/index.js'
-import { isLinks, unlessLinks } from '../link-first.js'
+import { isLinks } from '../link-first.js'
 import { poeOf } from '../request-poe.js'
 import { runClaimed } from '../run/run-claimed.js'
 import { answeredStatus, isReportedFailure, statusToKeep } from '../run/thrown.js'
@@ -33,8 +33,7 @@ export type NameReading =
 /** A door of this kind. */
 export interface KeyedDoor extends ContentReader {
   /** What the records' keys begin with. */
-  readonly kind: 'key' | 'replay'
-  readonly name: string
+  readonly keyPrefix: string
   readonly rules: ResourceRules
   readonly kept: KeptAnswers
   /** What a request without a name is told; `null` lets it pass unprotected. */
@@ -50,68 +49,98 @@ export function isSafe(method: string): boolean {
   return SAFE_METHODS.has(method)
 }
 
-/** Serves a request at the door. */
-export async function passKeyedDoor(door: KeyedDoor, ctx: Context, next: Next): Promise<void> {
+/** The rules of a door that keeps some refusals. */
+export function keeping(kept: KeptAnswers, rules: ResourceRules): ResourceRules {
+  if (kept === 'success') return rules
+  return { ...rules, keepsRefusal: status => keepsRefusal(kept, status) }
+}
+
+type Callers = readonly [string, ...string[]]
+type Named = Extract<NameReading, { kind: 'named' }>
+
+/** Serves a request at the door; what it gives is a promise where anything has to be waited for. */
+export function passKeyedDoor(door: KeyedDoor, ctx: Context, next: Next): unknown {
   const poe = poeOf(ctx)
   // A link, or another key in front, names the operation.
-  if (isSafe(ctx.method) || poe.naming === 'key' || isLinks(door.core, ctx)) {
-    await next()
-    return
-  }
-  const { core, responder } = door
+  if (isSafe(ctx.method) || poe.naming === 'key' || isLinks(door.core, ctx)) return next()
+  const { responder, demands } = door
   const reading = door.read(ctx)
   if (reading.kind === 'refused') return responder.refuse(ctx, reading.problem)
-  if (reading.kind === 'absent') {
-    if (door.demands !== null) return responder.refuse(ctx, door.demands)
-    await next()
-    return
-  }
+  if (reading.kind === 'absent') return demands === null ? next() : responder.refuse(ctx, demands)
   if (poe.naming === 'content') throw misordered()
   const callers = callersOf(door, ctx)
-  if (callers === null) return
-  const made = await fingerprintAt(door, ctx)
-  if (made === null) return
+  if (callers === null) return null
+  const made = fingerprintAt(door, ctx)
+  if (!(made instanceof Promise)) return passNamed(door, ctx, next, reading, callers, made)
+  return made.then(late => passNamed(door, ctx, next, reading, callers, late))
+}
+
+/** @param made - the content's fingerprint; `null` where the request has been answered */
+function passNamed(
+  door: KeyedDoor,
+  ctx: Context,
+  next: Next,
+  reading: Named,
+  callers: Callers,
+  made: string | null,
+): unknown {
+  if (made === null) return null
   const fingerprint = reading.also === undefined ? made : digestParts([made, reading.also])
-  poe.naming = 'key'
-  const operation = (principal: string): Operation => ({
-    key: keyFor(door, principal, ctx.method, reading.name),
+  ctx.poe.naming = 'key'
+  const operation = operationOf(door, ctx, reading, callers[0], fingerprint)
+  if (callers.length === 1) return run(door, ctx, operation, next)
+  const others = callers.slice(1).map(each => operationOf(door, ctx, reading, each, fingerprint))
+  return runUnlessBegun(door, ctx, operation, others, next)
+}
+
+/** Whoever is somebody else by now, after a login, is told what was begun before it. */
+async function runUnlessBegun(
+  door: KeyedDoor,
+  ctx: Context,
+  operation: Operation,
+  others: readonly Operation[],
+  next: Next,
+): Promise<unknown> {
+  for (const other of others) {
+    const finding = await door.core.engine.look(other)
+    if (finding.kind !== 'unspent') return await answer(door, ctx, finding)
+  }
+  return await run(door, ctx, operation, next)
+}
+
+/**
+ * The record's key is what the client named joined with what only the server knows, and hashed, so
+ * that neither stores nor logs see a client's key.
+ */
+function operationOf(
+  door: KeyedDoor,
+  ctx: Context,
+  { name, keepUntilMs }: Named,
+  principal: string,
+  fingerprint: string,
+): Operation {
+  return {
+    key: door.keyPrefix + digestParts([principal, ctx.method, name]),
     epoch: null,
     expiresAtMs: null,
-    keepUntilMs: reading.keepUntilMs,
+    keepUntilMs,
     principals: [principal],
     comparePrincipal: false,
     fingerprint,
     refusesOtherContent: true,
-  })
-  const [first, ...others] = callers
-  // Whoever is somebody else by now, after a login, is told what was begun before it.
-  for (const other of others) {
-    const finding = await core.engine.look(operation(other))
-    if (finding.kind !== 'unspent') return await answer(door, ctx, finding)
   }
-  await run(door, ctx, operation(first), next)
 }
 
-/**
- * The record's key: what the client named joined with what only the server knows, and hashed, so
- * that neither stores nor logs see a client's key.
- */
-function keyFor(door: KeyedDoor, principal: string, method: string, name: string): string {
-  const digest = digestParts([principal, method, name])
-  return `${door.kind}:${encodeURIComponent(door.name)}:${digest}`
-}
-
-async function run(door: KeyedDoor, ctx: Context, operation: Operation, next: Next): Promise<void> {
-  const { core, kept, responder } = door
-  const rules = unlessLinks(ctx, {
-    ...door.rules,
-    keepsRefusal: kept === 'success' ? null : status => keepsRefusal(kept, status),
-  })
-  const keepsThrown = (error: unknown) => {
-    return ctx.poe.naming !== 'link' && keeps(kept, rules, error)
-  }
+function run(
+  door: KeyedDoor,
+  ctx: Context,
+  operation: Operation,
+  next: Next,
+): void | Promise<void> {
+  const { core, kept, responder, rules } = door
+  const keepsThrown = (error: unknown) => keeps(kept, rules, error)
   const claimable = { core, ctx, operation, rules, handler: next, keepsThrown }
-  await runClaimed(claimable, (served, end) =>
+  return runClaimed(claimable, (served, end) =>
     typeof end === 'string' ? responder.accept(served) : answer(door, served, end),
   )
 }
@@ -126,11 +155,15 @@ function keeps(kept: KeptAnswers, rules: ResourceRules, error: unknown): boolean
   return kept === 'every' && !rules.transactional && !rules.releaseOnThrow && !rules.marks
 }
 
-async function answer(door: KeyedDoor, ctx: Context, finding: Refused): Promise<void> {
-  if (finding.kind !== 'spent' || door.repeat === null) return door.responder.found(ctx, finding)
-  ctx.set(...NO_STORE)
-  await door.repeat(ctx, finding)
-  door.responder.mark(ctx)
+function answer(door: KeyedDoor, ctx: Context, finding: Refused): void | Promise<void> {
+  const { repeat, responder } = door
+  if (finding.kind !== 'spent' || repeat === null) return responder.found(ctx, finding)
+  const draw = async () => {
+    ctx.set(...NO_STORE)
+    await repeat(ctx, finding)
+    responder.mark(ctx)
+  }
+  return draw()
 }
 
 function misordered(): TypeError {

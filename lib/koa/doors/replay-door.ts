@@ -12,7 +12,7 @@ import type { Core } from '../core.js'
 import { checkNumber, demandDurable, YEAR_MS } from '../options.js'
 import type { FingerprintRule } from './claimed-content.js'
 import { type DoorOptions, resolveDoor } from './door-options.js'
-import { type KeyedDoor, type NameReading, passKeyedDoor } from './keyed-door.js'
+import { type KeyedDoor, keeping, type NameReading, passKeyedDoor } from './keyed-door.js'
 import { Responder } from './responder.js'
 
 /** What is known of the first request when a repeat is answered with the current state. */
@@ -74,7 +74,8 @@ export function makeReplay(core: Core, options: ReplayOptions): Middleware {
   const door: KeyedDoor = {
     ...resolved,
     core,
-    kind: 'replay',
+    keyPrefix: `replay:${encodeURIComponent(resolved.name)}:`,
+    rules: keeping('success', resolved.rules),
     kept: 'success',
     fingerprint,
     responder: new Responder(core, documentation),
@@ -89,8 +90,8 @@ export function makeReplay(core: Core, options: ReplayOptions): Middleware {
             await current(ctx, { status: outcome.status, location })
           },
   }
-  return async function replayDoor(ctx, next) {
-    await passKeyedDoor(door, ctx, next)
+  return function replayDoor(ctx, next) {
+    return passKeyedDoor(door, ctx, next)
   }
 }
 

@@ -39,6 +39,8 @@ export class HandlerWork implements Work {
   readonly #handler: Claimable['handler']
   readonly #handlerKey: string
   readonly #keepsThrown: Claimable['keepsThrown']
+  /** Whether a link named the operation before this door: it then keeps what it always keeps. */
+  readonly #isBehindLink: boolean
   #fieldsBefore: Fields | null = null
   #running: Promise<Report> | null = null
   #bodyLost = false
@@ -51,11 +53,17 @@ export class HandlerWork implements Work {
     this.#handler = handler
     this.#handlerKey = handlerKey ?? operation.key
     this.#keepsThrown = keepsThrown
+    this.#isBehindLink = ctx.poe.naming === 'link'
   }
 
   /** Whether the handler's body has no JSON form, so that its answer goes without one. */
   get bodyLost(): boolean {
     return this.#bodyLost
+  }
+
+  /** Whether a link below a mount, which the door could not foresee, tells what happened. */
+  get toldInside(): boolean {
+    return !this.#isBehindLink && this.ctx.poe.naming === 'link'
   }
 
   /** The handler's end, where it is still at work; else `null`. */
@@ -136,7 +144,7 @@ export class HandlerWork implements Work {
   /** Makes an answer of an error, where that is to be kept. @throws the error where it is not */
   #keepThrown(error: unknown): void {
     const { ctx, rules } = this
-    const isKept = !isOwnAbort(ctx, error) && !ctx.res.headersSent
+    const isKept = !this.toldInside && !isOwnAbort(ctx, error) && !ctx.res.headersSent
     if (!isKept || this.#keepsThrown?.(error) !== true) throw error
     putFields(ctx.res, this.#fieldsBefore ?? {})
     answerThrown(ctx, error, rules)
@@ -153,7 +161,7 @@ export class HandlerWork implements Work {
   async #bypassed(sent: boolean): Promise<Report> {
     const report = await bypassed(this)
     // A refusal that somebody outside has sent, out of patience, is not this handler's.
-    if (sent && !this.rules.success(report)) throw new SaidNothing()
+    if (sent && (this.toldInside || !this.rules.success(report))) throw new SaidNothing()
     return report
   }
 
@@ -178,7 +186,7 @@ export function settleBody(ctx: Context, bodyLost: boolean): void {
   ctx.status = status
 }
 
-function reported({ ctx, core }: HandlerWork, slot: BodySlot): Report {
+function reported({ ctx, core, toldInside }: HandlerWork, slot: BodySlot): Report {
   const { res } = ctx.response
   const status = res.statusCode
   const empty = status === 204 || status === 205 || status === 304
@@ -187,13 +195,15 @@ function reported({ ctx, core }: HandlerWork, slot: BodySlot): Report {
     fields: fieldsOf(res, core.recorded),
     hasLocation: res.hasHeader('location'),
     passedOn: slot.passedOn === status,
+    toldInside,
     body: empty ? { kind: 'none' } : slot.produced(),
     client: slot.client,
   }
 }
 
 /** The handler writes the response itself: its end is the answer. */
-async function bypassed({ ctx, core }: HandlerWork): Promise<Report> {
+async function bypassed(work: HandlerWork): Promise<Report> {
+  const { ctx, core } = work
   const { res } = ctx
   // A client that left does not undo what the handler said.
   await finished(res).catch(() => {})
@@ -204,6 +214,7 @@ async function bypassed({ ctx, core }: HandlerWork): Promise<Report> {
     status: res.statusCode,
     fields: fieldsOf(res, core.recorded),
     hasLocation: res.hasHeader('location'),
+    toldInside: work.toldInside,
     body: { kind: 'elsewhere' },
     client: null,
   }

@@ -38,6 +38,7 @@ export {
   type ParsedToken,
   readToken,
   recordKey,
+  TOKEN_LENGTH,
   type TokenScope,
   verifyToken,
 } from './token.js'
