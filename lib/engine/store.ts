@@ -303,6 +303,7 @@ export interface Store<Tx = never> {
  * @returns an index from 0 to `count - 1`
  */
 export function bucketOf(key: string, count: number): number {
+  if (count === 1) return 0
   let hash = 0x811c9dc5
   for (let index = 0; index < key.length; index += 1) {
     hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193)

@@ -42,6 +42,12 @@ const [TAB, LINE_FEED, CARRIAGE_RETURN, SPACE] = [9, 10, 13, 32]
  * @param head - any text, as a rule short JSON
  */
 export function shortenHead(head: string): string {
+  const { start, short } = last
+  // Most heads of an application begin alike.
+  if (start !== '' && head.startsWith(start)) {
+    const rest = head.slice(start.length)
+    return HAS_CODE.test(rest) ? AS_IT_IS + head : short + shortenEnd(rest)
+  }
   if (HAS_CODE.test(head)) return AS_IT_IS + head
   const [status, statusCode] = phraseAt(head, 0, STATUSES)
   const [type, typeCode] = phraseAt(head, status.length, TYPES)
@@ -51,11 +57,17 @@ export function shortenHead(head: string): string {
   if (locationAt >= 0) {
     text += head.slice(at, locationAt) + LOCATION[1]
     at = locationAt + LOCATION[0].length
+    last.start = head.slice(0, at)
+    last.short = text
   }
-  const endAt = head.length - END[0].length
-  return endAt >= at && head.endsWith(END[0])
-    ? text + head.slice(at, endAt) + END[1]
-    : text + head.slice(at)
+  return text + shortenEnd(head.slice(at))
+}
+
+/** How the last head began that had a location, up to that. */
+const last = { start: '', short: '' }
+
+function shortenEnd(text: string): string {
+  return text.endsWith(END[0]) ? text.slice(0, -END[0].length) + END[1] : text
 }
 
 const NO_PHRASE: Coded = ['', '']
