@@ -21,7 +21,7 @@ interface Slotted extends KoaResponse {
 export class BodySlot {
   readonly #ctx: Context
   readonly #body: Accessor
-  /** A claim inside another's: the slot of the outer one is put back. */
+  /** A claim inside another's: what is sent by this one is a body to the outer one. */
   readonly #outer: BodySlot | null
   #source: unknown = null
   #client: PassThrough | null = null
@@ -48,7 +48,7 @@ export class BodySlot {
 
   /** What the handler gave. */
   get body(): unknown {
-    return this.#source ?? this.#body.get.call(this.#ctx.response)
+    return this.#source ?? this.#sent
   }
 
   /** Takes what the handler gives. */
@@ -59,7 +59,7 @@ export class BodySlot {
     if (!isStreaming(value)) {
       this.#source = null
       this.#client = null
-      this.#body.set.call(response, value)
+      this.#sent = value
       return
     }
     // One that the handler has made itself comes from nowhere.
@@ -71,12 +71,14 @@ export class BodySlot {
     describe(response, value)
     const { length } = response
     const sized = response.res.hasHeader('Content-Length')
-    this.#body.set.call(response, client)
+    this.#sent = client
     if (sized && length !== undefined) response.length = length
   }
 
   /** What the handler gave, ready to be recorded. */
   produced(): Produced {
+    // Set before the claim: Koa must not read it as well.
+    if (this.#source === null && isStreaming(this.#sent)) this.body = this.#sent
     return produce(this.body)
   }
 
@@ -84,6 +86,16 @@ export class BodySlot {
   close(): void {
     const response: Slotted = this.#ctx.response
     response[SLOT] = this.#outer
+  }
+
+  /** What Koa, or a claim around this one, takes for the body. */
+  get #sent(): unknown {
+    return this.#outer === null ? this.#body.get.call(this.#ctx.response) : this.#outer.body
+  }
+
+  set #sent(value: unknown) {
+    if (this.#outer === null) this.#body.set.call(this.#ctx.response, value)
+    else this.#outer.body = value
   }
 }
 
