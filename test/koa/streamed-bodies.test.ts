@@ -1,7 +1,12 @@
-/** A body that comes in pieces is whole to the client also where one claim is inside another. */
-import { Readable } from 'node:stream'
+/**
+ * A body that comes in pieces: whole to the client also where one claim is inside another, and
+ * closed where nobody reads it.
+ */
+import { PassThrough, Readable } from 'node:stream'
 import { expect } from 'chai'
 import type { Context } from 'koa'
+import { memoryStore } from 'post-once-exactly/stores/memory'
+import type { Store } from '../../lib/engine/store.js'
 import { until } from '../support/meeting.js'
 import { startWorld, type World } from '../support/world.js'
 
@@ -76,5 +81,96 @@ describe('a body that comes in pieces', () => {
     const link = await world.link()
     const first = await world.send('POST', link, { json: {} })
     expect([first.status, await first.text()]).to.deep.equal([201, WHOLE])
+  })
+})
+
+/** What a handler does once it has set a stream as its body. */
+const ENDS: Readonly<Record<string, (ctx: Context) => unknown>> = {
+  'a refusal': ctx => ctx.throw(422),
+  'an error': () => Promise.reject(new Error('planted')),
+  'another body': ctx => {
+    ctx.body = { done: true }
+  },
+  'another stream': ctx => {
+    ctx.body = Readable.from(PIECES)
+  },
+  'no body': ctx => {
+    ctx.body = null
+  },
+  'a status without a body': ctx => {
+    ctx.status = 204
+  },
+}
+
+describe('a stream that nobody reads', () => {
+  let world: World
+  afterEach(() => world.close())
+
+  for (const [end, act] of Object.entries(ENDS)) {
+    it(`[FALSE-3505] is closed after ${end}`, async () => {
+      const sources: Readable[] = []
+      world = await startWorld(KOA_3, {
+        handler: async ctx => {
+          const source = new Readable({ read() {} })
+          sources.push(source)
+          ctx.status = 201
+          ctx.body = source
+          await act(ctx)
+        },
+      })
+      await (await world.send('POST', await world.link(), { json: {} })).text()
+      await until(() => sources[0]?.destroyed === true, 'it is closed')
+    })
+  }
+
+  it('[FALSE-3505] is closed where its success cannot be told', async () => {
+    const store = memoryStore() as Store<unknown>
+    const sources: Readable[] = []
+    world = await startWorld(KOA_3, {
+      resource: {
+        success: () => {
+          throw new Error('planted')
+        },
+      },
+      wrapStore: () => store,
+      handler: ctx => {
+        const source = new Readable({ read() {} })
+        source.push('one')
+        sources.push(source)
+        ctx.body = source
+      },
+    })
+    expect((await world.send('POST', await world.link(), { json: {} })).status).to.equal(500)
+    await until(() => sources[0]?.destroyed === true, 'it is closed')
+  })
+
+  it('[FALSE-3505] is closed where it has not begun when the run is over', async () => {
+    const sources: PassThrough[] = []
+    world = await startWorld(KOA_3, {
+      poe: { leaseMs: 200, maxRunMs: 200 },
+      handler: ctx => {
+        const source = new PassThrough()
+        sources.push(source)
+        ctx.body = source
+      },
+    })
+    expect((await world.send('POST', await world.link(), { json: {} })).status).to.equal(409)
+    await until(() => sources[0]?.destroyed === true, 'it is closed')
+    expect(await world.once.close({ graceMs: 0 })).to.deep.equal({ running: [], unwritten: [] })
+  })
+
+  it('[FALSE-3505] goes on where it flows into the one that is sent', async () => {
+    const sources: Readable[] = []
+    world = await startWorld(KOA_3, {
+      handler: ctx => {
+        const source = Readable.from(PIECES)
+        sources.push(source)
+        ctx.body = source
+        ctx.body = (ctx.body as Readable).pipe(new PassThrough())
+      },
+    })
+    const link = await world.link()
+    expect(await (await world.send('POST', link, { json: {} })).text()).to.equal(WHOLE)
+    await until(() => sources[0]?.destroyed === true, 'it is closed')
   })
 })
