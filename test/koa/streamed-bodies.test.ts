@@ -173,4 +173,30 @@ describe('a stream that nobody reads', () => {
     expect(await (await world.send('POST', link, { json: {} })).text()).to.equal(WHOLE)
     await until(() => sources[0]?.destroyed === true, 'it is closed')
   })
+
+  for (const kind of [KOA_3, KOA_2] as const) {
+    for (const end of ['a refusal', 'an error'] as const) {
+      it(`[FALSE-3506] is not waited for after ${end}, caught, Koa ${kind.koa}`, async () => {
+        world = await startWorld(kind, {
+          outside: [
+            async (ctx, next) => {
+              try {
+                await next()
+              } catch {
+                ctx.status = 500
+              }
+            },
+          ],
+          handler: async ctx => {
+            ctx.body = Readable.from(PIECES)
+            await ENDS[end]?.(ctx)
+          },
+        })
+        const link = await world.link()
+        const signal = AbortSignal.timeout(5_000)
+        const answer = await world.send('POST', link, { json: {}, signal })
+        expect([answer.status, await answer.text()]).to.deep.equal([500, ''])
+      })
+    }
+  }
 })
