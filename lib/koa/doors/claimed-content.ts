@@ -7,7 +7,7 @@ import { ownFingerprint, requestFingerprint } from '../../answers/request-finger
 import type { Core } from '../core.js'
 import { publicPath } from '../link-paths.js'
 import { principalsOf } from '../principal.js'
-import { contentOf } from '../request-content.js'
+import { contentOf, hasFiles } from '../request-content.js'
 import { sendNobody } from '../send.js'
 import type { Responder } from './responder.js'
 
@@ -51,6 +51,7 @@ export function callersOf(
  *
  * @param method - what stands for its method, and `path` for its path
  * @returns `null` where the request has been refused, or its client has left
+ * @throws TypeError where a parser in front has put files aside
  */
 export async function fingerprintAt(
   reader: ContentReader,
@@ -73,10 +74,19 @@ export async function fingerprintAt(
         ...{ encoding: ctx.get('Content-Encoding'), digest: ctx.get('Content-Digest') },
       }
       if (typeof rule === 'function') return ownFingerprint(head, rule(ctx))
+      // Two contents that differ in their files alone would be one.
+      if (content.kind === 'parsed' && hasFiles(ctx)) throw filesAside()
       const made = await requestFingerprint(head, content, rule, contentLimitBytes)
       if (made.kind === 'fingerprint') return made.fingerprint
       responder.refuse(ctx, made.kind)
       return null
     }
   }
+}
+
+function filesAside(): TypeError {
+  return new TypeError(
+    'A parser in front of the door has put files aside, and left nothing to compare them by. Put ' +
+      'the door in front of the parser, or say what counts with a function as fingerprint.',
+  )
 }
