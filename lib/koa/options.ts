@@ -347,7 +347,7 @@ export function makeRules(
     releaseOnThrow: options.releaseOnThrow ?? false,
     waitMs: options.waitMs ?? waitMs,
     maxRunMs: options.maxRunMs ?? defaults.maxRunMs,
-    success: options.success ?? isSuccess,
+    success: options.success === undefined ? isSuccess : atOnce(where, options.success),
     reports: checkReports(where, options.reports),
     isRefusal: options.isRefusal ?? null,
     keepsRefusal: null,
@@ -356,6 +356,19 @@ export function makeRules(
   checkNumber(where, 'waitMs', rules.waitMs, 0, 60_000)
   checkNumber(where, 'maxRunMs', rules.maxRunMs, 1, DAY_MS)
   return Object.freeze(rules)
+}
+
+/** A promise counts as true: every refusal would be a success, and use its link up. */
+function atOnce(where: string, success: SuccessRule): SuccessRule {
+  if (typeof success !== 'function') {
+    throw new TypeError(`${where}: success must be a function that judges an answer`)
+  }
+  return answer => {
+    const told: unknown = success(answer)
+    if (!(told instanceof Promise)) return told as boolean
+    told.catch(() => {})
+    throw new TypeError(`${where}: success(answer) gave a promise; it must say true or false`)
+  }
 }
 
 function checkReports(where: string, reports: unknown): readonly number[] {
