@@ -217,6 +217,8 @@ export class Attempt implements Run, Overdue, RecordListener {
   async #abandon(): Promise<Verdict> {
     // The request is over soon; a shutdown waits for the handler nevertheless.
     this.#abandoned = this.#tools.underway.begin(this.key)
+    // A body that has not begun by now never will.
+    this.#pump?.drop()
     if (this.#record.tx === null) {
       return { kind: 'undecided', sinceMs: this.#tools.guard.now() }
     }
@@ -309,6 +311,7 @@ export class Attempt implements Run, Overdue, RecordListener {
   }
 
   async #threw(error: unknown): Promise<Verdict | null> {
+    this.#pump?.drop()
     const rules = this.#rules
     const record = this.#record
     const free =

@@ -46,12 +46,7 @@ export class BodyPump {
 
   /** Closes the source: its body is not wanted. */
   drop(): void {
-    // A source that fails to close has nobody left to tell.
-    Promise.resolve(this.#chunks.return?.()).catch(() => {})
-    // While a chunk is waited for, the iterator alone would close it only after that.
-    const source = this.#source as Partial<Readable>
-    source.on?.('error', () => {})
-    source.destroy?.()
+    closeSource(this.#source, this.#chunks)
   }
 
   /** Keeps no copy: what flows is no outcome. */
@@ -143,6 +138,23 @@ export class BodyPump {
       client.on('close', done)
     })
   }
+}
+
+/**
+ * Closes the source of a body that nobody reads, or reads on.
+ *
+ * @param chunks - where somebody has begun to read it
+ */
+export function closeSource(
+  source: AsyncIterable<unknown> | Readable,
+  chunks: AsyncIterator<unknown> = source[Symbol.asyncIterator](),
+): void {
+  // A source that fails to close has nobody left to tell.
+  Promise.resolve(chunks.return?.()).catch(() => {})
+  // While a chunk is waited for, the iterator alone would close it only after that.
+  const stream = source as Partial<Readable>
+  stream.on?.('error', () => {})
+  stream.destroy?.()
 }
 
 /**

@@ -31,9 +31,11 @@ export function findingOf(reply: ClaimReply | ReadReply, operation: Operation): 
         }
       )
     case 'none':
-      return isOver(operation, reply.nowMs) ? { kind: 'expired' } : { kind: 'unspent' }
+      return isOver(operation.expiresAtMs, reply.nowMs)
+        ? withoutRecord(operation, reply.nowMs)
+        : { kind: 'unspent' }
     case 'expired':
-      return { kind: 'expired' }
+      return withoutRecord(operation, reply.nowMs)
     case 'wrong-epoch':
       return { kind: 'forgotten' }
     case 'full':
@@ -69,6 +71,11 @@ function isForeign(record: ClaimedBy, operation: Operation): boolean {
   return operation.comparePrincipal && !operation.principals.includes(record.principal)
 }
 
-function isOver(operation: Operation, nowMs: number): boolean {
-  return operation.expiresAtMs !== null && nowMs > operation.expiresAtMs
+/** What is told of a life that is over: that it was not used is known while records are kept. */
+function withoutRecord({ keepUntilMs }: Operation, nowMs: number): Finding {
+  return { kind: isOver(keepUntilMs, nowMs) ? 'forgotten' : 'expired' }
+}
+
+function isOver(untilMs: number | null, nowMs: number): boolean {
+  return untilMs !== null && nowMs > untilMs
 }

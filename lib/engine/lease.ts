@@ -97,6 +97,14 @@ export abstract class Lease extends Alarm {
     watcher?.onOverdue()
   }
 
+  /**
+   * Aborts the signal where the lease itself is not lost. A signal that all runs depend on would be
+   * simpler, but Node 20 keeps something of each for as long as that lives.
+   */
+  protected abort(reason: Error): void {
+    this.#controller?.abort(reason)
+  }
+
   /** Sends one renewal. */
   protected abstract renew(): Promise<OwnerReply>
 
@@ -132,7 +140,7 @@ export abstract class Lease extends Alarm {
   #lose(cause: PoeError): void {
     this.end()
     this.#cause = cause
-    this.#controller?.abort(cause)
+    this.abort(cause)
     this.onLost(cause)
   }
 }

@@ -277,6 +277,7 @@ export function resolveRules(options: ResourceOptions, defaults: ResolvedOptions
     throw new TypeError('resource() needs a name')
   }
   checkDraw(where, options.refusal)
+  checkReference(where, 'createForm', options.createForm)
   if (options.key !== undefined) {
     demandDurable(`${where} has a key`, defaults, options.dangerouslyNotDurable)
   }
@@ -346,7 +347,7 @@ export function makeRules(
     releaseOnThrow: options.releaseOnThrow ?? false,
     waitMs: options.waitMs ?? waitMs,
     maxRunMs: options.maxRunMs ?? defaults.maxRunMs,
-    success: options.success ?? isSuccess,
+    success: options.success === undefined ? isSuccess : atOnce(where, options.success),
     reports: checkReports(where, options.reports),
     isRefusal: options.isRefusal ?? null,
     keepsRefusal: null,
@@ -355,6 +356,19 @@ export function makeRules(
   checkNumber(where, 'waitMs', rules.waitMs, 0, 60_000)
   checkNumber(where, 'maxRunMs', rules.maxRunMs, 1, DAY_MS)
   return Object.freeze(rules)
+}
+
+/** A promise counts as true: every refusal would be a success, and use its link up. */
+function atOnce(where: string, success: SuccessRule): SuccessRule {
+  if (typeof success !== 'function') {
+    throw new TypeError(`${where}: success must be a function that judges an answer`)
+  }
+  return answer => {
+    const told: unknown = success(answer)
+    if (!(told instanceof Promise)) return told as boolean
+    told.catch(() => {})
+    throw new TypeError(`${where}: success(answer) gave a promise; it must say true or false`)
+  }
 }
 
 function checkReports(where: string, reports: unknown): readonly number[] {
@@ -428,13 +442,28 @@ function checkFields(options: ResolvedOptions): void {
     if (!NEVER_RECORDED.has(name.toLowerCase())) continue
     throw new TypeError(`poe(): ${name} belongs to one exchange and cannot be recorded`)
   }
-  if (!/^(\/[^/?#\s][^?#\s]*[^/?#\s]|\/[^/?#\s])?$/.test(options.publicPrefix)) {
+  const { publicPrefix } = options
+  if (!/^(\/[^/?#\s][^?#\s]*[^/?#\s]|\/[^/?#\s])?$/.test(publicPrefix)) {
     const want = "must be '' or a path such as '/shop', no '/' at its end"
     throw new TypeError(`poe(): publicPrefix ${want}`)
   }
+  if (publicPrefix !== '') checkReference('poe()', 'publicPrefix', publicPrefix)
   if (options.advertise !== 'always' && options.advertise !== 'when-asked') {
     throw new TypeError("poe(): advertise must be 'always' or 'when-asked'")
   }
+}
+
+/**
+ * Refuses what cannot stand in a field as a URI-reference: to send it would be an error each time.
+ *
+ * @throws TypeError that says what to do
+ */
+export function checkReference(where: string, name: string, value: unknown): void {
+  if (value == null) return
+  if (typeof value === 'string' && /^[!#-;=?-[\]_a-z~]+$/.test(value)) return
+  throw new TypeError(
+    `${where}: ${name} must be a URI-reference; write other characters as encodeURI() does`,
+  )
 }
 
 /** Refuses options that nobody knows. @throws TypeError that names those that are known */

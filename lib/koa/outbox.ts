@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nanoid } from 'nanoid'
-import { checkText } from '../engine/checks.js'
+import { checkText, wholeNumber } from '../engine/checks.js'
 import type { Delivered, DeliverMessage } from '../engine/outbox/delivery.js'
 import { checkMessageName } from '../engine/outbox/message.js'
 import type {
@@ -211,6 +211,8 @@ function workerRules(core: Core, given: Omit<WorkerOptions, 'signal'>): WorkerRu
   for (const [name, [least, most]] of Object.entries(BOUNDS)) {
     checkNumber('worker()', name, rules[name as keyof WorkerRules], least, most)
   }
+  // No store can give half of a message.
+  wholeNumber('worker()', 'concurrency', rules.concurrency, 0, 0)
   return Object.freeze(rules)
 }
 

@@ -2,7 +2,10 @@
  * Checks that every store makes of its options: unknown keys, kinds and ranges, with messages that
  * say what to do.
  */
-import { describe } from '../engine/checks.js'
+import { describe, wholeNumber } from '../engine/checks.js'
+
+/** Far from what a timer can hold: beyond 2^31 ms it rings at once. */
+const LONGEST_MS = 86_400_000
 
 /**
  * Refuses what is not an object, and keys that nobody knows.
@@ -21,6 +24,26 @@ export function checkKeys(where: string, options: unknown, known: readonly strin
     const list = known.join(', ')
     throw new TypeError(`${where}: there is no option '${key}'. Use one of: ${list}.`)
   }
+}
+
+/**
+ * Reads a time in milliseconds: a whole number, a day at most.
+ *
+ * @param where - the function's name, for the message
+ * @param name - the option's name, for the message
+ * @param value - what the caller gave; `undefined` counts as absent
+ * @param fallback - the default
+ * @param least - the shortest
+ * @throws TypeError when it is no whole number, RangeError when it is out of bounds
+ */
+export function timeOption(
+  where: string,
+  name: string,
+  value: unknown,
+  fallback: number,
+  least: number,
+): number {
+  return wholeNumber(where, name, value, fallback, least, LONGEST_MS)
 }
 
 /**

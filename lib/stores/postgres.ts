@@ -23,7 +23,7 @@ import type {
 import type { StoreAdmin } from '../engine/store-admin.js'
 import { PoeError } from '../errors.js'
 import { claimFault, leaseFault, pageOf, purgeLimit, verdictFault } from './arguments.js'
-import { checkKeys } from './options.js'
+import { checkKeys, timeOption } from './options.js'
 import { ServerAdmin } from './postgres/admin.js'
 import { Connections } from './postgres/connections.js'
 import type { PostgresPool } from './postgres/driver.js'
@@ -139,7 +139,7 @@ function resolveOptions(options: PostgresStoreOptions): Settings {
     pool: poolOption(options.pool),
     schema: schemaOption(options.schema),
     connections: wholeNumber(WHERE, 'connections', options.connections, 4, 1),
-    txMaxMs: wholeNumber(WHERE, 'txMaxMs', options.txMaxMs, 30_000, 1),
+    txMaxMs: timeOption(WHERE, 'txMaxMs', options.txMaxMs, 30_000, 1),
     isolation: isolationOption(options.isolation),
     lockWaitMs: lockWaitOption(options.lockWaitMs),
     direct: flagOption('direct', options.direct),
@@ -147,7 +147,7 @@ function resolveOptions(options: PostgresStoreOptions): Settings {
 }
 
 function lockWaitOption(lockWaitMs: number | undefined): number | null {
-  return lockWaitMs === undefined ? null : wholeNumber(WHERE, 'lockWaitMs', lockWaitMs, 1, 1)
+  return lockWaitMs === undefined ? null : timeOption(WHERE, 'lockWaitMs', lockWaitMs, 1, 1)
 }
 
 function poolOption(pool: unknown): PostgresPool {

@@ -25,7 +25,7 @@ import {
 import type { StoreAdmin } from '../engine/store-admin.js'
 import { PoeError } from '../errors.js'
 import { claimFault, leaseFault, pageOf, purgeLimit, verdictFault } from './arguments.js'
-import { checkKeys } from './options.js'
+import { checkKeys, timeOption } from './options.js'
 import { ServerAdmin } from './redis/admin.js'
 import { type Argument, type Driver, driverOf, type RedisClient } from './redis/driver.js'
 import { BUCKETS, Epochs } from './redis/epochs.js'
@@ -105,7 +105,7 @@ function resolveOptions(options: RedisStoreOptions): Settings {
   const settings = {
     prefix: prefixOption(options.prefix),
     replicas: wholeNumber(WHERE, 'replicas', options.replicas, 0, 0),
-    replicaWaitMs: wholeNumber(WHERE, 'replicaWaitMs', options.replicaWaitMs, 100, 1),
+    replicaWaitMs: timeOption(WHERE, 'replicaWaitMs', options.replicaWaitMs, 100, 1),
   }
   return Object.freeze({ ...settings, driver: driverOf(WHERE, options.client) })
 }

@@ -3,7 +3,7 @@
  * machine, and transactions in which a handler's writes and the mark of its key are one.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { describe, wholeNumber } from '../engine/checks.js'
+import { describe } from '../engine/checks.js'
 import type { OutboxStore } from '../engine/outbox/outbox-store.js'
 import type {
   Claim,
@@ -22,7 +22,7 @@ import type {
 import type { StoreAdmin } from '../engine/store-admin.js'
 import { PoeError } from '../errors.js'
 import { claimFault, leaseFault, pageOf, purgeLimit, verdictFault } from './arguments.js'
-import { checkKeys, clockOption } from './options.js'
+import { checkKeys, clockOption, timeOption } from './options.js'
 import { FileAdmin } from './sqlite/admin.js'
 import { writeAlone } from './sqlite/app-writes.js'
 import type { SqliteDatabase } from './sqlite/driver.js'
@@ -115,8 +115,8 @@ function resolveOptions(given: string | SqliteStoreOptions): Settings {
   checkKeys(WHERE, options, ['file', 'lockWaitMs', 'txMaxMs', 'now'])
   return Object.freeze({
     file: fileOption(options.file),
-    lockWaitMs: wholeNumber(WHERE, 'lockWaitMs', options.lockWaitMs, 2_000, 0),
-    txMaxMs: wholeNumber(WHERE, 'txMaxMs', options.txMaxMs, 1_000, 1),
+    lockWaitMs: timeOption(WHERE, 'lockWaitMs', options.lockWaitMs, 2_000, 0),
+    txMaxMs: timeOption(WHERE, 'txMaxMs', options.txMaxMs, 1_000, 1),
     now: clockOption(WHERE, options.now),
   })
 }

@@ -24,6 +24,15 @@ describe('what is found at a key', () => {
     expect(findingOf({ ...none, nowMs: 9e15 }, endless).kind).to.equal('unspent')
   })
 
+  it('[EXP-606] expired as long as a record would be kept, and forgotten after it', () => {
+    for (const state of ['none', 'expired'] as const) {
+      expect(findingOf({ state, nowMs: 2_000 }, OPERATION).kind).to.equal('expired')
+      expect(findingOf({ state, nowMs: 2_001 }, OPERATION).kind).to.equal('forgotten')
+      const kept = { ...OPERATION, keepUntilMs: null }
+      expect(findingOf({ state, nowMs: 9e15 }, kept).kind).to.equal('expired')
+    }
+  })
+
   it('running, undecided and spent are told whatever the time', () => {
     const running = { ...BY, state: 'running', leaseLeftMs: 70, nowMs: 9_000 } as const
     expect(findingOf(running, OPERATION)).to.deep.equal({ kind: 'running', retryAfterMs: 70 })

@@ -76,6 +76,22 @@ describe('a POE resource that the application names', () => {
     await expectProblem(await world.send('POST', other, { json: {} }), 410, 'expired')
   })
 
+  it('[EXP-606] is forgotten, and not unused, once its record is gone', async () => {
+    const clock = fakeClock()
+    const expiresAt = new Date(clock.now() + 60_000)
+    world = await startWorld(MEMORY, {
+      wrapStore: () => memoryStore({ now: clock.now }) as Store<unknown>,
+      poe: { clock, horizonMs: 60_000 },
+      resource: { ...resource(key => ({ key, expiresAt })), dangerouslyNotDurable: true },
+    })
+    expect((await world.send('POST', PATH, { json: {} })).status).to.equal(201)
+    await clock.advance(120_001)
+    for (const method of ['POST', 'GET']) {
+      await expectProblem(await world.send(method, PATH), 410, 'forgotten')
+    }
+    expect(world.runs).to.equal(1)
+  })
+
   it('[HTTP-05] keys that no store should see are 404', async () => {
     world = await startWorld(SQLITE, {
       resource: resource(order => (order === 'none' ? null : decodeURIComponent(order))),

@@ -81,6 +81,21 @@ describe('the options of resource()', () => {
     })
   }
 
+  it('[FALSE-3510] refuse what cannot stand in a field as a reference', async () => {
+    const { href } = new URL('https://shop.example/m%C3%B6bel?a=b#form')
+    for (const [at, createForm] of ['/basket', '../basket', href].entries()) {
+      once.resource(new Router(), { ...good, name: `with form ${at}`, createForm }, handler)
+    }
+    for (const wrong of ['/店', '/möbel', '/a"b', '/a>b', '/a b']) {
+      const options = { ...good, name: 'wrong', createForm: wrong }
+      const resource = () => once.resource(new Router(), options, handler)
+      expect(resource, wrong).to.throw(TypeError, 'createForm must be a URI-reference')
+      const prefixed = () => poe({ store, principal, publicPrefix: wrong })
+      expect(prefixed, wrong).to.throw(TypeError, 'publicPrefix must be')
+    }
+    await poe({ store, principal, publicPrefix: '/m%C3%B6bel' }).close()
+  })
+
   it('refuse a name that is taken, and a resource without a handler', () => {
     once.resource(new Router(), good, handler)
     expect(() => once.resource(new Router(), good, handler)).to.throw(/named order already/)

@@ -225,10 +225,11 @@ describe('an outbox where there is none', () => {
     [{ mail: 'send' }, {}, 'must be a function'],
     [{ mail: () => {} }, { concurency: 1 }, 'no option concurency'],
     [{ mail: () => {} }, { concurrency: 0 }, 'concurrency must be'],
+    [{ mail: () => {} }, { concurrency: 1.5 }, 'concurrency must be a whole number'],
     [{ mail: () => {} }, { maxAttempts: '5' }, 'maxAttempts must be'],
   ]
   for (const [handlers, options, text] of refused) {
-    it(`a worker refuses ${JSON.stringify([handlers, options])}`, async () => {
+    it(`[FALSE-3508] a worker refuses ${JSON.stringify([handlers, options])}`, async () => {
       world = await startWorld(SQLITE)
       const make = () => world.once.worker(handlers as object, options as object)
       expect(make).to.throw(text)

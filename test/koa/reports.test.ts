@@ -264,6 +264,22 @@ describe('reports by options', () => {
   })
 })
 
+describe('a rule for success that gives a promise', () => {
+  afterEach(close)
+
+  for (const told of [true, false]) {
+    it(`[FALSE-3511] of ${told} decides nothing: silence, and an error that says so`, async () => {
+      const success = (async () => told) as never
+      const link = await start(MEMORY, sets(422), { success })
+      await expectSilence(link, 500)
+      const silence = world.events.find(({ type }) => type === 'undecided')
+      expect(String(Reflect.get(silence ?? {}, 'cause'))).to.include(
+        'success(answer) gave a promise',
+      )
+    })
+  }
+})
+
 describe('a body parser inside the claim', () => {
   afterEach(close)
 

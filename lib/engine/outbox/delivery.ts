@@ -52,8 +52,6 @@ export interface DeliveryTools extends LeaseTools {
   /** At least 0, below 1. */
   readonly random: () => number
   readonly rules: DeliveryRules
-  /** Aborts when the worker is stopped. */
-  readonly stopped: AbortSignal
 }
 
 type Ended = AttemptEnd & { readonly cause?: unknown }
@@ -91,10 +89,11 @@ export class Delivery extends Lease {
     }
   }
 
-  /** Tells of an attempt that nobody waits for any longer; its lease runs out. */
-  abandon(): void {
+  /** Tells of an attempt that nobody waits for any longer, and aborts it; its lease runs out. */
+  abandon(reason: Error): void {
     this.end()
     this.#tell({ type: 'outbox-unfinished', ...this.#told() })
+    this.abort(reason)
   }
 
   protected override renew(): Promise<OwnerReply> {
@@ -119,7 +118,7 @@ export class Delivery extends Lease {
 
   async #attempt(handler: DeliverMessage): Promise<Ended> {
     const { key, name, payload, attempt } = this.#message
-    const signal = AbortSignal.any([this.signal, this.#tools.stopped])
+    const { signal } = this
     this.#tell({ type: 'outbox-taken', ...this.#told() })
     try {
       await handler({ key, name, payload: JSON.parse(payload), attempt, signal })

@@ -48,7 +48,6 @@ export class Worker {
   readonly #delivery: DeliveryTools
   readonly #active = new Set<Delivery>()
   readonly #underway = new Underway()
-  readonly #stop = new AbortController()
   #names: readonly string[]
   #loop: Promise<void> | null = null
   #stopping: Promise<readonly string[]> | null = null
@@ -69,7 +68,7 @@ export class Worker {
     this.#names = [...handlers.keys()]
     const { leaseMs } = rules
     const alarms = new Alarms(tools.clock)
-    this.#delivery = { ...tools, rules, leaseMs, alarms, stopped: this.#stop.signal }
+    this.#delivery = { ...tools, rules, leaseMs, alarms }
   }
 
   /** Begins to take messages; once only. */
@@ -100,8 +99,8 @@ export class Worker {
     this.#loop ??= Promise.resolve()
     await this.#loop
     const left = await this.#underway.idle(graceMs, sleep)
-    for (const delivery of this.#active) delivery.abandon()
-    this.#stop.abort(new Error('The worker was stopped.'))
+    const reason = new Error('The worker was stopped.')
+    for (const delivery of this.#active) delivery.abandon(reason)
     return left
   }
 

@@ -12,7 +12,7 @@ import {
 import type { Core } from '../core.js'
 import { publicPath } from '../link-paths.js'
 import { principalsOf } from '../principal.js'
-import { type Content, contentOf } from '../request-content.js'
+import { type Content, contentOf, hasFiles } from '../request-content.js'
 import { sendNobody } from '../send.js'
 import type { Responder } from './responder.js'
 
@@ -61,6 +61,7 @@ function hasSome(names: readonly string[]): names is readonly [string, ...string
  * @param method - what stands for its method, and `path` for its path
  * @returns `null` where the request has been refused, or its client has left; a promise where the
  *   content has to come, or to be taken apart
+ * @throws TypeError where a parser in front has put files aside
  */
 export function fingerprintAt(
   reader: ContentReader,
@@ -90,6 +91,8 @@ function fingerprintOf(
     default: {
       const head = new Head(ctx, method, path)
       if (typeof rule === 'function') return ownFingerprint(head, rule(ctx))
+      // Two contents that differ in their files alone would be one.
+      if (content.kind === 'parsed' && hasFiles(ctx)) throw filesAside()
       const made = requestFingerprint(head, content, rule, contentLimitBytes)
       const take = (result: FingerprintResult): string | null => {
         if (result.kind === 'fingerprint') return result.fingerprint
@@ -119,4 +122,11 @@ class Head implements RequestHead {
     this.encoding = headers['content-encoding'] ?? ''
     this.digest = String(headers['content-digest'] ?? '')
   }
+}
+
+function filesAside(): TypeError {
+  return new TypeError(
+    'A parser in front of the door has put files aside, and left nothing to compare them by. Put ' +
+      'the door in front of the parser, or say what counts with a function as fingerprint.',
+  )
 }

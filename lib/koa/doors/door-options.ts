@@ -5,6 +5,7 @@ import type { ResourceRules } from '../../engine/operation.js'
 import type { Core } from '../core.js'
 import {
   checkNumber,
+  checkReference,
   makeRules,
   RULE_OPTIONS,
   type RuleOptions,
@@ -60,17 +61,15 @@ export function resolveDoor(
     throw new TypeError(`${method}() needs options with a name for the operation`)
   }
   refuseUnknown(options, [...DOOR_OPTIONS, ...own], `${method}()`)
-  const { name, documentation = null, contentLimitBytes = CONTENT_LIMIT_BYTES } = options
+  const { name, documentation, contentLimitBytes = CONTENT_LIMIT_BYTES } = options
   const where = `${method} ${JSON.stringify(name)}`
   if (name === '') throw new TypeError(`${method}() needs a name for the operation`)
-  if (documentation !== null && !/^[!#-;=?-[\]_a-z~]+$/.test(documentation)) {
-    throw new TypeError(`${where}: documentation must be a URI-reference`)
-  }
+  checkReference(where, 'documentation', documentation)
   checkNumber(where, 'contentLimitBytes', contentLimitBytes, 0, MOST_BYTES)
   const rules = makeRules(where, options, core.options, waitMs)
   if (core.doors.has(`${method} ${name}`)) {
     throw new TypeError(`${where} is there already; let one door stand on several routes`)
   }
   core.doors.add(`${method} ${name}`)
-  return { name, where, rules, documentation, contentLimitBytes }
+  return { name, where, rules, documentation: documentation ?? null, contentLimitBytes }
 }

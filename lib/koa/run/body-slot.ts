@@ -4,10 +4,11 @@
  * A body that comes in pieces is kept from Koa, which would tie it to the connection; Koa gets an
  * empty stream in its place, and the engine carries the pieces there. So the handler's source
  * outlives a client that leaves, its error can still become an answer, and Koa 2 sends a Blob or a
- * Response as Koa 3 does.
+ * Response as Koa 3 does. What nobody is going to read is closed here, as Koa would.
  */
-import { PassThrough } from 'node:stream'
+import { finished, PassThrough, Stream } from 'node:stream'
 import type { Context, Response as KoaResponse } from 'koa'
+import { closeSource } from '../../engine/body-pump.js'
 import { isStreaming, type Produced, produce } from '../../engine/capture.js'
 
 const SLOT = Symbol('post-once-exactly body slot')
@@ -21,9 +22,12 @@ interface Slotted extends KoaResponse {
 export class BodySlot {
   readonly #ctx: Context
   readonly #body: Accessor
-  /** A claim inside another's: the slot of the outer one is put back. */
+  /** A claim inside another's: what is sent by this one is a body to the outer one. */
   readonly #outer: BodySlot | null
   #source: unknown = null
+  /** Earlier sources: they may flow into the one that has come in their place. */
+  #earlier: unknown[] = []
+  #isTaken = false
   #client: PassThrough | null = null
   #passedOn: number | null = null
 
@@ -48,7 +52,7 @@ export class BodySlot {
 
   /** What the handler gave. */
   get body(): unknown {
-    return this.#source ?? this.#body.get.call(this.#ctx.response)
+    return this.#source ?? this.#sent
   }
 
   /** Takes what the handler gives. */
@@ -57,11 +61,12 @@ export class BodySlot {
     const { response } = ctx
     this.#passedOn = null
     if (!isStreaming(value)) {
-      this.#source = null
+      this.#closeSources()
       this.#client = null
-      this.#body.set.call(response, value)
+      this.#sent = value
       return
     }
+    if (this.#source !== null && this.#source !== value) this.#earlier.push(this.#source)
     // One that the handler has made itself comes from nowhere.
     if (value instanceof Response && value.url !== '') this.#passedOn = value.status
     const client = new PassThrough()
@@ -71,20 +76,51 @@ export class BodySlot {
     describe(response, value)
     const { length } = response
     const sized = response.res.hasHeader('Content-Length')
-    this.#body.set.call(response, client)
+    this.#sent = client
     if (sized && length !== undefined) response.length = length
   }
 
-  /** What the handler gave, ready to be recorded. */
+  /** What the handler gave, ready to be recorded; its source is the taker's from here on. */
   produced(): Produced {
-    return produce(this.body)
+    // Set before the claim: Koa must not read it as well.
+    if (this.#source === null && isStreaming(this.#sent)) this.body = this.#sent
+    const produced = produce(this.body)
+    this.#isTaken = produced.kind === 'stream'
+    return produced
   }
 
-  /** Gives Koa its own `body` back. */
+  /** Gives Koa its own `body` back, and closes what nobody reads. */
   close(): void {
     const response: Slotted = this.#ctx.response
     response[SLOT] = this.#outer
+    const source = this.#source
+    if (!this.#isTaken) this.#closeSources()
+    else if (this.#earlier.length > 0) {
+      const last = source instanceof Stream ? source : this.#client
+      finished(last as Stream.Duplex, () => this.#earlier.forEach(closeBody))
+    }
   }
+
+  /** What Koa, or a claim around this one, takes for the body. */
+  get #sent(): unknown {
+    return this.#outer === null ? this.#body.get.call(this.#ctx.response) : this.#outer.body
+  }
+
+  set #sent(value: unknown) {
+    if (this.#outer === null) this.#body.set.call(this.#ctx.response, value)
+    else this.#outer.body = value
+  }
+
+  #closeSources(): void {
+    for (const source of [...this.#earlier, this.#source]) closeBody(source)
+    this.#earlier = []
+    this.#source = null
+  }
+}
+
+function closeBody(body: unknown): void {
+  const produced = produce(body)
+  if (produced.kind === 'stream') closeSource(produced.source)
 }
 
 /**

@@ -42,6 +42,7 @@ export class HandlerWork implements Work {
   /** Whether a link named the operation before this door: it then keeps what it always keeps. */
   readonly #isBehindLink: boolean
   #fieldsBefore: Fields | null = null
+  #slot: BodySlot | null = null
   #running: Promise<Report> | null = null
   #bodyLost = false
 
@@ -86,6 +87,7 @@ export class HandlerWork implements Work {
     ctx.poe.enter(this.#handlerKey, run)
     const overtaking = new Overtaking(ctx)
     const slot = new BodySlot(ctx)
+    this.#slot = slot
     let handling: unknown
     try {
       handling = this.#handler()
@@ -105,6 +107,13 @@ export class HandlerWork implements Work {
     const { res } = this.ctx
     if (this.#fieldsBefore === null || this.#running !== null || res.headersSent) return
     putFields(res, this.#fieldsBefore)
+  }
+
+  /** Takes back a body in pieces after an error: nobody sends them, and Koa would wait for them. */
+  takeBackBody(): void {
+    const { ctx } = this
+    const client = this.#slot?.client ?? null
+    if (client !== null && ctx.body === client) settleBody(ctx, true)
   }
 
   /** As {@link partFromClient}, for a handler that is still at work. */

@@ -18,10 +18,20 @@ export function canonicalJson(value: unknown): string {
     if (typeof member !== 'object' || member === null || Array.isArray(member)) return member
     const named = member as Readonly<Record<string, unknown>>
     const names = Object.keys(named).sort()
+    if (names.length === 0 && hidesContent(member)) throw withoutJson()
     return Object.fromEntries(names.map(name => [name, named[name]]))
   })
-  if (text === undefined) throw new TypeError('There is no JSON for this value')
+  if (text === undefined) throw withoutJson()
   return text
+}
+
+/** A form, a map or a set: JSON shows nothing of it, so that any two would be one. */
+function hidesContent(value: object): boolean {
+  return Object.prototype.toString.call(value) !== '[object Object]' && !ArrayBuffer.isView(value)
+}
+
+function withoutJson(): TypeError {
+  return new TypeError('There is no JSON for this value. Make a plain object or a list of it')
 }
 
 /**

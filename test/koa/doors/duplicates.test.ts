@@ -151,6 +151,12 @@ for (const kind of EVERY_STORE) {
       expect(world.effects).to.deep.equal([])
     })
 
+    it('[FALSE-3512] an identity of which JSON shows nothing runs nothing', async () => {
+      await start({ identity: ctx => new Map(Object.entries(bodyOf(ctx) as object)) })
+      for (const sku of ['a', 'b']) expect((await send({ sku })).status).to.equal(500)
+      expect(world.effects).to.deep.equal([])
+    })
+
     it("answer: 'redirect' leads to the first result", async () => {
       await start({ answer: 'redirect' })
       const first = await send({ sku: 'a' })

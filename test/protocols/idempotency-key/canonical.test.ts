@@ -74,6 +74,20 @@ describe('canonical JSON', () => {
     expect(() => canonicalJson(deep)).to.throw(RangeError)
   })
 
+  it('[FALSE-3512] what JSON shows nothing of is an error: any two would be one', () => {
+    const form = new FormData()
+    form.set('to', 'ann')
+    const hidden = [form, new URLSearchParams('to=ann'), new Map([['to', 'ann']]), new Set(['ann'])]
+    for (const value of [...hidden, new Blob(['ann']), Promise.resolve('ann'), /ann/]) {
+      for (const given of [value, { value }, [value]]) {
+        expect(() => canonicalJson(given)).to.throw(TypeError, 'Make a plain object')
+      }
+    }
+    class Order {}
+    const shown = [new Order(), Object.create(null), new Uint8Array(), new Date(0), Buffer.of()]
+    for (const value of shown) expect(canonicalJson(value)).to.be.a('string')
+  })
+
   it('what would lose something when it is read is an error', () => {
     for (const text of ['1e400', '[-1e400]', '{"a":{"b":1e999}}']) {
       expect(() => parsed(text), text).to.throw(RangeError)
