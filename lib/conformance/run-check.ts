@@ -430,7 +430,7 @@ class CheckRun {
   }
 
   #surroundings() {
-    const linkIn = (response: RawResponse) => this.#subject.referenceIn(response)
+    const linkIn = (response: RawResponse, url: URL) => this.#subject.referenceIn(response, url)
     return { answers: this.#answers, linkIn }
   }
 
