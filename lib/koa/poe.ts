@@ -294,7 +294,7 @@ function register(
   middleware: readonly Middleware[],
 ): void {
   if (typeof options !== 'object' || options === null) {
-    throw new TypeError('resource(): its second argument must be options, like { name, path }')
+    throw new TypeError('resource(): its options must be an object, like { name, path }')
   }
   const rules = resolveRules(options, core.options)
   const { name, path, key } = options

@@ -5,7 +5,9 @@
 import Router from '@koa/router'
 import { expect } from 'chai'
 import Koa, { type Context } from 'koa'
+import { poe as fetchPoe } from 'post-once-exactly/fetch'
 import { anyone, poe } from 'post-once-exactly/koa'
+import { poe as nodePoe } from 'post-once-exactly/node'
 import { memoryStore } from 'post-once-exactly/stores/memory'
 import { postgresStore } from 'post-once-exactly/stores/postgres'
 import { redisStore } from 'post-once-exactly/stores/redis'
@@ -33,7 +35,7 @@ describe('what is registered wrongly', () => {
     [
       'a path for options',
       () => once().resource(new Router(), '/orders/:token' as never, done),
-      /second argument must be options, like \{ name, path \}/,
+      /its options must be an object, like \{ name, path \}/,
     ],
     [
       'a path without a slash',
@@ -54,6 +56,19 @@ describe('what is registered wrongly', () => {
       expect(register).to.throw(TypeError, says)
     })
   }
+
+  it('[FALSE-3806] two on one path, of node:http and fetch', () => {
+    const node = nodePoe({ store: memoryStore(), principal: anyone })
+    const fetch = fetchPoe({ store: memoryStore(), principal: anyone })
+    for (const add of [
+      (name: string, path: string) => node.resource({ name, path }, () => {}),
+      (name: string, path: string) => fetch.resource({ name, path }, () => new Response()),
+    ]) {
+      add('order', order.path)
+      add('gift', '/gifts/:token')
+      expect(() => add('more', order.path)).to.throw(/resource more: order has the path .* already/)
+    }
+  })
 
   it('[FALSE-3806] a path is completed by the prefix of its router', () => {
     const router = new Router({ prefix: '/orders/' })
