@@ -37,6 +37,11 @@ function start() {
   router.post('/payments', payment, alsoIn(old), ctx => {
     if (ctx.get('X-Refuse') !== '') ctx.throw(402, 'no money')
     payments.push(ctx.poe.key)
+    const silent = ctx.get('X-Silent')
+    if (silent === 'upstream') throw Object.assign(new Error('timeout'), { status: 404 })
+    if (silent === 'thrown 500') ctx.throw(500)
+    if (silent === '502') ctx.status = 502
+    if (silent !== '') return
     ctx.status = 201
     ctx.body = { id: payments.length }
   })
@@ -77,5 +82,15 @@ describe('idempotency-key: keys of another solution', () => {
     expect(old.rows.get('k')).to.deep.equal({ status: 201, body: { id: 1 } })
     expect((await pay('k')).headers['idempotent-replayed']).to.equal('true')
     expect(payments).to.have.lengthOf(1)
+  })
+
+  it('[FALSE-1015] after silence it is free in neither', async () => {
+    for (const silent of ['upstream', 'thrown 500', '502', 'nothing said']) {
+      const { payments, old, pay } = start()
+      await pay('k', { 'X-Silent': silent })
+      expect(old.rows.get('k'), silent).to.equal('running')
+      expect((await pay('k')).status, silent).to.equal(409)
+      expect(payments).to.have.lengthOf(1)
+    }
   })
 })

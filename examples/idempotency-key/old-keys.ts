@@ -2,6 +2,7 @@
  * For the time of a change-over: keys that another solution keeps. Put it behind the door, so that
  * what was begun there is not begun here again, and the other way round.
  */
+import httpErrors from 'http-errors'
 import type { Context, Middleware } from 'koa'
 
 /** What the other solution has kept. */
@@ -32,12 +33,13 @@ export function alsoIn(old: OldKeys): Middleware {
     try {
       await next()
     } catch (error) {
-      // A failure that is reported is over. Silence is left as it is, here and there.
-      if (isReported(error)) await old.forget(key)
+      // A failure that is reported is over. Silence is left as it is, here and there: the status of
+      // an error that a client library throws is somebody else's.
+      if (httpErrors.isHttpError(error) && isReport(error.status)) await old.forget(key)
       throw error
     }
     if (isSuccess(ctx)) await old.finish(key, { status: ctx.status, body: ctx.body })
-    else await old.forget(key)
+    else if (isReport(ctx.status) && isSaid(ctx)) await old.forget(key)
   }
 }
 
@@ -45,6 +47,11 @@ function isSuccess({ status }: Context): boolean {
   return status >= 200 && status < 300
 }
 
-function isReported(error: unknown): boolean {
-  return typeof (error as { status?: unknown } | null)?.status === 'number'
+function isReport(status: number): boolean {
+  return (status >= 400 && status < 500) || status === 501 || status === 503
+}
+
+/** Koa says 404 where nobody has said anything. */
+function isSaid({ status, body }: Context): boolean {
+  return status !== 404 || body != null
 }

@@ -101,7 +101,8 @@ function readEffects(text: string | undefined): Required<Adapter>['effects'] | n
 export async function readGiven(path: string, flag: string, terminal: Terminal): Promise<string> {
   const file = fromWhereTyped(path, terminal)
   try {
-    return await readFile(file, 'utf8')
+    // Some editors begin a file with a mark that is no part of JSON.
+    return (await readFile(file, 'utf8')).replace(/^\uFEFF/, '')
   } catch (error) {
     throw new Misuse(`${flag}: ${file} cannot be read (${(error as NodeJS.ErrnoException).code}).`)
   }

@@ -7,4 +7,6 @@
 import { runProgram } from './program.js'
 import { endProcess, processTerminal } from './terminal.js'
 
-await endProcess(await runProgram(process.argv.slice(2), processTerminal()))
+const argv = process.argv.slice(2)
+const isOfPost = argv[0] === 'post' || argv[0] === 'resume'
+await endProcess(await runProgram(argv, processTerminal()), isOfPost)

@@ -5,11 +5,16 @@ import { clearLine, cursorTo } from 'node:readline'
 import { Interrupted, type Terminal } from './command.js'
 import { shown, shownLine } from './shown.js'
 
+/** Why stdout lacks something; `null` where it does not, or where nobody reads on. */
+let unwritten: string | null = null
+
 /** What surrounds this process. */
 export function processTerminal(): Terminal {
   for (const stream of [process.stdout, process.stderr]) {
-    // Whoever has read enough closes the pipe; the POST goes on, and its exit code tells.
-    stream.on('error', () => {})
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      // Whoever has read enough closes the pipe; the POST goes on, and its exit code tells.
+      if (error.code !== 'EPIPE' && stream === process.stdout) unwritten ??= error.message
+    })
   }
   return {
     // What a server says must not move the cursor or paint: here everything comes by.
@@ -28,13 +33,22 @@ export function processTerminal(): Terminal {
   }
 }
 
-/** Waits until everything printed has left, and ends the process. */
-export async function endProcess(code: number): Promise<never> {
-  for (const stream of [process.stdout, process.stderr]) {
-    await new Promise<void>(resolve => stream.write('', () => resolve()))
-  }
+/**
+ * Waits until everything printed has left, and ends the process.
+ *
+ * @param code - of the command
+ * @param isOfPost - it tells what became of a POST, whatever becomes of the output
+ */
+export async function endProcess(code: number, isOfPost: boolean): Promise<never> {
+  await written(process.stdout)
+  if (unwritten !== null) process.stderr.write(`The output cannot be written: ${unwritten}.\n`)
+  await written(process.stderr)
   // Nothing that is still open, a half-read answer or a pipe, may keep it alive.
-  process.exit(code)
+  process.exit(unwritten !== null && code === 0 && !isOfPost ? 2 : code)
+}
+
+async function written(stream: NodeJS.WriteStream): Promise<void> {
+  await new Promise<void>(resolve => stream.write('', () => resolve()))
 }
 
 function live(line: string): void {

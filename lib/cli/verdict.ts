@@ -49,6 +49,9 @@ export const EXIT_CODES: Readonly<Record<PostOutcome['outcome'], number>> = {
 
 const DOUBT = 'it may or may not have taken effect'
 const USED = 'the link was used, and the server does not say whether by this POST'
+const KEY_SENT_BEFORE =
+  'Was this key sent before, with other content? Then look first what became of that. Else mend ' +
+  'it, and send it with a key of its own.'
 const LOOK = 'Asking again cannot tell: look there before you send it anew.'
 
 /**
@@ -151,9 +154,10 @@ export function failedAfterwards(
 }
 
 function sentence(outcome: PostOutcome): string {
-  const { attempts, status, location } = outcome
+  const { attempts, status, location, idempotencyKey } = outcome
   const numbers = status === null ? tries(attempts) : `${status}, ${tries(attempts)}`
   const where = resultAt(location)
+  const what = idempotencyKey === null ? 'link' : 'address'
   switch (outcome.outcome) {
     case 'accepted':
       return `it took effect (${numbers})${where}`
@@ -162,7 +166,7 @@ function sentence(outcome: PostOutcome): string {
     case 'used-before':
       return `this did not take effect: the link was used before with other content${where}`
     case 'gone':
-      return `it did not take effect: the link is not known to the server (${numbers})`
+      return `it did not take effect: the ${what} is not known to the server (${numbers})`
     case 'refused':
       if (outcome.reason === 'not-sent') {
         return `nothing was sent (${numbers}): ${failureInWords(outcome.cause)}`
@@ -197,7 +201,7 @@ function whyUnknown({ reason, status, location, isFinal, cause }: Unknown): stri
 }
 
 function advice(outcome: PostOutcome, journal: string | null): string | null {
-  const { hint } = outcome
+  const { hint, idempotencyKey } = outcome
   if (hint !== undefined) return outcome.outcome === 'unknown' ? `${hint}\n${LOOK}` : hint
   switch (outcome.outcome) {
     case 'accepted':
@@ -205,11 +209,12 @@ function advice(outcome: PostOutcome, journal: string | null): string | null {
       return null
     case 'used-before':
     case 'gone':
+      if (idempotencyKey !== null) return 'Is it the address that takes POSTs with keys?'
       return 'Give the page, not the link, to get a fresh link.'
     case 'refused':
-      return outcome.reason === 'answered'
-        ? 'The link can still be used: mend it, and repeat.'
-        : null
+      if (outcome.reason !== 'answered') return null
+      if (idempotencyKey !== null) return KEY_SENT_BEFORE
+      return 'The link can still be used: mend it, and repeat.'
     case 'unknown':
       if (outcome.isFinal) return LOOK
       return howToSettle(outcome.link, outcome.idempotencyKey, journal)

@@ -47,6 +47,8 @@ export function failureInWords(error: unknown): string {
   if (name === 'TimeoutError') return message.replace(/^No/, 'no')
   const known = CODES[code]
   if (known !== undefined) return known
+  if (/^(?:ERR_SSL_|EPROTO)/.test(code))
+    return `nothing speaks TLS with us there: is it http? (${code})`
   if (/CERT|SELF_SIGNED|TLS/.test(code)) return `the server's certificate is not trusted (${code})`
   if (code.startsWith('HPE_')) return `what came back is not HTTP (${code})`
   if (message === 'bad port') return 'requests to that port are never sent'

@@ -355,6 +355,8 @@ export interface AwaitStep {
 /** Many copies of one request at once, for a fresh link in each round. */
 export interface RaceStep {
   readonly race: Omit<RequestSpec, 'to'>
+  /** A failure that each link has seen before; where none succeeds then, it does not arise. */
+  readonly failedBy?: Provocation
   /** Links in each round that the copies share; they get `link` as their name. */
   readonly copies: number
   /** Each second copy has this content. */

@@ -23,7 +23,7 @@ export interface Surroundings {
   /** Earlier answers of the check, by name. */
   readonly answers: ReadonlyMap<string, Exchange>
   /** The link that a page hands out to checks. */
-  readonly linkIn?: (response: RawResponse) => string | null
+  readonly linkIn?: (response: RawResponse, url: URL) => string | null
 }
 
 /** An answer that came. */
@@ -118,7 +118,7 @@ const JUDGES: Judges = {
     return judgePart(response, answerOf(partOf, surroundings))
   },
   ownLink(_, { exchange: { sent }, response, surroundings }) {
-    const link = surroundings.linkIn?.(response) ?? null
+    const link = surroundings.linkIn?.(response, sent.url) ?? null
     const isAny = link !== null && URL.canParse(link, sent.url)
     const isOwn = !isAny || new URL(link, sent.url).origin === sent.url.origin
     return isOwn ? null : unmet(`a link at ${sent.url.origin}`, link)

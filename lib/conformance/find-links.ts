@@ -14,23 +14,24 @@ import type { LinkPlace } from './adapter.js'
  *
  * @param response - the page's answer
  * @param place - where the adapter says that the link is
- * @returns the reference as it stands there; `null` where there is none
+ * @param url - of the page
+ * @returns a reference that is relative to the URL of the page; `null` where there is none
  */
-export function linkIn(response: RawResponse, place: LinkPlace): string | null {
+export function linkIn(response: RawResponse, place: LinkPlace, url: URL): string | null {
   if (typeof place === 'object') return textAt(response, place.pointer)
   switch (place) {
     case 'field':
       return announced(response).links[0]?.reference ?? null
     case 'form':
-      return firstAction(response)
+      return firstAction(response, url)
     case 'location':
       return fieldValues(response, 'Location')[0] ?? null
     case 'auto':
       return (
-        linkIn(response, 'field') ??
-        linkIn(response, { pointer: '/link' }) ??
-        linkIn(response, 'form') ??
-        (response.status === 201 ? linkIn(response, 'location') : null) ??
+        linkIn(response, 'field', url) ??
+        linkIn(response, { pointer: '/link' }, url) ??
+        linkIn(response, 'form', url) ??
+        (response.status === 201 ? linkIn(response, 'location', url) : null) ??
         onlyReference(response)
       )
   }
@@ -96,14 +97,36 @@ function textAt(response: RawResponse, pointer: string): string | null {
   return typeof value === 'string' ? value : null
 }
 
-function firstAction(response: RawResponse): string | null {
+function firstAction(response: RawResponse, url: URL): string | null {
   if (kindOf(response) !== 'html') return null
   for (const { tagName, attrs } of elementsOf(response.body.toString('utf8'))) {
     if (tagName !== 'form') continue
     const attributes = new Map(attrs.map(({ name, value }) => [name, value]))
-    if (attributes.get('method')?.toLowerCase() === 'post') return attributes.get('action') ?? ''
+    if (attributes.get('method')?.toLowerCase() !== 'post') continue
+    return actionOf(attributes.get('action'), response, url)
   }
   return null
+}
+
+/**
+ * Where a form is sent: an action is relative to the base of its page, and an empty one is the
+ * page itself.
+ */
+export function actionOf(action: string | undefined, response: RawResponse, url: URL): string {
+  const base = baseOf(response, url)
+  const isAsItStands = !action || base.href === url.href || !URL.canParse(action, base)
+  return isAsItStands ? (action ?? '') : new URL(action, base).href
+}
+
+/** What the references of a page are relative to (HTML 4.2.3); fields are relative to its URL. */
+export function baseOf(response: RawResponse, url: URL): URL {
+  if (kindOf(response) !== 'html') return url
+  for (const { tagName, attrs } of elementsOf(response.body.toString('utf8'))) {
+    const href = attrs.find(({ name }) => name === 'href')?.value
+    if (tagName !== 'base' || href === undefined) continue
+    return URL.canParse(href, url) ? new URL(href, url) : url
+  }
+  return url
 }
 
 /** All elements of a document, in their order. */

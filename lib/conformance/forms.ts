@@ -6,7 +6,7 @@
  */
 import type { DefaultTreeAdapterTypes } from 'parse5'
 import type { RawResponse } from '../testing/raw-response.js'
-import { elementsOf, isHtml } from './find-links.js'
+import { actionOf, elementsOf, isHtml } from './find-links.js'
 
 type Element = DefaultTreeAdapterTypes.Element
 type Attributes = ReadonlyMap<string, string>
@@ -23,7 +23,7 @@ export interface PageForm {
 }
 
 /** The forms of a page that are sent by POST, in their order. */
-export function formsIn(response: RawResponse, base: URL): PageForm[] {
+export function formsIn(response: RawResponse, url: URL): PageForm[] {
   if (!isHtml(response)) return []
   const elements = elementsOf(response.body.toString('utf8'))
   const forms = elements.filter(({ tagName }) => tagName === 'form')
@@ -33,14 +33,14 @@ export function formsIn(response: RawResponse, base: URL): PageForm[] {
     const controls = elements.filter(element => formOf(element, forms) === form)
     const button = controls.find(isButton)
     const own = button === undefined ? undefined : attributesOf(button).get('formaction')
-    const action = actionOf(own ?? attributes.get('action') ?? '', base)
+    const action = resolved(actionOf(own ?? attributes.get('action'), response, url), url)
     if (action === null) return []
     const isMultipart = attributes.get('enctype')?.toLowerCase() === 'multipart/form-data'
     return [{ action, isMultipart, ...valuesOf(controls, button) }]
   })
 }
 
-function actionOf(reference: string, base: URL): string | null {
+function resolved(reference: string, base: URL): string | null {
   if (!URL.canParse(reference, base)) return null
   const url = new URL(reference, base)
   url.hash = ''

@@ -6,7 +6,7 @@
 import LinkHeader from 'http-link-header'
 import { fieldValues, type RawResponse } from '../testing/raw-response.js'
 import type { Expectation } from './catalogue.js'
-import { announced, isHtml, referencesIn } from './find-links.js'
+import { announced, baseOf, isHtml, referencesIn } from './find-links.js'
 import { resolved, told, type Unmet, unmet } from './unmet.js'
 import type { Exchange } from './wire.js'
 
@@ -48,7 +48,8 @@ export function judgePoeLinks(
 
 /** Whether each announced link stands in the content, too. */
 export function judgeContentLinks({ sent }: Exchange, response: RawResponse): Unmet | null {
-  const there = new Set([...referencesIn(response)].map(one => bare(one, sent.url)))
+  const base = baseOf(response, sent.url)
+  const there = new Set([...referencesIn(response)].map(one => bare(one, base)))
   const text = isHtml(response) ? '' : response.body.toString('utf8')
   const missing = announced(response).links.find(({ reference }) => {
     return !there.has(bare(reference, sent.url)) && !text.includes(reference)

@@ -65,9 +65,18 @@ async function use(subject: Subject, { link }: Minted, whole: EffectAccount): Pr
     subject.writer.sendForms()
     if (isMet(await post(subject, await subject.mint(), whole))) return
   }
-  const advice = first.response === null ? '' : ': give a content that it accepts as "valid"'
+  const advice = first.response === null ? '' : `: ${adviceFor(status, subject)}`
   const { method } = first.sent
   throw new CannotTell(`A plain ${method} did not work (${describe(first)})${advice}.`, first)
+}
+
+function adviceFor(status: number, { door }: Subject): string {
+  if (status === 401 || status === 403)
+    return 'does it need a login? Give it as "fields", or --header'
+  if (![404, 405, 410].includes(status)) return 'give a content that it accepts as "valid"'
+  return door === 'poe' || door === 'action-id'
+    ? 'is that the link? Say in the adapter where it is ("link")'
+    : 'is that where it goes? Say so in the adapter ("door": "target")'
 }
 
 async function post(subject: Subject, { link }: Minted, whole: EffectAccount): Promise<Exchange> {

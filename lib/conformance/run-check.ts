@@ -13,6 +13,7 @@ import type {
   ManyLinksStep,
   MintStep,
   PauseStep,
+  Provocation,
   RaceStep,
   RequestSpec,
   RowStep,
@@ -20,6 +21,7 @@ import type {
   Step,
   UsedLinksStep,
 } from './catalogue.js'
+import { FAILURE } from './checks/fragments.js'
 import { COUNT_LAG_MS, EffectAccount } from './effect-account.js'
 import { type Ending, ending, NotAsked, NotMet } from './ending.js'
 import { firstUnmet, namesStatus } from './expectations.js'
@@ -59,6 +61,7 @@ const REDIRECTS = 5
 const ROUNDS_AT_ONCE = 4
 const UNCOUNTED = 'Effects could not be counted each time.'
 const ONE_LINK = 'it does not arise: the page shows the same link until that is used'
+const STAYS_FAILED = 'it does not arise: after a failure nothing was accepted'
 /** A link must be this hard to guess from others, in bits, by a generous estimate. */
 const HARD_BITS = 50
 
@@ -305,6 +308,7 @@ class CheckRun {
     inTurn = race.body,
     mostSuccesses = copies,
     others,
+    failedBy,
     same = [],
   }: RaceStep): Promise<void> {
     const { rounds } = this.#settings
@@ -313,6 +317,7 @@ class CheckRun {
     const atOnce = Math.min(jobs, Math.max(ROUNDS_AT_ONCE, jobs >> 1))
     const played = await sideBySide(numbers, atOnce, async round => {
       const { link } = await this.#subject.mint({ poe: race.poe ?? true }, new Session())
+      if (failedBy !== undefined) await this.#fail(link, failedBy)
       const requests = Array.from({ length: copies }, (_, index) => {
         const body = index % 2 === 0 ? race.body : inTurn
         return this.#subject.writer.toLink(
@@ -326,8 +331,12 @@ class CheckRun {
     })
     let successes = 0
     for (const { round, all } of played) {
-      const accepted = all.filter(({ response }) => isIn(response?.status, 200, 299))
-      const isDone = all.some(({ response }) => isSuccess(response?.status))
+      const done = all.filter(({ response }) => isSuccess(response?.status))
+      // A redirect may be a replay, where there may be any; of a link it may lead to the result.
+      const accepted =
+        mostSuccesses === copies
+          ? done
+          : done.filter(({ response }) => isIn(response?.status, 200, 299))
       const [first, second] = accepted
       if (accepted.length > mostSuccesses && second !== undefined) {
         const seen = `${accepted.length} of ${copies} in round ${round}`
@@ -343,10 +352,20 @@ class CheckRun {
       for (const one of all) {
         if (one.response !== null && !accepted.includes(one)) this.#demand(others, one)
       }
-      if (isDone) successes += 1
+      if (done.length > 0) successes += 1
     }
+    if (successes === 0 && failedBy !== undefined) throw new NotAsked(STAYS_FAILED)
     if (successes === 0) throw new CannotTell('No POST of any round was accepted.')
     if (this.#effectsBefore !== null) await this.#effects({ effects: { exactly: successes } })
+  }
+
+  /** Sends what the handler reports as a failure. */
+  async #fail(link: Link, provoke: Provocation): Promise<void> {
+    const sent = this.#subject.writer.toLink({ to: { link: 'link' }, provoke }, link)
+    const setup = [FAILURE]
+    const exchange = await this.#patiently({ setup }, () => this.#subject.exchange(sent))
+    this.account.add(`${link.url.href} ${link.mark}`, exchange)
+    this.#judge({ setup }, exchange, undefined)
   }
 
   async #leave({ leave, before }: LeaveStep): Promise<void> {
@@ -411,7 +430,7 @@ class CheckRun {
   }
 
   #surroundings() {
-    const linkIn = (response: RawResponse) => this.#subject.referenceIn(response)
+    const linkIn = (response: RawResponse, url: URL) => this.#subject.referenceIn(response, url)
     return { answers: this.#answers, linkIn }
   }
 

@@ -237,7 +237,7 @@ export class Subject {
       if (response === null || !isRedirect || sent.method !== 'GET') return answer
       const [location = ''] = fieldValues(response, 'Location')
       const url = URL.canParse(location, sent.url) ? new URL(location, sent.url) : null
-      const isLink = this.referenceIn(response) !== null
+      const isLink = this.referenceIn(response, sent.url) !== null
       if (url === null || url.origin !== sent.url.origin || isLink) return answer
       url.hash = ''
       const target = url.pathname + url.search
@@ -275,7 +275,7 @@ export class Subject {
   #linkFrom(answer: Exchange, session: Session): Minted {
     const { response, sent } = answer
     if (response === null) throw new CannotTell(`No link: ${describe(answer)}.`, answer)
-    const reference = response.status < 400 ? this.referenceIn(response) : null
+    const reference = response.status < 400 ? this.referenceIn(response, sent.url) : null
     if (reference === null || !URL.canParse(reference, sent.url)) {
       const where = 'say in the adapter where the link is ("link"), or how to ask for it ("page")'
       throw new CannotTell(`No link in the answer (${describe(answer)}): ${where}.`, answer)
@@ -290,13 +290,13 @@ export class Subject {
     return { link: { url, mark: '', form, session }, answer }
   }
 
-  /** The link that a page hands out, as it stands there; `null` for none. */
-  referenceIn(response: RawResponse): string | null {
+  /** The link that a page hands out, relative to its URL; `null` for none. */
+  referenceIn(response: RawResponse, url: URL): string | null {
     const { link = 'auto' } = this.adapter
-    if (link !== 'auto' || this.door === 'poe') return linkIn(response, link)
-    const below = linkIn(response, { pointer: '/id' })
+    if (link !== 'auto' || this.door === 'poe') return linkIn(response, link, url)
+    const below = linkIn(response, { pointer: '/id' }, url)
     const id = below === null ? null : `${this.page.pathname}/${encodeURIComponent(below)}`
-    return linkIn(response, 'location') ?? id
+    return linkIn(response, 'location', url) ?? id
   }
 
   /** Fetches what an answer leads to. */

@@ -19,6 +19,14 @@ const ENDINGS: Readonly<Record<RawEnding, string>> = {
   'too-long': 'the answer had no end',
 }
 
+/** Where the code of an error says more than how it ended. */
+const CAUSES: readonly (readonly [code: RegExp, words: string])[] = [
+  [/^(?:ENOTFOUND|EAI_AGAIN)$/, 'there is no host of that name'],
+  [/CERT|SELF_SIGNED/, 'its certificate is not trusted, see --ca'],
+  [/^(?:ERR_SSL_|EPROTO)/, 'what is there does not speak TLS with us: is it http?'],
+  [/^ERR_HTTP2_(?:SESSION_)?ERROR$/, 'what came is not HTTP/2'],
+]
+
 /** How an exchange ended, in a few words. */
 export function describe(exchange: Exchange): string {
   const { sent, response } = exchange
@@ -28,7 +36,9 @@ export function describe(exchange: Exchange): string {
 }
 
 function unanswered({ ended, code }: Exchange): string {
-  return code === null ? ENDINGS[ended] : `${ENDINGS[ended]} (${code})`
+  if (code === null) return ENDINGS[ended]
+  const cause = CAUSES.find(([pattern]) => pattern.test(code))
+  return `${cause?.[1] ?? ENDINGS[ended]} (${code})`
 }
 
 /**

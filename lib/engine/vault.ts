@@ -49,7 +49,11 @@ export class Vault {
 
   constructor(options: VaultOptions) {
     this.#options = options
-    this.#own = options.secrets === undefined ? null : keyring(options.secrets.map(secretFromText))
+    const { secrets } = options
+    if (secrets !== undefined && !Array.isArray(secrets)) {
+      throw new TypeError('secrets must be a list of strings: the first one signs, all verify')
+    }
+    this.#own = secrets === undefined ? null : keyring(secrets.map(secretFromText))
     this.#ring = this.#own
   }
 

@@ -28,6 +28,18 @@ export interface RouterPort extends RouterLike {
   post(path: string, middleware: Middleware): unknown
 }
 
+/**
+ * Looks whether something can be registered on it.
+ *
+ * @param where - the function that was given it, for the message
+ * @throws TypeError that says what to give
+ */
+export function mustBeRouter(where: string, router: unknown): void {
+  const { all, post } = (router ?? {}) as Partial<RouterPort>
+  if (typeof all === 'function' && typeof post === 'function') return
+  throw new TypeError(`${where}: its first argument must be a router, new Router() of @koa/router`)
+}
+
 /** What a resource's link is made of. */
 export interface LinkTarget {
   /** The router that the resource was registered on. */
@@ -48,7 +60,7 @@ export type LinkedParams = readonly (readonly [name: string, value: string])[]
  * @param params - every other parameter of its path
  * @param publicPrefix - what a proxy in front strips
  * @param absolute - with scheme and host of the request; stays a path where the host is not valid
- * @throws TypeError when a parameter is missing
+ * @throws TypeError when a parameter is missing, or is none of its path: nobody could use the link
  */
 export function linkTo(
   ctx: Context,
@@ -79,7 +91,10 @@ const PLACE = 'poe-token-here'
 
 function fillIn(layer: RouterLayer, token: string | null, params: LinkedParams): string {
   if (token === null) return layer.url(Object.fromEntries(params))
-  if (params.length > 0) return layer.url({ ...Object.fromEntries(params), token })
+  if (params.length > 0) {
+    mustBeParams(layer, params)
+    return layer.url({ ...Object.fromEntries(params), token })
+  }
   let split = splits.get(layer)
   if (split?.path !== layer.path) {
     const [before = '', after = ''] = layer.url({ token: PLACE }).split(PLACE)
@@ -87,6 +102,16 @@ function fillIn(layer: RouterLayer, token: string | null, params: LinkedParams):
     splits.set(layer, split)
   }
   return split.before + token + split.after
+}
+
+/** A parameter is signed, and compared with those of the path. */
+function mustBeParams({ path }: RouterLayer, params: LinkedParams): void {
+  if (typeof path !== 'string') return
+  const stray = params.find(
+    ([name]) => ![`:${name}`, `*${name}`, `"${name}"`].some(one => path.includes(one)),
+  )
+  if (stray === undefined) return
+  throw new TypeError(`link(): ${path} has no parameter ${stray[0]}, so nobody could use the link`)
 }
 
 /** The layer of a resource on the router that it was registered on. */

@@ -23,7 +23,7 @@ import { mintLink, sendOn } from './doors/link/endpoints.js'
 import { makeLinkDoor } from './doors/link/link-door.js'
 import { servePolicy } from './doors/policy.js'
 import { makeReplay, type ReplayOptions } from './doors/replay-door.js'
-import type { RouterPort } from './link-paths.js'
+import { mustBeRouter, ownLayerOf, type RouterPort } from './link-paths.js'
 import {
   checkNumber,
   type PoeOptions,
@@ -217,19 +217,26 @@ export function poe<Tx = never>(options: PoeOptions<Tx>): Poe<Tx> {
   return {
     middleware: () => contextMiddleware(core),
     resource: (router, given, ...middleware) => {
+      mustBeRouter('resource()', router)
       register(core, router, given, middleware as unknown as readonly Middleware[])
     },
     mintEndpoint: (router, { path, resource }) => {
+      mustBeRouter('mintEndpoint()', router)
       router.post(path, ctx => mintLink(core, resource, ctx as Context))
     },
     entryPoint: (router, { path, resource }) => {
+      mustBeRouter('entryPoint()', router)
       router.post(path, ctx => sendOn(core, resource, ctx as Context))
     },
     idempotencyKey: given => makeIdempotencyKey(core, given),
     refuseRepeatability: () => refuseRepeatability(core),
-    policy: (router, path) => servePolicy(core, router, path),
+    policy: (router, path) => {
+      mustBeRouter('policy()', router)
+      servePolicy(core, router, path)
+    },
     replay: given => makeReplay(core, given),
     actions: (router, path, given, ...middleware) => {
+      mustBeRouter('actions()', router)
       registerActions(core, router, path, given, middleware)
     },
     conditional: given => makeConditional(core, given),
@@ -271,12 +278,24 @@ function contextMiddleware(core: Core): Middleware {
   }
 }
 
+/** The first one on a path answers for all links there, and knows its own only. */
+function mustBeFree(core: Core, router: RouterPort, { name, path, key }: ResourceOptions): void {
+  for (const { name: other, options, router: of } of core.resources.values()) {
+    const isThere = of === router && options.path === path
+    if (!isThere || key !== undefined || options.key !== undefined) continue
+    throw new TypeError(`resource ${name}: the resource ${other} has the path ${path} already`)
+  }
+}
+
 function register(
   core: Core,
   router: RouterPort,
   options: ResourceOptions,
   middleware: readonly Middleware[],
 ): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError('resource(): its options must be an object, like { name, path }')
+  }
   const rules = resolveRules(options, core.options)
   const { name, path, key } = options
   const handler = middleware.at(-1)
@@ -288,9 +307,16 @@ function register(
       `resource ${name}: its path must have the segment :${TOKEN_PARAM}, unless it has a key`,
     )
   }
+  mustBeFree(core, router, options)
   const door = makeLinkDoor(core, () => core.resource(name), middleware.slice(0, -1), handler)
   router.all(path, door)
   watchForMiddleware(router)
+  const served = ownLayerOf({ router, door })?.path
+  if (typeof served === 'string' && !served.startsWith('/')) {
+    throw new TypeError(
+      `resource ${name}: its path must begin with a slash, and ${served} does not`,
+    )
+  }
   const lifetimeMs = options.lifetimeMs ?? core.options.lifetimeMs
   const resource: Resource = { name, options, rules, lifetimeMs, router, door, isPoe: true }
   core.resources.set(name, resource)

@@ -111,6 +111,8 @@ export function makeDoors<S extends Shape, Tx>(
   ways: Ways<S>,
 ): { readonly doors: Doors<S, Tx>; readonly find: Find } {
   const all: Paths[] = []
+  /** The resource of each path: the first one there answers for all, and knows its own only. */
+  const linked = new Map<string, string>()
   const at = (register: (paths: Paths) => void): S['door'] => {
     const paths = new Paths()
     register(paths)
@@ -136,9 +138,14 @@ export function makeDoors<S extends Shape, Tx>(
   const doors: Doors<S, Tx> = {
     resource: (options, handler) =>
       at(paths => {
+        const { name, path, key } = options ?? {}
+        if (key === undefined && path !== undefined && linked.has(path)) {
+          throw new TypeError(`resource ${name}: ${linked.get(path)} has the path ${path} already`)
+        }
         const isNone = typeof handler !== 'function'
         const inside = isNone ? [handler] : steps(handler, 'resource')
         once.resource(paths, forRequests(options, ways) as never, ...(inside as never[]))
+        if (key === undefined) linked.set(path, name)
       }),
     mintEndpoint: options => at(paths => once.mintEndpoint(paths, options)),
     entryPoint: options => at(paths => once.entryPoint(paths, options)),

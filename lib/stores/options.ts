@@ -17,7 +17,9 @@ const LONGEST_MS = 86_400_000
  */
 export function checkKeys(where: string, options: unknown, known: readonly string[]): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new TypeError(`${where}: options must be an object, got ${describe(options)}.`)
+    // An address may hold a password, which must not come back in a message.
+    const got = typeof options === 'string' ? 'a string' : describe(options)
+    throw new TypeError(`${where}: options must be an object like { ${known[0]} }, got ${got}.`)
   }
   for (const key of Object.keys(options)) {
     if (known.includes(key)) continue

@@ -13,12 +13,15 @@ import { Interrupted } from '../../lib/cli/command.js'
 import { type JudgedServer, startIndependent } from '../conformance/servers/independent.js'
 import { startWrong } from '../conformance/servers/wrong.js'
 import { poeHere } from './fake-terminal.js'
+import { withServer } from './poe.js'
 
 const ORDER = ['--valid', '{"sku":"tea-{n}","qty":1}', '--rounds', '2', '--age', '0']
 const ALL = [
   ...['--header', 'X-User: ann', '--second-user', 'X-User: bob', '--effects', '/ledger#/orders'],
   ...['--invalid', '{"sku":"","qty":0}', ...ORDER],
 ]
+
+const PRIVATE = { 'Cache-Control': 'private, no-cache' }
 
 describe('poe check', () => {
   let server: JudgedServer
@@ -237,6 +240,36 @@ describe('poe check', () => {
       expect(err).to.match(/`poe check --help` tells more\.\n$/)
     })
   }
+
+  it('[FALSE-3805] why nothing can be judged is said by its cause', () =>
+    withServer(
+      ({ method, path }, response) => {
+        if (method === 'POST') response.writeHead(Number(path.slice(4, 7))).end()
+        else response.writeHead(200, PRIVATE).end(`{"link":"${path}/once"}`)
+      },
+      async ({ origin }) => {
+        for (const [args, says] of [
+          [['http://no-such-host.invalid/'], /there is no host of that name \(/],
+          [[origin.replace('http:', 'https:')], /is it http\? \(ERR_SSL_WRONG_VERSION_NUMBER\)/],
+          [[origin, '--http2'], /what came is not HTTP\/2 \(ERR_HTTP2/],
+          [[`${origin}/at-404`], /404\): is that the link\? Say in the adapter/],
+          [[`${origin}/at-403`], /403\): does it need a login\?/],
+          [[`${origin}/at-422`], /422\): give a content that it accepts/],
+          [[`${origin}/at-404`, '--door', 'idempotency-key'], /404\): is that where it goes\?/],
+        ] as const) {
+          const { code, out } = await poeHere(['check', ...args, '--timeout', '2000'])
+          expect(out).to.match(says)
+          expect(code).to.equal(2)
+        }
+      },
+    ))
+
+  it('[FALSE-3805] an adapter may begin with a byte order mark', async () => {
+    const file = join(folder, 'marked.json')
+    await writeFile(file, '\uFEFF{"valid": {"xml": ""}}')
+    const { err } = await poeHere(['check', 'http://127.0.0.1/', '--adapter', file])
+    expect(err).to.match(/valid has no member xml/)
+  })
 
   it('an adapter that is none: exit 2, and what is wrong with it', async () => {
     const file = join(folder, 'wrong.json')

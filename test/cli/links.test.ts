@@ -156,4 +156,22 @@ describe('poe post: the link that is taken', () => {
       )
     }
   })
+
+  it('[FALSE-3804] --idempotency-key: nothing is said of links where it is refused', async () => {
+    for (const [status, said] of [
+      [422, /^refused: .*\(422, 1 try\)\.\nWas this key sent before, with other content\? /],
+      [404, /^gone: .*: the address is not known .*\nIs it the address that takes POSTs with keys/],
+    ] as const) {
+      await withServer(
+        (_seen, response) => response.writeHead(status).end(),
+        async ({ origin }) => {
+          const args = ['post', `${origin}/payments`, '--json', '1', '--idempotency-key', 'k']
+          const { code, err } = await poeHere(args)
+          expect(code).to.equal(1)
+          expect(err).to.match(said)
+          expect(err).to.not.include('link')
+        },
+      )
+    }
+  })
 })

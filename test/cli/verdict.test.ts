@@ -128,6 +128,8 @@ describe('what poe says', () => {
     ],
     [new TypeError('fetch failed', { cause: coded('ENOTFOUND') }), 'there is no host of that name'],
     [coded('DEPTH_ZERO_SELF_SIGNED_CERT'), /certificate is not trusted \(DEPTH/],
+    [coded('ERR_SSL_WRONG_VERSION_NUMBER'), /speaks TLS with us there: is it http\?/],
+    [coded('ERR_SSL_TLSV1_UNRECOGNIZED_NAME'), /\(ERR_SSL_TLSV1_UNRECOGNIZED_NAME\)$/],
     [coded('HPE_INVALID_CONSTANT'), /is not HTTP \(HPE_INVALID_CONSTANT\)/],
     [new DOMException('No answer within 5 ms', 'TimeoutError'), 'no answer within 5 ms'],
     [new Error('what it is', { cause: 'text' }), 'what it is'],

@@ -11,12 +11,16 @@ import {
 } from 'post-once-exactly/conformance'
 import { contentOf } from '../../lib/conformance/contents.js'
 import { linkIn } from '../../lib/conformance/find-links.js'
+import { formsIn } from '../../lib/conformance/forms.js'
 import { entropyBits } from '../../lib/conformance/guessing.js'
+import { judgeContentLinks } from '../../lib/conformance/judge-links.js'
 import { forged, spelt } from '../../lib/conformance/spellings.js'
+import type { Exchange } from '../../lib/conformance/wire.js'
 import type { RawResponse } from '../../lib/testing/raw-response.js'
 
 const JSON_ORDER: Content = { json: { sku: 'tea-{n}', qty: 1 } }
 const FORM: Content = { form: { sku: 'tea {n}' } }
+const PAGE = new URL('http://shop.example/new/order')
 const TEXT: Content = { type: 'text/csv', text: 'tea,{n}' }
 
 function told(adapter: Adapter, kind: BodyKind): string | null {
@@ -82,21 +86,51 @@ describe('where the link is', () => {
   it('the field, a member of JSON, the first form with POST, or the Location of a 201', () => {
     const json = { 'Content-Type': 'application/json' }
     const page_ = { 'Content-Type': 'text/html' }
-    expect(linkIn(page(200, { 'POE-Links': '"/a"' }), 'auto')).to.equal('/a')
-    expect(linkIn(page(200, json, '{"link":"/b"}'), 'auto')).to.equal('/b')
-    expect(linkIn(page(200, page_, html), 'auto')).to.equal('/f?a=1&b=2')
-    expect(linkIn(page(201, { Location: '/c' }), 'auto')).to.equal('/c')
-    expect(linkIn(page(200, { Location: '/c' }), 'auto')).to.equal(null)
-    expect(linkIn(page(200, { Location: '/c' }), 'location')).to.equal('/c')
-    expect(linkIn(page(200, json, '{"a/b":[{"~":"/d"}]}'), { pointer: '/a~1b/0/~0' })).to.equal(
-      '/d',
-    )
-    expect(linkIn(page(200, json, '{"link":7}'), { pointer: '/link' })).to.equal(null)
-    expect(linkIn(page(200, json, '{'), { pointer: '' })).to.equal(null)
-    expect(linkIn(page(200, page_, '<form method=post>'), 'form')).to.equal('')
-    expect(linkIn(page(200, page_, '<form>'), 'form')).to.equal(null)
-    expect(linkIn(page(200, {}, html), 'form')).to.equal(null)
-    expect(linkIn(page(200, {}), 'field')).to.equal(null)
+    expect(linkIn(page(200, { 'POE-Links': '"/a"' }), 'auto', PAGE)).to.equal('/a')
+    expect(linkIn(page(200, json, '{"link":"/b"}'), 'auto', PAGE)).to.equal('/b')
+    expect(linkIn(page(200, page_, html), 'auto', PAGE)).to.equal('/f?a=1&b=2')
+    expect(linkIn(page(201, { Location: '/c' }), 'auto', PAGE)).to.equal('/c')
+    expect(linkIn(page(200, { Location: '/c' }), 'auto', PAGE)).to.equal(null)
+    expect(linkIn(page(200, { Location: '/c' }), 'location', PAGE)).to.equal('/c')
+    expect(
+      linkIn(page(200, json, '{"a/b":[{"~":"/d"}]}'), { pointer: '/a~1b/0/~0' }, PAGE),
+    ).to.equal('/d')
+    expect(linkIn(page(200, json, '{"link":7}'), { pointer: '/link' }, PAGE)).to.equal(null)
+    expect(linkIn(page(200, json, '{'), { pointer: '' }, PAGE)).to.equal(null)
+    expect(linkIn(page(200, page_, '<form method=post>'), 'form', PAGE)).to.equal('')
+    expect(linkIn(page(200, page_, '<form>'), 'form', PAGE)).to.equal(null)
+    expect(linkIn(page(200, {}, html), 'form', PAGE)).to.equal(null)
+    expect(linkIn(page(200, {}), 'field', PAGE)).to.equal(null)
+  })
+
+  it('[FALSE-3605] the action of a form is relative to the base of its page', () => {
+    for (const [base, action, where] of [
+      ['/shop/', 'once/7', 'http://shop.example/shop/once/7'],
+      ['../', 'once/7', 'http://shop.example/once/7'],
+      ['http://shop.example/a/b', 'once/7', 'http://shop.example/a/once/7'],
+      ['/shop/', '/once/7', 'http://shop.example/once/7'],
+      ['/shop/', '', 'http://shop.example/new/order'],
+      ['http://[', 'once/7', 'http://shop.example/new/once/7'],
+    ] as const) {
+      const based = `<base href="${base}"><form method=post action="${action}"></form>`
+      const answer = page(200, { 'Content-Type': 'text/html' }, based)
+      const [form] = formsIn(answer, PAGE)
+      expect(form?.action).to.equal(where)
+      expect(new URL(linkIn(answer, 'auto', PAGE) ?? '-', PAGE).href).to.equal(where)
+    }
+  })
+
+  it('[FALSE-3605] so is any reference of its content; the field knows no base', () => {
+    const fields = { 'Content-Type': 'text/html', 'POE-Links': '"/shop/once/7"' }
+    const url = PAGE
+    for (const [html, isThere] of [
+      ['<base href="/shop/"><a href="once/7">', true],
+      ['<base href="/other/"><a href="once/7">', false],
+    ] as const) {
+      const exchange = { sent: { url } } as Exchange
+      const unmet = judgeContentLinks(exchange, page(200, fields, html))
+      expect(unmet === null, html).to.equal(isThere)
+    }
   })
 })
 

@@ -46,6 +46,7 @@ describe('poe check of a foreign server, with an adapter file', () => {
       'POE-2-16/differs',
       'blocked H-LOC-2/created',
       'blocked POE-2-15/fails',
+      'blocked POE-2-15/waiting',
       'blocked POE-2-16/other',
       'blocked POE-2-21/other-body',
       'warn H-100-1/spent',

@@ -162,6 +162,7 @@ const STEPS: { readonly [N in AllSteps]: Members<Steps[N]> } = {
   await: { await: 'must', setup: 'may', only: 'may', expect: 'may' },
   race: {
     race: 'must',
+    failedBy: 'may',
     copies: 'must',
     inTurn: 'may',
     mostSuccesses: 'may',

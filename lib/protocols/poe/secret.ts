@@ -76,10 +76,13 @@ export function exportSecret(secret: Secret): PortableSecret {
  *
  * @param text - at least 32 bytes of UTF-8, random; the same text gives the same secret everywhere
  * @returns the secret
- * @throws RangeError where the text is shorter
+ * @throws RangeError where the text is shorter, TypeError where there is none
  * @see RFC 5869
  */
 export function secretFromText(text: string): Secret {
+  if (typeof text !== 'string') {
+    throw new TypeError('A secret must be a string; is the variable set that it comes from?')
+  }
   if (Buffer.byteLength(text) < LEAST_KEY_BYTES) {
     throw new RangeError('A secret must be at least 32 bytes long; make one at random')
   }

@@ -6,8 +6,11 @@ import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { DOORS, readAdapter, runConformance } from 'post-once-exactly/conformance'
 import { startSilent } from '../servers/silent.js'
+import { KEYS_ADAPTER } from './adapters.js'
 import { startForeignKeys } from './foreign-server.js'
 import { skippedIn, unlike } from './judged.js'
+import { WAITS } from './key-faults.js'
+import { startKeyServer } from './key-server.js'
 import { startPlain, told } from './plain.js'
 
 const SIBLINGS = DOORS.filter(door => door !== 'poe')
@@ -33,6 +36,19 @@ describe('poe check --door of foreign servers', () => {
     expect(report.grades.core?.verdict).to.equal('conformant')
     expect(report.verdict).to.equal('not-conformant')
     expect(skippedIn(report)).to.include.members(['IK-2.1-3/parameters', 'IK-2.1-2/number'])
+  })
+
+  it('[FALSE-3603] one that answers by 303, and lets repeats wait for it, is right', async () => {
+    const paid = () => ({ status: 303, fields: {}, text: '' })
+    const server = await startKeyServer({ ...WAITS, paid })
+    const report = await runConformance({
+      url: `${server.origin}/payments`,
+      door: 'idempotency-key',
+      adapter: KEYS_ADAPTER,
+      rounds: 2,
+    })
+    await server.close()
+    expect(unlike(report)).to.deep.equal([])
   })
 
   for (const door of SIBLINGS) {

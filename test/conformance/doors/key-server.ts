@@ -51,6 +51,8 @@ export interface KeyBehaviour {
   /** Changes what a repeat is told. */
   retells(answer: Told, record: KeyRecord, asked: Asked): Told
   readonly first: Readonly<Record<string, string>>
+  /** What a payment is answered, but for its fields. */
+  paid(payment: number, amount: number): Told
   /** Between looking for a key and keeping it, in milliseconds. */
   readonly claimPauseMs: number
   readonly runPauseMs: number
@@ -92,6 +94,7 @@ export const RIGHT_KEYS: KeyBehaviour = {
     return { ...answer, fields: { ...fields, 'Idempotent-Replayed': 'true' } }
   },
   first: { 'Set-Cookie': 'seen=1' },
+  paid: (payment, amount) => told(201, { payment, amount }),
   claimPauseMs: 0,
   runPauseMs: 40,
   pays: 1,
@@ -199,7 +202,8 @@ class Shop {
     this.#payments += this.#behaviour.pays
     const payment = this.#payments
     const fields = { Location: `/payments/${payment}`, ...this.#behaviour.first }
-    return told(201, { payment, amount }, fields)
+    const answer = this.#behaviour.paid(payment, amount)
+    return { ...answer, fields: { ...answer.fields, ...fields } }
   }
 }
 

@@ -43,6 +43,19 @@ function forgetsCorrected(): Pick<KeyBehaviour, 'keeps'> {
   }
 }
 
+/** A key whose first request has failed is not kept while the next ones run. */
+function unlockedByFailure(): Pick<KeyBehaviour, 'keeps' | 'runsAgain'> {
+  const failed = new Set<string>()
+  const line = (asked: Asked) => asked.lines(RIGHT_KEYS.field).join()
+  return {
+    keeps: (answer, asked) => {
+      if (answer.status >= 500) failed.add(line(asked))
+      return RIGHT_KEYS.keeps(answer, asked)
+    },
+    runsAgain: ({ isDone }, asked) => !isDone && failed.has(line(asked)),
+  }
+}
+
 /** Changes what is told when all is done; meanwhile a repeat is told 409. */
 function later(change: (answer: Told) => Partial<Told>): Pick<KeyBehaviour, 'retells'> {
   return { retells: answer => ({ ...answer, ...change(answer) }) }
@@ -70,6 +83,12 @@ export const NARROW_KEY_ROWS: readonly KeyRow[] = [
       runsAgain: ({ isDone, sinceMs }, { atMs }) => isDone && atMs < sinceMs - 50,
     },
     ['IK-1-1/slow-upload'],
+  ],
+  [
+    'failed-unlocked',
+    'does all that comes at once with a key whose first request has failed',
+    unlockedByFailure(),
+    ['IK-1-1/race-after-failure'],
   ],
   [
     'later-200',

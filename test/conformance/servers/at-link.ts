@@ -112,7 +112,8 @@ async function post(exchange: Exchange, link: Link): Promise<Answered | null> {
   if (read.kind === 'refused') {
     const answer = refusal(read.problem, asHtml)
     const answered = told(at(exchange, link), answer)
-    if (link.state === 'unspent' && behaviour.burns(read.why)) book.write(spentEntry(link, answer))
+    if (link.state === 'unspent' && behaviour.burns(read.why, link))
+      book.write(spentEntry(link, answer))
     return answered
   }
   const posted = { request, link, text: read.text, type: read.type }
@@ -135,6 +136,7 @@ async function claim(exchange: Exchange, posted: Posted): Promise<Answered | nul
     if (seen.state === 'expired') return told(seen, refusal(EXPIRED, asHtml))
     const isFreed = waited && link.state === 'unspent'
     if (isFreed && behaviour.whenFreed === 'refuse') return spent(exchange, link, true)
+    if (waited && behaviour.whenFreed === 'run') break
     if (link.state !== 'running' || behaviour.whenRunning(posted) === 'run') break
     const patienceMs = giveUpAtMs - Date.now()
     if (patienceMs <= 0) {
@@ -171,7 +173,7 @@ async function run(exchange: Exchange, posted: Posted, order: Order): Promise<An
   const failure = faultOf(request, 'fail')
   if (failure !== null && failure >= 300 && failure <= 599 && failure !== 303) {
     const answer = failed(failure, asHtml)
-    if (behaviour.burns(failure)) book.write(spentEntry(link, answer))
+    if (behaviour.burns(failure, link)) book.write(spentEntry(link, answer))
     else book.settle(link, 'unspent')
     return told(at(exchange, link), answer)
   }

@@ -55,7 +55,7 @@ export interface Behaviour {
   whenSpent(posted: Posted): 'refuse' | 'run'
   whenRunning(posted: Posted): 'wait' | 'run'
   /** What becomes of a POST that has waited for one that failed. */
-  whenFreed: 'claim' | 'refuse'
+  whenFreed: 'claim' | 'refuse' | 'run'
   /** Between looking at a link and claiming it, in milliseconds. */
   claimPauseMs: number
   /** At least this long an order takes, in milliseconds. */
@@ -66,7 +66,7 @@ export interface Behaviour {
   spends(request: IncomingMessage): boolean
   reopens(method: string): boolean
   /** Whether a refusal before the order was tried, or a status it reported, uses the link up. */
-  burns(why: Refused | number): boolean
+  burns(why: Refused | number, link: Link): boolean
   /** Whether an answer of the handler uses the link up. */
   isSuccess(outcome: Answer): boolean
   /** What an order is answered. */

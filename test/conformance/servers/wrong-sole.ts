@@ -4,6 +4,7 @@
 import type { IncomingMessage } from 'node:http'
 import { prefersHtml } from './answers.js'
 import { type Behaviour, pathOf, RIGHT } from './behaviour.js'
+import { faultOf } from './exchange.js'
 import {
   fieldOf,
   isLook,
@@ -114,6 +115,25 @@ const AT_ONCE: readonly MeantRow[] = [
     'tells those who have waited for a failure that the link is used',
     () => ({ whenFreed: 'refuse' }),
     { waitMs: 2_500 },
+  ],
+  [
+    'waiting-all-run',
+    'POE-2-15/waiting',
+    'lets all run who have waited for a failure',
+    () => ({ whenFreed: 'run', handlerPauseMs: 20 }),
+    { waitMs: 2_500 },
+  ],
+  [
+    'failed-unlocked',
+    'POE-2-2/race-after-failure',
+    'lets all run at once at a link whose order has failed',
+    failedUnlocked,
+  ],
+  [
+    'burnt-by-second-failure',
+    'POE-2-3/failure',
+    'uses the link up when its order fails for the second time',
+    burntBySecond,
   ],
   [
     'held-303',
@@ -319,6 +339,32 @@ function queueOverflows(): Partial<Behaviour> {
     amends: (answer, { request: { url = '' } }) => {
       flying.set(url, (flying.get(url) ?? 1) - 1)
       return answer
+    },
+  }
+}
+
+/** Those who wait for a failure that takes long are let in one by one all the same. */
+function failedUnlocked(): Partial<Behaviour> {
+  const failed = new WeakSet<Link>()
+  return {
+    handlerPauseMs: 20,
+    whenRunning: ({ link }) => (failed.has(link) ? 'run' : 'wait'),
+    amends: (answer, { request, link, place, state }) => {
+      const isFailure = place === 'link' && request.method === 'POST' && state === 'unspent'
+      if (isFailure && link !== null && faultOf(request, 'slow') === null) failed.add(link)
+      return answer
+    },
+  }
+}
+
+function burntBySecond(): Partial<Behaviour> {
+  const failed = new WeakSet<Link>()
+  return {
+    burns: (why, link) => {
+      if (typeof why !== 'number') return false
+      const isSecond = failed.has(link)
+      failed.add(link)
+      return isSecond
     },
   }
 }

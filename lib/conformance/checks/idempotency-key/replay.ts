@@ -4,7 +4,7 @@
  * @see draft-ietf-httpapi-idempotency-key-header-07 2.2, 2.6, 2.7
  */
 import type { Check, RequestSpec, Step } from '../../catalogue.js'
-import { L, MINT, NOT_2XX, SPENT, SUCCESS } from '../fragments.js'
+import { FAILURE, L, MINT, NOT_2XX, SPENT, SUCCESS } from '../fragments.js'
 import { DOCUMENTED, ONE_EFFECT, REFUSED, replayOf, WAITING } from '../sibling-fragments.js'
 
 const OTHER = { to: L, body: 'different' } as const
@@ -168,6 +168,17 @@ export const KEY_RUNNING: readonly Check[] = [
     why: 'Looking first and keeping then lets two through now and then.',
     blockedBy: ['IK-1-1/repeat', ...REPLAYED],
     steps: [{ race: {}, copies: 20, same: replayOf('accepted'), others: [WAITING] }],
+  },
+  {
+    id: 'IK-1-1/race-after-failure',
+    requirement: 'IK-1-1',
+    title: 'eight requests at once, after a failure with their key: one effect, and its answer',
+    why: 'A key that is taken up again, and not kept anew, is often not taken by one alone.',
+    needs: ['failure'],
+    blockedBy: 'IK-1-1/race',
+    steps: [
+      { race: {}, failedBy: 'failure', copies: 8, same: replayOf('accepted'), others: [FAILURE] },
+    ],
   },
   {
     id: 'IK-2.6-3/running',

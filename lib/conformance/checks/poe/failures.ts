@@ -88,10 +88,15 @@ export const NOT_BURNT: readonly Check[] = [
   {
     id: 'POE-2-3/failure',
     requirement: 'POE-2-3',
-    title: 'after a failure that the handler reports the next POST succeeds',
+    title: 'after a failure that the handler reports, and a second one, the next POST succeeds',
     why: 'A declined card today may be accepted tomorrow.',
     needs: ['failure'],
-    steps: [MINT, { send: { to: L, provoke: 'failure' }, setup: [FAILURE] }, STILL_USABLE],
+    steps: [
+      MINT,
+      { send: { to: L, provoke: 'failure' }, setup: [FAILURE] },
+      { send: { to: L, provoke: 'failure' }, expect: [FAILURE] },
+      STILL_USABLE,
+    ],
   },
 ]
 

@@ -4,7 +4,18 @@
  * @see POE draft 2; RFC 9110 10.2.3, 15.5.10
  */
 import type { Check, Expectation, Provocation, Step } from '../../catalogue.js'
-import { FAILURE, GET, L, MINT, NOT_2XX, NOT_NOW, READER, SPENT, SUCCESS } from '../fragments.js'
+import {
+  FAILURE,
+  GET,
+  L,
+  MINT,
+  NO_REDIRECT,
+  NOT_2XX,
+  NOT_NOW,
+  READER,
+  SPENT,
+  SUCCESS,
+} from '../fragments.js'
 
 /** Somebody asks for the answer while the POST is running. */
 const ASKED_MEANWHILE: readonly Step[] = [
@@ -34,6 +45,12 @@ const ONE_OF_TWO: Expectation = {
   of: 'second',
   demand: [{ status: ['!2xx', '!301', '!302', '!303'] }],
 }
+
+/** No success beside the second one's; a redirect to its result is none. */
+const NO_SUCCESS_TOO: readonly Expectation[] = [
+  NOT_2XX,
+  { anyOf: [[NOT_NOW], [NO_REDIRECT], [{ locationOf: 'second' }]] },
+]
 
 /** Neither accepted, nor told that it was before that is so. */
 const NOT_TOLD: readonly Expectation[] = [NOT_2XX, { anyOf: [[NOT_NOW], [{ after: 'first' }]] }]
@@ -145,6 +162,15 @@ export const AT_MOST_ONCE: readonly Check[] = [
     steps: [{ race: {}, copies: 8, inTurn: 'otherValid', mostSuccesses: 1, others: [NOT_2XX] }],
   },
   {
+    id: 'POE-2-2/race-after-failure',
+    requirement: 'POE-2-2',
+    title: 'of POSTs at once, after one that the handler reported as failed, one succeeds',
+    why: 'A claim that is taken up again, and not made anew, is often not taken by one alone.',
+    needs: ['failure'],
+    blockedBy: ['POE-2-2/race', 'POE-2-3/failure'],
+    steps: [{ race: {}, failedBy: 'failure', copies: 8, mostSuccesses: 1, others: [NOT_2XX] }],
+  },
+  {
     id: 'POE-1-3/race',
     requirement: 'POE-1-3',
     title: 'the same holds for clients that send no POE field',
@@ -184,6 +210,25 @@ export const RUNNING: readonly Check[] = [
         await: 'second',
         expect: [{ anyOf: [[NOT_NOW], [{ status: ['200', '201', '204'] }], DONE] }],
       },
+    ],
+  },
+  {
+    id: 'POE-2-15/waiting',
+    requirement: 'POE-2-15',
+    title: 'of two POSTs that wait for one that fails in the end, one succeeds',
+    why: 'Whoever has waited has to claim as well: it may not be the only one.',
+    needs: ['slowFailure'],
+    blockedBy: ['POE-2-15/running', 'POE-2-15/fails'],
+    steps: [
+      MINT,
+      { send: { to: L, provoke: 'slowFailure' }, as: 'first', inBackground: true },
+      { pause: 'moment' },
+      { send: { to: L }, as: 'second', inBackground: true },
+      { send: { to: L }, as: 'third', inBackground: true },
+      { await: 'first', setup: [FAILURE] },
+      { await: 'second' },
+      { await: 'third', expect: [{ when: [SUCCESS], of: 'second', demand: NO_SUCCESS_TOO }] },
+      { effects: { atMost: 1 } },
     ],
   },
   {
