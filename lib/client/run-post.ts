@@ -23,6 +23,8 @@ import type { Sending } from './sending.js'
 
 /** By these a server says that it does not know the link. */
 const LOST = new Set([404, 410])
+/** No answer, and nothing that went wrong. */
+const NOTHING: LastWord = { response: null, cause: null }
 
 type Spent = Extract<Finding, { kind: 'spent' }>
 
@@ -41,6 +43,8 @@ export type FollowPost = (sending: Sending, last: LastWord, hops: number) => Pro
  * @throws the caller's reason where its signal aborts; what a hook throws
  */
 export async function runPost(sending: Sending, follow: FollowPost | null): Promise<PostOutcome> {
+  // An earlier process was led to what is no link, and may have sent it there.
+  if (!sending.isRepeatable) return unknown(sending, NOTHING, 'not-repeatable')
   for (;;) {
     if (sending.isExpired) return await endOfLife(sending)
     sending.attempts += 1
@@ -88,7 +92,7 @@ export async function judge(
     case 'retry':
       return afterLoss(sending, last)
     case 'follow':
-      return (await follow?.(sending, last, hops)) ?? notFollowed(sending, last)
+      return (await follow?.(sending, last, hops)) ?? (await notFollowed(sending, last))
     case 'prove':
       return await prove(sending, response as Response)
     default:
@@ -119,8 +123,11 @@ async function succeed(sending: Sending, response: Response): Promise<PostOutcom
   return accepted(sending, response, result)
 }
 
-function notFollowed(sending: Sending, last: LastWord): PostOutcome {
-  return sending.isOpen ? unknown(sending, last, 'unproven') : refused(sending, last, 'redirected')
+/** What an earlier try did is asked at the link; with a key there is none. */
+async function notFollowed(sending: Sending, last: LastWord): Promise<Verdict> {
+  if (!sending.isOpen) return refused(sending, last, 'redirected')
+  if (sending.door !== 'poe') return unknown(sending, last, 'unproven')
+  return await ask(sending, last.response as Response, false)
 }
 
 /** Where a second try is not known to be safe, a lost answer is the end. */
@@ -301,6 +308,5 @@ async function endOfLife(sending: Sending): Promise<PostOutcome> {
   if (!sending.isOpen) return gone(sending, null)
   const told = await settle(sending, null)
   if (typeof told !== 'string') return told
-  const last = { response: null, cause: null }
-  return unknown(sending, last, told === 'gone' ? 'forgotten' : 'gave-up')
+  return unknown(sending, NOTHING, told === 'gone' ? 'forgotten' : 'gave-up')
 }
