@@ -81,7 +81,7 @@ export async function judge(
 ): Promise<Verdict> {
   const { response, cause } = last
   const { door, means, options } = sending
-  const rules = { door, ...options.adapter }
+  const rules = { door, isMadeAnew: sending.isMadeAnew, ...options.adapter }
   const judgement = means.parts.classify(response ?? cause, sending, rules)
   // What was sent once more to learn whose it was proves nothing by that.
   const isFirst = !sending.mayHaveArrived || sending.isVerified
@@ -161,14 +161,14 @@ async function prove(sending: Sending, response: Response): Promise<Verdict> {
   const location = linked ?? webUrl(problem.result, link)?.href ?? found?.location ?? null
   const result = found?.result ?? null
   const { payloadMatches } = problem
-  const { claimed, order } = sending
+  const { claimed } = sending
   if (payloadMatches ?? sending.mayHaveArrived) {
     if (claimed === null) return acceptedEarlier(sending, response, location, result)
     discard(result)
     return await succeed(sending, claimed)
   }
   // A proxy or a browser may have sent it twice, and content that is made anew may be other bytes.
-  if (payloadMatches === null || typeof order.payload.content === 'function') {
+  if (payloadMatches === null || sending.isMadeAnew) {
     discard(result)
     return unknown(sending, last, 'unproven', true, location ?? link.href)
   }
@@ -210,7 +210,8 @@ async function ask(sending: Sending, response: Response, isFirst: boolean): Prom
   if (kind === 'spent') return await askedAndSpent(sending, response, finding, isFirst)
   if (kind === 'busy') return waitFor(sending, last)
   if (kind === 'gone') return unknown(sending, last, 'forgotten')
-  const isSettled = isAboutContent(response.status) || !sending.isAdrift
+  const isSameForAll = isAboutContent(response.status) && !sending.isMadeAnew
+  const isSettled = isSameForAll || !sending.isAdrift
   if (kind === 'unspent' && isSettled) return refused(sending, last)
   return unknown(sending, last, 'unproven', !isOfTheMoment(finding))
 }

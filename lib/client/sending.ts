@@ -92,6 +92,11 @@ export class Sending {
     return this.order.idempotencyKey === null ? 'poe' : 'idempotency-key'
   }
 
+  /** Whether each try may send other bytes. */
+  get isMadeAnew(): boolean {
+    return typeof this.order.payload.content === 'function'
+  }
+
   /** The same POST with its time begun anew, to get its result once more. */
   again(): Sending {
     const { link, means, order } = this

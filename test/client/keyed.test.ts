@@ -5,8 +5,8 @@
  * @see draft-ietf-httpapi-idempotency-key-header-07 2.6
  */
 import { expect } from 'chai'
-import type { FetchLike } from 'post-once-exactly/client'
-import { lost, scene } from './scripted.js'
+import { classify, type FetchLike } from 'post-once-exactly/client'
+import { LINK, lost, scene } from './scripted.js'
 
 const URL = 'https://api.example/payments'
 
@@ -38,5 +38,38 @@ describe('a POST with a key', () => {
     const told = await client.post(URL, 'ten', { idempotencyKey: 'a' })
     expect(told).to.include({ outcome: 'accepted' })
     expect(await told.text().catch((error: Error) => error.message)).to.equal('terminated')
+  })
+
+  it('[FALSE-3207] content that is made anew: that it is other content is no refusal', async () => {
+    for (const status of [400, 413, 422]) {
+      const one = scene({ post: [lost(), { status }] })
+      const form = () => {
+        const fields = new FormData()
+        fields.set('amount', '7')
+        return fields
+      }
+      const told = await one.finish(one.client.post(URL, form, { idempotencyKey: 'a' }))
+      expect(told, String(status)).to.include({ outcome: 'unknown', reason: 'unproven' })
+      expect(new Set(one.posts.map(({ body }) => body)), 'other bytes').to.have.lengthOf(2)
+      const fixed = scene({ post: [lost(), { status }] })
+      const same = await fixed.finish(fixed.client.post(URL, form(), { idempotencyKey: 'a' }))
+      expect(same, String(status)).to.include({ outcome: 'refused' })
+    }
+    const door = 'idempotency-key'
+    const past = { mayHaveArrived: true }
+    const refusal = new Response(null, { status: 422 })
+    expect(classify(refusal, past, { door })).to.include({ outcome: 'refused' })
+    expect(classify(refusal, past, { door, isMadeAnew: true })).to.include({ outcome: 'unknown' })
+  })
+
+  it('[FALSE-3207] the same at a link that says that it is unspent', async () => {
+    const unspent = { status: 405, headers: { allow: 'POST' } }
+    const table = { post: [lost(), { status: 422 }], get: [unspent] }
+    const one = scene(table)
+    const anew = await one.finish(one.client.post(LINK, () => 'tea'))
+    expect(anew, 'the first one may still be on its way').to.include({ outcome: 'unknown' })
+    const other = scene(table)
+    const fixed = await other.finish(other.client.post(LINK, 'tea'))
+    expect(fixed).to.include({ outcome: 'refused' })
   })
 })
