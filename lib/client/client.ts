@@ -155,15 +155,11 @@ export class PoeClient extends PoeCore {
     const { check, prepare } = this.parts
     check(limits)
     const payload = await prepare(body, this.options.bodyLimitBytes)
-    // A key names an operation at one URL only.
-    const name = key === null ? url.href : `${url.href} ${key}`
-    const precedent = this.#ledger.precedent(name, payload)
+    const sent = { link: url, payload, headers: fields, idempotencyKey: key }
+    const precedent = this.#ledger.precedent(sent)
     if (precedent.running !== null) return await sharedSend(precedent.running, signal, url)
     const order = {
-      link: url,
-      payload,
-      headers: fields,
-      idempotencyKey: key,
+      ...sent,
       expiresAtMs: expiresAtMs ?? this.known.expiresAtMs(url),
       isRepeatable: true,
       isResumed: precedent.isOpen,
@@ -173,7 +169,7 @@ export class PoeClient extends PoeCore {
       signal,
     }
     const running = this.#begin(order, options)
-    this.#ledger.enter(name, payload, running)
+    this.#ledger.enter(sent, running)
     return await running
   }
 

@@ -62,8 +62,12 @@ export interface Journal {
   close(): Promise<void>
 }
 
-/** Fields that name a person: they are given anew when an entry is resumed. */
 const LOGIN = new Set(['authorization', 'proxy-authorization', 'cookie'])
+
+/** Whether a field names a person: then it is given anew when an entry is resumed. */
+export function isLogin(name: string): boolean {
+  return LOGIN.has(name)
+}
 
 /**
  * The fields of a POST that a journal may keep.
@@ -74,5 +78,5 @@ const LOGIN = new Set(['authorization', 'proxy-authorization', 'cookie'])
 export function journalHeaders(
   headers: Readonly<Record<string, string>>,
 ): (readonly [string, string])[] {
-  return Object.entries(headers).filter(([name]) => !LOGIN.has(name))
+  return Object.entries(headers).filter(([name]) => !isLogin(name))
 }

@@ -6,7 +6,7 @@
  */
 import { expect } from 'chai'
 import { classify, type FetchLike } from 'post-once-exactly/client'
-import { LINK, lost, scene } from './scripted.js'
+import { LINK, lost, SPENT, scene } from './scripted.js'
 
 const URL = 'https://api.example/payments'
 
@@ -71,5 +71,43 @@ describe('a POST with a key', () => {
     const other = scene(table)
     const fixed = await other.finish(other.client.post(LINK, 'tea'))
     expect(fixed).to.include({ outcome: 'refused' })
+  })
+
+  it('[FALSE-3208] two people have one key each, whatever it says', async () => {
+    const names = ['authorization', 'cookie', 'x-api-key']
+    for (const name of names) {
+      const one = scene({
+        post: [
+          { status: 201, body: 'a' },
+          { status: 201, body: 'b' },
+        ],
+      })
+      const pay = (who: string) => {
+        return one.client.post(URL, 'ten', { idempotencyKey: '1', headers: { [name]: who } })
+      }
+      const told = await one.finish(Promise.all([pay('ada'), pay('ada'), pay('bob')]))
+      expect(
+        one.posts.map(({ headers }) => headers.get(name)),
+        name,
+      ).to.deep.equal(['ada', 'bob'])
+      const texts = await Promise.all(told.map(each => each.text()))
+      expect(texts, name).to.deep.equal(['a', 'a', 'b'])
+    }
+  })
+
+  it('[FALSE-3208] nor does the content of one of them keep the other one from sending', async () => {
+    const one = scene({ post: [{ status: 201 }] })
+    const pay = (authorization: string, amount: string) => {
+      return one.client.post(URL, amount, { idempotencyKey: '1', headers: { authorization } })
+    }
+    await one.finish(Promise.all([pay('ada', 'ten'), pay('bob', 'twelve')]))
+    expect(one.posts.map(({ body }) => body)).to.deep.equal(['ten', 'twelve'])
+  })
+
+  it('[FALSE-3208] at a link one content is one POST, as before', async () => {
+    const one = scene({ post: [{ status: 201, headers: SPENT }] })
+    const order = (who: string) => one.client.post(LINK, 'tea', { headers: { 'x-trace': who } })
+    await one.finish(Promise.all([order('1'), order('2')]))
+    expect(one.posts).to.have.lengthOf(1)
   })
 })
