@@ -193,6 +193,17 @@ describe('identity', () => {
     expect(again).to.include({ outcome: 'accepted-earlier', attempts: 1 })
   })
 
+  it('[FALSE-3209] what is unknown for good stays unknown to whoever sends it again', async () => {
+    for (const status of [404, 410, 405]) {
+      const one = scene({ post: [lost(), { status }] })
+      const first = await one.finish(one.client.post(LINK, 'ten'))
+      expect(first, String(status)).to.include({ outcome: 'unknown', isFinal: true })
+      const again = await one.finish(one.client.post(LINK, 'ten'))
+      expect(again, String(status)).to.include({ outcome: 'unknown', attempts: 1 })
+      expect(await codeOf(one.client.post(LINK, 'twelve'))).to.equal('ERR_POE_LINK_BUSY')
+    }
+  })
+
   it('[CL-05, IK-2.2-1, IK-2.2-2] a key is tied to its content too', async () => {
     const one = scene({ post: [lost()] }, { tries: 1 })
     const url = 'https://api.example/payments'
