@@ -65,7 +65,7 @@ export async function tryOnce(sending: Sending): Promise<LastWord> {
     return { response: await sending.post(), cause: null }
   } catch (cause) {
     if (sending.order.signal?.aborted === true) {
-      sending.mayHaveArrived = true
+      sending.mayHaveArrived ||= sending.isBegun
       throw cause
     }
     return { response: null, cause }
@@ -81,7 +81,10 @@ export async function judge(
 ): Promise<Verdict> {
   const { response, cause } = last
   const { door, means, options } = sending
-  const rules = { door, isMadeAnew: sending.isMadeAnew, ...options.adapter }
+  const { isBegun, isMadeAnew } = sending
+  // What never left needs no proof: the content, or a field of it, could not be had.
+  const unsent = isBegun ? {} : { provesNotSent: () => true }
+  const rules = { door, isMadeAnew, ...unsent, ...options.adapter }
   const judgement = means.parts.classify(response ?? cause, sending, rules)
   // What was sent once more to learn whose it was proves nothing by that.
   const isFirst = !sending.mayHaveArrived || sending.isVerified

@@ -69,6 +69,8 @@ export class Sending {
   wasBusy = false
   /** A try without an answer may still be on its way. */
   isAdrift: boolean
+  /** The last try has left, as far as is known here. */
+  isBegun = false
   /** It was sent once more because its answer did not tell enough. */
   isVerified = false
   /** An answer that looks like a success, and does not prove it. */
@@ -128,11 +130,14 @@ export class Sending {
   async post(): Promise<Response> {
     const { content, type } = this.order.payload
     const own = type === null ? {} : { 'content-type': type }
-    const headers = await this.#fields({ ...own, ...this.order.headers })
-    const body = typeof content === 'function' ? await content() : content
-    // `duplex` is for streams, which need to say that an answer begins only after their end.
-    const more = { redirect: 'manual', duplex: 'half' } as const
-    return await this.#exchange(this.link, { method: 'POST', headers, body, ...more })
+    this.isBegun = false
+    return await this.#exchange(this.link, async () => {
+      const headers = await this.#fields({ ...own, ...this.order.headers })
+      const body = typeof content === 'function' ? await content() : content
+      // `duplex` is for streams, which need to say that an answer begins only after their end.
+      const more = { redirect: 'manual', duplex: 'half' } as const
+      return { method: 'POST', headers, body, ...more }
+    })
   }
 
   /**
@@ -142,13 +147,14 @@ export class Sending {
    */
   async get(url: URL, follows: boolean): Promise<Response> {
     const own = Object.entries(this.order.headers).filter(([name]) => !ABOUT_CONTENT.test(name))
-    const given = await this.#fields(Object.fromEntries(own))
-    const hop = (at: URL, method: string, isGiven: boolean) => {
-      const how = isGiven
-        ? ({ headers: given, redirect: 'manual' } as const)
-        : { headers: ungiven(given) }
-      return this.#exchange(at, { ...how, method, cache: 'no-store' })
-    }
+    const hop = (at: URL, method: string, isGiven: boolean) =>
+      this.#exchange(at, async () => {
+        const given = await this.#fields(Object.fromEntries(own))
+        const how = isGiven
+          ? ({ headers: given, redirect: 'manual' } as const)
+          : { headers: ungiven(given) }
+        return { ...how, method, cache: 'no-store' }
+      })
     const { hops } = this.means.parts
     if (follows && hops !== null) {
       return await hops(url, 'GET', ({ origin }) => origin === url.origin, hop)
@@ -187,11 +193,15 @@ export class Sending {
     return { ...ungiven(own), ...Object.fromEntries(content) }
   }
 
-  async #exchange(url: URL, init: RequestInit): Promise<Response> {
+  /** What the caller's own functions do is a part of a try's time, and ends with its signal. */
+  async #exchange(url: URL, make: () => Promise<RequestInit>): Promise<Response> {
     const { clock, timeoutMs, fetch, init: base } = this.options
-    const response = await within(clock, timeoutMs, this.order.signal, async signal =>
-      fetch(url.href, { ...base, ...this.order.init, ...init, signal }),
-    )
+    const response = await within(clock, timeoutMs, this.order.signal, async signal => {
+      const init = await make()
+      signal.throwIfAborted()
+      this.isBegun = true
+      return await fetch(url.href, { ...base, ...this.order.init, ...init, signal })
+    })
     this.means.known.learn(response, url)
     return response
   }
