@@ -260,9 +260,10 @@ export class PoeClient extends PoeCore {
     signal: AbortSignal | undefined,
     onOutcome: ResumeOptions['onOutcome'],
   ): Promise<PostOutcome> {
-    const { link, idempotencyKey, body, headers, isRepeatable, expiresAtMs } = hold.entry
+    const { link, origin, idempotencyKey, body, headers, isRepeatable, expiresAtMs } = hold.entry
     const order: Order = {
       link: new URL(link),
+      origin,
       payload: { content: body.length === 0 ? null : body, type: null },
       headers: Object.fromEntries(headers),
       idempotencyKey,

@@ -24,6 +24,8 @@ const ABOUT_CONTENT = /^(?:content-|idempotency-key$)/
 /** What a POST is begun with. */
 export interface Order {
   readonly link: URL
+  /** What is given for requests goes there only. Default: the origin of `link`. */
+  readonly origin?: string | undefined
   readonly payload: Payload
   readonly headers: Fields
   readonly idempotencyKey: string | null
@@ -102,7 +104,12 @@ export class Sending {
   /** The same POST with its time begun anew, to get its result once more. */
   again(): Sending {
     const { link, means, order } = this
-    return new Sending({ ...order, link, signal: undefined }, means)
+    return new Sending({ ...order, link, origin: this.#origin, signal: undefined }, means)
+  }
+
+  /** Where it was begun. */
+  get #origin(): string {
+    return this.order.origin ?? this.order.link.origin
   }
 
   /** Whether the tries so far leave open what happened. */
@@ -185,8 +192,8 @@ export class Sending {
 
   /** A redirect to another origin that is allowed takes along the content only. */
   async #fields(own: Fields): Promise<Fields> {
-    const { link, order, means } = this
-    if (link.origin === order.link.origin) {
+    const { link, means } = this
+    if (link.origin === this.#origin) {
       return { ...(await commonFields(means.options, link)), ...own }
     }
     const content = Object.entries(own).filter(([name]) => ABOUT_CONTENT.test(name))
