@@ -124,7 +124,7 @@ function jsonText(body: unknown): string {
   return json
 }
 
-/** What a function gave: `fetch` would send what it does not know by its name, `[object Object]`. */
+/** What a function gave: what `fetch` does not know it sends by its name, `[object Object]`. */
 function asFetchBody(content: unknown): FetchBody | null {
   if (content === null || content === undefined || typeof content === 'string') {
     return content ?? null
@@ -150,7 +150,7 @@ function noteBroken(error: unknown): void {
   if (typeof error === 'object' && error !== null) BROKE_OFF.add(error)
 }
 
-/** A stream that notes what it breaks off with; browsers send what can be read once as no other. */
+/** Notes what it breaks off with. A stream, since browsers send no generators. */
 function streamOf(source: Chunks): ReadableStream<Uint8Array> {
   const chunks = pieces(source)
   return new ReadableStream(

@@ -163,6 +163,7 @@ export class PoeClient extends PoeCore {
       expiresAtMs: expiresAtMs ?? this.known.expiresAtMs(url),
       isRepeatable: true,
       isResumed: precedent.isOpen,
+      isDoubted: precedent.isLost,
       hold: null,
       limits: this.#told(limits),
       init: { ...init, ...hookedInit(limits) },

@@ -18,14 +18,18 @@ interface Line {
   readonly sent: Sent
   /** `null`: it ended without being settled. */
   readonly running: Promise<PostOutcome> | null
+  /** It ended as unknown for good. */
+  readonly isLost: boolean
 }
 
 /** What the ledger knows of a link or key. */
 export interface Precedent {
   /** The same POST, if it is under way. */
   readonly running: Promise<PostOutcome> | null
-  /** An earlier call may have sent it. */
+  /** An earlier call may have sent it, and what the server says now may be about that. */
   readonly isOpen: boolean
+  /** An earlier call may have sent it, and asking again could not tell. */
+  readonly isLost: boolean
 }
 
 /** The ledger of a client. */
@@ -39,10 +43,10 @@ export class Ledger {
    */
   precedent(sent: Sent): Precedent {
     const line = this.#lines.get(nameOf(sent))
-    if (line === undefined) return { running: null, isOpen: false }
-    const { running } = line
+    if (line === undefined) return { running: null, isOpen: false, isLost: false }
+    const { running, isLost } = line
     if (isSamePayload(line.sent.payload, sent.payload)) {
-      return { running: mayShare(line.sent, sent) ? running : null, isOpen: true }
+      return { running: mayShare(line.sent, sent) ? running : null, isOpen: !isLost, isLost }
     }
     const state = running === null ? 'it is not known how that ended' : 'that is under way'
     throw new ClientError(
@@ -55,22 +59,21 @@ export class Ledger {
   /** Notes that a POST is under way, until it is settled or left open. */
   enter(sent: Sent, running: Promise<PostOutcome>): void {
     const name = nameOf(sent)
-    const line = { sent, running }
+    const line = { sent, running, isLost: false }
     this.#lines.set(name, line)
-    const leave = (isOpen: boolean) => {
+    const leave = (isOpen: boolean, isLost: boolean) => {
       if (this.#lines.get(name) !== line) return
       this.#lines.delete(name)
-      if (isOpen) this.#leaveOpen(name, sent)
+      if (isOpen) this.#leaveOpen(name, { sent, running: null, isLost })
     }
     running.then(
-      // Also where asking again cannot tell: who asks all the same is not told that it did not happen.
-      outcome => leave(outcome.outcome === 'unknown'),
-      error => leave(!provesNothingSent(error)),
+      outcome => leave(outcome.outcome === 'unknown', isSettled(outcome)),
+      error => leave(!provesNothingSent(error), false),
     )
   }
 
-  #leaveOpen(name: string, sent: Sent): void {
-    this.#lines.set(name, { sent, running: null })
+  #leaveOpen(name: string, line: Line): void {
+    this.#lines.set(name, line)
     if (this.#lines.size <= MOST_OPEN) return
     for (const [oldest, { running }] of this.#lines) {
       if (running !== null) continue

@@ -33,6 +33,8 @@ export interface Order {
   readonly isRepeatable: boolean
   /** An earlier process or call may have sent it. */
   readonly isResumed: boolean
+  /** An earlier call ended as unknown for good: that speaks against any no, and for no yes. */
+  readonly isDoubted?: boolean
   readonly hold: JournalHold | null
   readonly limits: SendOptions
   /** More of `fetch`'s options, for this POST. */
@@ -68,7 +70,7 @@ export class Sending {
   expiresAtMs: number | null
   attempts = 0
   mayHaveArrived: boolean
-  wasBusy = false
+  wasBusy: boolean
   /** A try without an answer may still be on its way. */
   isAdrift: boolean
   /** The last try has left, as far as is known here. */
@@ -87,7 +89,8 @@ export class Sending {
     this.isRepeatable = order.isRepeatable
     this.expiresAtMs = order.expiresAtMs
     this.mayHaveArrived = order.isResumed
-    this.isAdrift = order.isResumed
+    this.wasBusy = order.isDoubted === true
+    this.isAdrift = this.isOpen
     this.endMs = this.now() + this.options.totalMs
   }
 

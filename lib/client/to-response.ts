@@ -9,8 +9,8 @@ import { readAhead } from './read-ahead.js'
 const EMPTY = new Set([204, 205, 304])
 
 /**
- * The answer that stands for an outcome. Calls that shared a send have one outcome, and each gets an
- * answer of its own to read.
+ * The answer that stands for an outcome. Calls that shared a send have one outcome, and each gets
+ * an answer of its own to read.
  *
  * @param outcome - of a POST
  * @param options - of the client; content of a known length up to `bodyLimitBytes` is taken in

@@ -204,6 +204,15 @@ describe('identity', () => {
     }
   })
 
+  it('[FALSE-3209] nor is it called done, where nobody can say whose it was', async () => {
+    const used = { status: 405, headers: { allow: 'GET' } }
+    const one = scene({ post: [used], get: [{ status: 200, body: 'order 7' }] })
+    for (let call = 0; call < 3; call += 1) {
+      const told = await one.finish(one.client.post(LINK, 'ten'))
+      expect(told).to.include({ outcome: 'unknown', isFinal: true, attempts: 1 })
+    }
+  })
+
   it('[CL-05, IK-2.2-1, IK-2.2-2] a key is tied to its content too', async () => {
     const one = scene({ post: [lost()] }, { tries: 1 })
     const url = 'https://api.example/payments'

@@ -143,7 +143,7 @@ describe('answers of another kind', () => {
     expect(thrown).to.have.property('code', 'ERR_POE_RESULT_LOST')
   })
 
-  it('[FALSE-3214] calls of client.fetch that share a send each have an answer to read', async () => {
+  it('[FALSE-3214] calls of client.fetch that share a send each have an answer', async () => {
     const chunked = { status: 201, write: ['ord', 'er 1'] }
     const refusal = { status: 422, write: ['no ', 'such order'] }
     for (const { status, write } of [chunked, refusal]) {

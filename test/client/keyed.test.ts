@@ -95,7 +95,7 @@ describe('a POST with a key', () => {
     }
   })
 
-  it('[FALSE-3208] nor does the content of one of them keep the other one from sending', async () => {
+  it('[FALSE-3208] nor does the content of one of them hold up the other one', async () => {
     const one = scene({ post: [{ status: 201 }] })
     const pay = (authorization: string, amount: string) => {
       return one.client.post(URL, amount, { idempotencyKey: '1', headers: { authorization } })
