@@ -156,8 +156,12 @@ export class PoeClient extends PoeCore {
     check(limits)
     const payload = await prepare(body, this.options.bodyLimitBytes)
     const sent = { link: url, payload, headers: fields, idempotencyKey: key }
-    const precedent = this.#ledger.precedent(sent)
-    if (precedent.running !== null) return await sharedSend(precedent.running, signal, url)
+    let precedent = this.#ledger.precedent(sent)
+    while (precedent.running !== null) {
+      const outcome = await sharedSend(precedent.running, signal, url)
+      if (outcome !== null) return outcome
+      precedent = this.#ledger.precedent(sent)
+    }
     const order = {
       ...sent,
       expiresAtMs: expiresAtMs ?? this.known.expiresAtMs(url),
