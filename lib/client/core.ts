@@ -10,7 +10,7 @@ import type { Payload, PostBody } from './body.js'
 import { type Digest, withContentId } from './content-id.js'
 import { withDefaults } from './defaults.js'
 import { isGivenUp } from './ending.js'
-import { PostAborted } from './errors.js'
+import { leaveOpen, PostAborted } from './errors.js'
 import type { FetchHeaders } from './fetch-types.js'
 import { type FoundLink, KnownLinks, type ReadLinks } from './known-links.js'
 import type { LogLines } from './log-lines.js'
@@ -153,8 +153,11 @@ export class PoeCore {
       if (USED.has(outcome.outcome)) this.known.forget(outcome.link)
       return outcome
     } catch (error) {
-      if (order.signal?.aborted !== true) throw error
       const { isOpen, link, attempts } = sending
+      if (order.signal?.aborted !== true) {
+        if (isOpen) leaveOpen(error)
+        throw error
+      }
       throw new PostAborted(order.signal.reason, { isUnknown: isOpen, link: link.href, attempts })
     }
   }

@@ -3,7 +3,7 @@
  * and no other content before the first one is settled.
  */
 import { isSamePayload } from './body.js'
-import { ClientError, PostAborted } from './errors.js'
+import { ClientError, isLeftOpen, PostAborted } from './errors.js'
 import { isLogin } from './journal.js'
 import type { PostOutcome } from './outcome.js'
 import type { Order } from './sending.js'
@@ -101,8 +101,9 @@ const BEFORE = new Set(['ERR_POE_JOURNAL', 'ERR_POE_BODY_ONCE', 'ERR_POE_BODY_TO
 
 /** Whether what sending threw says that it did not take effect; what a hook threw says nothing. */
 export function provesNothingSent(error: unknown): boolean {
-  if (error instanceof PostAborted) return error.outcome === 'not-sent'
-  return error instanceof ClientError && BEFORE.has(error.code)
+  // A hook may send as well, and throw what says so of its own POST.
+  if (!(error instanceof ClientError) || isLeftOpen(error)) return false
+  return error instanceof PostAborted ? error.outcome === 'not-sent' : BEFORE.has(error.code)
 }
 
 /**
