@@ -34,6 +34,14 @@ const USED = new Set<PostOutcome['outcome']>([
   'gone',
 ])
 
+/** Outcomes of POSTs of which no try may have taken effect, whatever is unknown of the link. */
+const NEVER_RUN = new WeakSet<PostOutcome>()
+
+/** Whether every answer said that another POST was under way, or that nothing was run. */
+export function wasNeverRun(outcome: PostOutcome): boolean {
+  return NEVER_RUN.has(outcome)
+}
+
 /** Options of one POST. */
 export interface CorePostOptions extends SendOptions {
   /** Fields of this POST, the same on every try. A journal keeps them, logins excepted. */
@@ -149,6 +157,7 @@ export class PoeCore {
     const sending = new Sending(order, this.#means)
     try {
       const outcome = await runPost(sending, this.parts.follow)
+      if (!sending.mayHaveArrived) NEVER_RUN.add(outcome)
       if (isGivenUp(outcome)) await sending.options.onGiveUp?.(outcome)
       if (USED.has(outcome.outcome)) this.known.forget(outcome.link)
       return outcome

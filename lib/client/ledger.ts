@@ -3,6 +3,7 @@
  * and no other content before the first one is settled.
  */
 import { isSamePayload } from './body.js'
+import { wasNeverRun } from './core.js'
 import { ClientError, isLeftOpen, PostAborted } from './errors.js'
 import { isLogin } from './journal.js'
 import type { PostOutcome } from './outcome.js'
@@ -18,7 +19,7 @@ interface Line {
   readonly sent: Sent
   /** `null`: it ended without being settled. */
   readonly running: Promise<PostOutcome> | null
-  /** It ended as unknown for good. */
+  /** It ended as unknown for good, or it was never run. */
   readonly isLost: boolean
 }
 
@@ -28,7 +29,7 @@ export interface Precedent {
   readonly running: Promise<PostOutcome> | null
   /** An earlier call may have sent it, and what the server says now may be about that. */
   readonly isOpen: boolean
-  /** An earlier call may have sent it, and asking again could not tell. */
+  /** The same, but what the server says now may as well be about somebody else's POST. */
   readonly isLost: boolean
 }
 
@@ -67,7 +68,7 @@ export class Ledger {
       if (isOpen) this.#leaveOpen(name, { sent, running: null, isLost })
     }
     running.then(
-      outcome => leave(outcome.outcome === 'unknown', isSettled(outcome)),
+      outcome => leave(outcome.outcome === 'unknown', isSettled(outcome) || wasNeverRun(outcome)),
       error => leave(!provesNothingSent(error), false),
     )
   }

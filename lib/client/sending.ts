@@ -33,7 +33,7 @@ export interface Order {
   readonly isRepeatable: boolean
   /** An earlier process or call may have sent it. */
   readonly isResumed: boolean
-  /** An earlier call ended as unknown for good: that speaks against any no, and for no yes. */
+  /** An earlier call ended without a word of its own: that is no reason for a no, nor for a yes. */
   readonly isDoubted?: boolean
   readonly hold: JournalHold | null
   readonly limits: SendOptions

@@ -213,6 +213,18 @@ describe('identity', () => {
     }
   })
 
+  it('[FALSE-3219] what met another POST each time is not called done by the next', async () => {
+    const running = { status: 409, headers: { 'retry-after': '1' } }
+    const used = { status: 405, headers: { allow: 'GET' } }
+    const result = { status: 200, body: 'order 7' }
+    const post = [running, running, used]
+    const one = scene({ post, get: [{ status: 409 }, result] }, { tries: 2 })
+    const first = await one.finish(one.client.post(LINK, 'ten'))
+    expect(first).to.include({ outcome: 'unknown', reason: 'gave-up', isFinal: false })
+    const again = await one.finish(one.client.post(LINK, 'ten'))
+    expect(again).to.include({ outcome: 'unknown', isFinal: true, attempts: 1 })
+  })
+
   it('[CL-05, IK-2.2-1, IK-2.2-2] a key is tied to its content too', async () => {
     const one = scene({ post: [lost()] }, { tries: 1 })
     const url = 'https://api.example/payments'
