@@ -243,7 +243,7 @@ describe('an abort', () => {
     expect(await one.finish(first)).to.include({ outcome: 'accepted' })
   })
 
-  it('[FALSE-3217] of a first caller, and what its hook throws, ends its own POST only', async () => {
+  it('[FALSE-3217] of a first caller, and what its hook throws, ends only its POST', async () => {
     const controller = new AbortController()
     const { signal } = controller
     const calledOff = () => {
