@@ -26,6 +26,9 @@ export const followPost: FollowPost = async (sending: Sending, last: LastWord, h
   await pin(sending, target, isRepeatable)
   sending.link = target
   sending.isRepeatable = isRepeatable
+  // What may have arrived elsewhere is no reason to take what the target says for its own.
+  sending.wasBusy = sending.isOpen
+  sending.mayHaveArrived = false
   return await judge(sending, await tryOnce(sending), hops + 1, followPost)
 }
 

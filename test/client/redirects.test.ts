@@ -111,6 +111,16 @@ describe('redirects of a POST', () => {
     expect(one.posts.map(({ url }) => url)).to.deep.equal([LINK, LINK])
   })
 
+  it('[FALSE-3220] what was lost before a redirect is no word of the link behind it', async () => {
+    const used = { status: 405, headers: { allow: 'GET' } }
+    const get = [{ status: 200, body: 'order of another tab' }]
+    const one = scene({ post: [{ status: 502 }, moved(TARGET, TARGET), used], get })
+    const outcome = await one.finish(one.client.post(LINK, 'tea'))
+    expect(outcome).to.include({ outcome: 'unknown', isFinal: true, link: TARGET })
+    const other = scene({ post: [lost(), moved(TARGET, TARGET), { status: 404 }] })
+    expect(await other.finish(other.client.post(LINK))).to.include({ outcome: 'unknown' })
+  })
+
   it('[FALSE-3204] a redirect after a lost answer leaves the word to the link', async () => {
     const one = scene({
       post: [lost(), moved('/maintenance')],
