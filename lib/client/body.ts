@@ -11,7 +11,7 @@ import type { FetchBody } from './fetch-types.js'
  * What can be sent: what `fetch` takes, a plain object or array (as JSON), something that yields
  * bytes, a `Request` (its content), or a function that makes the content for each try.
  */
-export type PostBody = Content | null | undefined | (() => Content | Promise<Content>)
+export type PostBody = Content | null | undefined | (() => MadeContent | Promise<MadeContent>)
 
 /** Content that is not made by a function. */
 export type Content =
@@ -27,13 +27,16 @@ export type Content =
   | JsonObject
   | readonly unknown[]
 
+/** Content that a function makes for each try. */
+export type MadeContent = Exclude<Content, Request>
+
 /** A plain object; it is sent as JSON. */
 export type JsonObject = { readonly [member: string]: unknown }
 
 /** Content that is ready to be sent any number of times. */
 export interface Payload {
   /** The content, `null` for none; a function makes it anew for each try. */
-  readonly content: string | Uint8Array<ArrayBuffer> | (() => Promise<FetchBody>) | null
+  readonly content: string | Uint8Array<ArrayBuffer> | (() => Promise<FetchBody | null>) | null
   /** What `Content-Type` shall say; `null` where the content does not tell. */
   readonly type: string | null
 }
@@ -121,11 +124,51 @@ function jsonText(body: unknown): string {
   return json
 }
 
-function asFetchBody(content: unknown): FetchBody {
-  if (isJson(content)) {
-    return new Blob([jsonText(content)], { type: 'application/json' })
+/** What a function gave: what `fetch` does not know it sends by its name, `[object Object]`. */
+function asFetchBody(content: unknown): FetchBody | null {
+  if (content === null || content === undefined || typeof content === 'string') {
+    return content ?? null
   }
+  if (isJson(content)) return new Blob([jsonText(content)], { type: 'application/json' })
+  if (content instanceof URLSearchParams) return content
+  // Another `fetch` than Node's may know streams of Node, and no others.
+  if (isNodeStream(content)) content.once('error', noteBroken)
+  else if (isIterable(content)) return streamOf(content)
+  else if (!isSendable(content)) throw noContent()
   return content as FetchBody
+}
+
+/** What content broke off with: it may look like a failure to connect, and is none. */
+const BROKE_OFF = new WeakSet<object>()
+
+/** Whether this error is one of content, which had been sent in part. */
+export function isOfContent(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && BROKE_OFF.has(error)
+}
+
+function noteBroken(error: unknown): void {
+  if (typeof error === 'object' && error !== null) BROKE_OFF.add(error)
+}
+
+/** Notes what it breaks off with. A stream, since browsers send no generators. */
+function streamOf(source: Chunks): ReadableStream<Uint8Array> {
+  const chunks = pieces(source)
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await chunks.next()
+          if (done === true) controller.close()
+          else controller.enqueue(bytesOf(value))
+        } catch (error) {
+          noteBroken(error)
+          controller.error(error)
+        }
+      },
+      cancel: () => void chunks.return(undefined).catch(() => {}),
+    },
+    { highWaterMark: 0 },
+  )
 }
 
 /** `Response` knows the type that belongs to each kind of content, and the bytes of a form. */
@@ -134,13 +177,7 @@ function asSource(body: unknown): { stream: Chunks | null; type: string | null }
     return { stream: body.body, type: body.headers.get('content-type') }
   }
   if (isIterable(body) && !(body instanceof ReadableStream)) return { stream: body, type: null }
-  const isKnown =
-    body instanceof ArrayBuffer ||
-    ArrayBuffer.isView(body) ||
-    body instanceof Blob ||
-    body instanceof FormData ||
-    body instanceof ReadableStream
-  if (!isKnown) throw new TypeError('The body is nothing that can be sent')
+  if (!isSendable(body)) throw noContent()
   if (body instanceof ReadableStream && body.locked) throw readAlready()
   try {
     const response = new Response(body as FetchBody)
@@ -150,10 +187,32 @@ function asSource(body: unknown): { stream: Chunks | null; type: string | null }
   }
 }
 
+function isSendable(body: unknown): boolean {
+  return (
+    body instanceof ArrayBuffer ||
+    ArrayBuffer.isView(body) ||
+    body instanceof Blob ||
+    body instanceof FormData ||
+    body instanceof ReadableStream
+  )
+}
+
+function noContent(): TypeError {
+  return new TypeError('The body is nothing that can be sent')
+}
+
 type Chunks = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array | string>
 
 function isIterable(body: unknown): body is AsyncIterable<Uint8Array | string> {
   return typeof body === 'object' && body !== null && Symbol.asyncIterator in body
+}
+
+interface NodeStream {
+  once(event: 'error', listener: (error: unknown) => void): unknown
+}
+
+function isNodeStream(body: unknown): body is NodeStream {
+  return isIterable(body) && 'pipe' in body && 'once' in body
 }
 
 function readAlready(cause?: unknown): ClientError {
@@ -166,8 +225,7 @@ async function collect(source: Chunks | null, limit: number): Promise<Uint8Array
   let length = 0
   if (source !== null) {
     for await (const piece of pieces(source)) {
-      const chunk = typeof piece === 'string' ? new TextEncoder().encode(piece) : piece
-      if (!(chunk instanceof Uint8Array)) throw new TypeError('The body must yield bytes or text')
+      const chunk = bytesOf(piece)
       length += chunk.length
       if (length > limit) throw tooLarge(limit)
       chunks.push(chunk)
@@ -180,6 +238,12 @@ async function collect(source: Chunks | null, limit: number): Promise<Uint8Array
     at += chunk.length
   }
   return bytes
+}
+
+function bytesOf(piece: Uint8Array | string): Uint8Array {
+  const chunk = typeof piece === 'string' ? new TextEncoder().encode(piece) : piece
+  if (!(chunk instanceof Uint8Array)) throw new TypeError('The body must yield bytes or text')
+  return chunk
 }
 
 /** Not every browser can iterate over a stream. */

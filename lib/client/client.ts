@@ -155,25 +155,26 @@ export class PoeClient extends PoeCore {
     const { check, prepare } = this.parts
     check(limits)
     const payload = await prepare(body, this.options.bodyLimitBytes)
-    // A key names an operation at one URL only.
-    const name = key === null ? url.href : `${url.href} ${key}`
-    const precedent = this.#ledger.precedent(name, payload)
-    if (precedent.running !== null) return await sharedSend(precedent.running, signal, url)
+    const sent = { link: url, payload, headers: fields, idempotencyKey: key }
+    let precedent = this.#ledger.precedent(sent)
+    while (precedent.running !== null) {
+      const outcome = await sharedSend(precedent.running, signal, url)
+      if (outcome !== null) return outcome
+      precedent = this.#ledger.precedent(sent)
+    }
     const order = {
-      link: url,
-      payload,
-      headers: fields,
-      idempotencyKey: key,
+      ...sent,
       expiresAtMs: expiresAtMs ?? this.known.expiresAtMs(url),
       isRepeatable: true,
       isResumed: precedent.isOpen,
+      isDoubted: precedent.isLost,
       hold: null,
       limits: this.#told(limits),
       init: { ...init, ...hookedInit(limits) },
       signal,
     }
     const running = this.#begin(order, options)
-    this.#ledger.enter(name, payload, running)
+    this.#ledger.enter(sent, running)
     return await running
   }
 
@@ -264,9 +265,10 @@ export class PoeClient extends PoeCore {
     signal: AbortSignal | undefined,
     onOutcome: ResumeOptions['onOutcome'],
   ): Promise<PostOutcome> {
-    const { link, idempotencyKey, body, headers, isRepeatable, expiresAtMs } = hold.entry
+    const { link, origin, idempotencyKey, body, headers, isRepeatable, expiresAtMs } = hold.entry
     const order: Order = {
       link: new URL(link),
+      origin,
       payload: { content: body.length === 0 ? null : body, type: null },
       headers: Object.fromEntries(headers),
       idempotencyKey,

@@ -10,7 +10,7 @@ import type { Payload, PostBody } from './body.js'
 import { type Digest, withContentId } from './content-id.js'
 import { withDefaults } from './defaults.js'
 import { isGivenUp } from './ending.js'
-import { PostAborted } from './errors.js'
+import { leaveOpen, PostAborted } from './errors.js'
 import type { FetchHeaders } from './fetch-types.js'
 import { type FoundLink, KnownLinks, type ReadLinks } from './known-links.js'
 import type { LogLines } from './log-lines.js'
@@ -33,6 +33,14 @@ const USED = new Set<PostOutcome['outcome']>([
   'used-before',
   'gone',
 ])
+
+/** Outcomes of POSTs of which no try may have taken effect, whatever is unknown of the link. */
+const NEVER_RUN = new WeakSet<PostOutcome>()
+
+/** Whether every answer said that another POST was under way, or that nothing was run. */
+export function wasNeverRun(outcome: PostOutcome): boolean {
+  return NEVER_RUN.has(outcome)
+}
 
 /** Options of one POST. */
 export interface CorePostOptions extends SendOptions {
@@ -149,12 +157,16 @@ export class PoeCore {
     const sending = new Sending(order, this.#means)
     try {
       const outcome = await runPost(sending, this.parts.follow)
+      if (!sending.mayHaveArrived) NEVER_RUN.add(outcome)
       if (isGivenUp(outcome)) await sending.options.onGiveUp?.(outcome)
       if (USED.has(outcome.outcome)) this.known.forget(outcome.link)
       return outcome
     } catch (error) {
-      if (order.signal?.aborted !== true) throw error
       const { isOpen, link, attempts } = sending
+      if (order.signal?.aborted !== true) {
+        if (isOpen) leaveOpen(error)
+        throw error
+      }
       throw new PostAborted(order.signal.reason, { isUnknown: isOpen, link: link.href, attempts })
     }
   }

@@ -50,3 +50,15 @@ export class PostAborted extends ClientError {
     this.attempts = state.attempts
   }
 }
+
+const LEFT_OPEN = new WeakSet<object>()
+
+/** Notes that this was thrown, by whatever hook, while the POST may have taken effect. */
+export function leaveOpen(error: unknown): void {
+  if (error instanceof Error) LEFT_OPEN.add(error)
+}
+
+/** Whether a POST may have taken effect that ended with this. */
+export function isLeftOpen(error: Error): boolean {
+  return LEFT_OPEN.has(error)
+}

@@ -11,26 +11,25 @@ import type { Sending } from './sending.js'
 
 const MOST_HOPS = 5
 
-/** Sends the same to the target, on an origin that is allowed only, and on from there. */
+/**
+ * Sends the same to the target, on an origin that is allowed only, and on from there. A doubt about
+ * earlier tries stays: what redirects now may be a gateway in front of a link that took effect, and
+ * then nothing is sent to a target that nobody calls a link.
+ */
 export const followPost: FollowPost = async (sending: Sending, last: LastWord, hops: number) => {
   const target = locationOf(last.response as Response, sending.link)
   const { known } = sending.means
   if (target === null || hops >= MOST_HOPS || !known.isAllowed(target, sending.link)) return null
-  discard(last.response)
-  await redirect(sending, target)
-  return await judge(sending, await tryOnce(sending), hops + 1, followPost)
-}
-
-/**
- * Goes on at another URL. A doubt about earlier tries stays: what redirects now may be a gateway in
- * front of a link that took effect.
- */
-async function redirect(sending: Sending, target: URL): Promise<void> {
-  const { known } = sending.means
   const isRepeatable = known.has(target) || sending.order.idempotencyKey !== null
+  if (sending.isOpen && !isRepeatable) return null
+  discard(last.response)
   await pin(sending, target, isRepeatable)
   sending.link = target
   sending.isRepeatable = isRepeatable
+  // What may have arrived elsewhere is no reason to take what the target says for its own.
+  sending.wasBusy = sending.isOpen
+  sending.mayHaveArrived = false
+  return await judge(sending, await tryOnce(sending), hops + 1, followPost)
 }
 
 /** What cannot be noted is not sent there; an earlier try may have arrived all the same. */

@@ -3,7 +3,7 @@
  * tab, so that another tab can go on at once.
  */
 import { ClientError } from './errors.js'
-import type { Journal, JournalEntry, JournalHold } from './journal.js'
+import { type Journal, type JournalEntry, type JournalHold, pinned } from './journal.js'
 import { isEntry } from './journal-entry.js'
 
 /** Options of {@link indexedDbJournal}. */
@@ -89,7 +89,7 @@ class IndexedDbJournal implements Journal {
     const hold = {
       entry,
       pin: async (link: string, isRepeatable: boolean) => {
-        hold.entry = { ...hold.entry, link, isRepeatable }
+        hold.entry = pinned(hold.entry, link, isRepeatable)
         await this.#write(entries => entries.put(hold.entry))
       },
       done: async () => {

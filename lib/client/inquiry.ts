@@ -114,13 +114,20 @@ async function askAgain(sending: Sending, url: URL): Promise<Response | null> {
 }
 
 /**
- * Gets the result again: from the link, or where it leads on the same origin.
+ * Gets the result again: from the link, or where it leads on the same origin. With a key the same
+ * is sent again, for a GET would tell of whatever is at that URL.
  *
  * @param sending - the POST
  * @returns the answer, `null` where it cannot be had
  * @throws the caller's reason, where its signal aborts
  */
 export async function fetchResult(sending: Sending): Promise<Response | null> {
+  if (sending.door !== 'poe') {
+    const again = await sending.post()
+    if (again.ok) return again
+    discard(again)
+    return null
+  }
   const finding = await inquire(sending, true)
   return finding.kind === 'spent' ? finding.result : null
 }

@@ -37,7 +37,8 @@ export function isEntry(value: unknown): value is Omit<JournalEntry, 'body'> & {
     (idempotencyKey === null || isText(idempotencyKey)) &&
     areHeaders(entry.headers) &&
     isTime(entry.createdAtMs) &&
-    (expiresAtMs === null || isTime(expiresAtMs))
+    (expiresAtMs === null || isTime(expiresAtMs)) &&
+    (entry.origin === undefined || isEntryLink(entry.origin))
   )
 }
 

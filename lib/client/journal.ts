@@ -21,6 +21,18 @@ export interface JournalEntry {
   readonly createdAtMs: number
   /** When the link ends, in milliseconds since the Unix epoch; `null` where that is not known. */
   readonly expiresAtMs: number | null
+  /**
+   * The origin that it was begun at, where a redirect has led to another one: what is given for
+   * requests does not go with it there. Absent otherwise.
+   */
+  readonly origin?: string
+}
+
+/** The entry where the POST goes to another URL from now on. */
+export function pinned(entry: JournalEntry, link: string, isRepeatable: boolean): JournalEntry {
+  const { origin = new URL(entry.link).origin } = entry
+  const isElsewhere = entry.origin !== undefined || new URL(link).origin !== origin
+  return { ...entry, link, isRepeatable, ...(isElsewhere ? { origin } : {}) }
 }
 
 /** An entry that belongs to this process or page until `done` or `leave`. */
@@ -62,8 +74,12 @@ export interface Journal {
   close(): Promise<void>
 }
 
-/** Fields that name a person: they are given anew when an entry is resumed. */
 const LOGIN = new Set(['authorization', 'proxy-authorization', 'cookie'])
+
+/** Whether a field names a person: then it is given anew when an entry is resumed. */
+export function isLogin(name: string): boolean {
+  return LOGIN.has(name)
+}
 
 /**
  * The fields of a POST that a journal may keep.
@@ -74,5 +90,5 @@ const LOGIN = new Set(['authorization', 'proxy-authorization', 'cookie'])
 export function journalHeaders(
   headers: Readonly<Record<string, string>>,
 ): (readonly [string, string])[] {
-  return Object.entries(headers).filter(([name]) => !LOGIN.has(name))
+  return Object.entries(headers).filter(([name]) => !isLogin(name))
 }

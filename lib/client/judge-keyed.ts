@@ -29,6 +29,13 @@ export interface AnyRules extends JudgeRules {
    * @defaultValue 'poe'
    */
   readonly door?: Door
+  /**
+   * Whether each try may send other bytes, as content that a function makes; then what a server
+   * says of the content of one try says nothing of another one.
+   *
+   * @defaultValue false
+   */
+  readonly isMadeAnew?: boolean
 }
 
 /**
@@ -50,5 +57,5 @@ export function classifyAny(answer: unknown, past: Past = {}, rules: AnyRules = 
   const isDenied = rules.isSuccess?.(answer as Answer) === false
   if (isSuccess(status) && !isDenied) return end('accepted')
   if (status < 400) return end('unknown')
-  return isAboutContent(status) ? end('refused') : doubtful(past)
+  return isAboutContent(status) && rules.isMadeAnew !== true ? end('refused') : doubtful(past)
 }

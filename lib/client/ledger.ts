@@ -2,25 +2,35 @@
  * The POSTs of this client that are under way or were left open: one send for each link at a time,
  * and no other content before the first one is settled.
  */
-import { isSamePayload, type Payload } from './body.js'
-import { ClientError, PostAborted } from './errors.js'
+import { isSamePayload } from './body.js'
+import { wasNeverRun } from './core.js'
+import { ClientError, isLeftOpen, PostAborted } from './errors.js'
+import { isLogin } from './journal.js'
 import type { PostOutcome } from './outcome.js'
+import type { Order } from './sending.js'
 
 /** How many open ends are remembered; the oldest go first. */
 const MOST_OPEN = 1_000
 
+/** A POST as the ledger knows it. */
+export type Sent = Pick<Order, 'link' | 'payload' | 'headers' | 'idempotencyKey'>
+
 interface Line {
-  readonly payload: Payload
+  readonly sent: Sent
   /** `null`: it ended without being settled. */
   readonly running: Promise<PostOutcome> | null
+  /** It ended as unknown for good, or it was never run. */
+  readonly isLost: boolean
 }
 
 /** What the ledger knows of a link or key. */
 export interface Precedent {
   /** The same POST, if it is under way. */
   readonly running: Promise<PostOutcome> | null
-  /** An earlier call may have sent it. */
+  /** An earlier call may have sent it, and what the server says now may be about that. */
   readonly isOpen: boolean
+  /** The same, but what the server says now may as well be about somebody else's POST. */
+  readonly isLost: boolean
 }
 
 /** The ledger of a client. */
@@ -32,11 +42,14 @@ export class Ledger {
    *
    * @throws ClientError `ERR_POE_LINK_BUSY` where that was other content and is not settled
    */
-  precedent(name: string, payload: Payload): Precedent {
-    const line = this.#lines.get(name)
-    if (line === undefined) return { running: null, isOpen: false }
-    if (isSamePayload(line.payload, payload)) return { running: line.running, isOpen: true }
-    const state = line.running === null ? 'it is not known how that ended' : 'that is under way'
+  precedent(sent: Sent): Precedent {
+    const line = this.#lines.get(nameOf(sent))
+    if (line === undefined) return { running: null, isOpen: false, isLost: false }
+    const { running, isLost } = line
+    if (isSamePayload(line.sent.payload, sent.payload)) {
+      return { running: mayShare(line.sent, sent) ? running : null, isOpen: !isLost, isLost }
+    }
+    const state = running === null ? 'it is not known how that ended' : 'that is under way'
     throw new ClientError(
       'ERR_POE_LINK_BUSY',
       `Other content was sent to the same link, and ${state}. Send the first content again to ` +
@@ -45,22 +58,23 @@ export class Ledger {
   }
 
   /** Notes that a POST is under way, until it is settled or left open. */
-  enter(name: string, payload: Payload, running: Promise<PostOutcome>): void {
-    const line = { payload, running }
+  enter(sent: Sent, running: Promise<PostOutcome>): void {
+    const name = nameOf(sent)
+    const line = { sent, running, isLost: false }
     this.#lines.set(name, line)
-    const leave = (isOpen: boolean) => {
+    const leave = (isOpen: boolean, isLost: boolean) => {
       if (this.#lines.get(name) !== line) return
       this.#lines.delete(name)
-      if (isOpen) this.#leaveOpen(name, payload)
+      if (isOpen) this.#leaveOpen(name, { sent, running: null, isLost })
     }
     running.then(
-      outcome => leave(!isSettled(outcome)),
-      error => leave(!provesNothingSent(error)),
+      outcome => leave(outcome.outcome === 'unknown', isSettled(outcome) || wasNeverRun(outcome)),
+      error => leave(!provesNothingSent(error), false),
     )
   }
 
-  #leaveOpen(name: string, payload: Payload): void {
-    this.#lines.set(name, { payload, running: null })
+  #leaveOpen(name: string, line: Line): void {
+    this.#lines.set(name, line)
     if (this.#lines.size <= MOST_OPEN) return
     for (const [oldest, { running }] of this.#lines) {
       if (running !== null) continue
@@ -70,13 +84,27 @@ export class Ledger {
   }
 }
 
+/** A link names one POST; a key one at one URL, of whoever is logged in. */
+function nameOf({ link, idempotencyKey, headers }: Sent): string {
+  if (idempotencyKey === null) return link.href
+  const logins = Object.entries(headers).filter(([name]) => isLogin(name))
+  return JSON.stringify([link.href, idempotencyKey, ...logins.toSorted()])
+}
+
+/** Any field may say who is asking, and whose a key is: then the server has to tell them apart. */
+function mayShare(one: Sent, other: Sent): boolean {
+  const fieldsOf = ({ headers }: Sent) => JSON.stringify(Object.entries(headers).toSorted())
+  return other.idempotencyKey === null || fieldsOf(one) === fieldsOf(other)
+}
+
 /** What is thrown before the first byte leaves. */
 const BEFORE = new Set(['ERR_POE_JOURNAL', 'ERR_POE_BODY_ONCE', 'ERR_POE_BODY_TOO_LARGE'])
 
 /** Whether what sending threw says that it did not take effect; what a hook threw says nothing. */
 export function provesNothingSent(error: unknown): boolean {
-  if (error instanceof PostAborted) return error.outcome === 'not-sent'
-  return error instanceof ClientError && BEFORE.has(error.code)
+  // A hook may send as well, and throw what says so of its own POST.
+  if (!(error instanceof ClientError) || isLeftOpen(error)) return false
+  return error instanceof PostAborted ? error.outcome === 'not-sent' : BEFORE.has(error.code)
 }
 
 /**

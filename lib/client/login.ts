@@ -29,8 +29,8 @@ export function withLogin(
     }
     const response = await send()
     if (response.status !== 401 && response.status !== 407) return response
-    // A stream is sent once.
-    if (init?.body instanceof ReadableStream) return response
+    // What can be read once would be sent empty, or from where it was left.
+    if (isReadOnce(init?.body)) return response
     // Where the runtime followed a redirect, another origin may be asking.
     if (response.url && new URL(response.url).origin !== origin) return response
     const given = await authenticate(response, href)
@@ -39,4 +39,10 @@ export function withLogin(
     discard(response)
     return await send()
   }
+}
+
+/** Not every browser can iterate over a stream. */
+function isReadOnce(body: unknown): boolean {
+  if (typeof body !== 'object' || body === null) return false
+  return body instanceof ReadableStream || Symbol.asyncIterator in body
 }

@@ -71,8 +71,8 @@ export interface UsedBefore extends OutcomeDetails {
 export interface Refused extends OutcomeDetails {
   readonly outcome: 'refused'
   /**
-   * `answered`: the server said so. `not-sent`: no connection was made. `redirected`: it was to go
-   * to an origin that is not allowed.
+   * `answered`: the server said so. `not-sent`: no connection was made, or what was to be sent
+   * could not be had. `redirected`: it was to go to an origin that is not allowed.
    */
   readonly reason: 'answered' | 'not-sent' | 'redirected'
   /** What went wrong, for `not-sent`. */

@@ -4,8 +4,12 @@
  * @see POE draft 3
  */
 import type { PoeClient } from './client.js'
+import { ClientError } from './errors.js'
 import type { FoundLink } from './known-links.js'
 import type { PostOutcome } from './outcome.js'
+
+/** How many links are remembered. */
+const MOST_SEEN = 10_000
 
 /** Options of {@link linkPool}. */
 export interface LinkPoolOptions {
@@ -43,8 +47,8 @@ export class LinkPool {
   readonly #size: number
   readonly #leastLifeMs: number
   readonly #ready: FoundLink[] = []
-  /** Answers whose link was taken in. */
-  readonly #added = new WeakSet<Response>()
+  /** Links that were taken in, so that none is given twice; the oldest are forgotten first. */
+  readonly #seen = new Set<string>()
   #coming = 0
 
   /** @internal */
@@ -67,12 +71,13 @@ export class LinkPool {
    * Gives a link that nobody else gets, at once where one is ready, and refills in the background.
    *
    * @returns the link
+   * @throws ClientError `ERR_POE_NO_LINK_FOUND` where the source gives one that was given before
    * @throws what `client.mint`, or the source, throws
    */
   async take(): Promise<FoundLink> {
     let found = this.#ready.shift()
     while (found !== undefined && !this.#isFresh(found)) found = this.#ready.shift()
-    const link = found ?? (await this.#get())
+    const link = found ?? (await this.#getNew())
     this.#refill()
     return link
   }
@@ -86,11 +91,27 @@ export class LinkPool {
   add(outcome: PostOutcome): boolean {
     const { response } = outcome
     if (outcome.outcome !== 'accepted' || response === null) return false
-    if (this.#added.has(response)) return false
     const [link, ...more] = this.#client.announced(response, outcome.link)
     if (link === undefined || more.length > 0 || this.#ready.length >= this.#size) return false
-    this.#added.add(response)
+    if (!this.#isNew(link)) return false
     this.#ready.push(link)
+    return true
+  }
+
+  /** Of two orders at one link the second would be taken for a repeat of the first. */
+  async #getNew(): Promise<FoundLink> {
+    const found = await this.#get()
+    if (this.#isNew(found)) return found
+    const help =
+      'The source of the pool gave a link that it had given before; use links one by one.'
+    throw new ClientError('ERR_POE_NO_LINK_FOUND', help)
+  }
+
+  #isNew({ link }: FoundLink): boolean {
+    if (this.#seen.has(link)) return false
+    this.#seen.add(link)
+    const [oldest] = this.#seen
+    if (this.#seen.size > MOST_SEEN && oldest !== undefined) this.#seen.delete(oldest)
     return true
   }
 
@@ -103,7 +124,7 @@ export class LinkPool {
   #refill(): void {
     while (this.#ready.length + this.#coming < this.#size) {
       this.#coming += 1
-      this.#get()
+      this.#getNew()
         .then(link => this.#ready.push(link))
         .catch(() => {})
         .finally(() => {

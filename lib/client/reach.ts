@@ -5,6 +5,8 @@
  * @see POE draft 2; RFC 9113 8.7
  */
 
+import { isOfContent } from './body.js'
+
 /** Codes that come only before a connection is there, or before a request goes to it. */
 const NEVER_CONNECTED = new Set([
   'ECONNREFUSED',
@@ -42,6 +44,7 @@ export function provesNotSent(error: unknown): boolean {
 
 function proves(error: unknown, depth: number): boolean {
   if (typeof error !== 'object' || error === null || depth === 0) return false
+  if (isOfContent(error)) return false
   const { code, syscall, message, cause, errors } = error as ErrorLike
   if (Array.isArray(errors) && errors.length > 0) {
     return errors.every(one => proves(one, depth - 1))

@@ -23,6 +23,8 @@ import type { Sending } from './sending.js'
 
 /** By these a server says that it does not know the link. */
 const LOST = new Set([404, 410])
+/** No answer, and nothing that went wrong. */
+const NOTHING: LastWord = { response: null, cause: null }
 
 type Spent = Extract<Finding, { kind: 'spent' }>
 
@@ -41,6 +43,8 @@ export type FollowPost = (sending: Sending, last: LastWord, hops: number) => Pro
  * @throws the caller's reason where its signal aborts; what a hook throws
  */
 export async function runPost(sending: Sending, follow: FollowPost | null): Promise<PostOutcome> {
+  // An earlier process was led to what is no link, and may have sent it there.
+  if (!sending.isRepeatable) return unknown(sending, NOTHING, 'not-repeatable')
   for (;;) {
     if (sending.isExpired) return await endOfLife(sending)
     sending.attempts += 1
@@ -61,7 +65,7 @@ export async function tryOnce(sending: Sending): Promise<LastWord> {
     return { response: await sending.post(), cause: null }
   } catch (cause) {
     if (sending.order.signal?.aborted === true) {
-      sending.mayHaveArrived = true
+      sending.mayHaveArrived ||= sending.isBegun
       throw cause
     }
     return { response: null, cause }
@@ -77,7 +81,10 @@ export async function judge(
 ): Promise<Verdict> {
   const { response, cause } = last
   const { door, means, options } = sending
-  const rules = { door, ...options.adapter }
+  const { isBegun, isMadeAnew } = sending
+  // What never left needs no proof: the content, or a field of it, could not be had.
+  const unsent = isBegun ? {} : { provesNotSent: () => true }
+  const rules = { door, isMadeAnew, ...unsent, ...options.adapter }
   const judgement = means.parts.classify(response ?? cause, sending, rules)
   // What was sent once more to learn whose it was proves nothing by that.
   const isFirst = !sending.mayHaveArrived || sending.isVerified
@@ -88,7 +95,7 @@ export async function judge(
     case 'retry':
       return afterLoss(sending, last)
     case 'follow':
-      return (await follow?.(sending, last, hops)) ?? notFollowed(sending, last)
+      return (await follow?.(sending, last, hops)) ?? (await notFollowed(sending, last))
     case 'prove':
       return await prove(sending, response as Response)
     default:
@@ -119,8 +126,11 @@ async function succeed(sending: Sending, response: Response): Promise<PostOutcom
   return accepted(sending, response, result)
 }
 
-function notFollowed(sending: Sending, last: LastWord): PostOutcome {
-  return sending.isOpen ? unknown(sending, last, 'unproven') : refused(sending, last, 'redirected')
+/** What an earlier try did is asked at the link; with a key there is none. */
+async function notFollowed(sending: Sending, last: LastWord): Promise<Verdict> {
+  if (!sending.isOpen) return refused(sending, last, 'redirected')
+  if (sending.door !== 'poe') return unknown(sending, last, 'unproven')
+  return await ask(sending, last.response as Response, false)
 }
 
 /** Where a second try is not known to be safe, a lost answer is the end. */
@@ -154,14 +164,14 @@ async function prove(sending: Sending, response: Response): Promise<Verdict> {
   const location = linked ?? webUrl(problem.result, link)?.href ?? found?.location ?? null
   const result = found?.result ?? null
   const { payloadMatches } = problem
-  const { claimed, order } = sending
+  const { claimed } = sending
   if (payloadMatches ?? sending.mayHaveArrived) {
     if (claimed === null) return acceptedEarlier(sending, response, location, result)
     discard(result)
     return await succeed(sending, claimed)
   }
   // A proxy or a browser may have sent it twice, and content that is made anew may be other bytes.
-  if (payloadMatches === null || typeof order.payload.content === 'function') {
+  if (payloadMatches === null || sending.isMadeAnew) {
     discard(result)
     return unknown(sending, last, 'unproven', true, location ?? link.href)
   }
@@ -203,7 +213,8 @@ async function ask(sending: Sending, response: Response, isFirst: boolean): Prom
   if (kind === 'spent') return await askedAndSpent(sending, response, finding, isFirst)
   if (kind === 'busy') return waitFor(sending, last)
   if (kind === 'gone') return unknown(sending, last, 'forgotten')
-  const isSettled = isAboutContent(response.status) || !sending.isAdrift
+  const isSameForAll = isAboutContent(response.status) && !sending.isMadeAnew
+  const isSettled = isSameForAll || !sending.isAdrift
   if (kind === 'unspent' && isSettled) return refused(sending, last)
   return unknown(sending, last, 'unproven', !isOfTheMoment(finding))
 }
@@ -301,6 +312,5 @@ async function endOfLife(sending: Sending): Promise<PostOutcome> {
   if (!sending.isOpen) return gone(sending, null)
   const told = await settle(sending, null)
   if (typeof told !== 'string') return told
-  const last = { response: null, cause: null }
-  return unknown(sending, last, told === 'gone' ? 'forgotten' : 'gave-up')
+  return unknown(sending, NOTHING, told === 'gone' ? 'forgotten' : 'gave-up')
 }

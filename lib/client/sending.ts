@@ -24,6 +24,8 @@ const ABOUT_CONTENT = /^(?:content-|idempotency-key$)/
 /** What a POST is begun with. */
 export interface Order {
   readonly link: URL
+  /** What is given for requests goes there only. Default: the origin of `link`. */
+  readonly origin?: string | undefined
   readonly payload: Payload
   readonly headers: Fields
   readonly idempotencyKey: string | null
@@ -31,6 +33,8 @@ export interface Order {
   readonly isRepeatable: boolean
   /** An earlier process or call may have sent it. */
   readonly isResumed: boolean
+  /** An earlier call ended without a word of its own: that is no reason for a no, nor for a yes. */
+  readonly isDoubted?: boolean
   readonly hold: JournalHold | null
   readonly limits: SendOptions
   /** More of `fetch`'s options, for this POST. */
@@ -66,9 +70,11 @@ export class Sending {
   expiresAtMs: number | null
   attempts = 0
   mayHaveArrived: boolean
-  wasBusy = false
+  wasBusy: boolean
   /** A try without an answer may still be on its way. */
   isAdrift: boolean
+  /** The last try has left, as far as is known here. */
+  isBegun = false
   /** It was sent once more because its answer did not tell enough. */
   isVerified = false
   /** An answer that looks like a success, and does not prove it. */
@@ -83,7 +89,8 @@ export class Sending {
     this.isRepeatable = order.isRepeatable
     this.expiresAtMs = order.expiresAtMs
     this.mayHaveArrived = order.isResumed
-    this.isAdrift = order.isResumed
+    this.wasBusy = order.isDoubted === true
+    this.isAdrift = this.isOpen
     this.endMs = this.now() + this.options.totalMs
   }
 
@@ -92,10 +99,20 @@ export class Sending {
     return this.order.idempotencyKey === null ? 'poe' : 'idempotency-key'
   }
 
+  /** Whether each try may send other bytes. */
+  get isMadeAnew(): boolean {
+    return typeof this.order.payload.content === 'function'
+  }
+
   /** The same POST with its time begun anew, to get its result once more. */
   again(): Sending {
     const { link, means, order } = this
-    return new Sending({ ...order, link, signal: undefined }, means)
+    return new Sending({ ...order, link, origin: this.#origin, signal: undefined }, means)
+  }
+
+  /** Where it was begun. */
+  get #origin(): string {
+    return this.order.origin ?? this.order.link.origin
   }
 
   /** Whether the tries so far leave open what happened. */
@@ -123,11 +140,14 @@ export class Sending {
   async post(): Promise<Response> {
     const { content, type } = this.order.payload
     const own = type === null ? {} : { 'content-type': type }
-    const headers = await this.#fields({ ...own, ...this.order.headers })
-    const body = typeof content === 'function' ? await content() : content
-    // `duplex` is for streams, which need to say that an answer begins only after their end.
-    const more = { redirect: 'manual', duplex: 'half' } as const
-    return await this.#exchange(this.link, { method: 'POST', headers, body, ...more })
+    this.isBegun = false
+    return await this.#exchange(this.link, async () => {
+      const headers = await this.#fields({ ...own, ...this.order.headers })
+      const body = typeof content === 'function' ? await content() : content
+      // `duplex` is for streams, which need to say that an answer begins only after their end.
+      const more = { redirect: 'manual', duplex: 'half' } as const
+      return { method: 'POST', headers, body, ...more }
+    })
   }
 
   /**
@@ -137,13 +157,14 @@ export class Sending {
    */
   async get(url: URL, follows: boolean): Promise<Response> {
     const own = Object.entries(this.order.headers).filter(([name]) => !ABOUT_CONTENT.test(name))
-    const given = await this.#fields(Object.fromEntries(own))
-    const hop = (at: URL, method: string, isGiven: boolean) => {
-      const how = isGiven
-        ? ({ headers: given, redirect: 'manual' } as const)
-        : { headers: ungiven(given) }
-      return this.#exchange(at, { ...how, method, cache: 'no-store' })
-    }
+    const hop = (at: URL, method: string, isGiven: boolean) =>
+      this.#exchange(at, async () => {
+        const given = await this.#fields(Object.fromEntries(own))
+        const how = isGiven
+          ? ({ headers: given, redirect: 'manual' } as const)
+          : { headers: ungiven(given) }
+        return { ...how, method, cache: 'no-store' }
+      })
     const { hops } = this.means.parts
     if (follows && hops !== null) {
       return await hops(url, 'GET', ({ origin }) => origin === url.origin, hop)
@@ -174,19 +195,23 @@ export class Sending {
 
   /** A redirect to another origin that is allowed takes along the content only. */
   async #fields(own: Fields): Promise<Fields> {
-    const { link, order, means } = this
-    if (link.origin === order.link.origin) {
+    const { link, means } = this
+    if (link.origin === this.#origin) {
       return { ...(await commonFields(means.options, link)), ...own }
     }
     const content = Object.entries(own).filter(([name]) => ABOUT_CONTENT.test(name))
     return { ...ungiven(own), ...Object.fromEntries(content) }
   }
 
-  async #exchange(url: URL, init: RequestInit): Promise<Response> {
+  /** What the caller's own functions do is a part of a try's time, and ends with its signal. */
+  async #exchange(url: URL, make: () => Promise<RequestInit>): Promise<Response> {
     const { clock, timeoutMs, fetch, init: base } = this.options
-    const response = await within(clock, timeoutMs, this.order.signal, async signal =>
-      fetch(url.href, { ...base, ...this.order.init, ...init, signal }),
-    )
+    const response = await within(clock, timeoutMs, this.order.signal, async signal => {
+      const init = await make()
+      signal.throwIfAborted()
+      this.isBegun = true
+      return await fetch(url.href, { ...base, ...this.order.init, ...init, signal })
+    })
     this.means.known.learn(response, url)
     return response
   }

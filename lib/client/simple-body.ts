@@ -15,14 +15,16 @@ import type { FetchBody } from './fetch-types.js'
  */
 export async function prepareSimply(body: PostBody): Promise<Payload> {
   if (body === null || body === undefined) return { content: null, type: null }
-  if (typeof body === 'function')
-    return { content: async () => (await body()) as FetchBody, type: null }
-  const isPlain = Array.isArray(body) || Object.getPrototypeOf(body) === Object.prototype
-  const json = isPlain ? { headers: { 'content-type': 'application/json' } } : {}
-  const source =
-    body instanceof Request
-      ? body
-      : new Response(isPlain ? JSON.stringify(body) : (body as FetchBody), json)
+  if (typeof body === 'function') return { content: async () => simply(await body()), type: null }
+  const source = body instanceof Request ? body : new Response(simply(body))
   const content = new Uint8Array(await source.arrayBuffer())
   return { content, type: source.headers.get('content-type') }
+}
+
+/** A plain object or array is JSON, also where a function made it. */
+function simply(body: unknown): FetchBody {
+  const isPlain = Array.isArray(body) || Object.getPrototypeOf(body) === Object.prototype
+  return isPlain
+    ? new Blob([JSON.stringify(body)], { type: 'application/json' })
+    : (body as FetchBody)
 }

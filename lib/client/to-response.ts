@@ -4,11 +4,13 @@
 import { ClientError } from './errors.js'
 import type { ResolvedOptions } from './options.js'
 import type { Accepted, AcceptedEarlier, PostOutcome } from './outcome.js'
+import { readAhead } from './read-ahead.js'
 
 const EMPTY = new Set([204, 205, 304])
 
 /**
- * The answer that stands for an outcome.
+ * The answer that stands for an outcome. Calls that shared a send have one outcome, and each gets
+ * an answer of its own to read.
  *
  * @param outcome - of a POST
  * @param options - of the client; content of a known length up to `bodyLimitBytes` is taken in
@@ -19,19 +21,19 @@ const EMPTY = new Set([204, 205, 304])
  */
 export async function toResponse(
   outcome: PostOutcome,
-  { bodyLimitBytes }: ResolvedOptions,
+  options: ResolvedOptions,
 ): Promise<Response> {
   switch (outcome.outcome) {
     case 'accepted':
     case 'accepted-earlier':
-      return await resultOf(outcome, bodyLimitBytes)
+      return await resultOf(outcome, options.bodyLimitBytes)
     case 'used-before':
-      return outcome.refusal
+      return copyOf(outcome.refusal, options)
     case 'gone':
-      return outcome.response ?? new Response(null, { status: 410 })
+      return copyOf(outcome.response ?? new Response(null, { status: 410 }), options)
     case 'refused':
       if (outcome.response === null) throw outcome.cause
-      return outcome.response
+      return copyOf(outcome.response, options)
     case 'unknown':
       throw new ClientError(
         'ERR_POE_UNKNOWN_OUTCOME',
@@ -41,13 +43,22 @@ export async function toResponse(
   }
 }
 
+/** Of what is no response of the web there is one only. */
+function copyOf(response: Response, options: ResolvedOptions): Response {
+  if (!(response instanceof Response)) return response
+  const copy = response.clone()
+  readAhead(copy, options)
+  return copy
+}
+
 async function resultOf(outcome: Accepted | AcceptedEarlier, limit: number): Promise<Response> {
   const { response, location } = outcome
   if (response === null) return withoutContent(location)
   const { body, headers, status } = response
   if (body === null || EMPTY.has(status)) return response
   const length = headers.get('content-length')
-  if (length !== null && Number(length) <= limit) {
+  // What another call reads as it comes is had again.
+  if (body.locked === true || (length !== null && Number(length) <= limit)) {
     const bytes = await outcome.bytes().catch(() => null)
     return bytes === null ? withoutContent(location) : new Response(bytes, response)
   }

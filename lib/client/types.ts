@@ -1,7 +1,7 @@
 /**
  * The types that every entry point of the client gives.
  */
-export type { Content, JsonObject, PostBody } from './body.js'
+export type { Content, JsonObject, MadeContent, PostBody } from './body.js'
 export type { ClientClock } from './clock.js'
 export type { CorePostOptions, PoeCore } from './core.js'
 export type { DelayOptions, FieldReader, WithFields } from './delay.js'

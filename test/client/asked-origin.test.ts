@@ -9,6 +9,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { type ClientError, createClient } from 'post-once-exactly/client'
+import { JournalFolder } from './journal/journal-process.js'
 
 interface Noted {
   readonly method: string | undefined
@@ -93,6 +94,38 @@ describe('the origin that was asked', () => {
     expect(noted.map(({ method, body }) => `${method} ${body}`)).to.include('POST tea')
     for (const { headers } of noted) {
       expect(headers).to.not.have.any.keys('authorization', 'x-api-key', 'x-own')
+    }
+  })
+
+  it('[FALSE-3215] neither on resuming nor with the question for the result', async () => {
+    const place = new JournalFolder()
+    const stop = new AbortController()
+    let gets = 0
+    const pay = await listen((asked, answer) => {
+      const { method, headers } = asked.resume()
+      noted.push({ method, headers, body: '' })
+      if (noted.length === 1) stop.abort()
+      else if (method === 'GET') answer.end(`result ${++gets}`)
+      else answer.writeHead(201, { 'Content-Length': 100 }).write('cut', () => answer.destroy())
+    })
+    const moved = await listen((asked, answer) => {
+      const links = { Location: `${pay}/once/1`, 'POE-Links': `"${pay}/once/1"` }
+      asked.resume().on('end', () => answer.writeHead(307, links).end())
+    })
+    try {
+      const options = { ...given, origins: [pay] }
+      const first = createClient({ ...options, journal: await place.open({ compactBytes: 1 }) })
+      const more = { headers: { 'x-own': '1' }, signal: stop.signal }
+      await first.post(`${moved}/once/0`, 'tea', more).catch(() => null)
+      const [resumed] = await createClient({ ...options, journal: await place.open() }).resume()
+      expect(resumed?.outcome).to.include({ outcome: 'accepted', link: `${pay}/once/1` })
+      expect(await resumed?.outcome.text()).to.equal('result 1')
+      expect(noted.map(({ method }) => method)).to.deep.equal(['POST', 'POST', 'GET'])
+      for (const { headers } of noted) {
+        expect(headers).to.not.have.any.keys('authorization', 'x-api-key', 'x-own')
+      }
+    } finally {
+      await place.remove()
     }
   })
 

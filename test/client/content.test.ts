@@ -193,6 +193,38 @@ describe('identity', () => {
     expect(again).to.include({ outcome: 'accepted-earlier', attempts: 1 })
   })
 
+  it('[FALSE-3209] what is unknown for good stays unknown to whoever sends it again', async () => {
+    for (const status of [404, 410, 405]) {
+      const one = scene({ post: [lost(), { status }] })
+      const first = await one.finish(one.client.post(LINK, 'ten'))
+      expect(first, String(status)).to.include({ outcome: 'unknown', isFinal: true })
+      const again = await one.finish(one.client.post(LINK, 'ten'))
+      expect(again, String(status)).to.include({ outcome: 'unknown', attempts: 1 })
+      expect(await codeOf(one.client.post(LINK, 'twelve'))).to.equal('ERR_POE_LINK_BUSY')
+    }
+  })
+
+  it('[FALSE-3209] nor is it called done, where nobody can say whose it was', async () => {
+    const used = { status: 405, headers: { allow: 'GET' } }
+    const one = scene({ post: [used], get: [{ status: 200, body: 'order 7' }] })
+    for (let call = 0; call < 3; call += 1) {
+      const told = await one.finish(one.client.post(LINK, 'ten'))
+      expect(told).to.include({ outcome: 'unknown', isFinal: true, attempts: 1 })
+    }
+  })
+
+  it('[FALSE-3219] what met another POST each time is not called done by the next', async () => {
+    const running = { status: 409, headers: { 'retry-after': '1' } }
+    const used = { status: 405, headers: { allow: 'GET' } }
+    const result = { status: 200, body: 'order 7' }
+    const post = [running, running, used]
+    const one = scene({ post, get: [{ status: 409 }, result] }, { tries: 2 })
+    const first = await one.finish(one.client.post(LINK, 'ten'))
+    expect(first).to.include({ outcome: 'unknown', reason: 'gave-up', isFinal: false })
+    const again = await one.finish(one.client.post(LINK, 'ten'))
+    expect(again).to.include({ outcome: 'unknown', isFinal: true, attempts: 1 })
+  })
+
   it('[CL-05, IK-2.2-1, IK-2.2-2] a key is tied to its content too', async () => {
     const one = scene({ post: [lost()] }, { tries: 1 })
     const url = 'https://api.example/payments'

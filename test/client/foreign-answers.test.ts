@@ -143,6 +143,31 @@ describe('answers of another kind', () => {
     expect(thrown).to.have.property('code', 'ERR_POE_RESULT_LOST')
   })
 
+  it('[FALSE-3214] calls of client.fetch that share a send each have an answer', async () => {
+    const chunked = { status: 201, write: ['ord', 'er 1'] }
+    const refusal = { status: 422, write: ['no ', 'such order'] }
+    for (const { status, write } of [chunked, refusal]) {
+      serve = (asked, answer) => {
+        asked.resume()
+        const isPost = asked.method === 'POST'
+        answer.writeHead(isPost ? status : 200, { Allow: 'GET', 'POE-Links': '"/once/1"' })
+        for (const piece of write) answer.write(piece)
+        answer.end()
+        if (isPost) posts += 1
+      }
+      const client = createClient({ baseMs: 1 })
+      await client.links(`${origin}/page`)
+      const post = () => client.fetch(`${origin}/once/1`, { method: 'POST', body: 'tea' })
+      const answers = await Promise.all([post(), post()])
+      const told = await Promise.all(
+        answers.map(async each => `${each.status} ${await each.text()}`),
+      )
+      const whole = `${status} ${write.join('')}`
+      expect(told).to.deep.equal([whole, whole])
+    }
+    expect(posts).to.equal(2)
+  })
+
   it('[FALSE-2004] a page that drips or stalls ends in time', async () => {
     serve = (_asked, answer) => {
       answer.setHeader('POE-Links', '"/once/1"')

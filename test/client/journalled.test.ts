@@ -3,7 +3,7 @@
  * the word is final.
  */
 import { expect } from 'chai'
-import { ClientError, type Journal, type JournalEntry } from 'post-once-exactly/client'
+import { ClientError, type Journal, type JournalEntry, PostAborted } from 'post-once-exactly/client'
 import { LINK, lost, refusedConnection, type Step, scene } from './scripted.js'
 
 describe('a POST with a journal', () => {
@@ -36,6 +36,22 @@ describe('a POST with a journal', () => {
       const work = one.client.post(LINK, 'tea', { [hook]: throwing })
       expect(await one.finish(work).catch(() => 'thrown')).to.equal('thrown')
       expect(events, hook).to.deep.equal(['begin, 0 sent', 'leave'])
+    }
+  })
+
+  it('[FALSE-3218] nor does what a hook’s own POST threw: its entry stays', async () => {
+    const lostHere = { isUnknown: false, link: LINK, attempts: 0 }
+    const own = [
+      new ClientError('ERR_POE_JOURNAL', 'the disk is full'),
+      new PostAborted(new Error('over'), lostHere),
+    ]
+    for (const error of own) {
+      const events: string[] = []
+      const one = scene({ post: [lost()] }, { journal: telling(events, () => 0) })
+      const onRetry = () => Promise.reject(error)
+      const work = one.client.post(LINK, 'tea', { onRetry })
+      expect(await one.finish(work).catch((thrown: unknown) => thrown)).to.equal(error)
+      expect(events, error.code).to.deep.equal(['begin, 0 sent', 'leave'])
     }
   })
 

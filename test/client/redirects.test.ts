@@ -5,6 +5,7 @@
  */
 import { expect } from 'chai'
 import type { Journal, JournalEntry } from 'post-once-exactly/client'
+import { JournalFolder } from './journal/journal-process.js'
 import { LINK, lost, SPENT, type Step, scene } from './scripted.js'
 
 const TARGET = 'https://shop.example/orders/once/pinned'
@@ -97,7 +98,70 @@ describe('redirects of a POST', () => {
   it('[POE-5-6] a redirect after a lost answer takes no doubt away', async () => {
     const one = scene({ post: [lost(), moved('/maintenance'), { status: 404 }] })
     expect(await one.finish(one.client.post(LINK))).to.include({ outcome: 'unknown' })
-    expect(one.posts).to.have.length(3)
+    expect(one.posts.filter(({ url }) => url !== LINK)).to.deep.equal([])
+  })
+
+  it('[FALSE-3204] a page that says 405 to POST proves nothing of an earlier try', async () => {
+    const page = { status: 405, headers: { allow: 'GET, HEAD' } }
+    const one = scene({
+      post: [{ status: 502 }, moved('/login'), page],
+      get: [{ status: 404 }, { status: 200, body: 'Please log in' }],
+    })
+    expect(await one.finish(one.client.post(LINK, 'tea'))).to.include({ outcome: 'unknown' })
+    expect(one.posts.map(({ url }) => url)).to.deep.equal([LINK, LINK])
+  })
+
+  it('[FALSE-3220] what was lost before a redirect is no word of the link behind it', async () => {
+    const used = { status: 405, headers: { allow: 'GET' } }
+    const get = [{ status: 200, body: 'order of another tab' }]
+    const one = scene({ post: [{ status: 502 }, moved(TARGET, TARGET), used], get })
+    const outcome = await one.finish(one.client.post(LINK, 'tea'))
+    expect(outcome).to.include({ outcome: 'unknown', isFinal: true, link: TARGET })
+    const other = scene({ post: [lost(), moved(TARGET, TARGET), { status: 404 }] })
+    expect(await other.finish(other.client.post(LINK))).to.include({ outcome: 'unknown' })
+  })
+
+  it('[FALSE-3204] a redirect after a lost answer leaves the word to the link', async () => {
+    const one = scene({
+      post: [lost(), moved('/maintenance')],
+      get: [{ status: 200, headers: SPENT, body: 'order 7' }],
+    })
+    const outcome = await one.finish(one.client.post(LINK, 'tea'))
+    expect(outcome).to.include({ outcome: 'accepted-earlier', attempts: 2 })
+    expect(await outcome.text()).to.equal('order 7')
+  })
+
+  it('[FALSE-3205] what was led to no link is not sent there again on resuming', async () => {
+    const folder = new JournalFolder()
+    try {
+      const stop = new AbortController()
+      const first = scene({ post: [moved('/plain'), 'silence'] }, { journal: await folder.open() })
+      const sent = first.client.post(LINK, 'tea', { signal: stop.signal })
+      const thrown = sent.catch((error: unknown) => error)
+      while (first.posts.length < 2) await new Promise(setImmediate)
+      stop.abort()
+      expect(await thrown).to.include({ code: 'ERR_POE_ABORTED', outcome: 'unknown' })
+      const journal = await folder.open()
+      const second = scene({ post: [{ status: 201 }] }, { journal })
+      const [resumed] = await second.client.resume()
+      expect(resumed?.outcome).to.include({ outcome: 'unknown', reason: 'not-repeatable' })
+      expect(second.seen).to.deep.equal([])
+      expect(await journal.list()).to.deep.equal([])
+    } finally {
+      await folder.remove()
+    }
+  })
+
+  it('[FALSE-3205] nor by the same call, made again', async () => {
+    const stop = new AbortController()
+    const one = scene({ post: [moved('/plain'), 'silence', moved('/plain'), { status: 201 }] })
+    const sent = one.client.post(LINK, 'tea', { signal: stop.signal })
+    const thrown = sent.catch((error: unknown) => error)
+    while (one.posts.length < 2) await new Promise(setImmediate)
+    stop.abort()
+    await thrown
+    expect(await one.finish(one.client.post(LINK, 'tea'))).to.include({ outcome: 'unknown' })
+    expect(one.posts.filter(({ url }) => url !== LINK)).to.have.length(1)
   })
 
   it('what cannot be journalled after a lost answer is unknown, and stays', async () => {

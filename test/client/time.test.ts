@@ -242,6 +242,24 @@ describe('an abort', () => {
     expect(await second).to.include({ outcome: 'unknown' })
     expect(await one.finish(first)).to.include({ outcome: 'accepted' })
   })
+
+  it('[FALSE-3217] of a first caller, and what its hook throws, ends only its POST', async () => {
+    const controller = new AbortController()
+    const { signal } = controller
+    const calledOff = () => {
+      throw new Error('no paper')
+    }
+    for (const first of [{ signal }, { onOutcome: calledOff }]) {
+      const one = scene({ post: ['silence', { status: 201 }] }, { timeoutMs: 1_000, tries: 3 })
+      const thrown = thrownBy(one.client.post(LINK, 'same', first))
+      const others = Promise.all([1, 2].map(() => one.client.post(LINK, 'same')))
+      await one.clock.untilSleeping(1)
+      if (first.signal !== undefined) controller.abort()
+      const told = await one.finish(others)
+      expect(told.map(({ outcome }) => outcome)).to.deep.equal(['accepted', 'accepted'])
+      expect(await thrown).to.be.instanceOf(Error)
+    }
+  })
 })
 
 /** Sends one POST and lets time pass until it has ended. */

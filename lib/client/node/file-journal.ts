@@ -7,7 +7,7 @@ import { type FileHandle, open, realpath, rename, stat, unlink, writeFile } from
 import { dirname, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ClientError } from '../errors.js'
-import type { Journal, JournalEntry, JournalHold } from '../journal.js'
+import { type Journal, type JournalEntry, type JournalHold, pinned } from '../journal.js'
 import { JournalOwners } from './journal-owners.js'
 import {
   applyRecord,
@@ -160,7 +160,7 @@ class FileJournal implements Journal {
       entry,
       pin: async (link: string, isRepeatable: boolean) => {
         await this.#append({ kind: 'pin', id, link, isRepeatable }, true)
-        hold.entry = { ...hold.entry, link, isRepeatable }
+        hold.entry = pinned(hold.entry, link, isRepeatable)
       },
       done: () => this.#append({ kind: 'done', id }, false),
       leave: () => this.#append({ kind: 'leave', id, owner: this.#owners.id }, false),

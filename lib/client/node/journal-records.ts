@@ -5,7 +5,7 @@
  * line feed of its own, so that what a killed process left unfinished spoils nothing after it.
  */
 import { crc32 } from 'node:zlib'
-import type { JournalEntry } from '../journal.js'
+import { type JournalEntry, pinned } from '../journal.js'
 import { isEntry, isEntryId, isEntryLink } from '../journal-entry.js'
 import { isOwnerId } from './journal-owners.js'
 
@@ -85,7 +85,7 @@ export function applyRecord(open: Map<string, OpenEntry>, record: JournalRecord)
   }
   if (record.kind === 'pin') {
     const { link, isRepeatable } = record
-    open.set(record.id, { ...known, entry: { ...known.entry, link, isRepeatable } })
+    open.set(record.id, { ...known, entry: pinned(known.entry, link, isRepeatable) })
   }
 }
 

@@ -48,6 +48,7 @@ const ODD: Readonly<Record<string, unknown>> = {
   'a time beyond all': written({ createdAtMs: 9e15 }),
   'no time': written({ createdAtMs: null }),
   'an end that is none': written({ expiresAtMs: 'soon' }),
+  'an origin that is none': written({ origin: 'javascript:' }),
   'a word for yes': written({ isRepeatable: 'yes' }),
 }
 

@@ -173,6 +173,20 @@ describe('linkPool', () => {
     await full(pool, 2)
   })
 
+  it('[FALSE-3216] a source that gives one link until it is used gives it to one', async () => {
+    let used = 0
+    const source = async (): Promise<FoundLink> => {
+      return { link: `${ORIGIN}/once/${used}`, expiresAtMs: null }
+    }
+    const pool = linkPool(client, { source, size: 3 })
+    expect((await pool.take()).link).to.equal(`${ORIGIN}/once/0`)
+    const error = await pool.take().catch(error => error)
+    expect(error).to.have.property('code', 'ERR_POE_NO_LINK_FOUND')
+    used += 1
+    expect((await pool.take()).link).to.equal(`${ORIGIN}/once/1`)
+    expect(pool.ready).to.equal(0)
+  })
+
   for (const size of [0, 1_001, 1.5, Number.NaN]) {
     it(`refuses to hold ${size} links`, () => {
       expect(() => linkPool(client, { source: MINT, size })).to.throw(RangeError)

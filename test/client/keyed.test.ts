@@ -1,0 +1,113 @@
+/**
+ * POSTs whose operation an `Idempotency-Key` names: there is no link that could be asked, and what
+ * is at their URL is everybody's.
+ *
+ * @see draft-ietf-httpapi-idempotency-key-header-07 2.6
+ */
+import { expect } from 'chai'
+import { classify, type FetchLike } from 'post-once-exactly/client'
+import { LINK, lost, SPENT, scene } from './scripted.js'
+
+const URL = 'https://api.example/payments'
+
+describe('a POST with a key', () => {
+  it('[FALSE-3206] an answer that breaks off is had again by the key, and not by GET', async () => {
+    const asked: string[] = []
+    const fetch: FetchLike = async (_input, { method = 'GET', headers } = {}) => {
+      const key = new Headers(headers).get('idempotency-key')
+      asked.push(`${method} ${key}`)
+      if (method === 'GET') return new Response('the payments of everybody')
+      const broken = new ReadableStream({
+        pull: controller => controller.error(new TypeError('terminated')),
+      })
+      const isFirst = asked.filter(one => one.endsWith(`${key}`)).length === 1
+      return new Response(isFirst ? broken : 'payment 7', { status: 201 })
+    }
+    const { client } = scene({ post: [] }, { fetch })
+    const told = await client.post(URL, 'ten', { idempotencyKey: 'a' })
+    expect(await told.text()).to.equal('payment 7')
+    expect(asked).to.deep.equal(['POST "a"', 'POST "a"'])
+  })
+
+  it('[FALSE-3206] where it is refused then, the answer stays lost', async () => {
+    const broken = new ReadableStream({
+      pull: controller => controller.error(new TypeError('terminated')),
+    })
+    const answers = [new Response(broken, { status: 201 }), new Response('used', { status: 422 })]
+    const { client } = scene({ post: [] }, { fetch: async () => answers.shift() as Response })
+    const told = await client.post(URL, 'ten', { idempotencyKey: 'a' })
+    expect(told).to.include({ outcome: 'accepted' })
+    expect(await told.text().catch((error: Error) => error.message)).to.equal('terminated')
+  })
+
+  it('[FALSE-3207] content that is made anew: that it is other content is no refusal', async () => {
+    for (const status of [400, 413, 422]) {
+      const one = scene({ post: [lost(), { status }] })
+      const form = () => {
+        const fields = new FormData()
+        fields.set('amount', '7')
+        return fields
+      }
+      const told = await one.finish(one.client.post(URL, form, { idempotencyKey: 'a' }))
+      expect(told, String(status)).to.include({ outcome: 'unknown', reason: 'unproven' })
+      expect(new Set(one.posts.map(({ body }) => body)), 'other bytes').to.have.lengthOf(2)
+      const fixed = scene({ post: [lost(), { status }] })
+      const same = await fixed.finish(fixed.client.post(URL, form(), { idempotencyKey: 'a' }))
+      expect(same, String(status)).to.include({ outcome: 'refused' })
+    }
+    const door = 'idempotency-key'
+    const past = { mayHaveArrived: true }
+    const refusal = new Response(null, { status: 422 })
+    expect(classify(refusal, past, { door })).to.include({ outcome: 'refused' })
+    expect(classify(refusal, past, { door, isMadeAnew: true })).to.include({ outcome: 'unknown' })
+  })
+
+  it('[FALSE-3207] the same at a link that says that it is unspent', async () => {
+    const unspent = { status: 405, headers: { allow: 'POST' } }
+    const table = { post: [lost(), { status: 422 }], get: [unspent] }
+    const one = scene(table)
+    const anew = await one.finish(one.client.post(LINK, () => 'tea'))
+    expect(anew, 'the first one may still be on its way').to.include({ outcome: 'unknown' })
+    const other = scene(table)
+    const fixed = await other.finish(other.client.post(LINK, 'tea'))
+    expect(fixed).to.include({ outcome: 'refused' })
+  })
+
+  it('[FALSE-3208] two people have one key each, whatever it says', async () => {
+    const names = ['authorization', 'cookie', 'x-api-key']
+    for (const name of names) {
+      const one = scene({
+        post: [
+          { status: 201, body: 'a' },
+          { status: 201, body: 'b' },
+        ],
+      })
+      const pay = (who: string) => {
+        return one.client.post(URL, 'ten', { idempotencyKey: '1', headers: { [name]: who } })
+      }
+      const told = await one.finish(Promise.all([pay('ada'), pay('ada'), pay('bob')]))
+      expect(
+        one.posts.map(({ headers }) => headers.get(name)),
+        name,
+      ).to.deep.equal(['ada', 'bob'])
+      const texts = await Promise.all(told.map(each => each.text()))
+      expect(texts, name).to.deep.equal(['a', 'a', 'b'])
+    }
+  })
+
+  it('[FALSE-3208] nor does the content of one of them hold up the other one', async () => {
+    const one = scene({ post: [{ status: 201 }] })
+    const pay = (authorization: string, amount: string) => {
+      return one.client.post(URL, amount, { idempotencyKey: '1', headers: { authorization } })
+    }
+    await one.finish(Promise.all([pay('ada', 'ten'), pay('bob', 'twelve')]))
+    expect(one.posts.map(({ body }) => body)).to.deep.equal(['ten', 'twelve'])
+  })
+
+  it('[FALSE-3208] at a link one content is one POST, as before', async () => {
+    const one = scene({ post: [{ status: 201, headers: SPENT }] })
+    const order = (who: string) => one.client.post(LINK, 'tea', { headers: { 'x-trace': who } })
+    await one.finish(Promise.all([order('1'), order('2')]))
+    expect(one.posts).to.have.lengthOf(1)
+  })
+})
