@@ -99,8 +99,8 @@ for (const style of ['draft', 'mint', 'header'] as const) {
 
     it('holds a second order while the first runs, and tells a look to come back', async () => {
       const [short, long] = [await at.link(), await at.link()]
-      const first = at.post(short, { 'X-Fault': 'slow=80' })
-      const second = at.post(long, { 'X-Fault': 'slow=400, fail=500' })
+      const first = at.post(short, { 'X-Fault': 'slow=150' })
+      const second = at.post(long, { 'X-Fault': 'slow=800, fail=500' })
       await wait(20)
       const looked = await at.get(short)
       expect([looked.status, looked.field('Retry-After')]).to.deep.equal([409, '1'])

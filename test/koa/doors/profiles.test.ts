@@ -2,6 +2,7 @@
  * The profiles of the key door, the policy document, and what is refused when a door is made.
  */
 import { setTimeout as pause } from 'node:timers/promises'
+import Router from '@koa/router'
 import { expect } from 'chai'
 import type { Context } from 'koa'
 import { type IdempotencyKeyOptions, poe } from 'post-once-exactly/koa'
@@ -282,7 +283,8 @@ describe('profiles of the key door', () => {
       [() => once.detectDuplicates({ name: 'd', windowMs: 1 } as never), /declare identity/],
       [duplicates({ windowMs: 0 }), /windowMs must be/],
       [duplicates({ answer: 'perhaps' }), /answer must be/],
-      [() => once.actions({} as never, '/a', { name: 'a' } as never), /give do/],
+      [() => once.actions(new Router(), '/a', { name: 'a' } as never), /give do/],
+      [() => once.actions({} as never, '/a', { name: 'b' } as never), /must be a router/],
     ] as const) {
       expect(make, String(words)).to.throw(words)
     }
