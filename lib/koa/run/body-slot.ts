@@ -11,6 +11,7 @@ import type { Context, Response as KoaResponse } from 'koa'
 import { closeSource } from '../../engine/body-pump.js'
 import { isStreaming, type Produced, produce } from '../../engine/capture.js'
 
+const NONE: readonly unknown[] = []
 const SLOT = Symbol('post-once-exactly body slot')
 
 /** A response with a slot, or that had one. */
@@ -26,7 +27,7 @@ export class BodySlot {
   readonly #outer: BodySlot | null
   #source: unknown = null
   /** Earlier sources: they may flow into the one that has come in their place. */
-  #earlier: unknown[] = []
+  #earlier: readonly unknown[] = NONE
   #isTaken = false
   #client: PassThrough | null = null
   #passedOn: number | null = null
@@ -66,7 +67,9 @@ export class BodySlot {
       this.#sent = value
       return
     }
-    if (this.#source !== null && this.#source !== value) this.#earlier.push(this.#source)
+    if (this.#source !== null && this.#source !== value) {
+      this.#earlier = [...this.#earlier, this.#source]
+    }
     // One that the handler has made itself comes from nowhere.
     if (value instanceof Response && value.url !== '') this.#passedOn = value.status
     const client = new PassThrough()
@@ -112,8 +115,9 @@ export class BodySlot {
   }
 
   #closeSources(): void {
+    if (this.#source === null) return
     for (const source of [...this.#earlier, this.#source]) closeBody(source)
-    this.#earlier = []
+    this.#earlier = NONE
     this.#source = null
   }
 }
