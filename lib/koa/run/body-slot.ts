@@ -85,9 +85,10 @@ export class BodySlot {
 
   /** What the handler gave, ready to be recorded; its source is the taker's from here on. */
   produced(): Produced {
+    const given = this.body
     // Set before the claim: Koa must not read it as well.
-    if (this.#source === null && isStreaming(this.#sent)) this.body = this.#sent
-    const produced = produce(this.body)
+    if (this.#source === null && isStreaming(given)) this.body = given
+    const produced = produce(given)
     this.#isTaken = produced.kind === 'stream'
     return produced
   }
