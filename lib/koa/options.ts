@@ -257,7 +257,7 @@ export function resolveOptions<Tx>(options: PoeOptions<Tx>): ResolvedOptions {
     throw new TypeError('poe() needs a store, for example memoryStore() or sqliteStore(file)')
   }
   checkPrincipal(resolved.principal)
-  checkDraw('poe()', resolved.refusal)
+  checkFunctions('poe()', resolved)
   checkTexts(resolved.texts)
   checkNumbers(resolved)
   checkFields(resolved)
@@ -276,7 +276,6 @@ export function resolveRules(options: ResourceOptions, defaults: ResolvedOptions
   if (typeof options.name !== 'string' || options.name === '') {
     throw new TypeError('resource() needs a name')
   }
-  checkDraw(where, options.refusal)
   checkReference(where, 'createForm', options.createForm)
   if (options.key !== undefined) {
     demandDurable(`${where} has a key`, defaults, options.dangerouslyNotDurable)
@@ -325,6 +324,7 @@ export function makeRules(
   defaults: ResolvedOptions,
   waitMs: number,
 ): ResourceRules {
+  checkFunctions(where, options)
   const { marks = false } = options
   const asked = options.transactional ?? false
   if (typeof asked !== 'boolean' && asked !== 'may-be-empty') {
@@ -336,9 +336,6 @@ export function makeRules(
   }
   if (transactional && marks) {
     throw new TypeError(`${where}: marks are for external effects, not for a transactional one`)
-  }
-  if (options.isRefusal !== undefined && typeof options.isRefusal !== 'function') {
-    throw new TypeError(`${where}: isRefusal must be a function that judges a thrown error`)
   }
   const rules: ResourceRules = {
     transactional,
@@ -360,9 +357,6 @@ export function makeRules(
 
 /** A promise counts as true: every refusal would be a success, and use its link up. */
 function atOnce(where: string, success: SuccessRule): SuccessRule {
-  if (typeof success !== 'function') {
-    throw new TypeError(`${where}: success must be a function that judges an answer`)
-  }
   return answer => {
     const told: unknown = success(answer)
     if (!(told instanceof Promise)) return told as boolean
@@ -409,9 +403,23 @@ function checkPrincipal(principal: unknown): void {
   )
 }
 
-function checkDraw(where: string, refusal: unknown): void {
-  if (refusal === undefined || typeof refusal === 'function') return
-  throw new TypeError(`${where}: refusal must be a function that gives a page`)
+/** What may be given as a function, and what it does. */
+const FUNCTIONS = {
+  isRefusal: 'judges a thrown error',
+  onEvent: 'is told what happens',
+  page: 'answers a GET before the link is used',
+  reconcile: 'tells what became of an effect',
+  refusal: 'gives a page',
+  rerender: 'draws a form again',
+  success: 'judges an answer',
+} as const
+
+function checkFunctions(where: string, options: object): void {
+  const given = options as Readonly<Record<string, unknown>>
+  for (const [name, does] of Object.entries(FUNCTIONS)) {
+    if (given[name] === undefined || typeof given[name] === 'function') continue
+    throw new TypeError(`${where}: ${name} must be a function that ${does}`)
+  }
 }
 
 function checkTexts(texts: unknown = {}): void {

@@ -32,11 +32,15 @@ const BAD_OPTIONS: readonly Bad[] = [
   ['publicPrefix', 'shop', /publicPrefix must be '' or a path/],
   ['publicPrefix', '/shop/', /publicPrefix must be '' or a path/],
   ['publicPrefix', '//evil.example', /publicPrefix must be '' or a path/],
+  ['onEvent', { log: true }, /onEvent must be a function that is told what happens/],
   ['advertise', 'never', /advertise must be 'always' or 'when-asked'/],
   ['lifetime', 5, /has no option lifetime; known are store, principal/],
 ]
 
 const BAD_RESOURCES: readonly Bad[] = [
+  ['page', '<form>', /page must be a function that answers a GET/],
+  ['rerender', 'form', /rerender must be a function that draws a form again/],
+  ['reconcile', true, /reconcile must be a function that tells what became of an effect/],
   ['name', '', /needs a name/],
   ['name', undefined, /needs a name/],
   ['path', '/orders', /must have the segment :token, unless it has a key/],
