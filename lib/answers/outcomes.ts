@@ -7,7 +7,7 @@
  * @see POE draft 2; RFC 9110 15.4.4; draft-ietf-httpapi-idempotency-key-header-07 2.6
  */
 import { type Outcome, recordedField } from '../engine/outcome.js'
-import { RESULT_RELATION } from '../protocols/poe/names.js'
+import { OTHER_RELATION, RESULT_RELATION } from '../protocols/poe/names.js'
 import { toPoeUri } from '../protocols/poe/uri.js'
 import {
   type Answer,
@@ -47,6 +47,11 @@ export function resultOf(outcome: Outcome, self: string): string {
  */
 export function resultLink(result: string, self: string): string {
   return `<${result}>; rel="related ${RESULT_RELATION}"; anchor="${self}"`
+}
+
+/** The same answer where it is that of another POST than the one which asks by its id. */
+export function asAnothers(answer: Answer, self: string): Answer {
+  return { ...answer, links: [...answer.links, `<${self}>; rel="${OTHER_RELATION}"`] }
 }
 
 /**

@@ -3,7 +3,7 @@
  *
  * @see POE draft 2, 5, 6
  */
-import { problemType } from '../protocols/poe/names.js'
+import { OTHER_RELATION, problemType } from '../protocols/poe/names.js'
 import { allowsPost, discard, locationOf, saysSpent } from './answer.js'
 import { delayFor } from './delay.js'
 import { randomHex } from './random.js'
@@ -26,6 +26,8 @@ export type Finding =
   | {
       readonly kind: 'spent'
       readonly isProven: boolean
+      /** Whether the server says that it was another POST than this one. */
+      readonly isOther: boolean
       readonly result: Response | null
       readonly location: string | null
     }
@@ -65,12 +67,13 @@ export async function inquire(sending: Sending, isSure = false): Promise<Finding
     return doubt ?? { kind: look as 'unclear' }
   }
   const isProven = isOurs || saysSpent(response)
+  const isOther = saysOther(response)
   const target = locationOf(response, link)
   const location = result ?? target?.href ?? null
-  if (response.ok) return { kind: look, isProven, result: response, location }
+  if (response.ok) return { kind: look, isProven, isOther, result: response, location }
   discard(response)
   const at = await followResult(sending, response.status === 0 ? link : target)
-  return { kind: look, isProven, result: at, location }
+  return { kind: look, isProven, isOther, result: at, location }
 }
 
 /**
@@ -173,5 +176,12 @@ async function judgeGone(sending: Sending, response: Response): Promise<Finding>
   const { type } = await sending.read(response)
   const isDone = type === problemType('body-not-kept')
   if (!isDone) return { kind: 'gone' }
-  return { kind: 'spent', isProven: true, result: null, location: null }
+  return {
+    ...{ kind: 'spent', isProven: true, isOther: saysOther(response) },
+    ...{ result: null, location: null },
+  }
+}
+
+function saysOther(response: Response): boolean {
+  return response.headers.get('link')?.includes(OTHER_RELATION) === true
 }

@@ -163,7 +163,7 @@ async function prove(sending: Sending, response: Response): Promise<Verdict> {
   if (!isProven) return unproven(sending, last, finding, isNamed)
   const location = linked ?? webUrl(problem.result, link)?.href ?? found?.location ?? null
   const result = found?.result ?? null
-  const { payloadMatches } = problem
+  const payloadMatches = problem.payloadMatches ?? (found?.isOther === true ? false : null)
   const { claimed } = sending
   if (payloadMatches ?? sending.mayHaveArrived) {
     if (claimed === null) return acceptedEarlier(sending, response, location, result)
@@ -229,7 +229,8 @@ async function askedAndSpent(
   finding: Spent,
   isFirst: boolean,
 ): Promise<Verdict> {
-  const { isProven, location, result } = finding
+  const { location, result } = finding
+  const isProven = finding.isProven && !finding.isOther
   const isClaim = isSuccess(response.status)
   if (isProven && (isFirst ? await isSame(sending, response, finding) : sending.mayHaveArrived)) {
     if (isFirst && isClaim) {
@@ -269,8 +270,8 @@ async function settle(
 ): Promise<PostOutcome | Finding['kind']> {
   const finding = await inquire(sending)
   if (finding.kind !== 'spent') return finding.kind
-  const { isProven, location, result } = finding
-  const isOurs = isProven && sending.mayHaveArrived && !sending.isVerified
+  const { isProven, isOther, location, result } = finding
+  const isOurs = isProven && !isOther && sending.mayHaveArrived && !sending.isVerified
   discard(isOurs ? response : result)
   if (!isOurs) return 'spent'
   return acceptedEarlier(sending, response, location, result)

@@ -20,6 +20,7 @@ import { ungiven } from './ungiven.js'
 /** How much of a problem document is read, in bytes. */
 const PROBLEM_LIMIT_BYTES = 65_536
 const ABOUT_CONTENT = /^(?:content-|idempotency-key$)/
+const ABOUT_BYTES = /^content-/
 
 /** What a POST is begun with. */
 export interface Order {
@@ -151,12 +152,14 @@ export class Sending {
   }
 
   /**
-   * Asks by GET, with the fields of the POST that are not about its content.
+   * Asks by GET, with the fields of the POST that are not about its content. Its id goes to the
+   * link all the same: by that a server can say that the result is another's.
    *
    * @param follows - whether redirects on the same origin are followed
    */
   async get(url: URL, follows: boolean): Promise<Response> {
-    const own = Object.entries(this.order.headers).filter(([name]) => !ABOUT_CONTENT.test(name))
+    const about = url.href === this.link.href ? ABOUT_BYTES : ABOUT_CONTENT
+    const own = Object.entries(this.order.headers).filter(([name]) => !about.test(name))
     const hop = (at: URL, method: string, isGiven: boolean) =>
       this.#exchange(at, async () => {
         const given = await this.#fields(Object.fromEntries(own))

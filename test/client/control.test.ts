@@ -34,7 +34,33 @@ function problem(members: Record<string, unknown>): Step {
   return { status: 405, headers, body: JSON.stringify(members) }
 }
 
+const ANOTHERS: Step = {
+  ...RESULT,
+  headers: { ...RESULT.headers, link: '</a>; rel="urn:post-once-exactly:rel:other-content"' },
+}
+
 const ROWS: readonly Row[] = [
+  {
+    title: "[FALSE-3701] every try is lost, and the link gives another POST's result",
+    post: [lost(), { status: 502 }, lost(), { status: 502 }, lost()],
+    get: [ANOTHERS],
+    outcome: 'unknown',
+    posts: 5,
+  },
+  {
+    title: "[FALSE-3701] 405 without its words to a retry, and the result is another POST's",
+    post: [lost(), BARE_USED],
+    get: [ANOTHERS],
+    outcome: 'used-before',
+    posts: 2,
+  },
+  {
+    title: "[FALSE-3701] an error to a retry, and the result is another POST's",
+    post: [lost(), { status: 400 }, DIFFERS],
+    get: [ANOTHERS],
+    outcome: 'used-before',
+    posts: 3,
+  },
   {
     title: '[FALSE-801] 409 without Retry-After while a POST is under way is waited for',
     post: [{ status: 409 }, { status: 201 }],

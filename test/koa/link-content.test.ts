@@ -67,6 +67,38 @@ for (const kind of EVERY_STORE) {
       expect(world.effects).to.have.lengthOf(1)
     })
 
+    for (const body of ['done', null]) {
+      it(`[FALSE-3701] a GET by id is told whether the answer is its own: ${body}`, async () => {
+        const link = await start({
+          handler: ctx => {
+            ctx.status = 201
+            ctx.set('Location', '/orders/1')
+            ctx.body = body
+          },
+        })
+        await post(link, 'a=1', { 'Idempotency-Key': '"one"' })
+        const saysOther = async (method: string, id?: string) => {
+          const headers = id === undefined ? {} : { 'Idempotency-Key': id }
+          const response = await world.send(method, link, { headers })
+          expect(response.status).to.be.oneOf([200, 303])
+          const field = response.headers.get('link') ?? ''
+          return field.includes(`<${link}>; rel="urn:post-once-exactly:rel:other-content"`)
+        }
+        expect(await saysOther('GET')).to.equal(false)
+        for (const method of ['GET', 'HEAD']) {
+          expect(await saysOther(method, '"one"'), method).to.equal(false)
+          expect(await saysOther(method, '"two"'), method).to.equal(true)
+        }
+        const next = await world.link()
+        await post(next, 'a=1')
+        const response = await world.send('GET', next, {
+          headers: { 'Idempotency-Key': '"two"' },
+        })
+        // It was recorded by its content, which an id says nothing of.
+        expect(response.headers.get('link') ?? '').to.not.include('other-content')
+      })
+    }
+
     it('[FALSE-702] an id and a content say nothing of each other', async () => {
       const link = await start()
       expect((await post(link, 'a=1', { 'Idempotency-Key': '"one"' })).status).to.equal(201)

@@ -13,6 +13,12 @@ export const POE_RELATION: string = `${BASE}rel:poe`
 /** From a POE resource to the result of its POST. */
 export const RESULT_RELATION: string = `${BASE}rel:result`
 
+/**
+ * From a POE resource to itself: the POST that succeeded there had another id than the request
+ * that asks.
+ */
+export const OTHER_RELATION: string = `${BASE}rel:other-content`
+
 /** The URI of a problem type. */
 export function problemType(name: string): string {
   return `${BASE}problem:${name}`

@@ -15,7 +15,7 @@ import {
 } from '../../../answers/answer.js'
 import { problemOf, type Refused, retryTimeOf, STORE_DOWN_NOW } from '../../../answers/findings.js'
 import { fingerprintOfContent, fingerprintOfId } from '../../../answers/link-fingerprint.js'
-import { resultLink, resultOf, shownOutcome } from '../../../answers/outcomes.js'
+import { asAnothers, resultLink, resultOf, shownOutcome } from '../../../answers/outcomes.js'
 import { LINK_REFUSALS } from '../../../answers/refusals.js'
 import type { Finding, Operation } from '../../../engine/operation.js'
 import type { Outcome } from '../../../engine/outcome.js'
@@ -80,7 +80,7 @@ export function serve(exchange: Exchange, identity: TokenIdentity): void | Promi
       return post(exchange, identity)
     case 'GET':
     case 'HEAD':
-      return find(exchange, identity, look)
+      return find(exchange, withContent(identity, idOf(exchange.ctx)), look)
     case 'OPTIONS':
       return find(exchange, identity, describe)
     default:
@@ -206,7 +206,9 @@ function look(exchange: Exchange, finding: Finding): void | Promise<void> {
   if (finding.kind === 'spent') {
     allow(exchange, 'spent')
     const self = selfOf(core, ctx)
-    return answer(exchange, shownOutcome(finding.outcome, ctx, self), finding.outcome)
+    const { outcome, payloadMatches } = finding
+    const shown = shownOutcome(outcome, ctx, self)
+    return answer(exchange, payloadMatches === false ? asAnothers(shown, self) : shown, outcome)
   }
   if (finding.kind !== 'unspent' || resource.options.page === undefined) {
     return refuse(exchange, finding)
