@@ -5,8 +5,9 @@
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
 import type { Context } from 'koa'
+import pg from 'pg'
 import type { RequestPoe } from 'post-once-exactly/koa'
-import type { PostgresTransaction } from 'post-once-exactly/stores/postgres'
+import { joiningPool, type PostgresTransaction } from 'post-once-exactly/stores/postgres'
 import type { SqliteTransaction } from 'post-once-exactly/stores/sqlite'
 import { latch, until } from '../support/meeting.js'
 import { INSTALLED_STORES } from '../support/stores.js'
@@ -42,8 +43,16 @@ function postgres(ctx: Context): PostgresTransaction {
   return (ctx.poe as RequestPoe<PostgresTransaction>).tx
 }
 
-for (const store of INSTALLED_STORES.filter(kind => kind in QUERIES)) {
-  describe(`statements that nobody awaits, ${store}`, () => {
+/** Whether handlers are followed by then, as they are from the first joining pool on. */
+const KINDS = INSTALLED_STORES.filter(kind => kind in QUERIES).flatMap(store =>
+  (store === 'postgres' ? [false, true] : [false]).map(isFollowed => ({ store, isFollowed })),
+)
+
+for (const { store, isFollowed } of KINDS) {
+  describe(`statements that nobody awaits, ${store}${isFollowed ? ', followed' : ''}`, () => {
+    before(() => {
+      if (isFollowed) joiningPool(new pg.Pool())
+    })
     let world: World
     let unhandled: unknown[] = []
     const note = (error: unknown) => unhandled.push(error)

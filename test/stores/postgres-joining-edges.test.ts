@@ -5,7 +5,6 @@
  */
 import { AsyncResource } from 'node:async_hooks'
 import { EventEmitter, once as onceEmitted } from 'node:events'
-import { setTimeout as pause } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { expect } from 'chai'
 import pg from 'pg'
@@ -159,15 +158,19 @@ describeWith(['postgres', 'initdb'], 'the edges of a joining pool', () => {
     let batch: string[] = []
     const load = (sku: string) => {
       batch.push(sku)
-      if (batch.length > 1) return
-      setTimeout(async () => {
+      if (batch.length > 1) {
+        filled.open()
+        return
+      }
+      begun.open()
+      void filled.opened.then(async () => {
         const skus = batch.splice(0)
         await Promise.all(skus.map(each => put(bench.shop.joined, each)))
         batch = []
         written.open()
-      }, 20)
+      })
     }
-    const written = latch()
+    const [begun, filled, written] = [latch(), latch(), latch()]
     bench.shop.handler = async ctx => {
       const { sku } = ctx.request.body as { readonly sku: string }
       load(sku)
@@ -177,7 +180,7 @@ describeWith(['postgres', 'initdb'], 'the edges of a joining pool', () => {
     }
     const orders = Promise.all([
       bench.shop.order({ sku: 'a' }),
-      pause(5).then(() => bench.shop.order({ sku: 'b' })),
+      begun.opened.then(() => bench.shop.order({ sku: 'b' })),
     ])
     expect((await orders).map(({ status }) => status)).to.deep.equal([409, 201])
     expect(await bench.shop.skus()).to.deep.equal(['own'])

@@ -171,9 +171,11 @@ export class JoinedWork {
    * Waits until what was begun is at its end.
    *
    * @param withinMs - how long, in milliseconds
+   * @param isForAll - whether what was asked of the transaction itself is waited for, too
    * @returns whether it is
    */
-  async quiet(withinMs: number): Promise<boolean> {
+  async quiet(withinMs: number, isForAll: boolean): Promise<boolean> {
+    const isQuiet = (): boolean => (isForAll ? this.isQuiet : this.isJoinedQuiet)
     const untilMs = performance.now() + withinMs
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<'late'>(resolve => {
@@ -181,13 +183,13 @@ export class JoinedWork {
     })
     try {
       while (performance.now() < untilMs) {
-        if (this.isQuiet) {
+        if (isQuiet()) {
           // Whoever was answered just now may have more to send.
           await nextTurn()
-          if (this.isQuiet) return true
+          if (isQuiet()) return true
         } else if ((await Promise.race([this.#nextChange(), late])) === 'late') break
       }
-      return this.isQuiet
+      return isQuiet()
     } finally {
       clearTimeout(timer)
     }

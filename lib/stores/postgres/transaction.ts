@@ -176,6 +176,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
 
   async rollback(withinMs: number = this.#tools.callMs): Promise<void> {
     const untilMs = performance.now() + withinMs
+    // What was asked of it directly is undone in any case; a tool's own transaction may be open.
     if (isFollowing()) await this.#awaitWork(withinMs / 2, false)
     const client = this.#end('ended')
     if (client === null) return
@@ -196,9 +197,9 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
   async #awaitWork(withinMs: number, isSuccess: boolean): Promise<void> {
     if (this.#over !== null) return
     await nextTurn()
-    if (this.work.isQuiet) return
+    if (this.work.isJoinedQuiet && (!isSuccess || this.work.isQuiet)) return
     if (!this.work.isJoinedQuiet) this.#onUnawaited()
-    const isQuiet = await this.work.quiet(withinMs)
+    const isQuiet = await this.work.quiet(withinMs, isSuccess)
     if (!isQuiet) this.stop(new PoeError(isSuccess ? 'ERR_POE_TX_UNFINISHED' : 'ERR_POE_TX_OVER'))
   }
 
