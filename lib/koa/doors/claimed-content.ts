@@ -89,7 +89,7 @@ function fingerprintOf(
       sendNobody(ctx, 400)
       return null
     default: {
-      const head = new Head(ctx, method, path)
+      const head = headOf(ctx, method, path)
       if (typeof rule === 'function') return ownFingerprint(head, rule(ctx))
       // Two contents that differ in their files alone would be one.
       if (content.kind === 'parsed' && hasFiles(ctx)) throw filesAside()
@@ -105,22 +105,15 @@ function fingerprintOf(
 }
 
 /** What a request of Koa says of itself. */
-class Head implements RequestHead {
-  readonly method: string
-  readonly path: string
-  readonly query: string
-  readonly type: string
-  readonly encoding: string
-  readonly digest: string
-
-  constructor(ctx: Context, method: string, path: string) {
-    const { headers } = ctx.req
-    this.method = method
-    this.path = path
-    this.query = ctx.querystring
-    this.type = headers['content-type'] ?? ''
-    this.encoding = headers['content-encoding'] ?? ''
-    this.digest = String(headers['content-digest'] ?? '')
+function headOf(ctx: Context, method: string, path: string): RequestHead {
+  const { headers } = ctx.req
+  return {
+    method,
+    path,
+    query: ctx.querystring,
+    type: headers['content-type'] ?? '',
+    encoding: headers['content-encoding'] ?? '',
+    digest: String(headers['content-digest'] ?? ''),
   }
 }
 
