@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
-import { CODE_RULES, FUNCTION_LINES } from './tidy/code-rules.js'
+import { CODE_RULES, FUNCTION_LINES, sharedNamesIn } from './tidy/code-rules.js'
 import { circlesIn, IMPORT_RULES } from './tidy/import-rules.js'
 import { CODE, check, type File, type Rule } from './tidy/rule.js'
 import { decisionFaults, LINES, lineCount, TEXT_RULES } from './tidy/text-rules.js'
@@ -32,6 +32,10 @@ describe('tidy', () => {
 
   it('no files of the library import each other in a circle', () => {
     expect(circlesIn(files)).to.deep.equal([])
+  })
+
+  it('a type that the library exports has a name of its own', () => {
+    expect(sharedNamesIn(files)).to.deep.equal([])
   })
 
   it('decisions are numbered without gaps or repeats', () => {
@@ -127,6 +131,16 @@ describe('each rule of tidy catches a planted fault', () => {
     ])
     expect(circlesIn([file('a', 'b'), file('b', 'c'), file('c', 'a')])).to.have.length(3)
     expect(circlesIn([file('a', 'b', 'c'), file('b', 'c'), file('c')])).to.deep.equal([])
+  })
+
+  it('names: a type, an interface and a class of two files', () => {
+    const file = (name: string, text: string): File => ({ path: `lib/koa/${name}.ts`, text })
+    const one = file('a', 'export type A = 1; interface B {} export class C {} export type D = 1')
+    const other = file('b', 'export interface A {} export interface B {} export type C = 2')
+    expect(sharedNamesIn([one, other])).to.deep.equal([
+      'A is a type of lib/koa/a.ts and of lib/koa/b.ts',
+      'C is a type of lib/koa/a.ts and of lib/koa/b.ts',
+    ])
   })
 
   for (const [fault, names] of [

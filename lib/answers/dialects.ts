@@ -13,7 +13,7 @@ import {
   type ProblemMembers,
   refusalAnswer,
 } from './answer.js'
-import { problemOf, type Refused, retryTimeOf } from './findings.js'
+import { problemOf, type RefusedFinding, retryTimeOf } from './findings.js'
 
 /** How a door's answers are worded for its clients. */
 export interface Dialect {
@@ -86,7 +86,7 @@ export function refusalIn(dialect: Dialect, refusal: Answer, rules: string | nul
  */
 export function findingIn(
   dialect: Dialect,
-  finding: Refused,
+  finding: RefusedFinding,
   method: string,
   rules: string | null,
 ): Answer {

@@ -8,16 +8,16 @@ import type { Problem } from './answer.js'
 import { DOOR_REFUSALS, LINK_REFUSALS, SOON_MS } from './refusals.js'
 
 /** A finding that is answered by a refusal, also for a method that is not offered at all. */
-export type Refused = Finding | { readonly kind: 'unverifiable' }
+export type RefusedFinding = Finding | { readonly kind: 'unverifiable' }
 
 /** The same request is under way, and nobody knows how long. */
-export const RUNNING_NOW: Refused = { kind: 'running', retryAfterMs: SOON_MS }
+export const RUNNING_NOW: RefusedFinding = { kind: 'running', retryAfterMs: SOON_MS }
 
 /** It is not known what became of it. */
-export const UNDECIDED_NOW: Refused = { kind: 'undecided', sinceMs: 0 }
+export const UNDECIDED_NOW: RefusedFinding = { kind: 'undecided', sinceMs: 0 }
 
 /** The store, or what is kept in it, cannot be asked now. */
-export const STORE_DOWN_NOW: Refused = { kind: 'store-down', retryAfterMs: SOON_MS }
+export const STORE_DOWN_NOW: RefusedFinding = { kind: 'store-down', retryAfterMs: SOON_MS }
 
 /**
  * Puts a finding into words.
@@ -25,7 +25,7 @@ export const STORE_DOWN_NOW: Refused = { kind: 'store-down', retryAfterMs: SOON_
  * @param finding - what was found
  * @param method - of the request: only a POST is said to have been sent
  */
-export function problemOf(finding: Refused, method: string): Problem {
+export function problemOf(finding: RefusedFinding, method: string): Problem {
   const { kind } = finding
   switch (kind) {
     case 'spent':
@@ -57,7 +57,7 @@ const USED = {
 }
 
 /** When to ask again after a finding, in milliseconds; `null` where that is of no use. */
-export function retryTimeOf(finding: Refused): number | null {
+export function retryTimeOf(finding: RefusedFinding): number | null {
   if ('retryAfterMs' in finding) return finding.retryAfterMs
   return finding.kind === 'undecided' ? (LINK_REFUSALS.undecided.retryAfterMs ?? null) : null
 }

@@ -69,7 +69,7 @@ function memberText(name: string, value: string | boolean | null | undefined): s
 }
 
 /** A page for a person, in words of one language. */
-export interface Page {
+export interface PageContent {
   /** Language tag. */
   readonly language: string
   readonly title: string
@@ -81,7 +81,7 @@ export interface Page {
 }
 
 /** Renders a refusal for a person. Nothing happens on it by itself: it does not ask again. */
-export function problemPage({ language, title, detail, result, ways }: Page): string {
+export function problemPage({ language, title, detail, result, ways }: PageContent): string {
   const related =
     result !== null && isSafeTarget(result)
       ? `<link rel="related" href="${escapeHtml(result)}">\n`
@@ -100,7 +100,7 @@ export function problemPage({ language, title, detail, result, ways }: Page): st
   ].join('')
 }
 
-type Way = Page['ways'][number]
+type Way = PageContent['ways'][number]
 
 function isSafe(way: Way): way is readonly [string, string] {
   return way[0] != null && isSafeTarget(way[0])

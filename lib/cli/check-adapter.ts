@@ -2,7 +2,7 @@
  * What `poe check` is told of the server: a file, and flags.
  */
 import { readFile } from 'node:fs/promises'
-import { type Adapter, AdapterError, readAdapter } from '../conformance/index.js'
+import { AdapterError, readAdapter, type ServerAdapter } from '../conformance/index.js'
 import { fromWhereTyped } from './arguments.js'
 import { Misuse, type Terminal } from './command.js'
 
@@ -24,7 +24,10 @@ const FIELD = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)$/
  *
  * @throws Misuse; no value of a field is in its message
  */
-export async function readAdapterFlags(values: AdapterFlags, terminal: Terminal): Promise<Adapter> {
+export async function readAdapterFlags(
+  values: AdapterFlags,
+  terminal: Terminal,
+): Promise<ServerAdapter> {
   const path = values.adapter
   const file = path === undefined ? {} : adapterOf(await readGiven(path, '--adapter', terminal))
   const fields = readFields(values.header, '--header')
@@ -48,7 +51,7 @@ export async function readAdapterFlags(values: AdapterFlags, terminal: Terminal)
   }
 }
 
-function adapterOf(text: string): Adapter {
+function adapterOf(text: string): ServerAdapter {
   try {
     return readAdapter(text)
   } catch (error) {
@@ -83,7 +86,7 @@ function readJson(text: string | undefined, flag: string): { readonly json: unkn
   }
 }
 
-function readEffects(text: string | undefined): Required<Adapter>['effects'] | null {
+function readEffects(text: string | undefined): Required<ServerAdapter>['effects'] | null {
   if (text === undefined) return null
   const at = text.indexOf('#')
   const pointer = text.slice(at + 1)

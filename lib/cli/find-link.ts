@@ -10,7 +10,7 @@ import { within } from '../client/timing.js'
 import { problemType } from '../protocols/poe/names.js'
 import { Misuse, type Terminal } from './command.js'
 import { ledTo } from './own-origin.js'
-import { DEFAULT_TIMEOUT_MS, type RequestOptions, withoutContent } from './request-options.js'
+import { type CliRequestOptions, DEFAULT_TIMEOUT_MS, withoutContent } from './request-options.js'
 import { failureInWords, masked, statusInWords } from './words.js'
 
 const PROBLEM_LIMIT_BYTES = 65_536
@@ -54,7 +54,7 @@ export class PageWatch {
   /** Whether it says that the page is an unused link itself. */
   isLink = false
 
-  constructor(terminal: Terminal, { timeoutMs = DEFAULT_TIMEOUT_MS }: RequestOptions['limits']) {
+  constructor(terminal: Terminal, { timeoutMs = DEFAULT_TIMEOUT_MS }: CliRequestOptions['limits']) {
     this.#terminal = terminal
     this.#timeoutMs = timeoutMs
   }

@@ -16,14 +16,14 @@ import { CONTENT_FLAGS, type ContentSource, readContent, readContentSource } fro
 import { findLinks, NoLink, onlyLink, PageWatch } from './find-link.js'
 import { openJournal } from './journal-file.js'
 import { POST_HELP } from './post-help.js'
-import { type Content, NO_CONTENT, readOutcome, retryLines, tell } from './report.js'
-import { REQUEST_FLAGS, type RequestOptions, readRequestOptions } from './request-options.js'
+import { type AnswerContent, NO_CONTENT, readOutcome, retryLines, tell } from './report.js'
+import { type CliRequestOptions, REQUEST_FLAGS, readRequestOptions } from './request-options.js'
 import {
+  type CliVerdict,
   failedAfterwards,
   interrupted,
   interruptedBefore,
   nothingSent,
-  type Verdict,
   verdictOf,
 } from './verdict.js'
 import { failureInWords } from './words.js'
@@ -48,7 +48,7 @@ export const POST: Command = {
 }
 
 /** What the arguments ask for. */
-interface Order extends RequestOptions {
+interface Order extends CliRequestOptions {
   /** Where links are looked for; `null` where `link` is given. */
   readonly page: URL | null
   readonly link: URL | null
@@ -106,8 +106,8 @@ function readKey(given: string | undefined): string | null {
 
 /** What is to be told. */
 interface Ending {
-  readonly verdict: Verdict
-  readonly content: Content
+  readonly verdict: CliVerdict
+  readonly content: AnswerContent
 }
 
 /** One order on its way. */
@@ -179,7 +179,7 @@ class Run {
     return onlyLink(await findLinks(client, watch, search, this.#terminal), search)
   }
 
-  #failed(error: unknown): Verdict {
+  #failed(error: unknown): CliVerdict {
     const { journal, key } = this.#order
     if (error instanceof NoLink) return nothingSent(error.reason, error.message, error.status)
     const reason: unknown = this.#signal.reason

@@ -9,7 +9,7 @@ import { within } from '../client/timing.js'
 import type { Terminal } from './command.js'
 import { DEFAULT_TIMEOUT_MS } from './request-options.js'
 import { shown } from './shown.js'
-import type { Verdict } from './verdict.js'
+import type { CliVerdict } from './verdict.js'
 import { failureInWords, tries, tryInWords } from './words.js'
 
 const COLOURS = {
@@ -22,7 +22,7 @@ const COLOURS = {
 } as const
 
 /** The content of an answer. */
-export interface Content {
+export interface AnswerContent {
   readonly bytes: Uint8Array
   readonly type: string | null
   /** Why it could not be read; `null` where it was. */
@@ -30,7 +30,7 @@ export interface Content {
 }
 
 /** Nothing. */
-export const NO_CONTENT: Content = { bytes: new Uint8Array(), type: null, failure: null }
+export const NO_CONTENT: AnswerContent = { bytes: new Uint8Array(), type: null, failure: null }
 
 /**
  * Hooks that say each retry and each give-up, and why.
@@ -65,7 +65,7 @@ export function retryLines(
 export async function readOutcome(
   outcome: PostOutcome,
   options: { readonly timeoutMs?: number; readonly signal: AbortSignal },
-): Promise<Content> {
+): Promise<AnswerContent> {
   const { timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options
   const refusal = outcome.outcome === 'used-before' ? outcome.refusal : null
   const response = outcome.response ?? refusal
@@ -82,7 +82,10 @@ export async function readOutcome(
 }
 
 /** The object that tells a verdict. */
-export function asObject(verdict: Verdict, content: Content): Readonly<Record<string, unknown>> {
+export function asObject(
+  verdict: CliVerdict,
+  content: AnswerContent,
+): Readonly<Record<string, unknown>> {
   const { outcome, reason, link, idempotencyKey, attempts, status, location, message } = verdict
   return {
     outcome,
@@ -102,8 +105,8 @@ export function asObject(verdict: Verdict, content: Content): Readonly<Record<st
 /** Prints a verdict and its content, and tells the exit code. */
 export function tell(
   terminal: Terminal,
-  verdict: Verdict,
-  content: Content,
+  verdict: CliVerdict,
+  content: AnswerContent,
   isJson: boolean,
 ): number {
   terminal.err(coloured(terminal, verdict))
@@ -117,14 +120,14 @@ export function tell(
 }
 
 /** The line that tells a verdict, in its colour where that is wanted. */
-export function coloured(terminal: Terminal, { outcome, message }: Verdict): string {
+export function coloured(terminal: Terminal, { outcome, message }: CliVerdict): string {
   if (!terminal.isColoured) return message
   const head = styleText(COLOURS[outcome], outcome, { validateStream: false })
   return message.startsWith(outcome) ? `${head}${message.slice(outcome.length)}` : message
 }
 
 /** JSON as a value, text as text, everything else in base64; `null` for nothing. */
-export function bodyOf({ bytes, type }: Content): unknown {
+export function bodyOf({ bytes, type }: AnswerContent): unknown {
   if (bytes.length === 0) return null
   const text = textOf(bytes, type)
   if (text === null) return { base64: Buffer.from(bytes).toString('base64') }
@@ -142,7 +145,7 @@ function textOf(bytes: Uint8Array, type: string | null): string | null {
   }
 }
 
-function writeContent(terminal: Terminal, { bytes, type }: Content): void {
+function writeContent(terminal: Terminal, { bytes, type }: AnswerContent): void {
   if (bytes.length === 0) return
   // A program gets the bytes as they came, a person what a terminal cannot obey.
   if (!terminal.isWatched) {

@@ -26,7 +26,7 @@ export const REQUEST_HELP = `\
 export const DEFAULT_TIMEOUT_MS = 30_000
 
 /** What was given for them. */
-export interface RequestOptions {
+export interface CliRequestOptions {
   readonly headers: Headers
   readonly limits: {
     readonly tries?: number
@@ -63,7 +63,7 @@ export function readRequestOptions(values: {
   readonly timeout?: string
   readonly total?: string
   readonly output?: string
-}): RequestOptions {
+}): CliRequestOptions {
   const { output = 'text' } = values
   if (output !== 'json' && output !== 'text') throw new Misuse('--output takes json or text.')
   const tries = readCount(values.tries, 'tries')

@@ -16,12 +16,12 @@ import { journalExists, openJournal } from './journal-file.js'
 import { entriesOf } from './own-origin.js'
 import { asObject, coloured, NO_CONTENT, readOutcome, retryLines } from './report.js'
 import {
+  type CliRequestOptions,
   REQUEST_FLAGS,
   REQUEST_HELP,
-  type RequestOptions,
   readRequestOptions,
 } from './request-options.js'
-import { interrupted, type Verdict, verdictOf } from './verdict.js'
+import { type CliVerdict, interrupted, verdictOf } from './verdict.js'
 import { failureInWords, masked } from './words.js'
 
 const HELP = `Usage: poe resume --journal <file> [--origin <url>] [--header 'K: V']...
@@ -88,13 +88,13 @@ async function resumeCommand(args: string[], terminal: Terminal): Promise<number
 /** The work, and what is to be told of it. */
 class Resumption {
   readonly #path: string
-  readonly #options: RequestOptions
+  readonly #options: CliRequestOptions
   readonly #terminal: Terminal
   readonly #signal: AbortSignal
   readonly #codes = new Set<number>()
   readonly #objects: unknown[] = []
 
-  constructor(path: string, options: RequestOptions, terminal: Terminal) {
+  constructor(path: string, options: CliRequestOptions, terminal: Terminal) {
     this.#path = path
     this.#options = options
     this.#terminal = terminal
@@ -134,7 +134,7 @@ class Resumption {
     this.#tell(verdict)
   }
 
-  #tell(verdict: Verdict): void {
+  #tell(verdict: CliVerdict): void {
     const { outcome, link, more, exitCode } = verdict
     this.#codes.add(exitCode)
     if (this.#options.isJson || link === null) return

@@ -20,7 +20,7 @@ export type Reason =
   | 'failed'
 
 /** What `--output json` prints, but for the content of the answer. */
-export interface Verdict {
+export interface CliVerdict {
   readonly outcome: PostOutcome['outcome']
   readonly reason: Reason | null
   readonly link: string | null
@@ -60,7 +60,7 @@ const LOOK = 'Asking again cannot tell: look there before you send it anew.'
  * @param outcome - of the client
  * @param journal - the file that holds the POST as long as it is not settled, `null` for none
  */
-export function verdictOf(outcome: PostOutcome, journal: string | null): Verdict {
+export function verdictOf(outcome: PostOutcome, journal: string | null): CliVerdict {
   const { link, idempotencyKey, attempts, status, location } = outcome
   const hasReason = outcome.outcome === 'refused' || outcome.outcome === 'unknown'
   const common = {
@@ -88,7 +88,7 @@ export function nothingSent(
   reason: 'no-link' | 'not-sent' | 'interrupted',
   why: string,
   status: number | null = null,
-): Verdict {
+): CliVerdict {
   return {
     outcome: 'refused',
     reason,
@@ -105,7 +105,7 @@ export function nothingSent(
 }
 
 /** Tells that it was interrupted before there was anything to send. */
-export function interruptedBefore({ message, code }: Interrupted): Verdict {
+export function interruptedBefore({ message, code }: Interrupted): CliVerdict {
   return { ...nothingSent('interrupted', message), exitCode: code }
 }
 
@@ -114,7 +114,7 @@ export function interrupted(
   { outcome, link, attempts }: Pick<PostAborted, 'outcome' | 'link' | 'attempts'>,
   { message, code }: Interrupted,
   { key, journal }: { readonly key: string | null; readonly journal: string | null },
-): Verdict {
+): CliVerdict {
   const isUnknown = outcome === 'unknown'
   const known = isUnknown ? `${DOUBT} (${tries(attempts)})` : 'it did not take effect'
   const name = isUnknown ? 'unknown' : 'refused'
@@ -137,7 +137,7 @@ export function interrupted(
 export function failedAfterwards(
   error: unknown,
   { link, key, journal }: { link: string; key: string | null; journal: string | null },
-): Verdict {
+): CliVerdict {
   return {
     outcome: 'unknown',
     reason: 'failed',

@@ -14,7 +14,7 @@ import { readAllLinks } from './page-links.js'
 
 export type { PoeClient, PostOptions, RequestOptions, Resumed, ResumeOptions } from './client.js'
 export { type IndexedDbJournalOptions, indexedDbJournal } from './indexed-db-journal.js'
-export type { AnyRules, Door } from './judge-keyed.js'
+export type { AnyRules, ClientDoor } from './judge-keyed.js'
 export { LinkPool, type LinkPoolOptions, linkPool } from './pool.js'
 export type * from './types.js'
 

@@ -5,7 +5,7 @@
  * @see draft-ietf-httpapi-idempotency-key-header-07 2
  */
 import type { Payload } from './body.js'
-import type { ResolvedOptions } from './options.js'
+import type { ResolvedClientOptions } from './options.js'
 import { hexOf, randomHex } from './random.js'
 import { type Fields, isOwnOrigin } from './sending.js'
 
@@ -24,7 +24,7 @@ const FIELD = 'idempotency-key'
  * @returns the fields; without an id where the page has no cryptography, since it came by http
  */
 export async function withContentId(
-  { crossOrigin }: ResolvedOptions,
+  { crossOrigin }: ResolvedClientOptions,
   link: URL,
   { content, type }: Payload,
   headers: Fields,

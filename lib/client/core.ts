@@ -14,7 +14,7 @@ import { leaveOpen, PostAborted } from './errors.js'
 import type { FetchHeaders } from './fetch-types.js'
 import { type FoundLink, KnownLinks, type ReadLinks } from './known-links.js'
 import type { LogLines } from './log-lines.js'
-import type { ClientLogger, ClientOptions, ResolvedOptions, SendOptions } from './options.js'
+import type { ClientLogger, ClientOptions, ResolvedClientOptions, SendOptions } from './options.js'
 import type { PostOutcome } from './outcome.js'
 import { type FollowPost, runPost } from './run-post.js'
 import {
@@ -75,7 +75,7 @@ export interface Parts extends Strategies {
  */
 export class PoeCore {
   /** The options, complete. */
-  readonly options: ResolvedOptions
+  readonly options: ResolvedClientOptions
   /** @internal */
   readonly parts: Parts
   /** @internal */

@@ -2,14 +2,14 @@
  * The options' defaults, each in this one place.
  */
 import { systemClock } from './clock.js'
-import type { ClientOptions, ResolvedOptions } from './options.js'
+import type { ClientOptions, ResolvedClientOptions } from './options.js'
 
 /**
  * Completes options; `undefined` is as if absent.
  *
  * @param options - checked already, where they are checked
  */
-export function withDefaults(options: ClientOptions): ResolvedOptions {
+export function withDefaults(options: ClientOptions): ResolvedClientOptions {
   const given = Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as ClientOptions

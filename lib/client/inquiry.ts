@@ -22,7 +22,7 @@ import type { Sending } from './sending.js'
  *   not the link.
  * - `unclear`: anything else.
  */
-export type Finding =
+export type InquiryFinding =
   | {
       readonly kind: 'spent'
       readonly isProven: boolean
@@ -34,7 +34,7 @@ export type Finding =
   | { readonly kind: 'unspent' | 'busy' | 'gone' | 'unreachable' | 'everywhere' | 'unclear' }
 
 /** What one answer to a GET seems to say. */
-type Look = Finding['kind']
+type Look = InquiryFinding['kind']
 
 const TRIES = 3
 const PASSING = new Set([408, 425, 429, 502, 503, 504])
@@ -52,7 +52,7 @@ const CHANGED_CHARS = 16
  * @returns what the link says
  * @throws the caller's reason, where its signal aborts
  */
-export async function inquire(sending: Sending, isSure = false): Promise<Finding> {
+export async function inquire(sending: Sending, isSure = false): Promise<InquiryFinding> {
   const { link, means } = sending
   const response = await askAgain(sending, link)
   if (response === null) return { kind: 'unreachable' }
@@ -81,7 +81,7 @@ export async function inquire(sending: Sending, isSure = false): Promise<Finding
  *
  * @returns what is to be thought of the link; `null` where its answer is its own
  */
-async function control(sending: Sending, look: Look): Promise<Finding | null> {
+async function control(sending: Sending, look: Look): Promise<InquiryFinding | null> {
   const response = await askAgain(sending, siblingOf(sending.link))
   discard(response)
   if (response === null || response.status >= 500) return { kind: 'unreachable' }
@@ -172,7 +172,7 @@ function lookOf(response: Response): Look {
 }
 
 /** Our own server says by 410 also that it is done and that the answer is not kept. */
-async function judgeGone(sending: Sending, response: Response): Promise<Finding> {
+async function judgeGone(sending: Sending, response: Response): Promise<InquiryFinding> {
   const { type } = await sending.read(response)
   const isDone = type === problemType('body-not-kept')
   if (!isDone) return { kind: 'gone' }

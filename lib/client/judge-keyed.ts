@@ -5,7 +5,6 @@
  * @see draft-ietf-httpapi-idempotency-key-header-07 2.6
  */
 import {
-  type Answer,
   adrift,
   busy,
   classify,
@@ -13,13 +12,14 @@ import {
   end,
   isAboutContent,
   isSuccess,
+  type JudgedAnswer,
   type Judgement,
   type JudgeRules,
   type Past,
 } from './judge.js'
 
 /** What names the operation: a POE link, or an `Idempotency-Key`. */
-export type Door = 'poe' | 'idempotency-key'
+export type ClientDoor = 'poe' | 'idempotency-key'
 
 /** How `classify` judges, in Node. */
 export interface AnyRules extends JudgeRules {
@@ -28,7 +28,7 @@ export interface AnyRules extends JudgeRules {
    *
    * @defaultValue 'poe'
    */
-  readonly door?: Door
+  readonly door?: ClientDoor
   /**
    * Whether each try may send other bytes, as content that a function makes; then what a server
    * says of the content of one try says nothing of another one.
@@ -49,12 +49,12 @@ export interface AnyRules extends JudgeRules {
 export function classifyAny(answer: unknown, past: Past = {}, rules: AnyRules = {}): Judgement {
   const judged = classify(answer, past, rules)
   if (rules.door !== 'idempotency-key') return judged
-  const { status } = (answer ?? {}) as Partial<Answer>
+  const { status } = (answer ?? {}) as Partial<JudgedAnswer>
   if (status === 409) return busy(past)
   if (judged.action === 'prove') return doubtful(past)
   if (judged.action !== 'ask' || status === undefined) return judged
   if (status >= 500) return adrift(past)
-  const isDenied = rules.isSuccess?.(answer as Answer) === false
+  const isDenied = rules.isSuccess?.(answer as JudgedAnswer) === false
   if (isSuccess(status) && !isDenied) return end('accepted')
   if (status < 400) return end('unknown')
   return isAboutContent(status) && rules.isMadeAnew !== true ? end('refused') : doubtful(past)

@@ -29,7 +29,7 @@ export interface JudgeRules {
    * @defaultValue one does whose `Allow` says that the link is spent, and 201, 202 and 204 do whose
    *   `Allow` does not offer POST; the link is asked about any other
    */
-  readonly isSuccess?: (response: Answer) => boolean
+  readonly isSuccess?: (response: JudgedAnswer) => boolean
   /**
    * Whether an error proves that no server saw the request.
    *
@@ -39,7 +39,7 @@ export interface JudgeRules {
 }
 
 /** What is judged of an answer: a `Response`, or what has its status and fields. */
-export interface Answer extends WithFields {
+export interface JudgedAnswer extends WithFields {
   readonly status: number
 }
 
@@ -54,7 +54,7 @@ export interface Answer extends WithFields {
  *   of it.
  * - `follow`: a 307 or 308; send the same to its `Location`, on the same origin only.
  */
-export type Judgement = (Ending | Step) & Knowledge
+export type Judgement = (Ending | NextStep) & Knowledge
 
 /** It is over. */
 export interface Ending {
@@ -63,7 +63,7 @@ export interface Ending {
 }
 
 /** It is not over. */
-export interface Step {
+export interface NextStep {
   readonly action: 'retry' | 'prove' | 'ask' | 'follow'
 }
 
@@ -155,7 +155,7 @@ export function end(outcome: Ending['outcome']): Judgement {
   return { action: 'stop', outcome, mayHaveArrived, isAdrift: false, isBusy: false }
 }
 
-function next(action: Step['action'], past: Past, more: Partial<Knowledge> = {}): Judgement {
+function next(action: NextStep['action'], past: Past, more: Partial<Knowledge> = {}): Judgement {
   const { mayHaveArrived = false, wasBusy = false } = past
   return { action, mayHaveArrived, isBusy: wasBusy, isAdrift: false, ...more }
 }
@@ -164,7 +164,7 @@ function next(action: Step['action'], past: Past, more: Partial<Knowledge> = {})
  * A login page, a portal, or what turns every error into 200 looks like a success: the link has to
  * have said so. A result's link is for those that come later, and so is an answer with it.
  */
-function success(answer: Answer, past: Past, rules: JudgeRules): Judgement {
+function success(answer: JudgedAnswer, past: Past, rules: JudgeRules): Judgement {
   const { status, headers } = answer
   const told = status === 303 ? undefined : rules.isSuccess?.(answer)
   if (told === false) return refused(past)

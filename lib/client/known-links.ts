@@ -3,7 +3,7 @@
  *
  * @see POE draft 3
  */
-import type { Adapter, ResolvedOptions } from './options.js'
+import type { Adapter, ResolvedClientOptions } from './options.js'
 
 /** How many links are remembered; the oldest go first. */
 const MOST_LINKS = 10_000
@@ -21,11 +21,11 @@ export type ReadLinks = (response: Response, base: URL, adapter: Adapter) => rea
 
 /** The links that a client has learned or was told. */
 export class KnownLinks {
-  readonly #options: ResolvedOptions
+  readonly #options: ResolvedClientOptions
   readonly #read: ReadLinks
   readonly #links = new Map<string, number | null>()
 
-  constructor(options: ResolvedOptions, readLinks: ReadLinks) {
+  constructor(options: ResolvedClientOptions, readLinks: ReadLinks) {
     this.#options = options
     this.#read = readLinks
   }

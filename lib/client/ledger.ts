@@ -13,10 +13,10 @@ import type { Order } from './sending.js'
 const MOST_OPEN = 1_000
 
 /** A POST as the ledger knows it. */
-export type Sent = Pick<Order, 'link' | 'payload' | 'headers' | 'idempotencyKey'>
+export type SentPost = Pick<Order, 'link' | 'payload' | 'headers' | 'idempotencyKey'>
 
 interface Line {
-  readonly sent: Sent
+  readonly sent: SentPost
   /** `null`: it ended without being settled. */
   readonly running: Promise<PostOutcome> | null
   /** It ended as unknown for good, or it was never run. */
@@ -42,7 +42,7 @@ export class Ledger {
    *
    * @throws ClientError `ERR_POE_LINK_BUSY` where that was other content and is not settled
    */
-  precedent(sent: Sent): Precedent {
+  precedent(sent: SentPost): Precedent {
     const line = this.#lines.get(nameOf(sent))
     if (line === undefined) return { running: null, isOpen: false, isLost: false }
     const { running, isLost } = line
@@ -58,7 +58,7 @@ export class Ledger {
   }
 
   /** Notes that a POST is under way, until it is settled or left open. */
-  enter(sent: Sent, running: Promise<PostOutcome>): void {
+  enter(sent: SentPost, running: Promise<PostOutcome>): void {
     const name = nameOf(sent)
     const line = { sent, running, isLost: false }
     this.#lines.set(name, line)
@@ -85,15 +85,15 @@ export class Ledger {
 }
 
 /** A link names one POST; a key one at one URL, of whoever is logged in. */
-function nameOf({ link, idempotencyKey, headers }: Sent): string {
+function nameOf({ link, idempotencyKey, headers }: SentPost): string {
   if (idempotencyKey === null) return link.href
   const logins = Object.entries(headers).filter(([name]) => isLogin(name))
   return JSON.stringify([link.href, idempotencyKey, ...logins.toSorted()])
 }
 
 /** Any field may say who is asking, and whose a key is: then the server has to tell them apart. */
-function mayShare(one: Sent, other: Sent): boolean {
-  const fieldsOf = ({ headers }: Sent) => JSON.stringify(Object.entries(headers).toSorted())
+function mayShare(one: SentPost, other: SentPost): boolean {
+  const fieldsOf = ({ headers }: SentPost) => JSON.stringify(Object.entries(headers).toSorted())
   return other.idempotencyKey === null || fieldsOf(one) === fieldsOf(other)
 }
 

@@ -239,7 +239,7 @@ export type OptionalHooks = Pick<
 export type ClientSettings = Required<Omit<ClientOptions, keyof OptionalHooks>>
 
 /** Options that are complete. */
-export type ResolvedOptions = Readonly<ClientSettings> & Readonly<OptionalHooks>
+export type ResolvedClientOptions = Readonly<ClientSettings> & Readonly<OptionalHooks>
 
 /** The names, and what each must be. */
 const CHECKS: Readonly<Record<keyof ClientOptions, (value: unknown) => boolean>> = {

@@ -8,13 +8,13 @@ import type { Parts } from './core.js'
 import { delayFor } from './delay.js'
 import { followHops } from './follow-get.js'
 import type { KnownLinks } from './known-links.js'
-import type { FetchLike, ResolvedOptions } from './options.js'
+import type { FetchLike, ResolvedClientOptions } from './options.js'
 import { commonFields, type Fields, toFields } from './sending.js'
 import { ungiven } from './ungiven.js'
 
 /** What sends a plain request. */
 interface PlainMeans {
-  readonly options: ResolvedOptions
+  readonly options: ResolvedClientOptions
   readonly known: KnownLinks
   readonly parts: Pick<Parts, 'classify'>
   /** Sends without any login. */

@@ -2,7 +2,7 @@
  * Takes in the content of an answer that is handed to the caller, so that its connection is free
  * also where nobody reads it.
  */
-import type { ResolvedOptions } from './options.js'
+import type { ResolvedClientOptions } from './options.js'
 import { within } from './timing.js'
 
 /** How often it is looked whether somebody reads, in the time of one try. */
@@ -16,12 +16,12 @@ const AHEAD_BYTES = 1024 * 1024
  *
  * @param response - the answer; it can be read as before
  */
-export function readAhead(response: Response, options: ResolvedOptions): void {
+export function readAhead(response: Response, options: ResolvedClientOptions): void {
   // Nearly everybody reads at once, and for two readers a copy costs as much as the sending.
   setTimeout(() => takeIn(response, options), 0)
 }
 
-function takeIn(response: Response, { clock, timeoutMs }: ResolvedOptions): void {
+function takeIn(response: Response, { clock, timeoutMs }: ResolvedClientOptions): void {
   // What is no stream of the web cannot be read by two.
   if (isBegun(response) || typeof response.body?.getReader !== 'function') return
   const reader = response.clone().body?.getReader()

@@ -15,7 +15,7 @@ import {
   unknown,
   usedBefore,
 } from './ending.js'
-import { type Finding, followResult, inquire } from './inquiry.js'
+import { followResult, type InquiryFinding, inquire } from './inquiry.js'
 import { isAboutContent, isSuccess } from './judge.js'
 import type { PostOutcome } from './outcome.js'
 import { readAhead } from './read-ahead.js'
@@ -26,13 +26,17 @@ const LOST = new Set([404, 410])
 /** No answer, and nothing that went wrong. */
 const NOTHING: LastWord = { response: null, cause: null }
 
-type Spent = Extract<Finding, { kind: 'spent' }>
+type Spent = Extract<InquiryFinding, { kind: 'spent' }>
 
 /** Either how it ended, or that another try is to be made. */
-export type Verdict = PostOutcome | 'retry'
+export type TryVerdict = PostOutcome | 'retry'
 
 /** Follows a redirect of a POST; `null` where it must not be followed. */
-export type FollowPost = (sending: Sending, last: LastWord, hops: number) => Promise<Verdict | null>
+export type FollowPost = (
+  sending: Sending,
+  last: LastWord,
+  hops: number,
+) => Promise<TryVerdict | null>
 
 /**
  * Sends, judges, waits and sends again.
@@ -78,7 +82,7 @@ export async function judge(
   last: LastWord,
   hops: number,
   follow: FollowPost | null,
-): Promise<Verdict> {
+): Promise<TryVerdict> {
   const { response, cause } = last
   const { door, means, options } = sending
   const { isBegun, isMadeAnew } = sending
@@ -127,14 +131,14 @@ async function succeed(sending: Sending, response: Response): Promise<PostOutcom
 }
 
 /** What an earlier try did is asked at the link; with a key there is none. */
-async function notFollowed(sending: Sending, last: LastWord): Promise<Verdict> {
+async function notFollowed(sending: Sending, last: LastWord): Promise<TryVerdict> {
   if (!sending.isOpen) return refused(sending, last, 'redirected')
   if (sending.door !== 'poe') return unknown(sending, last, 'unproven')
   return await ask(sending, last.response as Response, false)
 }
 
 /** Where a second try is not known to be safe, a lost answer is the end. */
-function afterLoss(sending: Sending, last: LastWord): Verdict {
+function afterLoss(sending: Sending, last: LastWord): TryVerdict {
   if (sending.isRepeatable || !sending.mayHaveArrived) return 'retry'
   return unknown(sending, last, 'not-repeatable')
 }
@@ -143,7 +147,7 @@ function afterLoss(sending: Sending, last: LastWord): Verdict {
  * A 405 is believed with proof only: our result link whose anchor is this link, or a GET that gives
  * a result at this link alone, together with an `Allow` that says that it is spent, of either.
  */
-async function prove(sending: Sending, response: Response): Promise<Verdict> {
+async function prove(sending: Sending, response: Response): Promise<TryVerdict> {
   const { link, means } = sending
   const field = response.headers.get('link')
   const { links } = means.parts
@@ -154,7 +158,7 @@ async function prove(sending: Sending, response: Response): Promise<Verdict> {
   const last = { response: refusal, cause: null }
   const allows = allowsPost(response)
   const isProvable = linked !== null || allows !== true
-  const finding: Finding = isProvable
+  const finding: InquiryFinding = isProvable
     ? await inquire(sending, linked !== null)
     : { kind: 'unclear' }
   const found = finding.kind === 'spent' ? finding : null
@@ -180,7 +184,12 @@ async function prove(sending: Sending, response: Response): Promise<Verdict> {
 }
 
 /** A 405 without proof: of a gateway, or of ours with what proves it taken off on the way. */
-function unproven(sending: Sending, last: LastWord, finding: Finding, isNamed: boolean): Verdict {
+function unproven(
+  sending: Sending,
+  last: LastWord,
+  finding: InquiryFinding,
+  isNamed: boolean,
+): TryVerdict {
   const { kind } = finding
   if (kind === 'spent') discard(finding.result)
   if (kind === 'busy') return waitFor(sending, last)
@@ -191,17 +200,17 @@ function unproven(sending: Sending, last: LastWord, finding: Finding, isNamed: b
 }
 
 /** Whether asking another time may find more than was found now. */
-function isOfTheMoment({ kind }: Finding): boolean {
+function isOfTheMoment({ kind }: InquiryFinding): boolean {
   return kind === 'unreachable' || kind === 'everywhere'
 }
 
-function waitFor(sending: Sending, last: LastWord): Verdict {
+function waitFor(sending: Sending, last: LastWord): TryVerdict {
   sending.wasBusy = true
   return afterLoss(sending, last)
 }
 
 /** An answer that proves nothing: the link itself has the last word, if it speaks clearly. */
-async function ask(sending: Sending, response: Response, isFirst: boolean): Promise<Verdict> {
+async function ask(sending: Sending, response: Response, isFirst: boolean): Promise<TryVerdict> {
   const last = { response, cause: null }
   // The status of a redirect that a browser hides.
   if (response.status === 0 && !sending.isVerified && sending.isRepeatable) {
@@ -228,7 +237,7 @@ async function askedAndSpent(
   response: Response,
   finding: Spent,
   isFirst: boolean,
-): Promise<Verdict> {
+): Promise<TryVerdict> {
   const { location, result } = finding
   const isProven = finding.isProven && !finding.isOther
   const isClaim = isSuccess(response.status)
@@ -267,7 +276,7 @@ async function isSame(sending: Sending, response: Response, { location, result }
 async function settle(
   sending: Sending,
   response: Response | null,
-): Promise<PostOutcome | Finding['kind']> {
+): Promise<PostOutcome | InquiryFinding['kind']> {
   const finding = await inquire(sending)
   if (finding.kind !== 'spent') return finding.kind
   const { isProven, isOther, location, result } = finding

@@ -11,9 +11,9 @@ import type { FetchHeaders } from './fetch-types.js'
 import type { FollowHops } from './follow-get.js'
 import type { JournalHold } from './journal.js'
 import type { Judgement, JudgeRules, Past } from './judge.js'
-import type { Door } from './judge-keyed.js'
+import type { ClientDoor } from './judge-keyed.js'
 import type { KnownLinks } from './known-links.js'
-import type { LinkReader, ResolvedOptions, SendOptions } from './options.js'
+import type { LinkReader, ResolvedClientOptions, SendOptions } from './options.js'
 import { within } from './timing.js'
 import { ungiven } from './ungiven.js'
 
@@ -55,7 +55,7 @@ export interface Strategies {
 
 /** What a client is made of, as its parts need it. */
 export interface Means {
-  readonly options: ResolvedOptions
+  readonly options: ResolvedClientOptions
   readonly parts: Strategies
   readonly known: KnownLinks
 }
@@ -64,7 +64,7 @@ export interface Means {
 export class Sending {
   readonly means: Means
   readonly order: Order
-  readonly options: ResolvedOptions
+  readonly options: ResolvedClientOptions
   /** Where the next try goes. */
   link: URL
   isRepeatable: boolean
@@ -96,7 +96,7 @@ export class Sending {
   }
 
   /** What names the operation. */
-  get door(): Door {
+  get door(): ClientDoor {
     return this.order.idempotencyKey === null ? 'poe' : 'idempotency-key'
   }
 
@@ -254,7 +254,7 @@ function plainFields(given: FetchHeaders): Fields | null {
  *
  * @see POE draft 4
  */
-export async function commonFields(options: ResolvedOptions, url: URL): Promise<Fields> {
+export async function commonFields(options: ResolvedClientOptions, url: URL): Promise<Fields> {
   const { headers, adapter, crossOrigin } = options
   const given = typeof headers === 'function' ? await headers() : headers
   const poe = crossOrigin || isOwnOrigin(url) ? POE : {}

@@ -2,7 +2,7 @@
  * Puts an outcome back into what `fetch` gives.
  */
 import { ClientError } from './errors.js'
-import type { ResolvedOptions } from './options.js'
+import type { ResolvedClientOptions } from './options.js'
 import type { Accepted, AcceptedEarlier, PostOutcome } from './outcome.js'
 import { readAhead } from './read-ahead.js'
 
@@ -21,7 +21,7 @@ const EMPTY = new Set([204, 205, 304])
  */
 export async function toResponse(
   outcome: PostOutcome,
-  options: ResolvedOptions,
+  options: ResolvedClientOptions,
 ): Promise<Response> {
   switch (outcome.outcome) {
     case 'accepted':
@@ -44,7 +44,7 @@ export async function toResponse(
 }
 
 /** Of what is no response of the web there is one only. */
-function copyOf(response: Response, options: ResolvedOptions): Response {
+function copyOf(response: Response, options: ResolvedClientOptions): Response {
   if (!(response instanceof Response)) return response
   const copy = response.clone()
   readAhead(copy, options)

@@ -8,13 +8,13 @@ export type { DelayOptions, FieldReader, WithFields } from './delay.js'
 export type { FetchBody, FetchHeaders } from './fetch-types.js'
 export type { Journal, JournalEntry, JournalHold } from './journal.js'
 export type {
-  Answer,
   Ending,
+  JudgedAnswer,
   Judgement,
   JudgeRules,
   Knowledge,
+  NextStep,
   Past,
-  Step,
 } from './judge.js'
 export type { FoundLink } from './known-links.js'
 export type {
@@ -26,7 +26,7 @@ export type {
   OptionalHooks,
   RequestHooks,
   RequestNotice,
-  ResolvedOptions,
+  ResolvedClientOptions,
   ResponseNotice,
   RetryNotice,
   SendOptions,

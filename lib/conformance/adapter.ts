@@ -3,7 +3,7 @@
  */
 
 /** A content and its media type. */
-export type Content =
+export type AdapterContent =
   | { readonly json: unknown }
   | { readonly form: Readonly<Record<string, string>> }
   | { readonly type: string; readonly text: string }
@@ -22,7 +22,7 @@ export type LinkPlace =
 export interface PageRequest {
   readonly method?: 'GET' | 'POST'
   readonly fields?: Readonly<Record<string, string>>
-  readonly content?: Content
+  readonly content?: AdapterContent
 }
 
 /** How to make the handler behave. */
@@ -30,7 +30,7 @@ export interface Provoked {
   /** Fields of the POST. */
   readonly fields?: Readonly<Record<string, string>>
   /** The content instead of `valid`. */
-  readonly content?: Content
+  readonly content?: AdapterContent
 }
 
 /** What is peculiar to a server that is judged by a sibling scheme of POE. */
@@ -48,7 +48,7 @@ export interface DoorSettings {
 }
 
 /** What has to be known of a server. All of it can be left out. */
-export interface Adapter {
+export interface ServerAdapter {
   /** Where the link is. Default: POE-Links, else the JSON member `link`, else a form's action. */
   readonly link?: LinkPlace
   /** How a link is asked for. Default: GET, and an empty POST where GET is answered 404 or 405. */
@@ -60,13 +60,13 @@ export interface Adapter {
   /** Fields instead of those of the first user. */
   readonly secondUser?: Readonly<Record<string, string>>
   /** A content that the server accepts; `{n}` in a text becomes another number for each link. */
-  readonly valid?: Content
+  readonly valid?: AdapterContent
   /** Another one. Default: `valid` with other bytes. */
-  readonly otherValid?: Content
+  readonly otherValid?: AdapterContent
   /** One of another media type. Default: a flat JSON `valid` as a form, and the other way round. */
-  readonly otherType?: Content
+  readonly otherType?: AdapterContent
   /** A content that the server refuses. */
-  readonly invalid?: Content
+  readonly invalid?: AdapterContent
   /** Where effects are counted. */
   readonly effects?: {
     /** Absolute, or relative to the page. */
@@ -118,7 +118,7 @@ const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
  * @returns the adapter, checked
  * @throws AdapterError
  */
-export function readAdapter(text: string): Adapter {
+export function readAdapter(text: string): ServerAdapter {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -126,7 +126,7 @@ export function readAdapter(text: string): Adapter {
     throw new AdapterError(`The adapter is not JSON: ${(error as Error).message}`)
   }
   checkAdapter(value)
-  return value as Adapter
+  return value as ServerAdapter
 }
 
 /**
@@ -134,7 +134,7 @@ export function readAdapter(text: string): Adapter {
  *
  * @throws AdapterError
  */
-export function checkAdapter(value: unknown): asserts value is Adapter {
+export function checkAdapter(value: unknown): asserts value is ServerAdapter {
   shaped(ADAPTER)(value, 'The adapter')
 }
 

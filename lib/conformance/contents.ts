@@ -1,7 +1,7 @@
 /**
  * The contents that are sent: those of the adapter, and those that follow from them.
  */
-import type { Adapter, Content } from './adapter.js'
+import type { AdapterContent, ServerAdapter } from './adapter.js'
 import type { BodyKind } from './catalogue.js'
 import type { PageForm } from './forms.js'
 
@@ -17,7 +17,7 @@ const OTHER_COUNTS = 500_000
 const BOUNDARY = 'poe-check-boundary'
 const HUGE_BYTES = 4 * 1024 * 1024
 /** `valid` where the adapter has none: a server that takes anything takes this. */
-const ANYTHING: Content = { json: { check: '{n}' } }
+const ANYTHING: AdapterContent = { json: { check: '{n}' } }
 
 /**
  * The content of a kind.
@@ -27,7 +27,11 @@ const ANYTHING: Content = { json: { check: '{n}' } }
  * @param count - takes the place of `{n}`
  * @returns `null` where there is none of that kind
  */
-export function contentOf(adapter: Adapter, kind: BodyKind, count: number): TypedBytes | null {
+export function contentOf(
+  adapter: ServerAdapter,
+  kind: BodyKind,
+  count: number,
+): TypedBytes | null {
   const valid = adapter.valid ?? ANYTHING
   switch (kind) {
     case 'none':
@@ -66,8 +70,12 @@ export function contentOf(adapter: Adapter, kind: BodyKind, count: number): Type
  * @param isConverted - flat JSON of the adapter is sent as a form, too
  * @returns the adapter for links of that form
  */
-export function throughForm(adapter: Adapter, form: PageForm, isConverted: boolean): Adapter {
-  const through = (content: Content): Content => {
+export function throughForm(
+  adapter: ServerAdapter,
+  form: PageForm,
+  isConverted: boolean,
+): ServerAdapter {
+  const through = (content: AdapterContent): AdapterContent => {
     const given = isConverted && 'json' in content ? (converted(content) ?? content) : content
     return 'form' in given ? sentBy(form, { ...form.defaults, ...given.form }) : given
   }
@@ -85,7 +93,10 @@ export function throughForm(adapter: Adapter, form: PageForm, isConverted: boole
   }
 }
 
-function sentBy({ isMultipart }: PageForm, values: Readonly<Record<string, string>>): Content {
+function sentBy(
+  { isMultipart }: PageForm,
+  values: Readonly<Record<string, string>>,
+): AdapterContent {
   if (!isMultipart) return { form: values }
   const parts = Object.entries(values).map(([name, value]) => {
     const quoted = name.replaceAll('"', '%22')
@@ -97,12 +108,12 @@ function sentBy({ isMultipart }: PageForm, values: Readonly<Record<string, strin
 }
 
 /** A content of the adapter, as bytes. */
-export function typed(content: Content, count: number): TypedBytes {
+export function typed(content: AdapterContent, count: number): TypedBytes {
   const { type, text } = written(content)
   return { type, bytes: Buffer.from(text.replaceAll('{n}', String(count))) }
 }
 
-function written(content: Content): { readonly type: string; readonly text: string } {
+function written(content: AdapterContent): { readonly type: string; readonly text: string } {
   if ('json' in content) return { type: 'application/json', text: JSON.stringify(content.json) }
   if ('form' in content) return { type: FORM, text: formText(content.form) }
   return content
@@ -114,7 +125,7 @@ function formText(form: Readonly<Record<string, string>>): string {
 }
 
 /** The same with other bytes: white space in JSON, an encoded letter in a form. */
-function otherBytes(content: Content, count: number): TypedBytes {
+function otherBytes(content: AdapterContent, count: number): TypedBytes {
   if ('json' in content) {
     const text = `${JSON.stringify(content.json, null, 2)}\n`
     return typed({ type: 'application/json', text }, count)
@@ -129,7 +140,7 @@ function otherBytes(content: Content, count: number): TypedBytes {
 }
 
 /** Means something else: another number in place of `{n}`, else of the first value that has one. */
-function differentFrom(content: Content, count: number): TypedBytes | null {
+function differentFrom(content: AdapterContent, count: number): TypedBytes | null {
   const { type, text } = written(content)
   if (text.includes('{n}')) return typed({ type, text }, count + OTHER_COUNTS)
   if ('text' in content) return null
@@ -138,7 +149,7 @@ function differentFrom(content: Content, count: number): TypedBytes | null {
   return other === null ? null : typed(other, count)
 }
 
-function withOther(value: unknown, content: Content): Content | null {
+function withOther(value: unknown, content: AdapterContent): AdapterContent | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null
   const members = Object.entries(value)
   const isNumber = (one: unknown) => typeof one === 'number' || /^\d+$/.test(String(one))
@@ -151,7 +162,7 @@ function withOther(value: unknown, content: Content): Content | null {
   return 'form' in content ? { form: all as Readonly<Record<string, string>> } : { json: all }
 }
 
-function converted(content: Content): Content | null {
+function converted(content: AdapterContent): AdapterContent | null {
   if ('form' in content) return { json: content.form }
   if (!('json' in content)) return null
   const { json } = content

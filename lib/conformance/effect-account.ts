@@ -7,7 +7,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CannotTell } from './cannot-tell.js'
 import type { Subject } from './subject.js'
-import { type Unmet, unmet } from './unmet.js'
+import { type UnmetExpectation, unmet } from './unmet-expectation.js'
 import type { Exchange } from './wire.js'
 
 /** A count of effects may lag behind the answers, by this many milliseconds. */
@@ -26,7 +26,7 @@ export class EffectAccount {
   #before: number | null = null
   #isKnown = true
   /** What a part of it has found, and nobody could be charged with. */
-  #owed: Unmet | null = null
+  #owed: UnmetExpectation | null = null
 
   /**
    * @param subject - the judged server
@@ -70,7 +70,7 @@ export class EffectAccount {
   }
 
   /** Notes what a part of it has found; `null` is nothing. */
-  owe(unmet: Unmet | null): void {
+  owe(unmet: UnmetExpectation | null): void {
     this.#owed ??= unmet
   }
 
@@ -81,7 +81,7 @@ export class EffectAccount {
    *   would hide what is wrong in another one
    * @returns what is not met: more effects than links at which one can have been
    */
-  async close(isStrict = false): Promise<Unmet | null> {
+  async close(isStrict = false): Promise<UnmetExpectation | null> {
     const before = this.#before
     if (before === null || this.#owed !== null) return this.#owed
     const accepted = [...this.#told.values()].filter(told => told === 'accepted').length

@@ -4,12 +4,12 @@
 
 import { CannotTell, HarnessFailed } from './cannot-tell.js'
 import type { ResultKind } from './report.js'
-import type { Unmet } from './unmet.js'
+import type { UnmetExpectation } from './unmet-expectation.js'
 import type { Exchange } from './wire.js'
 import { transcript } from './words.js'
 
 /** How a check ended, without what the catalogue knows about it. */
-export interface Ending {
+export interface CheckEnding {
   readonly result: ResultKind
   readonly expected?: string
   readonly seen?: string
@@ -20,9 +20,9 @@ export interface Ending {
 
 /** The judged answer is not as expected. */
 export class NotMet extends Error {
-  readonly unmet: Unmet
+  readonly unmet: UnmetExpectation
   readonly exchange: Exchange | null
-  constructor(unmet: Unmet, exchange: Exchange | null) {
+  constructor(unmet: UnmetExpectation, exchange: Exchange | null) {
     super('not met')
     this.unmet = unmet
     this.exchange = exchange
@@ -43,7 +43,7 @@ export function ending(
   error: unknown,
   secrets: ReadonlySet<string>,
   unmetIs: 'fail' | 'warn',
-): Ending {
+): CheckEnding {
   const show = (exchange: Exchange | null) =>
     exchange === null ? {} : { exchange: transcript(exchange, secrets) }
   if (error instanceof NotMet) return { result: unmetIs, ...error.unmet, ...show(error.exchange) }

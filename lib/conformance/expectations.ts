@@ -15,7 +15,7 @@ import {
   judgeResultLink,
   TO_RESULT,
 } from './judge-links.js'
-import { resolved, tokens, told, type Unmet, unmet } from './unmet.js'
+import { resolved, tokens, told, type UnmetExpectation, unmet } from './unmet-expectation.js'
 import type { Exchange } from './wire.js'
 
 /** What an answer can be compared with. */
@@ -58,7 +58,7 @@ export function firstUnmet(
   expectations: readonly Expectation[],
   exchange: Exchange,
   surroundings: Surroundings,
-): Unmet | null {
+): UnmetExpectation | null {
   const { response } = exchange
   if (response === null) throw new TypeError('There is no answer to judge')
   for (const expectation of expectations) {
@@ -85,7 +85,7 @@ type DemandName = Exclude<NameIn<Expectation>, 'of' | 'demand'>
 type NameIn<E> = E extends unknown ? keyof E : never
 type Demand<N> = Extract<Expectation, { readonly [K in N & PropertyKey]: unknown }>
 type Judges = {
-  readonly [N in DemandName]: (demand: Demand<N>, answered: Answered) => Unmet | null
+  readonly [N in DemandName]: (demand: Demand<N>, answered: Answered) => UnmetExpectation | null
 }
 
 /** How each kind is judged. A kind that lacks here does not compile. */
@@ -184,7 +184,7 @@ const JUDGES: Judges = {
 }
 
 /** @throws TypeError for an expectation with no kind, with an unknown one, or with two */
-function judge(expectation: Expectation, answered: Answered): Unmet | null {
+function judge(expectation: Expectation, answered: Answered): UnmetExpectation | null {
   const [name, ...more] = Object.keys(expectation)
   const isWhen = name === 'when' && more.every(one => one === 'of' || one === 'demand')
   if (name === undefined || !Object.hasOwn(JUDGES, name) || (more.length > 0 && !isWhen)) {
@@ -193,12 +193,15 @@ function judge(expectation: Expectation, answered: Answered): Unmet | null {
   const one = JUDGES[name as DemandName] as (
     demand: Expectation,
     answered: Answered,
-  ) => Unmet | null
+  ) => UnmetExpectation | null
   return one(expectation, answered)
 }
 
-function judgeAny(lists: readonly (readonly Expectation[])[], answered: Answered): Unmet | null {
-  const all: Unmet[] = []
+function judgeAny(
+  lists: readonly (readonly Expectation[])[],
+  answered: Answered,
+): UnmetExpectation | null {
+  const all: UnmetExpectation[] = []
   for (const list of lists) {
     const found = firstUnmet(list, answered.exchange, answered.surroundings)
     if (found === null) return null
@@ -211,7 +214,7 @@ function judgeAny(lists: readonly (readonly Expectation[])[], answered: Answered
 function judgeWhen(
   expectation: Extract<Expectation, { readonly when: unknown }>,
   { exchange, surroundings }: Answered,
-): Unmet | null {
+): UnmetExpectation | null {
   const { when, of, demand } = expectation
   const asked = of === undefined ? exchange : surroundings.answers.get(of)
   if (asked === undefined || asked.response === null) return null
@@ -219,7 +222,7 @@ function judgeWhen(
   return applies ? firstUnmet(demand, exchange, surroundings) : null
 }
 
-function judgeStatus(wanted: readonly string[], { status }: RawResponse): Unmet | null {
+function judgeStatus(wanted: readonly string[], { status }: RawResponse): UnmetExpectation | null {
   const refused = wanted.filter(one => one.startsWith('!'))
   const accepted = wanted.filter(one => !one.startsWith('!'))
   const isRefused = refused.some(one => matches(one.slice(1), status))
@@ -235,7 +238,7 @@ function matches(pattern: string, status: number): boolean {
     : pattern === String(status)
 }
 
-function judgeRetryAfter(response: RawResponse): Unmet | null {
+function judgeRetryAfter(response: RawResponse): UnmetExpectation | null {
   const [value = ''] = fieldValues(response, 'Retry-After')
   const isTime =
     /^[1-9]\d*$/.test(value) || (/[A-Za-z]/.test(value) && !Number.isNaN(Date.parse(value)))
@@ -251,7 +254,7 @@ function allowOf(response: RawResponse): string {
   return `Allow: ${fieldValues(response, 'Allow').join(', ')}`
 }
 
-function judgeContent(response: RawResponse, other: RawResponse): Unmet | null {
+function judgeContent(response: RawResponse, other: RawResponse): UnmetExpectation | null {
   if (response.body.equals(other.body)) return sameField('Content-Type', response, other)
   const seen = `${response.body.length} bytes that differ`
   return unmet(`the same ${other.body.length} bytes`, seen)
@@ -260,7 +263,7 @@ function judgeContent(response: RawResponse, other: RawResponse): Unmet | null {
 function judgeLocation(
   { locationOf }: Extract<Expectation, { readonly locationOf: unknown }>,
   { exchange, response, surroundings }: Answered,
-): Unmet | null {
+): UnmetExpectation | null {
   const base = exchange.sent.url
   const [there] = fieldValues(answerOf(locationOf, surroundings), 'Location')
   const [here] = fieldValues(response, 'Location')
@@ -269,7 +272,11 @@ function judgeLocation(
 }
 
 /** What a GET of a spent link may give: RFC 9110 9.3.3, 15.4.4. */
-function judgeResult({ sent }: Exchange, response: RawResponse, first: RawResponse): Unmet | null {
+function judgeResult(
+  { sent }: Exchange,
+  response: RawResponse,
+  first: RawResponse,
+): UnmetExpectation | null {
   const [there] = fieldValues(first, 'Location')
   const [here] = fieldValues(response, 'Location')
   if (matches('3xx', response.status)) {
@@ -286,7 +293,7 @@ function judgeResult({ sent }: Exchange, response: RawResponse, first: RawRespon
 }
 
 /** RFC 9110 14.4: which bytes a 206 says that it has. */
-function judgePart(response: RawResponse, whole: RawResponse): Unmet | null {
+function judgePart(response: RawResponse, whole: RawResponse): UnmetExpectation | null {
   if (response.status !== 206) {
     return response.status === 200 ? judgeContent(response, whole) : null
   }
@@ -298,7 +305,7 @@ function judgePart(response: RawResponse, whole: RawResponse): Unmet | null {
 }
 
 /** RFC 9110 9.3.2 lets a server leave fields out, and refuse HEAD for a while or for ever. */
-function judgeHead(response: RawResponse, get: RawResponse): Unmet | null {
+function judgeHead(response: RawResponse, get: RawResponse): UnmetExpectation | null {
   if (response.rest.length > 0) return unmet('no content', `${response.rest.length} bytes`)
   if ([405, 501].includes(response.status)) return null
   if (response.status !== get.status)
@@ -311,7 +318,7 @@ function judgeHead(response: RawResponse, get: RawResponse): Unmet | null {
   return null
 }
 
-function sameField(name: string, one: RawResponse, other: RawResponse): Unmet | null {
+function sameField(name: string, one: RawResponse, other: RawResponse): UnmetExpectation | null {
   const [here, there] = [one, other].map(each => fieldValues(each, name).join(', '))
   if (here === there) return null
   return unmet(`${name}: ${there || '(none)'}`, `${name}: ${here || '(none)'}`)

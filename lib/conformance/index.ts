@@ -4,15 +4,15 @@
  * @packageDocumentation
  */
 export {
-  type Adapter,
+  type AdapterContent,
   AdapterError,
-  type Content,
   checkAdapter,
   type DoorSettings,
   type LinkPlace,
   type PageRequest,
   type Provoked,
   readAdapter,
+  type ServerAdapter,
 } from './adapter.js'
 export type * from './catalogue.js'
 export { DOOR_CHECKS, DOOR_REQUIREMENTS } from './checks/index.js'

@@ -4,7 +4,7 @@
  * @see RFC 9110 9.3.3, 15.1; RFC 9111 3, 5.2; RFC 9213
  */
 import { fieldValues, type RawResponse } from '../testing/raw-response.js'
-import { resolved, tokens, told, type Unmet, unmet } from './unmet.js'
+import { resolved, tokens, told, type UnmetExpectation, unmet } from './unmet-expectation.js'
 import type { Exchange } from './wire.js'
 
 /** RFC 9110 15.1; what a cache may keep although nothing is said about freshness. */
@@ -14,7 +14,7 @@ const KEPT_BY_HEURISTICS = new Set([200, 203, 204, 206, 300, 301, 308, 404, 405,
 const TARGETED = ['CDN-Cache-Control', 'Surrogate-Control']
 
 /** Whether no cache may keep it. */
-export function judgeNotStored(response: RawResponse): Unmet | null {
+export function judgeNotStored(response: RawResponse): UnmetExpectation | null {
   const directives = tokens(response, 'Cache-Control')
   if (directives.includes('no-store')) return null
   const isFresh = hasFreshness(response)
@@ -23,13 +23,13 @@ export function judgeNotStored(response: RawResponse): Unmet | null {
 }
 
 /** Whether nothing says for how long it may be kept. */
-export function judgeNotFresh(response: RawResponse): Unmet | null {
+export function judgeNotFresh(response: RawResponse): UnmetExpectation | null {
   if (!hasFreshness(response) || tokens(response, 'Cache-Control').includes('no-store')) return null
   return unmet('nothing that lets a cache keep it', told(response, 'Cache-Control'))
 }
 
 /** Whether no shared cache may hand it to somebody else. */
-export function judgeNotShared({ sent }: Exchange, response: RawResponse): Unmet | null {
+export function judgeNotShared({ sent }: Exchange, response: RawResponse): UnmetExpectation | null {
   const directives = tokens(response, 'Cache-Control')
   const isShared = directives.some(one => one === 'public' || one.startsWith('s-maxage'))
   // RFC 9111 3.5: an answer to a request with Authorization is not shared unless it says so.
@@ -52,7 +52,7 @@ function isShareable(directives: readonly string[]): boolean {
 }
 
 /** Whether it says no more about freshness than the answer to a POST may. */
-export function judgeCacheable({ sent }: Exchange, response: RawResponse): Unmet | null {
+export function judgeCacheable({ sent }: Exchange, response: RawResponse): UnmetExpectation | null {
   if (!hasFreshness(response) || tokens(response, 'Cache-Control').includes('no-store')) return null
   const [location] = fieldValues(response, 'Content-Location')
   const isOwn = location !== undefined && resolved(location, sent.url) === sent.url.href

@@ -7,7 +7,7 @@ import LinkHeader from 'http-link-header'
 import { fieldValues, type RawResponse } from '../testing/raw-response.js'
 import type { Expectation } from './catalogue.js'
 import { announced, baseOf, isHtml, referencesIn } from './find-links.js'
-import { resolved, told, type Unmet, unmet } from './unmet.js'
+import { resolved, told, type UnmetExpectation, unmet } from './unmet-expectation.js'
 import type { Exchange } from './wire.js'
 
 /** Whether `POE-Links` keeps a rule of its grammar. */
@@ -15,7 +15,7 @@ export function judgePoeLinks(
   rule: Extract<Expectation, { readonly poeLinks: unknown }>['poeLinks'],
   { sent }: Exchange,
   response: RawResponse,
-): Unmet | null {
+): UnmetExpectation | null {
   const { links, dropped, emptyMembers } = announced(response)
   const seen = `POE-Links: ${fieldValues(response, 'POE-Links').join(', ')}`
   const isNothing = links.length + dropped.length === 0
@@ -47,7 +47,10 @@ export function judgePoeLinks(
 }
 
 /** Whether each announced link stands in the content, too. */
-export function judgeContentLinks({ sent }: Exchange, response: RawResponse): Unmet | null {
+export function judgeContentLinks(
+  { sent }: Exchange,
+  response: RawResponse,
+): UnmetExpectation | null {
   const base = baseOf(response, sent.url)
   const there = new Set([...referencesIn(response)].map(one => bare(one, base)))
   const text = isHtml(response) ? '' : response.body.toString('utf8')
@@ -69,7 +72,7 @@ export function judgeResultLink(
   { sent }: Exchange,
   response: RawResponse,
   relation: RegExp,
-): Unmet | null {
+): UnmetExpectation | null {
   const value = fieldValues(response, 'Link').join(', ')
   const links = readLink(value)
   if (links === null) return unmet('a Link field that can be read', value)
@@ -83,7 +86,11 @@ export function judgeResultLink(
 }
 
 /** Whether a link with a relation goes along. */
-export function judgeLinkTo(rel: string, { sent }: Exchange, response: RawResponse): Unmet | null {
+export function judgeLinkTo(
+  rel: string,
+  { sent }: Exchange,
+  response: RawResponse,
+): UnmetExpectation | null {
   const there = linkedFrom(response, rel, sent.url)
   return there === null ? unmet(`a link with rel=${rel}`, told(response, 'Link')) : null
 }

@@ -2,7 +2,7 @@
  * What a run is asked for.
  */
 import type { ConnectionOptions } from 'node:tls'
-import { type Adapter, checkAdapter } from './adapter.js'
+import { checkAdapter, type ServerAdapter } from './adapter.js'
 import type { Door, Profile } from './catalogue.js'
 import type { ServerCheckResult } from './report.js'
 import { DOORS } from './ways.js'
@@ -22,7 +22,7 @@ export interface ConformanceOptions {
    */
   readonly door?: Door
   /** What else has to be known of the server. */
-  readonly adapter?: Adapter
+  readonly adapter?: ServerAdapter
   /**
    * Which checks: `core` (what the draft and HTTP demand), `full` (and recommend), `safe` (and what
    * follows from them).
@@ -96,10 +96,10 @@ export interface ConformanceOptions {
 }
 
 /** The options with their defaults. */
-export interface ResolvedOptions {
+export interface ResolvedCheckOptions {
   readonly page: URL
   readonly door: Door
-  readonly adapter: Adapter
+  readonly adapter: ServerAdapter
   readonly profile: Profile
   readonly only: readonly string[] | null
   readonly skip: ReadonlyMap<string, string>
@@ -153,7 +153,7 @@ const TIME_LIMIT_MS = 2_147_483_647
  * @throws TypeError for what cannot be used; the message says what to change
  * @throws RangeError for numbers out of their range
  */
-export function resolveOptions(options: ConformanceOptions): ResolvedOptions {
+export function resolveOptions(options: ConformanceOptions): ResolvedCheckOptions {
   for (const name of Object.keys(options)) {
     if (!KNOWN.has(name)) throw new TypeError(`There is no option ${name}.`)
   }

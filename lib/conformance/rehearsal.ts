@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CannotTell, LinkElsewhere } from './cannot-tell.js'
 import { SUCCESS } from './checks/fragments.js'
 import { COUNT_LAG_MS, type EffectAccount } from './effect-account.js'
-import type { Ending } from './ending.js'
+import type { CheckEnding } from './ending.js'
 import { firstUnmet } from './expectations.js'
 import type { Minted, Subject } from './subject.js'
 import type { Exchange } from './wire.js'
@@ -16,7 +16,7 @@ import { describe, transcript } from './words.js'
 /** What the rehearsal found. */
 export interface Rehearsed {
   /** Why nothing can be judged; `null` where all is well. */
-  readonly obstacle: Ending | null
+  readonly obstacle: CheckEnding | null
   /** Whether the page itself can be judged all the same. */
   readonly isPageThere: boolean
   /** All who ask at once are given the same link: checks have to run one after the other. */

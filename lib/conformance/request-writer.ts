@@ -2,7 +2,7 @@
  * How requests to the judged server are written: the fields of whoever asks, cookies, contents and
  * spellings. Nothing is sent here.
  */
-import type { Adapter, PageRequest, Provoked } from './adapter.js'
+import type { PageRequest, Provoked, ServerAdapter } from './adapter.js'
 import type { Door, RequestSpec } from './catalogue.js'
 import { contentOf, type TypedBytes, throughForm, typed } from './contents.js'
 import type { CookieJar } from './cookies.js'
@@ -25,7 +25,7 @@ const CREDENTIALS = ['Authorization', 'Cookie']
 /** Writes the requests of a run. */
 export class RequestWriter {
   readonly #page: URL
-  readonly #adapter: Adapter
+  readonly #adapter: ServerAdapter
   readonly #ways: Ways
   /** Where the judged server is, by the words of whoever asks for the judgement. */
   readonly #origins: ReadonlySet<string>
@@ -40,7 +40,7 @@ export class RequestWriter {
    * @param adapter - what else is known
    * @param door - the scheme that the server is judged by
    */
-  constructor(page: URL, adapter: Adapter, door: Door) {
+  constructor(page: URL, adapter: ServerAdapter, door: Door) {
     this.#page = page
     this.#adapter = adapter
     this.#ways = waysOf(door, adapter)
@@ -139,7 +139,7 @@ export class RequestWriter {
   }
 
   /** What is sent to a link, by the form that it was found in. */
-  #adapterFor({ form }: Link): Adapter {
+  #adapterFor({ form }: Link): ServerAdapter {
     return form === null || form === undefined
       ? this.#adapter
       : throughForm(this.#adapter, form, this.#isAsForm)
@@ -148,7 +148,7 @@ export class RequestWriter {
   #content(
     spec: RequestSpec,
     provoked: Provoked | undefined,
-    adapter: Adapter,
+    adapter: ServerAdapter,
     count: number,
   ): TypedBytes | null {
     if (provoked?.content !== undefined) return typed(provoked.content, count)

@@ -23,7 +23,7 @@ import type {
 } from './catalogue.js'
 import { FAILURE } from './checks/fragments.js'
 import { COUNT_LAG_MS, EffectAccount } from './effect-account.js'
-import { type Ending, ending, NotAsked, NotMet } from './ending.js'
+import { type CheckEnding, ending, NotAsked, NotMet } from './ending.js'
 import { firstUnmet, namesStatus } from './expectations.js'
 import { entropyBits } from './guessing.js'
 import { type Demands, demand, judgeAnswer } from './judge-answer.js'
@@ -77,7 +77,7 @@ export async function runCheck(
   check: Check,
   subject: Subject,
   settings: RunSettings,
-): Promise<Ending> {
+): Promise<CheckEnding> {
   const run = new CheckRun(subject, settings)
   const found = await asked(check, run, subject, settings)
   await run.end()
@@ -94,7 +94,7 @@ async function asked(
   run: CheckRun,
   subject: Subject,
   settings: RunSettings,
-): Promise<Ending> {
+): Promise<CheckEnding> {
   try {
     await run.begin(check)
     for (const step of check.steps) await run.take(step)

@@ -8,10 +8,10 @@ import type { Check, Profile, Requirement } from './catalogue.js'
 import { catalogueOf, DOOR_REQUIREMENTS } from './checks/index.js'
 import { REQUIREMENTS } from './checks/poe/requirements.js'
 import { EffectAccount } from './effect-account.js'
-import type { Ending } from './ending.js'
+import type { CheckEnding } from './ending.js'
 import { recorded } from './exchanges.js'
 import { Http2Wire } from './http2-wire.js'
-import { type ConformanceOptions, type ResolvedOptions, resolveOptions } from './options.js'
+import { type ConformanceOptions, type ResolvedCheckOptions, resolveOptions } from './options.js'
 import { isOfPage, PLAIN, phasesOf, type Selected } from './phases.js'
 import { rehearse } from './rehearsal.js'
 import {
@@ -78,7 +78,7 @@ export async function runConformance(options: ConformanceOptions): Promise<Confo
  * @throws TypeError where `only` names nothing
  */
 export function selectChecks(
-  options: Pick<ResolvedOptions, 'door' | 'profile' | 'only'>,
+  options: Pick<ResolvedCheckOptions, 'door' | 'profile' | 'only'>,
 ): readonly (readonly [Check, Requirement])[] {
   const { door, profile, only } = options
   const checks = catalogueOf(door)
@@ -103,7 +103,7 @@ export function requirementOf(check: Check): Requirement {
 
 /** One run. */
 class Run {
-  readonly #options: ResolvedOptions
+  readonly #options: ResolvedCheckOptions
   readonly #subject: Subject
   readonly #whole: EffectAccount
   readonly #untilMs: number
@@ -118,7 +118,7 @@ class Run {
   #isPageThere = false
   #silent = 0
 
-  constructor(options: ResolvedOptions) {
+  constructor(options: ResolvedCheckOptions) {
     const { page, door, adapter, timeoutMs, tls, http2, restart, skip, paceMs } = options
     const checks = catalogueOf(door)
     for (const id of skip.keys()) {
@@ -225,7 +225,7 @@ class Run {
     if (!isAgain || found.result === 'fail') this.#tell(one, found)
   }
 
-  #tell([check, requirement]: Selected, found: Ending): void {
+  #tell([check, requirement]: Selected, found: CheckEnding): void {
     const result = told(check, requirement, found)
     this.#results.set(check.id, result)
     this.#options.onResult(result)
@@ -235,7 +235,7 @@ class Run {
     check: Check,
     requirement: Requirement,
     shared: EffectAccount | null,
-  ): Promise<Ending> {
+  ): Promise<CheckEnding> {
     for (const id of [check.blockedBy ?? []].flat()) {
       await this.#ended.get(id)
       if (this.#isUnmet(id)) return { result: 'blocked', seen: BLOCKED_BY + id }
@@ -250,7 +250,7 @@ class Run {
   }
 
   /** Repeats that have an effect would be found by nearly every check. */
-  #unlessTold({ isUntold, ...ending }: Ending): Ending {
+  #unlessTold({ isUntold, ...ending }: CheckEnding): CheckEnding {
     const plain = PLAIN.find(id => this.#results.get(id)?.result === 'fail')
     const isTold = isUntold === true && plain !== undefined
     return isTold ? { result: 'blocked', seen: BLOCKED_BY + plain } : ending
@@ -260,7 +260,7 @@ class Run {
     check: Check,
     requirement: Requirement,
     shared: EffectAccount | null,
-  ): Promise<Ending> {
+  ): Promise<CheckEnding> {
     const skipped = this.#skipReason(check)
     if (skipped !== null) return { result: 'skipped', seen: skipped }
     const { rounds, strict, signal, totalMs } = this.#options
@@ -269,7 +269,10 @@ class Run {
       return { result: 'blocked', seen: this.#obstacle }
     }
     const restMs = this.#untilMs - performance.now()
-    const late: Ending = { result: 'blocked', seen: `the run was to take ${totalMs} ms at most` }
+    const late: CheckEnding = {
+      result: 'blocked',
+      seen: `the run was to take ${totalMs} ms at most`,
+    }
     if (restMs <= 0) return late
     const isOpen =
       check.warns === true || ['open', 'MAY', 'implied MAY'].includes(requirement.level)
@@ -288,7 +291,7 @@ class Run {
   }
 
   /** A server that has gone silent is not asked a hundred times. */
-  async #watch({ result }: Ending): Promise<void> {
+  async #watch({ result }: CheckEnding): Promise<void> {
     this.#silent = result === 'setup-failed' || result === 'harness-failed' ? this.#silent + 1 : 0
     if (this.#silent < SILENT_CHECKS) return
     this.#silent = 0
@@ -320,7 +323,7 @@ async function within<T>(ms: number, late: T, work: Promise<T>): Promise<T> {
   }
 }
 
-function told(check: Check, requirement: Requirement, found: Ending): ServerCheckResult {
+function told(check: Check, requirement: Requirement, found: CheckEnding): ServerCheckResult {
   const { level, section, profile } = requirement
   const { id, title, why } = check
   return { id, requirement: requirement.id, level, section, profile, title, why, ...found }

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { atPointer } from '../protocols/json-pointer.js'
 import { fieldValues, type RawResponse } from '../testing/raw-response.js'
-import type { Adapter } from './adapter.js'
+import type { ServerAdapter } from './adapter.js'
 import { CannotTell, HarnessFailed, LinkElsewhere } from './cannot-tell.js'
 import type { Door, Need } from './catalogue.js'
 import { contentOf } from './contents.js'
@@ -50,7 +50,7 @@ const UP_MS = 30_000
 /** The judged server. */
 export class Subject {
   readonly page: URL
-  readonly adapter: Adapter
+  readonly adapter: ServerAdapter
   readonly #wire: Wire
   readonly #restart: (() => Promise<void>) | null
   readonly #ways: Ways
@@ -79,7 +79,7 @@ export class Subject {
    * @param wire - the way there
    * @param options - see {@link SubjectOptions}
    */
-  constructor(page: URL, adapter: Adapter, wire: Wire, options: SubjectOptions = {}) {
+  constructor(page: URL, adapter: ServerAdapter, wire: Wire, options: SubjectOptions = {}) {
     const { restart = null, door = 'poe', paceMs = 0 } = options
     this.#pace = new Pace(paceMs)
     this.page = page

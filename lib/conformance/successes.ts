@@ -4,7 +4,7 @@
  * @see POE draft 2 (POE-2-19)
  */
 import { fieldValues } from '../testing/raw-response.js'
-import { resolved } from './unmet.js'
+import { resolved } from './unmet-expectation.js'
 import type { Exchange } from './wire.js'
 
 /** Where the successes of a race that are redirects lead; those of one link lead to one place. */

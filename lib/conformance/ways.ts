@@ -4,7 +4,7 @@
  *
  * @see POE draft 3; draft-ietf-httpapi-idempotency-key-header-07 2.1; RFC 9110 13.1
  */
-import type { Adapter, PageRequest } from './adapter.js'
+import type { PageRequest, ServerAdapter } from './adapter.js'
 import type { ConditionForm, Door, KeyForm, RequestSpec } from './catalogue.js'
 import type { PageForm } from './forms.js'
 import type { Session } from './session.js'
@@ -44,7 +44,7 @@ const LONG_CHARS = 10_000
 const STRANGER = '"poe-check-stranger"'
 
 /** The ways of a door. */
-export function waysOf(door: Door, adapter: Adapter): Ways {
+export function waysOf(door: Door, adapter: ServerAdapter): Ways {
   const { field = 'Idempotency-Key', quoted = true, method } = adapter.door ?? {}
   const page = adapter.page ?? {}
   const silent = { hails: false, fields: () => ({}) }

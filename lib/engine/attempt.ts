@@ -3,12 +3,12 @@
  * released, or it has to be left undecided.
  */
 import { PoeError } from '../errors.js'
-import type { Alarms } from './alarms.js'
 import { BodyPump } from './body-pump.js'
-import type { ClaimRecord, Recorded, RecordListener, Released } from './claim-record.js'
+import type { ClaimRecord, RecordListener, RecordResult, Released } from './claim-record.js'
+import type { Deadlines } from './deadlines.js'
 import { findingOfFailure } from './finding.js'
 import type { Overdue } from './lease.js'
-import type { Report, ResourceRules, Run, StoreFinding, Verdict, Work } from './operation.js'
+import type { PostVerdict, Report, ResourceRules, Run, StoreFinding, Work } from './operation.js'
 import type { NewMessage } from './outbox/outbox-store.js'
 import { isReport, type Outcome, type OutcomeBody } from './outcome.js'
 import type { OnEvent } from './ports.js'
@@ -16,12 +16,12 @@ import type { StoreGuard } from './store-guard.js'
 import type { Piece, Underway } from './underway.js'
 
 const SOON_MS = 1_000
-const DONE: Verdict = Object.freeze({ kind: 'done' })
+const DONE: PostVerdict = Object.freeze({ kind: 'done' })
 
 /** What attempts of one engine share. */
 export interface AttemptTools {
   readonly guard: StoreGuard
-  readonly alarms: Alarms
+  readonly deadlines: Deadlines
   readonly emit: OnEvent
   readonly underway: Underway
   readonly bodyLimitBytes: number
@@ -32,7 +32,7 @@ export interface AttemptTools {
 /** Who is told what became of an attempt: once. */
 export interface AttemptListener {
   /** @param verdict - what to answer; `null` when the record tells it better */
-  end(verdict: Verdict | null): void
+  end(verdict: PostVerdict | null): void
   /** @param error - what nobody has foreseen */
   fail(error: unknown): void
 }
@@ -105,7 +105,7 @@ export class Attempt implements Run, Overdue, RecordListener {
   }
 
   /** As {@link start}. */
-  run(): Promise<Verdict | null> {
+  run(): Promise<PostVerdict | null> {
     return new Promise((resolve, reject) => this.start({ end: resolve, fail: reject }))
   }
 
@@ -121,7 +121,7 @@ export class Attempt implements Run, Overdue, RecordListener {
   }
 
   /** @internal What became of the outcome, as the record tells it. */
-  onRecorded(recorded: Recorded): void {
+  onRecorded(recorded: RecordResult): void {
     const pump = this.#pump
     if (recorded === 'ok') {
       this.#end(this.#done(pump))
@@ -169,7 +169,7 @@ export class Attempt implements Run, Overdue, RecordListener {
     }
   }
 
-  async #unsuccessful(report: Report): Promise<Verdict | null> {
+  async #unsuccessful(report: Report): Promise<PostVerdict | null> {
     const pump = this.#pump
     try {
       if (this.#keepsRefusal(report)) return await this.#kept(report, pump)
@@ -180,7 +180,7 @@ export class Attempt implements Run, Overdue, RecordListener {
   }
 
   /** What has to be waited for. */
-  #later(verdict: Promise<Verdict | null>): void {
+  #later(verdict: Promise<PostVerdict | null>): void {
     verdict.then(
       late => this.#end(late),
       error => {
@@ -190,7 +190,7 @@ export class Attempt implements Run, Overdue, RecordListener {
     )
   }
 
-  #end(verdict: Verdict | null): void {
+  #end(verdict: PostVerdict | null): void {
     this.#over()
     this.#tell(verdict)
   }
@@ -201,7 +201,7 @@ export class Attempt implements Run, Overdue, RecordListener {
     this.#tools.wake(this.key)
   }
 
-  #tell(verdict: Verdict | null): void {
+  #tell(verdict: PostVerdict | null): void {
     const listener = this.#listener
     this.#listener = null
     listener?.end(verdict)
@@ -214,7 +214,7 @@ export class Attempt implements Run, Overdue, RecordListener {
   }
 
   /** The handler is still at work long after its time: the client gets an answer, it goes on. */
-  async #abandon(): Promise<Verdict> {
+  async #abandon(): Promise<PostVerdict> {
     // The request is over soon; a shutdown waits for the handler nevertheless.
     this.#abandoned = this.#tools.underway.begin(this.key)
     // A body that has not begun by now never will.
@@ -227,7 +227,7 @@ export class Attempt implements Run, Overdue, RecordListener {
   }
 
   /** The outcome is recorded, or will be. */
-  #done(pump: BodyPump | null): Verdict {
+  #done(pump: BodyPump | null): PostVerdict {
     if (pump !== null && this.#outcome !== null) this.#carry(pump, this.#outcome)
     if (!this.#record.isUnused || this.#rules.mayBeEmpty === true) return DONE
     this.#tools.emit({ type: 'transaction-unused', key: this.key })
@@ -279,7 +279,7 @@ export class Attempt implements Run, Overdue, RecordListener {
     return passedOn !== true && isReport(status, rules.reports)
   }
 
-  async #refused(pump: BodyPump | null): Promise<Verdict | null> {
+  async #refused(pump: BodyPump | null): Promise<PostVerdict | null> {
     // The key was another's: "it did not happen" may be wrong by now, and the record knows.
     if ((await this.#release()) === 'stale') {
       pump?.drop()
@@ -290,14 +290,14 @@ export class Attempt implements Run, Overdue, RecordListener {
   }
 
   /** An answer that may have come after the effect, or be somebody else's. */
-  async #silent({ status }: Report, pump: BodyPump | null): Promise<Verdict> {
+  async #silent({ status }: Report, pump: BodyPump | null): Promise<PostVerdict> {
     await this.#fallSilent(new Error(`The handler answered ${status}, which reports no failure.`))
     this.#pass(pump)
     return { kind: 'silent' }
   }
 
   /** A refusal that every repeat is told as well. */
-  async #kept(report: Report, pump: BodyPump | null): Promise<Verdict | null> {
+  async #kept(report: Report, pump: BodyPump | null): Promise<PostVerdict | null> {
     const record = this.#record
     const outcome = this.#outcomeOf(report)
     this.#recording = true
@@ -310,7 +310,7 @@ export class Attempt implements Run, Overdue, RecordListener {
     return { kind: 'refused' }
   }
 
-  async #threw(error: unknown): Promise<Verdict | null> {
+  async #threw(error: unknown): Promise<PostVerdict | null> {
     this.#pump?.drop()
     const rules = this.#rules
     const record = this.#record
@@ -333,7 +333,7 @@ export class Attempt implements Run, Overdue, RecordListener {
   }
 
   /** A handler threw, and its transaction is undone. */
-  #undone(error: unknown): Verdict {
+  #undone(error: unknown): PostVerdict {
     const { failure } = this.#record
     // A tool may have put an error of its own in the place of the store's.
     const isBehind = failure !== null && !(error instanceof PoeError)
@@ -406,13 +406,13 @@ export class Attempt implements Run, Overdue, RecordListener {
 
   /** The body is a part of the run, and ends with it at the latest. */
   async #flow(pump: BodyPump, keep: (bytes: Uint8Array | null) => Promise<void>): Promise<void> {
-    const { alarms } = this.#tools
+    const { deadlines } = this.#tools
     const { maxRunMs } = this.#rules
-    const alarm = alarms.set(maxRunMs, () => {
+    const deadline = deadlines.set(maxRunMs, () => {
       const text = `The body took over ${maxRunMs} ms.`
       pump.end(new PoeError('ERR_POE_RUN_TOO_LONG', text))
     })
-    await pump.flow(keep).finally(() => alarms.clear(alarm))
+    await pump.flow(keep).finally(() => deadlines.clear(deadline))
   }
 }
 

@@ -20,14 +20,14 @@ const RECORD_PAUSE_MS = 100
 const NOTHING: StoredOutcome = { head: '', body: null }
 
 /** What became of an outcome. `stale`: the key is not this owner's any more. */
-export type Recorded = 'ok' | 'stale' | 'unrecorded'
+export type RecordResult = 'ok' | 'stale' | 'unrecorded'
 
 /** What became of a release. `stale`: the key was not this owner's any more. */
 export type Released = 'freed' | 'stale' | 'unknown'
 
 /** Who is told what became of an outcome: once. */
 export interface RecordListener {
-  onRecorded(recorded: Recorded): void
+  onRecorded(recorded: RecordResult): void
   /** @param error - what the commit failed with, if that is certain and not the store's outage */
   onUnrecorded(error: unknown): void
 }
@@ -67,7 +67,7 @@ export interface ClaimRecord extends Pick<Lease, 'lost' | 'watch' | 'settle' | '
    *
    * @param late - whether the lease was lost before
    */
-  keepRefusal(outcome: Outcome, late: boolean): Promise<Recorded>
+  keepRefusal(outcome: Outcome, late: boolean): Promise<RecordResult>
   /** Whether the recorded outcome is this owner's; `false` also where that cannot be learnt. */
   confirm(): Promise<boolean>
   /** Replaces the outcome by one that has its body. */
@@ -174,7 +174,7 @@ export class OwnedRecord extends Lease implements ClaimRecord {
     }
   }
 
-  async keepRefusal(outcome: Outcome, late: boolean): Promise<Recorded> {
+  async keepRefusal(outcome: Outcome, late: boolean): Promise<RecordResult> {
     await this.#undo()
     return await new Promise((onRecorded, onUnrecorded) => {
       this.#write(encodeOutcome(outcome), late, { onRecorded, onUnrecorded })
@@ -257,7 +257,7 @@ export class OwnedRecord extends Lease implements ClaimRecord {
   }
 
   /** @internal A try has failed: there are more, for as long as the client can wait. */
-  async writeOn(failure: unknown, late: boolean, sentMs: number): Promise<Recorded> {
+  async writeOn(failure: unknown, late: boolean, sentMs: number): Promise<RecordResult> {
     const { guard, clock, emit, recordForMs } = this.#tools
     const giveUpMs = sentMs + recordForMs
     for (let cause = failure; ; ) {

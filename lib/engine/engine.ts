@@ -7,10 +7,18 @@
  *
  * @see POE draft 2, appendix A
  */
-import { Alarms } from './alarms.js'
+
 import { ask } from './at-once.js'
+import { Deadlines } from './deadlines.js'
 import { findingOf, findingOfFailure } from './finding.js'
-import type { Finding, Gone, Operation, ResourceRules, Verdict, Work } from './operation.js'
+import type {
+  Finding,
+  GoneSignal,
+  Operation,
+  PostVerdict,
+  ResourceRules,
+  Work,
+} from './operation.js'
 import { Bell } from './outbox/bell.js'
 import { OwedWrites } from './owed-writes.js'
 import { type Clock, type MakeId, type OnEvent, safeEmitter } from './ports.js'
@@ -53,7 +61,7 @@ export class Engine {
   /** Rung when messages of the outbox were committed here. */
   readonly bell: Bell = new Bell()
   readonly #options: EngineOptions
-  readonly #alarms: Alarms
+  readonly #deadlines: Deadlines
   readonly #owed: OwedWrites
   /** Apart from the others, so that an outage full of requests leaves room for outcomes. */
   readonly #disowned: OwedWrites
@@ -67,10 +75,10 @@ export class Engine {
     this.#options = options
     this.store = store
     this.emit = safeEmitter(options.onEvent)
-    this.#alarms = new Alarms(clock)
+    this.#deadlines = new Deadlines(clock)
     this.guard = new StoreGuard({
       clock,
-      alarms: this.#alarms,
+      deadlines: this.#deadlines,
       emit: this.emit,
       timeoutMs: Math.max(options.storeTimeoutMs, store.timeoutMs ?? 0),
       probe: withinMs => store.epoch(withinMs),
@@ -87,7 +95,7 @@ export class Engine {
       ...options,
       undecided: this.#undecided,
       underway: this.#underway,
-      alarms: this.#alarms,
+      deadlines: this.#deadlines,
       guard: this.guard,
       emit: this.emit,
       owed: this.#owed,
@@ -126,8 +134,8 @@ export class Engine {
     operation: Operation,
     rules: ResourceRules,
     work: Work,
-    gone: Gone,
-  ): Verdict | Promise<Verdict> {
+    gone: GoneSignal,
+  ): PostVerdict | Promise<PostVerdict> {
     return Posting.post(this.#tools, operation, rules, work, gone)
   }
 

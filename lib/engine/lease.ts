@@ -5,14 +5,14 @@
  * not believe in a lease longer than the store does, but for the time that its last renewal takes.
  */
 import { PoeError } from '../errors.js'
-import { Alarm, type Alarms } from './alarms.js'
+import { Deadline, type Deadlines } from './deadlines.js'
 import type { Clock } from './ports.js'
 import type { OwnerReply } from './store.js'
 
 /** What leases of one engine share. */
 export interface LeaseTools {
   readonly clock: Clock
-  readonly alarms: Alarms
+  readonly deadlines: Deadlines
   /** Milliseconds; renewed at a third of it. */
   readonly leaseMs: number
 }
@@ -23,8 +23,8 @@ export interface Overdue {
   onOverdue(): void
 }
 
-/** Keeps one claim alive. One alarm tells of all that is due: a renewal, or an overdue run. */
-export abstract class Lease extends Alarm {
+/** Keeps one claim alive. One deadline tells of all that is due: a renewal, or an overdue run. */
+export abstract class Lease extends Deadline {
   readonly #lease: LeaseTools
   readonly #sentMs: number
   readonly #maxRunMs: number
@@ -45,7 +45,7 @@ export abstract class Lease extends Alarm {
     this.#sentMs = sentMs
     this.#maxRunMs = maxRunMs
     this.#untilMs = sentMs + tools.leaseMs
-    this.#setAlarm(sentMs)
+    this.#setDeadline(sentMs)
   }
 
   /** Whether the lease was lost or `maxRunMs` is over. */
@@ -74,10 +74,10 @@ export abstract class Lease extends Alarm {
 
   /** Stops renewing; the lease is left to run out or to be ended by a write. */
   end(): void {
-    const { alarms, leaseMs } = this.#lease
+    const { deadlines, leaseMs } = this.#lease
     this.#ended = true
-    if (this.#watcher === null) alarms.clear(this)
-    else alarms.add(this, this.#sentMs + this.#maxRunMs + leaseMs)
+    if (this.#watcher === null) deadlines.clear(this)
+    else deadlines.add(this, this.#sentMs + this.#maxRunMs + leaseMs)
   }
 
   /** The run is over: stops renewing, and waiting for its end. */
@@ -87,7 +87,7 @@ export abstract class Lease extends Alarm {
   }
 
   /** What is due is done. */
-  ring(): void {
+  onDeadline(): void {
     if (!this.#ended) {
       this.#keep().catch(() => {})
       return
@@ -111,10 +111,10 @@ export abstract class Lease extends Alarm {
   /** Told once, when the lease is lost or the run is too long. */
   protected abstract onLost(cause: PoeError): void
 
-  #setAlarm(fromMs: number): void {
-    const { alarms, leaseMs } = this.#lease
+  #setDeadline(fromMs: number): void {
+    const { deadlines, leaseMs } = this.#lease
     const endMs = Math.min(this.#untilMs, this.#sentMs + this.#maxRunMs)
-    alarms.add(this, Math.min(fromMs + leaseMs / 3, endMs))
+    deadlines.add(this, Math.min(fromMs + leaseMs / 3, endMs))
   }
 
   async #keep(): Promise<void> {
@@ -134,7 +134,7 @@ export abstract class Lease extends Alarm {
     if (reply === null && nowMs >= this.#untilMs) {
       return this.#lose(new PoeError('ERR_POE_LEASE_LOST', 'The lease could not be renewed.'))
     }
-    this.#setAlarm(nowMs)
+    this.#setDeadline(nowMs)
   }
 
   #lose(cause: PoeError): void {

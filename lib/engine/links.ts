@@ -15,17 +15,17 @@ import {
   verifyToken,
 } from '../protocols/poe/index.js'
 import type { StoreGuard } from './store-guard.js'
-import type { Vault } from './vault.js'
+import type { StoreSecrets } from './store-secrets.js'
 
 /** A minted token. */
-export interface Minted {
+export interface MintedToken {
   readonly token: string
   /** Store time, milliseconds. */
   readonly expiresAtMs: number
 }
 
 /** What a token turned out to be. Only `genuine` ones may reach the store. */
-export type Judged =
+export type JudgedToken =
   | {
       readonly kind: 'genuine'
       readonly key: string
@@ -43,21 +43,21 @@ export type Judged =
 /**
  * Mints a token for a route, without touching the store.
  *
- * @param vault - knows epoch and secret
+ * @param secrets - knows epoch and secret
  * @param guard - knows the store's time
  * @param scope - what the token is bound to
  * @param lifetimeMs - how long a POST may be begun with it
  * @returns the token, or `null` while the store's memory is not known
  */
 export function mint(
-  vault: Vault,
+  secrets: StoreSecrets,
   guard: StoreGuard,
   scope: TokenScope,
   lifetimeMs: number,
-): Minted | null {
+): MintedToken | null {
   const nonce = makeNonce()
-  const epoch = vault.epochOf(recordKey(scope.route, nonce))
-  const secret = vault.signing
+  const epoch = secrets.epochOf(recordKey(scope.route, nonce))
+  const secret = secrets.signing
   if (epoch === null || secret === null) return null
   const expiresAtMs = Math.floor(guard.now() + lifetimeMs)
   return { token: mintToken({ secret, epoch, expiresAtMs, nonce, scope }), expiresAtMs }
@@ -73,18 +73,18 @@ export function mint(
  * @returns what it is; a promise where the store has to be asked for a secret
  */
 export function judge(
-  vault: Vault,
+  secrets: StoreSecrets,
   guard: StoreGuard,
   token: string,
   scope: Omit<TokenScope, 'principal'>,
   principals: readonly string[],
   horizonMs: number,
-): Judged | Promise<Judged> {
+): JudgedToken | Promise<JudgedToken> {
   const parsed = readToken(token)
   if (parsed === null) return UNVERIFIABLE
-  const known = vault.known(parsed.keyId)
+  const known = secrets.known(parsed.keyId)
   if (known !== null) return judgeBy(known, parsed, scope, principals, guard.now() - horizonMs)
-  return vault.find(parsed.keyId).then((secret): Judged => {
+  return secrets.find(parsed.keyId).then((secret): JudgedToken => {
     if (secret === 'unknown') return { kind: 'store-down' }
     if (secret === null) return UNVERIFIABLE
     return judgeBy(secret, parsed, scope, principals, guard.now() - horizonMs)
@@ -97,7 +97,7 @@ function judgeBy(
   { route, params }: Omit<TokenScope, 'principal'>,
   principals: readonly string[],
   oldestMs: number,
-): Judged {
+): JudgedToken {
   for (const principal of principals) {
     if (!verifyToken(parsed, secret, { route, params, principal })) continue
     const { epoch, expiresAtMs, nonce } = parsed
@@ -107,5 +107,5 @@ function judgeBy(
   return UNVERIFIABLE
 }
 
-const UNVERIFIABLE: Judged = { kind: 'unverifiable' }
-const PAST_HORIZON: Judged = { kind: 'past-horizon' }
+const UNVERIFIABLE: JudgedToken = { kind: 'unverifiable' }
+const PAST_HORIZON: JudgedToken = { kind: 'past-horizon' }

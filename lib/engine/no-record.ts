@@ -2,14 +2,15 @@
  * What stands in a record's place where a handler runs without any protection: it records nothing,
  * and only tells when the run takes too long.
  */
-import type { Alarm, Alarms } from './alarms.js'
+
 import {
   type ClaimRecord,
-  type Recorded,
   type RecordListener,
+  type RecordResult,
   type Released,
   withoutTransaction,
 } from './claim-record.js'
+import type { Deadline, Deadlines } from './deadlines.js'
 import type { Overdue } from './lease.js'
 import type { Outcome } from './outcome.js'
 
@@ -19,13 +20,13 @@ export class NoRecord implements ClaimRecord {
   readonly lost = false
   readonly isUnused = false
   readonly failure = null
-  readonly #alarms: Alarms
+  readonly #deadlines: Deadlines
   readonly #overdueInMs: number
-  #overdue: Alarm | null = null
+  #overdue: Deadline | null = null
 
   /** @param overdueInMs - after how many milliseconds the run is not waited for any longer */
-  constructor(alarms: Alarms, overdueInMs: number) {
-    this.#alarms = alarms
+  constructor(deadlines: Deadlines, overdueInMs: number) {
+    this.#deadlines = deadlines
     this.#overdueInMs = overdueInMs
   }
 
@@ -38,11 +39,11 @@ export class NoRecord implements ClaimRecord {
   }
 
   watch(watcher: Overdue): void {
-    this.#overdue = this.#alarms.set(this.#overdueInMs, () => watcher.onOverdue())
+    this.#overdue = this.#deadlines.set(this.#overdueInMs, () => watcher.onOverdue())
   }
 
   over(): void {
-    if (this.#overdue !== null) this.#alarms.clear(this.#overdue)
+    if (this.#overdue !== null) this.#deadlines.clear(this.#overdue)
   }
 
   settle(): void {}
@@ -54,7 +55,7 @@ export class NoRecord implements ClaimRecord {
   complete(_outcome: Outcome, _late: boolean, listener: RecordListener): void {
     listener.onRecorded('ok')
   }
-  async keepRefusal(): Promise<Recorded> {
+  async keepRefusal(): Promise<RecordResult> {
     return 'ok'
   }
   async confirm(): Promise<boolean> {

@@ -115,14 +115,14 @@ export interface Work {
 }
 
 /** Whether the client has left, as an `AbortSignal` tells it. */
-export interface Gone {
+export interface GoneSignal {
   readonly aborted: boolean
   addEventListener(type: 'abort', listener: () => void): void
   removeEventListener(type: 'abort', listener: () => void): void
 }
 
 /** What became of a POST, or what a GET finds. Times are milliseconds. */
-export type Verdict =
+export type PostVerdict =
   /**
    * This attempt took effect; its answer is to be sent. `unused`: in a transaction that its handler
    * never used, so that what it did is perhaps not in it.

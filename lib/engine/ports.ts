@@ -4,7 +4,7 @@
  */
 import { channel } from 'node:diagnostics_channel'
 import type { PoeError } from '../errors.js'
-import type { Finding, Verdict } from './operation.js'
+import type { Finding, PostVerdict } from './operation.js'
 import type { OutboxEvent } from './outbox/outbox-events.js'
 
 /** Time as an input. All values are milliseconds. */
@@ -148,7 +148,7 @@ export type ChannelEvent =
       readonly type: 'answered'
       readonly key: string
       readonly owner: string
-      readonly verdict: Verdict['kind'] | 'lost'
+      readonly verdict: PostVerdict['kind'] | 'lost'
     }
 
 const events = channel(EVENTS_CHANNEL)
@@ -179,7 +179,7 @@ export function publishNotRun(key: string, found: Finding['kind']): void {
 }
 
 /** Publishes that the request which had claimed a key has its answer. */
-export function publishAnswered(key: string, owner: string, verdict: Verdict | null): void {
+export function publishAnswered(key: string, owner: string, verdict: PostVerdict | null): void {
   if (!events.hasSubscribers) return
   const kind = verdict?.kind ?? 'lost'
   events.publish({ type: 'answered', key, owner, verdict: kind } satisfies ChannelEvent)

@@ -12,7 +12,14 @@ import { Attempt, type AttemptListener, type AttemptTools } from './attempt.js'
 import { type ClaimRecord, OwnedRecord, type RecordTools } from './claim-record.js'
 import { findingOf, findingOfFailure } from './finding.js'
 import { NoRecord } from './no-record.js'
-import type { Finding, Gone, Operation, ResourceRules, Verdict, Work } from './operation.js'
+import type {
+  Finding,
+  GoneSignal,
+  Operation,
+  PostVerdict,
+  ResourceRules,
+  Work,
+} from './operation.js'
 import type { OwedWrites } from './owed-writes.js'
 import { type MakeId, publishAnswered, publishNotRun } from './ports.js'
 import { Promised } from './promised.js'
@@ -49,10 +56,10 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
   readonly #operation: Operation
   readonly #rules: ResourceRules
   readonly #work: Work
-  readonly #gone: Gone
+  readonly #gone: GoneSignal
   readonly #claim: Claim
   readonly #piece: Piece
-  readonly #end = new Promised<Verdict>()
+  readonly #end = new Promised<PostVerdict>()
   /** Whether an attempt of the first claim is at work. */
   #isAtWork = false
 
@@ -61,7 +68,7 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
     operation: Operation,
     rules: ResourceRules,
     work: Work,
-    gone: Gone,
+    gone: GoneSignal,
     sentMs: number,
   ) {
     super(tools.guard.timeoutMs, sentMs)
@@ -80,8 +87,8 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
     operation: Operation,
     rules: ResourceRules,
     work: Work,
-    gone: Gone,
-  ): Verdict | Promise<Verdict> {
+    gone: GoneSignal,
+  ): PostVerdict | Promise<PostVerdict> {
     if (gone.aborted) return { kind: 'gone' }
     const posting = new Posting(tools, operation, rules, work, gone, tools.clock.now())
     tools.guard.start(posting)
@@ -122,7 +129,7 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
   }
 
   /** @internal */
-  end(verdict: Verdict | null): void {
+  end(verdict: PostVerdict | null): void {
     if (this.#isAtWork) publishAnswered(this.#operation.key, this.#claim.owner, verdict)
     this.#isAtWork = false
     if (verdict === null) {
@@ -139,7 +146,7 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
     this.#end.reject(error)
   }
 
-  #later(verdict: Promise<Verdict | null>): void {
+  #later(verdict: Promise<PostVerdict | null>): void {
     verdict.then(
       late => this.end(late),
       error => this.fail(error),
@@ -162,7 +169,7 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
   }
 
   /** Waits, asks, and claims again, until there is something to tell. */
-  async #goOn(first: ClaimReply): Promise<Verdict | null> {
+  async #goOn(first: ClaimReply): Promise<PostVerdict | null> {
     const [operation, rules, gone] = [this.#operation, this.#rules, this.#gone]
     const { guard, clock, waiters, meet } = this.#tools
     const place = waiters.place(rules.waitMs, this.sentMs)
@@ -255,14 +262,14 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
     return reply !== null
   }
 
-  async #withoutStore(cause: unknown): Promise<Verdict | null> {
-    const { alarms, leaseMs, emit, dangerouslyRunUnprotected } = this.#tools
+  async #withoutStore(cause: unknown): Promise<PostVerdict | null> {
+    const { deadlines, leaseMs, emit, dangerouslyRunUnprotected } = this.#tools
     const [operation, rules] = [this.#operation, this.#rules]
     const isDown = !isAnswer(cause)
     if (!dangerouslyRunUnprotected || rules.transactional || !isDown) return findingOfFailure(cause)
     emit({ type: 'unprotected', key: operation.key, cause })
     // Where there is no record, none tells it better.
-    return await this.#attempt(new NoRecord(alarms, rules.maxRunMs + leaseMs)).run()
+    return await this.#attempt(new NoRecord(deadlines, rules.maxRunMs + leaseMs)).run()
   }
 }
 

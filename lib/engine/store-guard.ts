@@ -2,7 +2,7 @@
  * Every call to a store goes through here: bounded in time, its clock noted, its health known.
  */
 import { PoeError } from '../errors.js'
-import { Alarm, type Alarms } from './alarms.js'
+import { Deadline, type Deadlines } from './deadlines.js'
 import { outcomeFault } from './outcome.js'
 import type { Clock, OnEvent } from './ports.js'
 import type { StoreTime } from './store.js'
@@ -11,7 +11,7 @@ const PROBE_FIRST_MS = 250
 const PROBE_MAX_MS = 2_000
 /** The store gives up a little sooner than we do, so that it can say what was wrong. */
 const MARGIN_MS = 50
-/** Alarms ring up to 50 ms late; what rings this late rang in a process that stood still. */
+/** A deadline is told up to 50 ms late; where it is told later, the process stood still. */
 const STOOD_STILL_MS = 100
 /** What the store itself says; it is there, and other keys may do. */
 const ANSWERS: ReadonlySet<string> = new Set([
@@ -24,7 +24,7 @@ const ANSWERS: ReadonlySet<string> = new Set([
 /** Options of a {@link StoreGuard}. */
 export interface StoreGuardOptions {
   readonly clock: Clock
-  readonly alarms: Alarms
+  readonly deadlines: Deadlines
   readonly emit: OnEvent
   /** The longest wait for one call, in milliseconds. */
   readonly timeoutMs: number
@@ -36,7 +36,7 @@ export interface StoreGuardOptions {
  * A call that is under way, and its deadline. It is told of its end by a method and not by a
  * promise: there are two a request, and each layer of promises costs as much as what it carries.
  */
-export abstract class StoreCall<Reply> extends Alarm {
+export abstract class StoreCall<Reply> extends Deadline {
   /** How long the call may take, in milliseconds. */
   declare readonly withinMs: number
   /** When it was sent, by the clock. */
@@ -58,7 +58,7 @@ export abstract class StoreCall<Reply> extends Alarm {
   }
 
   /** @internal */
-  ring(): void {
+  onDeadline(): void {
     this.onDue?.(this as unknown as StoreCall<never>)
   }
 
@@ -100,7 +100,7 @@ class PromisedCall<Reply> extends StoreCall<Reply> {
 export class StoreGuard {
   readonly timeoutMs: number
   readonly #clock: Clock
-  readonly #alarms: Alarms
+  readonly #deadlines: Deadlines
   readonly #emit: OnEvent
   readonly #probe: (withinMs: number) => Promise<StoreTime>
   readonly #closing = new AbortController()
@@ -111,7 +111,7 @@ export class StoreGuard {
   constructor(options: StoreGuardOptions) {
     this.timeoutMs = options.timeoutMs
     this.#clock = options.clock
-    this.#alarms = options.alarms
+    this.#deadlines = options.deadlines
     this.#emit = options.emit
     this.#probe = options.probe
   }
@@ -171,7 +171,7 @@ export class StoreGuard {
       return
     }
     call.onDue = this.#onDue
-    this.#alarms.add(call, sentMs + withinMs)
+    this.#deadlines.add(call, sentMs + withinMs)
     sent.then(
       reply => this.#take(call, reply, this.#clock.now()),
       cause => this.#fail(call, cause),
@@ -191,7 +191,7 @@ export class StoreGuard {
       return
     }
     call.isOver = true
-    this.#alarms.clear(call)
+    this.#deadlines.clear(call)
     this.#noteTime(reply, call.sentMs, receivedMs)
     this.#up()
     call.onReply(reply)
@@ -200,7 +200,7 @@ export class StoreGuard {
   #fail<Reply>(call: StoreCall<Reply>, cause: unknown): void {
     if (call.isOver) return
     call.isOver = true
-    this.#alarms.clear(call)
+    this.#deadlines.clear(call)
     if (isAnswer(cause)) {
       this.#up()
       if (cause.code === 'ERR_POE_STORE_RECORD') this.#emit({ type: 'record-unreadable', cause })
@@ -214,7 +214,7 @@ export class StoreGuard {
     if (!call.isLast && lateMs >= STOOD_STILL_MS) {
       // Nothing was sent or read while this process stood still: that is not the store's time.
       call.isLast = true
-      this.#alarms.add(call, this.#clock.now() + Math.min(lateMs, call.withinMs))
+      this.#deadlines.add(call, this.#clock.now() + Math.min(lateMs, call.withinMs))
       return
     }
     const text = `The store gave no answer in ${call.withinMs} ms.`

@@ -4,7 +4,7 @@
  *
  * @see POE draft 2 (silent on a POST that arrives while the first one runs)
  */
-import type { Gone } from './operation.js'
+import type { GoneSignal } from './operation.js'
 import type { Clock } from './ports.js'
 
 const MAX_PER_KEY = 4
@@ -16,7 +16,7 @@ const MAX_POLL_MS = 500
 export type Waited = 'again' | 'over' | 'gone' | 'too-many'
 
 /** One request's place in the queue, kept over several polls. */
-export interface Place {
+export interface QueuePlace {
   readonly untilMs: number
   polls: number
 }
@@ -37,7 +37,7 @@ export class Waiters {
    * @param waitMs - how long it is willing to wait in all
    * @param fromMs - since when, by the clock; now by default
    */
-  place(waitMs: number, fromMs: number = this.#clock.now()): Place {
+  place(waitMs: number, fromMs: number = this.#clock.now()): QueuePlace {
     return { untilMs: fromMs + waitMs, polls: 0 }
   }
 
@@ -48,28 +48,28 @@ export class Waiters {
    * @param place - from {@link Waiters.place}
    * @param gone - aborts when the client has left
    */
-  async wait(key: string, place: Place, gone: Gone): Promise<Waited> {
+  async wait(key: string, place: QueuePlace, gone: GoneSignal): Promise<Waited> {
     const leftMs = place.untilMs - this.#clock.now()
     if (gone.aborted) return 'gone'
     if (leftMs <= 0) return 'over'
     const queue = this.#byKey.get(key) ?? new Set()
     if (queue.size >= MAX_PER_KEY || this.#count >= MAX_IN_ALL) return 'too-many'
-    const alarm = new AbortController()
-    const leave = () => alarm.abort()
-    queue.add(alarm)
+    const waiter = new AbortController()
+    const leave = () => waiter.abort()
+    queue.add(waiter)
     this.#byKey.set(key, queue)
     this.#count += 1
     gone.addEventListener('abort', leave)
     const pollMs = Math.min(leftMs, FIRST_POLL_MS * 2 ** place.polls, MAX_POLL_MS)
     place.polls += 1
     try {
-      await this.#clock.sleep(pollMs, alarm.signal)
+      await this.#clock.sleep(pollMs, waiter.signal)
     } catch {
       // Woken, or the client left: told apart below.
     } finally {
       gone.removeEventListener('abort', leave)
       this.#count -= 1
-      queue.delete(alarm)
+      queue.delete(waiter)
       if (queue.size === 0) this.#byKey.delete(key)
     }
     return gone.aborted ? 'gone' : 'again'
@@ -78,6 +78,6 @@ export class Waiters {
   /** Wakes all who wait for a key in this process. */
   wake(key: string): void {
     const queue = this.#byKey.get(key)
-    if (queue !== undefined) for (const alarm of queue) alarm.abort()
+    if (queue !== undefined) for (const waiter of queue) waiter.abort()
   }
 }

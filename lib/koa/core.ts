@@ -11,9 +11,9 @@ import { Engine } from '../engine/engine.js'
 import { mint } from '../engine/links.js'
 import type { ResourceRules } from '../engine/operation.js'
 import type { Clock } from '../engine/ports.js'
-import { Vault } from '../engine/vault.js'
+import { StoreSecrets } from '../engine/store-secrets.js'
 import { type LinkedParams, type LinkTarget, linkTo } from './link-paths.js'
-import type { ResolvedOptions, ResourceOptions } from './options.js'
+import type { ResolvedPoeOptions, ResourceOptions } from './options.js'
 
 /** A link as it is handed out. */
 export interface OfferedLink {
@@ -49,9 +49,9 @@ const systemClock: Clock = {
 
 /** The parts of one `poe()`. */
 export class Core {
-  readonly options: ResolvedOptions
+  readonly options: ResolvedPoeOptions
   readonly engine: Engine
-  readonly vault: Vault
+  readonly secrets: StoreSecrets
   /** The words of pages for people. */
   readonly texts: Texts
   readonly resources: Map<string, Resource> = new Map()
@@ -67,7 +67,7 @@ export class Core {
   /** Where the policy document is served; `null` where it is not. */
   policy: LinkTarget | null = null
 
-  constructor(options: ResolvedOptions) {
+  constructor(options: ResolvedPoeOptions) {
     const clock = options.clock ?? systemClock
     this.options = options
     this.clock = clock
@@ -75,7 +75,7 @@ export class Core {
     this.recorded = new Map(options.recordedFields.map((name, rank) => [name, rank]))
     this.engine = new Engine({ ...options, clock, makeId: () => nanoid(22) })
     const { store, guard, emit } = this.engine
-    this.vault = new Vault({ store, guard, clock, emit, secrets: options.secrets })
+    this.secrets = new StoreSecrets({ store, guard, clock, emit, secrets: options.secrets })
   }
 
   /** Gives a registered resource. @throws TypeError for a name that nobody registered */
@@ -98,16 +98,16 @@ export class Core {
     resource: Resource,
     params: Readonly<Record<string, string | number>>,
   ): OfferedLink | null {
-    const { engine, vault } = this
+    const { engine, secrets } = this
     const { name, options, lifetimeMs } = resource
     const { publicPrefix, absoluteLinks } = this.options
-    if (engine.guard.down || !vault.ready) return null
+    if (engine.guard.down || !secrets.ready) return null
     const given = textsOf(params)
     let expiresAtMs: number | null = null
     let token: string | null = null
     if (options.key === undefined) {
       const minted = mint(
-        vault,
+        secrets,
         engine.guard,
         { route: name, params: given, principal },
         lifetimeMs,

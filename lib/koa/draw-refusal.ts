@@ -16,7 +16,7 @@ import type { DrawRefusal } from './options.js'
 import type { ContentHere } from './request-content.js'
 import type { LinkParams } from './request-poe.js'
 import { putFields } from './run/late-handler.js'
-import { ownPage, type Page, selfOf, send, type Ways, wordsFor } from './send.js'
+import { ownPage, type RefusalPage, selfOf, send, type WaysOn, wordsFor } from './send.js'
 import { sentForm } from './sent-form.js'
 
 /** How long the application may draw. */
@@ -58,7 +58,7 @@ async function drawn(
   ctx: Context,
   view: Refusal,
   draw: DrawRefusal,
-): Promise<Page | null> {
+): Promise<RefusalPage | null> {
   const { res, body: before } = ctx
   const fieldsBefore = res.getHeaders()
   try {
@@ -125,7 +125,7 @@ const FRESH: ReadonlySet<LinkRefusal> = new Set([
   'unspent',
 ])
 
-function waysOn({ kind, address, way, createForm, retryAfterMs }: Refusal): Ways {
+function waysOn({ kind, address, way, createForm, retryAfterMs }: Refusal): WaysOn {
   return [
     [way, 'result'],
     [retryAfterMs === null ? null : address, 'again'],

@@ -25,12 +25,12 @@ export type {
 export type { OfferedLink } from './core.js'
 export { corsFields } from './cors.js'
 export type { ActionHandler, ActionOptions } from './doors/actions.js'
-export type { FingerprintRule } from './doors/claimed-content.js'
 export type { ConditionalOptions, CurrentState } from './doors/conditional.js'
 export type { DoorOptions } from './doors/door-options.js'
 export type { DuplicateOptions, DuplicateReason } from './doors/duplicates.js'
 export type { IdempotencyKeyOptions } from './doors/idempotency-key.js'
 export type { FirstAnswer, ReplayOptions } from './doors/replay-door.js'
+export type { FingerprintRule } from './doors/request-identity.js'
 export { answerExpectations } from './expectations.js'
 export type { RouterLayer, RouterLike, RouterPort } from './link-paths.js'
 export type {

@@ -145,7 +145,7 @@ export interface ResourceOptions {
 }
 
 /** `PoeOptions` complete. */
-export type ResolvedOptions = Readonly<{
+export type ResolvedPoeOptions = Readonly<{
   store: Store<unknown>
   principal: PrincipalOf | Anyone
   secrets: readonly string[] | undefined
@@ -246,13 +246,13 @@ const RESOURCE_OPTIONS = [
  *
  * @throws TypeError or RangeError that says what to do
  */
-export function resolveOptions<Tx>(options: PoeOptions<Tx>): ResolvedOptions {
+export function resolveOptions<Tx>(options: PoeOptions<Tx>): ResolvedPoeOptions {
   if (typeof options !== 'object' || options === null) {
     throw new TypeError('poe() needs options: { store, principal }')
   }
   refuseUnknown(options, ['store', 'principal', ...Object.keys(DEFAULTS)], 'poe()')
   const given = Object.entries(options).filter(([, value]) => value !== undefined)
-  const resolved = { ...DEFAULTS, ...Object.fromEntries(given) } as unknown as ResolvedOptions
+  const resolved = { ...DEFAULTS, ...Object.fromEntries(given) } as unknown as ResolvedPoeOptions
   if (typeof resolved.store?.claim !== 'function') {
     throw new TypeError('poe() needs a store, for example memoryStore() or sqliteStore(file)')
   }
@@ -270,7 +270,10 @@ export function resolveOptions<Tx>(options: PoeOptions<Tx>): ResolvedOptions {
  *
  * @throws TypeError or RangeError that says what to do
  */
-export function resolveRules(options: ResourceOptions, defaults: ResolvedOptions): ResourceRules {
+export function resolveRules(
+  options: ResourceOptions,
+  defaults: ResolvedPoeOptions,
+): ResourceRules {
   refuseUnknown(options, RESOURCE_OPTIONS, 'resource()')
   const where = `resource ${JSON.stringify(options.name)}`
   if (typeof options.name !== 'string' || options.name === '') {
@@ -321,7 +324,7 @@ export const RULE_OPTIONS: readonly (keyof RuleOptions)[] = [
 export function makeRules(
   where: string,
   options: RuleOptions,
-  defaults: ResolvedOptions,
+  defaults: ResolvedPoeOptions,
   waitMs: number,
 ): ResourceRules {
   checkFunctions(where, options)
@@ -381,7 +384,7 @@ function checkReports(where: string, reports: unknown): readonly number[] {
  */
 export function demandDurable(
   where: string,
-  { store }: ResolvedOptions,
+  { store }: ResolvedPoeOptions,
   dangerouslyNotDurable: boolean | undefined,
 ): void {
   if (store.capabilities.durable || dangerouslyNotDurable === true) return
@@ -433,7 +436,7 @@ function checkTexts(texts: unknown = {}): void {
 const LABELS = ['result', 'again', 'createForm']
 const REFUSALS = [...Object.keys(LINK_REFUSALS), ...Object.keys(DOOR_REFUSALS)]
 
-function checkNumbers(options: ResolvedOptions): void {
+function checkNumbers(options: ResolvedPoeOptions): void {
   checkNumber('poe()', 'lifetimeMs', options.lifetimeMs, 1, YEAR_MS)
   checkNumber('poe()', 'horizonMs', options.horizonMs, 0, 10 * YEAR_MS)
   checkNumber('poe()', 'leaseMs', options.leaseMs, 100, DAY_MS)
@@ -445,7 +448,7 @@ function checkNumbers(options: ResolvedOptions): void {
   checkNumber('poe()', 'payloadLimitBytes', options.payloadLimitBytes, 2, 16 * 1024 * 1024)
 }
 
-function checkFields(options: ResolvedOptions): void {
+function checkFields(options: ResolvedPoeOptions): void {
   for (const name of options.recordedFields) {
     if (!NEVER_RECORDED.has(name.toLowerCase())) continue
     throw new TypeError(`poe(): ${name} belongs to one exchange and cannot be recorded`)

@@ -272,9 +272,9 @@ function contextMiddleware(core: Core): Middleware {
     return next().then(() => sendAgain(ctx))
   }
   return function poeContext(ctx, next) {
-    const mayEnter = core.vault.ready || core.engine.guard.down
+    const mayEnter = core.secrets.ready || core.engine.guard.down
     if (mayEnter) return enter(ctx as Context, next)
-    return core.vault.prepare().then(() => enter(ctx as Context, next))
+    return core.secrets.prepare().then(() => enter(ctx as Context, next))
   }
 }
 

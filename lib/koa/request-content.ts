@@ -15,13 +15,13 @@ import { arrivalOf, hasNoContent } from './arrival.js'
 import { sendNobody } from './send.js'
 
 /** The content, or why there is none. */
-export type Content = PresentContent | { readonly kind: 'too-large' | 'cut-off' }
+export type RequestContent = PresentContent | { readonly kind: 'too-large' | 'cut-off' }
 
 /**
  * What is known of the content without waiting. `unread`: nobody has touched it. `taken`: somebody
  * in front has read it, or is about to, and has left nothing of it.
  */
-export type ContentHere = Content | { readonly kind: 'unread' | 'taken' }
+export type ContentHere = RequestContent | { readonly kind: 'unread' | 'taken' }
 
 /**
  * Gives the content if it is here in a moment, as that of most requests is.
@@ -77,7 +77,7 @@ function failWhenCutOff({ req }: Context): void {
   })
 }
 
-const NOTHING: Content = { kind: 'bytes', bytes: new Uint8Array(), isDecoded: true }
+const NOTHING: RequestContent = { kind: 'bytes', bytes: new Uint8Array(), isDecoded: true }
 
 /** Whether a parser has put files aside: content that its fields do not show. */
 export function hasFiles(ctx: Context): boolean {
@@ -109,7 +109,10 @@ function contentHere(ctx: Context): ContentHere {
  * @throws TypeError where something in front has read the content, or is about to, and leaves
  *   nothing of it
  */
-export function contentOf(ctx: Context, limitBytes: number): Content | Promise<Content> {
+export function contentOf(
+  ctx: Context,
+  limitBytes: number,
+): RequestContent | Promise<RequestContent> {
   const here = contentHere(ctx)
   switch (here.kind) {
     case 'unread':
@@ -124,7 +127,7 @@ export function contentOf(ctx: Context, limitBytes: number): Content | Promise<C
   }
 }
 
-const TOO_LARGE: Content = { kind: 'too-large' }
+const TOO_LARGE: RequestContent = { kind: 'too-large' }
 
 function sizeOf({ text, bytes }: Extract<PresentContent, { kind: 'bytes' }>): number {
   return text === undefined ? bytes.byteLength : Buffer.byteLength(text)
@@ -166,7 +169,7 @@ class TextContent {
   }
 }
 
-function bytesOf(bytes: Uint8Array, isDecoded: boolean): Content {
+function bytesOf(bytes: Uint8Array, isDecoded: boolean): RequestContent {
   return { kind: 'bytes', bytes, isDecoded }
 }
 
@@ -188,7 +191,7 @@ function isOfLength({ headers }: IncomingMessage, bytes: number): boolean {
  * Reads until the last byte is here but the end has not been told yet: what is put back then is
  * read again by whoever comes next.
  */
-function readAhead(ctx: Context, limitBytes: number): Promise<Content>
+function readAhead(ctx: Context, limitBytes: number): Promise<RequestContent>
 function readAhead(ctx: Context, limitBytes: number, patienceMs: number): Promise<ContentHere>
 function readAhead(
   ctx: Context,

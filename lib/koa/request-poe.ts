@@ -13,7 +13,7 @@ import type { MessageName, PayloadOf } from './outbox-messages.js'
 import { principalsOf } from './principal.js'
 import type { ResourceState } from './resource-state.js'
 import { warnOfNobody } from './warnings.js'
-import type { Said } from './watch-answer.js'
+import type { HandlerAnswer } from './watch-answer.js'
 
 /** Values for the other parameters of a resource's path. */
 export type LinkParams = Readonly<Record<string, string | number>>
@@ -35,7 +35,7 @@ export class RequestPoe<Tx = unknown> {
   /** @internal Its body. */
   decidedBody: unknown = null
   /** @internal What became of a handler here. */
-  said: Said | null = null
+  said: HandlerAnswer | null = null
   /** @internal Whether the answer is compared with what was said, when it leaves. */
   isWatched = false
   /** @internal What names this request's operation, so that only one door does. */

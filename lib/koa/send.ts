@@ -29,14 +29,14 @@ const DRAIN_MS = 2_000
 const NO_CONTENT = bare(204)
 
 /** A page for a person: the application's, or ours. */
-export type Page = string | Uint8Array
+export type RefusalPage = string | Uint8Array
 
 /**
  * Sends an answer of ours, and holds it against routers that answer in our place.
  *
  * @param page - of a refusal: `null` for its problem document; by default as the client prefers
  */
-export function send(core: Core, ctx: Context, answer: Answer, page?: Page | null): void {
+export function send(core: Core, ctx: Context, answer: Answer, page?: RefusalPage | null): void {
   const { status, fields, links, body, retryAfterMs } = answer
   const { response } = ctx
   const { res } = response
@@ -82,7 +82,7 @@ function isContentType([name]: AnswerField): boolean {
   return name === 'content-type' || name.toLowerCase() === 'content-type'
 }
 
-function sendProblem(core: Core, ctx: Context, answer: Answer, given?: Page | null): void {
+function sendProblem(core: Core, ctx: Context, answer: Answer, given?: RefusalPage | null): void {
   const { status, members, body } = answer
   const { response } = ctx
   const { res } = response
@@ -115,7 +115,7 @@ export function ownPage(
   ctx: Context,
   problem: Problem,
   result: string | null,
-  ways: Ways,
+  ways: WaysOn,
 ): string {
   const { language, title, detail, labels } = wordsFor(core, ctx, problem)
   ctx.set('Content-Security-Policy', PAGE_POLICY)
@@ -125,10 +125,10 @@ export function ownPage(
 }
 
 /** The ways on from a page, and what their links are called. */
-export type Ways = readonly (readonly [target: string | null, label: keyof PageLabels])[]
+export type WaysOn = readonly (readonly [target: string | null, label: keyof PageLabels])[]
 
 /** A refusal in one language. */
-export interface Said extends RefusalWords {
+export interface LocalRefusal extends RefusalWords {
   readonly language: string
   readonly labels: PageLabels
 }
@@ -138,7 +138,7 @@ export interface Said extends RefusalWords {
  *
  * @see RFC 9110 12.5.4
  */
-export function wordsFor(core: Core, ctx: Context, problem: Problem): Said {
+export function wordsFor(core: Core, ctx: Context, problem: Problem): LocalRefusal {
   const { texts } = core
   const [first = '', ...others] = texts.keys()
   const language = ctx.acceptsLanguages(first, ...others) || first

@@ -25,7 +25,7 @@ export interface PoeStatus {
 }
 
 /** Asks the store once, and tells. Bounded by `storeTimeoutMs`; never rejects. */
-export async function statusOf({ engine, vault }: Core): Promise<PoeStatus> {
+export async function statusOf({ engine, secrets }: Core): Promise<PoeStatus> {
   const { guard, store } = engine
   const startMs = performance.now()
   const code = await guard
@@ -34,14 +34,14 @@ export async function statusOf({ engine, vault }: Core): Promise<PoeStatus> {
       () => null,
       (error: unknown) => codeOf(error),
     )
-  if (code === null && !vault.ready) await vault.prepare()
+  if (code === null && !secrets.ready) await secrets.prepare()
   const isUp = code === null && !guard.down
   return {
-    isReady: isUp && vault.ready && !engine.isClosing,
+    isReady: isUp && secrets.ready && !engine.isClosing,
     store: isUp ? 'up' : 'down',
     latencyMs: code === null ? performance.now() - startMs : null,
     clockOffsetMs: guard.offsetMs,
-    canMint: vault.ready,
+    canMint: secrets.ready,
     atWork: engine.atWork,
     owedWrites: engine.owedWrites,
     isClosing: engine.isClosing,

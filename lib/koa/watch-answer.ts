@@ -7,7 +7,7 @@ import { beforeFields, FieldsListener } from './before-fields.js'
 import type { Core } from './core.js'
 
 /** What the handler has said, or what its error will be answered with. */
-export interface Said {
+export interface HandlerAnswer {
   readonly key: string | null
   readonly status: number
 }

@@ -13,7 +13,7 @@ import type { IdempotencyKeyOptions } from '../koa/doors/idempotency-key.js'
 import type { ReplayOptions } from '../koa/doors/replay-door.js'
 import type { ResourceOptions } from '../koa/options.js'
 import type { Poe } from '../koa/poe.js'
-import { type ForRequests, forRequests, type Shape, type Ways } from './of-requests.js'
+import { type EntryPoint, type ForRequests, forRequests, type Shape } from './of-requests.js'
 import { type Find, Paths } from './paths.js'
 
 /** What belongs to no request: the same as in Koa. */
@@ -108,7 +108,7 @@ const stepsOf = new WeakMap<object, readonly Middleware[]>()
  */
 export function makeDoors<S extends Shape, Tx>(
   once: Poe<Tx>,
-  ways: Ways<S>,
+  ways: EntryPoint<S>,
 ): { readonly doors: Doors<S, Tx>; readonly find: Find } {
   const all: Paths[] = []
   /** The resource of each path: the first one there answers for all, and knows its own only. */

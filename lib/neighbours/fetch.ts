@@ -16,12 +16,12 @@ import { type Doors, type ForOperators, forOperators, makeDoors } from './doors.
 import { handlerRequest, incomingOf } from './fetch-request.js'
 import { InnerKoa } from './inner-koa.js'
 import {
+  type EntryPoint,
   type ForRequests,
   forRequests,
   type HandlerPoe,
   type Lenient,
   poeFor,
-  type Ways,
 } from './of-requests.js'
 import type { Find } from './paths.js'
 
@@ -100,7 +100,7 @@ const CONTENT_LIMIT_BYTES = 1_048_576
 export function poe<Tx = never>(options: FetchPoeOptions<Tx>): FetchOnce<Tx> {
   const arrivals = new WeakMap<IncomingMessage, Arrival>()
   const arrivalOf = ({ req }: Context): Arrival => arrivals.get(req) as Arrival
-  const ways: Ways<FetchShape<Tx>> = {
+  const ways: EntryPoint<FetchShape<Tx>> = {
     asked: (ctx, rest) => {
       const { request, context } = arrivalOf(ctx)
       return [request, ...rest, context]
@@ -193,7 +193,7 @@ function withFields(answer: Response, res: ServerResponse): Response {
 function findAhead(
   given: object,
   arrivalOf: (ctx: Context) => Arrival,
-): ReturnType<Ways<FetchShape<never>>['ahead']> {
+): ReturnType<EntryPoint<FetchShape<never>>['ahead']> {
   const options = given as Readonly<Record<string, unknown>>
   const name = ['identity', 'key'].find(one => typeof options?.[one] === 'function')
   if (name === undefined) return { options: given, ahead: null }

@@ -14,12 +14,12 @@ import { CapturedResponse } from './captured-response.js'
 import { type Doors, type ForOperators, forOperators, makeDoors } from './doors.js'
 import { InnerKoa, type OnError } from './inner-koa.js'
 import {
+  type EntryPoint,
   type ForRequests,
   forRequests,
   type HandlerPoe,
   type Lenient,
   poeFor,
-  type Ways,
 } from './of-requests.js'
 import type { Find } from './paths.js'
 
@@ -114,7 +114,7 @@ export interface NodeOnce<Tx = never> extends Doors<NodeShape<Tx>, Tx>, ForOpera
  * createServer(once.handler((request, response, poe) => showBasket(response, poe.link('order'))))
  */
 export function poe<Tx = never>(options: NodePoeOptions<Tx>): NodeOnce<Tx> {
-  const ways: Ways<NodeShape<Tx>> = {
+  const ways: EntryPoint<NodeShape<Tx>> = {
     asked: (ctx, rest) => [ctx.req, ...rest],
     run: runHandler,
     ahead: given => ({ options: given, ahead: null }),

@@ -89,7 +89,7 @@ export type Lenient<Given extends readonly unknown[], Result> = {
 }['call']
 
 /** How an entry point runs what the Koa layer asks for. */
-export interface Ways<S extends Shape> {
+export interface EntryPoint<S extends Shape> {
   /** What a function among the options is called with. */
   asked(ctx: Context, rest: readonly unknown[]): readonly unknown[]
   /** Runs a handler and puts its answer on the context. */
@@ -114,7 +114,7 @@ const DOING = ['do', 'undo']
  *
  * @param options - anything: what is no object is not looked at
  */
-export function forRequests<S extends Shape>(options: unknown, ways: Ways<S>): unknown {
+export function forRequests<S extends Shape>(options: unknown, ways: EntryPoint<S>): unknown {
   if (typeof options !== 'object' || options === null) return options
   const handed: Record<string, unknown> = { ...options }
   for (const [name, given] of Object.entries(handed)) {

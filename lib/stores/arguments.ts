@@ -12,7 +12,7 @@ const LARGEST_PAGE = 1_000
 const LATEST_MS = 8_640_000_000_000_000
 
 /** A list's query with its defaults. */
-export interface Page {
+export interface PageQuery {
   /** Store time, milliseconds; infinite for all. */
   readonly before: number
   readonly limit: number
@@ -85,7 +85,7 @@ export function verdictFault(
  *
  * @throws TypeError or RangeError that says what is wanted
  */
-export function pageOf(query: ListQuery): Page {
+export function pageOf(query: ListQuery): PageQuery {
   const where = 'list()'
   checkMembers(`${where}: the query`, query, ['state', 'before', 'limit', 'cursor'])
   const { state, before, limit, cursor = null } = query

@@ -24,7 +24,7 @@ import type { StoreAdmin } from '../engine/store-admin.js'
 import { PoeError } from '../errors.js'
 import { claimFault, leaseFault, pageOf, purgeLimit, verdictFault } from './arguments.js'
 import { checkKeys, timeOption } from './options.js'
-import { ServerAdmin } from './postgres/admin.js'
+import { PostgresAdmin } from './postgres/admin.js'
 import { Connections } from './postgres/connections.js'
 import type { PostgresPool } from './postgres/driver.js'
 import { isPool, plainPool } from './postgres/joining-pool.js'
@@ -32,8 +32,8 @@ import { checkVersion, type Migration, migrate, migrationSql } from './postgres/
 import { ServerOutbox } from './postgres/outbox.js'
 import { watchPool } from './postgres/pool-use.js'
 import type { Isolation } from './postgres/query.js'
-import { Records } from './postgres/records.js'
-import { ClaimTransaction, type PostgresTransaction } from './postgres/transaction.js'
+import { PostgresRecords } from './postgres/records.js'
+import { PostgresClaimTransaction, type PostgresTransaction } from './postgres/transaction.js'
 import { USUAL_MS } from './within.js'
 
 export type { PostgresPool } from './postgres/driver.js'
@@ -182,20 +182,20 @@ class ServerStore implements PostgresStore {
     nativeExpiry: false,
   })
   readonly outbox: ServerOutbox
-  readonly admin: ServerAdmin
+  readonly admin: PostgresAdmin
   readonly #settings: Settings
   readonly #poe: string
   readonly #connections: Connections
-  readonly #records: Records
+  readonly #records: PostgresRecords
 
   constructor(settings: Settings) {
     const { pool, connections, direct, schema, lockWaitMs } = settings
     this.#settings = settings
     this.#connections = new Connections({ pool, connections, direct })
     this.#poe = pg.escapeIdentifier(schema)
-    this.#records = new Records(this.#connections, this.#poe, lockWaitMs)
+    this.#records = new PostgresRecords(this.#connections, this.#poe, lockWaitMs)
     this.outbox = new ServerOutbox(this.#connections, this.#poe, lockWaitMs)
-    this.admin = new ServerAdmin(this.#connections, this.#poe)
+    this.admin = new PostgresAdmin(this.#connections, this.#poe)
     // A server that restarts ends idle connections, too: that shall not end the app's process. It
     // stays after `close`, for a connection of ours that dies later than that.
     pool.on('error', ignore)
@@ -215,7 +215,7 @@ class ServerStore implements PostgresStore {
     const { pool, isolation, txMaxMs } = this.#settings
     const records = this.#records
     const tools = { pool, isolation, txMaxMs, records, poe: this.#poe, callMs: withinMs }
-    return new ClaimTransaction(tools, key, owner, onUnawaited)
+    return new PostgresClaimTransaction(tools, key, owner, onUnawaited)
   }
 
   claim(key: string, claim: Claim, withinMs?: number): Promise<ClaimReply> {

@@ -26,10 +26,10 @@ import type { StoreAdmin } from '../engine/store-admin.js'
 import { PoeError } from '../errors.js'
 import { claimFault, leaseFault, pageOf, purgeLimit, verdictFault } from './arguments.js'
 import { checkKeys, timeOption } from './options.js'
-import { ServerAdmin } from './redis/admin.js'
+import { RedisAdmin } from './redis/admin.js'
 import { type Argument, type Driver, driverOf, type RedisClient } from './redis/driver.js'
 import { BUCKETS, Epochs } from './redis/epochs.js'
-import { Exchange, type Step } from './redis/exchange.js'
+import { RedisExchange, type RedisStep } from './redis/exchange.js'
 import { Gathering } from './redis/gathering.js'
 import { listUndecided } from './redis/listing.js'
 import { hashOwner, packOutcome, packWho, recordName, whoFault } from './redis/packing.js'
@@ -42,7 +42,7 @@ export type {
   Argument,
   IoredisClient,
   NodeRedisClient,
-  OnError,
+  OnConnectionError,
   RedisClient,
 } from './redis/driver.js'
 
@@ -129,7 +129,7 @@ class RedisStore implements Store {
   readonly admin: StoreAdmin
   readonly #settings: Settings
   readonly #usualMs: number
-  readonly #exchange: Exchange
+  readonly #exchange: RedisExchange
   readonly #epochs: Epochs
   readonly #secrets: Secrets
   readonly #claims: Gathering
@@ -140,13 +140,13 @@ class RedisStore implements Store {
     this.#usualMs = USUAL_MS + extraMs
     this.timeoutMs = this.#usualMs + MARGIN_MS
     this.#settings = settings
-    this.#exchange = new Exchange(settings.driver, this.#usualMs)
+    this.#exchange = new RedisExchange(settings.driver, this.#usualMs)
     this.#epochs = new Epochs(this.#exchange, settings.prefix)
     this.#secrets = new Secrets(this.#exchange, settings.prefix)
     const { prefix, driver } = settings
     const { isCluster } = driver
     const [exchange, epochs, secrets] = [this.#exchange, this.#epochs, this.#secrets]
-    this.admin = new ServerAdmin({ exchange, epochs, secrets, prefix, isCluster })
+    this.admin = new RedisAdmin({ exchange, epochs, secrets, prefix, isCluster })
     // Keys of several slots can go together where there is one server only.
     const gathers = !settings.driver.isCluster && settings.replicas === 0
     this.#claims = new Gathering(this.#exchange, gathers)
@@ -248,7 +248,7 @@ class RedisStore implements Store {
   }
 
   async #write(
-    script: scripts.Script,
+    script: scripts.RedisScript,
     key: string,
     args: readonly Argument[],
     withinMs: number | undefined,
@@ -257,7 +257,12 @@ class RedisStore implements Store {
   }
 
   /** Record, epoch where it is needed, and the index, which a script can do without. */
-  #step(script: scripts.Script, key: string, args: readonly Argument[], needed: 1 | 2): Step {
+  #step(
+    script: scripts.RedisScript,
+    key: string,
+    args: readonly Argument[],
+    needed: 1 | 2,
+  ): RedisStep {
     const bucket = bucketOf(key, BUCKETS)
     const slot = this.#epochs.name(bucket)
     const name = recordName(this.#settings.prefix, bucket, key)
@@ -291,7 +296,7 @@ class RedisStore implements Store {
     throw new PoeError('ERR_POE_STORE_DOWN', 'The Redis server changes faster than it answers.')
   }
 
-  #claim(key: string, owner: string, step: Step, withinMs: number): Promise<unknown> {
+  #claim(key: string, owner: string, step: RedisStep, withinMs: number): Promise<unknown> {
     if (this.#settings.replicas === 0) return this.#claims.run(step, withinMs)
     // The engine releases too; this one does not wait for it.
     const takeBack = () => this.release(key, owner).catch(() => {})
@@ -303,7 +308,7 @@ class RedisStore implements Store {
    * could be forgotten while that one is at work.
    */
   async #onReplicas(
-    step: Step,
+    step: RedisStep,
     granted: 'claimed' | 'ok',
     what: string,
     withinMs: number | undefined,

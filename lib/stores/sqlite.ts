@@ -29,10 +29,10 @@ import type { SqliteDatabase } from './sqlite/driver.js'
 import { HandlerConnection } from './sqlite/handler-connection.js'
 import { FileOutbox } from './sqlite/outbox.js'
 import { PurgePace } from './sqlite/purge-pace.js'
-import { Records } from './sqlite/records.js'
+import { SqliteRecords } from './sqlite/records.js'
 import { readEpoch, replaceEpoch } from './sqlite/schema.js'
 import { StoreFile } from './sqlite/store-file.js'
-import { ClaimTransaction, type SqliteTransaction } from './sqlite/transaction.js'
+import { SqliteClaimTransaction, type SqliteTransaction } from './sqlite/transaction.js'
 import { WriteQueue } from './sqlite/write-queue.js'
 
 export type { SqliteDatabase } from './sqlite/driver.js'
@@ -147,8 +147,8 @@ class FileStore implements SqliteStore {
   readonly #settings: Settings
   readonly #file: StoreFile
   readonly #queue: WriteQueue
-  readonly #records: Records
-  readonly #reads: Records
+  readonly #records: SqliteRecords
+  readonly #reads: SqliteRecords
   readonly #handlers: HandlerConnection
   #closing: Promise<void> | null = null
 
@@ -159,8 +159,8 @@ class FileStore implements SqliteStore {
     this.timeoutMs = lockWaitMs + txMaxMs + MARGIN_MS
     this.#file = new StoreFile(settings.file)
     this.#queue = new WriteQueue(this.#file, lockWaitMs)
-    this.#records = new Records(() => this.#file.writer, now)
-    this.#reads = new Records(() => this.#file.reader, now)
+    this.#records = new SqliteRecords(() => this.#file.writer, now)
+    this.#reads = new SqliteRecords(() => this.#file.reader, now)
     this.#handlers = new HandlerConnection(this.#file, now)
     const tools = {
       file: this.#file,
@@ -190,7 +190,7 @@ class FileStore implements SqliteStore {
     const { txMaxMs } = this.#settings
     const records = this.#records
     const tools = { queue: this.#queue, connection: this.#handlers, records, txMaxMs }
-    return new ClaimTransaction(tools, key, owner, onUnawaited)
+    return new SqliteClaimTransaction(tools, key, owner, onUnawaited)
   }
 
   claim(key: string, claim: Claim): Promise<ClaimReply> {

@@ -7,7 +7,7 @@ import type { Answer } from '../../lib/answers/answer.js'
 import { type Dialect, dialectOf, findingIn, PLAIN, refusalIn } from '../../lib/answers/dialects.js'
 import {
   problemOf,
-  type Refused,
+  type RefusedFinding,
   RUNNING_NOW,
   retryTimeOf,
   STORE_DOWN_NOW,
@@ -17,19 +17,19 @@ import { DOOR_REFUSALS, filled, LINK_REFUSALS } from '../../lib/answers/refusals
 import type { Outcome } from '../../lib/engine/outcome.js'
 import { KEY_PROFILES } from '../../lib/protocols/idempotency-key/index.js'
 
-const UNDONE_NOW: Refused = { kind: 'store-down', retryAfterMs: 1_000, undone: true }
-const TOO_LONG: Refused = { kind: 'transaction-timeout', retryAfterMs: 1_000 }
+const UNDONE_NOW: RefusedFinding = { kind: 'store-down', retryAfterMs: 1_000, undone: true }
+const TOO_LONG: RefusedFinding = { kind: 'transaction-timeout', retryAfterMs: 1_000 }
 const OUTCOME: Outcome = { status: 201, fields: [], body: { kind: 'none' } }
 
-function spent(payloadMatches: boolean | null): Refused {
+function spent(payloadMatches: boolean | null): RefusedFinding {
   return { kind: 'spent', outcome: OUTCOME, payloadMatches, mark: 'm' }
 }
 
-const OTHER: Refused = { kind: 'other-content', state: 'spent', recorded: 'f' }
-const FULL: Refused = { kind: 'store-full', retryAfterMs: 2_000 }
+const OTHER: RefusedFinding = { kind: 'other-content', state: 'spent', recorded: 'f' }
+const FULL: RefusedFinding = { kind: 'store-full', retryAfterMs: 2_000 }
 
 type Row = readonly [
-  finding: Refused,
+  finding: RefusedFinding,
   status: number,
   type: string,
   retryAfterMs: number | null,

@@ -1,10 +1,10 @@
 /**
  * Adapters for the servers that the suite is proven on.
  */
-import type { Adapter } from 'post-once-exactly/conformance'
+import type { ServerAdapter } from 'post-once-exactly/conformance'
 
 /** For the independent server and its wrong variants, in all styles. */
-export const INDEPENDENT: Adapter = {
+export const INDEPENDENT: ServerAdapter = {
   fields: { 'X-User': 'ann' },
   credentials: ['X-User'],
   secondUser: { 'X-User': 'bob' },

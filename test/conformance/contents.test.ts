@@ -3,11 +3,11 @@
  */
 import { expect } from 'chai'
 import {
-  type Adapter,
+  type AdapterContent,
   type BodyKind,
   type ConformanceOptions,
-  type Content,
   runConformance,
+  type ServerAdapter,
 } from 'post-once-exactly/conformance'
 import { contentOf } from '../../lib/conformance/contents.js'
 import { linkIn } from '../../lib/conformance/find-links.js'
@@ -18,12 +18,12 @@ import { forged, spelt } from '../../lib/conformance/spellings.js'
 import type { Exchange } from '../../lib/conformance/wire.js'
 import type { RawResponse } from '../../lib/testing/raw-response.js'
 
-const JSON_ORDER: Content = { json: { sku: 'tea-{n}', qty: 1 } }
-const FORM: Content = { form: { sku: 'tea {n}' } }
+const JSON_ORDER: AdapterContent = { json: { sku: 'tea-{n}', qty: 1 } }
+const FORM: AdapterContent = { form: { sku: 'tea {n}' } }
 const PAGE = new URL('http://shop.example/new/order')
-const TEXT: Content = { type: 'text/csv', text: 'tea,{n}' }
+const TEXT: AdapterContent = { type: 'text/csv', text: 'tea,{n}' }
 
-function told(adapter: Adapter, kind: BodyKind): string | null {
+function told(adapter: ServerAdapter, kind: BodyKind): string | null {
   const content = contentOf(adapter, kind, 7)
   return content === null ? null : `${content.type} ${content.bytes.toString('latin1')}`
 }

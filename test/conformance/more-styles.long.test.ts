@@ -7,7 +7,11 @@ import { once as emitted } from 'node:events'
 import type { AddressInfo, Server } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
-import { type Adapter, type ConformanceReport, runConformance } from 'post-once-exactly/conformance'
+import {
+  type ConformanceReport,
+  runConformance,
+  type ServerAdapter,
+} from 'post-once-exactly/conformance'
 import { areInstalled } from '../support/servers/programs.js'
 import { sideBySide } from '../support/side-by-side.js'
 import { halfFor } from './parts.js'
@@ -24,13 +28,13 @@ interface Style {
   readonly says: string
   readonly start: () => Promise<Running>
   readonly path: string
-  readonly adapter: Adapter
+  readonly adapter: ServerAdapter
 }
 
 const COUNT = { url: '/count', pointer: '/orders' }
 
 /** What the desk takes, as JSON and as a form. */
-const DESK: Adapter = {
+const DESK: ServerAdapter = {
   valid: { json: { what: 'tea {n}' } },
   invalid: { json: { what: '' } },
   effects: COUNT,
@@ -40,9 +44,9 @@ const DESK: Adapter = {
     failure: { fields: { 'X-Fail': '1' } },
   },
 }
-const FORM: Adapter = { effects: COUNT, provoke: DESK.provoke ?? {} }
+const FORM: ServerAdapter = { effects: COUNT, provoke: DESK.provoke ?? {} }
 
-const DESKS: readonly (readonly [says: string, traits: Traits, adapter: Adapter])[] = [
+const DESKS: readonly (readonly [says: string, traits: Traits, adapter: ServerAdapter])[] = [
   ['a second POST is held', { meanwhile: 'held' }, DESK],
   ['409 without content meanwhile', { meanwhile: '409' }, DESK],
   ['503 without Retry-After meanwhile', { meanwhile: '503', look: '503' }, DESK],
@@ -65,8 +69,8 @@ const DESKS: readonly (readonly [says: string, traits: Traits, adapter: Adapter]
   ['80 requests a second at most', { perSecond: 80 }, DESK],
 ]
 
-const CSRF: Adapter = { invalid: { form: { item: '', qty: '1' } } }
-const PAY: Adapter = {
+const CSRF: ServerAdapter = { invalid: { form: { item: '', qty: '1' } } }
+const PAY: ServerAdapter = {
   valid: { json: { amount: 7 } },
   invalid: { json: { amount: 0 } },
   effects: { url: '/count', pointer: '/payments' },
@@ -76,7 +80,7 @@ const PAY: Adapter = {
     slowFailure: { fields: { 'X-Slow': '0.9', 'X-Refuse': '1' } },
   },
 }
-const PERL: Adapter = {
+const PERL: ServerAdapter = {
   valid: { form: { what: 'tea{n}' } },
   effects: { url: '/count', pointer: '' },
 }
@@ -150,7 +154,7 @@ function isLanguage(word: string): boolean {
   return word === 'python3' || word === 'perl'
 }
 
-function program(language: string, file: string, path: string, adapter: Adapter): Style {
+function program(language: string, file: string, path: string, adapter: ServerAdapter): Style {
   const at = fileURLToPath(new URL(`servers/right/${file}`, import.meta.url))
   const start = async () => {
     const child = spawn(language, [at], { stdio: ['ignore', 'pipe', 'ignore'] })

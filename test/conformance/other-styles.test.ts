@@ -8,7 +8,7 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
-import { type Adapter, runConformance } from 'post-once-exactly/conformance'
+import { runConformance, type ServerAdapter } from 'post-once-exactly/conformance'
 import { areInstalled } from '../support/servers/programs.js'
 import { heldServer } from './servers/right/held.js'
 import { lateClaimServer } from './servers/right/late-claim.js'
@@ -22,7 +22,7 @@ interface Style {
   readonly says: string
   readonly start: () => Promise<Running>
   readonly page: string
-  readonly adapter: Adapter
+  readonly adapter: ServerAdapter
 }
 
 const COUNT = { url: '/count', pointer: '/orders' }

@@ -2,10 +2,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
-import { type Adapter, runConformance } from 'post-once-exactly/conformance'
+import { runConformance, type ServerAdapter } from 'post-once-exactly/conformance'
 
 const FIELDS = { Authorization: 'Bearer s3cret', 'X-Desk': '7' }
-const ADAPTER: Adapter = { fields: FIELDS, secondUser: { 'X-Desk': '8' } }
+const ADAPTER: ServerAdapter = { fields: FIELDS, secondUser: { 'X-Desk': '8' } }
 
 async function listening(
   answer: (asked: IncomingMessage, response: ServerResponse) => void,
@@ -41,7 +41,7 @@ describe('poe check and other origins', () => {
     page.close()
   })
 
-  async function judged(adapter: Adapter) {
+  async function judged(adapter: ServerAdapter) {
     const url = new URL('/basket', page.origin)
     const { exitCode, results } = await runConformance({
       url,

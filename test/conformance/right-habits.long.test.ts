@@ -5,12 +5,16 @@
 import { once as emitted } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
-import { type Adapter, type ConformanceReport, runConformance } from 'post-once-exactly/conformance'
+import {
+  type ConformanceReport,
+  runConformance,
+  type ServerAdapter,
+} from 'post-once-exactly/conformance'
 import { sideBySide } from '../support/side-by-side.js'
 import { halfFor } from './parts.js'
 import { type Habits, kioskServer } from './servers/right/kiosk.js'
 
-const ADAPTER: Adapter = {
+const ADAPTER: ServerAdapter = {
   link: 'field',
   valid: { form: { what: 'tea {n}' } },
   invalid: { form: { what: '' } },
@@ -21,13 +25,13 @@ const ADAPTER: Adapter = {
     failure: { fields: { 'X-Fail': '1' } },
   },
 }
-const LOGGED_IN: Adapter = {
+const LOGGED_IN: ServerAdapter = {
   ...ADAPTER,
   fields: { Cookie: 'user=ann' },
   effects: { url: '/count', pointer: '/tickets' },
 }
 
-const ALL: readonly (readonly [says: string, habits: Habits, adapter: Adapter])[] = [
+const ALL: readonly (readonly [says: string, habits: Habits, adapter: ServerAdapter])[] = [
   ['202, and the effect comes later', { success: 202 }, ADAPTER],
   ['302 in answer to a form', { success: 302, sparse: true }, ADAPTER],
   ['a page of its own at the link', { ownPage: true }, ADAPTER],

@@ -6,8 +6,8 @@ import { once as emitted } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
-import type { Adapter, Check, Step } from 'post-once-exactly/conformance'
-import type { Ending } from '../../lib/conformance/ending.js'
+import type { Check, ServerAdapter, Step } from 'post-once-exactly/conformance'
+import type { CheckEnding } from '../../lib/conformance/ending.js'
 import { runCheck } from '../../lib/conformance/run-check.js'
 import { Subject } from '../../lib/conformance/subject.js'
 import { Http1Wire } from '../../lib/conformance/wire.js'
@@ -52,9 +52,9 @@ describe('one check', () => {
 
   async function ending(
     steps: readonly Step[],
-    adapter: Adapter = { effects: { url: '/count', pointer: '/orders' } },
+    adapter: ServerAdapter = { effects: { url: '/count', pointer: '/orders' } },
     restart: (() => Promise<void>) | null = null,
-  ): Promise<Ending> {
+  ): Promise<CheckEnding> {
     const wire = new Http1Wire({ timeoutMs: 500, tls: {} })
     const subject = new Subject(new URL('/page', origin), adapter, wire, { restart })
     const check: Check = { id: 'X-1/x', requirement: 'X-1', title: '', why: '', steps }
@@ -180,7 +180,7 @@ describe('one check', () => {
   })
 
   it('429 to what is to be slow is obeyed, to what is to be refused an answer', async () => {
-    const adapter: Adapter = { provoke: { slow: {}, failure: {} } }
+    const adapter: ServerAdapter = { provoke: { slow: {}, failure: {} } }
     const sent = (provoke: 'slow' | 'failure', status: string): Step[] => [
       MINT,
       { send: { to: L, provoke }, expect: [{ status: [status] }] },

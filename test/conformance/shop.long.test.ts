@@ -6,11 +6,11 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import {
-  type Adapter,
   CHECKS,
   type ConformanceReport,
   readAdapter,
   runConformance,
+  type ServerAdapter,
 } from 'post-once-exactly/conformance'
 import {
   end,
@@ -184,7 +184,7 @@ async function judged(
 }
 
 /** The adapter of the README, and a second process whose links live shortly. */
-function adapterWith(hasty: ShopProcess | null): Adapter {
+function adapterWith(hasty: ShopProcess | null): ServerAdapter {
   const adapter = readAdapter(readFileSync(FILE, 'utf8'))
   if (hasty === null) return adapter
   return { ...adapter, shortLived: { url: `${hasty.origin}/basket`, lifeMs: LIFE_MS } }

@@ -2,11 +2,11 @@
  * Wrong servers as they are judged: each with what shows its fault.
  */
 import {
-  type Adapter,
   CHECKS,
   type Check,
   type ConformanceReport,
   runConformance,
+  type ServerAdapter,
 } from 'post-once-exactly/conformance'
 import { IN_THE_END } from '../../lib/conformance/checks/poe/reuse.js'
 import { EffectAccount } from '../../lib/conformance/effect-account.js'
@@ -80,7 +80,7 @@ export async function resultOf(check: Check, name: string, counts: boolean): Pro
 
 async function withServer<T>(
   name: string,
-  work: (server: JudgedServer, adapter: Adapter) => Promise<T>,
+  work: (server: JudgedServer, adapter: ServerAdapter) => Promise<T>,
 ): Promise<T> {
   const server = await startWrong(name, { ...OPTIONS[name], lifetimeMs: LONG_MS })
   const hasty = await startWrong(name, { ...OPTIONS[name], lifetimeMs: LIFE_MS })

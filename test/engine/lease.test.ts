@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { memoryStore } from 'post-once-exactly/stores/memory'
-import { Alarms } from '../../lib/engine/alarms.js'
+import { Deadlines } from '../../lib/engine/deadlines.js'
 import { Lease } from '../../lib/engine/lease.js'
 import type { PoeError } from '../../lib/errors.js'
 import { fakeClock } from '../../lib/testing/fake-clock.js'
@@ -32,7 +32,7 @@ async function setUp({ maxRunMs = 300_000, sentAgoMs = 0 } = {}) {
       lost.push(cause.code)
     }
   }
-  const tools = { clock, alarms: new Alarms(clock), leaseMs: LEASE_MS }
+  const tools = { clock, deadlines: new Deadlines(clock), leaseMs: LEASE_MS }
   const lease = new TestLease(tools, maxRunMs, clock.now() - sentAgoMs)
   const renewals = () => faulty.calls.filter(method => method === 'renew').length
   const stateOf = async () => (await store.read('k', null)).state

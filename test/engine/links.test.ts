@@ -1,10 +1,10 @@
 import { expect } from 'chai'
 import { memoryStore } from 'post-once-exactly/stores/memory'
-import { Alarms } from '../../lib/engine/alarms.js'
+import { Deadlines } from '../../lib/engine/deadlines.js'
 import { judge, mint } from '../../lib/engine/links.js'
 import { bucketOf, type Store } from '../../lib/engine/store.js'
 import { StoreGuard } from '../../lib/engine/store-guard.js'
-import { Vault } from '../../lib/engine/vault.js'
+import { StoreSecrets } from '../../lib/engine/store-secrets.js'
 import { isTokenShaped, recordKey } from '../../lib/protocols/poe/index.js'
 import { fakeClock } from '../../lib/testing/fake-clock.js'
 import { faultyStore, refuse } from '../support/engine-bench.js'
@@ -20,22 +20,28 @@ function processOn(given: Store<unknown> | null, startMs: number) {
   const faulty = faultyStore(real)
   const { store } = faulty
   const emit = () => {}
-  const alarms = new Alarms(clock)
-  const guard = new StoreGuard({ clock, alarms, emit, timeoutMs: 900, probe: () => store.epoch() })
-  const vault = new Vault({ store, guard, clock, emit, secrets: undefined })
+  const deadlines = new Deadlines(clock)
+  const guard = new StoreGuard({
+    clock,
+    deadlines,
+    emit,
+    timeoutMs: 900,
+    probe: () => store.epoch(),
+  })
+  const secrets = new StoreSecrets({ store, guard, clock, emit, secrets: undefined })
   return {
     clock,
     faulty,
-    vault,
-    mint: (principal = 'alice') => mint(vault, guard, { ...SCOPE, principal }, LIFE_MS),
+    secrets,
+    mint: (principal = 'alice') => mint(secrets, guard, { ...SCOPE, principal }, LIFE_MS),
     judge: (token: string, principals: readonly string[] = ['alice'], scope = SCOPE) =>
-      judge(vault, guard, token, scope, principals, HORIZON_MS),
+      judge(secrets, guard, token, scope, principals, HORIZON_MS),
   }
 }
 
 async function setUp() {
   const one = processOn(null, 1_000_000)
-  await one.vault.prepare()
+  await one.secrets.prepare()
   return one
 }
 
@@ -49,7 +55,7 @@ describe('minting and judging links', () => {
   it('a process that has no secret yet asks for the one that a link names', async () => {
     const store = memoryStore({ now: () => 1_000_000 })
     const host = processOn(store, 1_000_000)
-    await host.vault.prepare()
+    await host.secrets.prepare()
     const { token } = await minted(host)
     expect(await processOn(store, 1_000_000).judge(token)).to.have.property('kind', 'genuine')
   })
@@ -62,7 +68,7 @@ describe('minting and judging links', () => {
     const judged = await host.judge(token)
     if (judged.kind !== 'genuine') throw new Error(judged.kind)
     expect(judged).to.include({ principal: 'alice', expiresAtMs })
-    expect(judged.epoch).to.equal(host.vault.epochOf(judged.key))
+    expect(judged.epoch).to.equal(host.secrets.epochOf(judged.key))
     expect(judged.key.startsWith(recordKey('order', ''))).to.equal(true)
     expect(bucketOf(judged.key, 1)).to.equal(0)
   })
@@ -127,7 +133,7 @@ describe('minting and judging links', () => {
     const ahead = processOn(store, time.now() + 90_000)
     const behind = processOn(store, time.now() - 90_000)
     const all = [time, ahead.clock, behind.clock]
-    await Promise.all([ahead.vault.prepare(), behind.vault.prepare()])
+    await Promise.all([ahead.secrets.prepare(), behind.secrets.prepare()])
     for (const [from, to] of [
       [ahead, behind],
       [behind, ahead],

@@ -4,7 +4,7 @@
  */
 import { Readable, Writable } from 'node:stream'
 import { expect } from 'chai'
-import { Alarms } from '../../lib/engine/alarms.js'
+import { Deadlines } from '../../lib/engine/deadlines.js'
 import { NoRecord } from '../../lib/engine/no-record.js'
 import { fakeClock } from '../../lib/testing/fake-clock.js'
 import {
@@ -105,7 +105,7 @@ describe('an attempt that finds its own outcome', () => {
   })
 
   it('[FALSE-608] a run without any protection has no outcome that it could find', async () => {
-    const record = new NoRecord(new Alarms(fakeClock()), 1_000)
+    const record = new NoRecord(new Deadlines(fakeClock()), 1_000)
     expect(await record.confirm()).to.equal(false)
   })
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { memoryStore } from 'post-once-exactly/stores/memory'
-import { Alarms } from '../../lib/engine/alarms.js'
+import { Deadlines } from '../../lib/engine/deadlines.js'
 import type { PoeEvent } from '../../lib/engine/ports.js'
 import { StoreGuard } from '../../lib/engine/store-guard.js'
 import { PoeError } from '../../lib/errors.js'
@@ -21,7 +21,7 @@ function setUp(storeAheadMs = 0) {
   const events: PoeEvent[] = []
   const guard = new StoreGuard({
     clock,
-    alarms: new Alarms(clock),
+    deadlines: new Deadlines(clock),
     emit: event => events.push(event),
     timeoutMs: 900,
     probe: () => faulty.store.epoch(),

@@ -15,7 +15,7 @@ import { failuresOf } from './helpers/plain-options.js'
 import { redisContract, type Setup } from './helpers/redis-clients.js'
 
 interface Fault {
-  readonly script: scripts.Script
+  readonly script: scripts.RedisScript
   readonly check: string
   readonly instead: string
   /** Beginnings of the titles that must fail. */

@@ -5,7 +5,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { memoryStore } from 'post-once-exactly/stores/memory'
 import { Engine, type EngineOptions } from '../../lib/engine/engine.js'
-import type { Operation, Report, ResourceRules, Run, Verdict } from '../../lib/engine/operation.js'
+import type {
+  Operation,
+  PostVerdict,
+  Report,
+  ResourceRules,
+  Run,
+} from '../../lib/engine/operation.js'
 import { isSuccess } from '../../lib/engine/outcome.js'
 import type { PoeEvent } from '../../lib/engine/ports.js'
 import type { OwnerReply, Store, StoreTransaction } from '../../lib/engine/store.js'
@@ -123,7 +129,7 @@ export interface EngineBench {
   readonly events: PoeEvent[]
   /** How often a handler was entered. */
   runs: number
-  post(posting?: Posting): Promise<Verdict>
+  post(posting?: Posting): Promise<PostVerdict>
   operation(changes?: Partial<Operation>): Operation
   /** The state that the real store tells. */
   stateOf(key?: string): Promise<string>

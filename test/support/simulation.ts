@@ -7,7 +7,7 @@
  * effect, and take their time. Handlers are honest: a failure that is reported had no effect.
  */
 import { memoryStore } from 'post-once-exactly/stores/memory'
-import type { Reconciled, ResourceRules, Run, Verdict } from '../../lib/engine/operation.js'
+import type { PostVerdict, Reconciled, ResourceRules, Run } from '../../lib/engine/operation.js'
 import type { Store } from '../../lib/engine/store.js'
 import { type FakeClock, fakeClock } from '../../lib/testing/fake-clock.js'
 import { type EngineBench, engineBench, type Fault, reportedError } from './engine-bench.js'
@@ -177,7 +177,7 @@ class World implements Played {
     )
   }
 
-  #judge(verdict: Verdict, hadEffect: boolean): void {
+  #judge(verdict: PostVerdict, hadEffect: boolean): void {
     this.seen.add(verdict.kind)
     if (verdict.kind === 'done') {
       this.#done += 1

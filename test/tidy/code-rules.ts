@@ -147,6 +147,34 @@ function undocumentedList(source: File): string[] {
   return names.filter(name => !documented.includes(name)).map(name => `${name} has no doc comment`)
 }
 
+/**
+ * Finds types of the library that are exported by the same name from several files.
+ *
+ * @returns one line for each name
+ */
+export function sharedNamesIn(files: readonly File[]): string[] {
+  const homes = new Map<string, string[]>()
+  for (const file of files.filter(({ path }) => LIB.test(path))) {
+    for (const node of treeOf(file).statements) {
+      if (!isExported(node) || !isTypeOf(node)) continue
+      const name = node.name?.text ?? 'default'
+      homes.set(name, [...(homes.get(name) ?? []), file.path])
+    }
+  }
+  const shared = [...homes].filter(([, paths]) => new Set(paths).size > 1)
+  return shared.map(([name, paths]) => `${name} is a type of ${paths.join(' and of ')}`)
+}
+
+function isTypeOf(
+  node: ts.Node,
+): node is ts.ClassDeclaration | ts.InterfaceDeclaration | ts.TypeAliasDeclaration {
+  return (
+    ts.isClassDeclaration(node) ||
+    ts.isInterfaceDeclaration(node) ||
+    ts.isTypeAliasDeclaration(node)
+  )
+}
+
 /** All rules about code. */
 export const CODE_RULES: readonly Rule[] = [
   {

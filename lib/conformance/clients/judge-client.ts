@@ -1,7 +1,7 @@
 /**
  * Whether a client did as expected, and what to say where it did not.
  */
-import { type Unmet, unmet } from '../unmet.js'
+import { type UnmetExpectation, unmet } from '../unmet-expectation.js'
 import type { ClientEnding, ClientExpectation, Place } from './scenario.js'
 import type { Seen } from './scripted-server.js'
 
@@ -23,7 +23,7 @@ const PASSING_FIELDS =
   /^(?:connection|keep-alive|date|host|traceparent|tracestate|baggage|x-request-id|x-b3-.*)$/
 
 /** Judges what holds in every scenario: never a false word, never a second effect. */
-export function judgeAlways({ ending, effects }: Performance): Unmet | null {
+export function judgeAlways({ ending, effects }: Performance): UnmetExpectation | null {
   if (effects > 1) return unmet('one effect at most', `${effects}`)
   if (ending === 'accepted' && effects === 0) return unmet('no word of success', 'accepted')
   if (ending === 'refused' && effects === 1) return unmet('no word of failure', 'refused')
@@ -34,7 +34,7 @@ export function judgeAlways({ ending, effects }: Performance): Unmet | null {
 export function firstUnmetBy(
   expectations: readonly ClientExpectation[],
   performance: Performance,
-): Unmet | null {
+): UnmetExpectation | null {
   for (const expectation of expectations) {
     const found = judge(expectation, performance)
     if (found !== null) return found
@@ -52,7 +52,9 @@ export function isLasting(expectation: ClientExpectation): boolean {
 type DemandName = NameIn<ClientExpectation>
 type NameIn<E> = E extends unknown ? keyof E : never
 type Demand<N> = Extract<ClientExpectation, { readonly [K in N & PropertyKey]: unknown }>
-type Judges = { readonly [N in DemandName]: (demand: Demand<N>, did: Performance) => Unmet | null }
+type Judges = {
+  readonly [N in DemandName]: (demand: Demand<N>, did: Performance) => UnmetExpectation | null
+}
 
 /** How each kind of demand is judged. A kind that lacks here does not compile. */
 const JUDGES: Judges = {
@@ -99,7 +101,7 @@ const JUDGES: Judges = {
 }
 
 /** @throws TypeError for a demand with no kind, with an unknown one, or with two */
-function judge(expectation: ClientExpectation, performance: Performance): Unmet | null {
+function judge(expectation: ClientExpectation, performance: Performance): UnmetExpectation | null {
   const [name, ...more] = Object.keys(expectation)
   if (name === undefined || more.length > 0 || !Object.hasOwn(JUDGES, name)) {
     throw new TypeError(`A demand of unknown kind: ${JSON.stringify(expectation)}`)
@@ -107,12 +109,12 @@ function judge(expectation: ClientExpectation, performance: Performance): Unmet 
   const one = JUDGES[name as DemandName] as (
     demand: ClientExpectation,
     did: Performance,
-  ) => Unmet | null
+  ) => UnmetExpectation | null
   return one(expectation, performance)
 }
 
 /** A preflight is a browser's own question, and nothing of the order is in it. */
-function judgeStray(there: readonly Seen[]): Unmet | null {
+function judgeStray(there: readonly Seen[]): UnmetExpectation | null {
   const stray = there.find(({ method }) => method !== 'OPTIONS')
   return stray === undefined ? null : unmet('no such request', `${stray.method} ${stray.target}`)
 }
@@ -121,14 +123,14 @@ function judgeCount(
   what: string,
   wanted: { readonly atMost?: number; readonly atLeast?: number; readonly exactly?: number },
   count: number,
-): Unmet | null {
+): UnmetExpectation | null {
   const { atMost = Number.POSITIVE_INFINITY, atLeast = 0, exactly = count } = wanted
   if (count <= atMost && count >= atLeast && count === exactly) return null
   const words = Object.entries(wanted).map(([name, value]) => `${name} ${value}`)
   return unmet(`${what}: ${words.join(', ')}`.replace('atMost', 'at most'), `${count}`)
 }
 
-function judgeAlike(posts: readonly Seen[]): Unmet | null {
+function judgeAlike(posts: readonly Seen[]): UnmetExpectation | null {
   const [first, ...others] = posts
   if (first === undefined) return null
   for (const post of others) {
@@ -141,7 +143,7 @@ function judgeAlike(posts: readonly Seen[]): Unmet | null {
   return null
 }
 
-function judgeFields(posts: readonly Seen[]): Unmet | null {
+function judgeFields(posts: readonly Seen[]): UnmetExpectation | null {
   const [first = [], ...others] = posts.map(linesOf)
   for (const other of others) {
     const lost = first.find(line => !other.includes(line))
@@ -166,12 +168,12 @@ function judgeEverywhere([name, value]: readonly [string, string], seen: readonl
   return unmet(`${name}: ${value} on every request`, `${without.method} ${without.target} without`)
 }
 
-function judgePause(pauses: readonly number[], atLeast: number): Unmet | null {
+function judgePause(pauses: readonly number[], atLeast: number): UnmetExpectation | null {
   const short = pauses.find(pause => pause < atLeast)
   return short === undefined ? null : unmet(`${atLeast} ms or more`, `${Math.round(short)} ms`)
 }
 
-function judgeGrowth(pauses: readonly number[]): Unmet | null {
+function judgeGrowth(pauses: readonly number[]): UnmetExpectation | null {
   const half = Math.floor(pauses.length / 2)
   const isGrown = mean(pauses.slice(-half)) >= mean(pauses.slice(0, half)) * GROWTH
   const words = pauses.map(pause => `${Math.round(pause)} ms`).join(', ')

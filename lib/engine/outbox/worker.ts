@@ -2,7 +2,7 @@
  * Takes messages that are due and delivers them, a few at a time, until it is stopped. Any number
  * of workers may do so in any number of processes.
  */
-import { Alarms } from '../alarms.js'
+import { Deadlines } from '../deadlines.js'
 import type { Clock, MakeId, OnEvent } from '../ports.js'
 import type { StoreGuard } from '../store-guard.js'
 import { Underway } from '../underway.js'
@@ -67,8 +67,8 @@ export class Worker {
     this.#handlers = handlers
     this.#names = [...handlers.keys()]
     const { leaseMs } = rules
-    const alarms = new Alarms(tools.clock)
-    this.#delivery = { ...tools, rules, leaseMs, alarms }
+    const deadlines = new Deadlines(tools.clock)
+    this.#delivery = { ...tools, rules, leaseMs, deadlines }
   }
 
   /** Begins to take messages; once only. */

@@ -10,7 +10,12 @@ import type { RouterContext } from '@koa/router'
 import type { Context, Middleware, Next } from 'koa'
 import compose from 'koa-compose'
 import { ACTION_ALLOW } from '../../answers/allow.js'
-import { type Refused, RUNNING_NOW, STORE_DOWN_NOW, UNDECIDED_NOW } from '../../answers/findings.js'
+import {
+  type RefusedFinding,
+  RUNNING_NOW,
+  STORE_DOWN_NOW,
+  UNDECIDED_NOW,
+} from '../../answers/findings.js'
 import { shownOutcome } from '../../answers/outcomes.js'
 import { checkFingerprint } from '../../answers/request-fingerprint.js'
 import { digestParts } from '../../engine/fingerprint.js'
@@ -25,10 +30,10 @@ import type { RequestPoe } from '../request-poe.js'
 import { runClaimed } from '../run/run-claimed.js'
 import { sendNoContent } from '../send.js'
 import { issueAction } from './action-ids.js'
-import { type ContentReader, type FingerprintRule, fingerprintAt } from './claimed-content.js'
 import { type DoorOptions, resolveDoor } from './door-options.js'
 import { noteUnverifiable, withoutOperation } from './link/serve.js'
 import { isAtLink, tokenOperation } from './link/token-operation.js'
+import { type ContentReader, type FingerprintRule, fingerprintAt } from './request-identity.js'
 import { Responder } from './responder.js'
 
 /** What does or undoes an action. */
@@ -184,8 +189,8 @@ async function undo(
     allow(ctx, 'doneForGood')
     return responder.refuse(ctx, 'cannot-undo')
   }
-  await core.vault.prepare()
-  const key = core.vault.keyBeside(identity.key, 'undo')
+  await core.secrets.prepare()
+  const key = core.secrets.keyBeside(identity.key, 'undo')
   if (key === null) return responder.found(ctx, STORE_DOWN_NOW)
   // What was done may be undone for as long as it is remembered.
   const expiresAtMs = identity.keepUntilMs
@@ -218,7 +223,7 @@ async function look(actions: Actions, ctx: Context, identity: Operation): Promis
 }
 
 /** Whether the content of an action was carried out, and not only its cancelling. */
-function isDone(finding: Refused): boolean {
+function isDone(finding: RefusedFinding): boolean {
   return finding.kind === 'other-content' && finding.state === 'spent'
 }
 
@@ -231,7 +236,7 @@ async function show(actions: Actions, ctx: Context, identity: Operation): Promis
   responder.send(ctx, shownOutcome(finding.outcome, ctx, publicPath(ctx)))
 }
 
-async function tell(actions: Actions, ctx: Context, finding: Refused): Promise<void> {
+async function tell(actions: Actions, ctx: Context, finding: RefusedFinding): Promise<void> {
   const { core, responder } = actions
   allow(ctx, STATES[finding.kind] ?? null)
   if (finding.kind === 'forgotten') await meetWrongEpoch(core, ctx, actions.name)
@@ -239,7 +244,7 @@ async function tell(actions: Actions, ctx: Context, finding: Refused): Promise<v
   else responder.found(ctx, finding)
 }
 
-const STATES: Partial<Record<Refused['kind'], keyof typeof ACTION_ALLOW>> = {
+const STATES: Partial<Record<RefusedFinding['kind'], keyof typeof ACTION_ALLOW>> = {
   running: 'busy',
   undecided: 'busy',
   expired: 'over',
@@ -266,7 +271,7 @@ async function meetWrongEpoch(core: Core, ctx: Context, name: string): Promise<v
   const principals = principalsOf(ctx, core.options.principal)
   const operation = await tokenOperation(core, name, ctx, principals)
   if (typeof operation === 'string' || operation.epoch === null) return
-  await core.vault.meetWrongEpoch(operation.key, operation.epoch)
+  await core.secrets.meetWrongEpoch(operation.key, operation.epoch)
 }
 
 function doneState({ undo: handle }: Actions): 'done' | 'doneForGood' {

@@ -16,7 +16,7 @@ import {
   type Problem,
   refusalAnswer,
 } from '../../answers/answer.js'
-import { type Refused, RUNNING_NOW } from '../../answers/findings.js'
+import { type RefusedFinding, RUNNING_NOW } from '../../answers/findings.js'
 import { filled } from '../../answers/refusals.js'
 import { checkFingerprint } from '../../answers/request-fingerprint.js'
 import { digestParts } from '../../engine/fingerprint.js'
@@ -36,15 +36,15 @@ import { isLinks } from '../link-first.js'
 import { checkNumber, YEAR_MS } from '../options.js'
 import { poeOf } from '../request-poe.js'
 import { runClaimed } from '../run/run-claimed.js'
+import { type DoorOptions, type ResolvedDoor, resolveDoor } from './door-options.js'
+import { isSafe } from './keyed-door.js'
+import { otherParams } from './link/token-operation.js'
 import {
   type ContentReader,
   callersOf,
   type FingerprintRule,
   fingerprintAt,
-} from './claimed-content.js'
-import { type DoorOptions, type ResolvedDoor, resolveDoor } from './door-options.js'
-import { isSafe } from './keyed-door.js'
-import { otherParams } from './link/token-operation.js'
+} from './request-identity.js'
 import { Responder } from './responder.js'
 
 /** What an application says of the target's current state. */
@@ -313,7 +313,7 @@ async function tellFailed(visit: Visit, situation: Situation, failed: string): P
  *
  * @returns `null` where it has left no trace there
  */
-async function ownChange(visit: Visit, state: string): Promise<Refused | null> {
+async function ownChange(visit: Visit, state: string): Promise<RefusedFinding | null> {
   const { engine } = visit.door.core
   const operation = { ...operationAt(visit, state), refusesOtherContent: true }
   let finding = await engine.look(operation)

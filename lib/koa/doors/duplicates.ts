@@ -8,7 +8,7 @@
 import type { Context, Middleware, Next } from 'koa'
 import { nanoid } from 'nanoid'
 import { NO_STORE, NONE, refusalAnswer, seeOther } from '../../answers/answer.js'
-import type { Refused } from '../../answers/findings.js'
+import type { RefusedFinding } from '../../answers/findings.js'
 import { resultLink, resultOf } from '../../answers/outcomes.js'
 import { DOOR_REFUSALS } from '../../answers/refusals.js'
 import { digestParts } from '../../engine/fingerprint.js'
@@ -23,9 +23,9 @@ import { isWhole } from '../request-content.js'
 import { poeOf } from '../request-poe.js'
 import { runClaimed } from '../run/run-claimed.js'
 import { sendDrawn } from '../send.js'
-import { callersOf } from './claimed-content.js'
 import { type DoorOptions, type ResolvedDoor, resolveDoor } from './door-options.js'
 import { isSafe } from './keyed-door.js'
+import { callersOf } from './request-identity.js'
 import { Responder } from './responder.js'
 
 /** What a form is drawn again with. */
@@ -135,7 +135,7 @@ function bodyOf(ctx: Context): unknown {
 async function tell(
   { responder, options }: Detector,
   ctx: Context,
-  finding: Refused,
+  finding: RefusedFinding,
   overridden: boolean,
 ): Promise<void> {
   if (finding.kind !== 'spent' || overridden) return responder.found(ctx, finding)

@@ -18,10 +18,10 @@ import {
 } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
 import { checkNumber, demandDurable, YEAR_MS } from '../options.js'
-import type { FingerprintRule } from './claimed-content.js'
 import { type DoorOptions, resolveDoor } from './door-options.js'
 import { type KeyedDoor, keeping, type NameReading, passKeyedDoor } from './keyed-door.js'
 import { keyPolicy, type ResolvedKeyDoor } from './policy.js'
+import type { FingerprintRule } from './request-identity.js'
 import { Responder } from './responder.js'
 
 /** Options of `once.idempotencyKey()`. Times are milliseconds. */

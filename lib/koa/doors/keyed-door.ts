@@ -6,7 +6,7 @@
  */
 import type { Context, Next } from 'koa'
 import { NO_STORE, type Problem } from '../../answers/answer.js'
-import type { Refused } from '../../answers/findings.js'
+import type { RefusedFinding } from '../../answers/findings.js'
 import { digestParts } from '../../engine/fingerprint.js'
 import type { Operation, ResourceRules } from '../../engine/operation.js'
 import { PoeError } from '../../errors.js'
@@ -16,7 +16,7 @@ import { poeOf } from '../request-poe.js'
 import { runClaimed } from '../run/run-claimed.js'
 import { answeredStatus, isReportedFailure, statusToKeep } from '../run/thrown.js'
 import { SAFE_METHODS } from '../safe-methods.js'
-import { type ContentReader, callersOf, fingerprintAt } from './claimed-content.js'
+import { type ContentReader, callersOf, fingerprintAt } from './request-identity.js'
 
 /** The name that a request carries. Times are milliseconds by the store's clock. */
 export type NameReading =
@@ -41,7 +41,9 @@ export interface KeyedDoor extends ContentReader {
   /** Reads the name. */
   read(ctx: Context): NameReading
   /** Answers a repeat, where that is not the stored answer. */
-  readonly repeat: ((ctx: Context, finding: Extract<Refused, { kind: 'spent' }>) => unknown) | null
+  readonly repeat:
+    | ((ctx: Context, finding: Extract<RefusedFinding, { kind: 'spent' }>) => unknown)
+    | null
 }
 
 /** Whether a method asks for no change. RFC 9110 9.2.1 */
@@ -155,7 +157,7 @@ function keeps(kept: KeptAnswers, rules: ResourceRules, error: unknown): boolean
   return kept === 'every' && !rules.transactional && !rules.releaseOnThrow && !rules.marks
 }
 
-function answer(door: KeyedDoor, ctx: Context, finding: Refused): void | Promise<void> {
+function answer(door: KeyedDoor, ctx: Context, finding: RefusedFinding): void | Promise<void> {
   const { repeat, responder } = door
   if (finding.kind !== 'spent' || repeat === null) return responder.found(ctx, finding)
   const draw = async () => {

@@ -17,8 +17,8 @@ import {
 import type { Core, PolicyEntry } from '../core.js'
 import type { RouterPort } from '../link-paths.js'
 import { send } from '../send.js'
-import type { FingerprintRule } from './claimed-content.js'
 import type { ResolvedDoor } from './door-options.js'
+import type { FingerprintRule } from './request-identity.js'
 
 const CACHED: readonly AnswerField[] = [['Cache-Control', 'public, max-age=300']]
 const ONLY_READ: readonly AnswerField[] = [['Allow', POLICY_ALLOW]]

@@ -10,9 +10,9 @@ import { checkFingerprint } from '../../answers/request-fingerprint.js'
 import { recordedField } from '../../engine/outcome.js'
 import type { Core } from '../core.js'
 import { checkNumber, demandDurable, YEAR_MS } from '../options.js'
-import type { FingerprintRule } from './claimed-content.js'
 import { type DoorOptions, resolveDoor } from './door-options.js'
 import { type KeyedDoor, keeping, type NameReading, passKeyedDoor } from './keyed-door.js'
+import type { FingerprintRule } from './request-identity.js'
 import { Responder } from './responder.js'
 
 /** What is known of the first request when a repeat is answered with the current state. */

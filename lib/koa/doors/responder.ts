@@ -13,7 +13,7 @@ import {
   refusalAnswer,
 } from '../../answers/answer.js'
 import { type Dialect, findingIn, PLAIN, refusalIn } from '../../answers/dialects.js'
-import type { Refused } from '../../answers/findings.js'
+import type { RefusedFinding } from '../../answers/findings.js'
 import { repeatedOutcome } from '../../answers/outcomes.js'
 import type { DoorRefusal } from '../../answers/refusal-kinds.js'
 import { DOOR_REFUSALS } from '../../answers/refusals.js'
@@ -54,7 +54,7 @@ export class Responder {
   }
 
   /** Puts what was found at a key into words; a spent one is repeated. */
-  found(ctx: Context, finding: Refused): void {
+  found(ctx: Context, finding: RefusedFinding): void {
     if (finding.kind === 'spent') {
       this.repeat(ctx, finding.outcome)
       return

@@ -9,7 +9,7 @@ import type { RecordedField } from '../../engine/outcome.js'
 import { arrivalOf } from '../arrival.js'
 import type { Core } from '../core.js'
 import { BodySlot } from './body-slot.js'
-import { type Fields, Overtaking, partFromClient, putFields } from './late-handler.js'
+import { Overtaking, partFromClient, putFields, type ResponseFields } from './late-handler.js'
 import { answerThrown, isReportedFailure } from './thrown.js'
 
 /** A request whose operation is known. */
@@ -41,7 +41,7 @@ export class HandlerWork implements Work {
   readonly #keepsThrown: Claimable['keepsThrown']
   /** Whether a link named the operation before this door: it then keeps what it always keeps. */
   readonly #isBehindLink: boolean
-  #fieldsBefore: Fields | null = null
+  #fieldsBefore: ResponseFields | null = null
   #slot: BodySlot | null = null
   #running: Promise<Report> | null = null
   #bodyLost = false
@@ -268,11 +268,11 @@ function fieldsOf(res: ServerResponse, recorded: ReadonlyMap<string, number>): R
 }
 
 /** The fields that are set; nearly always none, and then nothing is copied. */
-function fieldsNow(res: ServerResponse): Fields {
+function fieldsNow(res: ServerResponse): ResponseFields {
   return res.getHeaderNames().length === 0 ? NO_FIELDS : res.getHeaders()
 }
 
-const NO_FIELDS: Fields = {}
+const NO_FIELDS: ResponseFields = {}
 
 /**
  * Whether an error is the abort of this very request: whoever was reading its content got it in

@@ -10,7 +10,7 @@ import type { Context } from 'koa'
 import { beforeFields, FieldsListener } from '../before-fields.js'
 
 /** Response fields by name, as Node gives them. */
-export type Fields = ReturnType<ServerResponse['getHeaders']>
+export type ResponseFields = ReturnType<ServerResponse['getHeaders']>
 
 /**
  * Parts a context from its client.
@@ -20,7 +20,7 @@ export type Fields = ReturnType<ServerResponse['getHeaders']>
  * @returns a context of its own for the client, without anything of the handler's; `null` where
  *   the handler has begun to answer, which then breaks off: nobody may take it for whole
  */
-export function partFromClient(ctx: Context, fieldsBefore: Fields): Context | null {
+export function partFromClient(ctx: Context, fieldsBefore: ResponseFields): Context | null {
   const { res } = ctx
   // A handler that has kept the response for itself may write to it when it is over.
   res.on('error', () => {})
@@ -41,7 +41,7 @@ export function partFromClient(ctx: Context, fieldsBefore: Fields): Context | nu
 }
 
 /** Makes these the fields of a response, and removes all others. */
-export function putFields(res: ServerResponse, fields: Fields): void {
+export function putFields(res: ServerResponse, fields: ResponseFields): void {
   for (const name of res.getHeaderNames()) res.removeHeader(name)
   for (const [name, value] of Object.entries(fields)) {
     if (value !== undefined) res.setHeader(name, value)

@@ -5,8 +5,8 @@
 import type { ServerResponse } from 'node:http'
 import type { Http2Stream } from 'node:http2'
 import type { Context } from 'koa'
-import { type Refused, UNDECIDED_NOW } from '../../answers/findings.js'
-import type { Gone, Verdict } from '../../engine/operation.js'
+import { type RefusedFinding, UNDECIDED_NOW } from '../../answers/findings.js'
+import type { GoneSignal, PostVerdict } from '../../engine/operation.js'
 import { arrivalOf } from '../arrival.js'
 import { sendNobody } from '../send.js'
 import { warnOfUnused } from '../warnings.js'
@@ -19,7 +19,7 @@ import { answerable, statusToKeep } from './thrown.js'
  * is refused, and the operation `free`; or it is not known, and the operation `held`. Or nothing
  * was done now, and what was found is to be told.
  */
-export type End = 'done' | 'free' | 'held' | Refused
+export type End = 'done' | 'free' | 'held' | RefusedFinding
 
 /** What a door does at the end of a run. `ctx` is another where the handler is overdue. */
 export type AtEnd = (ctx: Context, end: End) => Promise<void> | void
@@ -41,7 +41,7 @@ export function runClaimed(claimable: Claimable, atEnd: AtEnd): void | Promise<v
   return verdict.then(late => end(work, late, atEnd))
 }
 
-function end(work: HandlerWork, verdict: Verdict, atEnd: AtEnd): void | Promise<void> {
+function end(work: HandlerWork, verdict: PostVerdict, atEnd: AtEnd): void | Promise<void> {
   const { running } = work
   if (running === null) return conclude(work, work.ctx, verdict, atEnd)
   return answerWithout(work, running, verdict, atEnd)
@@ -51,7 +51,7 @@ function end(work: HandlerWork, verdict: Verdict, atEnd: AtEnd): void | Promise<
 async function answerWithout(
   work: HandlerWork,
   running: Promise<unknown>,
-  verdict: Verdict,
+  verdict: PostVerdict,
   atEnd: AtEnd,
 ): Promise<void> {
   const apart = work.partFromClient()
@@ -67,7 +67,7 @@ async function answerWithout(
 function conclude(
   work: HandlerWork,
   ctx: Context,
-  verdict: Verdict,
+  verdict: PostVerdict,
   atEnd: AtEnd,
 ): void | Promise<void> {
   const { core, operation, rules } = work
@@ -104,7 +104,7 @@ function conclude(
 }
 
 /** Whether the client has left; told by the response, without a signal that nobody may want. */
-class ClientGone implements Gone {
+class ClientGone implements GoneSignal {
   readonly #res: ServerResponse
 
   constructor(res: ServerResponse) {

@@ -41,7 +41,7 @@ export interface Situation {
 }
 
 /** Which fields an application can judge. */
-export interface Judged {
+export interface JudgedFields {
   readonly validators: boolean
   readonly search: boolean
 }
@@ -65,7 +65,7 @@ const MOST_STATES = 8
  */
 export function readConditions(
   field: (name: string) => string | undefined,
-  judged: Judged,
+  judged: JudgedFields,
 ): Conditions {
   const others = [
     ...(judged.validators ? [] : VALIDATED),

@@ -30,7 +30,7 @@ export interface SpentPart {
 
 /** Where the body is, in the place of a segment: nowhere. */
 export const NO_BODY = -1
-/** A body of no bytes, which is kept without a shelf. */
+/** A body of no bytes, which is kept without room. */
 export const EMPTY_BODY = -2
 /** The `keepUntilMs` of a record that is never purged. */
 export const NEVER = -1

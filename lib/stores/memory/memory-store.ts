@@ -22,7 +22,7 @@ import type {
 } from '../../engine/store.js'
 import { PoeError } from '../../errors.js'
 import { claimFault, leaseFault, pageOf, purgeLimit, verdictFault } from '../arguments.js'
-import { BodyShelf } from './body-shelf.js'
+import { BodyCache } from './body-cache.js'
 import {
   claimedBy,
   EMPTY_BODY,
@@ -66,7 +66,7 @@ export class MemoryStore implements Store {
   readonly #holders = new Map<string, Holder>()
   /** Records past their time that somebody was at work on when room was looked for. */
   readonly #overdue = new Set<Entry>()
-  readonly #shelf: BodyShelf
+  readonly #bodies: BodyCache
   #epoch = freshEpoch()
   #secrets: readonly StoredSecret[] | null = null
   #closed = false
@@ -74,7 +74,7 @@ export class MemoryStore implements Store {
   constructor(limits: MemoryLimits) {
     this.#limits = limits
     this.#startMs = Math.floor(limits.now())
-    this.#shelf = new BodyShelf(limits.maxBodyBytes)
+    this.#bodies = new BodyCache(limits.maxBodyBytes)
   }
 
   async claim(key: string, claim: Claim): Promise<ClaimReply> {
@@ -372,7 +372,7 @@ export class MemoryStore implements Store {
       entry.segment = EMPTY_BODY
       return
     }
-    const place = this.#shelf.put(body)
+    const place = this.#bodies.put(body)
     if (place === null) return
     entry.segment = place.segment
     entry.place = place.place
@@ -380,11 +380,11 @@ export class MemoryStore implements Store {
 
   #bodyOf(entry: Entry): Uint8Array | null {
     if (entry.segment === NO_BODY) return null
-    return entry.segment === EMPTY_BODY ? EMPTY : this.#shelf.get(entry)
+    return entry.segment === EMPTY_BODY ? EMPTY : this.#bodies.get(entry)
   }
 
   #forgetBody(entry: Entry): void {
-    if (entry.segment >= 0) this.#shelf.forget(entry)
+    if (entry.segment >= 0) this.#bodies.forget(entry)
     entry.segment = NO_BODY
   }
 }

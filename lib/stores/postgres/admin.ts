@@ -45,7 +45,7 @@ type Row = readonly [
 ]
 
 /** See {@link StoreAdmin}. */
-export class ServerAdmin implements StoreAdmin {
+export class PostgresAdmin implements StoreAdmin {
   readonly #connections: Connections
   readonly #poe: string
 

@@ -3,7 +3,7 @@
  */
 
 import type { Isolation } from './query.js'
-import { controlsTransaction, type Statement, statementsOf } from './statement-check.js'
+import { controlsTransaction, type StatementWords, statementsOf } from './statement-check.js'
 
 /** What is to be done for a text of SQL. */
 export type Plan =
@@ -43,7 +43,7 @@ export function planOf(sql: string): Plan {
   return found.kind === 'isolation' ? refuse('SET TRANSACTION has to be sent by itself.') : found
 }
 
-function planOfOne(words: Statement): Plan {
+function planOfOne(words: StatementWords): Plan {
   const [first, second] = words
   if (words.includes('SET_CONFIG') && words.includes('FALSE')) return refuse(SET_CONFIG)
   switch (first) {
@@ -74,14 +74,14 @@ function planOfOne(words: Statement): Plan {
 }
 
 /** `BEGIN`, `START TRANSACTION`, and the modes that may follow. */
-function planOfBegin([first, second, ...rest]: Statement): Plan {
+function planOfBegin([first, second, ...rest]: StatementWords): Plan {
   if (first === 'START' && second !== 'TRANSACTION') return PLAIN
   const isFiller = second === 'TRANSACTION' || second === 'WORK'
   const modes = isFiller ? rest : [second, ...rest].filter(word => word !== undefined)
   return planOfModes(modes, isolation => ({ kind: 'begin', isolation }))
 }
 
-function planOfModes(modes: Statement, plan: (isolation: Isolation | null) => Plan): Plan {
+function planOfModes(modes: StatementWords, plan: (isolation: Isolation | null) => Plan): Plan {
   const text = modes.join(' ').replace('READ WRITE', '').replace('NOT DEFERRABLE', '').trim()
   if (text === '') return plan(null)
   const level = /^ISOLATION LEVEL (.+)$/.exec(text)?.[1]?.toLowerCase()
@@ -92,7 +92,7 @@ function planOfModes(modes: Statement, plan: (isolation: Isolation | null) => Pl
   return refuse(`${text} cannot be had for a part of a transaction: leave it out.`)
 }
 
-function planOfEnd(words: Statement): Plan {
+function planOfEnd(words: StatementWords): Plan {
   const [first = ''] = words
   const tail = words.slice(1).filter(word => word !== 'WORK' && word !== 'TRANSACTION')
   if (first === 'ROLLBACK' && tail[0] === 'TO') return { kind: 'savepoint' }
@@ -101,7 +101,7 @@ function planOfEnd(words: Statement): Plan {
   return { kind: first === 'ROLLBACK' || first === 'ABORT' ? 'rollback' : 'commit' }
 }
 
-function planOfSet([, second, third, ...modes]: Statement): Plan {
+function planOfSet([, second, third, ...modes]: StatementWords): Plan {
   if (second === 'CONSTRAINTS') return PLAIN
   if (second === 'LOCAL') {
     // By it is told where a string ends.

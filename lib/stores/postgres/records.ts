@@ -13,7 +13,7 @@ import type {
   StoredSecret,
 } from '../../engine/store.js'
 import { PoeError } from '../../errors.js'
-import { type Page, strangeCursor } from '../arguments.js'
+import { type PageQuery, strangeCursor } from '../arguments.js'
 import { Batches } from '../batches.js'
 import { restoreHead, shortenHead } from '../head-text.js'
 import { PURGE_MS, USUAL_MS } from '../within.js'
@@ -92,7 +92,7 @@ interface Completion {
 }
 
 /** The records of one schema. */
-export class Records {
+export class PostgresRecords {
   readonly #connections: Connections
   readonly #poe: string
   readonly #lockWaitMs: number | null
@@ -224,7 +224,7 @@ export class Records {
   }
 
   /** Lists undecided records by the hashes of their keys. */
-  async list({ before, limit, cursor }: Page, withinMs?: number): Promise<ListReply> {
+  async list({ before, limit, cursor }: PageQuery, withinMs?: number): Promise<ListReply> {
     if (cursor !== null && !UUID.test(cursor)) throw strangeCursor()
     const beforeMs = Number.isFinite(before) ? Math.ceil(before) : null
     const [nowMs, found, last] = await this.#connections.call<ListRow>(

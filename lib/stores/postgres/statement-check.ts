@@ -9,7 +9,7 @@
  */
 
 /** A statement as its words outside of strings, names in quotes and comments; in upper case. */
-export type Statement = readonly string[]
+export type StatementWords = readonly string[]
 
 const NAME = /[a-z_\u0080-\uffff][\w$\u0080-\uffff]*/iy
 const LINE_COMMENT = /--[^\n\r]*/y
@@ -30,7 +30,7 @@ const MAY_CONTROL = /\b(?:BEGIN|COMMIT|END|ABORT|START|PREPARE|ROLLBACK)\b/i
  * @param sql - one or several statements
  * @returns their words; statements without any are left out
  */
-export function statementsOf(sql: string): readonly Statement[] {
+export function statementsOf(sql: string): readonly StatementWords[] {
   const statements: string[][] = [[]]
   for (let at = 0; at < sql.length; ) {
     const name = matchAt(NAME, sql, at)
@@ -58,7 +58,7 @@ export function findTransactionControl(sql: string): string | null {
 }
 
 /** Whether a statement begins or ends a transaction. */
-export function controlsTransaction([first, second, third]: Statement): boolean {
+export function controlsTransaction([first, second, third]: StatementWords): boolean {
   switch (first) {
     case 'BEGIN':
     case 'COMMIT':

@@ -28,7 +28,7 @@ import { isFollowing, runAsPartOf } from './handler-context.js'
 import { type HandlerTransaction, JoinedWork } from './joined-work.js'
 import { addMessage } from './outbox.js'
 import { type Callback, type Isolation, stolen, textOf } from './query.js'
-import type { Records } from './records.js'
+import type { PostgresRecords } from './records.js'
 import { findTransactionControl } from './statement-check.js'
 import { IS_STALE, IS_STOLEN } from './states.js'
 
@@ -70,9 +70,9 @@ export interface PostgresTransaction {
 }
 
 /** What a transaction needs of its store. Times are milliseconds. */
-export interface TransactionTools {
+export interface PostgresTransactionTools {
   readonly pool: PostgresPool
-  readonly records: Records
+  readonly records: PostgresRecords
   /** The schema's name, quoted. */
   readonly poe: string
   readonly isolation: Isolation
@@ -100,10 +100,12 @@ function nextName(): string {
 }
 
 /** The transaction of one claim. */
-export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, HandlerTransaction {
+export class PostgresClaimTransaction
+  implements StoreTransaction<PostgresTransaction>, HandlerTransaction
+{
   readonly handle: PostgresTransaction
   readonly work: JoinedWork = new JoinedWork()
-  readonly #tools: TransactionTools
+  readonly #tools: PostgresTransactionTools
   readonly #key: string
   readonly #owner: string
   readonly #onUnawaited: () => void
@@ -117,7 +119,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
   #failure: PoeError | null = null
 
   constructor(
-    tools: TransactionTools,
+    tools: PostgresTransactionTools,
     key: string,
     owner: string,
     onUnawaited: () => void = () => {},

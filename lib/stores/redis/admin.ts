@@ -14,7 +14,7 @@ import type {
 } from '../../engine/store-admin.js'
 import { scanPageOf, stateOfClaim, strangeCursor } from '../arguments.js'
 import { BUCKETS, type Epochs } from './epochs.js'
-import type { Exchange, Step } from './exchange.js'
+import type { RedisExchange, RedisStep } from './exchange.js'
 import { recordName, unpackStart } from './packing.js'
 import { SCAN, TELL_ONE } from './scripts.js'
 import type { Secrets } from './secrets.js'
@@ -29,8 +29,8 @@ const START = '0 0'
 const CURSOR = /^(\d{1,2}) (\d+)$/
 
 /** What the operator's part works with. */
-export interface AdminTools {
-  readonly exchange: Exchange
+export interface RedisAdminTools {
+  readonly exchange: RedisExchange
   readonly epochs: Epochs
   readonly secrets: Secrets
   readonly prefix: string
@@ -43,10 +43,10 @@ type Told =
   | readonly [name: Buffer, tag: Buffer, start: Buffer, length: number, endsMs: number]
 
 /** See {@link StoreAdmin}. */
-export class ServerAdmin implements StoreAdmin {
-  readonly #tools: AdminTools
+export class RedisAdmin implements StoreAdmin {
+  readonly #tools: RedisAdminTools
 
-  constructor(tools: AdminTools) {
+  constructor(tools: RedisAdminTools) {
     this.#tools = tools
   }
 
@@ -74,7 +74,7 @@ export class ServerAdmin implements StoreAdmin {
     const { exchange, epochs, prefix } = this.#tools
     const bucket = bucketOf(key, BUCKETS)
     const keys = [recordName(prefix, bucket, key)]
-    const step: Step = { script: TELL_ONE, keys, args: [], slot: epochs.name(bucket) }
+    const step: RedisStep = { script: TELL_ONE, keys, args: [], slot: epochs.name(bucket) }
     const [nowMs, told] = (await exchange.run(step, withinMs)) as [number, Told?]
     return told === undefined ? null : recordOf(told, key, nowMs)
   }

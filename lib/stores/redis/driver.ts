@@ -9,7 +9,7 @@ import { describe } from '../../engine/checks.js'
 export type Argument = string | Buffer
 
 /** Hears of a connection's failure. */
-export type OnError = (error: Error) => void
+export type OnConnectionError = (error: Error) => void
 
 /** What the store needs of an ioredis client: `Redis`, also with Sentinel, or `Cluster`. */
 export interface IoredisClient {
@@ -20,9 +20,9 @@ export interface IoredisClient {
   /** Collects commands that are sent together. */
   pipeline(): unknown
   /** Listens for errors of the connection. */
-  on(event: 'error', listener: OnError): unknown
+  on(event: 'error', listener: OnConnectionError): unknown
   /** Stops listening. */
-  off(event: 'error', listener: OnError): unknown
+  off(event: 'error', listener: OnConnectionError): unknown
 }
 
 /** What the store needs of node-redis: `createClient`, `createSentinel`, `createCluster`. */
@@ -34,9 +34,9 @@ export interface NodeRedisClient {
   /** Sends a command. */
   sendCommand(...args: never[]): Promise<unknown>
   /** Listens for errors of the connection. */
-  on(event: 'error', listener: OnError): unknown
+  on(event: 'error', listener: OnConnectionError): unknown
   /** Stops listening. */
-  off(event: 'error', listener: OnError): unknown
+  off(event: 'error', listener: OnConnectionError): unknown
 }
 
 /** A connected client of `redis` 5 or newer or of `ioredis` 5 or newer. */

@@ -17,7 +17,7 @@ import { randomBytes } from 'node:crypto'
 import type { StoreTime } from '../../engine/store.js'
 import { PoeError } from '../../errors.js'
 import type { Settled } from './driver.js'
-import type { Exchange, Step } from './exchange.js'
+import type { RedisExchange, RedisStep } from './exchange.js'
 import { LOOK, REPLACE } from './scripts.js'
 
 /** How many buckets there are; part of what is in the server. */
@@ -41,10 +41,10 @@ interface Look {
 
 /** The epochs of one prefix. */
 export class Epochs {
-  readonly #exchange: Exchange
+  readonly #exchange: RedisExchange
   readonly #prefix: string
 
-  constructor(exchange: Exchange, prefix: string) {
+  constructor(exchange: RedisExchange, prefix: string) {
     this.#exchange = exchange
     this.#prefix = prefix
   }
@@ -107,7 +107,7 @@ export class Epochs {
     throw new PoeError('ERR_POE_STORE_DOWN', 'The epoch of a bucket did not hold still.')
   }
 
-  #look(bucket: number): Step {
+  #look(bucket: number): RedisStep {
     const name = this.name(bucket)
     return { script: LOOK, keys: [name], args: [], slot: name }
   }

@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { PoeError } from '../../errors.js'
 import { within } from '../within.js'
 import type { Argument, Driver, Settled } from './driver.js'
-import type { Script } from './scripts.js'
+import type { RedisScript } from './scripts.js'
 
 /** A server that is not ready is not asked again when so little time is left, in milliseconds. */
 const LAST_ASKED_MS = 150
@@ -18,8 +18,8 @@ const MOST_UNANSWERED = 10_000
 const SOON = /^(?:LOADING|TRYAGAIN|CLUSTERDOWN|MASTERDOWN)\b/
 
 /** A script with what it works on; the first key says which node of a cluster runs it. */
-export interface Step {
-  readonly script: Script
+export interface RedisStep {
+  readonly script: RedisScript
   readonly keys: readonly Argument[]
   readonly args: readonly Argument[]
   /** Text in the same slot as the keys. */
@@ -29,7 +29,7 @@ export interface Step {
 }
 
 /** Sends steps and commands. */
-export class Exchange {
+export class RedisExchange {
   readonly #driver: Driver
   readonly #usualMs: number
   #unanswered = 0
@@ -47,7 +47,7 @@ export class Exchange {
   }
 
   /** Runs a script; sends its text only if the server does not know it. */
-  run(step: Step, withinMs?: number): Promise<unknown> {
+  run(step: RedisStep, withinMs?: number): Promise<unknown> {
     return this.#bounded(withinMs, () => this.#run(step))
   }
 
@@ -58,7 +58,7 @@ export class Exchange {
 
   /** Runs a script and then a command, on one connection to one node, in one exchange. */
   runWith(
-    step: Step,
+    step: RedisStep,
     command: readonly Argument[],
     withinMs?: number,
   ): Promise<readonly [unknown, Settled]> {
@@ -71,12 +71,12 @@ export class Exchange {
     this.#closed = true
   }
 
-  #run(step: Step): Promise<unknown> {
+  #run(step: RedisStep): Promise<unknown> {
     return this.#send(step.slot, bySha(step)).catch(error => this.#runAgain(step, error))
   }
 
   /** Runs a script that the server did not know, or without keys that are elsewhere. */
-  #runAgain(step: Step, error: unknown): Promise<unknown> {
+  #runAgain(step: RedisStep, error: unknown): Promise<unknown> {
     const { keys, needed = keys.length } = step
     if (needed < keys.length && says(error, 'TRYAGAIN')) {
       return this.#run({ ...step, keys: keys.slice(0, needed) })
@@ -85,7 +85,10 @@ export class Exchange {
     return this.#send(step.slot, byText(step))
   }
 
-  async #runWith(step: Step, command: readonly Argument[]): Promise<readonly [unknown, Settled]> {
+  async #runWith(
+    step: RedisStep,
+    command: readonly Argument[],
+  ): Promise<readonly [unknown, Settled]> {
     let both = await this.#sendBoth(step.slot, bySha(step), command)
     if ('error' in both[0] && says(both[0].error, 'MOVED')) {
       // Sent alone it is redirected, and the client knows the way from then on.
@@ -155,11 +158,11 @@ export class Exchange {
   }
 }
 
-function bySha({ script, keys, args }: Step): Argument[] {
+function bySha({ script, keys, args }: RedisStep): Argument[] {
   return ['evalsha', script.sha, String(keys.length), ...keys, ...args]
 }
 
-function byText({ script, keys, args }: Step): Argument[] {
+function byText({ script, keys, args }: RedisStep): Argument[] {
   return ['eval', script.text, String(keys.length), ...keys, ...args]
 }
 

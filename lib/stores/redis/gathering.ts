@@ -5,7 +5,7 @@
 import { PoeError } from '../../errors.js'
 import { Batches } from '../batches.js'
 import type { Argument } from './driver.js'
-import { type Exchange, NO_ANSWER, type Step } from './exchange.js'
+import { NO_ANSWER, type RedisExchange, type RedisStep } from './exchange.js'
 import { packArguments } from './packing.js'
 
 /** The server does nothing else meanwhile: about a millisecond. */
@@ -15,12 +15,12 @@ const SERVERS_WORD = /^[A-Z]{3,}\b/
 
 /** Gathers steps of one script, whose arguments have a script for many. */
 export class Gathering {
-  readonly #exchange: Exchange
-  readonly #batches: Batches<Step, unknown>
+  readonly #exchange: RedisExchange
+  readonly #batches: Batches<RedisStep, unknown>
   #isOn: boolean
 
   /** @param isOn - whether one script may reach the keys of all */
-  constructor(exchange: Exchange, isOn: boolean) {
+  constructor(exchange: RedisExchange, isOn: boolean) {
     this.#exchange = exchange
     this.#isOn = isOn
     this.#batches = new Batches({
@@ -35,11 +35,11 @@ export class Gathering {
   }
 
   /** Runs a step, together with those of the same turn. */
-  run(step: Step, withinMs: number): Promise<unknown> {
+  run(step: RedisStep, withinMs: number): Promise<unknown> {
     return this.#isOn ? this.#batches.ask(step, withinMs) : this.#exchange.run(step, withinMs)
   }
 
-  async #together(steps: readonly Step[], withinMs: number): Promise<readonly unknown[]> {
+  async #together(steps: readonly RedisStep[], withinMs: number): Promise<readonly unknown[]> {
     const [first] = steps
     const script = first?.script.together
     if (first === undefined || script === undefined) return []

@@ -8,9 +8,9 @@
  * have to be kept in each spent record as well.
  */
 import type { ListedRecord, ListReply } from '../../engine/store.js'
-import { type Page, strangeCursor } from '../arguments.js'
+import { type PageQuery, strangeCursor } from '../arguments.js'
 import { BUCKETS, type Epochs } from './epochs.js'
-import type { Exchange, Step } from './exchange.js'
+import type { RedisExchange, RedisStep } from './exchange.js'
 import { recordName } from './packing.js'
 import { DOUBTED, INDEXED } from './scripts.js'
 
@@ -33,17 +33,17 @@ interface Some {
 
 /** Gives one page. */
 export async function listUndecided(
-  exchange: Exchange,
+  exchange: RedisExchange,
   epochs: Epochs,
   prefix: string,
-  { before, limit, cursor }: Page,
+  { before, limit, cursor }: PageQuery,
   withinMs?: number,
 ): Promise<ListReply> {
   const untilMs = performance.now() + Math.min(PAGE_MS, (withinMs ?? PAGE_MS) / 2)
   const records: ListedRecord[] = []
   let place: Place = cursor === null ? startOf(0) : placeOf(cursor)
   for (;;) {
-    const ask = (step: Step) => exchange.run(step, withinMs)
+    const ask = (step: RedisStep) => exchange.run(step, withinMs)
     const some = await askBucket(ask, epochs, prefix, place, limit - records.length)
     records.push(...some.records.filter(({ sinceMs }) => sinceMs < before))
     const { nowMs, last } = some
@@ -57,7 +57,7 @@ export async function listUndecided(
 }
 
 async function askBucket(
-  ask: (step: Step) => Promise<unknown>,
+  ask: (step: RedisStep) => Promise<unknown>,
   epochs: Epochs,
   prefix: string,
   { bucket, score, key }: Place,

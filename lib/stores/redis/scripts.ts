@@ -19,7 +19,7 @@
 import { createHash } from 'node:crypto'
 
 /** A script, and the name by which the server knows it once it has it. */
-export interface Script {
+export interface RedisScript {
   readonly text: string
   readonly sha: string
   /** Whether the last of its keys is the index. */
@@ -29,7 +29,7 @@ export interface Script {
    * MessagePack array. Gives for each what it would have given, or the time alone where that is
    * `claimed` or `ok`, or false where it failed.
    */
-  readonly together?: Script
+  readonly together?: RedisScript
 }
 
 const TIME = `
@@ -136,7 +136,7 @@ const ALSO_WHEN_FULL = '#!lua flags=allow-oom\n'
  * ('' for never), keepUntilMs (0 for never), tag, who, the mark of the record to be replaced (''
  * for none), the record's key.
  */
-export const CLAIM: Script = forOneAndMany(
+export const CLAIM: RedisScript = forOneAndMany(
   `${TIME}${RECORDS}${INDEX}${MEMORY}`,
   3,
   `
@@ -176,7 +176,7 @@ export const CLAIM: Script = forOneAndMany(
 )
 
 /** KEYS record, epoch; ARGV epoch ('' for none). */
-export const READ: Script = script(`${TIME}${RECORD}${MEMORY}
+export const READ: RedisScript = script(`${TIME}${RECORD}${MEMORY}
   if value then
     local mark, lease, kept, holder, claimedBy = running()
     if not mark then return {'spent', now, value} end
@@ -190,7 +190,7 @@ export const READ: Script = script(`${TIME}${RECORD}${MEMORY}
 `)
 
 /** KEYS record; ARGV owner, leaseMs. */
-export const RENEW: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}
+export const RENEW: RedisScript = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}
   local mark, lease, keep, owner, who = running()
   if not mark or owner ~= ARGV[1] then return STALE end
   keepRunning(mark, now + tonumber(ARGV[2]), keep, owner, who, redis.call)
@@ -198,7 +198,7 @@ export const RENEW: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}
 `)
 
 /** KEYS record, index; ARGV owner, the record's key. */
-export const MARK: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}${INDEX}
+export const MARK: RedisScript = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}${INDEX}
   local mark, lease, keep, owner, who = running()
   if not mark or owner ~= ARGV[1] then return STALE end
   keepRunning('U', lease, keep, owner, who, redis.call)
@@ -207,7 +207,7 @@ export const MARK: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}${INDEX}
 `)
 
 /** KEYS record, index; ARGV owner, its hash, outcome, the record's key. */
-export const COMPLETE: Script = forOneAndMany(
+export const COMPLETE: RedisScript = forOneAndMany(
   `${ALSO_WHEN_FULL}${TIME}${RECORDS}${INDEX}`,
   2,
   `
@@ -225,7 +225,7 @@ export const COMPLETE: Script = forOneAndMany(
 )
 
 /** KEYS record; ARGV the owner's hash, outcome. */
-export const ATTACH: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}
+export const ATTACH: RedisScript = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}
   if not value or running() then return STALE end
   if markOf() ~= ARGV[1] then return STALE end
   redis.call('SET', key, string.sub(value, 1, lengthOfWho() + 6) .. ARGV[2], 'KEEPTTL')
@@ -233,7 +233,7 @@ export const ATTACH: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}
 `)
 
 /** KEYS record, index; ARGV owner, the record's key. */
-export const RELEASE: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}${INDEX}
+export const RELEASE: RedisScript = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}${INDEX}
   local mark, lease, keep, owner = running()
   if not mark or owner ~= ARGV[1] then return STALE end
   redis.call('DEL', key)
@@ -245,7 +245,7 @@ export const RELEASE: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}${INDEX}
  * KEYS record, index; ARGV owner, an outcome or '' for free, the record's key. Afterwards nobody's
  * hash fits.
  */
-export const SETTLE: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}${INDEX}
+export const SETTLE: RedisScript = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}${INDEX}
   local mark, lease, keep, owner, who = running()
   if mark ~= 'U' or owner ~= ARGV[1] or lease > now then return STALE end
   if ARGV[2] == '' then
@@ -261,7 +261,7 @@ export const SETTLE: Script = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}${INDEX}
  * KEYS index; ARGV the score and the key that the page before ended with ('-inf' and '' for none),
  * how many. Gives the time, then keys and scores in turn.
  */
-export const INDEXED: Script = script(`${ALSO_WHEN_FULL}${TIME}
+export const INDEXED: RedisScript = script(`${ALSO_WHEN_FULL}${TIME}
   redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. now)
   local most, found, from = tonumber(ARGV[3]), {now}, 0
 
@@ -288,7 +288,7 @@ export const INDEXED: Script = script(`${ALSO_WHEN_FULL}${TIME}
 `)
 
 /** KEYS records of one bucket. Gives the time, then for each its owner and since when, or false. */
-export const DOUBTED: Script = script(`#!lua flags=no-writes\n${TIME}
+export const DOUBTED: RedisScript = script(`#!lua flags=no-writes\n${TIME}
   local found = {now}
   for at, key in ipairs(KEYS) do
     local value = redis.call('GET', key)
@@ -320,7 +320,7 @@ const TELL = `
 `
 
 /** KEYS record. Gives the time, then what is told of it, if it is there. */
-export const TELL_ONE: Script = script(`${TIME}${TELL}
+export const TELL_ONE: RedisScript = script(`${TIME}${TELL}
   local found = {now}
   tell(found, KEYS[1])
   return found
@@ -330,7 +330,7 @@ export const TELL_ONE: Script = script(`${TIME}${TELL}
  * KEYS the epoch of a bucket, which says whose node is gone through; ARGV cursor, pattern, how many
  * names are looked at. Gives the time, the next cursor, and what is told of each record.
  */
-export const SCAN: Script = script(`${TIME}${TELL}
+export const SCAN: RedisScript = script(`${TIME}${TELL}
   local page = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', ARGV[3])
   local found = {now, page[1]}
   for _, name in ipairs(page[2]) do
@@ -341,14 +341,14 @@ export const SCAN: Script = script(`${TIME}${TELL}
 `)
 
 /** KEYS the secrets; ARGV what is there, what is to be there. */
-export const REPLACE_SECRETS: Script = script(`${ALSO_WHEN_FULL}
+export const REPLACE_SECRETS: RedisScript = script(`${ALSO_WHEN_FULL}
   if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
   redis.call('SET', KEYS[1], ARGV[2])
   return 1
 `)
 
 /** KEYS epoch. No flags: also a server that is too old must be able to say so. */
-export const LOOK: Script = script(`${TIME}
+export const LOOK: RedisScript = script(`${TIME}
   local policy = string.match(redis.call('INFO', 'memory'), 'maxmemory_policy:([%w-]+)')
   local version = string.match(redis.call('INFO', 'server'), 'redis_version:([%w.]+)')
   local stored = redis.call('GET', KEYS[1])
@@ -356,14 +356,14 @@ export const LOOK: Script = script(`${TIME}
 `)
 
 /** KEYS epoch; ARGV the value that was seen, the replication id that was seen, the new value. */
-export const REPLACE: Script = script(`${ALSO_WHEN_FULL}
+export const REPLACE: RedisScript = script(`${ALSO_WHEN_FULL}
   local id = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
   if id ~= ARGV[2] or (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
   redis.call('SET', KEYS[1], ARGV[3])
   return 1
 `)
 
-function script(text: string, together?: Script): Script {
+function script(text: string, together?: RedisScript): RedisScript {
   const sha = createHash('sha1').update(text).digest('hex')
   const usesIndex = text.includes(INDEX)
   return together === undefined ? { text, sha, usesIndex } : { text, sha, usesIndex, together }
@@ -376,7 +376,7 @@ function script(text: string, together?: Script): Script {
  * @param keys - how many keys each record has
  * @param step - what is done with KEYS and ARGV of one record
  */
-function forOneAndMany(head: string, keys: number, step: string): Script {
+function forOneAndMany(head: string, keys: number, step: string): RedisScript {
   const one = `${head}
   local function one(KEYS, ARGV)
   look(KEYS[1])

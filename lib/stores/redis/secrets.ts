@@ -4,15 +4,15 @@
 import type { StoredSecret } from '../../engine/store.js'
 import { PoeError } from '../../errors.js'
 import { newSecrets } from '../arguments.js'
-import type { Exchange } from './exchange.js'
+import type { RedisExchange } from './exchange.js'
 import { REPLACE_SECRETS } from './scripts.js'
 
 /** The secrets under one prefix. */
 export class Secrets {
-  readonly #exchange: Exchange
+  readonly #exchange: RedisExchange
   readonly #name: string
 
-  constructor(exchange: Exchange, prefix: string) {
+  constructor(exchange: RedisExchange, prefix: string) {
     this.#exchange = exchange
     this.#name = `${prefix}:secrets`
   }

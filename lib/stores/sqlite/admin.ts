@@ -37,7 +37,7 @@ const LEAST_ROOM_BYTES = 64 * 1_048_576
 const CURSOR = /^(?:c|s\d+$)/
 
 /** What the operator's part works with. */
-export interface AdminTools {
+export interface SqliteAdminTools {
   readonly file: StoreFile
   readonly queue: WriteQueue
   readonly nowMs: () => number
@@ -62,9 +62,9 @@ type SpentRow = readonly [
 
 /** See {@link StoreAdmin}. */
 export class FileAdmin implements StoreAdmin {
-  readonly #tools: AdminTools
+  readonly #tools: SqliteAdminTools
 
-  constructor(tools: AdminTools) {
+  constructor(tools: SqliteAdminTools) {
     this.#tools = tools
   }
 

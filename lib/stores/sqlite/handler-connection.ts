@@ -10,7 +10,7 @@ import type BetterSqlite3 from 'better-sqlite3'
 import { LRUCache } from 'lru-cache'
 import { PoeError } from '../../errors.js'
 import { configure, openConnection, type SqliteDatabase } from './driver.js'
-import { Records } from './records.js'
+import { SqliteRecords } from './records.js'
 import type { StoreFile } from './store-file.js'
 import { rollBack } from './write-queue.js'
 
@@ -26,15 +26,15 @@ const GUARD = `
   );`
 
 /** A prepared statement. */
-export type Statement = BetterSqlite3.Statement<unknown[]>
+export type SqliteStatement = BetterSqlite3.Statement<unknown[]>
 
 const STATEMENTS_KEPT = 100
 
 interface Opened {
   readonly db: SqliteDatabase
-  readonly records: Records
+  readonly records: SqliteRecords
   /** Statements that have been looked at and prepared. */
-  readonly statements: LRUCache<string, Statement>
+  readonly statements: LRUCache<string, SqliteStatement>
 }
 
 /** Opens lazily, begins, commits and rolls back. */
@@ -55,7 +55,7 @@ export class HandlerConnection {
   }
 
   /** The store's records as seen from inside the transaction. */
-  get records(): Records {
+  get records(): SqliteRecords {
     return this.#open().records
   }
 
@@ -64,7 +64,7 @@ export class HandlerConnection {
    *
    * @param check - asked about SQL that is new here; throws to refuse it
    */
-  prepare(sql: string, check: (sql: string) => void): Statement {
+  prepare(sql: string, check: (sql: string) => void): SqliteStatement {
     const { db, statements } = this.#open()
     const known = statements.get(sql)
     if (known !== undefined) return known
@@ -140,8 +140,8 @@ export class HandlerConnection {
         db.close()
         throw error
       }
-      const statements = new LRUCache<string, Statement>({ max: STATEMENTS_KEPT })
-      this.#opened = { db, records: new Records(() => db, this.#now), statements }
+      const statements = new LRUCache<string, SqliteStatement>({ max: STATEMENTS_KEPT })
+      this.#opened = { db, records: new SqliteRecords(() => db, this.#now), statements }
     }
     return this.#opened
   }

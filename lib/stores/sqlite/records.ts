@@ -17,7 +17,7 @@ import type {
   StoredOutcome,
   StoredSecret,
 } from '../../engine/store.js'
-import type { Page } from '../arguments.js'
+import type { PageQuery } from '../arguments.js'
 import { restoreHead, shortenHead } from '../head-text.js'
 import type { SqliteDatabase } from './driver.js'
 import { hashKey, hashOwner, packText, unpackText } from './packing.js'
@@ -51,7 +51,7 @@ type Found = Extract<ReadReply, { readonly state: 'running' | 'spent' | 'undecid
 type Statement = BetterSqlite3.Statement<unknown[]>
 
 /** The records of one file, seen through one connection. */
-export class Records {
+export class SqliteRecords {
   readonly #connection: () => SqliteDatabase
   readonly #now: () => number
   #db: SqliteDatabase | null = null
@@ -165,7 +165,7 @@ export class Records {
   }
 
   /** Lists undecided records by their keys; needs no transaction, being one statement. */
-  list({ before, limit, cursor }: Page): ListReply {
+  list({ before, limit, cursor }: PageQuery): ListReply {
     const nowMs = this.nowMs()
     // Until now at most, and without the moment that is named.
     const lapsedMs = Math.min(nowMs, Math.ceil(before) - 1)

@@ -15,9 +15,9 @@ import { PoeError, type PoeErrorCode } from '../../errors.js'
 import { Unawaited } from '../unawaited.js'
 import { type SqliteDatabase, sqliteCode, storeError } from './driver.js'
 import type { DatabaseGuard } from './guarded-database.js'
-import type { HandlerConnection, Statement } from './handler-connection.js'
+import type { HandlerConnection, SqliteStatement } from './handler-connection.js'
 import { ADD_MESSAGE, messageValues } from './outbox-table.js'
-import type { Records } from './records.js'
+import type { SqliteRecords } from './records.js'
 import { giveConnection, refuseAsync, runGuarded } from './section.js'
 import { warnOfStandstill } from './standstill.js'
 import { TransactionConnection } from './transaction-connection.js'
@@ -63,18 +63,20 @@ export interface SqliteTransaction {
 }
 
 /** What a transaction needs of its store. */
-export interface TransactionTools {
+export interface SqliteTransactionTools {
   readonly queue: WriteQueue
   readonly connection: HandlerConnection
   /** The records on the queue's own connection, for a commit without a transaction. */
-  readonly records: Records
+  readonly records: SqliteRecords
   readonly txMaxMs: number
 }
 
 /** The transaction of one claim. */
-export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, SqliteTransaction {
+export class SqliteClaimTransaction
+  implements StoreTransaction<SqliteTransaction>, SqliteTransaction
+{
   readonly handle: SqliteTransaction = this
-  readonly #tools: TransactionTools
+  readonly #tools: SqliteTransactionTools
   readonly #key: string
   readonly #owner: string
   readonly #onUnawaited: () => void
@@ -90,7 +92,7 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
   #reason: Error | null = null
 
   constructor(
-    tools: TransactionTools,
+    tools: SqliteTransactionTools,
     key: string,
     owner: string,
     onUnawaited: () => void = () => {},
@@ -200,7 +202,7 @@ export class ClaimTransaction implements StoreTransaction<SqliteTransaction>, Sq
     }
   }
 
-  #prepare(sql: string, guard: DatabaseGuard): Statement {
+  #prepare(sql: string, guard: DatabaseGuard): SqliteStatement {
     return this.#tools.connection.prepare(sql, guard.checkSql)
   }
 

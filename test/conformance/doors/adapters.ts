@@ -1,10 +1,10 @@
 /**
  * What the suite knows of each door's servers.
  */
-import type { Adapter } from 'post-once-exactly/conformance'
+import type { ServerAdapter } from 'post-once-exactly/conformance'
 
 /** Of the servers in `key-server.ts`. */
-export const KEYS_ADAPTER: Adapter = {
+export const KEYS_ADAPTER: ServerAdapter = {
   fields: { 'X-User': 'ann' },
   credentials: ['X-User'],
   secondUser: { 'X-User': 'bob' },
@@ -19,7 +19,7 @@ export const KEYS_ADAPTER: Adapter = {
 }
 
 /** Of the servers in `action-server.ts`. */
-export const ACTIONS_ADAPTER: Adapter = {
+export const ACTIONS_ADAPTER: ServerAdapter = {
   fields: { 'X-User': 'ann' },
   credentials: ['X-User'],
   secondUser: { 'X-User': 'bob' },
@@ -30,7 +30,7 @@ export const ACTIONS_ADAPTER: Adapter = {
 }
 
 /** Of the servers in `condition-server.ts`. */
-export const CONDITIONS_ADAPTER: Adapter = {
+export const CONDITIONS_ADAPTER: ServerAdapter = {
   fields: { 'X-User': 'ann' },
   credentials: ['X-User'],
   secondUser: { 'X-User': 'bob' },

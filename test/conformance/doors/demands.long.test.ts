@@ -3,7 +3,12 @@
  * would pass.
  */
 import { expect } from 'chai'
-import { type Adapter, type Check, DOOR_CHECKS, type Door } from 'post-once-exactly/conformance'
+import {
+  type Check,
+  DOOR_CHECKS,
+  type Door,
+  type ServerAdapter,
+} from 'post-once-exactly/conformance'
 import { runCheck } from '../../../lib/conformance/run-check.js'
 import { Subject } from '../../../lib/conformance/subject.js'
 import { Http1Wire } from '../../../lib/conformance/wire.js'
@@ -22,7 +27,7 @@ import type { DoorServer } from './plain.js'
 interface Proof {
   readonly door: Door
   readonly path: string
-  readonly adapter: Adapter
+  readonly adapter: ServerAdapter
   /** By each check: how the servers that it alone convicts are started. */
   readonly startsFor: (id: string) => readonly (() => Promise<DoorServer>)[]
 }

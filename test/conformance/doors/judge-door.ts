@@ -4,11 +4,11 @@
  */
 import { expect } from 'chai'
 import {
-  type Adapter,
   type ConformanceReport,
   DOOR_CHECKS,
   type Door,
   runConformance,
+  type ServerAdapter,
 } from 'post-once-exactly/conformance'
 import { sideBySide } from '../../support/side-by-side.js'
 import { partOf } from '../parts.js'
@@ -26,14 +26,14 @@ import { type DoorServer, refused, told } from './plain.js'
 interface Right<Behaviour> {
   readonly name: string
   readonly behaviour: Partial<Behaviour>
-  readonly adapter?: Adapter
+  readonly adapter?: ServerAdapter
   readonly skipped: readonly string[]
 }
 
 interface Judged<Behaviour> {
   readonly door: Door
   readonly path: string
-  readonly adapter: Adapter
+  readonly adapter: ServerAdapter
   readonly start: (behaviour: Partial<Behaviour>) => Promise<DoorServer>
   readonly right: readonly Right<Behaviour>[]
   readonly faults: readonly DoorFault<Behaviour>[]

@@ -6,12 +6,12 @@ import { createServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import {
-  type Adapter,
+  type AdapterContent,
   AdapterError,
-  type Content,
   checkAdapter,
   DOORS,
   runConformance,
+  type ServerAdapter,
 } from 'post-once-exactly/conformance'
 import type { ConditionForm, KeyForm } from '../../../lib/conformance/catalogue.js'
 import { contentOf } from '../../../lib/conformance/contents.js'
@@ -23,7 +23,7 @@ const url = new URL('http://shop.example/payments')
 
 describe('keys and conditions', () => {
   const key = 'a1-b2'
-  const written = (form: KeyForm, adapter: Adapter = {}) =>
+  const written = (form: KeyForm, adapter: ServerAdapter = {}) =>
     waysOf('idempotency-key', adapter).fields({ key: form }, { url, mark: key })
 
   it('a key is written in quotes, or as the adapter says', () => {
@@ -79,7 +79,7 @@ describe('keys and conditions', () => {
       'PUT',
       'POST',
     ])
-    const adapter: Adapter = { door: { method: 'PATCH' } }
+    const adapter: ServerAdapter = { door: { method: 'PATCH' } }
     const methods = DOORS.map(door => waysOf(door, adapter).method)
     expect(methods).to.deep.equal(['POST', 'PATCH', 'PATCH', 'PATCH'])
   })
@@ -100,7 +100,7 @@ describe('a content that means something else', () => {
     [{ json: { list: [] } }, null],
     [{ type: 'text/plain', text: 'tea' }, null],
     [{ type: 'text/plain', text: 'tea {n}' }, 'tea 500003'],
-  ] as const satisfies readonly (readonly [Content, string | null])[]) {
+  ] as const satisfies readonly (readonly [AdapterContent, string | null])[]) {
     it(`of ${JSON.stringify(valid)}: ${other ?? 'there is none'}`, () => {
       const found = contentOf({ valid }, 'different', 3)
       expect(found?.bytes.toString() ?? null).to.equal(other)
@@ -145,7 +145,7 @@ describe('doors in an adapter', () => {
       restarted: () => {},
       answer: async ({ path }) => told(path === '/b' ? 201 : 404, {}),
     })
-    const adapter: Adapter = { door: { target: '/b' } }
+    const adapter: ServerAdapter = { door: { target: '/b' } }
     const options = { door: 'idempotency-key', adapter, only: ['IK-2.6-1/first'] } as const
     const report = await runConformance({ url: `${server.origin}/a`, ...options })
     await server.close()

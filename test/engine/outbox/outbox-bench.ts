@@ -1,6 +1,6 @@
 /** A sqlite store on a fake clock, messages in it, and workers that deliver them. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { Alarms } from '../../../lib/engine/alarms.js'
+import { Deadlines } from '../../../lib/engine/deadlines.js'
 import { Bell } from '../../../lib/engine/outbox/bell.js'
 import type { DeliverMessage } from '../../../lib/engine/outbox/delivery.js'
 import type { OutboxStore } from '../../../lib/engine/outbox/outbox-store.js'
@@ -93,8 +93,8 @@ function toolsFor(
 ) {
   const emit = (event: PoeEvent) => void events.push(event)
   const probe = () => store.epoch()
-  const alarms = new Alarms(clock)
-  const guard = new StoreGuard({ clock, alarms, emit, timeoutMs: 3_000, probe })
+  const deadlines = new Deadlines(clock)
+  const guard = new StoreGuard({ clock, deadlines, emit, timeoutMs: 3_000, probe })
   const outbox = new Proxy(store.outbox, {
     get: (target, member) => {
       const value: unknown = Reflect.get(instead, member) ?? Reflect.get(target, member, target)

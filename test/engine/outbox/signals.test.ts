@@ -3,7 +3,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect } from 'chai'
-import { Alarms } from '../../../lib/engine/alarms.js'
+import { Deadlines } from '../../../lib/engine/deadlines.js'
 import { Bell } from '../../../lib/engine/outbox/bell.js'
 import type { OutboxStore, TakenMessage } from '../../../lib/engine/outbox/outbox-store.js'
 import { Worker } from '../../../lib/engine/outbox/worker.js'
@@ -39,7 +39,7 @@ describe('a worker that lives long', () => {
         return { key: `${taken}`, name: 'mail', payload: '1', attempt: 1, firstMs: clock.now() }
       })
     const guard = new StoreGuard({
-      ...{ clock, alarms: new Alarms(clock), emit: () => {}, timeoutMs: 3_000 },
+      ...{ clock, deadlines: new Deadlines(clock), emit: () => {}, timeoutMs: 3_000 },
       probe: async () => ({ nowMs: clock.now() }),
     })
     const worker = new Worker(

@@ -4,7 +4,7 @@ import {
   type Conditions,
   failedCondition,
   type GivenConditions,
-  type Judged,
+  type JudgedFields,
   namedStates,
   readConditions,
   type Situation,
@@ -12,16 +12,19 @@ import {
   undecidable,
 } from '../../../lib/protocols/conditional-post/conditions.js'
 
-const BOTH: Judged = { validators: true, search: true }
+const BOTH: JudgedFields = { validators: true, search: true }
 const DATE = 'Wed, 21 Oct 2026 12:00:00 GMT'
 const DATE_MS = Date.parse(DATE)
 const EMPTY: Situation = { current: null, found: null, search: null }
 
-function read(fields: Readonly<Record<string, string>>, judged: Judged = BOTH): Conditions {
+function read(fields: Readonly<Record<string, string>>, judged: JudgedFields = BOTH): Conditions {
   return readConditions(name => fields[name], judged)
 }
 
-function given(fields: Readonly<Record<string, string>>, judged: Judged = BOTH): GivenConditions {
+function given(
+  fields: Readonly<Record<string, string>>,
+  judged: JudgedFields = BOTH,
+): GivenConditions {
   const conditions = read(fields, judged)
   if (conditions.kind !== 'given') throw new Error(`the conditions are ${conditions.kind}`)
   return conditions

@@ -8,7 +8,7 @@ import type {
   OwnerReply,
   StoredOutcome,
 } from '../../../lib/engine/store.js'
-import type { Page } from '../../../lib/stores/arguments.js'
+import type { PageQuery } from '../../../lib/stores/arguments.js'
 import { PlainStore } from './plain-store.js'
 
 /** Lists what is at work as well. */
@@ -31,7 +31,7 @@ export class OverlooksMarks extends PlainStore {
 
 /** Goes by places in the list, which move when something before them is settled. */
 export class CountsItsPlaces extends PlainStore {
-  protected override page({ before, limit, cursor }: Page): ListReply {
+  protected override page({ before, limit, cursor }: PageQuery): ListReply {
     const nowMs = this.now()
     const from = Number(cursor ?? 0)
     const keys = [...this.memory.records.keys()].sort()
@@ -43,14 +43,14 @@ export class CountsItsPlaces extends PlainStore {
 
 /** Gives its first page and no more. */
 export class EndsAfterAPage extends PlainStore {
-  protected override page(page: Page): ListReply {
+  protected override page(page: PageQuery): ListReply {
     return { ...super.page(page), cursor: null }
   }
 }
 
 /** Takes every time for one that is before. */
 export class IgnoresBefore extends PlainStore {
-  protected override page(page: Page): ListReply {
+  protected override page(page: PageQuery): ListReply {
     return super.page({ ...page, before: Number.POSITIVE_INFINITY })
   }
 }

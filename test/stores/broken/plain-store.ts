@@ -20,7 +20,7 @@ import type {
 import {
   claimFault,
   leaseFault,
-  type Page,
+  type PageQuery,
   pageOf,
   purgeLimit,
   verdictFault,
@@ -210,7 +210,7 @@ export class PlainStore implements Store {
     return { key, owner: found.owner, sinceMs: found.sinceMs }
   }
 
-  protected page({ before, limit, cursor }: Page): ListReply {
+  protected page({ before, limit, cursor }: PageQuery): ListReply {
     const nowMs = this.now()
     const keys = [...this.memory.records.keys()].sort().filter(key => key > (cursor ?? ''))
     const records = keys.flatMap(key => this.isListed(key, before, nowMs) ?? [])

@@ -9,7 +9,7 @@ import compose from 'koa-compose'
 import { type Core, type Resource, TOKEN_PARAM } from '../../core.js'
 import type { AppKey } from '../../options.js'
 import { principalsOf } from '../../principal.js'
-import { Exchange, serve } from './serve.js'
+import { LinkRequest, serve } from './serve.js'
 import { isAtLink, type TokenIdentity, tokenOperation } from './token-operation.js'
 
 const APP_KEY_LIMIT = 512
@@ -52,7 +52,7 @@ function enter(
 ): void | Promise<void> {
   const principals = principalsOf(ctx, core.options.principal)
   const operation = identify(core, resource, ctx, principals)
-  const exchange = new Exchange(core, resource, ctx, handler, next)
+  const exchange = new LinkRequest(core, resource, ctx, handler, next)
   // Nearly always known at once, and then not waited for.
   if (operation instanceof Promise) return operation.then(late => serve(exchange, late))
   return serve(exchange, operation)

@@ -13,7 +13,12 @@ import {
   type Problem,
   refusalAnswer,
 } from '../../../answers/answer.js'
-import { problemOf, type Refused, retryTimeOf, STORE_DOWN_NOW } from '../../../answers/findings.js'
+import {
+  problemOf,
+  type RefusedFinding,
+  retryTimeOf,
+  STORE_DOWN_NOW,
+} from '../../../answers/findings.js'
 import { fingerprintOfContent, fingerprintOfId } from '../../../answers/link-fingerprint.js'
 import { asAnothers, resultLink, resultOf, shownOutcome } from '../../../answers/outcomes.js'
 import { LINK_REFUSALS } from '../../../answers/refusals.js'
@@ -35,7 +40,7 @@ import { otherParams, type TokenIdentity } from './token-operation.js'
  * One request and what it is about. A class, as is all that holds a request while a store is waited
  * for: V8 puts object literals that live so long into old space, and the whole request after them.
  */
-export class Exchange {
+export class LinkRequest {
   readonly core: Core
   readonly resource: Resource
   readonly ctx: Context
@@ -54,9 +59,9 @@ export class Exchange {
   }
 
   /** The same with another context. */
-  with(ctx: Context): Exchange {
+  with(ctx: Context): LinkRequest {
     if (ctx === this.ctx) return this
-    const same = new Exchange(this.core, this.resource, ctx, this.handler, this.next)
+    const same = new LinkRequest(this.core, this.resource, ctx, this.handler, this.next)
     same.content = this.content
     return same
   }
@@ -70,7 +75,7 @@ export class Exchange {
  * @returns a promise where anything has to be waited for
  * @throws what the handler throws
  */
-export function serve(exchange: Exchange, identity: TokenIdentity): void | Promise<void> {
+export function serve(exchange: LinkRequest, identity: TokenIdentity): void | Promise<void> {
   if (typeof identity === 'string') {
     noteUnverifiable(exchange.core, exchange.ctx, exchange.resource.name, identity)
     return refuse(exchange, withoutOperation(identity))
@@ -89,7 +94,7 @@ export function serve(exchange: Exchange, identity: TokenIdentity): void | Promi
 }
 
 /** What is told where a token names no operation. */
-export function withoutOperation(kind: Exclude<TokenIdentity, Operation>): Refused {
+export function withoutOperation(kind: Exclude<TokenIdentity, Operation>): RefusedFinding {
   if (kind === 'past-horizon') return { kind: 'forgotten' }
   if (kind === 'store-down') return STORE_DOWN_NOW
   return { kind: 'unverifiable' }
@@ -114,20 +119,22 @@ export function noteUnverifiable(
 
 /** Asks the store, and goes on with what was found. */
 function find(
-  exchange: Exchange,
+  exchange: LinkRequest,
   operation: Operation,
-  then: (exchange: Exchange, finding: Finding) => void | Promise<void>,
+  then: (exchange: LinkRequest, finding: Finding) => void | Promise<void>,
 ): void | Promise<void> {
-  const { engine, vault } = exchange.core
+  const { engine, secrets } = exchange.core
   const go = (finding: Finding): void | Promise<void> => {
     if (finding.kind !== 'forgotten' || operation.epoch === null) return then(exchange, finding)
-    return vault.meetWrongEpoch(operation.key, operation.epoch).then(() => then(exchange, finding))
+    return secrets
+      .meetWrongEpoch(operation.key, operation.epoch)
+      .then(() => then(exchange, finding))
   }
   const finding = engine.look(operation)
   return finding instanceof Promise ? finding.then(go) : go(finding)
 }
 
-function post(exchange: Exchange, identity: Operation): void | Promise<void> {
+function post(exchange: LinkRequest, identity: Operation): void | Promise<void> {
   const content = contentSoon(exchange.ctx, AHEAD_BYTES)
   // Waited for only where it has to come: a promise that is not needed costs each request.
   if (content instanceof Promise) return content.then(late => postWith(exchange, identity, late))
@@ -135,7 +142,7 @@ function post(exchange: Exchange, identity: Operation): void | Promise<void> {
 }
 
 function postWith(
-  exchange: Exchange,
+  exchange: LinkRequest,
   identity: Operation,
   content: ContentHere,
 ): void | Promise<void> {
@@ -147,7 +154,11 @@ function postWith(
   )
 }
 
-function run(exchange: Exchange, identity: Operation, content: ContentHere): void | Promise<void> {
+function run(
+  exchange: LinkRequest,
+  identity: Operation,
+  content: ContentHere,
+): void | Promise<void> {
   const { core, resource, ctx, handler, next } = exchange
   if (!mayRun(ctx, content)) return
   exchange.content = content
@@ -181,13 +192,13 @@ function withContent(identity: Operation, fingerprint: string | null): Operation
 const AFTER = { done: 'spent', free: 'unspent', held: 'undecided' } as const
 
 function tell(
-  exchange: Exchange,
+  exchange: LinkRequest,
   { key, epoch }: Operation,
-  finding: Refused,
+  finding: RefusedFinding,
 ): void | Promise<void> {
   const { core, resource } = exchange
   if (finding.kind === 'forgotten' && epoch !== null) {
-    return core.vault.meetWrongEpoch(key, epoch).then(() => refuse(exchange, finding))
+    return core.secrets.meetWrongEpoch(key, epoch).then(() => refuse(exchange, finding))
   }
   if (finding.kind === 'foreign') {
     core.engine.emit({ type: 'unverifiable', route: resource.name, key })
@@ -201,7 +212,7 @@ const AHEAD_BYTES = 1_048_576
 /** What a claim may still find free: it asks the application, or waits. */
 const MAY_RUN: ReadonlySet<Finding['kind']> = new Set(['unspent', 'running', 'undecided'])
 
-function look(exchange: Exchange, finding: Finding): void | Promise<void> {
+function look(exchange: LinkRequest, finding: Finding): void | Promise<void> {
   const { core, resource, ctx } = exchange
   if (finding.kind === 'spent') {
     allow(exchange, 'spent')
@@ -217,12 +228,12 @@ function look(exchange: Exchange, finding: Finding): void | Promise<void> {
   return resource.options.page(ctx) as Promise<void>
 }
 
-function describe(exchange: Exchange, finding: Finding): void | Promise<void> {
+function describe(exchange: LinkRequest, finding: Finding): void | Promise<void> {
   if (!allow(exchange, finding.kind)) return refuse(exchange, finding)
   sendNoContent(exchange.core, exchange.ctx)
 }
 
-function notOffered(exchange: Exchange, finding: Finding): void | Promise<void> {
+function notOffered(exchange: LinkRequest, finding: Finding): void | Promise<void> {
   if (!allow(exchange, finding.kind)) return refuse(exchange, finding)
   return answer(exchange, refusalAnswer(LINK_REFUSALS['method-not-allowed']), null)
 }
@@ -231,7 +242,7 @@ function notOffered(exchange: Exchange, finding: Finding): void | Promise<void> 
  * Answers with a refusal, and with what helps to go on; or gives a browser that came too late its
  * form again.
  */
-function refuse(exchange: Exchange, finding: Refused): void | Promise<void> {
+function refuse(exchange: LinkRequest, finding: RefusedFinding): void | Promise<void> {
   const { core, resource, ctx } = exchange
   allow(exchange, finding.kind)
   const { method } = ctx.req
@@ -257,8 +268,8 @@ function refuse(exchange: Exchange, finding: Refused): void | Promise<void> {
 }
 
 function answerRefusal(
-  exchange: Exchange,
-  finding: Refused,
+  exchange: LinkRequest,
+  finding: RefusedFinding,
   problem: Problem,
   result: string | null,
   links: readonly string[],
@@ -279,7 +290,11 @@ function answerRefusal(
 }
 
 /** Sends an answer; a refusal is drawn for a person, and only that has to be waited for. */
-function answer(exchange: Exchange, given: Answer, outcome: Outcome | null): void | Promise<void> {
+function answer(
+  exchange: LinkRequest,
+  given: Answer,
+  outcome: Outcome | null,
+): void | Promise<void> {
   const { core, resource, ctx, content } = exchange
   if (!isRefusal(given)) return send(core, ctx, given)
   if (!wantsHtml(ctx)) return send(core, ctx, given, null)
@@ -292,7 +307,7 @@ function paramsOf(ctx: Context): LinkParams {
   return Object.fromEntries(otherParams(ctx))
 }
 
-function reasonOf(finding: Refused, result: string | null): RerenderReason | null {
+function reasonOf(finding: RefusedFinding, result: string | null): RerenderReason | null {
   if (finding.kind === 'spent') {
     const { payloadMatches } = finding
     return payloadMatches === true ? null : { state: 'spent', result, payloadMatches }
@@ -308,7 +323,7 @@ function reasonOf(finding: Refused, result: string | null): RerenderReason | nul
  *
  * @returns whether that is known
  */
-function allow({ resource, ctx }: Exchange, kind: Refused['kind']): boolean {
+function allow({ resource, ctx }: LinkRequest, kind: RefusedFinding['kind']): boolean {
   const allowed = linkAllow(kind, resource.options.page !== undefined)
   ctx.poe.state?.setAllow(allowed)
   return allowed !== null

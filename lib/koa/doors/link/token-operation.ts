@@ -5,7 +5,7 @@
  */
 import type { Context } from 'koa'
 import { NONE } from '../../../answers/answer.js'
-import { type Judged, judge } from '../../../engine/links.js'
+import { type JudgedToken, judge } from '../../../engine/links.js'
 import type { Operation } from '../../../engine/operation.js'
 import { isTokenShaped, type TokenScope } from '../../../protocols/poe/index.js'
 import { type Core, TOKEN_PARAM } from '../../core.js'
@@ -13,7 +13,7 @@ import { poeOf } from '../../request-poe.js'
 import { ResourceState } from '../../resource-state.js'
 
 /** The operation, or why there is none. */
-export type TokenIdentity = Operation | Exclude<Judged['kind'], 'genuine'>
+export type TokenIdentity = Operation | Exclude<JudgedToken['kind'], 'genuine'>
 
 /**
  * Tells whether a request is for a link, and notes that it is. A preflight asks the application's
@@ -50,16 +50,16 @@ export function tokenOperation(
   principals: readonly string[],
 ): TokenIdentity | Promise<TokenIdentity> {
   if (principals.length === 0) return 'unverifiable'
-  const { vault, engine, options } = core
+  const { secrets, engine, options } = core
   const { horizonMs } = options
   const scope = { route, params: otherParams(ctx) }
   const token: string = ctx.params[TOKEN_PARAM]
-  const judged = judge(vault, engine.guard, token, scope, principals, horizonMs)
+  const judged = judge(secrets, engine.guard, token, scope, principals, horizonMs)
   if (!(judged instanceof Promise)) return operationOf(judged, horizonMs)
   return judged.then(late => operationOf(late, horizonMs))
 }
 
-function operationOf(judged: Judged, horizonMs: number): TokenIdentity {
+function operationOf(judged: JudgedToken, horizonMs: number): TokenIdentity {
   if (judged.kind !== 'genuine') return judged.kind
   const { key, epoch, expiresAtMs, principal } = judged
   return {

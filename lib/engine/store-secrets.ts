@@ -24,8 +24,8 @@ const EPOCHS_AGAIN_MS = 200
 /** Each is in the bucket that is wanted with a chance of one in a few dozen. */
 const MOST_TRIES = 10_000
 
-/** Options of a {@link Vault}. */
-export interface VaultOptions {
+/** Options of a {@link StoreSecrets}. */
+export interface StoreSecretsOptions {
   readonly store: Store<unknown>
   readonly guard: StoreGuard
   readonly clock: Clock
@@ -35,8 +35,8 @@ export interface VaultOptions {
 }
 
 /** Holds epochs and secrets, and reads them again when they have changed. */
-export class Vault {
-  readonly #options: VaultOptions
+export class StoreSecrets {
+  readonly #options: StoreSecretsOptions
   readonly #own: Keyring | null
   /** `null` before the first reading, and while they are known to be outdated. */
   #epochs: readonly string[] | null = null
@@ -47,7 +47,7 @@ export class Vault {
   #readMs = Number.NEGATIVE_INFINITY
   #unreadable = false
 
-  constructor(options: VaultOptions) {
+  constructor(options: StoreSecretsOptions) {
     this.#options = options
     const { secrets } = options
     if (secrets !== undefined && !Array.isArray(secrets)) {

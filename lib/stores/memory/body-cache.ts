@@ -25,14 +25,14 @@ interface Segment {
   isGone: boolean
 }
 
-/** Where a body lies: two small integers, for the shelf alone to read. */
-export interface Place {
+/** Where a body lies: two small integers, for the cache alone to read. */
+export interface BodyPlace {
   readonly segment: number
   readonly place: number
 }
 
 /** Keeps bodies up to a total size. */
-export class BodyShelf {
+export class BodyCache {
   readonly #maxBytes: number
   readonly #segmentBytes: number
   readonly #segments: LRUCache<number, Segment>
@@ -54,12 +54,12 @@ export class BodyShelf {
   }
 
   /**
-   * Copies a body onto the shelf.
+   * Copies a body into the cache.
    *
    * @param body - at least one byte
-   * @returns its place, or `null` when it is larger than the whole shelf
+   * @returns its place, or `null` when it is larger than the whole cache
    */
-  put(body: Uint8Array): Place | null {
+  put(body: Uint8Array): BodyPlace | null {
     if (body.byteLength > this.#maxBytes) return null
     const isWhole = body.byteLength * 4 >= this.#segmentBytes
     const segment = isWhole ? this.#add(body.byteLength) : this.#segmentFor(body.byteLength)
@@ -76,7 +76,7 @@ export class BodyShelf {
    *
    * @returns a copy, or `null` when it was dropped
    */
-  get({ segment: id, place }: Place): Uint8Array | null {
+  get({ segment: id, place }: BodyPlace): Uint8Array | null {
     const segment = this.#segments.get(id)
     if (segment === undefined) return null
     if (place === WHOLE) return segment.bytes.slice()
@@ -86,7 +86,7 @@ export class BodyShelf {
   }
 
   /** Tells that nobody will ask for a body again. */
-  forget({ segment: id }: Place): void {
+  forget({ segment: id }: BodyPlace): void {
     const segment = this.#segments.peek(id)
     if (segment === undefined) return
     segment.wanted -= 1

@@ -12,7 +12,7 @@ import {
 import type { Core } from '../core.js'
 import { publicPath } from '../link-paths.js'
 import { principalsOf } from '../principal.js'
-import { type Content, contentOf, hasFiles } from '../request-content.js'
+import { contentOf, hasFiles, type RequestContent } from '../request-content.js'
 import { sendNobody } from '../send.js'
 import type { Responder } from './responder.js'
 
@@ -78,7 +78,7 @@ function fingerprintOf(
   ctx: Context,
   method: string,
   path: string,
-  content: Content,
+  content: RequestContent,
 ): string | null | Promise<string | null> {
   switch (content.kind) {
     case 'too-large':

@@ -4,13 +4,13 @@
 import { fieldValues, type RawResponse } from '../testing/raw-response.js'
 
 /** An expectation that is not met, in words. */
-export interface Unmet {
+export interface UnmetExpectation {
   readonly expected: string
   readonly seen: string
 }
 
 /** Words for it. */
-export function unmet(expected: string, seen: string): Unmet {
+export function unmet(expected: string, seen: string): UnmetExpectation {
   return { expected, seen }
 }
 
