@@ -48,7 +48,7 @@ export function problemDocument(
     memberText('link', link) +
     memberText('createForm', createForm)
   if (extra === undefined) return `${text}${more}}`
-  return JSON.stringify({ ...JSON.parse(`${text}${more}}`), ...extra })
+  return JSON.stringify(Object.assign(JSON.parse(`${text}${more}}`) as object, extra))
 }
 
 /** What a document begins with, by its problem: the status is nearly always the same. */

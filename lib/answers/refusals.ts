@@ -275,5 +275,5 @@ export const DOOR_REFUSALS: Readonly<Record<DoorRefusal, Problem>> = named({
  */
 export function filled(name: DoorRefusal, ...values: readonly (string | number)[]): Problem {
   const problem = DOOR_REFUSALS[name]
-  return { ...problem, detail: fill(problem.detail, values), values }
+  return { values, ...problem, detail: fill(problem.detail, values) }
 }

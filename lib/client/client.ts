@@ -26,7 +26,7 @@ import { sendPlain } from './plain-fetch.js'
 import { randomHex } from './random.js'
 import { commonFields, type Fields, type Order, toFields } from './sending.js'
 import { sharedSend } from './shared-send.js'
-import { within } from './timing.js'
+import { inTime, within } from './timing.js'
 import { toResponse } from './to-response.js'
 import { ungiven } from './ungiven.js'
 
@@ -163,15 +163,15 @@ export class PoeClient extends PoeCore {
       precedent = this.#ledger.precedent(sent)
     }
     const order = {
-      ...sent,
       expiresAtMs: expiresAtMs ?? this.known.expiresAtMs(url),
       isRepeatable: true,
       isResumed: precedent.isOpen,
       isDoubted: precedent.isLost,
       hold: null,
       limits: this.#told(limits),
-      init: { ...init, ...hookedInit(limits) },
+      init: Object.assign({}, init, hookedInit(limits)),
       signal,
+      ...sent,
     }
     const running = this.#begin(order, options)
     this.#ledger.enter(sent, running)
@@ -396,7 +396,7 @@ export class PoeClient extends PoeCore {
         const page = last
         const work = () => findLinks(this, page, url, method === 'POST')
         // A page whose content stalls or breaks off is as good as none.
-        const found = await within(clock, timeoutMs, signal, work).catch((error: unknown) => {
+        const found = await inTime(clock, timeoutMs, signal, work).catch((error: unknown) => {
           if (signal?.aborted === true) throw error
           discard(page)
           last = error
@@ -443,10 +443,8 @@ export class PoeClient extends PoeCore {
     const headers = toFields(given)
     if (key === null) return headers
     if (!/^[\x20-\x7e]+$/.test(key)) throw new TypeError('A key is made of ASCII characters')
-    return {
-      ...headers,
-      'idempotency-key': this.options.keyFormat === 'plain' ? key : quoted(key),
-    }
+    const field = this.options.keyFormat === 'plain' ? key : quoted(key)
+    return Object.assign({}, headers, { 'idempotency-key': field })
   }
 
   async #postRequest(url: URL, request: Request, key: string | null, init: RequestInit) {

@@ -33,7 +33,7 @@ export async function withContentId(
   if (FIELD in headers || !(crossOrigin || isOwnOrigin(link))) return headers
   const name = `${link.href}\n${headers['content-type'] ?? type ?? ''}\n`
   const id = typeof content === 'function' ? randomHex() : await digest(name, content ?? '')
-  return id === null ? headers : { ...headers, [FIELD]: `"${id}"` }
+  return id === null ? headers : { [FIELD]: `"${id}"`, ...headers }
 }
 
 /** 128 bits of SHA-256 over both, as 32 hexadecimal digits; `null` where there is none. */

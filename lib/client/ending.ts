@@ -6,7 +6,7 @@ import { fetchResult } from './inquiry.js'
 import type { OutcomeDetails, PostOutcome, Refused, Unknown } from './outcome.js'
 import { readAhead } from './read-ahead.js'
 import type { Sending } from './sending.js'
-import { within } from './timing.js'
+import { inTime } from './timing.js'
 
 /** What the last answer, or the lack of one, was. */
 export interface LastWord {
@@ -89,7 +89,7 @@ function details(
   let content: Promise<Uint8Array<ArrayBuffer>> | null = null
   if (response !== null) readAhead(response, options)
   const read = (from: Response | null) =>
-    within(options.clock, options.timeoutMs, undefined, () => readAll(from))
+    inTime(options.clock, options.timeoutMs, undefined, () => readAll(from))
   const readAgain = async (error: unknown) => {
     const again = isDone ? await fetchResult(sending.again()).catch(() => null) : null
     if (again === null) throw error

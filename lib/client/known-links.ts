@@ -58,6 +58,9 @@ export class KnownLinks {
    * from, and allowed for the origin that was asked: a redirect speaks for no other one.
    */
   learn(response: Response, asked: URL): URL[] {
+    const { headers } = response
+    // Most answers announce nothing, and this is asked of every answer.
+    if ((headers.get('poe-links') ?? headers.get('link')) === null) return []
     const base = finalUrl(response, asked)
     const { adapter } = this.#options
     const urls = this.#read(response, base, adapter).filter(url => this.isAllowed(url, asked))

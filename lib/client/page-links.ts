@@ -50,7 +50,6 @@ export async function findLinks(
  * @returns absolute URLs of any origin, without repeats
  */
 export function readAllLinks(response: Response, base: URL): readonly URL[] {
-  // Most answers announce nothing, and this is asked of every answer.
   const value = response.headers.get('poe-links')
   if (value === null) return []
   return resolvePoeLinks(value, base, { origins: 'any' }).map(href => new URL(href))

@@ -3,7 +3,7 @@
  * also where nobody reads it.
  */
 import type { ResolvedClientOptions } from './options.js'
-import { within } from './timing.js'
+import { inTime } from './timing.js'
 
 /** How often it is looked whether somebody reads, in the time of one try. */
 const STEPS = 30
@@ -34,7 +34,7 @@ function takeIn(response: Response, { clock, timeoutMs }: ResolvedClientOptions)
     await reader?.cancel()
     while (!isBegun(response)) await clock.sleep(timeoutMs / STEPS)
   }
-  within(clock, timeoutMs, undefined, work).catch(() => {
+  inTime(clock, timeoutMs, undefined, work).catch(() => {
     reader?.cancel().catch(() => {})
     if (!isBegun(response)) response.body?.cancel().catch(() => {})
   })

@@ -14,7 +14,7 @@ import type { Judgement, JudgeRules, Past } from './judge.js'
 import type { ClientDoor } from './judge-keyed.js'
 import type { KnownLinks } from './known-links.js'
 import type { LinkReader, ResolvedClientOptions, SendOptions } from './options.js'
-import { within } from './timing.js'
+import { inTime, within } from './timing.js'
 import { ungiven } from './ungiven.js'
 
 /** How much of a problem document is read, in bytes. */
@@ -85,7 +85,7 @@ export class Sending {
   constructor(order: Order, means: Means) {
     this.order = order
     this.means = means
-    this.options = { ...means.options, ...order.limits }
+    this.options = Object.assign({}, means.options, order.limits)
     this.link = order.link
     this.isRepeatable = order.isRepeatable
     this.expiresAtMs = order.expiresAtMs
@@ -143,7 +143,7 @@ export class Sending {
     const own = type === null ? {} : { 'content-type': type }
     this.isBegun = false
     return await this.#exchange(this.link, async () => {
-      const headers = await this.#fields({ ...own, ...this.order.headers })
+      const headers = await this.#fields(Object.assign({}, own, this.order.headers))
       const body = typeof content === 'function' ? await content() : content
       // `duplex` is for streams, which need to say that an answer begins only after their end.
       const more = { redirect: 'manual', duplex: 'half' } as const
@@ -180,7 +180,7 @@ export class Sending {
   async read(response: Response): Promise<ProblemReading> {
     const { clock, timeoutMs } = this.options
     const work = () => readText(response, PROBLEM_LIMIT_BYTES)
-    const reading = within(clock, timeoutMs, this.order.signal, work)
+    const reading = inTime(clock, timeoutMs, this.order.signal, work)
     return problemOf(response, (await reading.catch(() => null)) ?? '')
   }
 
@@ -188,7 +188,7 @@ export class Sending {
   async peek(response: Response): Promise<string | null> {
     const { clock, timeoutMs } = this.options
     const work = () => readText(response.clone(), PROBLEM_LIMIT_BYTES)
-    return await within(clock, timeoutMs, this.order.signal, work).catch(() => null)
+    return await inTime(clock, timeoutMs, this.order.signal, work).catch(() => null)
   }
 
   /** Waits; ends with the caller's signal. */
@@ -200,7 +200,7 @@ export class Sending {
   async #fields(own: Fields): Promise<Fields> {
     const { link, means } = this
     if (link.origin === this.#origin) {
-      return { ...(await commonFields(means.options, link)), ...own }
+      return Object.assign({}, await commonFields(means.options, link), own)
     }
     const content = Object.entries(own).filter(([name]) => ABOUT_CONTENT.test(name))
     return { ...ungiven(own), ...Object.fromEntries(content) }
@@ -213,7 +213,8 @@ export class Sending {
       const init = await make()
       signal.throwIfAborted()
       this.isBegun = true
-      return await fetch(url.href, { ...base, ...this.order.init, ...init, signal })
+      const all: RequestInit = Object.assign({}, base, this.order.init, init, { signal })
+      return await fetch(url.href, all)
     })
     this.means.known.learn(response, url)
     return response
@@ -258,7 +259,7 @@ export async function commonFields(options: ResolvedClientOptions, url: URL): Pr
   const { headers, adapter, crossOrigin } = options
   const given = typeof headers === 'function' ? await headers() : headers
   const poe = crossOrigin || isOwnOrigin(url) ? POE : {}
-  return { ...toFields(given), ...toFields(adapter.headers), ...poe }
+  return Object.assign({}, toFields(given), toFields(adapter.headers), poe)
 }
 
 const POE: Fields = { poe: formatPoe() }

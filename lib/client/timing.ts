@@ -20,10 +20,31 @@ export function within<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const own = new AbortController()
+  return inTime(
+    clock,
+    ms,
+    parent,
+    () => work(own.signal),
+    reason => own.abort(reason),
+  )
+}
+
+/**
+ * As {@link within}, for work that is left to itself when its time is up; a signal is dear.
+ *
+ * @param onEnd - told why the work is waited for no longer
+ */
+export function inTime<T>(
+  clock: ClientClock,
+  ms: number,
+  parent: AbortSignal | undefined,
+  work: () => Promise<T>,
+  onEnd?: (reason: unknown) => void,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const end = (reason: unknown) => {
       over()
-      own.abort(reason)
+      onEnd?.(reason)
       reject(reason)
     }
     const stop = () => end(parent?.reason)
@@ -39,7 +60,7 @@ export function within<T>(
       return
     }
     parent?.addEventListener('abort', stop, { once: true })
-    work(own.signal).then(
+    work().then(
       value => {
         over()
         resolve(value)

@@ -93,7 +93,7 @@ function fillIn(layer: RouterLayer, token: string | null, params: LinkedParams):
   if (token === null) return layer.url(Object.fromEntries(params))
   if (params.length > 0) {
     mustBeParams(layer, params)
-    return layer.url({ ...Object.fromEntries(params), token })
+    return layer.url(Object.assign(Object.fromEntries(params), { token }))
   }
   let split = splits.get(layer)
   if (split?.path !== layer.path) {

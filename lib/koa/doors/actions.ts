@@ -142,7 +142,7 @@ async function perform(
   // A client that was sent on repeats its POST; to us that is the same request.
   const fingerprint = await fingerprintAt(actions, ctx, { method: 'PUT' })
   if (fingerprint === null) return
-  const operation = { ...identity, fingerprint, refusesOtherContent: true }
+  const operation = { refusesOtherContent: true, ...identity, fingerprint }
   const steps = ctx.poe.inside(actions.perform)
   const handler = () => steps(ctx, next)
   await runClaimed({ core, ctx, operation, rules, handler }, (served, end) => {
@@ -163,7 +163,7 @@ async function cancelOrUndo(
 ): Promise<void> {
   const { core, rules, responder, contentLimitBytes } = actions
   if (!(await isWhole(ctx, contentLimitBytes))) return
-  const operation = { ...identity, fingerprint: CANCEL, refusesOtherContent: true }
+  const operation = { refusesOtherContent: true, ...identity, fingerprint: CANCEL }
   const cancel = async () => sendNoContent(core, ctx)
   // It has no effect: silence leaves the id as it was.
   const ours = { ...rules, transactional: false, marks: true, success: isSuccess, reconcile: null }
@@ -209,7 +209,7 @@ async function undo(
 
 async function look(actions: Actions, ctx: Context, identity: Operation): Promise<void> {
   const { core, responder } = actions
-  const operation = { ...identity, fingerprint: CANCEL, refusesOtherContent: true }
+  const operation = { refusesOtherContent: true, ...identity, fingerprint: CANCEL }
   const finding = await core.engine.look(operation)
   const isReading = ctx.method === 'GET' || ctx.method === 'HEAD'
   if (isDone(finding) && isReading) return await show(actions, ctx, identity)

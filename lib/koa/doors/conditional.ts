@@ -240,7 +240,7 @@ async function claim(
   const { door, ctx } = visit
   const { core } = door
   const { rules } = door
-  const operation = { ...operationAt(visit, stateOf(situation)), replaces }
+  const operation = { replaces, ...operationAt(visit, stateOf(situation)) }
   let end: 'answered' | 'moved' | { readonly spentBy: string } = 'answered'
   // Until the handler is called nothing has happened, whatever is thrown.
   let isCalled = false
@@ -315,7 +315,7 @@ async function tellFailed(visit: Visit, situation: Situation, failed: string): P
  */
 async function ownChange(visit: Visit, state: string): Promise<RefusedFinding | null> {
   const { engine } = visit.door.core
-  const operation = { ...operationAt(visit, state), refusesOtherContent: true }
+  const operation = { refusesOtherContent: true, ...operationAt(visit, state) }
   let finding = await engine.look(operation)
   if (finding.kind === 'undecided' && visit.door.rules.reconcile !== null) {
     // The engine asks the application when somebody claims; this claim is given back at once.

@@ -117,7 +117,7 @@ export function unpackSpent(
   const to = from + Math.floor(lengths / 2)
   const head = restoreHead(bytes.toString('utf8', from, to))
   const body = lengths % 2 === 0 ? null : bytes.subarray(to)
-  return { ...unpackWho(bytes), outcome: { head, body }, mark: mark === NOBODY ? '' : mark }
+  return { outcome: { head, body }, mark: mark === NOBODY ? '' : mark, ...unpackWho(bytes) }
 }
 
 /**
