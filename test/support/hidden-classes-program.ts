@@ -16,8 +16,8 @@ import { poe } from 'post-once-exactly/koa'
 import { openStore, type StoreKind } from './stores.js'
 
 /** Until all is compiled that ever is, nearly. */
-const WARM = 400
-const COUNTED = 100
+const WARM = 150
+const COUNTED = 60
 /** V8 writes its log now and then. */
 const FLUSH_MS = 50
 
