@@ -75,6 +75,10 @@ async function ofServer(store: StoreKind): Promise<void> {
     repeat(() => send('POST', '/bare', '{"a":1}', 'X-Name: a')),
   )
   await count(
+    'planted',
+    repeat(() => send('POST', '/planted')),
+  )
+  await count(
     'page',
     repeat(() => send('GET', '/link/order')),
   )
@@ -127,6 +131,11 @@ function register(app: Koa, store: Parameters<typeof poe>[0]['store']): RequestL
     ctx.body = ctx.poe.link(ctx.params.name ?? '') ?? ''
   })
   router.post('/bare', place)
+  router.post('/planted', async (ctx, next) => {
+    // What has a prototype of its own has a class of its own.
+    ctx.state.planted = Object.create({ own: ctx.path })
+    await place(ctx as never, next)
+  })
   router.post('/keys', guarded.idempotencyKey({ name: 'pay', ...kept }), place)
   guarded.resource(router, { name: 'order', path: '/orders/:token' }, place as never)
   guarded.actions(router, '/acts', { name: 'act', do: ctx => place(ctx as never, async () => {}) })
