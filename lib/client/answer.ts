@@ -57,17 +57,13 @@ export function locationOf(response: Response, base: URL): URL | null {
  * @returns the URL without its fragment; `null` for anything else, also with a user name
  */
 export function webUrl(reference: string | null, base?: URL | string): URL | null {
-  const url = reference === null ? null : parsedUrl(reference, base)
-  if (url === null) return null
-  if (url.href.includes('#')) url.hash = ''
-  const isWeb = url.protocol === 'http:' || url.protocol === 'https:'
-  return isWeb && url.username === '' && url.password === '' ? url : null
-}
-
-/** To ask first whether it can be parsed would parse it twice. */
-function parsedUrl(reference: string, base: URL | string | undefined): URL | null {
+  if (reference === null) return null
   try {
-    return new URL(reference, base)
+    // To ask first whether it can be parsed would parse it twice.
+    const url = new URL(reference, base)
+    if (url.href.includes('#')) url.hash = ''
+    const isWeb = url.protocol === 'http:' || url.protocol === 'https:'
+    return isWeb && url.username === '' && url.password === '' ? url : null
   } catch {
     return null
   }

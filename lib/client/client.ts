@@ -169,7 +169,7 @@ export class PoeClient extends PoeCore {
       isDoubted: precedent.isLost,
       hold: null,
       limits: this.#told(limits),
-      init: Object.assign({}, init, hookedInit(limits)),
+      init: { ...init, ...hookedInit(limits) },
       signal,
       ...sent,
     }

@@ -9,6 +9,7 @@ import { followHops } from './follow-get.js'
 import { followPost } from './follow-post.js'
 import type { Judgement, Past } from './judge.js'
 import { type AnyRules, classifyAny } from './judge-keyed.js'
+import { finalUrl } from './known-links.js'
 import { logLines } from './log-lines.js'
 import { digestAtOnce } from './node/digest.js'
 import { linkReader } from './node/link-field.js'
@@ -47,9 +48,10 @@ export function createClient(options: ClientOptions = {}): PoeClient {
 }
 
 /** A `Link` names links where the adapter says its relation. */
-function readAnnounced(response: Response, base: URL, { linkRelation }: Adapter): readonly URL[] {
-  const announced = readAllLinks(response, base)
+function readAnnounced(response: Response, asked: URL, { linkRelation }: Adapter): readonly URL[] {
+  const announced = readAllLinks(response, asked)
   if (linkRelation === undefined) return announced
+  const base = finalUrl(response, asked)
   return [...announced, ...linkReader.targets(response.headers.get('link'), base, linkRelation)]
 }
 

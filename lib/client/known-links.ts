@@ -16,8 +16,11 @@ export interface FoundLink {
   readonly expiresAtMs: number | null
 }
 
-/** Reads the links that an answer's fields announce, of any origin. */
-export type ReadLinks = (response: Response, base: URL, adapter: Adapter) => readonly URL[]
+/**
+ * Reads the links that an answer's fields announce, of any origin. Most announce nothing, so where
+ * the answer came from ({@link finalUrl}) is taken apart only where there is a link.
+ */
+export type ReadLinks = (response: Response, asked: URL, adapter: Adapter) => readonly URL[]
 
 /** The links that a client has learned or was told. */
 export class KnownLinks {
@@ -58,12 +61,8 @@ export class KnownLinks {
    * from, and allowed for the origin that was asked: a redirect speaks for no other one.
    */
   learn(response: Response, asked: URL): URL[] {
-    const { headers } = response
-    // Most answers announce nothing, and this is asked of every answer.
-    if ((headers.get('poe-links') ?? headers.get('link')) === null) return []
-    const base = finalUrl(response, asked)
     const { adapter } = this.#options
-    const urls = this.#read(response, base, adapter).filter(url => this.isAllowed(url, asked))
+    const urls = this.#read(response, asked, adapter).filter(url => this.isAllowed(url, asked))
     for (const url of urls) this.add(url, null)
     return urls
   }
@@ -76,7 +75,7 @@ export class KnownLinks {
   }
 }
 
-/** Where the answer came from, after redirects. */
-export function finalUrl(response: Response, asked: URL): URL {
-  return response.url ? new URL(response.url) : asked
+/** Where an answer came from, after redirects. */
+export function finalUrl({ url }: { readonly url?: string }, asked: URL): URL {
+  return url ? new URL(url) : asked
 }

@@ -49,10 +49,12 @@ export async function findLinks(
  *
  * @returns absolute URLs of any origin, without repeats
  */
-export function readAllLinks(response: Response, base: URL): readonly URL[] {
+export function readAllLinks(response: Response, asked: URL): readonly URL[] {
   const value = response.headers.get('poe-links')
   if (value === null) return []
-  return resolvePoeLinks(value, base, { origins: 'any' }).map(href => new URL(href))
+  return resolvePoeLinks(value, finalUrl(response, asked), { origins: 'any' }).map(
+    href => new URL(href),
+  )
 }
 
 /** What the content says, at the places that the adapter names or our own server uses. */

@@ -7,6 +7,7 @@
 import { isFragment, isPoeUri } from '../protocols/poe/uri.js'
 import { webUrl } from './answer.js'
 import type { WithFields } from './delay.js'
+import { finalUrl } from './known-links.js'
 
 const LIMIT_CHARS = 65_536
 const VALUE = /^(?:[ \t,]*(?:"[^"]*"|[^", \t]+)(?=[ \t]*(?:,|$)))*[ \t,]*$/
@@ -16,14 +17,14 @@ const MEMBERS = /"[^"]*"|[^", \t]+/g
  * The links that an answer announces, as absolute URLs.
  *
  * @param response - the answer
- * @param base - its final URL
+ * @param asked - what it answers
  * @returns http and https URLs without user names, of any origin
  */
-export function readLinks({ headers }: WithFields, base: URL): URL[] {
-  const text = headers.get('poe-links') ?? ''
+export function readLinks(answer: WithFields & { readonly url?: string }, asked: URL): URL[] {
+  const text = answer.headers.get('poe-links') ?? ''
   const isReadable = text.length <= LIMIT_CHARS && VALUE.test(text)
   const members = isReadable ? (text.match(MEMBERS) ?? []) : []
-  return members.flatMap(member => webUrl(referenceOf(member), base) ?? [])
+  return members.flatMap(member => webUrl(referenceOf(member), finalUrl(answer, asked)) ?? [])
 }
 
 /** A fragment is taken off what is quoted; a bare member that has one is none. */

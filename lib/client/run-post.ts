@@ -114,11 +114,22 @@ async function stop(
 ): Promise<PostOutcome> {
   const { response } = last
   if (outcome === 'unknown') {
-    return unknown(sending, last, response && LOST.has(response.status) ? 'forgotten' : 'unproven')
+    const isLost = response !== null && LOST.has(response.status)
+    return isLost ? forgotten(sending, last) : unknown(sending, last, 'unproven')
   }
   if (outcome === 'gone') return gone(sending, response)
   if (outcome === 'refused' || response === null) return refused(sending, last)
   return await succeed(sending, response)
+}
+
+/**
+ * The link is not known any more, or not to this login: who goes on with what was begun before may
+ * not be logged in yet. So asking again may tell, as long as the link is known to live.
+ */
+function forgotten(sending: Sending, last: LastWord): PostOutcome {
+  const mayBeLogin = sending.order.isResumed && sending.expiresAtMs !== null
+  const isForGood = !mayBeLogin || last.response?.status === 410
+  return unknown(sending, last, 'forgotten', isForGood)
 }
 
 /** A redirect that is believed is followed by GET. */
@@ -221,7 +232,7 @@ async function ask(sending: Sending, response: Response, isFirst: boolean): Prom
   const { kind } = finding
   if (kind === 'spent') return await askedAndSpent(sending, response, finding, isFirst)
   if (kind === 'busy') return waitFor(sending, last)
-  if (kind === 'gone') return unknown(sending, last, 'forgotten')
+  if (kind === 'gone') return forgotten(sending, last)
   const isSameForAll = isAboutContent(response.status) && !sending.isMadeAnew
   const isSettled = isSameForAll || !sending.isAdrift
   if (kind === 'unspent' && isSettled) return refused(sending, last)
