@@ -163,7 +163,7 @@ export class PoeClient extends PoeCore {
       precedent = this.#ledger.precedent(sent)
     }
     const order = {
-      ...sent,
+      ...precedent.sent,
       expiresAtMs: expiresAtMs ?? this.known.expiresAtMs(url),
       isRepeatable: true,
       isResumed: precedent.isOpen,
@@ -174,7 +174,7 @@ export class PoeClient extends PoeCore {
       signal,
     }
     const running = this.#begin(order, options)
-    this.#ledger.enter(sent, running)
+    this.#ledger.enter(precedent.sent, running)
     return await running
   }
 

@@ -2,7 +2,7 @@
  * The POSTs of this client that are under way or were left open: one send for each link at a time,
  * and no other content before the first one is settled.
  */
-import { isSamePayload } from './body.js'
+import { isSamePayload, type Payload } from './body.js'
 import { wasNeverRun } from './core.js'
 import { ClientError, isLeftOpen, PostAborted } from './errors.js'
 import { isLogin } from './journal.js'
@@ -25,6 +25,8 @@ interface Line {
 
 /** What the ledger knows of a link or key. */
 export interface Precedent {
+  /** What is to be sent: what was sent before, byte by byte. */
+  readonly sent: Sent
   /** The same POST, if it is under way. */
   readonly running: Promise<PostOutcome> | null
   /** An earlier call may have sent it, and what the server says now may be about that. */
@@ -44,10 +46,11 @@ export class Ledger {
    */
   precedent(sent: Sent): Precedent {
     const line = this.#lines.get(nameOf(sent))
-    if (line === undefined) return { running: null, isOpen: false, isLost: false }
+    if (line === undefined) return { sent, running: null, isOpen: false, isLost: false }
     const { running, isLost } = line
-    if (isSamePayload(line.sent.payload, sent.payload)) {
-      return { running: mayShare(line.sent, sent) ? running : null, isOpen: !isLost, isLost }
+    if (isSamePayload(typed(line.sent), typed(sent))) {
+      const shared = mayShare(line.sent, sent) ? running : null
+      return { sent: asBefore(line.sent, sent), running: shared, isOpen: !isLost, isLost }
     }
     const state = running === null ? 'it is not known how that ended' : 'that is under way'
     throw new ClientError(
@@ -89,6 +92,18 @@ function nameOf({ link, idempotencyKey, headers }: Sent): string {
   if (idempotencyKey === null) return link.href
   const logins = Object.entries(headers).filter(([name]) => isLogin(name))
   return JSON.stringify([link.href, idempotencyKey, ...logins.toSorted()])
+}
+
+/** Its content with the type that it goes with. */
+function typed({ payload, headers }: Sent): Payload {
+  return { ...payload, type: headers['content-type'] ?? payload.type }
+}
+
+/** A form was written with another boundary, and whoever compares bytes takes it for another. */
+function asBefore({ payload, headers }: Sent, sent: Sent): Sent {
+  const type = headers['content-type']
+  const own = type === undefined ? {} : { 'content-type': type }
+  return { ...sent, payload, headers: { ...sent.headers, ...own } }
 }
 
 /** Any field may say who is asking, and whose a key is: then the server has to tell them apart. */
