@@ -106,10 +106,17 @@ function asBefore({ payload, headers }: Sent, sent: Sent): Sent {
   return { ...sent, payload, headers: { ...sent.headers, ...own } }
 }
 
-/** Any field may say who is asking, and whose a key is: then the server has to tell them apart. */
+/**
+ * Any field may say who is asking, and whose a key is: then the server has to tell them apart. A
+ * link is whose it is; a login says who asks for the answer.
+ */
 function mayShare(one: Sent, other: Sent): boolean {
-  const fieldsOf = ({ headers }: Sent) => JSON.stringify(Object.entries(headers).toSorted())
-  return other.idempotencyKey === null || fieldsOf(one) === fieldsOf(other)
+  const isAnyones = other.idempotencyKey === null
+  const fieldsOf = ({ headers }: Sent) => {
+    const fields = Object.entries(headers).filter(([name]) => !isAnyones || isLogin(name))
+    return JSON.stringify(fields.toSorted())
+  }
+  return fieldsOf(one) === fieldsOf(other)
 }
 
 /** What is thrown before the first byte leaves. */

@@ -110,4 +110,17 @@ describe('a POST with a key', () => {
     await one.finish(Promise.all([order('1'), order('2')]))
     expect(one.posts).to.have.lengthOf(1)
   })
+
+  it('[FALSE-4102] at a link too, a login is told the answer to its own POST only', async () => {
+    for (const name of ['authorization', 'cookie']) {
+      const one = scene({ post: [{ status: 201, headers: SPENT, body: 'Ada’s' }, { status: 404 }] })
+      const order = (who: string) => one.client.post(LINK, 'tea', { headers: { [name]: who } })
+      const told = await one.finish(Promise.all([order('ada'), order('ada'), order('bob')]))
+      expect(
+        one.posts.map(({ headers }) => headers.get(name)),
+        name,
+      ).to.deep.equal(['ada', 'bob'])
+      expect(told.map(({ outcome }) => outcome)).to.deep.equal(['accepted', 'accepted', 'unknown'])
+    }
+  })
 })
