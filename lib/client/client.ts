@@ -100,7 +100,7 @@ export interface Resumed {
  * @see POE draft 2, 5
  */
 export class PoeClient extends PoeCore {
-  readonly #ledger = new Ledger()
+  readonly #ledger = new Ledger(this.options)
   /** Sends without any login. */
   readonly #bare: FetchLike
   readonly #lines: LogLines | undefined

@@ -6,6 +6,7 @@ import { isSamePayload, type Payload } from './body.js'
 import { wasNeverRun } from './core.js'
 import { ClientError, isLeftOpen, PostAborted } from './errors.js'
 import { isLogin } from './journal.js'
+import type { ResolvedOptions } from './options.js'
 import type { PostOutcome } from './outcome.js'
 import type { Order } from './sending.js'
 
@@ -38,6 +39,13 @@ export interface Precedent {
 /** The ledger of a client. */
 export class Ledger {
   readonly #lines = new Map<string, Line>()
+  /** A function may give the login of whoever calls, which is not seen here. */
+  readonly #isForOne: boolean
+
+  /** @param options - of the client */
+  constructor({ headers }: Pick<ResolvedOptions, 'headers'>) {
+    this.#isForOne = typeof headers !== 'function'
+  }
 
   /**
    * Looks up what was sent to a link, or with a key, before.
@@ -49,7 +57,7 @@ export class Ledger {
     if (line === undefined) return { sent, running: null, isOpen: false, isLost: false }
     const { running, isLost } = line
     if (isSamePayload(typed(line.sent), typed(sent))) {
-      const shared = mayShare(line.sent, sent) ? running : null
+      const shared = this.#isForOne && mayShare(line.sent, sent) ? running : null
       return { sent: asBefore(line.sent, sent), running: shared, isOpen: !isLost, isLost }
     }
     const state = running === null ? 'it is not known how that ended' : 'that is under way'

@@ -4,6 +4,7 @@
  *
  * @see draft-ietf-httpapi-idempotency-key-header-07 2.6
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { expect } from 'chai'
 import { classify, type FetchLike } from 'post-once-exactly/client'
 import { LINK, lost, SPENT, scene } from './scripted.js'
@@ -121,6 +122,20 @@ describe('a POST with a key', () => {
         name,
       ).to.deep.equal(['ada', 'bob'])
       expect(told.map(({ outcome }) => outcome)).to.deep.equal(['accepted', 'accepted', 'unknown'])
+    }
+  })
+
+  it('[FALSE-4112] a function of the client may give each call another login', async () => {
+    const who = new AsyncLocalStorage<string>()
+    const headers = () => ({ authorization: who.getStore() ?? '' })
+    for (const more of [{ idempotencyKey: 'a' }, {}]) {
+      const first = { status: 201, headers: SPENT, body: 'Ada’s' }
+      const one = scene({ post: [first, { status: 403 }] }, { headers })
+      const order = (name: string) => who.run(name, () => one.client.post(LINK, 'tea', more))
+      const told = await one.finish(Promise.all([order('ada'), order('bob')]))
+      const logins = one.posts.map(post => post.headers.get('authorization'))
+      expect(logins).to.deep.equal(['ada', 'bob'])
+      expect(told.map(({ outcome }) => outcome)).to.deep.equal(['accepted', 'unknown'])
     }
   })
 })
