@@ -7,7 +7,7 @@ import { systemClock } from '../client/clock.js'
 import type { PostOutcome, RetryNotice, SendOptions } from '../client/index.js'
 import { within } from '../client/timing.js'
 import type { Terminal } from './command.js'
-import { DEFAULT_TIMEOUT_MS } from './request-options.js'
+import { DEFAULT_TIMEOUT_MS, DEFAULT_TOTAL_MS } from './request-options.js'
 import { shown } from './shown.js'
 import type { CliVerdict } from './verdict.js'
 import { failureInWords, tries, tryInWords } from './words.js'
@@ -64,14 +64,15 @@ export function retryLines(
  */
 export async function readOutcome(
   outcome: PostOutcome,
-  options: { readonly timeoutMs?: number; readonly signal: AbortSignal },
+  options: Pick<SendOptions, 'timeoutMs' | 'totalMs'> & { readonly signal: AbortSignal },
 ): Promise<AnswerContent> {
-  const { timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, totalMs = DEFAULT_TOTAL_MS, signal } = options
+  const isResult = outcome.outcome === 'accepted' || outcome.outcome === 'accepted-earlier'
   const refusal = outcome.outcome === 'used-before' ? outcome.refusal : null
   const response = outcome.response ?? refusal
   const type = response?.headers.get('content-type') ?? null
   try {
-    const bytes = await within(systemClock, timeoutMs, signal, async () => {
+    const bytes = await within(systemClock, isResult ? totalMs : timeoutMs, signal, async () => {
       if (outcome.response !== null || refusal === null) return await outcome.bytes()
       return new Uint8Array(await refusal.arrayBuffer())
     })

@@ -24,6 +24,8 @@ export const REQUEST_HELP = `\
 
 /** How long one try waits where nothing else was said, in milliseconds. */
 export const DEFAULT_TIMEOUT_MS = 30_000
+/** The same of all tries, and of reading a result. */
+export const DEFAULT_TOTAL_MS = 120_000
 
 /** What was given for them. */
 export interface CliRequestOptions {

@@ -100,7 +100,7 @@ export interface Resumed {
  * @see POE draft 2, 5
  */
 export class PoeClient extends PoeCore {
-  readonly #ledger = new Ledger()
+  readonly #ledger = new Ledger(this.options)
   /** Sends without any login. */
   readonly #bare: FetchLike
   readonly #lines: LogLines | undefined
@@ -171,10 +171,10 @@ export class PoeClient extends PoeCore {
       limits: this.#told(limits),
       init: { ...init, ...hookedInit(limits) },
       signal,
-      ...sent,
+      ...precedent.sent,
     }
     const running = this.#begin(order, options)
-    this.#ledger.enter(sent, running)
+    this.#ledger.enter(precedent.sent, running)
     return await running
   }
 

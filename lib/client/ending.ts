@@ -89,7 +89,7 @@ function details(
   let content: Promise<Uint8Array<ArrayBuffer>> | null = null
   if (response !== null) readAhead(response, options)
   const read = (from: Response | null) =>
-    inTime(options.clock, options.timeoutMs, undefined, () => readAll(from))
+    inTime(options.clock, options.totalMs, undefined, () => readAll(from))
   const readAgain = async (error: unknown) => {
     const again = isDone ? await fetchResult(sending.again()).catch(() => null) : null
     if (again === null) throw error

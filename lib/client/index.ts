@@ -7,6 +7,7 @@ import { preparePayload } from './body.js'
 import { PoeClient } from './client.js'
 import { followHops } from './follow-get.js'
 import { followPost } from './follow-post.js'
+import { leadsAll } from './inquiry.js'
 import type { Judgement, Past } from './judge.js'
 import { type AnyRules, classifyAny } from './judge-keyed.js'
 import { finalUrl } from './known-links.js'
@@ -41,6 +42,7 @@ export function createClient(options: ClientOptions = {}): PoeClient {
     classify,
     follow: followPost,
     hops: followHops,
+    leadsAll,
     digest: digestAtOnce,
     lines: logLines,
     check: checkOptions,

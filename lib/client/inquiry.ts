@@ -149,6 +149,20 @@ export async function followResult(sending: Sending, target: URL | null): Promis
   return null
 }
 
+/**
+ * Whether a GET of the same URL is led to the same place, as a login leads everybody: then that a
+ * POST was led there tells nothing. For POSTs with a key, which have no link to be asked.
+ */
+export async function leadsAll(sending: Sending, target: URL): Promise<boolean> {
+  // Somebody who knows the server has said what is a success.
+  if (sending.options.adapter?.isSuccess !== undefined) return false
+  const response = await ask(sending, sending.link)
+  discard(response)
+  if (response === null || response.status < 300 || response.status >= 400) return false
+  const place = locationOf(response, sending.link)
+  return place?.origin === target.origin && place.pathname === target.pathname
+}
+
 /** A failure to ask tells nothing, unless it is the caller's own doing. */
 async function ask(sending: Sending, url: URL, follows = false): Promise<Response | null> {
   try {

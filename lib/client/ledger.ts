@@ -2,10 +2,11 @@
  * The POSTs of this client that are under way or were left open: one send for each link at a time,
  * and no other content before the first one is settled.
  */
-import { isSamePayload } from './body.js'
+import { isSamePayload, type Payload } from './body.js'
 import { wasNeverRun } from './core.js'
 import { ClientError, isLeftOpen, PostAborted } from './errors.js'
 import { isLogin } from './journal.js'
+import type { ResolvedClientOptions } from './options.js'
 import type { PostOutcome } from './outcome.js'
 import type { Order } from './sending.js'
 
@@ -25,6 +26,8 @@ interface Line {
 
 /** What the ledger knows of a link or key. */
 export interface Precedent {
+  /** What is to be sent: what was sent before, byte by byte. */
+  readonly sent: SentPost
   /** The same POST, if it is under way. */
   readonly running: Promise<PostOutcome> | null
   /** An earlier call may have sent it, and what the server says now may be about that. */
@@ -36,6 +39,13 @@ export interface Precedent {
 /** The ledger of a client. */
 export class Ledger {
   readonly #lines = new Map<string, Line>()
+  /** A function may give the login of whoever calls, which is not seen here. */
+  readonly #isForOne: boolean
+
+  /** @param options - of the client */
+  constructor({ headers }: Pick<ResolvedClientOptions, 'headers'>) {
+    this.#isForOne = typeof headers !== 'function'
+  }
 
   /**
    * Looks up what was sent to a link, or with a key, before.
@@ -44,10 +54,11 @@ export class Ledger {
    */
   precedent(sent: SentPost): Precedent {
     const line = this.#lines.get(nameOf(sent))
-    if (line === undefined) return { running: null, isOpen: false, isLost: false }
+    if (line === undefined) return { sent, running: null, isOpen: false, isLost: false }
     const { running, isLost } = line
-    if (isSamePayload(line.sent.payload, sent.payload)) {
-      return { running: mayShare(line.sent, sent) ? running : null, isOpen: !isLost, isLost }
+    if (isSamePayload(typed(line.sent), typed(sent))) {
+      const shared = this.#isForOne && mayShare(line.sent, sent) ? running : null
+      return { sent: asBefore(line.sent, sent), running: shared, isOpen: !isLost, isLost }
     }
     const state = running === null ? 'it is not known how that ended' : 'that is under way'
     throw new ClientError(
@@ -91,10 +102,29 @@ function nameOf({ link, idempotencyKey, headers }: SentPost): string {
   return JSON.stringify([link.href, idempotencyKey, ...logins.toSorted()])
 }
 
-/** Any field may say who is asking, and whose a key is: then the server has to tell them apart. */
+/** Its content with the type that it goes with. */
+function typed({ payload, headers }: SentPost): Payload {
+  return { ...payload, type: headers['content-type'] ?? payload.type }
+}
+
+/** A form was written with another boundary, and whoever compares bytes takes it for another. */
+function asBefore({ payload, headers }: SentPost, sent: SentPost): SentPost {
+  const type = headers['content-type']
+  const own = type === undefined ? {} : { 'content-type': type }
+  return { ...sent, payload, headers: { ...sent.headers, ...own } }
+}
+
+/**
+ * Any field may say who is asking, and whose a key is: then the server has to tell them apart. A
+ * link is whose it is; a login says who asks for the answer.
+ */
 function mayShare(one: SentPost, other: SentPost): boolean {
-  const fieldsOf = ({ headers }: SentPost) => JSON.stringify(Object.entries(headers).toSorted())
-  return other.idempotencyKey === null || fieldsOf(one) === fieldsOf(other)
+  const isAnyones = other.idempotencyKey === null
+  const fieldsOf = ({ headers }: SentPost) => {
+    const fields = Object.entries(headers).filter(([name]) => !isAnyones || isLogin(name))
+    return JSON.stringify(fields.toSorted())
+  }
+  return fieldsOf(one) === fieldsOf(other)
 }
 
 /** What is thrown before the first byte leaves. */

@@ -29,8 +29,8 @@ export interface OutcomeDetails {
    */
   readonly response: Response | null
   /**
-   * The body of `response`; a result that breaks off is fetched again from the link. Call one of
-   * the three, once.
+   * The body of `response`; a result that breaks off is fetched again from the link. It may take
+   * `totalMs`. Call one of the three, once.
    *
    * @returns the bytes, none where there is no answer
    * @throws what `fetch` throws, where the body cannot be had

@@ -135,7 +135,12 @@ function forgotten(sending: Sending, last: LastWord): PostOutcome {
 /** A redirect that is believed is followed by GET. */
 async function succeed(sending: Sending, response: Response): Promise<PostOutcome> {
   if (response.status !== 303) return accepted(sending, response)
-  const result = await followResult(sending, locationOf(response, sending.link))
+  const target = locationOf(response, sending.link)
+  const isForAll = sending.door !== 'poe' && target && sending.means.parts.leadsAll
+  if (isForAll && (await isForAll(sending, target))) {
+    return unknown(sending, { response, cause: null }, 'unproven', false)
+  }
+  const result = await followResult(sending, target)
   if (result === null) return accepted(sending, response)
   discard(response)
   return accepted(sending, response, result)

@@ -49,6 +49,8 @@ export interface Strategies {
   readonly links: LinkReader | null
   /** Judges an answer. */
   readonly classify: (answer: unknown, past: Past, rules: JudgeRules) => Judgement
+  /** Whether everybody who asks a URL is led to the same place; left out, nobody is asked. */
+  readonly leadsAll?: (sending: Sending, target: URL) => Promise<boolean>
   /** Follows redirects of a GET; `null` where none is ever seen. */
   readonly hops: FollowHops | null
 }

@@ -24,7 +24,12 @@ export async function prepareSimply(body: PostBody): Promise<Payload> {
 /** A plain object or array is JSON, also where a function made it. */
 function simply(body: unknown): FetchBody {
   const isPlain = Array.isArray(body) || Object.getPrototypeOf(body) === Object.prototype
-  return isPlain
-    ? new Blob([JSON.stringify(body)], { type: 'application/json' })
-    : (body as FetchBody)
+  if (isPlain) return new Blob([JSON.stringify(body)], { type: 'application/json' })
+  const content = body as FetchBody
+  // What is no content is text by its name, `[object Map]`; the type of a Blob has lower case.
+  const type = new Response(content).headers.get('content-type')
+  if (type === 'text/plain;charset=UTF-8' && typeof body !== 'string') {
+    throw new TypeError('This cannot be sent')
+  }
+  return content
 }

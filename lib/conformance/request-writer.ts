@@ -21,6 +21,8 @@ export interface PageSpec {
 
 const ACCEPT = 'application/json, text/html;q=0.9, */*;q=0.5'
 const CREDENTIALS = ['Authorization', 'Cookie']
+/** What tells how a page is asked for, and by whom not. */
+const ABOUT_CONTENT = /^(?:accept|content)(?:-|$)/i
 
 /** Writes the requests of a run. */
 export class RequestWriter {
@@ -62,9 +64,11 @@ export class RequestWriter {
 
   /** Names of the fields, in lower case, whose values no report shows. */
   get secrets(): ReadonlySet<string> {
-    const second = Object.keys(this.#adapter.secondUser ?? {})
-    const own = Object.keys(this.#adapter.fields ?? {})
-    const names = [...CREDENTIALS, 'Proxy-Authorization', ...this.credentials, ...second, ...own]
+    const { fields, secondUser, page, shortLived } = this.#adapter
+    const asked = Object.keys({ ...page?.fields, ...shortLived?.fields })
+    const own = Object.keys({ ...fields, ...secondUser })
+    const known = [...CREDENTIALS, 'Proxy-Authorization', ...this.credentials, ...own]
+    const names = [...known, ...asked.filter(name => !ABOUT_CONTENT.test(name))]
     return new Set(names.map(name => name.toLowerCase()))
   }
 

@@ -7,9 +7,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { createClient, fileJournal } from 'post-once-exactly/client'
+import { createClient, type FetchLike, fileJournal } from 'post-once-exactly/client'
+import { createClient as createCore } from 'post-once-exactly/client/browser'
 import { digestInPage } from '../../lib/client/content-id.js'
 import { digestAtOnce } from '../../lib/client/node/digest.js'
+import { ourOrigin } from './fronts.js'
 import { LINK, lost, SPENT, type Step, scene } from './scripted.js'
 
 const OTHER: Step = {
@@ -99,6 +101,86 @@ describe('the id of a POST to a link', () => {
   })
 })
 
+describe('the same form once more, written with another boundary', () => {
+  const ENTRIES = { node: createClient, core: createCore }
+  const form = (fields: Readonly<Record<string, string>>, file = 'a page') => {
+    const made = new FormData()
+    for (const [name, value] of Object.entries(fields)) made.set(name, value)
+    made.set('file', new Blob([file], { type: 'text/plain' }), 'letter.txt')
+    return made
+  }
+
+  it('[FALSE-4101] has the same id in whatever client, and another form has another', async () => {
+    const letter = form({ to: 'ann' })
+    const ids = await Promise.all([
+      idOf(LINK, letter),
+      idOf(LINK, form({ to: 'ann' })),
+      idOf(LINK, form({ to: 'ann' }), createCore),
+    ])
+    expect(new Set(ids).size).to.equal(1)
+    const others = await Promise.all([
+      ...ids,
+      idOf(LINK, form({ to: 'bob' })),
+      idOf(LINK, form({ to: 'ann' }, 'another')),
+      idOf(LINK, form({ to: 'ann', cc: '' })),
+      idOf(`${LINK}2`, letter),
+    ])
+    expect(new Set(others).size).to.equal(5)
+  })
+
+  it('[FALSE-4101] text that looks like the end of a part is none', async () => {
+    const end = '\r\n--\r\nContent-Disposition: form-data; name="b"\r\n\r\n'
+    const ids = [{ a: `1${end}2` }, { a: '1', b: '2' }].map(fields => idOf(LINK, form(fields)))
+    expect(new Set(await Promise.all(ids)).size).to.equal(2)
+  })
+
+  for (const [name, make] of Object.entries(ENTRIES)) {
+    it(`[FALSE-4101] is the POST that was sent before, to another process: ${name}`, async () => {
+      const origin = await ourOrigin('200')
+      try {
+        const link = origin.origin + (await origin.link())
+        const losing: FetchLike = async (input, init) => {
+          await fetch(input, init)
+          throw lost()
+        }
+        const post = (send: FetchLike) => {
+          return make({ fetch: send, tries: 1 }).post(link, form({ to: 'ann' }))
+        }
+        expect(await post(losing)).to.include({ outcome: 'unknown', isFinal: false })
+        expect(await post(fetch)).to.include({ outcome: 'accepted-earlier' })
+        expect(origin.effects(new URL(link).pathname)).to.have.lengthOf(1)
+      } finally {
+        await origin.close()
+      }
+    })
+  }
+
+  it('[FALSE-4101] is no other content to the same client, nor by its fetch', async () => {
+    for (const fields of [{ to: 'ann' }, { to: 'bob' }] as const) {
+      const one = scene({ post: [lost(), { status: 201 }], get: [{ status: 503 }] }, { tries: 1 })
+      await one.finish(one.client.post(LINK, form({ to: 'ann' })))
+      const again = one.finish(one.client.post(LINK, form(fields)).catch(error => error.code))
+      if (fields.to === 'bob') expect(await again).to.equal('ERR_POE_LINK_BUSY')
+      else expect(await again).to.include({ outcome: 'accepted' })
+    }
+    // With a key, servers compare bytes.
+    const keyed = scene({ post: [lost(), { status: 201 }] }, { tries: 1 })
+    for (const body of [form({ to: 'ann' }), form({ to: 'ann' })]) {
+      const headers = { 'Idempotency-Key': '"a"' }
+      const sent = keyed.client.fetch(LINK, { method: 'POST', headers, body })
+      await keyed.finish(sent.catch(() => {}))
+    }
+    const [first, second] = keyed.posts.map(post => [post.headers.get('content-type'), post.body])
+    expect(second).to.deep.equal(first)
+    const links = { status: 200, headers: { 'poe-links': `"${LINK}"` } }
+    const one = scene({ post: [{ status: 201 }], get: [links] })
+    await one.finish(one.client.links(LINK))
+    const init = { method: 'POST', body: form({ to: 'ann' }) }
+    await one.finish(one.client.fetch(LINK, init))
+    expect(idsOf(one.posts)).to.deep.equal([await idOf(LINK, form({ to: 'ann' }))])
+  })
+})
+
 describe('used-before', () => {
   it('[FALSE-721] is said where the server says that it was another POST', async () => {
     const one = scene({ post: [OTHER], get: [RESULT] })
@@ -135,12 +217,16 @@ function idsOf(seen: readonly { readonly headers: Headers }[]): (string | null)[
 }
 
 /** The id of one POST by a client of its own. */
-async function idOf(link: string, body: string | Blob): Promise<string | null> {
+async function idOf(
+  link: string,
+  body: string | Blob | FormData,
+  make: typeof createClient | typeof createCore = createClient,
+): Promise<string | null> {
   const ids: (string | null)[] = []
   const fetch = async (input: string | URL | Request, init: RequestInit = {}) => {
     ids.push(new Request(input, init).headers.get('idempotency-key'))
     return new Response(null, { status: 201 })
   }
-  await createClient({ fetch }).post(link, body)
+  await make({ fetch }).post(link, body)
   return ids[0] ?? null
 }

@@ -1,6 +1,7 @@
 /**
  * The browser's core, in Node: what it sends, and what it leaves to the whole client.
  */
+import { runInNewContext } from 'node:vm'
 import { expect } from 'chai'
 import {
   classify,
@@ -48,6 +49,35 @@ describe('the browser’s core', () => {
       expect(first?.[1] ?? '').to.match(type)
     })
   }
+
+  it('[FALSE-4103] what fetch would send by its name is not sent', async () => {
+    class Order {
+      sku = 'tea'
+    }
+    const bodies = [new Order(), new Map(), new Date(0), runInNewContext('({})'), 5, true]
+    for (const body of bodies as unknown[]) {
+      const { fetch, seen } = answering(new Response(null, { status: 201 }))
+      const client = createClient({ fetch, tries: 1 })
+      const error = await client.post(LINK, body as PostBody).catch((thrown: unknown) => thrown)
+      expect(error, String(body)).to.be.instanceOf(TypeError)
+      const told = await client.post(LINK, (() => body) as PostBody)
+      expect(told, String(body)).to.include({ outcome: 'refused', reason: 'not-sent' })
+      expect(seen).to.deep.equal([])
+    }
+  })
+
+  it('[FALSE-4103] what fetch knows is sent', async () => {
+    const form = new FormData()
+    form.set('sku', 'tea')
+    const bytes = Uint8Array.from([116]).buffer
+    const text = new Blob(['t'], { type: 'text/plain;charset=UTF-8' })
+    const fields = new URLSearchParams({ sku: 'tea' })
+    for (const body of ['t', text, bytes, new DataView(bytes), text.stream(), form, fields]) {
+      const { fetch, seen } = answering(new Response(null, { status: 201 }))
+      await createClient({ fetch }).post(LINK, body as PostBody)
+      expect(seen[0]?.body).to.match(/^t$|tea/)
+    }
+  })
 
   for (const [payloadMatches, outcome] of [
     [undefined, 'unknown'],

@@ -201,6 +201,41 @@ describe('answers of another kind', () => {
     expect((await told.bytes()).length).to.equal(bytes.length)
   })
 
+  it('[FALSE-4104] a result that comes for longer than a try may last is read', async () => {
+    const bytes = 'a result that is long on its way'
+    serve = (asked, answer) => {
+      asked.resume()
+      const isPage = asked.url === '/page'
+      const headers = { Allow: 'GET, HEAD, OPTIONS', 'Content-Length': isPage ? 0 : bytes.length }
+      answer.writeHead(asked.method === 'POST' ? 201 : 200, headers)
+      if (isPage) return void answer.end()
+      const left = [...bytes]
+      const timer = setInterval(() => {
+        answer.write(left.shift())
+        if (left.length === 0) answer.end()
+      }, 10)
+      answer.on('close', () => clearInterval(timer))
+    }
+    const client = createClient({ timeoutMs: 200 })
+    for (const one of [client, createBrowserClient({ timeoutMs: 200 })]) {
+      const told = await one.post(`${origin}/once/slow`, 'tea')
+      expect(await told.text()).to.equal(bytes)
+    }
+    const init = { method: 'POST', body: 'tea', headers: { 'Idempotency-Key': '"k"' } }
+    const answer = await client.fetch(`${origin}/pay`, init)
+    expect([answer.status, await answer.text()]).to.deep.equal([201, bytes])
+  })
+
+  it('[FALSE-4104] one that stops coming is an error in time', async () => {
+    serve = (asked, answer) => {
+      asked.resume()
+      answer.writeHead(201, { Allow: 'GET, HEAD, OPTIONS' }).write('half')
+    }
+    const told = await createClient({ totalMs: 300 }).post(`${origin}/once/stalls`, 'tea')
+    const thrown = await told.text().catch((error: Error) => error)
+    expect(thrown).to.have.property('name', 'TimeoutError')
+  })
+
   it('[FALSE-2642] of two Retry-After lines the longer one counts', () => {
     const pause = (value: string) =>
       delayFor(

@@ -4,11 +4,13 @@
  *
  * @see draft-ietf-httpapi-idempotency-key-header-07 2.6
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { expect } from 'chai'
 import { classify, type FetchLike } from 'post-once-exactly/client'
-import { LINK, lost, SPENT, scene } from './scripted.js'
+import { LINK, lost, SPENT, type Step, scene } from './scripted.js'
 
 const URL = 'https://api.example/payments'
+const OTHER_PLACE = { status: 302, headers: { location: '/payments/latest' } }
 
 describe('a POST with a key', () => {
   it('[FALSE-3206] an answer that breaks off is had again by the key, and not by GET', async () => {
@@ -109,5 +111,59 @@ describe('a POST with a key', () => {
     const order = (who: string) => one.client.post(LINK, 'tea', { headers: { 'x-trace': who } })
     await one.finish(Promise.all([order('1'), order('2')]))
     expect(one.posts).to.have.lengthOf(1)
+  })
+
+  it('[FALSE-4102] at a link too, a login is told the answer to its own POST only', async () => {
+    for (const name of ['authorization', 'cookie']) {
+      const one = scene({ post: [{ status: 201, headers: SPENT, body: 'Ada’s' }, { status: 404 }] })
+      const order = (who: string) => one.client.post(LINK, 'tea', { headers: { [name]: who } })
+      const told = await one.finish(Promise.all([order('ada'), order('ada'), order('bob')]))
+      expect(
+        one.posts.map(({ headers }) => headers.get(name)),
+        name,
+      ).to.deep.equal(['ada', 'bob'])
+      expect(told.map(({ outcome }) => outcome)).to.deep.equal(['accepted', 'accepted', 'unknown'])
+    }
+  })
+
+  it('[FALSE-4112] a function of the client may give each call another login', async () => {
+    const who = new AsyncLocalStorage<string>()
+    const headers = () => ({ authorization: who.getStore() ?? '' })
+    for (const more of [{ idempotencyKey: 'a' }, {}]) {
+      const first = { status: 201, headers: SPENT, body: 'Ada’s' }
+      const one = scene({ post: [first, { status: 403 }] }, { headers })
+      const order = (name: string) => who.run(name, () => one.client.post(LINK, 'tea', more))
+      const told = await one.finish(Promise.all([order('ada'), order('bob')]))
+      const logins = one.posts.map(post => post.headers.get('authorization'))
+      expect(logins).to.deep.equal(['ada', 'bob'])
+      expect(told.map(({ outcome }) => outcome)).to.deep.equal(['accepted', 'unknown'])
+    }
+  })
+
+  it('[FALSE-4107] 303 to where everybody is led, as to a login, is no success', async () => {
+    const login = (next: string) => ({ status: 303, headers: { location: `/login?next=${next}` } })
+    const one = scene({ post: [login('a')], get: [{ ...login('b'), status: 302 }] })
+    const told = await one.finish(one.client.post(URL, 'ten', { idempotencyKey: 'a' }))
+    expect(told).to.include({ outcome: 'unknown', reason: 'unproven', isFinal: false, status: 303 })
+    expect(told.location).to.equal('https://api.example/login?next=a')
+  })
+
+  it('[FALSE-4107] it is one where an adapter says so', async () => {
+    const led = { status: 303, headers: { location: '/cart' } }
+    const adapter = { isSuccess: (answer: { status: number }) => answer.status === 303 }
+    const one = scene({ post: [led], get: [{ ...led, status: 302 }] }, { adapter })
+    const told = await one.finish(one.client.post(URL, 'ten', { idempotencyKey: 'a' }))
+    expect(told).to.include({ outcome: 'accepted', location: 'https://api.example/cart' })
+  })
+
+  it('[FALSE-4107] it is one where the POST alone is led there', async () => {
+    const done = { status: 303, headers: { location: '/payments/7' } }
+    const others: readonly Step[] = [{ status: 405 }, { status: 200 }, lost(), OTHER_PLACE]
+    for (const first of others) {
+      const one = scene({ post: [done], get: [first, { status: 200, body: 'payment 7' }] })
+      const told = await one.finish(one.client.post(URL, 'ten', { idempotencyKey: 'a' }))
+      expect(told).to.include({ outcome: 'accepted', location: 'https://api.example/payments/7' })
+      expect(await told.text()).to.equal('payment 7')
+    }
   })
 })

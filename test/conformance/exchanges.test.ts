@@ -76,6 +76,20 @@ describe('the exchanges of a check', () => {
     expect(told).to.include('Authorization: (left out)').and.include('$AUTHORIZATION')
   })
 
+  it('[FALSE-4109] nor those of the fields by which a page is asked', async () => {
+    const fields = { 'X-Mint-Key': 'very-secret', Accept: 'application/json' }
+    const adapter = {
+      page: { fields },
+      shortLived: { fields: { 'X-Short': 'very-secret' }, lifeMs: 1 },
+    }
+    for (const only of ['POE-2-1/same', 'POE-2-18/expired']) {
+      const { results } = await runConformance({ url: `${origin}/page`, adapter, only: [only] })
+      const told = JSON.stringify(results)
+      expect(told).to.include('(left out)').and.include('Accept: application/json')
+      expect(told).to.not.include('very-secret')
+    }
+  })
+
   it('are so many at most: the first ones, and what led to the one that was judged', async () => {
     const told = (decisive: number) =>
       recorded(NOBODY, async () => {

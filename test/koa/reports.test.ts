@@ -1,7 +1,9 @@
 /**
  * What counts as a handler's report that nothing happened, and what is silence: decision 0012.
  */
-import { createServer } from 'node:http'
+import { once } from 'node:events'
+import { createServer, request } from 'node:http'
+import { createRequire } from 'node:module'
 import { type AddressInfo, connect } from 'node:net'
 import { bodyParser } from '@koa/bodyparser'
 import { expect } from 'chai'
@@ -19,6 +21,10 @@ import {
   type WorldKind,
   type WorldOptions,
 } from '../support/world.js'
+
+const need = createRequire(import.meta.url)
+const rawBody = need('raw-body')
+const coBody = need('co-body')
 
 type Handler = NonNullable<WorldOptions['handler']>
 
@@ -305,6 +311,70 @@ describe('a body parser inside the claim', () => {
     }
     expect(await send('/free', '{"amount":1}')).to.equal(204)
     expect([await send('/kept', '{'), await send('/kept', '{')]).to.deep.equal([400, 400])
+  })
+})
+
+describe('a parser that reads what another server has said', () => {
+  const gateway = createServer((asked, answer) => {
+    asked.resume()
+    if (asked.url === '/cut') {
+      answer.writeHead(200, { 'Content-Length': 9 })
+      return void answer.write('{', () => asked.socket.destroy())
+    }
+    return void answer.writeHead(200).end('x'.repeat(2_000))
+  })
+  before(() => new Promise<void>(resolve => gateway.listen(0, '127.0.0.1', resolve)))
+  after(() => {
+    gateway.closeAllConnections()
+    gateway.close()
+  })
+  afterEach(close)
+
+  const ask = async (path: string) => {
+    const { port } = gateway.address() as AddressInfo
+    const asking = request({ port, path, method: 'POST' }).end()
+    return (await once(asking, 'response'))[0]
+  }
+  const READINGS: Readonly<Record<string, () => Promise<unknown>>> = {
+    'broken off': async () => rawBody(await ask('/cut'), { length: 9 }),
+    'too large': async () => rawBody(await ask('/long'), { limit: 1_000 }),
+  }
+  for (const [what, read] of Object.entries(READINGS)) {
+    it(`[FALSE-4106] ${what}: silence, for it says nothing of this request`, async () => {
+      await expectSilence(await start(MEMORY, read), 500)
+      await open(MEMORY, {
+        parse: false,
+        extend: (_koa, router, here) => {
+          const options = { name: 'key', retentionMs: 60_000, dangerouslyNotDurable: true }
+          router.post('/pay', here.idempotencyKey(options), bodyParser(), read)
+        },
+      })
+      const headers = { 'Idempotency-Key': '"k"' }
+      const pay = async () => (await world.send('POST', '/pay', { ...BODY, headers })).status
+      expect([await pay(), await pay()]).to.deep.equal([500, 409])
+    })
+  }
+
+  it('[FALSE-4106] broken off, where nobody reads this request’s: silence too', async () => {
+    await open(MEMORY, { parse: false, handler: READINGS['broken off'] as Handler })
+    const link = await world.link()
+    const statuses = [await world.send('POST', link, BODY), await world.send('POST', link, BODY)]
+    expect(statuses.map(({ status }) => status)).to.deep.equal([500, 409])
+  })
+
+  it('[FALSE-4106] of this request’s content it is a report, as before', async () => {
+    const handler: Handler = async ctx => {
+      ctx.body = await coBody.json(ctx, { limit: 1_000 })
+    }
+    await open(MEMORY, { parse: false, handler })
+    const link = await world.link()
+    for (const [body, status] of [
+      ['{', 400],
+      [`"${'x'.repeat(2_000)}"`, 413],
+    ] as const) {
+      expectUnspent(await world.send('POST', link, { body }), status)
+    }
+    expect((await world.send('POST', link, BODY)).status).to.equal(200)
   })
 })
 

@@ -57,4 +57,12 @@ describe('options on node:http and fetch', () => {
       /durable/,
     )
   })
+
+  it('[FALSE-4105] what a health check asks is there, as on Koa', async () => {
+    const given = { store: memoryStore(), principal: () => 'ann' }
+    for (const once of [poe(given), fetchPoe(given), koaPoe(given)]) {
+      expect(await once.status()).to.include({ isReady: true, store: 'up', code: null })
+      await once.close()
+    }
+  })
 })

@@ -12,15 +12,7 @@ import type { JournalHold } from '../journal.js'
 import type { SendOptions } from '../options.js'
 import type { PostOutcome, Unknown } from '../outcome.js'
 import type { Fields, Order } from '../sending.js'
-import {
-  fieldsOf,
-  identityOf,
-  isMultipart,
-  listed,
-  submitPlain,
-  targetOf,
-  urlencoded,
-} from './form-data.js'
+import { fieldsOf, isMultipart, listed, submitPlain, targetOf, urlencoded } from './form-data.js'
 import { keep, leftBehind } from './form-journal.js'
 import { StatusLine } from './status.js'
 import { type FormTexts, filledIn, formTexts } from './texts.js'
@@ -192,8 +184,7 @@ class FormSender implements EnhancedForm {
     const { parts, options } = createClient()
     const body = isMultipart ? fields : urlencoded(fields)
     const payload = await parts.prepare(body, Number.POSITIVE_INFINITY)
-    const same = isMultipart ? await identityOf(fields) : payload
-    const id = await withContentId(options, link, same, {})
+    const id = await withContentId(options, link, payload, {})
     const type = payload.type === null ? {} : { 'content-type': payload.type }
     const headers = { ...type, accept: this.#options.accept ?? ACCEPT, ...id }
     const open = this.#open

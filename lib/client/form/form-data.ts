@@ -3,7 +3,6 @@
  *
  * @see WHATWG HTML 4.10.21
  */
-import type { Payload } from '../body.js'
 
 /**
  * Where the form is to be sent; `null` where it is none to be enhanced. The form's action is a
@@ -62,16 +61,6 @@ export function urlencoded(fields: FormData): URLSearchParams {
   const text = (value: FormDataEntryValue) =>
     (typeof value === 'string' ? value : value.name).replaceAll(/\r\n?|\n/g, '\r\n')
   return new URLSearchParams([...fields].map(([name, value]) => [name, text(value)]))
-}
-
-/** What tells one multipart form from another: its boundary is new each time. */
-export async function identityOf(fields: FormData): Promise<Payload> {
-  const pieces = [...fields].flatMap(([name, value]) => {
-    const about = typeof value === 'string' ? [value.length] : [value.name, value.type, value.size]
-    return [JSON.stringify([name, ...about]), value]
-  })
-  const content = new Uint8Array(await new Blob(pieces).arrayBuffer())
-  return { content, type: 'multipart/form-data' }
 }
 
 function attributeOf(form: HTMLFormElement, submitter: HTMLElement | null, name: string): string {

@@ -7,7 +7,7 @@ import type { Seen } from './scripted-server.js'
 
 const CONTENT_LIMIT_CHARS = 300
 const REQUESTS_SHOWN = 20
-const LOGINS = /^(?:authorization|proxy-authorization|cookie)$/i
+const LOGINS = /auth|cookie|session|token|secret|password|signature|api-?key/i
 
 /**
  * Writes it.

@@ -6,11 +6,11 @@ import { finished } from 'node:stream/promises'
 import type { Context, Response as KoaResponse } from 'koa'
 import type { Operation, Report, ResourceRules, Run, Work } from '../../engine/operation.js'
 import type { RecordedField } from '../../engine/outcome.js'
-import { arrivalOf } from '../arrival.js'
+import { arrivalOf, hasNoContent } from '../arrival.js'
 import type { Core } from '../core.js'
 import { BodySlot } from './body-slot.js'
 import { Overtaking, partFromClient, putFields, type ResponseFields } from './late-handler.js'
-import { answerThrown, isReportedFailure } from './thrown.js'
+import { answerThrown, isReportedFailure, noteOfOthers } from './thrown.js'
 
 /** A request whose operation is known. */
 export interface Claimable {
@@ -45,6 +45,8 @@ export class HandlerWork implements Work {
   #slot: BodySlot | null = null
   #running: Promise<Report> | null = null
   #bodyLost = false
+  /** Whether the request's content had been read, or there was none, when the handler began. */
+  #isRead = false
 
   constructor({ core, ctx, operation, rules, handler, handlerKey, keepsThrown }: Claimable) {
     this.core = core
@@ -89,6 +91,7 @@ export class HandlerWork implements Work {
     const slot = new BodySlot(ctx)
     this.#slot = slot
     let handling: unknown
+    this.#isRead = hasNoContent(ctx.req) || ctx.req.readableEnded
     try {
       handling = this.#handler()
     } catch (error) {
@@ -153,6 +156,8 @@ export class HandlerWork implements Work {
   /** Makes an answer of an error, where that is to be kept. @throws the error where it is not */
   #keepThrown(error: unknown): void {
     const { ctx, rules } = this
+    const isParsed = ctx.req.readableEnded && Reflect.get(ctx.request, 'body') !== undefined
+    noteOfOthers(error, this.#isRead || isParsed, ctx.req.aborted)
     const isKept = !this.toldInside && !isOwnAbort(ctx, error) && !ctx.res.headersSent
     if (!isKept || this.#keepsThrown?.(error) !== true) throw error
     putFields(ctx.res, this.#fieldsBefore ?? {})

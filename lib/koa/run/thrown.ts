@@ -34,6 +34,7 @@ export function isReportedFailure(error: unknown, rules: ResourceRules): boolean
  * @param error - what was thrown
  */
 export function answeredStatus(error: unknown): number | null {
+  if (isObject(error) && OF_OTHERS.has(error)) return null
   return httpErrors.isHttpError(error) || isUnreadable(error) ? failureOf(error) : null
 }
 
@@ -41,6 +42,30 @@ export function answeredStatus(error: unknown): number | null {
 function isUnreadable(error: unknown): boolean {
   if (!(error instanceof SyntaxError) || statusOf(error) !== 400) return false
   return 'body' in error && typeof error.body === 'string'
+}
+
+/** The types of raw-body's errors. Koa's parsers read by it, and handlers any other stream. */
+const OF_RAW_BODY: ReadonlySet<unknown> = new Set([
+  ...['entity.too.large', 'request.aborted', 'request.size.invalid'],
+  ...['encoding.unsupported', 'stream.encoding.set', 'stream.not.readable'],
+])
+
+/** Errors that look like answers, and tell of what another server has said. */
+const OF_OTHERS = new WeakSet<object>()
+
+/**
+ * Notes a parser's error that cannot be about this request's content, and so is no answer to it: it
+ * tells of another's, such as a gateway's answer.
+ *
+ * @param error - what was thrown
+ * @param isRead - whether this request's content had been read before
+ * @param isAborted - whether this request was cut off
+ */
+export function noteOfOthers(error: unknown, isRead: boolean, isAborted: boolean): void {
+  if (!httpErrors.isHttpError(error)) return
+  const { type } = error
+  const isOthers = isRead ? OF_RAW_BODY.has(type) : type === 'request.aborted' && !isAborted
+  if (isOthers) OF_OTHERS.add(error)
 }
 
 /**

@@ -127,9 +127,10 @@ describe('poe check-client of clients at the edge', () => {
     expect(derived?.exchange).to.include('PUT /guessed').and.include('answered: 404')
   })
 
-  it('a transcript has the fields and the content of both sides', async () => {
+  it('[FALSE-4109] a transcript has the fields and the content of both sides', async () => {
     const client: ClientFunction = async ({ link }) => {
-      await fetch(link, { ...INIT, headers: { 'X-Mine': 'yes', Authorization: 'secret' } })
+      const logins = { Authorization: 'secret', 'X-Api-Key': 'secret', 'X-Auth-Token': 'secret' }
+      await fetch(link, { ...INIT, headers: { 'X-Mine': 'yes', ...logins } })
       return 'accepted'
     }
     const results = await judge({ client, takes: 'link', only: ['POE-5-6/refused'] })
