@@ -135,7 +135,7 @@ export class HandlerWork implements Work {
     let isLate = false
     try {
       if (thrown !== null) this.#keepThrown(thrown.error)
-      else if (saidNothing(this.ctx)) this.#keepThrown(new SaidNothing())
+      else if (saidNothing(this.ctx, overtaking)) this.#keepThrown(new SaidNothing())
       const report = this.#report(slot, overtaking)
       if (!(report instanceof Promise)) return this.#noted(report)
       isLate = true
@@ -161,7 +161,7 @@ export class HandlerWork implements Work {
 
   #report(slot: BodySlot, overtaking: Overtaking): Report | Promise<Report> {
     const { happened, sent } = overtaking
-    if (!happened && isBypassed(this.ctx)) return this.#bypassed(sent)
+    if (!happened && isBypassed(this.ctx, overtaking)) return this.#bypassed(sent)
     // Nobody takes the pieces of its body any more.
     if (happened) slot.client?.resume()
     return reported(this, slot)
@@ -233,8 +233,8 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function'
 }
 
-function isBypassed(ctx: Context): boolean {
-  return ctx.respond === false || ctx.res.headersSent || ctx.res.writableEnded
+function isBypassed({ respond, res }: Context, { begun }: Overtaking): boolean {
+  return respond === false || (res.headersSent && !begun) || res.writableEnded
 }
 
 /** Where Koa notes that somebody has set a status. */
@@ -296,8 +296,8 @@ class SaidNothing extends Error {
   }
 }
 
-function saidNothing(ctx: Context): boolean {
-  if (ctx.response.status !== 404 || isBypassed(ctx)) return false
+function saidNothing(ctx: Context, overtaking: Overtaking): boolean {
+  if (ctx.response.status !== 404 || isBypassed(ctx, overtaking)) return false
   return (ctx.response as Saying)._explicitStatus !== true && !isUnrouted(ctx)
 }
 

@@ -66,6 +66,7 @@ export class Overtaking extends FieldsListener {
   readonly #around: Overtaking | null
   #apart: ServerResponse | null = null
   #closed = false
+  #begun: boolean
 
   constructor(ctx: Context) {
     super()
@@ -73,8 +74,21 @@ export class Overtaking extends FieldsListener {
     this.#ctx = ctx
     this.#res = ctx.res
     this.#around = response[LATEST] ?? null
+    this.#begun = ctx.res.headersSent
     response[LATEST] = this
+    hearFlush(response)
     beforeFields(ctx.res, this)
+  }
+
+  /** Whether the fields have been sent, and the body is still to be set: that overtakes nobody. */
+  get begun(): boolean {
+    return this.#begun && !this.sent
+  }
+
+  /** @internal The handler lets its fields go. */
+  begin(): void {
+    if (!this.#res.headersSent) this.#begun = true
+    this.#around?.begin()
   }
 
   /** Whether the response was sent before the handler said what it says. */
@@ -93,7 +107,7 @@ export class Overtaking extends FieldsListener {
   override beforeFields(): void {
     const ctx = this.#ctx
     const { response } = ctx
-    if (this.#around !== null || this.#closed) return
+    if (this.#around !== null || this.#closed || this.#begun) return
     if (ctx.respond === false || response.res !== this.#res) return
     const apart = responseToNowhere(ctx)
     apart.statusCode = 404
@@ -109,6 +123,21 @@ export class Overtaking extends FieldsListener {
     const response: Watched = this.#ctx.response
     response[LATEST] = this.#around
     if (this.#apart !== null && response.res === this.#apart) response.res = this.#res
+  }
+}
+
+/** The prototypes of applications' responses whose `flushHeaders` is heard. */
+const heard = new WeakSet<object>()
+
+/** Lets every response of an application tell when a handler begins its answer by itself. */
+function hearFlush(response: KoaResponse): void {
+  const shared = Object.getPrototypeOf(response) as KoaResponse
+  if (heard.has(shared)) return
+  heard.add(shared)
+  const { flushHeaders } = shared
+  shared.flushHeaders = function flush(this: Watched) {
+    this[LATEST]?.begin()
+    flushHeaders.call(this)
   }
 }
 
