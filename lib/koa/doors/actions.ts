@@ -159,7 +159,8 @@ async function cancelOrUndo(
   const { core, rules, responder, contentLimitBytes } = actions
   if (!(await isWhole(ctx, contentLimitBytes))) return
   const operation = { ...identity, fingerprint: CANCEL, refusesOtherContent: true }
-  const cancel = async () => sendNoContent(core, ctx)
+  const steps = ctx.poe.inside(async () => sendNoContent(core, ctx))
+  const cancel = () => steps(ctx, next)
   // It has no effect: silence leaves the id as it was.
   const ours = { ...rules, transactional: false, marks: true, success: isSuccess, reconcile: null }
   await runClaimed({ core, ctx, operation, rules: ours, handler: cancel }, (served, end) => {
@@ -190,7 +191,8 @@ async function undo(
   // What was done may be undone for as long as it is remembered.
   const expiresAtMs = identity.keepUntilMs
   const operation = { ...identity, key, fingerprint: UNDO, expiresAtMs }
-  const handler = async () => handle(ctx, next)
+  const steps = ctx.poe.inside(handle)
+  const handler = () => steps(ctx, next)
   await runClaimed(
     { core, ctx, operation, rules, handler, handlerKey: identity.key },
     (served, end) => {
