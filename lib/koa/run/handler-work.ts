@@ -204,10 +204,16 @@ function reported({ ctx, core, toldInside }: HandlerWork, slot: BodySlot): Repor
     fields: fieldsOf(res, core.recorded),
     hasLocation: res.hasHeader('location'),
     passedOn: slot.passedOn === status,
-    toldInside,
+    toldInside: toldInside || isPutOff(ctx),
     body: empty ? { kind: 'none' } : slot.produced(),
     client: slot.client,
   }
+}
+
+/** A door inside has told when to ask again: that is of this moment, and no answer to be kept. */
+function isPutOff({ poe, response }: Context): boolean {
+  const { res } = response
+  return res.statusCode >= 400 && poe.decided === res.statusCode && res.hasHeader('retry-after')
 }
 
 /** The handler writes the response itself: its end is the answer. */
