@@ -112,7 +112,7 @@ async function viewOf(
 /** A look at the address that a form was sent to takes the refusal's place in the history. */
 function wayTo(outcome: Outcome | null, result: string | null, address: string | null) {
   if (outcome === null) return null
-  return address !== null && leadsOn(outcome) ? address : result
+  return address !== null && leadsOn(outcome, address) ? address : result
 }
 
 /** Where another link is of use: nothing was done now, and nothing is under way. */
