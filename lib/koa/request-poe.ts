@@ -69,7 +69,11 @@ export class RequestPoe<Tx = unknown> {
    * @throws as {@link RequestPoe.link}
    */
   mint(name: string, params: LinkParams = {}): OfferedLink | null {
-    const core = this.#core
+    return this.mintOf(this.#core, name, params)
+  }
+
+  /** @internal As {@link RequestPoe.mint}, for a door that may be of another `poe()`. */
+  mintOf(core: Core, name: string, params: LinkParams): OfferedLink | null {
     const ctx = this.#ctx
     const { options } = core
     const resource = core.resource(name)
