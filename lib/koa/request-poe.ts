@@ -21,13 +21,25 @@ export type LinkParams = Readonly<Record<string, string | number>>
 /** How an operation is named; the first of these that a request has decides. */
 export type Naming = 'link' | 'key' | 'condition' | 'content'
 
+/** A claim that is held for a request, while its handler is at work. */
+export interface Held {
+  /** What the handler knows the operation by. */
+  readonly key: string
+  readonly run: Run
+  /** The claim that this one is inside of; `null` for none. */
+  readonly around: Held | null
+  /** Whether a claim inside this one has a transaction of its own, which handlers use. */
+  hasTransactionInside: boolean
+}
+
 /** `ctx.poe`. */
 export class RequestPoe<Tx = unknown> {
   readonly #core: Core
   readonly #ctx: Context
   #advertisement: Advertisement | null = null
-  #key = ''
-  #run: Run | null = null
+  #held: Held | null = null
+  /** The claim that has ended last: middleware around it may ask for its key. */
+  #ended: Held | null = null
   /** @internal The fields of an answer at a POE resource. */
   state: ResourceState | null = null
   /** @internal The status of an answer of ours, which no router may replace; else `null`. */
@@ -91,13 +103,12 @@ export class RequestPoe<Tx = unknown> {
 
   /** The record's key, inside a resource's handler; use it to name the effect elsewhere. */
   get key(): string {
-    this.#runFor('key')
-    return this.#key
+    return this.#heldFor('key').key
   }
 
   /** Aborts when the claim is lost or `maxRunMs` is over; inside a resource's handler. */
   get signal(): AbortSignal {
-    return this.#runFor('signal').signal
+    return this.#heldFor('signal').run.signal
   }
 
   /**
@@ -105,9 +116,11 @@ export class RequestPoe<Tx = unknown> {
    * handler of a resource with `transactional: true`.
    */
   get tx(): Tx {
-    const { tx } = this.#runFor('tx')
+    const { tx } = this.#heldFor('tx').run
     if (tx === null) {
-      throw new TypeError('ctx.poe.tx needs a resource with transactional: true')
+      throw new TypeError(
+        'ctx.poe.tx needs transactional: true on the resource or door that is innermost',
+      )
     }
     return tx as Tx
   }
@@ -120,7 +133,7 @@ export class RequestPoe<Tx = unknown> {
    * @throws PoeError `ERR_POE_STORE_DOWN` when the store does not answer; let it pass
    */
   async pointOfNoReturn(): Promise<void> {
-    await this.#runFor('pointOfNoReturn').pointOfNoReturn()
+    await this.#heldFor('pointOfNoReturn').run.pointOfNoReturn()
   }
 
   /** @internal Lets a door in front of a POE resource run inside its claim. */
@@ -150,7 +163,7 @@ export class RequestPoe<Tx = unknown> {
     payload: PayloadOf<Name>,
     options?: LaterOptions,
   ): Promise<string> {
-    const run = this.#runFor('later')
+    const { run } = this.#heldFor('later')
     const { payloadLimitBytes } = this.#core.options
     const message = newMessage(nanoid(22), name, payload, payloadLimitBytes, options)
     const written = run.later(message).then(() => message.key)
@@ -158,15 +171,24 @@ export class RequestPoe<Tx = unknown> {
     return written
   }
 
-  /** @internal Whether a claim is held for this request. */
-  get isInside(): boolean {
-    return this.#run !== null
+  /** @internal The innermost claim that is held for this request; `null` for none. */
+  get held(): Held | null {
+    return this.#held
   }
 
   /** @internal Opens the handler's part. */
-  enter(key: string, run: Run): void {
-    this.#key = key
-    this.#run = run
+  enter(held: Held): void {
+    this.#held = held
+    if (held.run.tx === null) return
+    for (let each = held.around; each !== null; each = each.around) {
+      each.hasTransactionInside = true
+    }
+  }
+
+  /** @internal Gives it back to the claim around this one, where there is one. */
+  leave(held: Held): void {
+    this.#held = held.around
+    this.#ended = held
   }
 
   /** @internal Notes an answer of ours. */
@@ -175,8 +197,9 @@ export class RequestPoe<Tx = unknown> {
     this.decidedBody = body
   }
 
-  #runFor(member: string): Run {
-    if (this.#run !== null) return this.#run
+  #heldFor(member: string): Held {
+    const held = this.#held ?? this.#ended
+    if (held !== null) return held
     throw new TypeError(
       `ctx.poe.${member} is there only inside the handler of a resource or a door`,
     )

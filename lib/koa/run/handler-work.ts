@@ -8,6 +8,7 @@ import type { Operation, Report, ResourceRules, Run, Work } from '../../engine/o
 import type { RecordedField } from '../../engine/outcome.js'
 import { arrivalOf } from '../arrival.js'
 import type { Core } from '../core.js'
+import type { Held } from '../request-poe.js'
 import { BodySlot } from './body-slot.js'
 import { type Fields, Overtaking, partFromClient, putFields } from './late-handler.js'
 import { answerThrown, isReportedFailure } from './thrown.js'
@@ -31,18 +32,21 @@ interface Thrown {
 }
 
 /** A handler as the engine's work. It lives as long as the store is waited for. */
-export class HandlerWork implements Work {
+export class HandlerWork implements Work, Held {
   readonly core: Core
   readonly ctx: Context
   readonly operation: Operation
   readonly rules: ResourceRules
+  readonly key: string
+  readonly around: Held | null
+  hasTransactionInside = false
   readonly #handler: Claimable['handler']
-  readonly #handlerKey: string
   readonly #keepsThrown: Claimable['keepsThrown']
   /** Whether a link named the operation before this door: it then keeps what it always keeps. */
   readonly #isBehindLink: boolean
   #fieldsBefore: Fields | null = null
   #slot: BodySlot | null = null
+  #run: Run | null = null
   #running: Promise<Report> | null = null
   #bodyLost = false
 
@@ -52,9 +56,15 @@ export class HandlerWork implements Work {
     this.operation = operation
     this.rules = rules
     this.#handler = handler
-    this.#handlerKey = handlerKey ?? operation.key
+    this.key = handlerKey ?? operation.key
+    this.around = ctx.poe.held
     this.#keepsThrown = keepsThrown
     this.#isBehindLink = ctx.poe.naming === 'link'
+  }
+
+  /** What the engine gives to the handler. */
+  get run(): Run {
+    return this.#run as Run
   }
 
   /** Whether the handler's body has no JSON form, so that its answer goes without one. */
@@ -84,7 +94,8 @@ export class HandlerWork implements Work {
     if (arrivalOf(ctx) === 'cut-off') ctx.throw(400, 'The content was cut off.')
     forgetEarlierStatus(ctx)
     this.#fieldsBefore = fieldsNow(ctx.res)
-    ctx.poe.enter(this.#handlerKey, run)
+    this.#run = run
+    ctx.poe.enter(this)
     const overtaking = new Overtaking(ctx)
     const slot = new BodySlot(ctx)
     this.#slot = slot
@@ -128,6 +139,7 @@ export class HandlerWork implements Work {
     thrown: Thrown | null = null,
   ): Report | Promise<Report> {
     const close = (): void => {
+      this.ctx.poe.leave(this)
       slot.close()
       overtaking.close()
       this.#running = null
@@ -195,7 +207,8 @@ export function settleBody(ctx: Context, bodyLost: boolean): void {
   ctx.status = status
 }
 
-function reported({ ctx, core, toldInside }: HandlerWork, slot: BodySlot): Report {
+function reported(work: HandlerWork, slot: BodySlot): Report {
+  const { ctx, core, toldInside, hasTransactionInside } = work
   const { res } = ctx.response
   const status = res.statusCode
   const empty = status === 204 || status === 205 || status === 304
@@ -205,6 +218,7 @@ function reported({ ctx, core, toldInside }: HandlerWork, slot: BodySlot): Repor
     hasLocation: res.hasHeader('location'),
     passedOn: slot.passedOn === status,
     toldInside: toldInside || isPutOff(ctx),
+    hasTransactionInside,
     body: empty ? { kind: 'none' } : slot.produced(),
     client: slot.client,
   }
@@ -230,6 +244,7 @@ async function bypassed(work: HandlerWork): Promise<Report> {
     fields: fieldsOf(res, core.recorded),
     hasLocation: res.hasHeader('location'),
     toldInside: work.toldInside,
+    hasTransactionInside: work.hasTransactionInside,
     body: { kind: 'elsewhere' },
     client: null,
   }
