@@ -46,6 +46,8 @@ export class RequestPoe<Tx = unknown> {
   decided: number | null = null
   /** @internal Its body. */
   decidedBody: unknown = null
+  /** @internal The type of that. */
+  decidedType = ''
   /** @internal What became of a handler here. */
   said: Said | null = null
   /** @internal Whether the answer is compared with what was said, when it leaves. */
@@ -192,9 +194,10 @@ export class RequestPoe<Tx = unknown> {
   }
 
   /** @internal Notes an answer of ours. */
-  decide(status: number, body: unknown): void {
+  decide(status: number, body: unknown, type: string): void {
     this.decided = status
     this.decidedBody = body
+    this.decidedType = type
   }
 
   #heldFor(member: string): Held {
