@@ -180,7 +180,8 @@ async function runHandler(
 ): Promise<void> {
   const captured = new CapturedResponse(ctx.req, ctx.response.res)
   const given = [ctx.req, captured.response, poeFor(ctx), ...rest] as unknown as never[]
-  putAnswer(ctx, await answerOf(captured, () => handler(...given)))
+  const tell = (error: unknown) => void ctx.app.emit('error', error, ctx)
+  putAnswer(ctx, await answerOf(captured, () => handler(...given), tell))
 }
 
 /**

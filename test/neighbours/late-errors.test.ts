@@ -1,0 +1,61 @@
+/**
+ * Errors of handlers and pages on node:http that nobody waits for any more: each is told, and ends
+ * neither the process nor a client's patience.
+ */
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+import { expect } from 'chai'
+import { anyone, type NodeHandler, poe } from 'post-once-exactly/node'
+import { memoryStore } from 'post-once-exactly/stores/memory'
+import { ask } from '../support/ask.js'
+import { until } from '../support/meeting.js'
+
+const open: Server[] = []
+
+afterEach(() => {
+  for (const server of open.splice(0)) {
+    server.closeAllConnections()
+    server.close()
+  }
+})
+
+async function listen(server: Server): Promise<number> {
+  open.push(server)
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  return (server.address() as AddressInfo).port
+}
+
+/** A server with one resource, and with a page that hands out its link. */
+async function serve(handler: NodeHandler, options: object = {}) {
+  const errors: unknown[] = []
+  const once = poe({
+    ...{ store: memoryStore(), principal: anyone },
+    onError: error => errors.push(error),
+    ...options,
+  })
+  once.resource({ name: 'order', path: '/once/:token' }, handler)
+  const listener = once.handler((_request, response, links) => {
+    response.end(links.link('order'))
+  })
+  const port = await listen(createServer(listener))
+  return { once, port, errors, link: (await ask({ port }, 'GET', '/')).text }
+}
+
+describe('late errors on node:http', () => {
+  for (const [when, afterMs] of Object.entries({ 'at once': 0, 'when all is sent': 50 })) {
+    it(`[FALSE-4010] throws after the end of a stream, ${when}: it is told`, async () => {
+      const { port, link, errors } = await serve(async (_, response) => {
+        response.write('one ')
+        response.end('two')
+        if (afterMs > 0) await pause(afterMs)
+        throw new Error('a surprise')
+      })
+      const whole = fetch(`http://127.0.0.1:${port}${link}`, { method: 'POST' })
+      await whole.then(each => each.text()).catch(() => {})
+      await until(() => errors.length > 0, 'it is told')
+      expect(errors.map(String)).to.deep.equal(['Error: a surprise'])
+      expect((await ask({ port }, 'POST', link)).status).to.equal(afterMs > 0 ? 405 : 409)
+    })
+  }
+})
