@@ -77,9 +77,12 @@ export class InnerKoa {
     return result as Awaited<Result>
   }
 
-  /** Answers with an error, as Koa does. */
+  /** Answers with an error, as Koa does; an answer that has begun is broken off. */
   answerError(req: IncomingMessage, error: unknown): void {
-    this.#contexts.get(req)?.onerror(error as Error)
+    const ctx = this.#contexts.get(req)
+    const isBegun = ctx?.res.headersSent === true && !ctx.res.writableEnded
+    ctx?.onerror(error as Error)
+    if (isBegun) ctx.res.destroy()
   }
 
   /** The context of a request; `undefined` where it was never here. */

@@ -58,4 +58,18 @@ describe('late errors on node:http', () => {
       expect((await ask({ port }, 'POST', link)).status).to.equal(afterMs > 0 ? 405 : 409)
     })
   }
+
+  it('[FALSE-4011] a page that throws in the middle is broken off, and told', async () => {
+    const { once, errors } = await serve(() => {})
+    const listener = once.handler((_request, response) => {
+      response.write('half')
+      throw new Error('a page')
+    })
+    const port = await listen(createServer(listener))
+    const signal = AbortSignal.timeout(5_000)
+    const whole = fetch(`http://127.0.0.1:${port}/`, { signal }).then(each => each.text())
+    const error = await whole.catch((cause: Error) => cause)
+    expect(error).to.be.an('error').with.property('name').not.equal('TimeoutError')
+    expect(errors.map(String)).to.deep.equal(['Error: a page'])
+  })
 })
