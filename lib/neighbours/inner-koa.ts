@@ -117,7 +117,9 @@ export class InnerKoa {
     const { serve, params, next: handOn } = this.#visitOf(ctx)
     const { body, rawBody, file, files } = ctx.req as unknown as Parsed
     if (params !== null) ctx.params = params
-    if (body !== undefined) Object.assign(ctx.request, { body, rawBody, file, files })
+    if (body !== undefined || rawBody !== undefined) {
+      Object.assign(ctx.request, { body, rawBody, file, files })
+    }
     this.#remember(ctx)
     await serve(ctx, async () => {
       if (handOn === null) return await next()
