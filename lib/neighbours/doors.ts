@@ -19,7 +19,7 @@ import { type Find, Paths } from './paths.js'
 /** What belongs to no request: the same as in Koa. */
 export type ForOperators<Tx> = Pick<
   Poe<Tx>,
-  'undecided' | 'inspect' | 'settle' | 'worker' | 'outbox' | 'close'
+  'undecided' | 'inspect' | 'settle' | 'status' | 'worker' | 'outbox' | 'close'
 >
 
 /**
@@ -175,6 +175,6 @@ type Make = (options: never) => unknown
 
 /** The part of `poe()` that no request has to do with. */
 export function forOperators<Tx>(once: Poe<Tx>): ForOperators<Tx> {
-  const { undecided, inspect, settle, worker, outbox, close } = once
-  return { undecided, inspect, settle, worker, outbox, close }
+  const { undecided, inspect, settle, status, worker, outbox, close } = once
+  return { undecided, inspect, settle, status, worker, outbox, close }
 }
