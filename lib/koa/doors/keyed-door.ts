@@ -159,8 +159,8 @@ function answer(door: KeyedDoor, ctx: Context, finding: Refused): void | Promise
   const { repeat, responder } = door
   if (finding.kind !== 'spent' || repeat === null) return responder.found(ctx, finding)
   const draw = async () => {
-    ctx.set(...NO_STORE)
     await repeat(ctx, finding)
+    if (!ctx.res.hasHeader('Cache-Control')) ctx.set(...NO_STORE)
     responder.mark(ctx)
   }
   return draw()
