@@ -42,6 +42,7 @@ import {
   callersOf,
   type FingerprintRule,
   fingerprintAt,
+  textOf,
 } from './claimed-content.js'
 import { type DoorOptions, type ResolvedDoor, resolveDoor } from './door-options.js'
 import { isSafe } from './keyed-door.js'
@@ -201,7 +202,7 @@ function fieldOf(ctx: Context, name: string): string | undefined {
 
 /** Not the path, where there are parameters: that has many spellings, and perhaps a token in it. */
 function targetOf({ options }: Conditional, ctx: Context): string {
-  if (options.target !== undefined) return options.target(ctx)
+  if (options.target !== undefined) return textOf('target', options.target(ctx))
   const { params } = ctx as { params?: Readonly<Record<string, string>> }
   const isLink = ctx.poe.naming === 'link'
   const named = isLink ? otherParams(ctx) : Object.entries(params ?? {})
