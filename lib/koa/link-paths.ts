@@ -106,6 +106,8 @@ function fillIn(layer: RouterLayer, token: string | null, params: LinkedParams):
 
 /** A parameter is signed, and compared with those of the path. */
 function mustBeParams({ path }: RouterLayer, params: LinkedParams): void {
+  const empty = params.find(([, value]) => value === '')
+  if (empty !== undefined) throw new TypeError(`link(): the parameter ${empty[0]} is empty`)
   if (typeof path !== 'string') return
   const stray = params.find(
     ([name]) => ![`:${name}`, `*${name}`, `"${name}"`].some(one => path.includes(one)),
