@@ -43,7 +43,11 @@ export function send(core: Core, ctx: Context, answer: Answer, page?: Page | nul
   const { res } = response
   drainAfterAnswer(ctx)
   // Koa makes 204 of an answer without a body, unless it is told the status afterwards.
-  if (body === null) response.body = null
+  if (body === null) {
+    // Koa 3 would send the text `null` for JSON.
+    response.remove('Content-Type')
+    response.body = null
+  }
   response.status = status
   const refused = isRefusal(answer)
   if (refused) sendProblem(core, ctx, answer, page)
