@@ -276,10 +276,10 @@ export class Attempt implements Run, Overdue, RecordListener {
   }
 
   /** Whether nothing has happened under an answer that is no success. */
-  #isFree({ status, passedOn }: Report): boolean {
+  #isFree({ status, passedOn, toldInside }: Report): boolean {
     const rules = this.#rules
     const record = this.#record
-    if (record.tx !== null || (rules.marks && !this.#marked)) return true
+    if (toldInside === true || record.tx !== null || (rules.marks && !this.#marked)) return true
     return passedOn !== true && isReport(status, rules.reports)
   }
 

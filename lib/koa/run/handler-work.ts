@@ -186,10 +186,13 @@ export class HandlerWork implements Work, Held {
     return report
   }
 
-  /** Whether an error is a failure that the handler reports, or the end of a cut-off upload. */
+  /**
+   * Whether an error is a failure that the handler reports, or the end of a cut-off upload; or what
+   * the link inside has to tell of, and not this door.
+   */
   isReported(error: unknown): boolean {
     const { ctx, rules } = this
-    return isReportedFailure(error, rules) || isOwnAbort(ctx, error)
+    return this.toldInside || isReportedFailure(error, rules) || isOwnAbort(ctx, error)
   }
 }
 
