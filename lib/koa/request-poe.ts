@@ -28,6 +28,8 @@ export interface Held {
   readonly run: Run
   /** The claim that this one is inside of; `null` for none. */
   readonly around: Held | null
+  /** Whether it is a link's, or inside of one's. */
+  readonly isBehindLink: boolean
   /** Whether a claim inside this one has a transaction of its own, which handlers use. */
   hasTransactionInside: boolean
 }

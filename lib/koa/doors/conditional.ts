@@ -144,7 +144,8 @@ export function makeConditional<Tx>(core: Core, given: ConditionalOptions<Tx>): 
   return async function conditional(ctx, next) {
     const poe = poeOf(ctx)
     if (isSafe(ctx.method)) return await next()
-    if (poe.held === null && (poe.state !== null || isLinks(core, ctx))) {
+    const isInside = poe.held?.isBehindLink === true
+    if (!isInside && (poe.state !== null || isLinks(core, ctx))) {
       // A POE resource: a spent link is told first, and the condition belongs to its handler.
       poe.runInside((inside, more) => pass(door, inside as Context, more))
       return await next()

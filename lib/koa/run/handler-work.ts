@@ -43,7 +43,7 @@ export class HandlerWork implements Work, Held {
   readonly #handler: Claimable['handler']
   readonly #keepsThrown: Claimable['keepsThrown']
   /** Whether a link named the operation before this door: it then keeps what it always keeps. */
-  readonly #isBehindLink: boolean
+  readonly isBehindLink: boolean
   #fieldsBefore: Fields | null = null
   #slot: BodySlot | null = null
   #run: Run | null = null
@@ -59,7 +59,7 @@ export class HandlerWork implements Work, Held {
     this.key = handlerKey ?? operation.key
     this.around = ctx.poe.held
     this.#keepsThrown = keepsThrown
-    this.#isBehindLink = ctx.poe.naming === 'link'
+    this.isBehindLink = ctx.poe.naming === 'link'
   }
 
   /** What the engine gives to the handler. */
@@ -74,7 +74,7 @@ export class HandlerWork implements Work, Held {
 
   /** Whether a link below a mount, which the door could not foresee, tells what happened. */
   get toldInside(): boolean {
-    return !this.#isBehindLink && this.ctx.poe.naming === 'link'
+    return !this.isBehindLink && this.ctx.poe.naming === 'link'
   }
 
   /** The handler's end, where it is still at work; else `null`. */

@@ -74,3 +74,36 @@ for (const kind of INSTALLED_STORES) {
     }
   })
 }
+
+describe('a condition at a mounted link, behind a key', () => {
+  it('[FALSE-4019] is judged in the link’s claim: the repeat of a success is 405', async () => {
+    const { store, discard } = await openStore('memory')
+    const once = poe<unknown>({ store, principal: () => 'ann' })
+    const router = new Router()
+    let version = 1
+    router.get('/page', ctx => {
+      ctx.body = ctx.poe.link('order')
+    })
+    const seen = once.conditional({ name: 'seen', validator: () => ({ etag: `"${version}"` }) })
+    once.resource(router, { name: 'order', path: '/orders/:token' }, seen as never, ctx => {
+      version += 1
+      ctx.status = 201
+    })
+    const app = new Koa()
+    app.use(once.middleware()).use(once.idempotencyKey({ name: 'all', required: false, ...KEPT }))
+    app.use(mount('/shop', router.routes() as never))
+    const server = app.listen(0, '127.0.0.1')
+    await new Promise(done => server.once('listening', done))
+    const origin = `http://127.0.0.1:${(server.address() as { port: number }).port}`
+    const link = origin + (await (await fetch(`${origin}/shop/page`)).text())
+    const headers = { 'Idempotency-Key': '"k"', 'If-Match': '"1"' }
+    const post = () => fetch(link, { method: 'POST', headers, body: 'a=1' })
+    expect((await post()).status).to.equal(201)
+    await expectProblem(await post(), 405, 'used')
+    expect(version).to.equal(2)
+    server.closeAllConnections()
+    server.close()
+    await once.close()
+    await discard()
+  })
+})
