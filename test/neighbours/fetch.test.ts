@@ -117,6 +117,17 @@ describe('a handler that gives a Response', () => {
     expect((await call('POST', path, { body: 'x' })).status).to.equal(405)
   })
 
+  it('[FALSE-4020] may read a clone of its request: content that is none is 400', async () => {
+    const { link, call } = serve(async request => {
+      await request.clone().clone().json()
+      return Response.json(await request.json())
+    })
+    const path = await link()
+    expect((await call('POST', path, { body: 'no JSON' })).status).to.equal(400)
+    const first = await call('POST', path, { body: '{"a":1}' })
+    expect([first.status, await first.json()]).to.deep.equal([200, { a: 1 }])
+  })
+
   it('[FALSE-4014] that tells the current state is not to be stored, as any repeat', async () => {
     const { once } = serve(() => new Response('x'))
     const event = once.replay(
