@@ -72,4 +72,34 @@ describe('late errors on node:http', () => {
     expect(error).to.be.an('error').with.property('name').not.equal('TimeoutError')
     expect(errors.map(String)).to.deep.equal(['Error: a page'])
   })
+
+  for (const [what, error, onError] of [
+    ['a log that throws', new Error('a surprise'), true],
+    ['an error that is frozen', Object.freeze(new Error('a surprise')), false],
+  ] as const) {
+    it(`[FALSE-4021] ${what} ends neither the process nor a client's patience`, async () => {
+      const written: unknown[] = []
+      const { error: write } = console
+      console.error = (...given: unknown[]) => void written.push(...given)
+      const broken = {
+        onError: () => {
+          throw new Error('the log')
+        },
+      }
+      try {
+        const { once, port, link } = await serve(() => Promise.reject(error), onError ? broken : {})
+        const pages = await listen(createServer(once.handler(() => Promise.reject(error))))
+        for (const [at, method, path] of [
+          [port, 'POST', link],
+          [pages, 'GET', '/'],
+        ] as const) {
+          expect((await ask({ port: at }, method, path)).status).to.equal(500)
+        }
+        expect((await ask({ port }, 'POST', link)).status).to.equal(409)
+      } finally {
+        console.error = write
+      }
+      expect(written).to.have.lengthOf(2)
+    })
+  }
 })
