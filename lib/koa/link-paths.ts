@@ -116,6 +116,18 @@ function mustBeParams({ path }: RouterLayer, params: LinkedParams): void {
   throw new TypeError(`link(): ${path} has no parameter ${stray[0]}, so nobody could use the link`)
 }
 
+/**
+ * Looks whether requests can have the path of a resource, which its router's prefix completes.
+ *
+ * @param where - what to call it in the message
+ * @throws TypeError where none can
+ */
+export function mustBeginWithSlash(where: string, target: LinkTarget): void {
+  const served = ownLayerOf(target)?.path
+  if (typeof served !== 'string' || served.startsWith('/')) return
+  throw new TypeError(`${where}: its path must begin with a slash, and ${served} does not`)
+}
+
 /** The layer of a resource on the router that it was registered on. */
 export function ownLayerOf(target: LinkTarget): RouterLayer | undefined {
   return find(target.router, target)

@@ -17,7 +17,7 @@ import { digestParts } from '../../engine/fingerprint.js'
 import type { Operation, OtherContent, ResourceRules } from '../../engine/operation.js'
 import { isSuccess } from '../../engine/outcome.js'
 import { type Core, TOKEN_PARAM } from '../core.js'
-import { publicPath, type RouterPort } from '../link-paths.js'
+import { mustBeginWithSlash, publicPath, type RouterPort } from '../link-paths.js'
 import { checkNumber, YEAR_MS } from '../options.js'
 import { principalsOf } from '../principal.js'
 import { isWhole } from '../request-content.js'
@@ -86,6 +86,8 @@ export function registerActions<Tx>(
   if (core.resources.has(name)) throw new TypeError(`There is a resource named ${name} already`)
   checkNumber(where, 'lifetimeMs', lifetimeMs, 1, YEAR_MS)
   checkFingerprint(where, fingerprint)
+  const itemPath = `${path.replace(/\/$/, '')}/:${TOKEN_PARAM}`
+  core.mustBeFree(router, { name, path: itemPath })
   const actions: Actions = {
     ...resolved,
     core,
@@ -102,8 +104,8 @@ export function registerActions<Tx>(
     path,
     compose([...middleware, ctx => issueAction(core, actions.responder, name, ctx)]),
   )
-  const itemPath = `${path.replace(/\/$/, '')}/:${TOKEN_PARAM}`
   router.all(itemPath, door)
+  mustBeginWithSlash(where, { router, door })
   const common = { name, rules, lifetimeMs, router, door, isPoe: false }
   core.resources.set(name, { ...common, options: { name, path: itemPath } })
 }
