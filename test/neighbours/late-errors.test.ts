@@ -6,6 +6,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
+import express, { type NextFunction, type Request, type Response } from 'express'
 import { anyone, type NodeHandler, poe } from 'post-once-exactly/node'
 import { memoryStore } from 'post-once-exactly/stores/memory'
 import { ask } from '../support/ask.js'
@@ -102,4 +103,28 @@ describe('late errors on node:http', () => {
       expect(written).to.have.lengthOf(2)
     })
   }
+
+  it('[FALSE-4024] of Express’s own methods are the handler’s', async () => {
+    const once = poe({ store: memoryStore(), principal: anyone })
+    const orders: string[] = []
+    once.resource({ name: 'order', path: '/once/:token' }, (_, response: Response) => {
+      orders.push('tea')
+      response.render('no such view')
+    })
+    const app = express()
+    app.engine('html', (_path, _options, done) => done(null, ''))
+    app.set('view engine', 'html')
+    app.use(once.middleware())
+    app.get('/', (request, response) => void response.send(once.link(request, 'order')))
+    app.use((error: Error, _request: Request, response: Response, _next: NextFunction) => {
+      response.status(404).send(error.message)
+    })
+    const port = await listen(createServer(app))
+    const { text: link } = await ask({ port }, 'GET', '/')
+    const first = await ask({ port }, 'POST', link)
+    expect([first.status, first.allow]).to.deep.equal([404, ['OPTIONS']])
+    const again = await ask({ port }, 'POST', link)
+    expect(again.json()).to.include({ type: 'urn:post-once-exactly:problem:undecided' })
+    expect(orders).to.deep.equal(['tea'])
+  })
 })
