@@ -321,8 +321,12 @@ class SaidNothing extends Error {
 }
 
 function saidNothing(ctx: Context, overtaking: Overtaking): boolean {
-  if (ctx.response.status !== 404 || isBypassed(ctx, overtaking)) return false
-  return (ctx.response as Saying)._explicitStatus !== true && !isUnrouted(ctx)
+  return isUntouched(ctx) && !isBypassed(ctx, overtaking) && !isUnrouted(ctx)
+}
+
+/** Whether nobody has set a status or a body: Koa's 404 is no word of anybody's. */
+export function isUntouched({ response }: Context): boolean {
+  return response.status === 404 && (response as Saying)._explicitStatus !== true
 }
 
 /** A router looked for a route and found none: nobody was there who could have done anything. */
