@@ -58,6 +58,9 @@ async function answersOf(agent: Agent): Promise<(readonly [string, number, Respo
     agent.post(target).set('Demo-Fault', fault).send(content)
   const pay = (key: string, amount: number, fault = '') =>
     agent.post('/payments').set('Idempotency-Key', key).set('Demo-Fault', fault).send({ amount })
+  const named = (id: string) => ({ 'Idempotency-Key': id })
+  const anothers = (await basket()).body.link
+  await agent.post(anothers).set(named('"mine"')).send(ORDER)
   // On the memory store an error that is no refusal leaves it open what happened.
   const doubtful = (await basket()).body.link
   await post(doubtful, ORDER, 'throw')
@@ -69,6 +72,7 @@ async function answersOf(agent: Agent): Promise<(readonly [string, number, Respo
     [`post ${at}`, 201, await post(link)],
     [`post ${at}`, 405, await post(link)],
     [`get ${at}`, 200, await agent.get(link)],
+    [`get ${at}`, 200, await agent.get(anothers).set(named('"another"'))],
     [`post ${at}`, 404, await post(`${link.slice(0, -2)}AA`)],
     [`post ${at}`, 409, await post(doubtful)],
     [`get ${at}`, 409, await agent.get(doubtful)],
@@ -118,6 +122,7 @@ describe('docs/openapi.yaml', () => {
       ['pattern: \'^"[^"]+"', 'pattern: \'^[^"]+'],
       ['required: [link, expires]', 'required: [link, expiry]'],
       ['const: no-store', 'const: private'],
+      ['(, <[^>]+>; rel="urn:post-once-exactly:rel:other-content")?', ''],
     ]
     await serve(await openStorage({ kind: 'memory' }), async agent => {
       const answers = await answersOf(agent)

@@ -62,7 +62,7 @@ export function asAnothers(answer: Answer, self: string): Answer {
 export function shownOutcome(outcome: Outcome, request: CodingChoice, self: string): Answer {
   const { status, body } = outcome
   const result = resultOf(outcome, self)
-  if (leadsOn(outcome)) return seeOther(result)
+  if (leadsOn(outcome, self)) return seeOther(result)
   switch (body.kind) {
     case 'kept': {
       const isLocated = recordedField(outcome, 'location') !== null
@@ -86,10 +86,25 @@ function withLinks(answer: Answer, links: readonly string[]): Answer {
   return { status, fields, links, body, retryAfterMs: null, members: null }
 }
 
-/** Whether a GET of the link is sent on to the result, and not shown a stored answer. */
-export function leadsOn(outcome: Outcome): boolean {
+/**
+ * Whether a GET of the link is sent on to the result, and not shown a stored answer. To itself it
+ * never is: that would lead round in a circle.
+ *
+ * @param self - the POE resource
+ */
+export function leadsOn(outcome: Outcome, self: string): boolean {
   const { status, body } = outcome
-  return status >= 300 || (recordedField(outcome, 'location') !== null && body.kind !== 'kept')
+  if (recordedField(outcome, 'location') === null) return false
+  const isRedirect = status >= 300 && status <= 399
+  return (isRedirect || body.kind !== 'kept') && !isAt(resultOf(outcome, self), self)
+}
+
+/** Whether a reference leads to the path that it is resolved against, whatever its origin. */
+function isAt(reference: string, path: string): boolean {
+  const base = `http://any.invalid${path}`
+  return (
+    URL.canParse(reference, base) && new URL(reference, base).pathname === new URL(base).pathname
+  )
 }
 
 /** `Location` has a meaning for 201 and redirections only. RFC 9110 10.2.2 */

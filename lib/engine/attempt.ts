@@ -48,6 +48,8 @@ export class Attempt implements Run, Overdue, RecordListener {
   /** What carries a body that comes in pieces. */
   #pump: BodyPump | null = null
   #outcome: Outcome | null = null
+  /** Whether its transaction may be one that was never used. */
+  #mayBeEmpty: boolean
   /** The handler is at its end, and its outcome on the way to the store: that is waited for. */
   #recording = false
   /** Set once the client has been answered without the handler. */
@@ -68,6 +70,7 @@ export class Attempt implements Run, Overdue, RecordListener {
     this.#rules = rules
     this.#work = work
     this.#record = record
+    this.#mayBeEmpty = rules.mayBeEmpty === true
   }
 
   get tx(): unknown {
@@ -161,6 +164,7 @@ export class Attempt implements Run, Overdue, RecordListener {
         return
       }
       this.#outcome = this.#outcomeOf(report)
+      this.#mayBeEmpty ||= report.hasTransactionInside === true
       this.#recording = true
       this.#record.settle()
       this.#record.complete(this.#outcome, this.#record.lost, this)
@@ -229,7 +233,7 @@ export class Attempt implements Run, Overdue, RecordListener {
   /** The outcome is recorded, or will be. */
   #done(pump: BodyPump | null): PostVerdict {
     if (pump !== null && this.#outcome !== null) this.#carry(pump, this.#outcome)
-    if (!this.#record.isUnused || this.#rules.mayBeEmpty === true) return DONE
+    if (!this.#record.isUnused || this.#mayBeEmpty) return DONE
     this.#tools.emit({ type: 'transaction-unused', key: this.key })
     return { kind: 'done', unused: true }
   }
@@ -272,10 +276,10 @@ export class Attempt implements Run, Overdue, RecordListener {
   }
 
   /** Whether nothing has happened under an answer that is no success. */
-  #isFree({ status, passedOn }: Report): boolean {
+  #isFree({ status, passedOn, toldInside }: Report): boolean {
     const rules = this.#rules
     const record = this.#record
-    if (record.tx !== null || (rules.marks && !this.#marked)) return true
+    if (toldInside === true || record.tx !== null || (rules.marks && !this.#marked)) return true
     return passedOn !== true && isReport(status, rules.reports)
   }
 

@@ -421,7 +421,9 @@ function begin(
 
 /** What `later` throws where there is no transaction. */
 export function withoutTransaction(): TypeError {
-  return new TypeError('ctx.poe.later() needs a resource with transactional: true')
+  return new TypeError(
+    'ctx.poe.later() needs transactional: true on the resource or door that is innermost',
+  )
 }
 
 function isFull(cause: unknown): boolean {

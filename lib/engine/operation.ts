@@ -87,6 +87,8 @@ export interface Report {
   readonly passedOn?: boolean
   /** Whether another operation inside tells what happened: this one keeps nothing. */
   readonly toldInside?: boolean
+  /** Whether another operation inside had a transaction, so that this one's may be empty. */
+  readonly hasTransactionInside?: boolean
   readonly body: Produced
   /** Where a streamed body goes. */
   readonly client: Writable | null

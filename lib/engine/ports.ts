@@ -166,7 +166,9 @@ export function safeEmitter(onEvent: OnEvent | undefined): OnEvent {
     if (events.hasSubscribers) events.publish(event)
     if (onEvent === undefined) return
     try {
-      onEvent(event)
+      const told: unknown = onEvent(event)
+      // Nor may it end the process, where it breaks later.
+      if (told instanceof Promise) told.catch(() => {})
     } catch {
       // A broken log must not decide what becomes of a POST.
     }

@@ -12,7 +12,7 @@ import { mint } from '../engine/links.js'
 import type { ResourceRules } from '../engine/operation.js'
 import type { Clock } from '../engine/ports.js'
 import { StoreSecrets } from '../engine/store-secrets.js'
-import { type LinkedParams, type LinkTarget, linkTo } from './link-paths.js'
+import { type LinkedParams, type LinkTarget, linkTo, type RouterLike } from './link-paths.js'
 import type { ResolvedPoeOptions, ResourceOptions } from './options.js'
 
 /** A link as it is handed out. */
@@ -84,6 +84,23 @@ export class Core {
     if (resource !== undefined) return resource
     const known = [...this.resources.keys()].join(', ') || 'none yet'
     throw new TypeError(`There is no resource named ${JSON.stringify(name)}; known: ${known}`)
+  }
+
+  /**
+   * Looks whether a path has links already: the first one there answers for all, and knows its own
+   * only.
+   *
+   * @throws TypeError that names what is there
+   */
+  mustBeFree(
+    router: RouterLike,
+    { name, path, key }: Pick<ResourceOptions, 'name' | 'path' | 'key'>,
+  ): void {
+    for (const { name: other, options, router: of } of this.resources.values()) {
+      const isThere = of === router && options.path === path
+      if (!isThere || key !== undefined || options.key !== undefined) continue
+      throw new TypeError(`resource ${name}: the resource ${other} has the path ${path} already`)
+    }
   }
 
   /**

@@ -89,6 +89,7 @@ async function viewOf(
   const { language, title, detail } = wordsFor(core, ctx, problem)
   const address = selfOf(core, ctx)
   const result = outcome === null ? null : resultOf(outcome, address)
+  const isFresh = isDrawn && FRESH.has(kind)
   const sent = isDrawn && ctx.method === 'POST' ? await sentForm(ctx, content) : null
   return {
     kind,
@@ -101,7 +102,7 @@ async function viewOf(
     way: wayTo(outcome, result, ctx.method === 'POST' ? address : null),
     payloadMatches: members?.payloadMatches ?? null,
     placed: outcome === null ? null : placedOf(outcome),
-    link: members?.link ?? (isDrawn && FRESH.has(kind) ? ctx.poe.link(name, params) : null),
+    link: members?.link ?? (isFresh ? ctx.poe.mintOf(core, name, params) : null)?.link ?? null,
     createForm: core.resource(name).options.createForm ?? null,
     fields: sent?.fields ?? null,
     files: sent?.files ?? [],
@@ -112,7 +113,7 @@ async function viewOf(
 /** A look at the address that a form was sent to takes the refusal's place in the history. */
 function wayTo(outcome: Outcome | null, result: string | null, address: string | null) {
   if (outcome === null) return null
-  return address !== null && leadsOn(outcome) ? address : result
+  return address !== null && leadsOn(outcome, address) ? address : result
 }
 
 /** Where another link is of use: nothing was done now, and nothing is under way. */

@@ -106,12 +106,26 @@ function fillIn(layer: RouterLayer, token: string | null, params: LinkedParams):
 
 /** A parameter is signed, and compared with those of the path. */
 function mustBeParams({ path }: RouterLayer, params: LinkedParams): void {
+  const empty = params.find(([, value]) => value === '')
+  if (empty !== undefined) throw new TypeError(`link(): the parameter ${empty[0]} is empty`)
   if (typeof path !== 'string') return
   const stray = params.find(
     ([name]) => ![`:${name}`, `*${name}`, `"${name}"`].some(one => path.includes(one)),
   )
   if (stray === undefined) return
   throw new TypeError(`link(): ${path} has no parameter ${stray[0]}, so nobody could use the link`)
+}
+
+/**
+ * Looks whether requests can have the path of a resource, which its router's prefix completes.
+ *
+ * @param where - what to call it in the message
+ * @throws TypeError where none can
+ */
+export function mustBeginWithSlash(where: string, target: LinkTarget): void {
+  const served = ownLayerOf(target)?.path
+  if (typeof served !== 'string' || served.startsWith('/')) return
+  throw new TypeError(`${where}: its path must begin with a slash, and ${served} does not`)
 }
 
 /** The layer of a resource on the router that it was registered on. */

@@ -23,7 +23,7 @@ import { mintLink, sendOn } from './doors/link/endpoints.js'
 import { makeLinkDoor } from './doors/link/link-door.js'
 import { servePolicy } from './doors/policy.js'
 import { makeReplay, type ReplayOptions } from './doors/replay-door.js'
-import { mustBeRouter, ownLayerOf, type RouterPort } from './link-paths.js'
+import { mustBeginWithSlash, mustBeRouter, type RouterPort } from './link-paths.js'
 import {
   checkNumber,
   type PoeOptions,
@@ -278,15 +278,6 @@ function contextMiddleware(core: Core): Middleware {
   }
 }
 
-/** The first one on a path answers for all links there, and knows its own only. */
-function mustBeFree(core: Core, router: RouterPort, { name, path, key }: ResourceOptions): void {
-  for (const { name: other, options, router: of } of core.resources.values()) {
-    const isThere = of === router && options.path === path
-    if (!isThere || key !== undefined || options.key !== undefined) continue
-    throw new TypeError(`resource ${name}: the resource ${other} has the path ${path} already`)
-  }
-}
-
 function register(
   core: Core,
   router: RouterPort,
@@ -307,16 +298,11 @@ function register(
       `resource ${name}: its path must have the segment :${TOKEN_PARAM}, unless it has a key`,
     )
   }
-  mustBeFree(core, router, options)
+  core.mustBeFree(router, options)
   const door = makeLinkDoor(core, () => core.resource(name), middleware.slice(0, -1), handler)
   router.all(path, door)
   watchForMiddleware(router)
-  const served = ownLayerOf({ router, door })?.path
-  if (typeof served === 'string' && !served.startsWith('/')) {
-    throw new TypeError(
-      `resource ${name}: its path must begin with a slash, and ${served} does not`,
-    )
-  }
+  mustBeginWithSlash(`resource ${name}`, { router, door })
   const lifetimeMs = options.lifetimeMs ?? core.options.lifetimeMs
   const resource: Resource = { name, options, rules, lifetimeMs, router, door, isPoe: true }
   core.resources.set(name, resource)

@@ -21,19 +21,35 @@ export type LinkParams = Readonly<Record<string, string | number>>
 /** How an operation is named; the first of these that a request has decides. */
 export type Naming = 'link' | 'key' | 'condition' | 'content'
 
+/** A claim that is held for a request, while its handler is at work. */
+export interface Held {
+  /** What the handler knows the operation by. */
+  readonly key: string
+  readonly run: Run
+  /** The claim that this one is inside of; `null` for none. */
+  readonly around: Held | null
+  /** Whether it is a link's, or inside of one's. */
+  readonly isBehindLink: boolean
+  /** Whether a claim inside this one has a transaction of its own, which handlers use. */
+  hasTransactionInside: boolean
+}
+
 /** `ctx.poe`. */
 export class RequestPoe<Tx = unknown> {
   readonly #core: Core
   readonly #ctx: Context
   #advertisement: Advertisement | null = null
-  #key = ''
-  #run: Run | null = null
+  #held: Held | null = null
+  /** The claim that has ended last: middleware around it may ask for its key. */
+  #ended: Held | null = null
   /** @internal The fields of an answer at a POE resource. */
   state: ResourceState | null = null
   /** @internal The status of an answer of ours, which no router may replace; else `null`. */
   decided: number | null = null
   /** @internal Its body. */
   decidedBody: unknown = null
+  /** @internal The type of that. */
+  decidedType = ''
   /** @internal What became of a handler here. */
   said: HandlerAnswer | null = null
   /** @internal Whether the answer is compared with what was said, when it leaves. */
@@ -69,7 +85,11 @@ export class RequestPoe<Tx = unknown> {
    * @throws as {@link RequestPoe.link}
    */
   mint(name: string, params: LinkParams = {}): OfferedLink | null {
-    const core = this.#core
+    return this.mintOf(this.#core, name, params)
+  }
+
+  /** @internal As {@link RequestPoe.mint}, for a door that may be of another `poe()`. */
+  mintOf(core: Core, name: string, params: LinkParams): OfferedLink | null {
     const ctx = this.#ctx
     const { options } = core
     const resource = core.resource(name)
@@ -87,13 +107,12 @@ export class RequestPoe<Tx = unknown> {
 
   /** The record's key, inside a resource's handler; use it to name the effect elsewhere. */
   get key(): string {
-    this.#runFor('key')
-    return this.#key
+    return this.#heldFor('key').key
   }
 
   /** Aborts when the claim is lost or `maxRunMs` is over; inside a resource's handler. */
   get signal(): AbortSignal {
-    return this.#runFor('signal').signal
+    return this.#heldFor('signal').run.signal
   }
 
   /**
@@ -101,9 +120,11 @@ export class RequestPoe<Tx = unknown> {
    * handler of a resource with `transactional: true`.
    */
   get tx(): Tx {
-    const { tx } = this.#runFor('tx')
+    const { tx } = this.#heldFor('tx').run
     if (tx === null) {
-      throw new TypeError('ctx.poe.tx needs a resource with transactional: true')
+      throw new TypeError(
+        'ctx.poe.tx needs transactional: true on the resource or door that is innermost',
+      )
     }
     return tx as Tx
   }
@@ -116,7 +137,7 @@ export class RequestPoe<Tx = unknown> {
    * @throws PoeError `ERR_POE_STORE_DOWN` when the store does not answer; let it pass
    */
   async pointOfNoReturn(): Promise<void> {
-    await this.#runFor('pointOfNoReturn').pointOfNoReturn()
+    await this.#heldFor('pointOfNoReturn').run.pointOfNoReturn()
   }
 
   /** @internal Lets a door in front of a POE resource run inside its claim. */
@@ -146,7 +167,7 @@ export class RequestPoe<Tx = unknown> {
     payload: PayloadOf<Name>,
     options?: LaterOptions,
   ): Promise<string> {
-    const run = this.#runFor('later')
+    const { run } = this.#heldFor('later')
     const { payloadLimitBytes } = this.#core.options
     const message = newMessage(nanoid(22), name, payload, payloadLimitBytes, options)
     const written = run.later(message).then(() => message.key)
@@ -154,25 +175,36 @@ export class RequestPoe<Tx = unknown> {
     return written
   }
 
-  /** @internal Whether a claim is held for this request. */
-  get isInside(): boolean {
-    return this.#run !== null
+  /** @internal The innermost claim that is held for this request; `null` for none. */
+  get held(): Held | null {
+    return this.#held
   }
 
   /** @internal Opens the handler's part. */
-  enter(key: string, run: Run): void {
-    this.#key = key
-    this.#run = run
+  enter(held: Held): void {
+    this.#held = held
+    if (held.run.tx === null) return
+    for (let each = held.around; each !== null; each = each.around) {
+      each.hasTransactionInside = true
+    }
+  }
+
+  /** @internal Gives it back to the claim around this one, where there is one. */
+  leave(held: Held): void {
+    this.#held = held.around
+    this.#ended = held
   }
 
   /** @internal Notes an answer of ours. */
-  decide(status: number, body: unknown): void {
+  decide(status: number, body: unknown, type: string): void {
     this.decided = status
     this.decidedBody = body
+    this.decidedType = type
   }
 
-  #runFor(member: string): Run {
-    if (this.#run !== null) return this.#run
+  #heldFor(member: string): Held {
+    const held = this.#held ?? this.#ended
+    if (held !== null) return held
     throw new TypeError(
       `ctx.poe.${member} is there only inside the handler of a resource or a door`,
     )

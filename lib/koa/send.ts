@@ -24,6 +24,7 @@ import { arrivalOf } from './arrival.js'
 import type { Core } from './core.js'
 import { addToField } from './fields.js'
 import { pathOf, publicTarget } from './link-paths.js'
+import { SAFE_METHODS } from './safe-methods.js'
 
 const DRAIN_MS = 2_000
 const NO_CONTENT = bare(204)
@@ -42,7 +43,11 @@ export function send(core: Core, ctx: Context, answer: Answer, page?: RefusalPag
   const { res } = response
   drainAfterAnswer(ctx)
   // Koa makes 204 of an answer without a body, unless it is told the status afterwards.
-  if (body === null) response.body = null
+  if (body === null) {
+    // Koa 3 would send the text `null` for JSON.
+    response.remove('Content-Type')
+    response.body = null
+  }
   response.status = status
   const refused = isRefusal(answer)
   if (refused) sendProblem(core, ctx, answer, page)
@@ -56,7 +61,7 @@ export function send(core: Core, ctx: Context, answer: Answer, page?: RefusalPag
     for (const link of links) addToField(res, 'Link', link)
   }
   if (!refused && body !== null) sendBytes(response, fields, body as string | Uint8Array)
-  ctx.poe?.decide(status, response.body)
+  decide(ctx, status)
 }
 
 /** Koa would name a type where the answer has none. */
@@ -157,7 +162,12 @@ export function sendDrawn(ctx: Context, status: number, links: readonly string[]
   ctx.status = status
   ctx.set(...NO_STORE)
   for (const link of links) addToField(ctx.res, 'Link', link)
-  ctx.poe.decide(status, ctx.body)
+  decide(ctx, status)
+}
+
+function decide({ poe, response }: Context, status: number): void {
+  const { body, res } = response
+  poe?.decide(status, body, String(res.getHeader('content-type') ?? ''))
 }
 
 /** Ends a request whose client has left: the status is for logs. */
@@ -167,10 +177,16 @@ export function sendNobody(ctx: Context, status: 400 | 503): void {
 
 /** Puts an answer of ours back where something outside has replaced it. */
 export function sendAgain(ctx: Context): void {
-  const { decided, decidedBody } = ctx.poe
-  if (decided === null || ctx.res.statusCode === decided || ctx.headerSent) return
+  const { decided, decidedBody, decidedType } = ctx.poe
+  const { statusCode } = ctx.res
+  if (decided === null || statusCode === decided || ctx.headerSent) return
+  // The client has this very answer: that is no other one.
+  if (statusCode === 304 && decided === 200 && SAFE_METHODS.has(ctx.method)) return
+  ctx.remove('Content-Type')
   ctx.body = decidedBody
   ctx.status = decided
+  if (decidedType === '') ctx.remove('Content-Type')
+  else ctx.set('Content-Type', decidedType)
 }
 
 /**

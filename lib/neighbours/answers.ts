@@ -20,6 +20,7 @@ export interface GivenAnswer {
 /**
  * Runs a handler that answers on a response.
  *
+ * @param tell - told of an error that comes when the answer is over: nothing shows it any more
  * @returns its answer: when it is whole and the handler has ended, or when it begins to come in
  *   pieces
  * @throws what the handler throws before that
@@ -27,9 +28,13 @@ export interface GivenAnswer {
 export async function answerOf(
   captured: CapturedResponse,
   handler: () => unknown,
+  tell: (error: unknown) => void,
 ): Promise<CapturedAnswer> {
   const running = (async () => await handler())()
-  running.catch((error: unknown) => captured.fail(error))
+  running.catch((error: unknown) => {
+    if (captured.isOver) tell(error)
+    else captured.fail(error)
+  })
   const answer = await captured.answer
   // An error that comes later breaks the pieces off.
   if (!(answer.content instanceof PassThrough)) await running

@@ -59,6 +59,11 @@ export class CapturedResponse {
     } as Partial<ServerResponse>)
   }
 
+  /** Whether it came in pieces, was ended, and all of them are taken. */
+  get isOver(): boolean {
+    return this.response.writableEnded && this.#stream?.destroyed === true
+  }
+
   /** Ends it with an error: of the whole answer, or of the content that is on its way. */
   fail(error: unknown): void {
     const cause =

@@ -139,9 +139,7 @@ export function makeDoors<S extends Shape, Tx>(
     resource: (options, handler) =>
       at(paths => {
         const { name, path, key } = options ?? {}
-        if (key === undefined && path !== undefined && linked.has(path)) {
-          throw new TypeError(`resource ${name}: ${linked.get(path)} has the path ${path} already`)
-        }
+        if (key === undefined) mustBeFree(linked, name, path)
         const isNone = typeof handler !== 'function'
         const inside = isNone ? [handler] : steps(handler, 'resource')
         once.resource(paths, forRequests(options, ways) as never, ...(inside as never[]))
@@ -151,7 +149,12 @@ export function makeDoors<S extends Shape, Tx>(
     entryPoint: options => at(paths => once.entryPoint(paths, options)),
     policy: path => at(paths => once.policy(paths, path)),
     actions: (path, options) =>
-      at(paths => once.actions(paths, path, forRequests(options, ways) as never)),
+      at(paths => {
+        const items = `${path}/:token`
+        mustBeFree(linked, options?.name, items)
+        once.actions(paths, path, forRequests(options, ways) as never)
+        linked.set(items, options.name)
+      }),
     refuseRepeatability: (options, handler) =>
       around('refuseRepeatability', () => once.refuseRepeatability(), options, handler),
     idempotencyKey: (options, handler) =>
@@ -172,6 +175,11 @@ export function makeDoors<S extends Shape, Tx>(
 }
 
 type Make = (options: never) => unknown
+
+function mustBeFree(linked: ReadonlyMap<string, string>, name: string, path: string): void {
+  if (!linked.has(path)) return
+  throw new TypeError(`resource ${name}: ${linked.get(path)} has the path ${path} already`)
+}
 
 /** The part of `poe()` that no request has to do with. */
 export function forOperators<Tx>(once: Poe<Tx>): ForOperators<Tx> {

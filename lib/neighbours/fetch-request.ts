@@ -97,7 +97,11 @@ export function handlerRequest(
     init.body = bodyOf(content)
     init.duplex = 'half'
   }
-  const made = new Request(request.url, init)
+  return refusing(new Request(request.url, init))
+}
+
+/** Makes content that is no JSON or no form an answer, also for what is cloned of the request. */
+function refusing(made: Request): Request {
   for (const [name, what] of READINGS) {
     const read = made[name].bind(made)
     Object.defineProperty(made, name, {
@@ -111,7 +115,8 @@ export function handlerRequest(
       },
     })
   }
-  return made
+  const clone = made.clone.bind(made)
+  return Object.defineProperty(made, 'clone', { value: () => refusing(clone()) })
 }
 
 function bodyOf(content: Uint8Array | IncomingMessage | 'too-large'): BodyInit {

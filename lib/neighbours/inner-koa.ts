@@ -49,7 +49,13 @@ export class InnerKoa {
     app.use(this.#enter)
     app.use((ctx, next) => this.#serve(ctx as Context, next))
     const callback = app.callback()
-    this.#callback = async (req, res) => await callback(req, res)
+    this.#callback = async (req, res) => {
+      try {
+        await callback(req, res)
+      } catch (error) {
+        giveUp(res, error)
+      }
+    }
   }
 
   /** Serves a request. @returns a promise that is kept when it is answered or handed on */
@@ -77,9 +83,18 @@ export class InnerKoa {
     return result as Awaited<Result>
   }
 
-  /** Answers with an error, as Koa does. */
+  /** Answers with an error, as Koa does; an answer that has begun is broken off. */
   answerError(req: IncomingMessage, error: unknown): void {
-    this.#contexts.get(req)?.onerror(error as Error)
+    const ctx = this.#contexts.get(req)
+    if (ctx === undefined) return
+    const { res } = ctx
+    const isBegun = res.headersSent && !res.writableEnded
+    try {
+      ctx.onerror(error as Error)
+      if (isBegun) res.destroy()
+    } catch (broken) {
+      giveUp(res, broken)
+    }
   }
 
   /** The context of a request; `undefined` where it was never here. */
@@ -114,7 +129,9 @@ export class InnerKoa {
     const { serve, params, next: handOn } = this.#visitOf(ctx)
     const { body, rawBody, file, files } = ctx.req as unknown as Parsed
     if (params !== null) ctx.params = params
-    if (body !== undefined) Object.assign(ctx.request, { body, rawBody, file, files })
+    if (body !== undefined || rawBody !== undefined) {
+      Object.assign(ctx.request, { body, rawBody, file, files })
+    }
     this.#remember(ctx)
     await serve(ctx, async () => {
       if (handOn === null) return await next()
@@ -122,6 +139,20 @@ export class InnerKoa {
       return handOn()
     })
   }
+}
+
+/**
+ * Koa could not tell of an error: a log that throws, or an error that nothing can be noted on, must
+ * neither end the process nor leave a client waiting.
+ */
+function giveUp(res: ServerResponse, error: unknown): void {
+  console.error(error)
+  if (res.headersSent) {
+    res.destroy()
+    return
+  }
+  res.statusCode = 500
+  res.end()
 }
 
 /** Leaves the response to somebody else, as Node's server gives it. */

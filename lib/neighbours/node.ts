@@ -180,7 +180,21 @@ async function runHandler(
 ): Promise<void> {
   const captured = new CapturedResponse(ctx.req, ctx.response.res)
   const given = [ctx.req, captured.response, poeFor(ctx), ...rest] as unknown as never[]
-  putAnswer(ctx, await answerOf(captured, () => handler(...given)))
+  const tell = (error: unknown) => void ctx.app.emit('error', error, ctx)
+  const request = ctx.req as IncomingMessage & { next?: (error?: unknown) => void }
+  const { next } = request
+  // Express's own methods tell of an error there, past the handler: a page of errors would answer
+  // in its place, while nobody knows what it has done.
+  if (next !== undefined) request.next = error => captured.fail(error ?? wentOn())
+  try {
+    putAnswer(ctx, await answerOf(captured, () => handler(...given), tell))
+  } finally {
+    if (next !== undefined) request.next = next
+  }
+}
+
+function wentOn(): Error {
+  return new Error('The handler gave the request to the next route, and gave no answer.')
 }
 
 /**

@@ -40,6 +40,19 @@ const TABLE: readonly Row[] = [
   [200, [], LOST, '410 body-not-kept', '409 body-not-kept'],
 ]
 
+/** What a rule of the application's calls a success, and ways that lead to the link itself. */
+const ODD: readonly Row[] = [
+  [409, [JSON_TYPE], KEPT, '200 content-type {}', '409 content-type {}'],
+  [409, [LOCATION], KEPT, '200 {} ->', '409 location {}'],
+  [302, [], NO_BODY, '200', '302'],
+  [303, [['location', '/self']], NO_BODY, '200', '303 location'],
+  [201, [['location', '']], NO_BODY, '200', '201 location'],
+  [201, [['location', 'self?done']], NO_BODY, '200', '201 location'],
+  [201, [['location', 'https://shop.example/self#a']], NO_BODY, '200', '201 location'],
+  [201, [['location', '12:30']], NO_BODY, '200', '201 location'],
+  [201, [['location', '/self']], LOST, '410 body-not-kept', '303 Location'],
+]
+
 describe('outcomes as answers', () => {
   for (const [status, fields, body, shown, repeated] of TABLE) {
     const outcome: Outcome = { status, fields, body }
@@ -52,6 +65,15 @@ describe('outcomes as answers', () => {
       expect(told(answer)).to.equal(repeated)
       const isMarked = 'fields' in answer && answer.fields.includes(MARK)
       expect(isMarked, 'a repetition is marked, a refusal is not').to.equal('fields' in answer)
+    })
+  }
+
+  for (const [status, fields, body, shown, repeated] of ODD) {
+    const outcome: Outcome = { status, fields, body }
+    const what = `${status}, ${body.kind} body, ${fields.map(field => field.join(' ')).join()}`
+    it(`[FALSE-4006] ${what}: shown as ${shown}`, () => {
+      expect(told(shownOutcome(outcome, ANY, '/self'))).to.equal(shown)
+      expect(told(repeatedOutcome(outcome, ANY, [MARK]))).to.equal(repeated)
     })
   }
 

@@ -2,6 +2,8 @@
 import { expect } from 'chai'
 import type { Middleware } from 'koa'
 import type { PoeEvent } from 'post-once-exactly/koa'
+import { expectProblem } from '../support/answers.js'
+import { ask } from '../support/ask.js'
 import {
   nameOf,
   placeOrder,
@@ -144,6 +146,60 @@ for (const kind of KINDS) {
     })
   })
 }
+
+describe('an answer that is put back', () => {
+  let world: World
+  afterEach(() => world.close())
+
+  for (const kind of KINDS) {
+    const within =
+      (...middleware: Middleware[]): NonNullable<WorldOptions['extend']> =>
+      app => {
+        for (const each of middleware) app.use(each)
+      }
+
+    it(`[FALSE-4009] has the type that it had, Koa ${kind.koa}`, async () => {
+      const page: Middleware = async (ctx, next) => {
+        await next()
+        if (ctx.status < 400) return
+        ctx.type = 'html'
+        ctx.body = '<h1>Oops</h1>'
+        ctx.status = 200
+      }
+      world = await startWorld(kind, { extend: within(page) })
+      const link = await world.link()
+      expect((await world.send('POST', link, BODY)).status).to.equal(201)
+      const used = await world.send('POST', link, BODY)
+      expect(used.headers.get('Content-Type')).to.equal('application/problem+json')
+      await expectProblem(used, 405, 'used')
+    })
+
+    it(`[FALSE-4009] and none is in the place of 304, Koa ${kind.koa}`, async () => {
+      // As koa-conditional-get does it.
+      const fresh: Middleware = async (ctx, next) => {
+        await next()
+        if (!ctx.fresh) return
+        ctx.status = 304
+        ctx.body = null
+      }
+      world = await startWorld(kind, {
+        extend: within(fresh),
+        handler: ctx => {
+          ctx.set('ETag', '"one"')
+          ctx.body = { id: 1 }
+        },
+      })
+      const link = await world.link()
+      expect((await world.send('POST', link, BODY)).status).to.equal(200)
+      const headers = { 'If-None-Match': '"one"' }
+      // Not by fetch: that would ask for no cached answer.
+      const unchanged = await ask(world, 'GET', link, { headers })
+      expect([unchanged.status, unchanged.field('ETag')]).to.deep.equal([304, '"one"'])
+      const stale = await ask(world, 'GET', link, { headers: { 'If-None-Match': '"two"' } })
+      expect(stale.field('Content-Type')).to.match(/^application\/json/)
+    })
+  }
+})
 
 describe('a link that is not its sender’s', () => {
   let world: World

@@ -10,7 +10,7 @@ import { expect } from 'chai'
 import express from 'express'
 import Koa from 'koa'
 import mount from 'koa-mount'
-import { poe } from 'post-once-exactly/koa'
+import { type Poe, poe } from 'post-once-exactly/koa'
 import { memoryStore } from 'post-once-exactly/stores/memory'
 import { checkLinkRoundTrip } from 'post-once-exactly/testing'
 
@@ -154,6 +154,33 @@ describe('mounts', () => {
       expect((await fetch(origin + link, { method: 'POST' })).status).to.equal(200)
       expect((await fetch(origin + link, { method: 'POST' })).status).to.equal(405)
     }
+  })
+
+  it('[FALSE-4007] with two poe() a refusal has a link of the one that it is of', async () => {
+    const store = memoryStore()
+    const app = new Koa()
+    const router = new Router()
+    app.silent = true
+    const [first, second] = ['first', 'second'].map(() =>
+      poe({ store, principal: () => 'guest', secrets }),
+    ) as [Poe, Poe]
+    second.resource(router, { name: 'mail', path: '/mails/:token' }, ctx => {
+      ctx.status = 204
+    })
+    second.mintEndpoint(router, { path: '/mails', resource: 'mail' })
+    second.actions(router, '/jobs', { name: 'job', do: () => {} })
+    app.use(second.middleware()).use(first.middleware()).use(router.routes())
+    const origin = await serve(app.callback())
+    const minted = await fetch(`${origin}/mails`, { method: 'POST' })
+    expect(minted.status).to.equal(201)
+    const link = origin + minted.headers.get('Location')
+    expect((await fetch(link, { method: 'POST', body: 'a' })).status).to.equal(204)
+    const other = await fetch(link, { method: 'POST', body: 'b' })
+    expect(other.status).to.equal(405)
+    const fresh = ((await other.json()) as { link: string }).link
+    expect(other.headers.get('POE-Links')).to.equal(`"${fresh}"`)
+    expect((await fetch(origin + fresh, { method: 'POST', body: 'b' })).status).to.equal(204)
+    expect((await fetch(`${origin}/jobs`, { method: 'POST' })).status).to.equal(201)
   })
 
   it('without once.middleware() the error says what is missing', async () => {

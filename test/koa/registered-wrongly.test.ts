@@ -57,6 +57,54 @@ describe('what is registered wrongly', () => {
     })
   }
 
+  for (const [what, register, says] of [
+    [
+      'actions twice',
+      () => {
+        const [koa, router] = [once(), new Router()]
+        koa.actions(router, '/jobs', { name: 'job', do: done as never })
+        koa.actions(router, '/jobs/', { name: 'more', do: done as never })
+      },
+      /resource more: the resource job has the path \/jobs\/:token already/,
+    ],
+    [
+      'actions in the place of a resource',
+      () => {
+        const [koa, router] = [once(), new Router()]
+        koa.resource(router, order, done)
+        koa.actions(router, '/orders/once', { name: 'job', do: done as never })
+      },
+      /resource job: the resource order has the path \/orders\/once\/:token already/,
+    ],
+    [
+      'actions without a slash',
+      () => once().actions(new Router(), 'jobs', { name: 'job', do: done as never }),
+      /actions "job": its path must begin with a slash, and jobs\/:token does not/,
+    ],
+    [
+      'actions twice, of node:http',
+      () => {
+        const node = nodePoe({ store: memoryStore(), principal: anyone })
+        node.actions('/jobs', { name: 'job', do: () => {} })
+        node.actions('/jobs', { name: 'more', do: () => {} })
+      },
+      /resource more: job has the path \/jobs\/:token already/,
+    ],
+    [
+      'actions in the place of a resource, of fetch',
+      () => {
+        const fetch = fetchPoe({ store: memoryStore(), principal: anyone })
+        fetch.resource({ name: 'order', path: '/jobs/:token' }, () => new Response())
+        fetch.actions('/jobs', { name: 'job', do: () => new Response() })
+      },
+      /resource job: order has the path \/jobs\/:token already/,
+    ],
+  ] as const) {
+    it(`[FALSE-4023] ${what}`, () => {
+      expect(register).to.throw(TypeError, says)
+    })
+  }
+
   it('[FALSE-3806] two on one path, of node:http and fetch', () => {
     const node = nodePoe({ store: memoryStore(), principal: anyone })
     const fetch = fetchPoe({ store: memoryStore(), principal: anyone })

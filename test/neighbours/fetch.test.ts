@@ -116,6 +116,47 @@ describe('a handler that gives a Response', () => {
     expect(await (await call('POST', path, init)).text()).to.equal('one two three')
     expect((await call('POST', path, { body: 'x' })).status).to.equal(405)
   })
+
+  it('[FALSE-4020] may read a clone of its request: content that is none is 400', async () => {
+    const { link, call } = serve(async request => {
+      await request.clone().clone().json()
+      return Response.json(await request.json())
+    })
+    const path = await link()
+    expect((await call('POST', path, { body: 'no JSON' })).status).to.equal(400)
+    const first = await call('POST', path, { body: '{"a":1}' })
+    expect([first.status, await first.json()]).to.deep.equal([200, { a: 1 }])
+  })
+
+  it('[FALSE-4014] that tells the current state is not to be stored, as any repeat', async () => {
+    const { once } = serve(() => new Response('x'))
+    const event = once.replay(
+      {
+        name: 'event',
+        key: request => request.headers.get('X-Id'),
+        retentionMs: 1_000,
+        dangerouslyNotDurable: true,
+        replay: 'current',
+        current: request =>
+          request.headers.has('X-Own')
+            ? new Response('now', { headers: { 'Cache-Control': 'private' } })
+            : new Response('now'),
+      },
+      () => new Response('first', { status: 201 }),
+    )
+    const send = (headers: Record<string, string> = {}) =>
+      event(new Request(ORIGIN, { method: 'POST', headers: { 'X-Id': 'a', ...headers } }))
+    expect((await send()).status).to.equal(201)
+    for (const [headers, caching] of [
+      [{}, 'no-store'],
+      [{ 'X-Own': '1' }, 'private'],
+    ] as const) {
+      const again = await send(headers)
+      expect([again.status, await again.text()]).to.deep.equal([200, 'now'])
+      expect(again.headers.get('Idempotent-Replayed')).to.equal('true')
+      expect(again.headers.get('Cache-Control')).to.equal(caching)
+    }
+  })
 })
 
 /** What is answered, in what state the link is, and how many errors are told. */

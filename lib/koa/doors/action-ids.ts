@@ -25,7 +25,7 @@ export async function issueAction(
   if (principal === undefined) return responder.refuse(ctx, 'nobody')
   const content = await contentOf(ctx, 0)
   if (content.kind !== 'bytes') return responder.refuse(ctx, 'not-empty')
-  const offered = poeOf(ctx).mint(name, ctx.params ?? {})
+  const offered = poeOf(ctx).mintOf(core, name, ctx.params ?? {})
   if (offered === null || offered.expiresAtMs === null) {
     return responder.found(ctx, STORE_DOWN_NOW)
   }

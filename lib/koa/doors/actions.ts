@@ -22,7 +22,7 @@ import { digestParts } from '../../engine/fingerprint.js'
 import type { Operation, OtherContent, ResourceRules } from '../../engine/operation.js'
 import { isSuccess } from '../../engine/outcome.js'
 import { type Core, TOKEN_PARAM } from '../core.js'
-import { publicPath, type RouterPort } from '../link-paths.js'
+import { mustBeginWithSlash, publicPath, type RouterPort } from '../link-paths.js'
 import { checkNumber, YEAR_MS } from '../options.js'
 import { principalsOf } from '../principal.js'
 import { isWhole } from '../request-content.js'
@@ -91,6 +91,8 @@ export function registerActions<Tx>(
   if (core.resources.has(name)) throw new TypeError(`There is a resource named ${name} already`)
   checkNumber(where, 'lifetimeMs', lifetimeMs, 1, YEAR_MS)
   checkFingerprint(where, fingerprint)
+  const itemPath = `${path.replace(/\/$/, '')}/:${TOKEN_PARAM}`
+  core.mustBeFree(router, { name, path: itemPath })
   const actions: Actions = {
     ...resolved,
     core,
@@ -107,8 +109,8 @@ export function registerActions<Tx>(
     path,
     compose([...middleware, ctx => issueAction(core, actions.responder, name, ctx)]),
   )
-  const itemPath = `${path.replace(/\/$/, '')}/:${TOKEN_PARAM}`
   router.all(itemPath, door)
+  mustBeginWithSlash(where, { router, door })
   const common = { name, rules, lifetimeMs, router, door, isPoe: false }
   core.resources.set(name, { ...common, options: { name, path: itemPath } })
 }
@@ -164,7 +166,8 @@ async function cancelOrUndo(
   const { core, rules, responder, contentLimitBytes } = actions
   if (!(await isWhole(ctx, contentLimitBytes))) return
   const operation = { refusesOtherContent: true, ...identity, fingerprint: CANCEL }
-  const cancel = async () => sendNoContent(core, ctx)
+  const steps = ctx.poe.inside(async () => sendNoContent(core, ctx))
+  const cancel = () => steps(ctx, next)
   // It has no effect: silence leaves the id as it was.
   const ours = { ...rules, transactional: false, marks: true, success: isSuccess, reconcile: null }
   await runClaimed({ core, ctx, operation, rules: ours, handler: cancel }, (served, end) => {
@@ -195,7 +198,8 @@ async function undo(
   // What was done may be undone for as long as it is remembered.
   const expiresAtMs = identity.keepUntilMs
   const operation = { ...identity, key, fingerprint: UNDO, expiresAtMs }
-  const handler = async () => handle(ctx, next)
+  const steps = ctx.poe.inside(handle)
+  const handler = () => steps(ctx, next)
   await runClaimed(
     { core, ctx, operation, rules, handler, handlerKey: identity.key },
     (served, end) => {

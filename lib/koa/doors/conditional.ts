@@ -31,8 +31,9 @@ import {
   undecidable,
 } from '../../protocols/conditional-post/conditions.js'
 import { canonicalJson } from '../../protocols/idempotency-key/index.js'
-import type { Core } from '../core.js'
+import { type Core, TOKEN_PARAM } from '../core.js'
 import { isLinks } from '../link-first.js'
+import { publicPath } from '../link-paths.js'
 import { checkNumber, YEAR_MS } from '../options.js'
 import { poeOf } from '../request-poe.js'
 import { runClaimed } from '../run/run-claimed.js'
@@ -44,6 +45,7 @@ import {
   callersOf,
   type FingerprintRule,
   fingerprintAt,
+  textOf,
 } from './request-identity.js'
 import { Responder } from './responder.js'
 
@@ -77,7 +79,8 @@ export interface ConditionalOptions<Tx = never> extends DoorOptions {
     | undefined
   /**
    * Names what is changed: requests with the same name leave its states one after the other.
-   * Default: the parameters of the route, but for a POE link's token; a path without a router.
+   * Default: the parameters of the route, but for a POE link's token; the path where there are
+   * none.
    */
   readonly target?: ((ctx: Context) => string) | undefined
   /** Whether a request without a condition is refused, 428. Default `false`. */
@@ -141,7 +144,8 @@ export function makeConditional<Tx>(core: Core, given: ConditionalOptions<Tx>): 
   return async function conditional(ctx, next) {
     const poe = poeOf(ctx)
     if (isSafe(ctx.method)) return await next()
-    if (!poe.isInside && (poe.state !== null || isLinks(core, ctx))) {
+    const isInside = poe.held?.isBehindLink === true
+    if (!isInside && (poe.state !== null || isLinks(core, ctx))) {
       // A POE resource: a spent link is told first, and the condition belongs to its handler.
       poe.runInside((inside, more) => pass(door, inside as Context, more))
       return await next()
@@ -173,7 +177,8 @@ async function pass(door: Conditional, ctx: Context, next: Next): Promise<void> 
   const principals = callersOf(door, ctx)
   if (principals === null) return
   const target = targetOf(door, ctx)
-  const made = await fingerprintAt(door, ctx, { path: target })
+  const path = options.target === undefined ? pathWithoutToken(ctx) : target
+  const made = await fingerprintAt(door, ctx, { path })
   if (made === null) return
   ctx.poe.naming ??= 'condition'
   const fingerprint = digestParts([principals[0], made, conditions.text])
@@ -196,11 +201,30 @@ function fieldOf(ctx: Context, name: string): string | undefined {
   return Array.isArray(value) ? value.join(', ') : value
 }
 
-/** Not the path: that has many spellings, and a token in it where it is a POE link's. */
+/** Not the path, where there are parameters: that has many spellings, and perhaps a token in it. */
 function targetOf({ options }: Conditional, ctx: Context): string {
-  if (options.target !== undefined) return options.target(ctx)
-  const params = ctx.params === undefined ? [['path', ctx.path]] : otherParams(ctx)
-  return canonicalJson(Object.fromEntries(params))
+  if (options.target !== undefined) return textOf('target', options.target(ctx))
+  const { params } = ctx as { params?: Readonly<Record<string, string>> }
+  const isLink = ctx.poe.naming === 'link'
+  const named = isLink ? otherParams(ctx) : Object.entries(params ?? {})
+  if (isLink || named.length > 0) return canonicalJson(Object.fromEntries(named))
+  const path = publicPath(ctx)
+  return canonicalJson({ path: params === undefined ? path : asRouted(path) })
+}
+
+/** One spelling for those that a router takes for one path. */
+function asRouted(path: string): string {
+  try {
+    return decodeURIComponent(path).toLowerCase().replace(/\/$/, '')
+  } catch {
+    return path
+  }
+}
+
+/** The path that a repeat has as well: of two links to one thing each has a token of its own. */
+function pathWithoutToken(ctx: Context): string {
+  const path = publicPath(ctx)
+  return ctx.poe.naming === 'link' ? path.replace(ctx.params[TOKEN_PARAM] ?? '', '') : path
 }
 
 async function decide(visit: Visit, next: Next): Promise<void> {

@@ -13,6 +13,7 @@ import { PoeError } from '../../errors.js'
 import { type KeptAnswers, keepsRefusal } from '../../protocols/idempotency-key/index.js'
 import { isLinks } from '../link-first.js'
 import { poeOf } from '../request-poe.js'
+import { isUntouched } from '../run/handler-work.js'
 import { runClaimed } from '../run/run-claimed.js'
 import { answeredStatus, isReportedFailure, statusToKeep } from '../run/thrown.js'
 import { SAFE_METHODS } from '../safe-methods.js'
@@ -161,8 +162,10 @@ function answer(door: KeyedDoor, ctx: Context, finding: RefusedFinding): void | 
   const { repeat, responder } = door
   if (finding.kind !== 'spent' || repeat === null) return responder.found(ctx, finding)
   const draw = async () => {
-    ctx.set(...NO_STORE)
     await repeat(ctx, finding)
+    // A 404 would say that there is nothing, though it was carried out.
+    if (isUntouched(ctx)) throw new TypeError('current(ctx) set neither a status nor a body')
+    if (!ctx.res.hasHeader('Cache-Control')) ctx.set(...NO_STORE)
     responder.mark(ctx)
   }
   return draw()

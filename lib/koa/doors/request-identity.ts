@@ -90,7 +90,7 @@ function fingerprintOf(
       return null
     default: {
       const head = headOf(ctx, method, path)
-      if (typeof rule === 'function') return ownFingerprint(head, rule(ctx))
+      if (typeof rule === 'function') return ownFingerprint(head, textOf('fingerprint', rule(ctx)))
       // Two contents that differ in their files alone would be one.
       if (content.kind === 'parsed' && hasFiles(ctx)) throw filesAside()
       const made = requestFingerprint(head, content, rule, contentLimitBytes)
@@ -115,6 +115,20 @@ function headOf(ctx: Context, method: string, path: string): RequestHead {
     encoding: headers['content-encoding'] ?? '',
     digest: String(headers['content-digest'] ?? ''),
   }
+}
+
+/**
+ * Looks whether what a function of the application has given is text.
+ *
+ * @param name - of the option, for the message
+ * @throws TypeError where it is none
+ */
+export function textOf(name: string, given: unknown): string {
+  if (typeof given === 'string') return given
+  const isLate = given instanceof Promise
+  if (isLate) given.catch(() => {})
+  const why = isLate ? ', and at once: it gave a promise' : ''
+  throw new TypeError(`${name}(ctx) must give a string${why}`)
 }
 
 function filesAside(): TypeError {

@@ -8,6 +8,7 @@ import type { Operation, Report, ResourceRules, Run, Work } from '../../engine/o
 import type { RecordedField } from '../../engine/outcome.js'
 import { arrivalOf, hasNoContent } from '../arrival.js'
 import type { Core } from '../core.js'
+import type { Held } from '../request-poe.js'
 import { BodySlot } from './body-slot.js'
 import { Overtaking, partFromClient, putFields, type ResponseFields } from './late-handler.js'
 import { answerThrown, isReportedFailure, noteOfOthers } from './thrown.js'
@@ -31,18 +32,21 @@ interface Thrown {
 }
 
 /** A handler as the engine's work. It lives as long as the store is waited for. */
-export class HandlerWork implements Work {
+export class HandlerWork implements Work, Held {
   readonly core: Core
   readonly ctx: Context
   readonly operation: Operation
   readonly rules: ResourceRules
+  readonly key: string
+  readonly around: Held | null
+  hasTransactionInside = false
   readonly #handler: Claimable['handler']
-  readonly #handlerKey: string
   readonly #keepsThrown: Claimable['keepsThrown']
   /** Whether a link named the operation before this door: it then keeps what it always keeps. */
-  readonly #isBehindLink: boolean
+  readonly isBehindLink: boolean
   #fieldsBefore: ResponseFields | null = null
   #slot: BodySlot | null = null
+  #run: Run | null = null
   #running: Promise<Report> | null = null
   #bodyLost = false
   /** Whether the request's content had been read, or there was none, when the handler began. */
@@ -54,9 +58,15 @@ export class HandlerWork implements Work {
     this.operation = operation
     this.rules = rules
     this.#handler = handler
-    this.#handlerKey = handlerKey ?? operation.key
+    this.key = handlerKey ?? operation.key
+    this.around = ctx.poe.held
     this.#keepsThrown = keepsThrown
-    this.#isBehindLink = ctx.poe.naming === 'link'
+    this.isBehindLink = ctx.poe.naming === 'link'
+  }
+
+  /** What the engine gives to the handler. */
+  get run(): Run {
+    return this.#run as Run
   }
 
   /** Whether the handler's body has no JSON form, so that its answer goes without one. */
@@ -66,7 +76,7 @@ export class HandlerWork implements Work {
 
   /** Whether a link below a mount, which the door could not foresee, tells what happened. */
   get toldInside(): boolean {
-    return !this.#isBehindLink && this.ctx.poe.naming === 'link'
+    return !this.isBehindLink && this.ctx.poe.naming === 'link'
   }
 
   /** The handler's end, where it is still at work; else `null`. */
@@ -86,7 +96,8 @@ export class HandlerWork implements Work {
     if (arrivalOf(ctx) === 'cut-off') ctx.throw(400, 'The content was cut off.')
     forgetEarlierStatus(ctx)
     this.#fieldsBefore = fieldsNow(ctx.res)
-    ctx.poe.enter(this.#handlerKey, run)
+    this.#run = run
+    ctx.poe.enter(this)
     const overtaking = new Overtaking(ctx)
     const slot = new BodySlot(ctx)
     this.#slot = slot
@@ -131,6 +142,7 @@ export class HandlerWork implements Work {
     thrown: Thrown | null = null,
   ): Report | Promise<Report> {
     const close = (): void => {
+      this.ctx.poe.leave(this)
       slot.close()
       overtaking.close()
       this.#running = null
@@ -138,7 +150,7 @@ export class HandlerWork implements Work {
     let isLate = false
     try {
       if (thrown !== null) this.#keepThrown(thrown.error)
-      else if (saidNothing(this.ctx)) this.#keepThrown(new SaidNothing())
+      else if (saidNothing(this.ctx, overtaking)) this.#keepThrown(new SaidNothing())
       const report = this.#report(slot, overtaking)
       if (!(report instanceof Promise)) return this.#noted(report)
       isLate = true
@@ -166,7 +178,7 @@ export class HandlerWork implements Work {
 
   #report(slot: BodySlot, overtaking: Overtaking): Report | Promise<Report> {
     const { happened, sent } = overtaking
-    if (!happened && isBypassed(this.ctx)) return this.#bypassed(sent)
+    if (!happened && isBypassed(this.ctx, overtaking)) return this.#bypassed(sent)
     // Nobody takes the pieces of its body any more.
     if (happened) slot.client?.resume()
     return reported(this, slot)
@@ -179,10 +191,13 @@ export class HandlerWork implements Work {
     return report
   }
 
-  /** Whether an error is a failure that the handler reports, or the end of a cut-off upload. */
+  /**
+   * Whether an error is a failure that the handler reports, or the end of a cut-off upload; or what
+   * the link inside has to tell of, and not this door.
+   */
   isReported(error: unknown): boolean {
     const { ctx, rules } = this
-    return isReportedFailure(error, rules) || isOwnAbort(ctx, error)
+    return this.toldInside || isReportedFailure(error, rules) || isOwnAbort(ctx, error)
   }
 }
 
@@ -200,7 +215,8 @@ export function settleBody(ctx: Context, bodyLost: boolean): void {
   ctx.status = status
 }
 
-function reported({ ctx, core, toldInside }: HandlerWork, slot: BodySlot): Report {
+function reported(work: HandlerWork, slot: BodySlot): Report {
+  const { ctx, core, toldInside, hasTransactionInside } = work
   const { res } = ctx.response
   const status = res.statusCode
   const empty = status === 204 || status === 205 || status === 304
@@ -209,10 +225,17 @@ function reported({ ctx, core, toldInside }: HandlerWork, slot: BodySlot): Repor
     fields: fieldsOf(res, core.recorded),
     hasLocation: res.hasHeader('location'),
     passedOn: slot.passedOn === status,
-    toldInside,
+    toldInside: toldInside || isPutOff(ctx),
+    hasTransactionInside,
     body: empty ? { kind: 'none' } : slot.produced(),
     client: slot.client,
   }
+}
+
+/** A door inside has told when to ask again: that is of this moment, and no answer to be kept. */
+function isPutOff({ poe, response }: Context): boolean {
+  const { res } = response
+  return res.statusCode >= 400 && poe.decided === res.statusCode && res.hasHeader('retry-after')
 }
 
 /** The handler writes the response itself: its end is the answer. */
@@ -229,6 +252,7 @@ async function bypassed(work: HandlerWork): Promise<Report> {
     fields: fieldsOf(res, core.recorded),
     hasLocation: res.hasHeader('location'),
     toldInside: work.toldInside,
+    hasTransactionInside: work.hasTransactionInside,
     body: { kind: 'elsewhere' },
     client: null,
   }
@@ -238,8 +262,8 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function'
 }
 
-function isBypassed(ctx: Context): boolean {
-  return ctx.respond === false || ctx.res.headersSent || ctx.res.writableEnded
+function isBypassed({ respond, res }: Context, { begun }: Overtaking): boolean {
+  return respond === false || (res.headersSent && !begun) || res.writableEnded
 }
 
 /** Where Koa notes that somebody has set a status. */
@@ -301,9 +325,13 @@ class SaidNothing extends Error {
   }
 }
 
-function saidNothing(ctx: Context): boolean {
-  if (ctx.response.status !== 404 || isBypassed(ctx)) return false
-  return (ctx.response as Saying)._explicitStatus !== true && !isUnrouted(ctx)
+function saidNothing(ctx: Context, overtaking: Overtaking): boolean {
+  return isUntouched(ctx) && !isBypassed(ctx, overtaking) && !isUnrouted(ctx)
+}
+
+/** Whether nobody has set a status or a body: Koa's 404 is no word of anybody's. */
+export function isUntouched({ response }: Context): boolean {
+  return response.status === 404 && (response as Saying)._explicitStatus !== true
 }
 
 /** A router looked for a route and found none: nobody was there who could have done anything. */

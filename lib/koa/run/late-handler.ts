@@ -6,7 +6,7 @@
 import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Writable } from 'node:stream'
-import type { Context } from 'koa'
+import type { Context, Response as KoaResponse } from 'koa'
 import { beforeFields, FieldsListener } from '../before-fields.js'
 
 /** Response fields by name, as Node gives them. */
@@ -48,6 +48,13 @@ export function putFields(res: ServerResponse, fields: ResponseFields): void {
   }
 }
 
+const LATEST = Symbol('post-once-exactly overtaking')
+
+/** A response that is watched, or was. */
+interface Watched extends KoaResponse {
+  [LATEST]?: Overtaking | null
+}
+
 /**
  * Watches for an answer that is sent while the handler is at work, and hears what the handler says
  * afterwards: Koa would ignore it, and the status that was sent would count for the handler's.
@@ -55,33 +62,53 @@ export function putFields(res: ServerResponse, fields: ResponseFields): void {
 export class Overtaking extends FieldsListener {
   readonly #ctx: Context
   readonly #res: ServerResponse
+  /** That of a claim around this one, which hears what is said for both. */
+  readonly #around: Overtaking | null
   #apart: ServerResponse | null = null
   #closed = false
+  #begun: boolean
 
   constructor(ctx: Context) {
     super()
+    const response: Watched = ctx.response
     this.#ctx = ctx
     this.#res = ctx.res
+    this.#around = response[LATEST] ?? null
+    this.#begun = ctx.res.headersSent
+    response[LATEST] = this
+    hearFlush(response)
     beforeFields(ctx.res, this)
+  }
+
+  /** Whether the fields have been sent, and the body is still to be set: that overtakes nobody. */
+  get begun(): boolean {
+    return this.#begun && !this.sent
+  }
+
+  /** @internal The handler lets its fields go. */
+  begin(): void {
+    if (!this.#res.headersSent) this.#begun = true
+    this.#around?.begin()
   }
 
   /** Whether the response was sent before the handler said what it says. */
   get happened(): boolean {
     const { response } = this.#ctx
-    if (this.#apart === null) return false
+    if (!this.sent) return false
     return Reflect.get(response, '_explicitStatus') === true || response.body !== undefined
   }
 
   /** Whether it was sent although the handler has not taken it over with `ctx.respond = false`. */
   get sent(): boolean {
-    return this.#apart !== null
+    return this.#around === null ? this.#apart !== null : this.#around.sent
   }
 
   /** @internal */
   override beforeFields(): void {
     const ctx = this.#ctx
     const { response } = ctx
-    if (this.#closed || ctx.respond === false || response.res !== this.#res) return
+    if (this.#around !== null || this.#closed || this.#begun) return
+    if (ctx.respond === false || response.res !== this.#res) return
     const apart = responseToNowhere(ctx)
     apart.statusCode = 404
     response.res = apart
@@ -93,8 +120,24 @@ export class Overtaking extends FieldsListener {
   /** Gives the context its response back. */
   close(): void {
     this.#closed = true
-    const { response } = this.#ctx
+    const response: Watched = this.#ctx.response
+    response[LATEST] = this.#around
     if (this.#apart !== null && response.res === this.#apart) response.res = this.#res
+  }
+}
+
+/** The prototypes of applications' responses whose `flushHeaders` is heard. */
+const heard = new WeakSet<object>()
+
+/** Lets every response of an application tell when a handler begins its answer by itself. */
+function hearFlush(response: KoaResponse): void {
+  const shared = Object.getPrototypeOf(response) as KoaResponse
+  if (heard.has(shared)) return
+  heard.add(shared)
+  const { flushHeaders } = shared
+  shared.flushHeaders = function flush(this: Watched) {
+    this[LATEST]?.begin()
+    flushHeaders.call(this)
   }
 }
 

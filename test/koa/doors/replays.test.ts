@@ -246,5 +246,31 @@ for (const kind of EVERY_STORE) {
       expect(second.headers.get('Idempotent-Replayed')).to.equal('true')
       expect(world.effects).to.have.lengthOf(1)
     })
+
+    it("[FALSE-4025] replay: 'current' that says nothing is an error, and no 404", async () => {
+      const errors: string[] = []
+      world = await startDoorWorld(
+        kind,
+        (router, poe, act) => {
+          const common = { retentionMs: DAY_MS, dangerouslyNotDurable: true, replay: 'current' }
+          const key = (ctx: Context) => ctx.get('X-Id')
+          const silent = poe.replay({ name: 'silent', key, ...common, current: () => {} } as never)
+          const gone = { name: 'gone', key, ...common, current: (ctx: Context) => ctx.throw(404) }
+          router.post('/silent', silent, act)
+          router.post('/gone', poe.replay(gone as never), act)
+        },
+        { extend: app => void app.on('error', error => errors.push(String(error))) },
+      )
+      const headers = { 'X-Id': '1' }
+      for (const [path, status] of [
+        ['/silent', 500],
+        ['/gone', 404],
+      ] as const) {
+        expect((await world.send('POST', path, { headers, json: {} })).status).to.equal(201)
+        expect((await world.send('POST', path, { headers, json: {} })).status).to.equal(status)
+      }
+      expect(errors[0]).to.equal('TypeError: current(ctx) set neither a status nor a body')
+      expect(world.effects).to.have.lengthOf(2)
+    })
   })
 }

@@ -40,7 +40,7 @@ export async function sendOn(core: Core, name: string, ctx: Context): Promise<vo
 }
 
 async function offer(core: Core, name: string, ctx: Context): Promise<OfferedLink | null> {
-  const offered = poeOf(ctx).mint(name, ctx.params ?? {})
+  const offered = poeOf(ctx).mintOf(core, name, ctx.params ?? {})
   if (offered !== null) return offered
   const isDown = core.engine.guard.down || !core.secrets.ready
   const problem = isDown ? problemOf(STORE_DOWN_NOW, 'POST') : LINK_REFUSALS.nobody

@@ -85,13 +85,17 @@ function identify(
 function appKey(given: AppKey): { key: string; expiresAtMs: number | null } | null {
   if (given === null || given === undefined) return null
   const key = typeof given === 'string' ? given : given.key
-  const expiresAtMs = typeof given === 'string' ? null : given.expiresAt.getTime()
-  if (typeof key !== 'string' || (expiresAtMs !== null && Number.isNaN(expiresAtMs))) {
+  const expiresAtMs = typeof given === 'string' ? null : timeOf(given.expiresAt)
+  if (typeof key !== 'string' || Number.isNaN(expiresAtMs)) {
     throw new TypeError('key(ctx) must give a string, { key, expiresAt: Date }, or null')
   }
   // Whatever the application takes from the path, a store sees no oversized or odd key.
   if (key === '' || key.length > APP_KEY_LIMIT || hasControl(key)) return null
   return { key, expiresAtMs }
+}
+
+function timeOf(date: unknown): number {
+  return date instanceof Date ? date.getTime() : Number.NaN
 }
 
 function hasControl(text: string): boolean {

@@ -274,7 +274,7 @@ function answerRefusal(
   result: string | null,
   links: readonly string[],
 ): void | Promise<void> {
-  const { resource, ctx } = exchange
+  const { core, resource, ctx } = exchange
   const { createForm = null } = resource.options
   if (finding.kind !== 'spent') {
     const isOver = problem.status === 410 && createForm !== null
@@ -283,7 +283,9 @@ function answerRefusal(
     return answer(exchange, refusalAnswer(problem, retryTimeOf(finding), members, form), null)
   }
   const { payloadMatches, outcome } = finding
-  const link = payloadMatches === false ? ctx.poe.link(resource.name, paramsOf(ctx)) : null
+  const isOther = payloadMatches === false
+  const fresh = isOther ? ctx.poe.mintOf(core, resource.name, paramsOf(ctx)) : null
+  const link = fresh?.link ?? null
   const form = payloadMatches === true ? null : createForm
   const members = { result, payloadMatches, link, createForm: form }
   return answer(exchange, refusalAnswer(problem, null, members, links), outcome)

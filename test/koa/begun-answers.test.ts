@@ -1,0 +1,140 @@
+/**
+ * A handler that lets the fields go with `ctx.flushHeaders()` and sets its body afterwards, as for
+ * server-sent events: that is its own answer, and nobody has overtaken it.
+ */
+import { PassThrough, Readable } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
+import { expect } from 'chai'
+import type { Context } from 'koa'
+import { expectSpent } from '../support/answers.js'
+import { until } from '../support/meeting.js'
+import { startWorld, type World } from '../support/world.js'
+
+const KINDS = ([3, 2] as const).map(koa => ({ store: 'memory', koa, at: 'root' }) as const)
+const KEPT = { retentionMs: 60_000, dangerouslyNotDurable: true }
+const PIECES = ['one ', 'two ', 'three']
+const NAMED = { 'If-Match': '"a"', 'Idempotency-Key': '"k"' }
+
+/** What a handler may set once its fields are gone. */
+const BODIES: Readonly<Record<string, () => unknown>> = {
+  'a stream that is here': () => Readable.from(PIECES),
+  'a stream that comes': () => {
+    const body = new PassThrough()
+    const write = async () => {
+      for (const piece of PIECES) {
+        await pause(3)
+        body.write(piece)
+      }
+      body.end()
+    }
+    void write()
+    return body
+  },
+  text: () => PIECES.join(''),
+}
+
+for (const kind of KINDS) {
+  describe(`an answer that a handler begins itself, Koa ${kind.koa}`, () => {
+    let world: World
+    afterEach(() => world.close())
+
+    const begin = (ctx: Context, status: number) => {
+      ctx.status = status
+      ctx.set({ Location: '/orders/1', 'Content-Type': 'text/event-stream' })
+      ctx.flushHeaders()
+    }
+
+    for (const [what, bodyOf] of Object.entries(BODIES)) {
+      it(`[FALSE-4003] ${what}: sent and recorded as it is`, async () => {
+        world = await startWorld(kind, {
+          handler: async ctx => {
+            begin(ctx, 201)
+            await pause(2)
+            ctx.body = bodyOf()
+          },
+        })
+        const link = await world.link()
+        const first = await world.send('POST', link, { json: {} })
+        expect([first.status, await first.text()]).to.deep.equal([201, PIECES.join('')])
+        await until(async () => (await world.send('GET', link)).status === 200, 'the result')
+        const shown = await world.send('GET', link)
+        expect(shown.headers.get('Content-Type')).to.equal('text/event-stream')
+        expect(await shown.text()).to.equal(PIECES.join(''))
+        await expectSpent(await world.send('POST', link, { json: {} }), '/orders/1', link)
+      })
+    }
+
+    it('[FALSE-4003] a refusal is a refusal: the link stays good', async () => {
+      world = await startWorld(kind, {
+        handler: (ctx, here) => {
+          begin(ctx, here.runs === 1 ? 422 : 201)
+          ctx.body = Readable.from(PIECES)
+        },
+      })
+      const link = await world.link()
+      const first = await world.send('POST', link, { json: {} })
+      expect([first.status, await first.text()]).to.deep.equal([422, PIECES.join('')])
+      expect((await world.send('POST', link, { json: {} })).status).to.equal(201)
+    })
+
+    it('[FALSE-4003] also where one claim is inside another', async () => {
+      world = await startWorld(kind, {
+        extend: (_app, router, once) => {
+          const key = once.idempotencyKey({ name: 'pay', ...KEPT })
+          const step = once.conditional({ name: 'step', validator: () => ({ etag: '"a"' }) })
+          router.post('/pay', key, step, ctx => {
+            begin(ctx as Context, 201)
+            ctx.body = Readable.from(PIECES)
+          })
+        },
+      })
+      const send = () => world.send('POST', '/pay', { json: {}, headers: NAMED })
+      const first = await send()
+      expect([first.status, await first.text()]).to.deep.equal([201, PIECES.join('')])
+      await until(
+        () => world.events.filter(({ type }) => type === 'body-kept').length === 2,
+        'kept',
+      )
+      const again = await send()
+      expect([again.status, await again.text()]).to.deep.equal([201, PIECES.join('')])
+      expect(again.headers.get('Location')).to.equal('/orders/1')
+    })
+
+    it('[FALSE-4003] and where middleware has sent the fields before the handler', async () => {
+      world = await startWorld(kind, {
+        outside: [
+          async (ctx, next) => {
+            if (ctx.method === 'POST') begin(ctx as Context, 201)
+            await next()
+          },
+        ],
+        handler: ctx => {
+          ctx.body = Readable.from(PIECES)
+        },
+      })
+      const link = await world.link()
+      const first = await world.send('POST', link, { json: {}, signal: AbortSignal.timeout(9_000) })
+      expect([first.status, await first.text()]).to.deep.equal([201, PIECES.join('')])
+      expect((await world.send('GET', link)).headers.get('Content-Type')).to.match(/event-stream/)
+    })
+
+    it('[FALSE-4003] a client that leaves closes what is not kept', async () => {
+      const sources: Readable[] = []
+      world = await startWorld(kind, {
+        poe: { bodyLimitBytes: 10 },
+        handler: ctx => {
+          begin(ctx, 201)
+          const source = new Readable({ read: () => {} })
+          source.push('x'.repeat(100))
+          sources.push(source)
+          ctx.body = source
+        },
+      })
+      const left = new AbortController()
+      const { signal } = left
+      await world.send('POST', await world.link(), { json: {}, signal })
+      left.abort()
+      await until(() => sources[0]?.destroyed === true, 'it is closed')
+    })
+  })
+}
