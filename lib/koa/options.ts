@@ -6,6 +6,7 @@ import type { GivenTexts } from '../answers/page-texts.js'
 import type { Refusal } from '../answers/refusal-view.js'
 import { DOOR_REFUSALS, LINK_REFUSALS } from '../answers/refusals.js'
 import { checkNumber } from '../engine/checks.js'
+import { hearFailure } from '../engine/hear-failure.js'
 import type { Reconciled, ResourceRules, SuccessRule } from '../engine/operation.js'
 import { isSuccess } from '../engine/outcome.js'
 import type { Clock, OnEvent } from '../engine/ports.js'
@@ -360,7 +361,7 @@ function atOnce(where: string, success: SuccessRule): SuccessRule {
   return answer => {
     const told: unknown = success(answer)
     if (!(told instanceof Promise)) return told as boolean
-    told.catch(() => {})
+    hearFailure(told)
     throw new TypeError(`${where}: success(answer) gave a promise; it must say true or false`)
   }
 }
