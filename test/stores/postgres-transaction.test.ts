@@ -124,6 +124,43 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', () => {
     await strict.close()
   })
 
+  for (const isolation of ['repeatable read', 'serializable'] as const) {
+    it(`[FALSE-3902] ${isolation}: a lease that is renewed meanwhile is no conflict`, async () => {
+      const strict = stores.open(poe, { isolation })
+      expect(await claimState(strict, 'key', { owner: 'key', leaseMs: 300 })).to.equal('claimed')
+      const transaction = strict.transaction('key', 'key')
+      await insert(transaction.handle, 'one')
+      expect((await strict.renew('key', 'key', 300)).state).to.equal('ok')
+      const found = await store.read('key', null)
+      expect(found.state === 'running' && found.leaseLeftMs, 'as long as it may last').to.be.above(
+        30_000,
+      )
+      expect((await transaction.commit(outcome())).state).to.equal('ok')
+      expect([await effects(), await stateOf('key')]).to.deep.equal([['one'], 'spent'])
+      await strict.close()
+    })
+
+    it(`[FALSE-3902] ${isolation}: undone, it is renewed as any other; lost, it is stale`, async () => {
+      const strict = stores.open(poe, { isolation })
+      expect(await claimState(strict, 'key', { owner: 'key' })).to.equal('claimed')
+      const undone = strict.transaction('key', 'key')
+      await insert(undone.handle, 'one')
+      await undone.rollback()
+      expect((await strict.renew('key', 'key', 500)).state).to.equal('ok')
+      const found = await store.read('key', null)
+      expect(found.state === 'running' && found.leaseLeftMs).to.be.within(1, 500)
+      const lost = strict.transaction('key', 'key')
+      await insert(lost.handle, 'two')
+      expect((await store.release('key', 'key')).state).to.equal('ok')
+      expect((await strict.renew('key', 'key', 500)).state).to.equal('stale')
+      expect(await codeOf(lost.commit(outcome()))).to.equal('ERR_POE_TX_CONFLICT')
+      const late = strict.transaction('key', 'key')
+      expect(await codeOf(insert(late.handle, 'three'))).to.equal('ERR_POE_LEASE_LOST')
+      expect(await effects()).to.deep.equal([])
+      await strict.close()
+    })
+  }
+
   it('a deadlock is a conflict for one of the two', async () => {
     await stores.admin.query(`INSERT INTO ${poe}.effect VALUES ('a'), ('b')`)
     const [one, two] = [await begin('one'), await begin('two')]

@@ -39,6 +39,8 @@ const BUSY_POOL_MS = 5_000
 const COMMIT_LOST = 'The answer to COMMIT was lost, and the record does not tell yet what it was.'
 
 const WAITED =
+/** How long a lease lasts beyond a transaction that it is not renewed in, in milliseconds. */
+const COMMIT_MS = 10_000
   'A statement waited meanwhile for a transaction of the same handler to end: inside of that, ' +
   'use its own object.'
 
@@ -184,6 +186,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
       await within(untilMs - performance.now(), client.query('ROLLBACK'), NO_ANSWER)
       giveBack(client)
     } catch {
+    this.#tools.records.endOutlasting(this.#owner)
       // Closing the connection undoes it just as well.
       giveBack(client, true)
     }
@@ -234,6 +237,8 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
     if (isThere) throw new PoeError('ERR_POE_STORE_BUSY', COMMIT_LOST, { cause })
     throw storeError('The answer to COMMIT was lost', cause)
   }
+    } finally {
+      records.endOutlasting(this.#owner)
 
   #takeQuery(args: unknown[]): Promise<QueryResult> | undefined {
     const last = args.at(-1)
@@ -301,6 +306,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
     const patienceMs = Math.min(txMaxMs, BUSY_POOL_MS)
     // A connection that is made now outlives this handler.
     const client = await runAsPartOf(null, () => checkOut(pool, callMs, patienceMs))
+      this.#tools.records.endOutlasting(this.#owner)
     if (this.#over !== null) {
       giveBack(client)
       throw this.over
@@ -327,6 +333,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
   }
 
   #tooLong(): PoeError {
+      if (isolation !== 'read committed') await this.#outlast()
     const { ERR_POE_TX_TIMEOUT: usual } = ERROR_CODES
     const text = this.work.isWaitedFor ? `${usual} ${WAITED}` : usual
     this.#failure = new PoeError('ERR_POE_TX_TIMEOUT', text)
@@ -341,6 +348,15 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
     const client = this.#end(reason)
     if (client !== null) giveBack(client, true)
     return this.over ?? reason
+  /**
+   * A renewal would change the record, and a transaction that sees one moment only would fail over
+   * that at its end, each time it is run.
+   */
+  async #outlast(): Promise<void> {
+    const { records, txMaxMs, callMs } = this.#tools
+    await records.outlast(this.#key, this.#owner, txMaxMs + COMMIT_MS, callMs)
+  }
+
   }
 
   /** Takes the connection out of the handler's hands. */
