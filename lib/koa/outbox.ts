@@ -28,7 +28,7 @@ export type OutboxHandlers = {
 
 /** Options of `once.worker()`. Times are milliseconds. */
 export interface WorkerOptions {
-  /** How many handlers run at once. Default 8. */
+  /** How many handlers run at once, those past `maxRunMs` not counted. Default 8. */
   readonly concurrency?: number | undefined
   /** How often it looks for what other processes have written. Default 1,000. */
   readonly pollMs?: number | undefined

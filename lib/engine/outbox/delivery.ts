@@ -63,6 +63,8 @@ export class Delivery extends Lease {
   readonly #owner: string
   readonly #startByMs: number
   #isRecording = false
+  #isAbandoned = false
+  #onLate: () => void = () => {}
 
   /** @param sentMs - when the take was sent, by the clock */
   constructor(tools: DeliveryTools, message: TakenMessage, owner: string, sentMs: number) {
@@ -78,8 +80,13 @@ export class Delivery extends Lease {
     return this.#message.key
   }
 
-  /** Runs the handler and records how that ended; never rejects. */
-  async run(handler: DeliverMessage): Promise<void> {
+  /**
+   * Runs the handler and records how that ended; never rejects.
+   *
+   * @param onLate - called when its lease is lost while the handler is at work
+   */
+  async run(handler: DeliverMessage, onLate: () => void): Promise<void> {
+    this.#onLate = onLate
     try {
       // A reply that was long on its way: somebody else may have it by now.
       if (this.#tools.clock.now() >= this.#startByMs) return
@@ -106,6 +113,7 @@ export class Delivery extends Lease {
     if (this.#isRecording) return
     this.#tell({ type: 'outbox-lease-lost', ...this.#told(), cause })
   }
+    this.#onLate()
 
   /** Attempts before this one that ended in silence count too. */
   #whyDead(): Ended | null {

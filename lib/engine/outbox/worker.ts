@@ -143,12 +143,16 @@ export class Worker {
   #deliver(delivery: Delivery, handler: DeliverMessage): void {
     this.#active.add(delivery)
     const piece = this.#underway.begin(delivery.key)
-    const over = (): void => {
+    // Another has its message by then: a handler that never ends takes no room for ever.
+    const leave = (): void => {
       this.#active.delete(delivery)
-      this.#underway.end(piece)
       if (this.#hasMore) this.#wake()
     }
-    delivery.run(handler).then(over, over)
+    const over = (): void => {
+      leave()
+      this.#underway.end(piece)
+    }
+    delivery.run(handler, leave).then(over, over)
   }
 
   /** Each name comes first in its turn, so that a busy one does not keep the others waiting. */

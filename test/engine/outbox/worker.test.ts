@@ -191,6 +191,20 @@ describe('a worker of the outbox', () => {
     expect(counts[0], 'it still waits').to.include({ waiting: 1, dead: 0 })
   })
 
+  it('[FALSE-3904] a handler that never ends keeps no other message waiting', async () => {
+    const done: string[] = []
+    await bench.write(['stuck'])
+    bench.start(({ key }) => (key === 'stuck' ? new Promise(() => {}) : void done.push(key)), {
+      ...{ maxRunMs: 20_000, concurrency: 2, maxAttempts: 4 },
+    })
+    await bench.pass(100_000)
+    await bench.write(['other'])
+    await bench.pass(2_000)
+    expect(done).to.deep.equal(['other'])
+    await bench.pass(100_000)
+    expect(await deadKeys()).to.deep.equal(['stuck'])
+  })
+
   it('[OUT-05] while the store is away, the end is kept and recorded when it is back', async () => {
     let fails = 0
     await bench.write(['m'])
