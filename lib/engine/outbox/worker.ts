@@ -17,6 +17,9 @@ import type { OutboxStore } from './outbox-store.js'
 
 const PURGE_EVERY_MS = 60_000
 const PURGED_AT_ONCE = 1_000
+const PURGE_PAUSE_MS = 100
+/** No request waits for a purge: a slow one is no outage. */
+const PURGE_FOR_MS = 15_000
 
 /** Rules of a worker, complete. Times are milliseconds. */
 export interface WorkerRules extends DeliveryRules {
@@ -55,6 +58,7 @@ export class Worker {
   #endRest: () => void = () => {}
   #isWoken = false
   #hasMore = false
+  #isPurging = false
 
   /** @param handlers - by the names of messages; at least one */
   constructor(
@@ -110,9 +114,9 @@ export class Worker {
     while (this.#stopping === null) {
       this.#isWoken = false
       await this.#fill()
-      if (clock.now() >= purgeMs) {
+      if (clock.now() >= purgeMs && !this.#isPurging) {
         purgeMs = clock.now() + PURGE_EVERY_MS
-        await this.#purge()
+        this.#purge().catch(() => {})
       }
       await this.#rest()
     }
@@ -162,12 +166,21 @@ export class Worker {
     return this.#names
   }
 
+  /** Until nothing is left to go: more may have been delivered in a minute than goes at once. */
   async #purge(): Promise<void> {
-    const { outbox, guard } = this.#tools
+    const { outbox, guard, clock } = this.#tools
     const { keepMs } = this.#rules
-    await guard
-      .call(async () => ({ removed: await outbox.purge(keepMs, PURGED_AT_ONCE) }))
-      .catch(() => {})
+    const purge = async () => ({ removed: await outbox.purge(keepMs, PURGED_AT_ONCE) })
+    this.#isPurging = true
+    try {
+      while (this.#stopping === null) {
+        const { removed } = await guard.call(purge, PURGE_FOR_MS)
+        if (removed < PURGED_AT_ONCE) return
+        await clock.sleep(PURGE_PAUSE_MS)
+      }
+    } finally {
+      this.#isPurging = false
+    }
   }
 
   async #rest(): Promise<void> {

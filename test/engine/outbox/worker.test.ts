@@ -432,4 +432,33 @@ describe('a worker of the outbox', () => {
     await bench.pass(180_000)
     expect(rows()).to.deep.equal([])
   })
+
+  it('[FALSE-3905] a purge that takes long is no outage, and holds no message up', async () => {
+    const slow = async (): Promise<number> => {
+      await bench.clock.sleep(9_000)
+      return 0
+    }
+    bench.start(count, {}, { purge: slow })
+    await bench.pass(1_000)
+    await bench.write(['m'])
+    await bench.pass(2_000)
+    expect(runs).to.equal(1)
+    await bench.pass(120_000)
+    expect(bench.events.map(({ type }) => type)).not.to.include('store-down')
+  })
+
+  it('[FALSE-3906] more than goes at once goes in the same minute, one after the other', async () => {
+    const found = [1_000, 1_000, 10]
+    const sizes: number[] = []
+    const some = async (_: number, limit: number): Promise<number> => {
+      const removed = Math.min(limit, found[sizes.length] ?? 0)
+      sizes.push(removed)
+      return removed
+    }
+    bench.start(count, {}, { purge: some })
+    await bench.pass(5_000)
+    expect(sizes).to.deep.equal(found)
+    await bench.pass(60_000)
+    expect(sizes).to.deep.equal([...found, 0])
+  })
 })
