@@ -98,6 +98,7 @@ export class Delivery extends Lease {
 
   /** Tells of an attempt that nobody waits for any longer, and aborts it; its lease runs out. */
   abandon(reason: Error): void {
+    this.#isAbandoned = true
     this.end()
     this.#tell({ type: 'outbox-unfinished', ...this.#told() })
     this.abort(reason)
@@ -112,8 +113,8 @@ export class Delivery extends Lease {
     // While its end is on the way, the reply to that tells more.
     if (this.#isRecording) return
     this.#tell({ type: 'outbox-lease-lost', ...this.#told(), cause })
-  }
     this.#onLate()
+  }
 
   /** Attempts before this one that ended in silence count too. */
   #whyDead(): Ended | null {
@@ -157,7 +158,8 @@ export class Delivery extends Lease {
         this.#tell(reply.state === 'ok' ? this.#endEvent(end) : this.#late())
         return
       } catch (cause) {
-        if (this.lost) return this.#tell({ ...this.#late(), cause })
+        // Nobody keeps its lease: it is delivered again, and the store may be closed for good.
+        if (this.lost || this.#isAbandoned) return this.#tell({ ...this.#late(), cause })
         await clock.sleep(RECORD_PAUSE_MS)
       }
     }
