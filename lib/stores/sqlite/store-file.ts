@@ -3,6 +3,7 @@
  * that the app may read with. Handlers have another of their own.
  */
 import { closeSync, existsSync, openSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import {
   configure,
@@ -32,12 +33,13 @@ export class StoreFile {
    * @throws PoeError when it cannot be opened or used
    */
   constructor(path: string) {
-    this.path = path
+    // A process may go to another folder, and connections are opened later, too. The driver trims.
+    this.path = resolve(path.trim())
     // Where it is missing, no empty file is left behind.
     loadDriver()
-    makePrivate(path)
-    this.#writer = openConnection(path)
-    this.reader = openConnection(path)
+    makePrivate(this.path)
+    this.#writer = openConnection(this.path)
+    this.reader = openConnection(this.path)
     try {
       this.prepare()
     } catch (error) {
