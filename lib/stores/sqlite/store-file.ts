@@ -50,10 +50,17 @@ export class StoreFile {
     }
   }
 
+  /**
+   * Opens one more. A file that is gone is not made anew: that would be a memory without a past, and
+   * readable for everybody.
+   */
+  openAnother(): SqliteDatabase {
+    return openConnection(this.path, { fileMustExist: true })
+  }
+
   /** For the write queue only; another one after {@link replaceWriter}. */
   get writer(): SqliteDatabase {
-    // A file that is gone is not made anew here: that would be a memory without a past.
-    this.#writer ??= openConnection(this.path, { fileMustExist: true })
+    this.#writer ??= this.openAnother()
     return this.#writer
   }
 
@@ -70,7 +77,7 @@ export class StoreFile {
   /** A connection for the app's reads, opened at first use. */
   get appReader(): SqliteDatabase {
     if (this.#appReader === null) {
-      const db = openConnection(this.path)
+      const db = this.openAnother()
       this.#appReader = db
       db.pragma('query_only = ON')
     }
