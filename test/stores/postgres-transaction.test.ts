@@ -172,6 +172,22 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', () => {
     await Promise.all([one.rollback(), two.rollback()])
   })
 
+  it('[FALSE-3911] a record that is held while it is completed: undone, and busy', async () => {
+    const hasty = stores.open(poe, { lockWaitMs: 50 })
+    expect(await claimState(store, 'key', { owner: 'key' })).to.equal('claimed')
+    const transaction = hasty.transaction('key', 'key')
+    await insert(transaction.handle, 'one')
+    const other = await stores.admin.connect()
+    await other.query('BEGIN')
+    await other.query(`SELECT 1 FROM ${poe}.record FOR UPDATE`)
+    expect(await codeOf(transaction.commit(outcome()))).to.equal('55P03')
+    await other.query('ROLLBACK')
+    other.release()
+    expect(transaction.failure?.code).to.equal('ERR_POE_STORE_BUSY')
+    expect([await effects(), await stateOf('key')]).to.deep.equal([[], 'running'])
+    await hasty.close()
+  })
+
   it('is over after txMaxMs, and gives the connection back', async () => {
     const short = stores.open(poe, { txMaxMs: 100 })
     expect(await claimState(store, 'key', { owner: 'key' })).to.equal('claimed')

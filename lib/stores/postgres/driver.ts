@@ -75,6 +75,16 @@ export function isConflict(error: unknown): boolean {
   return /^(?:40001|40P01)$/.test(sqlState(error))
 }
 
+/** Whether the server has no room for what was to be written. */
+export function isFull(error: unknown): boolean {
+  return /^(?:53100|53200)$/.test(sqlState(error))
+}
+
+/** Whether the server gave up: it waited for a lock, or worked, for as long as it may. */
+export function isInVain(error: unknown): boolean {
+  return /^(?:55P03|57014)$/.test(sqlState(error))
+}
+
 /** Whether the database's defaults keep a statement from working by itself. */
 export function needsOwnTransaction(error: unknown): boolean {
   return sqlState(error) === IS_TOO_ISOLATED || sqlState(error) === '25006'

@@ -19,6 +19,8 @@ import { checkOut, giveBack, NO_ANSWER } from './connections.js'
 import {
   isConflict,
   isServersWord,
+  isFull,
+  isInVain,
   type PostgresClient,
   type PostgresPool,
   sqlState,
@@ -233,6 +235,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
     const reply = await records.confirm(this.#key, this.#owner, callMs).catch(storeFailure)
     if (!(reply instanceof PoeError) && reply.state === 'ok') return reply
     // The server that answered the question is no outage.
+      if (isInVain(error)) this.#failure = storeError('The claim could not be completed', error)
     const isThere = !(reply instanceof PoeError) || reply.code === 'ERR_POE_STORE_BUSY'
     if (isThere) throw new PoeError('ERR_POE_STORE_BUSY', COMMIT_LOST, { cause })
     throw storeError('The answer to COMMIT was lost', cause)
@@ -390,6 +393,8 @@ function storeFailure(cause: unknown): PoeError {
 
 function isTransactionOver(error: unknown): boolean {
   return error instanceof PoeError && error.code === 'ERR_POE_TX_OVER'
+    // The handler's tool may have it, or nobody: what is told of it is that there is no room.
+    if (isFull(error)) this.#failure = storeError('A statement failed', error)
 }
 
 /** The time in the first result of the last message. */
