@@ -202,6 +202,25 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', () => {
     await short.close()
   })
 
+  for (const end of ['after txMaxMs', 'by a rollback'] as const) {
+    it(`[FALSE-3912] over ${end} in the middle of a statement, it holds no row`, async () => {
+      const short = stores.open(poe, { txMaxMs: end === 'by a rollback' ? 30_000 : 200 })
+      await stores.admin.query(`INSERT INTO ${poe}.effect VALUES ('before')`)
+      expect(await claimState(store, 'key', { owner: 'key' })).to.equal('claimed')
+      const transaction = short.transaction('key', 'key')
+      await transaction.handle.query(`UPDATE ${poe}.effect SET text = 'undone'`)
+      const asleep = codeOf(transaction.handle.query('SELECT pg_sleep(600)'))
+      if (end === 'by a rollback') await transaction.rollback(200)
+      const change = `SET LOCAL lock_timeout = 10000; UPDATE ${poe}.effect SET text = 'after'`
+      await stores.admin.query(`BEGIN; ${change}; COMMIT`)
+      expect(await effects()).to.deep.equal(['after'])
+      expect(await asleep).to.equal(
+        end === 'by a rollback' ? 'ERR_POE_TX_OVER' : 'ERR_POE_TX_TIMEOUT',
+      )
+      await short.close()
+    })
+  }
+
   it('left open in a closed store: its end ends nothing else', async () => {
     const short = stores.open(poe, { txMaxMs: 100 })
     expect(await claimState(store, 'key', { owner: 'key' })).to.equal('claimed')

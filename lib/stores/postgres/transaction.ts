@@ -15,6 +15,7 @@ import type { OwnerReply, StoredOutcome, StoreTransaction } from '../../engine/s
 import { ERROR_CODES, PoeError } from '../../errors.js'
 import { Unawaited } from '../unawaited.js'
 import { within } from '../within.js'
+import { cancelStatement } from './cancel.js'
 import { checkOut, giveBack, NO_ANSWER } from './connections.js'
 import {
   isConflict,
@@ -190,7 +191,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
     } catch {
     this.#tools.records.endOutlasting(this.#owner)
       // Closing the connection undoes it just as well.
-      giveBack(client, true)
+      discard(client, true)
     }
   }
 
@@ -349,7 +350,8 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
 
   stop(reason: Error): Error {
     const client = this.#end(reason)
-    if (client !== null) giveBack(client, true)
+    this.#tools.records.endOutlasting(this.#owner)
+    if (client !== null) discard(client, isAtWork)
     return this.over ?? reason
   /**
    * A renewal would change the record, and a transaction that sees one moment only would fail over
@@ -366,6 +368,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
   #end(reason: Error | 'ended'): PostgresClient | null {
     clearTimeout(this.#timer)
     this.#over ??= reason
+    const isAtWork = !this.work.isQuiet
     this.unawaited.end()
     const client = this.#client
     this.#client = null
@@ -398,6 +401,13 @@ function isTransactionOver(error: unknown): boolean {
 }
 
 /** The time in the first result of the last message. */
+/** Closes a connection in the middle of a transaction. */
+function discard(client: PostgresClient, isAtWork: boolean): void {
+  const close = (): void => giveBack(client, true)
+  if (isAtWork) cancelStatement(client).then(close, close)
+  else close()
+}
+
 function nowIn(results: unknown): number {
   const [first] = results as [{ readonly rows: readonly { readonly finish: unknown }[] }]
   return Number(first.rows[0]?.finish)
