@@ -99,11 +99,20 @@ function can(client: Record<string, unknown>, method: string): boolean {
   return typeof client[method] === 'function'
 }
 
+/** How many stores use a client: Node takes a listener of each for a leak. */
+const users = new WeakMap<object, number>()
+const quiet = (): void => {}
+
 /** An `error` event that nobody hears would end the process. */
 function hear(client: RedisClient): () => void {
-  const quiet = (): void => {}
-  client.on('error', quiet)
-  return () => client.off('error', quiet)
+  const others = users.get(client) ?? 0
+  if (others === 0) client.on('error', quiet)
+  users.set(client, others + 1)
+  return () => {
+    const left = (users.get(client) ?? 1) - 1
+    users.set(client, left)
+    if (left === 0) client.off('error', quiet)
+  }
 }
 
 type Send = (...args: readonly Argument[]) => Promise<unknown>
