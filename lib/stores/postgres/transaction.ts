@@ -19,9 +19,9 @@ import { cancelStatement } from './cancel.js'
 import { checkOut, giveBack, NO_ANSWER } from './connections.js'
 import {
   isConflict,
-  isServersWord,
   isFull,
   isInVain,
+  isServersWord,
   type PostgresClient,
   type PostgresPool,
   sqlState,
@@ -39,11 +39,14 @@ import { IS_STALE, IS_STOLEN } from './states.js'
 const AFTER_OURS_MS = 1_000
 /** How long a pool is waited for whose connections are all at work, in milliseconds. */
 const BUSY_POOL_MS = 5_000
-const COMMIT_LOST = 'The answer to COMMIT was lost, and the record does not tell yet what it was.'
-
-const WAITED =
 /** How long a lease lasts beyond a transaction that it is not renewed in, in milliseconds. */
 const COMMIT_MS = 10_000
+const COMMIT_LOST = 'The answer to COMMIT was lost, and the record does not tell yet what it was.'
+
+const INSIDE =
+  "ctx.poe.later() waits for the end of a transaction that the handler's tool has open: call it " +
+  'before or after that.'
+const WAITED =
   'A statement waited meanwhile for a transaction of the same handler to end: inside of that, ' +
   'use its own object.'
 
@@ -183,19 +186,25 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
     const untilMs = performance.now() + withinMs
     // What was asked of it directly is undone in any case; a tool's own transaction may be open.
     if (isFollowing()) await this.#awaitWork(withinMs / 2, false)
+    this.#tools.records.endOutlasting(this.#owner)
     const client = this.#end('ended')
     if (client === null) return
     try {
       await within(untilMs - performance.now(), client.query('ROLLBACK'), NO_ANSWER)
       giveBack(client)
     } catch {
-    this.#tools.records.endOutlasting(this.#owner)
       // Closing the connection undoes it just as well.
       discard(client, true)
     }
   }
 
   async later(message: NewMessage): Promise<void> {
+    // Inside of a tool's transaction it would wait for that one, and that one for it.
+    if (this.work.isHeldFrom(null)) {
+      await within(this.#tools.callMs, this.work.turnOf(null), INSIDE).catch(() => {
+        throw new PoeError('ERR_POE_TX_NOT_JOINED', INSIDE)
+      })
+    }
     await this.#query([addMessage(this.#tools.poe, message)])
   }
 
@@ -226,7 +235,10 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
       giveBack(client, true)
       if (!isServersWord(error)) return await this.#resolve(error)
       if (sqlState(error) === IS_STALE) return { nowMs: Date.now(), state: 'stale' }
+      if (isInVain(error)) this.#failure = storeError('The claim could not be completed', error)
       throw this.#judge(error)
+    } finally {
+      records.endOutlasting(this.#owner)
     }
   }
 
@@ -236,13 +248,10 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
     const reply = await records.confirm(this.#key, this.#owner, callMs).catch(storeFailure)
     if (!(reply instanceof PoeError) && reply.state === 'ok') return reply
     // The server that answered the question is no outage.
-      if (isInVain(error)) this.#failure = storeError('The claim could not be completed', error)
     const isThere = !(reply instanceof PoeError) || reply.code === 'ERR_POE_STORE_BUSY'
     if (isThere) throw new PoeError('ERR_POE_STORE_BUSY', COMMIT_LOST, { cause })
     throw storeError('The answer to COMMIT was lost', cause)
   }
-    } finally {
-      records.endOutlasting(this.#owner)
 
   #takeQuery(args: unknown[]): Promise<QueryResult> | undefined {
     const last = args.at(-1)
@@ -297,6 +306,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
   #begin(): Promise<PostgresClient> {
     if (this.#over !== null) return Promise.reject(this.over)
     this.#begun ??= this.#open().catch((error: unknown) => {
+      this.#tools.records.endOutlasting(this.#owner)
       const reason = storeError('The transaction could not begin', error)
       this.#over ??= reason
       this.#failure ??= reason
@@ -310,7 +320,6 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
     const patienceMs = Math.min(txMaxMs, BUSY_POOL_MS)
     // A connection that is made now outlives this handler.
     const client = await runAsPartOf(null, () => checkOut(pool, callMs, patienceMs))
-      this.#tools.records.endOutlasting(this.#owner)
     if (this.#over !== null) {
       giveBack(client)
       throw this.over
@@ -322,6 +331,7 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
       SET LOCAL idle_in_transaction_session_timeout = ${txMaxMs + AFTER_OURS_MS};
       SET LOCAL poe.transaction = '${this.#name}'`
     try {
+      if (isolation !== 'read committed') await this.#outlast()
       await within(callMs, client.query(begin), NO_ANSWER)
     } catch (error) {
       giveBack(client, true)
@@ -336,8 +346,16 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
     return client
   }
 
+  /**
+   * A renewal would change the record, and a transaction that sees one moment only would fail over
+   * that at its end, each time it is run.
+   */
+  async #outlast(): Promise<void> {
+    const { records, txMaxMs, callMs } = this.#tools
+    await records.outlast(this.#key, this.#owner, txMaxMs + COMMIT_MS, callMs)
+  }
+
   #tooLong(): PoeError {
-      if (isolation !== 'read committed') await this.#outlast()
     const { ERR_POE_TX_TIMEOUT: usual } = ERROR_CODES
     const text = this.work.isWaitedFor ? `${usual} ${WAITED}` : usual
     this.#failure = new PoeError('ERR_POE_TX_TIMEOUT', text)
@@ -349,26 +367,17 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
   }
 
   stop(reason: Error): Error {
+    const isAtWork = !this.work.isQuiet
     const client = this.#end(reason)
     this.#tools.records.endOutlasting(this.#owner)
     if (client !== null) discard(client, isAtWork)
     return this.over ?? reason
-  /**
-   * A renewal would change the record, and a transaction that sees one moment only would fail over
-   * that at its end, each time it is run.
-   */
-  async #outlast(): Promise<void> {
-    const { records, txMaxMs, callMs } = this.#tools
-    await records.outlast(this.#key, this.#owner, txMaxMs + COMMIT_MS, callMs)
-  }
-
   }
 
   /** Takes the connection out of the handler's hands. */
   #end(reason: Error | 'ended'): PostgresClient | null {
     clearTimeout(this.#timer)
     this.#over ??= reason
-    const isAtWork = !this.work.isQuiet
     this.unawaited.end()
     const client = this.#client
     this.#client = null
@@ -384,10 +393,19 @@ export class ClaimTransaction implements StoreTransaction<PostgresTransaction>, 
       return this.#failure
     }
     if (sqlState(error) === IS_STOLEN) return new PoeError('ERR_POE_TX_STOLEN')
+    // The handler's tool may have it, or nobody: what is told of it is that there is no room.
+    if (isFull(error)) this.#failure = storeError('A statement failed', error)
     if (isServersWord(error)) return error
     this.#failure = storeError('The connection was lost', error)
     return this.#failure
   }
+}
+
+/** Closes a connection in the middle of a transaction. */
+function discard(client: PostgresClient, isAtWork: boolean): void {
+  const close = (): void => giveBack(client, true)
+  if (isAtWork) cancelStatement(client).then(close, close)
+  else close()
 }
 
 function storeFailure(cause: unknown): PoeError {
@@ -396,18 +414,9 @@ function storeFailure(cause: unknown): PoeError {
 
 function isTransactionOver(error: unknown): boolean {
   return error instanceof PoeError && error.code === 'ERR_POE_TX_OVER'
-    // The handler's tool may have it, or nobody: what is told of it is that there is no room.
-    if (isFull(error)) this.#failure = storeError('A statement failed', error)
 }
 
 /** The time in the first result of the last message. */
-/** Closes a connection in the middle of a transaction. */
-function discard(client: PostgresClient, isAtWork: boolean): void {
-  const close = (): void => giveBack(client, true)
-  if (isAtWork) cancelStatement(client).then(close, close)
-  else close()
-}
-
 function nowIn(results: unknown): number {
   const [first] = results as [{ readonly rows: readonly { readonly finish: unknown }[] }]
   return Number(first.rows[0]?.finish)
