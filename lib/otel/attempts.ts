@@ -23,8 +23,8 @@ interface Attempt {
 }
 
 /**
- * The attempts that are under way, by the owners of their claims: one that has lost its claim may be
- * at work beside the next one at the same key.
+ * The attempts that are under way, by the owners of their claims: one that has lost its claim may
+ * be at work beside the next one at the same key.
  */
 export class Attempts {
   readonly #tracer: Tracer

@@ -1,4 +1,4 @@
-/** Telemetry of two attempts at one key: the first has lost its claim, and is at work all the same. */
+/** Telemetry of two attempts at one key: the first has lost its claim, and is still at work. */
 import { MeterProvider } from '@opentelemetry/sdk-metrics'
 import {
   BasicTracerProvider,

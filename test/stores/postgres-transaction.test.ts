@@ -140,7 +140,7 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', () => {
       await strict.close()
     })
 
-    it(`[FALSE-3902] ${isolation}: undone, it is renewed as any other; lost, it is stale`, async () => {
+    it(`[FALSE-3902] ${isolation}: undone, it is renewed as any; lost, it is stale`, async () => {
       const strict = stores.open(poe, { isolation })
       expect(await claimState(strict, 'key', { owner: 'key' })).to.equal('claimed')
       const undone = strict.transaction('key', 'key')

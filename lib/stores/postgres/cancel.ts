@@ -1,7 +1,7 @@
 /**
  * Ends a statement that nobody waits for any more. A server looks for its client only when it has
- * something to say: until then a transaction whose connection is gone stays open, with its locks and
- * its place among the server's connections, for as long as its statement runs.
+ * something to say: until then a transaction whose connection is gone stays open, with its locks
+ * and its place among the server's connections, for as long as its statement runs.
  *
  * @see PostgreSQL, Canceling Requests in Progress
  */

@@ -51,8 +51,8 @@ export class StoreFile {
   }
 
   /**
-   * Opens one more. A file that is gone is not made anew: that would be a memory without a past, and
-   * readable for everybody.
+   * Opens one more. A file that is gone is not made anew: that would be a memory without a past,
+   * and readable for everybody.
    */
   openAnother(): SqliteDatabase {
     return openConnection(this.path, { fileMustExist: true })

@@ -447,7 +447,7 @@ describe('a worker of the outbox', () => {
     expect(bench.events.map(({ type }) => type)).not.to.include('store-down')
   })
 
-  it('[FALSE-3906] more than goes at once goes in the same minute, one after the other', async () => {
+  it('[FALSE-3906] more than goes at once goes in the same minute, bit by bit', async () => {
     const found = [1_000, 1_000, 10]
     const sizes: number[] = []
     const some = async (_: number, limit: number): Promise<number> => {
