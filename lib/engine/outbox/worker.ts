@@ -58,6 +58,8 @@ export class Worker {
   #endRest: () => void = () => {}
   #isWoken = false
   #hasMore = false
+  /** How many are asked for at once: fewer where what was asked for did not come in time. */
+  #most: number
   #isPurging = false
 
   /** @param handlers - by the names of messages; at least one */
@@ -70,7 +72,8 @@ export class Worker {
     this.#rules = rules
     this.#handlers = handlers
     this.#names = [...handlers.keys()]
-    const { leaseMs } = rules
+    const { leaseMs, concurrency } = rules
+    this.#most = concurrency
     const alarms = new Alarms(tools.clock)
     this.#delivery = { ...tools, rules, leaseMs, alarms }
   }
@@ -125,7 +128,7 @@ export class Worker {
   async #fill(): Promise<void> {
     const { outbox, guard, clock, makeId } = this.#tools
     const { leaseMs, concurrency } = this.#rules
-    const limit = concurrency - this.#active.size
+    const limit = Math.min(concurrency - this.#active.size, this.#most)
     if (limit <= 0) return
     const owner = makeId()
     const names = this.#nextNames()
@@ -134,7 +137,11 @@ export class Worker {
       .call(ms => outbox.take({ names, owner, leaseMs, limit }, ms), undefined, sentMs)
       // What was taken all the same is due again after its lease.
       .catch(() => null)
-    if (reply === null) return
+    if (reply === null) {
+      this.#most = Math.max(1, limit >> 1)
+      return
+    }
+    this.#most = Math.min(concurrency, this.#most + 1)
     this.#hasMore = reply.messages.length === limit
     for (const message of reply.messages) {
       const handler = this.#handlers.get(message.name)
@@ -142,6 +149,7 @@ export class Worker {
         this.#deliver(new Delivery(this.#delivery, message, owner, sentMs), handler)
       }
     }
+    if (this.#hasMore && this.#active.size < concurrency) this.#wake()
   }
 
   #deliver(delivery: Delivery, handler: DeliverMessage): void {
