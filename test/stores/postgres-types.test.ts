@@ -4,7 +4,7 @@
  */
 import { expect } from 'chai'
 import pg from 'pg'
-import type { PostgresStore } from '../../lib/stores/postgres.js'
+import { type PostgresStore, postgresStore } from '../../lib/stores/postgres.js'
 import { sharedPostgres } from '../support/servers/postgres-server.js'
 import { describeWith } from '../support/servers/programs.js'
 import { claimState, outcome } from './helpers/claims.js'
@@ -65,5 +65,21 @@ describeWith(['postgres', 'initdb'], 'a PostgreSQL store and the types of its ap
     expect(found.state === 'spent' && found.outcome.body).to.deep.equal(body)
     await there.close()
     await escaping.end()
+  })
+
+  it('[FALSE-3920] a pool whose replies are binary serves a store as any other', async () => {
+    const { url } = await sharedPostgres()
+    const pool = new pg.Pool({ connectionString: url, binary: true } as pg.PoolConfig)
+    const there = postgresStore({ pool, schema: stores.schemaOf(store) })
+    expect((await there.migrate()).from).to.equal(4)
+    expect(await claimState(there, 'key', { owner: 'a' })).to.equal('claimed')
+    const transaction = there.transaction('key', 'a')
+    await transaction.handle.query('SELECT $1::int', [1])
+    await transaction.later?.({ key: 'm', name: 'mail', payload: '1', delayMs: 0 })
+    expect((await transaction.commit(outcome())).state).to.equal('ok')
+    expect((await there.confirm('key', 'b')).state).to.equal('stale')
+    expect((await there.read('key', null)).state).to.equal('spent')
+    await there.close()
+    await pool.end()
   })
 })
