@@ -183,15 +183,24 @@ export function makeDesk(core: Core): OutboxDesk {
 
 async function* listDead(core: Core): AsyncGenerator<DeadLetter> {
   const outbox = outboxOf(core, 'outbox')
-  let cursor: string | null = null
-  do {
-    const after: string | null = cursor
-    const page: DeadReply = await core.engine.guard.call(ms => outbox.dead(PAGE, after, ms))
+  let [limit, cursor]: [number, string | null] = [PAGE, null]
+  for (;;) {
+    const [most, after]: [number, string | null] = [limit, cursor]
+    let page: DeadReply
+    try {
+      page = await core.engine.guard.call(ms => outbox.dead(most, after, ms))
+    } catch (error) {
+      // They may be too large to come together in a call's time.
+      if (limit === 1) throw error
+      limit = Math.max(1, limit >> 2)
+      continue
+    }
     for (const message of page.messages) {
       yield { ...message, payload: JSON.parse(message.payload) as unknown }
     }
+    if (page.cursor === null) return
     cursor = page.cursor
-  } while (cursor !== null)
+  }
 }
 
 function outboxOf(core: Core, where: string): OutboxStore {
