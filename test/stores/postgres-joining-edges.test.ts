@@ -258,7 +258,7 @@ describeWith(['postgres', 'initdb'], 'the edges of a joining pool', () => {
     expect([await bench.shop.skus(), await bench.shop.spent()]).to.deep.equal([[], 0])
   })
 
-  it("[FALSE-3916] a message inside of a tool's transaction: refused in a call's time", async () => {
+  it("[FALSE-3916] a message inside of a tool's transaction: refused in time", async () => {
     bench.shop.handler = async ctx => {
       const client = await bench.shop.joined.connect()
       await client.query('BEGIN')

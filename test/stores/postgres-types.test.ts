@@ -51,7 +51,7 @@ describeWith(['postgres', 'initdb'], 'a PostgreSQL store and the types of its ap
     })
   }
 
-  it('[FALSE-3903] bytes that the server spells with escapes are those that were given', async () => {
+  it('[FALSE-3903] bytes that the server spells with escapes are what was given', async () => {
     const url = new URL((await sharedPostgres()).url)
     url.searchParams.set('options', '-c bytea_output=escape')
     const escaping = new PostgresStores(url.href)
