@@ -14,7 +14,7 @@ import {
 } from '../../lib/stores/postgres.js'
 import { type FaultProxy, faultProxy } from '../../lib/testing/fault-proxy.js'
 import { BOUNDED_MS } from '../support/meeting.js'
-import { sharedPostgres } from '../support/servers/postgres-server.js'
+import { sharedPostgres, startBouncer } from '../support/servers/postgres-server.js'
 import { describeWith } from '../support/servers/programs.js'
 import { claimState, outcome } from './helpers/claims.js'
 import { PostgresStores } from './helpers/postgres-stores.js'
@@ -381,6 +381,31 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', () => {
       expect(await ended).to.equal('ok')
       expect(await effects()).to.deep.equal(['one'])
     })
+  })
+})
+
+describeWith(['postgres', 'initdb', 'pgbouncer'], 'transactions through PgBouncer', () => {
+  it('[FALSE-3912] over in the middle of a statement, one holds no row', async () => {
+    const shared = await sharedPostgres()
+    const bouncer = await startBouncer(shared)
+    const stores = new PostgresStores(bouncer.url, { txMaxMs: 200 })
+    const store = await stores.fresh()
+    const poe = stores.schemaOf(store)
+    try {
+      await shared.query(`CREATE TABLE ${poe}.effect (text text)`)
+      await shared.query(`INSERT INTO ${poe}.effect VALUES ('before')`)
+      await claimState(store, 'key', { owner: 'key' })
+      const { handle } = store.transaction('key', 'key')
+      await handle.query(`UPDATE ${poe}.effect SET text = 'undone'`)
+      const asleep = handle.query('SELECT pg_sleep(600)').catch(error => error.code)
+      expect(await asleep).to.equal('ERR_POE_TX_TIMEOUT')
+      const change = `SET LOCAL lock_timeout = 10000; UPDATE ${poe}.effect SET text = 'after'`
+      await shared.query(`BEGIN; ${change}; COMMIT`)
+    } finally {
+      await store.close()
+      await stores.end()
+      await bouncer.remove()
+    }
   })
 })
 

@@ -26,20 +26,21 @@ interface Backend {
  *
  * @returns resolves when the request was taken, could not be made, or took too long
  */
-export function cancelStatement(client: PostgresClient): Promise<void> {
+export async function cancelStatement(client: PostgresClient): Promise<void> {
   const { host, port, processID, secretKey } = client as unknown as Backend
-  if (typeof processID !== 'number' || typeof secretKey !== 'number') return Promise.resolve()
+  if (typeof processID !== 'number' || typeof secretKey !== 'number') return
   const request = Buffer.alloc(REQUEST_BYTES)
   request.writeInt32BE(REQUEST_BYTES, 0)
   request.writeInt32BE(CANCEL, 4)
   request.writeInt32BE(processID, 8)
   request.writeInt32BE(secretKey, 12)
-  return new Promise(resolve => {
+  await new Promise<void>(resolve => {
     const socket = host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect(port, host)
     socket.setTimeout(LONGEST_MS, () => socket.destroy())
     socket.on('error', () => {})
     socket.on('close', () => resolve())
     socket.resume()
-    socket.end(request)
+    // A pooler passes it on as long as whoever asks stays there; the other side ends it.
+    socket.write(request)
   })
 }
