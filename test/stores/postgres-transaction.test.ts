@@ -221,6 +221,18 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', () => {
     })
   }
 
+  it('[FALSE-3923] a connection that the server ends by a time of its own is lost', async () => {
+    const transaction = await begin('key')
+    const { handle } = transaction
+    await handle.query('SET LOCAL idle_in_transaction_session_timeout = 50')
+    // The process stands still, so that the server's last word is read as the answer to what follows.
+    for (const endMs = performance.now() + 400; performance.now() < endMs; );
+    expect(await codeOf(handle.query('SELECT 1'))).to.equal('ERR_POE_STORE_DOWN')
+    expect(transaction.failure?.code).to.equal('ERR_POE_STORE_DOWN')
+    await transaction.rollback()
+    expect((await store.release('key', 'key')).state).to.equal('ok')
+  })
+
   it('left open in a closed store: its end ends nothing else', async () => {
     const short = stores.open(poe, { txMaxMs: 100 })
     expect(await claimState(store, 'key', { owner: 'key' })).to.equal('claimed')

@@ -65,9 +65,12 @@ export function isServersWord(error: unknown): boolean {
   return error instanceof Error && 'severity' in error && !endsConnection(error)
 }
 
-/** Whether an error says that the connection is gone: the server ends it, or the network did. */
+/**
+ * Whether an error says that the connection is gone: the network ended it, or the server, when it
+ * shuts down or a transaction has been idle, or open, for longer than it allows.
+ */
 function endsConnection(error: unknown): boolean {
-  return /^(?:57P0|08)/.test(sqlState(error))
+  return /^(?:57P0|08|25P03|25P04)/.test(sqlState(error))
 }
 
 /** Whether the database undid a transaction because of another one. */
