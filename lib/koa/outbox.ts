@@ -20,6 +20,8 @@ import type { MessageName, PayloadOf } from './outbox-messages.js'
 
 const DAY_MS = 86_400_000
 const PAGE = 100
+/** No request waits for a look at what there is: a slow one is no outage. */
+const LOOK_MS = 15_000
 
 /** Handlers by the names of the messages that they deliver. */
 export type OutboxHandlers = {
@@ -158,7 +160,7 @@ export function makeDesk(core: Core): OutboxDesk {
   return {
     counts: async () => {
       const asked = outbox()
-      return (await guard.call(ms => asked.counts(ms))).counts
+      return (await guard.call(ms => asked.counts(ms), LOOK_MS)).counts
     },
     dead: () => listDead(core),
     revive: async key => {
@@ -188,11 +190,11 @@ async function* listDead(core: Core): AsyncGenerator<DeadLetter> {
     const [most, after]: [number, string | null] = [limit, cursor]
     let page: DeadReply
     try {
-      page = await core.engine.guard.call(ms => outbox.dead(most, after, ms))
+      page = await core.engine.guard.call(ms => outbox.dead(most, after, ms), LOOK_MS)
     } catch (error) {
       // They may be too large to come together in a call's time.
       if (limit === 1) throw error
-      limit = Math.max(1, limit >> 2)
+      limit = Math.floor(limit / 10)
       continue
     }
     for (const message of page.messages) {

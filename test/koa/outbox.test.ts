@@ -170,6 +170,27 @@ for (const kind of TRANSACTIONAL) {
       expect(letters).to.deep.equal([{ to: 'Ada' }, { to: 'Bob' }, { to: 'Cy' }])
     })
 
+    it('[FALSE-3924] a look has more time than a call that somebody waits for', async () => {
+      world = await startWorld(kind)
+      const outbox = world.store.outbox as {
+        -readonly [Name in keyof OutboxStore]: OutboxStore[Name]
+      }
+      const { counts, dead } = outbox
+      const given: (number | undefined)[] = []
+      outbox.counts = withinMs => {
+        given.push(withinMs)
+        return Reflect.apply(counts, outbox, [withinMs])
+      }
+      outbox.dead = (limit, cursor, withinMs) => {
+        given.push(withinMs)
+        return Reflect.apply(dead, outbox, [limit, cursor, withinMs])
+      }
+      expect(await world.once.outbox.counts()).to.deep.equal([])
+      for await (const letter of world.once.outbox.dead()) expect.fail(letter.key)
+      for (const withinMs of given) expect(withinMs).to.be.above(10_000)
+      expect(given).to.have.lengthOf(2)
+    })
+
     it('close() waits for the handlers of a worker, and stops it', async () => {
       await start(async ctx => {
         await later(ctx)('mail', {})
