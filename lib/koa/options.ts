@@ -33,7 +33,10 @@ export interface PoeOptions<Tx = never> {
   readonly waitMs?: number | undefined
   /** How long a handler may run before it loses its claim. Default 300,000 (5 min). */
   readonly maxRunMs?: number | undefined
-  /** How long one call to the store may take. Default 900; a store may ask for more. */
+  /**
+   * How long one call to the store may take. Default 900; a store may ask for more, and each MiB
+   * of `bodyLimitBytes` beyond the first adds 100 ms.
+   */
   readonly storeTimeoutMs?: number | undefined
   /** How long a success waits to be recorded before its answer is sent. Default 5,000. */
   readonly recordForMs?: number | undefined
