@@ -225,7 +225,7 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', () => {
     const transaction = await begin('key')
     const { handle } = transaction
     await handle.query('SET LOCAL idle_in_transaction_session_timeout = 50')
-    // The process stands still, so that the server's last word is read as the answer to what follows.
+    // This process stands still: the server's last word is read as the answer to what follows.
     for (const endMs = performance.now() + 400; performance.now() < endMs; );
     expect(await codeOf(handle.query('SELECT 1'))).to.equal('ERR_POE_STORE_DOWN')
     expect(transaction.failure?.code).to.equal('ERR_POE_STORE_DOWN')
@@ -398,21 +398,20 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', () => {
 
 describeWith(['postgres', 'initdb', 'pgbouncer'], 'transactions through PgBouncer', () => {
   it('[FALSE-3912] over in the middle of a statement, one holds no row', async () => {
-    const shared = await sharedPostgres()
-    const bouncer = await startBouncer(shared)
+    const bouncer = await startBouncer(await sharedPostgres())
     const stores = new PostgresStores(bouncer.url, { txMaxMs: 200 })
     const store = await stores.fresh()
     const poe = stores.schemaOf(store)
     try {
-      await shared.query(`CREATE TABLE ${poe}.effect (text text)`)
-      await shared.query(`INSERT INTO ${poe}.effect VALUES ('before')`)
+      await stores.admin.query(`CREATE TABLE ${poe}.effect (text text)`)
+      await stores.admin.query(`INSERT INTO ${poe}.effect VALUES ('before')`)
       await claimState(store, 'key', { owner: 'key' })
       const { handle } = store.transaction('key', 'key')
       await handle.query(`UPDATE ${poe}.effect SET text = 'undone'`)
       const asleep = handle.query('SELECT pg_sleep(600)').catch(error => error.code)
       expect(await asleep).to.equal('ERR_POE_TX_TIMEOUT')
       const change = `SET LOCAL lock_timeout = 10000; UPDATE ${poe}.effect SET text = 'after'`
-      await shared.query(`BEGIN; ${change}; COMMIT`)
+      await stores.admin.query(`BEGIN; ${change}; COMMIT`)
     } finally {
       await store.close()
       await stores.end()
