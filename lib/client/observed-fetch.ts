@@ -50,9 +50,10 @@ export function observedFetch(
   }
 }
 
-/** Tells somebody whose failure must change nothing. */
-export function quietly(tell: () => void): void {
+/** Tells somebody whose failure must change nothing; that of a promise would end a process. */
+export function quietly(tell: () => unknown): void {
   try {
-    tell()
+    const told = tell()
+    if (told instanceof Promise) told.catch(() => {})
   } catch {}
 }

@@ -31,6 +31,10 @@ import { UndecidedSeen } from './undecided-seen.js'
 import { Underway } from './underway.js'
 import { Waiters } from './waiters.js'
 
+const MIB = 1_048_576
+/** What PostgreSQL and its client need for a body that large, three times over. */
+const MS_A_MIB = 100
+
 /** Options of an {@link Engine}, complete. Times are milliseconds, sizes bytes. */
 export interface EngineOptions {
   readonly store: Store<unknown>
@@ -51,6 +55,12 @@ export interface Unfinished {
   readonly running: readonly string[]
   /** Writes that the store did not take: outcomes, and claims that were given up. */
   readonly unwritten: readonly string[]
+}
+
+/** How long one call may take; where large bodies are kept, any call may bring one. */
+function callMs({ storeTimeoutMs, store, bodyLimitBytes }: EngineOptions): number {
+  const largeMs = Math.ceil(Math.max(0, bodyLimitBytes / MIB - 1) * MS_A_MIB)
+  return Math.max(storeTimeoutMs, store.timeoutMs ?? 0) + largeMs
 }
 
 /** Runs each operation at most once. */
@@ -80,7 +90,7 @@ export class Engine {
       clock,
       deadlines: this.#deadlines,
       emit: this.emit,
-      timeoutMs: Math.max(options.storeTimeoutMs, store.timeoutMs ?? 0),
+      timeoutMs: callMs(options),
       probe: withinMs => store.epoch(withinMs),
     })
     this.#owed = new OwedWrites(clock, this.emit)

@@ -4,6 +4,7 @@
  */
 import { channel } from 'node:diagnostics_channel'
 import type { PoeError } from '../errors.js'
+import { hearFailure } from './hear-failure.js'
 import type { Finding, PostVerdict } from './operation.js'
 import type { OutboxEvent } from './outbox/outbox-events.js'
 
@@ -127,7 +128,7 @@ export type PoeEvent =
   | { readonly type: 'unfinished'; readonly key: string }
   | OutboxEvent
 
-/** Receives events; what it throws is ignored. */
+/** Receives events; what it throws, or rejects with, is ignored. */
 export type OnEvent = (event: PoeEvent) => void
 
 /** The `diagnostics_channel` that every event of every `poe()` of the process is published on. */
@@ -166,9 +167,7 @@ export function safeEmitter(onEvent: OnEvent | undefined): OnEvent {
     if (events.hasSubscribers) events.publish(event)
     if (onEvent === undefined) return
     try {
-      const told: unknown = onEvent(event)
-      // Nor may it end the process, where it breaks later.
-      if (told instanceof Promise) told.catch(() => {})
+      hearFailure(onEvent(event))
     } catch {
       // A broken log must not decide what becomes of a POST.
     }

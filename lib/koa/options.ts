@@ -6,6 +6,7 @@ import type { GivenTexts } from '../answers/page-texts.js'
 import type { Refusal } from '../answers/refusal-view.js'
 import { DOOR_REFUSALS, LINK_REFUSALS } from '../answers/refusals.js'
 import { checkNumber } from '../engine/checks.js'
+import { hearFailure } from '../engine/hear-failure.js'
 import type { Reconciled, ResourceRules, SuccessRule } from '../engine/operation.js'
 import { isSuccess } from '../engine/outcome.js'
 import type { Clock, OnEvent } from '../engine/ports.js'
@@ -32,7 +33,10 @@ export interface PoeOptions<Tx = never> {
   readonly waitMs?: number | undefined
   /** How long a handler may run before it loses its claim. Default 300,000 (5 min). */
   readonly maxRunMs?: number | undefined
-  /** How long one call to the store may take. Default 900; a store may ask for more. */
+  /**
+   * How long one call to the store may take. Default 900; a store may ask for more, and each MiB
+   * of `bodyLimitBytes` beyond the first adds 100 ms.
+   */
   readonly storeTimeoutMs?: number | undefined
   /** How long a success waits to be recorded before its answer is sent. Default 5,000. */
   readonly recordForMs?: number | undefined
@@ -363,7 +367,7 @@ function atOnce(where: string, success: SuccessRule): SuccessRule {
   return answer => {
     const told: unknown = success(answer)
     if (!(told instanceof Promise)) return told as boolean
-    told.catch(() => {})
+    hearFailure(told)
     throw new TypeError(`${where}: success(answer) gave a promise; it must say true or false`)
   }
 }

@@ -20,6 +20,8 @@ import type { MessageName, PayloadOf } from './outbox-messages.js'
 
 const DAY_MS = 86_400_000
 const PAGE = 100
+/** No request waits for a look at what there is: a slow one is no outage. */
+const LOOK_MS = 15_000
 
 /** Handlers by the names of the messages that they deliver. */
 export type OutboxHandlers = {
@@ -28,7 +30,7 @@ export type OutboxHandlers = {
 
 /** Options of `once.worker()`. Times are milliseconds. */
 export interface WorkerOptions {
-  /** How many handlers run at once. Default 8. */
+  /** How many handlers run at once, those past `maxRunMs` not counted. Default 8. */
   readonly concurrency?: number | undefined
   /** How often it looks for what other processes have written. Default 1,000. */
   readonly pollMs?: number | undefined
@@ -158,7 +160,7 @@ export function makeDesk(core: Core): OutboxDesk {
   return {
     counts: async () => {
       const asked = outbox()
-      return (await guard.call(ms => asked.counts(ms))).counts
+      return (await guard.call(ms => asked.counts(ms), LOOK_MS)).counts
     },
     dead: () => listDead(core),
     revive: async key => {
@@ -183,15 +185,24 @@ export function makeDesk(core: Core): OutboxDesk {
 
 async function* listDead(core: Core): AsyncGenerator<DeadLetter> {
   const outbox = outboxOf(core, 'outbox')
-  let cursor: string | null = null
-  do {
-    const after: string | null = cursor
-    const page: DeadReply = await core.engine.guard.call(ms => outbox.dead(PAGE, after, ms))
+  let [limit, cursor]: [number, string | null] = [PAGE, null]
+  for (;;) {
+    const [most, after]: [number, string | null] = [limit, cursor]
+    let page: DeadReply
+    try {
+      page = await core.engine.guard.call(ms => outbox.dead(most, after, ms), LOOK_MS)
+    } catch (error) {
+      // They may be too large to come together in a call's time.
+      if (limit === 1) throw error
+      limit = Math.floor(limit / 10)
+      continue
+    }
     for (const message of page.messages) {
       yield { ...message, payload: JSON.parse(message.payload) as unknown }
     }
+    if (page.cursor === null) return
     cursor = page.cursor
-  } while (cursor !== null)
+  }
 }
 
 function outboxOf(core: Core, where: string): OutboxStore {

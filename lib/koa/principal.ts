@@ -5,6 +5,7 @@
  */
 import type { Context } from 'koa'
 import { LRUCache } from 'lru-cache'
+import { hearFailure } from '../engine/hear-failure.js'
 import { PoeError } from '../errors.js'
 import { principalDigest } from '../protocols/poe/index.js'
 
@@ -55,6 +56,7 @@ function isSomebody(value: unknown): boolean {
 
 function digest(value: unknown): string {
   if (!isName(value)) {
+    hearFailure(value)
     throw refusal(value instanceof Promise ? 'a promise; it must be synchronous' : kind(value))
   }
   if (typeof value === 'string' && value.length > LONGEST_KEPT) return principalDigest(value)

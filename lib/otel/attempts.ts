@@ -16,16 +16,22 @@ const NOTED: ReadonlySet<string> = new Set([
 ])
 
 interface Attempt {
+  readonly key: string
   readonly span: Span
   readonly startMs: number
   readonly resource: Attributes
 }
 
-/** The attempts that are under way, by the record's key: one at a time in a process. */
+/**
+ * The attempts that are under way, by the owners of their claims: one that has lost its claim may
+ * be at work beside the next one at the same key.
+ */
 export class Attempts {
   readonly #tracer: Tracer
   readonly #instruments: Instruments
   readonly #open = new Map<string, Attempt>()
+  /** Who has claimed a key last: what is told of a record is told of that one. */
+  readonly #owners = new Map<string, string>()
 
   constructor(tracer: Tracer, instruments: Instruments) {
     this.#tracer = tracer
@@ -35,29 +41,29 @@ export class Attempts {
   /** Takes note of an event. */
   hear(event: ChannelEvent): void {
     if (!('key' in event) || event.key === null || event.type.startsWith('outbox-')) return
-    if (event.type === 'claimed') this.#begin(event.key, resourceIn(event))
-    else if (event.type === 'answered') this.#end(event.key, event.verdict)
+    if (event.type === 'claimed') this.#begin(event.key, event.owner, resourceIn(event))
+    else if (event.type === 'answered') this.#end(event.owner, event.verdict)
     else if (NOTED.has(event.type)) this.#note(event.key, event)
   }
 
   /** Ends all spans. */
   stop(): void {
-    for (const key of [...this.#open.keys()]) this.#end(key, 'unknown')
+    for (const owner of [...this.#open.keys()]) this.#end(owner, 'unknown')
   }
 
-  #begin(key: string, resource: Attributes): void {
-    this.#end(key, 'unknown')
+  #begin(key: string, owner: string, resource: Attributes): void {
     const [oldest] = this.#open.size < MOST ? [] : this.#open.keys()
     if (oldest !== undefined) this.#end(oldest, 'unknown')
     const name = resource['poe.resource'] ?? 'unnamed'
     // Below whatever is active where the claim was made: the request's span.
     const span = this.#tracer.startSpan(`poe.handler ${name}`, { attributes: resource })
-    this.#open.set(key, { span, startMs: performance.now(), resource })
+    this.#open.set(owner, { key, span, startMs: performance.now(), resource })
+    this.#owners.set(key, owner)
     this.#instruments.active.add(1, resource)
   }
 
   #note(key: string, event: ChannelEvent): void {
-    const span = this.#open.get(key)?.span
+    const span = this.#open.get(this.#owners.get(key) ?? '')?.span
     if (span === undefined) return
     span.addEvent(`poe.${event.type}`, typeOf('cause' in event ? event.cause : undefined))
     if (event.type === 'spent' || event.type === 'released' || event.type === 'undecided') {
@@ -65,11 +71,12 @@ export class Attempts {
     }
   }
 
-  #end(key: string, verdict: string): void {
-    const attempt = this.#open.get(key)
+  #end(owner: string, verdict: string): void {
+    const attempt = this.#open.get(owner)
     if (attempt === undefined) return
-    this.#open.delete(key)
-    const { span, startMs, resource } = attempt
+    this.#open.delete(owner)
+    const { key, span, startMs, resource } = attempt
+    if (this.#owners.get(key) === owner) this.#owners.delete(key)
     const isFine = FINE.has(verdict)
     const told = { 'poe.outcome': verdict, ...(!isFine && { 'error.type': verdict }) }
     span.setAttributes(told)

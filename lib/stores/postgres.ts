@@ -198,7 +198,7 @@ class ServerStore implements PostgresStore {
     this.admin = new PostgresAdmin(this.#connections, this.#poe)
     // A server that restarts ends idle connections, too: that shall not end the app's process. It
     // stays after `close`, for a connection of ours that dies later than that.
-    pool.on('error', ignore)
+    if (!pool.listeners('error').includes(ignore)) pool.on('error', ignore)
     watchPool(pool)
   }
 

@@ -144,9 +144,9 @@ class RedisStore implements Store {
     this.#epochs = new Epochs(this.#exchange, settings.prefix)
     this.#secrets = new Secrets(this.#exchange, settings.prefix)
     const { prefix, driver } = settings
-    const { isCluster } = driver
+    const { isCluster, keyPrefix } = driver
     const [exchange, epochs, secrets] = [this.#exchange, this.#epochs, this.#secrets]
-    this.admin = new RedisAdmin({ exchange, epochs, secrets, prefix, isCluster })
+    this.admin = new RedisAdmin({ exchange, epochs, secrets, prefix, isCluster, keyPrefix })
     // Keys of several slots can go together where there is one server only.
     const gathers = !settings.driver.isCluster && settings.replicas === 0
     this.#claims = new Gathering(this.#exchange, gathers)

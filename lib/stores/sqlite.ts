@@ -252,8 +252,11 @@ class FileStore implements SqliteStore {
     await this.#queue.submit(() => replaceEpoch(this.#file.writer))
   }
 
-  secrets(proposed: readonly StoredSecret[]): Promise<readonly StoredSecret[]> {
-    return this.#queue.submit(() => this.#records.secrets(proposed))
+  async secrets(proposed: readonly StoredSecret[]): Promise<readonly StoredSecret[]> {
+    // A look first, which waits for nobody's transaction.
+    const known = await this.#read(() => this.#reads.secrets([]))
+    if (known.length > 0) return known
+    return await this.#queue.submit(() => this.#records.secrets(proposed))
   }
 
   async purge(limit: number): Promise<{ readonly removed: number; readonly more: boolean }> {

@@ -64,6 +64,25 @@ describe('hooks', () => {
     const error = await one.finish(one.client.post(LINK, 'x').catch(cause => cause))
     expect(error).to.equal(broken)
   })
+
+  it('[FALSE-3901] onRequest, onResponse and a logger that reject end no process', async () => {
+    const unhandled: unknown[] = []
+    const note = (error: unknown) => unhandled.push(error)
+    const others = process.listeners('unhandledRejection')
+    process.removeAllListeners('unhandledRejection')
+    process.on('unhandledRejection', note)
+    const fails = async () => {
+      throw new Error('the log is away')
+    }
+    const logger = { debug: fails, info: fails, warn: fails, error: fails }
+    const hooks = { onRequest: fails, onResponse: fails, logger }
+    const one = scene({ post: [lost(), { status: 201 }] }, hooks)
+    const { outcome } = await one.finish(one.client.post(LINK, 'x'))
+    for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate)
+    process.off('unhandledRejection', note)
+    for (const other of others) process.on('unhandledRejection', other)
+    expect([outcome, unhandled]).to.deep.equal(['accepted', []])
+  })
 })
 
 describe('the logger', () => {

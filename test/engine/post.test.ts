@@ -203,4 +203,12 @@ describe('a POST through the engine', () => {
     expect(engineBench({ real: patient }).engine.guard.timeoutMs).to.equal(4_000)
     expect(engineBench().engine.guard.timeoutMs).to.equal(900)
   })
+
+  it('[FALSE-3925] where large bodies are kept, every call has the time to bring one', () => {
+    const within = (bodyLimitBytes: number) =>
+      engineBench({ bodyLimitBytes }).engine.guard.timeoutMs
+    expect(within(0)).to.equal(900)
+    expect(within(1_024 * 1_024)).to.equal(900)
+    expect(within(64 * 1_024 * 1_024)).to.equal(900 + 63 * 100)
+  })
 })

@@ -1,8 +1,16 @@
 /** `ctx.poe.later()` and `once.worker()` through HTTP, on each store that keeps an outbox. */
 import { expect } from 'chai'
 import type { Context } from 'koa'
-import type { Delivered, PoeEvent, RequestPoe, WorkerOptions } from 'post-once-exactly/koa'
+import {
+  type Delivered,
+  PermanentError,
+  type PoeEvent,
+  type RequestPoe,
+  type WorkerOptions,
+} from 'post-once-exactly/koa'
 import type { SqliteTransaction } from 'post-once-exactly/stores/sqlite'
+import type { OutboxStore } from '../../lib/engine/outbox/outbox-store.js'
+import { PoeError } from '../../lib/errors.js'
 import { until } from '../support/meeting.js'
 import { EVERY_STORE, nameOf, startWorld, type World } from '../support/world.js'
 
@@ -139,6 +147,48 @@ for (const kind of TRANSACTIONAL) {
       expect(await world.once.outbox.drop(second)).to.equal(false)
       await until(() => told('outbox-delivered').length === 1, 'the delivery')
       expect(seen).to.deep.equal([first, second, first])
+    })
+
+    it('[FALSE-3921] the dead are told, also if they are too large to come together', async () => {
+      await start(async ctx => {
+        for (const to of ['Ada', 'Bob', 'Cy']) await later(ctx)('mail', { to })
+        ctx.status = 201
+      })
+      await post()
+      work(() => {
+        throw new PermanentError('refused')
+      })
+      await until(() => told('outbox-dead').length === 3, 'all')
+      const outbox = world.store.outbox as { dead: OutboxStore['dead'] }
+      const dead = outbox.dead.bind(outbox)
+      outbox.dead = async (limit, cursor, withinMs) => {
+        if (limit > 1) throw new PoeError('ERR_POE_STORE_DOWN')
+        return await dead(limit, cursor, withinMs)
+      }
+      const letters = []
+      for await (const { payload } of world.once.outbox.dead()) letters.push(payload)
+      expect(letters).to.deep.equal([{ to: 'Ada' }, { to: 'Bob' }, { to: 'Cy' }])
+    })
+
+    it('[FALSE-3924] a look has more time than a call that somebody waits for', async () => {
+      world = await startWorld(kind)
+      const outbox = world.store.outbox as {
+        -readonly [Name in keyof OutboxStore]: OutboxStore[Name]
+      }
+      const { counts, dead } = outbox
+      const given: (number | undefined)[] = []
+      outbox.counts = withinMs => {
+        given.push(withinMs)
+        return Reflect.apply(counts, outbox, [withinMs])
+      }
+      outbox.dead = (limit, cursor, withinMs) => {
+        given.push(withinMs)
+        return Reflect.apply(dead, outbox, [limit, cursor, withinMs])
+      }
+      expect(await world.once.outbox.counts()).to.deep.equal([])
+      for await (const letter of world.once.outbox.dead()) expect.fail(letter.key)
+      for (const withinMs of given) expect(withinMs).to.be.above(10_000)
+      expect(given).to.have.lengthOf(2)
     })
 
     it('close() waits for the handlers of a worker, and stops it', async () => {

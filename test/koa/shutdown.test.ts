@@ -71,6 +71,32 @@ describe('an orderly shutdown', () => {
     }
   })
 
+  for (const kind of EVERY_STORE.filter(({ store }) => store === 'sqlite' || store === 'redis')) {
+    it(`[FALSE-3922] on ${kind.store}: what begins after the store's end is 503`, async () => {
+      let begin = () => {}
+      const isTransactional = kind.store === 'sqlite'
+      const world = await startWorld(kind, {
+        resource: isTransactional ? { transactional: true } : { marks: true },
+        handler: async ctx => {
+          await new Promise<void>(resolve => {
+            begin = resolve
+          })
+          if (isTransactional) await Reflect.apply(ctx.poe.later, ctx.poe, ['mail', {}])
+          else await ctx.poe.pointOfNoReturn()
+          ctx.status = 201
+        },
+      })
+      const posted = world.send('POST', await world.link(), { json: { sku: 'tea' } })
+      await until(() => world.runs === 1, 'the handler runs')
+      await world.once.close({ graceMs: 0 })
+      await world.store.close()
+      begin()
+      const { status, headers } = await posted
+      await world.close()
+      expect([status, headers.get('Retry-After')]).to.deep.equal([503, '1'])
+    })
+  }
+
   it('[FALSE-1309] a grace that is no time is refused', async () => {
     const [kind] = EVERY_STORE
     if (kind === undefined) return

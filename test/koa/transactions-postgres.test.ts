@@ -2,6 +2,7 @@
 import { expect } from 'chai'
 import type { RequestPoe } from 'post-once-exactly/koa'
 import type { PostgresTransaction } from 'post-once-exactly/stores/postgres'
+import { expectProblem } from '../support/answers.js'
 import { latch, until } from '../support/meeting.js'
 import { sharedPostgres } from '../support/servers/postgres-server.js'
 import { describeWith } from '../support/servers/programs.js'
@@ -132,4 +133,31 @@ describeWith(['postgres', 'initdb'], 'transactional resources on PostgreSQL', ()
     expect(await sold()).to.equal(before + 1)
     expect(begun).to.be.at.least(2)
   })
+
+  for (const [when, trigger, deferred] of [
+    ['a statement', 'TRIGGER no_room BEFORE', ''],
+    ['the commit', 'CONSTRAINT TRIGGER no_room AFTER', 'DEFERRABLE INITIALLY DEFERRED'],
+  ] as const) {
+    it(`[FALSE-3911] a server without room at ${when}: 503, undone, link open`, async () => {
+      const { query } = await sharedPostgres()
+      await query(`CREATE OR REPLACE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$;
+        CREATE ${trigger} UPDATE ON http_stock ${deferred}
+          FOR EACH ROW EXECUTE FUNCTION no_room()`)
+      world = await startWorld(POSTGRES, {
+        resource: { transactional: true },
+        handler: async ctx => {
+          await sell(txOf(ctx.poe), 'a')
+          ctx.status = 201
+          ctx.body = 'sold'
+        },
+      })
+      const link = await world.link()
+      const refused = await world.send('POST', link, BODY)
+      await query('DROP TRIGGER no_room ON http_stock')
+      await expectProblem(refused, 503, 'store-full')
+      expect([await sold(), refused.headers.get('Retry-After')]).to.deep.equal([0, '1'])
+      expect((await world.send('POST', link, BODY)).status).to.equal(201)
+    })
+  }
 })

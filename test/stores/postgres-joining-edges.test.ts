@@ -258,6 +258,31 @@ describeWith(['postgres', 'initdb'], 'the edges of a joining pool', () => {
     expect([await bench.shop.skus(), await bench.shop.spent()]).to.deep.equal([[], 0])
   })
 
+  it("[FALSE-3916] a message inside of a tool's transaction: refused in time", async () => {
+    bench.shop.handler = async ctx => {
+      const client = await bench.shop.joined.connect()
+      await client.query('BEGIN')
+      await put(client, 'a')
+      await Reflect.apply(ctx.poe.later, ctx.poe, ['mail', {}]).finally(() => client.release())
+    }
+    expect(await outcome()).to.deep.equal([500, [], 0])
+    expect(String(bench.shop.errors[0])).to.include('call it before or after that')
+  })
+
+  it("[FALSE-3916] a message beside a tool's transaction waits for its end", async () => {
+    bench.shop.handler = async ctx => {
+      const client = await bench.shop.joined.connect()
+      await client.query('BEGIN')
+      const written = Reflect.apply(ctx.poe.later, ctx.poe, ['mail', {}])
+      await put(client, 'a')
+      await client.query('COMMIT')
+      client.release()
+      await written
+    }
+    expect(await outcome()).to.deep.equal([201, ['a'], 1])
+    expect(bench.shop.events.map(({ type }) => type)).to.include('outbox-written')
+  })
+
   it("a tool's own error in the place of a conflict is still worth a retry", async () => {
     await bench.open({ store: { isolation: 'serializable' } })
     await put(bench.shop.pool, 'a')

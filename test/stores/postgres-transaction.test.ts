@@ -14,7 +14,7 @@ import {
 } from '../../lib/stores/postgres.js'
 import { type FaultProxy, faultProxy } from '../../lib/testing/fault-proxy.js'
 import { BOUNDED_MS } from '../support/meeting.js'
-import { sharedPostgres } from '../support/servers/postgres-server.js'
+import { sharedPostgres, startBouncer } from '../support/servers/postgres-server.js'
 import { describeWith } from '../support/servers/programs.js'
 import { claimState, outcome } from './helpers/claims.js'
 import { PostgresStores } from './helpers/postgres-stores.js'
@@ -124,6 +124,43 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', () => {
     await strict.close()
   })
 
+  for (const isolation of ['repeatable read', 'serializable'] as const) {
+    it(`[FALSE-3902] ${isolation}: a lease that is renewed meanwhile is no conflict`, async () => {
+      const strict = stores.open(poe, { isolation })
+      expect(await claimState(strict, 'key', { owner: 'key', leaseMs: 300 })).to.equal('claimed')
+      const transaction = strict.transaction('key', 'key')
+      await insert(transaction.handle, 'one')
+      expect((await strict.renew('key', 'key', 300)).state).to.equal('ok')
+      const found = await store.read('key', null)
+      expect(found.state === 'running' && found.leaseLeftMs, 'as long as it may last').to.be.above(
+        30_000,
+      )
+      expect((await transaction.commit(outcome())).state).to.equal('ok')
+      expect([await effects(), await stateOf('key')]).to.deep.equal([['one'], 'spent'])
+      await strict.close()
+    })
+
+    it(`[FALSE-3902] ${isolation}: undone, it is renewed as any; lost, it is stale`, async () => {
+      const strict = stores.open(poe, { isolation })
+      expect(await claimState(strict, 'key', { owner: 'key' })).to.equal('claimed')
+      const undone = strict.transaction('key', 'key')
+      await insert(undone.handle, 'one')
+      await undone.rollback()
+      expect((await strict.renew('key', 'key', 500)).state).to.equal('ok')
+      const found = await store.read('key', null)
+      expect(found.state === 'running' && found.leaseLeftMs).to.be.within(1, 500)
+      const lost = strict.transaction('key', 'key')
+      await insert(lost.handle, 'two')
+      expect((await store.release('key', 'key')).state).to.equal('ok')
+      expect((await strict.renew('key', 'key', 500)).state).to.equal('stale')
+      expect(await codeOf(lost.commit(outcome()))).to.equal('ERR_POE_TX_CONFLICT')
+      const late = strict.transaction('key', 'key')
+      expect(await codeOf(insert(late.handle, 'three'))).to.equal('ERR_POE_LEASE_LOST')
+      expect(await effects()).to.deep.equal([])
+      await strict.close()
+    })
+  }
+
   it('a deadlock is a conflict for one of the two', async () => {
     await stores.admin.query(`INSERT INTO ${poe}.effect VALUES ('a'), ('b')`)
     const [one, two] = [await begin('one'), await begin('two')]
@@ -133,6 +170,22 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', () => {
     const ends = await Promise.all([codeOf(lock(one.handle, 'b')), codeOf(lock(two.handle, 'a'))])
     expect(ends.toSorted()).to.deep.equal(['ERR_POE_TX_CONFLICT', 'none'])
     await Promise.all([one.rollback(), two.rollback()])
+  })
+
+  it('[FALSE-3911] a record that is held while it is completed: undone, and busy', async () => {
+    const hasty = stores.open(poe, { lockWaitMs: 50 })
+    expect(await claimState(store, 'key', { owner: 'key' })).to.equal('claimed')
+    const transaction = hasty.transaction('key', 'key')
+    await insert(transaction.handle, 'one')
+    const other = await stores.admin.connect()
+    await other.query('BEGIN')
+    await other.query(`SELECT 1 FROM ${poe}.record FOR UPDATE`)
+    expect(await codeOf(transaction.commit(outcome()))).to.equal('55P03')
+    await other.query('ROLLBACK')
+    other.release()
+    expect(transaction.failure?.code).to.equal('ERR_POE_STORE_BUSY')
+    expect([await effects(), await stateOf('key')]).to.deep.equal([[], 'running'])
+    await hasty.close()
   })
 
   it('is over after txMaxMs, and gives the connection back', async () => {
@@ -147,6 +200,37 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', () => {
     expect(await effects()).to.deep.equal([])
     expect(stores.poolOf(short).waitingCount).to.equal(0)
     await short.close()
+  })
+
+  for (const end of ['after txMaxMs', 'by a rollback'] as const) {
+    it(`[FALSE-3912] over ${end} in the middle of a statement, it holds no row`, async () => {
+      const short = stores.open(poe, { txMaxMs: end === 'by a rollback' ? 30_000 : 200 })
+      await stores.admin.query(`INSERT INTO ${poe}.effect VALUES ('before')`)
+      expect(await claimState(store, 'key', { owner: 'key' })).to.equal('claimed')
+      const transaction = short.transaction('key', 'key')
+      await transaction.handle.query(`UPDATE ${poe}.effect SET text = 'undone'`)
+      const asleep = codeOf(transaction.handle.query('SELECT pg_sleep(600)'))
+      if (end === 'by a rollback') await transaction.rollback(200)
+      const change = `SET LOCAL lock_timeout = 10000; UPDATE ${poe}.effect SET text = 'after'`
+      await stores.admin.query(`BEGIN; ${change}; COMMIT`)
+      expect(await effects()).to.deep.equal(['after'])
+      expect(await asleep).to.equal(
+        end === 'by a rollback' ? 'ERR_POE_TX_OVER' : 'ERR_POE_TX_TIMEOUT',
+      )
+      await short.close()
+    })
+  }
+
+  it('[FALSE-3923] a connection that the server ends by a time of its own is lost', async () => {
+    const transaction = await begin('key')
+    const { handle } = transaction
+    await handle.query('SET LOCAL idle_in_transaction_session_timeout = 50')
+    // This process stands still: the server's last word is read as the answer to what follows.
+    for (const endMs = performance.now() + 400; performance.now() < endMs; );
+    expect(await codeOf(handle.query('SELECT 1'))).to.equal('ERR_POE_STORE_DOWN')
+    expect(transaction.failure?.code).to.equal('ERR_POE_STORE_DOWN')
+    await transaction.rollback()
+    expect((await store.release('key', 'key')).state).to.equal('ok')
   })
 
   it('left open in a closed store: its end ends nothing else', async () => {
@@ -309,6 +393,30 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', () => {
       expect(await ended).to.equal('ok')
       expect(await effects()).to.deep.equal(['one'])
     })
+  })
+})
+
+describeWith(['postgres', 'initdb', 'pgbouncer'], 'transactions through PgBouncer', () => {
+  it('[FALSE-3912] over in the middle of a statement, one holds no row', async () => {
+    const bouncer = await startBouncer(await sharedPostgres())
+    const stores = new PostgresStores(bouncer.url, { txMaxMs: 200 })
+    const store = await stores.fresh()
+    const poe = stores.schemaOf(store)
+    try {
+      await stores.admin.query(`CREATE TABLE ${poe}.effect (text text)`)
+      await stores.admin.query(`INSERT INTO ${poe}.effect VALUES ('before')`)
+      await claimState(store, 'key', { owner: 'key' })
+      const { handle } = store.transaction('key', 'key')
+      await handle.query(`UPDATE ${poe}.effect SET text = 'undone'`)
+      const asleep = handle.query('SELECT pg_sleep(600)').catch(error => error.code)
+      expect(await asleep).to.equal('ERR_POE_TX_TIMEOUT')
+      const change = `SET LOCAL lock_timeout = 10000; UPDATE ${poe}.effect SET text = 'after'`
+      await stores.admin.query(`BEGIN; ${change}; COMMIT`)
+    } finally {
+      await store.close()
+      await stores.end()
+      await bouncer.remove()
+    }
   })
 })
 

@@ -139,6 +139,18 @@ describeWith(['redis-server'], 'redisStore on a server that forgets', () => {
     expect(await claimState(await open(server), 'key')).to.equal('claimed')
   })
 
+  it('[FALSE-3915] at maxmemory a process that starts reads its secrets', async () => {
+    const server = await serve()
+    const secrets = [{ id: 'abcd', key: 'k'.repeat(43) }]
+    await (await open(server)).secrets(secrets)
+    await server.ask('CONFIG', 'SET', 'maxmemory', '1mb')
+    for (const connect of Object.values(CLIENTS)) {
+      const started = await open(server, connect)
+      expect(await started.secrets([{ id: 'efgh', key: 'l'.repeat(43) }])).to.deep.equal(secrets)
+      expect((await started.epoch()).epochs).to.have.lengthOf(64)
+    }
+  })
+
   it('[STORE-07] at maxmemory claims are full, and nothing is forgotten', async () => {
     const server = await serve()
     const store = await open(server)

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { expect } from 'chai'
 import { sqliteStore } from 'post-once-exactly/stores/sqlite'
+import { openConnection } from '../../lib/stores/sqlite/driver.js'
 import { HandlerConnection } from '../../lib/stores/sqlite/handler-connection.js'
 import { prepareFile } from '../../lib/stores/sqlite/schema.js'
 import { StoreFile } from '../../lib/stores/sqlite/store-file.js'
@@ -114,7 +115,8 @@ describe('sqlite, when it fails', () => {
 
   it('a handler connection to what is no database fails, and is closed', async () => {
     writeFileSync(path, 'this is no database, and it is longer than a hundred bytes '.repeat(20))
-    const file = { path, prepare: () => {} } as unknown as StoreFile
+    const openAnother = () => openConnection(path)
+    const file = { openAnother, prepare: () => {} } as unknown as StoreFile
     const connection = new HandlerConnection(file, Date.now)
     expect((await failureOf(() => connection.begin())).message).to.match(/not a database/)
   })

@@ -1,6 +1,7 @@
 /** The sqlite file is its owner's alone; the store's own connection is replaced when stuck. */
 import {
   chmodSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   rmSync,
@@ -14,7 +15,7 @@ import { expect } from 'chai'
 import { sqliteStore } from 'post-once-exactly/stores/sqlite'
 import { StoreFile } from '../../lib/stores/sqlite/store-file.js'
 import { WriteQueue } from '../../lib/stores/sqlite/write-queue.js'
-import { claimState } from './helpers/claims.js'
+import { claimState, outcome } from './helpers/claims.js'
 
 describe('a sqlite file', () => {
   let folder: string
@@ -64,6 +65,44 @@ describe('a sqlite file', () => {
       'store.db-shm': 0o660,
       'store.db-wal': 0o660,
     })
+    await store.close()
+  })
+
+  it('[FALSE-3907] whose path has a space behind it is private, too', async () => {
+    const store = sqliteStore(`${path}\n`)
+    await claimState(store, 'key')
+    expect(modes()).to.include({ 'store.db': 0o600 })
+    await store.close()
+  })
+
+  it('[FALSE-3908] stays the same when the process goes to another folder', async () => {
+    const from = process.cwd()
+    mkdirSync(join(folder, 'elsewhere'))
+    process.chdir(folder)
+    const store = sqliteStore('store.db')
+    process.chdir('elsewhere')
+    try {
+      await store.write(db => db.exec('CREATE TABLE note (text TEXT)'))
+      expect(store.database.prepare('SELECT text FROM note').all()).to.deep.equal([])
+      await claimState(store, 'key', { owner: 'a' })
+      const transaction = store.transaction('key', 'a')
+      await transaction.handle.run("INSERT INTO note VALUES ('kept')")
+      expect((await transaction.commit(outcome())).state).to.equal('ok')
+      expect(readdirSync('.')).to.deep.equal([])
+    } finally {
+      process.chdir(from)
+      await store.close()
+    }
+  })
+
+  it('[FALSE-3909] that is gone is not made anew by a handler, nor by a look', async () => {
+    const store = sqliteStore(path)
+    await claimState(store, 'key', { owner: 'a' })
+    for (const name of readdirSync(folder)) rmSync(join(folder, name))
+    const used = store.transaction('key', 'a').handle.run('SELECT 1')
+    expect(String(await used.catch(error => error.code))).to.equal('ERR_POE_STORE_DOWN')
+    expect(() => store.database).to.throw(/cannot be opened/)
+    expect(readdirSync(folder)).to.deep.equal([])
     await store.close()
   })
 })

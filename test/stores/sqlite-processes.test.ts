@@ -46,6 +46,18 @@ describe('sqliteStore between processes', () => {
     expect((await open().epoch()).epochs).to.deep.equal([...epochs])
   })
 
+  it('[FALSE-3915] while another writes, a process that starts reads its secrets', async () => {
+    const secrets = [{ id: 'abcd', key: 'k'.repeat(43) }]
+    await open().secrets(secrets)
+    const other = new Database(file)
+    other.exec('BEGIN IMMEDIATE')
+    const started = open({ lockWaitMs: 0 })
+    expect(await started.secrets([{ id: 'efgh', key: 'l'.repeat(43) }])).to.deep.equal(secrets)
+    expect((await started.epoch()).epochs).to.have.lengthOf(1)
+    other.exec('ROLLBACK')
+    other.close()
+  })
+
   it('[RACE-07] gives each of 200 keys to one of three processes', async () => {
     open()
     const keys = Array.from({ length: 200 }, (_, index) => `key-${index}`)

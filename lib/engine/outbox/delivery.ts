@@ -63,6 +63,8 @@ export class Delivery extends Lease {
   readonly #owner: string
   readonly #startByMs: number
   #isRecording = false
+  #isAbandoned = false
+  #onLate: () => void = () => {}
 
   /** @param sentMs - when the take was sent, by the clock */
   constructor(tools: DeliveryTools, message: TakenMessage, owner: string, sentMs: number) {
@@ -78,8 +80,13 @@ export class Delivery extends Lease {
     return this.#message.key
   }
 
-  /** Runs the handler and records how that ended; never rejects. */
-  async run(handler: DeliverMessage): Promise<void> {
+  /**
+   * Runs the handler and records how that ended; never rejects.
+   *
+   * @param onLate - called when its lease is lost while the handler is at work
+   */
+  async run(handler: DeliverMessage, onLate: () => void): Promise<void> {
+    this.#onLate = onLate
     try {
       // A reply that was long on its way: somebody else may have it by now.
       if (this.#tools.clock.now() >= this.#startByMs) return
@@ -91,6 +98,7 @@ export class Delivery extends Lease {
 
   /** Tells of an attempt that nobody waits for any longer, and aborts it; its lease runs out. */
   abandon(reason: Error): void {
+    this.#isAbandoned = true
     this.end()
     this.#tell({ type: 'outbox-unfinished', ...this.#told() })
     this.abort(reason)
@@ -105,6 +113,7 @@ export class Delivery extends Lease {
     // While its end is on the way, the reply to that tells more.
     if (this.#isRecording) return
     this.#tell({ type: 'outbox-lease-lost', ...this.#told(), cause })
+    this.#onLate()
   }
 
   /** Attempts before this one that ended in silence count too. */
@@ -149,7 +158,8 @@ export class Delivery extends Lease {
         this.#tell(reply.state === 'ok' ? this.#endEvent(end) : this.#late())
         return
       } catch (cause) {
-        if (this.lost) return this.#tell({ ...this.#late(), cause })
+        // Nobody keeps its lease: it is delivered again, and the store may be closed for good.
+        if (this.lost || this.#isAbandoned) return this.#tell({ ...this.#late(), cause })
         await clock.sleep(RECORD_PAUSE_MS)
       }
     }

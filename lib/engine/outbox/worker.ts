@@ -17,6 +17,9 @@ import type { OutboxStore } from './outbox-store.js'
 
 const PURGE_EVERY_MS = 60_000
 const PURGED_AT_ONCE = 1_000
+const PURGE_PAUSE_MS = 100
+/** No request waits for a purge: a slow one is no outage. */
+const PURGE_FOR_MS = 15_000
 
 /** Rules of a worker, complete. Times are milliseconds. */
 export interface WorkerRules extends DeliveryRules {
@@ -55,6 +58,9 @@ export class Worker {
   #endRest: () => void = () => {}
   #isWoken = false
   #hasMore = false
+  /** How many are asked for at once: fewer where what was asked for did not come in time. */
+  #most: number
+  #isPurging = false
 
   /** @param handlers - by the names of messages; at least one */
   constructor(
@@ -66,7 +72,8 @@ export class Worker {
     this.#rules = rules
     this.#handlers = handlers
     this.#names = [...handlers.keys()]
-    const { leaseMs } = rules
+    const { leaseMs, concurrency } = rules
+    this.#most = concurrency
     const deadlines = new Deadlines(tools.clock)
     this.#delivery = { ...tools, rules, leaseMs, deadlines }
   }
@@ -110,9 +117,9 @@ export class Worker {
     while (this.#stopping === null) {
       this.#isWoken = false
       await this.#fill()
-      if (clock.now() >= purgeMs) {
+      if (clock.now() >= purgeMs && !this.#isPurging) {
         purgeMs = clock.now() + PURGE_EVERY_MS
-        await this.#purge()
+        this.#purge().catch(() => {})
       }
       await this.#rest()
     }
@@ -121,7 +128,7 @@ export class Worker {
   async #fill(): Promise<void> {
     const { outbox, guard, clock, makeId } = this.#tools
     const { leaseMs, concurrency } = this.#rules
-    const limit = concurrency - this.#active.size
+    const limit = Math.min(concurrency - this.#active.size, this.#most)
     if (limit <= 0) return
     const owner = makeId()
     const names = this.#nextNames()
@@ -130,7 +137,11 @@ export class Worker {
       .call(ms => outbox.take({ names, owner, leaseMs, limit }, ms), undefined, sentMs)
       // What was taken all the same is due again after its lease.
       .catch(() => null)
-    if (reply === null) return
+    if (reply === null) {
+      this.#most = Math.max(1, limit >> 1)
+      return
+    }
+    this.#most = Math.min(concurrency, this.#most + 1)
     this.#hasMore = reply.messages.length === limit
     for (const message of reply.messages) {
       const handler = this.#handlers.get(message.name)
@@ -138,17 +149,22 @@ export class Worker {
         this.#deliver(new Delivery(this.#delivery, message, owner, sentMs), handler)
       }
     }
+    if (this.#hasMore && this.#active.size < concurrency) this.#wake()
   }
 
   #deliver(delivery: Delivery, handler: DeliverMessage): void {
     this.#active.add(delivery)
     const piece = this.#underway.begin(delivery.key)
-    const over = (): void => {
+    // Another has its message by then: a handler that never ends takes no room for ever.
+    const leave = (): void => {
       this.#active.delete(delivery)
-      this.#underway.end(piece)
       if (this.#hasMore) this.#wake()
     }
-    delivery.run(handler).then(over, over)
+    const over = (): void => {
+      leave()
+      this.#underway.end(piece)
+    }
+    delivery.run(handler, leave).then(over, over)
   }
 
   /** Each name comes first in its turn, so that a busy one does not keep the others waiting. */
@@ -158,12 +174,21 @@ export class Worker {
     return this.#names
   }
 
+  /** Until nothing is left to go: more may have been delivered in a minute than goes at once. */
   async #purge(): Promise<void> {
-    const { outbox, guard } = this.#tools
+    const { outbox, guard, clock } = this.#tools
     const { keepMs } = this.#rules
-    await guard
-      .call(async () => ({ removed: await outbox.purge(keepMs, PURGED_AT_ONCE) }))
-      .catch(() => {})
+    const purge = async () => ({ removed: await outbox.purge(keepMs, PURGED_AT_ONCE) })
+    this.#isPurging = true
+    try {
+      while (this.#stopping === null) {
+        const { removed } = await guard.call(purge, PURGE_FOR_MS)
+        if (removed < PURGED_AT_ONCE) return
+        await clock.sleep(PURGE_PAUSE_MS)
+      }
+    } finally {
+      this.#isPurging = false
+    }
   }
 
   async #rest(): Promise<void> {

@@ -12,6 +12,7 @@ import type { RefusedFinding } from '../../answers/findings.js'
 import { resultLink, resultOf } from '../../answers/outcomes.js'
 import { DOOR_REFUSALS } from '../../answers/refusals.js'
 import { digestParts } from '../../engine/fingerprint.js'
+import { hearFailure } from '../../engine/hear-failure.js'
 import type { Outcome } from '../../engine/outcome.js'
 import { OVERRIDE_FIELD, readOverride } from '../../protocols/duplicate-detection/override.js'
 import { canonicalJson } from '../../protocols/idempotency-key/index.js'
@@ -88,7 +89,10 @@ async function detect(detector: Detector, ctx: Context, next: Next): Promise<voi
     return void (await next())
   }
   const identity = options.identity(ctx)
-  if (identity instanceof Promise) throw new TypeError('identity(ctx) must be synchronous')
+  if (identity instanceof Promise) {
+    hearFailure(identity)
+    throw new TypeError('identity(ctx) must be synchronous')
+  }
   if (identity === null || identity === undefined) return void (await next())
   const callers = callersOf(detector, ctx)
   if (callers === null) return

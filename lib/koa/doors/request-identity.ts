@@ -9,6 +9,7 @@ import {
   type RequestHead,
   requestFingerprint,
 } from '../../answers/request-fingerprint.js'
+import { hearFailure } from '../../engine/hear-failure.js'
 import type { Core } from '../core.js'
 import { publicPath } from '../link-paths.js'
 import { principalsOf } from '../principal.js'
@@ -125,9 +126,8 @@ function headOf(ctx: Context, method: string, path: string): RequestHead {
  */
 export function textOf(name: string, given: unknown): string {
   if (typeof given === 'string') return given
-  const isLate = given instanceof Promise
-  if (isLate) given.catch(() => {})
-  const why = isLate ? ', and at once: it gave a promise' : ''
+  hearFailure(given)
+  const why = given instanceof Promise ? ', and at once: it gave a promise' : ''
   throw new TypeError(`${name}(ctx) must give a string${why}`)
 }
 

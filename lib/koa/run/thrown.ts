@@ -7,6 +7,7 @@
 import { STATUS_CODES } from 'node:http'
 import httpErrors from 'http-errors'
 import type { Context } from 'koa'
+import { hearFailure } from '../../engine/hear-failure.js'
 import type { ResourceRules } from '../../engine/operation.js'
 import { isReport } from '../../engine/outcome.js'
 
@@ -129,7 +130,9 @@ interface Thrown {
 /** Only a plain yes counts: a judgement that fails, or is a promise, must not free a link. */
 function isDeclared(error: unknown, isRefusal: IsRefusal | null): boolean {
   try {
-    return isRefusal?.(error) === true
+    const told: unknown = isRefusal?.(error)
+    hearFailure(told)
+    return told === true
   } catch {
     return false
   }

@@ -58,7 +58,9 @@ export class Connections {
       max: connections,
       min: 0,
       allowExitOnIdle: true,
-    })
+      // What the store reads it reads as text.
+      binary: false,
+    } as pg.PoolConfig)
     this.#pool.on('error', ignore)
   }
 

@@ -17,25 +17,41 @@ export function connectionPool(url: string): PostgresPool {
 }
 
 /** The oids of the types that replies have. */
-const BIGINT = 20
-const BYTEA = 17
+const [BOOLEAN, BYTEA, BIGINT, INTEGER] = [16, 17, 20, 23]
 
 /**
- * How values are read, whatever an app has told `pg` for itself: numbers as numbers, bytes as
- * bytes, all else as `pg` does.
+ * How values are read, whatever an app has told `pg` for itself: flags, numbers and bytes as such,
+ * all else as the server spells it.
  */
 export const TYPES: pg.CustomTypesConfig = {
-  getTypeParser(oid: number, format?: 'text' | 'binary') {
-    if (oid === BIGINT) return Number
-    if (oid === BYTEA) return readBytes
-    return pg.types.getTypeParser(oid, format as 'text')
+  getTypeParser(oid: number) {
+    switch (oid) {
+      case BOOLEAN:
+        return readFlag
+      case BIGINT:
+      case INTEGER:
+        return Number
+      case BYTEA:
+        return readBytes
+      default:
+        return readText
+    }
   },
 }
+
+const readFlag = (text: string): boolean => text === 't'
+const readText = (text: string): string => text
 
 function readBytes(text: string): Buffer {
   if (text.startsWith('\\x')) return Buffer.from(text.slice(2), 'hex')
   // The database has bytea_output = escape.
-  return pg.types.getTypeParser(BYTEA, 'text')(text) as Buffer
+  return Buffer.from(text.replaceAll(ESCAPED, byteOf), 'latin1')
+}
+
+const ESCAPED = /\\(?:\\|[0-7]{3})/g
+
+function byteOf(escaped: string): string {
+  return escaped === '\\\\' ? '\\' : String.fromCharCode(Number.parseInt(escaped.slice(1), 8))
 }
 
 /** The server's SQLSTATE of an error, or Node's code, or `''`. */
@@ -49,14 +65,27 @@ export function isServersWord(error: unknown): boolean {
   return error instanceof Error && 'severity' in error && !endsConnection(error)
 }
 
-/** Whether an error says that the connection is gone: the server ends it, or the network did. */
+/**
+ * Whether an error says that the connection is gone: the network ended it, or the server, when it
+ * shuts down or a transaction has been idle, or open, for longer than it allows.
+ */
 function endsConnection(error: unknown): boolean {
-  return /^(?:57P0|08)/.test(sqlState(error))
+  return /^(?:57P0|08|25P03|25P04)/.test(sqlState(error))
 }
 
 /** Whether the database undid a transaction because of another one. */
 export function isConflict(error: unknown): boolean {
   return /^(?:40001|40P01)$/.test(sqlState(error))
+}
+
+/** Whether the server has no room for what was to be written. */
+export function isFull(error: unknown): boolean {
+  return /^(?:53100|53200)$/.test(sqlState(error))
+}
+
+/** Whether the server gave up: it waited for a lock, or worked, for as long as it may. */
+export function isInVain(error: unknown): boolean {
+  return /^(?:55P03|57014)$/.test(sqlState(error))
 }
 
 /** Whether the database's defaults keep a statement from working by itself. */

@@ -62,9 +62,11 @@ export function checkVersion(version: number, schema: string): void {
 }
 
 async function versionOf(client: PostgresClient, poe: string): Promise<number | null> {
-  const there = await client.query('SELECT to_regclass($1) IS NOT NULL AS is_there', [
-    `${poe}.record`,
-  ])
+  // Without values, which a pool may have answered in binary.
+  const there = await client.query({
+    text: `SELECT to_regclass('${poe}.record') IS NOT NULL AS is_there`,
+    types: TYPES,
+  })
   if (there.rows[0]?.is_there !== true) return null
   try {
     await client.query('SAVEPOINT look')

@@ -98,6 +98,8 @@ export class PostgresRecords {
   readonly #lockWaitMs: number | null
   readonly #claims: Batches<AskedClaim, ClaimReply>
   readonly #completions: Batches<Completion, OwnerReply>
+  /** Whose lease is as long as their transaction may last. */
+  readonly #outlasting = new Set<string>()
 
   /**
    * @param connections - the store's own
@@ -166,10 +168,26 @@ export class PostgresRecords {
     return foundIn(row) ?? { nowMs: row[0], state: row[1] as 'none' | 'wrong-epoch' }
   }
 
-  /** Sets the owner's lease. */
-  renew(key: string, owner: string, leaseMs: number, withinMs?: number): Promise<OwnerReply> {
-    const by = [hashKey(key), Buffer.from(owner)]
-    return this.#write('renew', withinMs, ...by, Math.floor(leaseMs))
+  /** Sets the owner's lease; one that outlasts a transaction of its stays as it is. */
+  async renew(key: string, owner: string, leaseMs: number, withinMs?: number): Promise<OwnerReply> {
+    if (leaseMs === 0 || !this.#outlasting.has(owner)) {
+      const by = [hashKey(key), Buffer.from(owner)]
+      return await this.#write('renew', withinMs, ...by, Math.floor(leaseMs))
+    }
+    const { nowMs, state } = await this.read(key, null, withinMs)
+    return { nowMs, state: state === 'running' ? 'ok' : 'stale' }
+  }
+
+  /** Sets a lease that is not renewed until {@link endOutlasting}. */
+  async outlast(key: string, owner: string, leaseMs: number, withinMs: number): Promise<void> {
+    const { state } = await this.renew(key, owner, leaseMs, withinMs)
+    if (state === 'stale') throw new PoeError('ERR_POE_LEASE_LOST')
+    this.#outlasting.add(owner)
+  }
+
+  /** The owner's transaction is over. */
+  endOutlasting(owner: string): void {
+    this.#outlasting.delete(owner)
   }
 
   /** From here on the owner's silence means doubt. */

@@ -15,9 +15,12 @@ import type { OwnerReply, StoredOutcome, StoreTransaction } from '../../engine/s
 import { ERROR_CODES, PoeError } from '../../errors.js'
 import { Unawaited } from '../unawaited.js'
 import { within } from '../within.js'
+import { cancelStatement } from './cancel.js'
 import { checkOut, giveBack, NO_ANSWER } from './connections.js'
 import {
   isConflict,
+  isFull,
+  isInVain,
   isServersWord,
   type PostgresClient,
   type PostgresPool,
@@ -36,8 +39,13 @@ import { IS_STALE, IS_STOLEN } from './states.js'
 const AFTER_OURS_MS = 1_000
 /** How long a pool is waited for whose connections are all at work, in milliseconds. */
 const BUSY_POOL_MS = 5_000
+/** How long a lease lasts beyond a transaction that it is not renewed in, in milliseconds. */
+const COMMIT_MS = 10_000
 const COMMIT_LOST = 'The answer to COMMIT was lost, and the record does not tell yet what it was.'
 
+const INSIDE =
+  "ctx.poe.later() waits for the end of a transaction that the handler's tool has open: call it " +
+  'before or after that.'
 const WAITED =
   'A statement waited meanwhile for a transaction of the same handler to end: inside of that, ' +
   'use its own object.'
@@ -180,6 +188,7 @@ export class PostgresClaimTransaction
     const untilMs = performance.now() + withinMs
     // What was asked of it directly is undone in any case; a tool's own transaction may be open.
     if (isFollowing()) await this.#awaitWork(withinMs / 2, false)
+    this.#tools.records.endOutlasting(this.#owner)
     const client = this.#end('ended')
     if (client === null) return
     try {
@@ -187,11 +196,17 @@ export class PostgresClaimTransaction
       giveBack(client)
     } catch {
       // Closing the connection undoes it just as well.
-      giveBack(client, true)
+      discard(client, true)
     }
   }
 
   async later(message: NewMessage): Promise<void> {
+    // Inside of a tool's transaction it would wait for that one, and that one for it.
+    if (this.work.isHeldFrom(null)) {
+      await within(this.#tools.callMs, this.work.turnOf(null), INSIDE).catch(() => {
+        throw new PoeError('ERR_POE_TX_NOT_JOINED', INSIDE)
+      })
+    }
     await this.#query([addMessage(this.#tools.poe, message)])
   }
 
@@ -222,7 +237,10 @@ export class PostgresClaimTransaction
       giveBack(client, true)
       if (!isServersWord(error)) return await this.#resolve(error)
       if (sqlState(error) === IS_STALE) return { nowMs: Date.now(), state: 'stale' }
+      if (isInVain(error)) this.#failure = storeError('The claim could not be completed', error)
       throw this.#judge(error)
+    } finally {
+      records.endOutlasting(this.#owner)
     }
   }
 
@@ -290,6 +308,7 @@ export class PostgresClaimTransaction
   #begin(): Promise<PostgresClient> {
     if (this.#over !== null) return Promise.reject(this.over)
     this.#begun ??= this.#open().catch((error: unknown) => {
+      this.#tools.records.endOutlasting(this.#owner)
       const reason = storeError('The transaction could not begin', error)
       this.#over ??= reason
       this.#failure ??= reason
@@ -314,6 +333,7 @@ export class PostgresClaimTransaction
       SET LOCAL idle_in_transaction_session_timeout = ${txMaxMs + AFTER_OURS_MS};
       SET LOCAL poe.transaction = '${this.#name}'`
     try {
+      if (isolation !== 'read committed') await this.#outlast()
       await within(callMs, client.query(begin), NO_ANSWER)
     } catch (error) {
       giveBack(client, true)
@@ -328,6 +348,15 @@ export class PostgresClaimTransaction
     return client
   }
 
+  /**
+   * A renewal would change the record, and a transaction that sees one moment only would fail over
+   * that at its end, each time it is run.
+   */
+  async #outlast(): Promise<void> {
+    const { records, txMaxMs, callMs } = this.#tools
+    await records.outlast(this.#key, this.#owner, txMaxMs + COMMIT_MS, callMs)
+  }
+
   #tooLong(): PoeError {
     const { ERR_POE_TX_TIMEOUT: usual } = ERROR_CODES
     const text = this.work.isWaitedFor ? `${usual} ${WAITED}` : usual
@@ -340,8 +369,10 @@ export class PostgresClaimTransaction
   }
 
   stop(reason: Error): Error {
+    const isAtWork = !this.work.isQuiet
     const client = this.#end(reason)
-    if (client !== null) giveBack(client, true)
+    this.#tools.records.endOutlasting(this.#owner)
+    if (client !== null) discard(client, isAtWork)
     return this.over ?? reason
   }
 
@@ -364,10 +395,19 @@ export class PostgresClaimTransaction
       return this.#failure
     }
     if (sqlState(error) === IS_STOLEN) return new PoeError('ERR_POE_TX_STOLEN')
+    // The handler's tool may have it, or nobody: what is told of it is that there is no room.
+    if (isFull(error)) this.#failure = storeError('A statement failed', error)
     if (isServersWord(error)) return error
     this.#failure = storeError('The connection was lost', error)
     return this.#failure
   }
+}
+
+/** Closes a connection in the middle of a transaction. */
+function discard(client: PostgresClient, isAtWork: boolean): void {
+  const close = (): void => giveBack(client, true)
+  if (isAtWork) cancelStatement(client).then(close, close)
+  else close()
 }
 
 function storeFailure(cause: unknown): PoeError {

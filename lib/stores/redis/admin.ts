@@ -15,7 +15,7 @@ import type {
 import { scanPageOf, stateOfClaim, strangeCursor } from '../arguments.js'
 import { BUCKETS, type Epochs } from './epochs.js'
 import type { RedisExchange, RedisStep } from './exchange.js'
-import { recordName, unpackStart } from './packing.js'
+import { KEY_BYTES, recordName, unpackStart } from './packing.js'
 import { SCAN, TELL_ONE } from './scripts.js'
 import type { Secrets } from './secrets.js'
 import { serverSettings } from './server-settings.js'
@@ -35,6 +35,7 @@ export interface RedisAdminTools {
   readonly secrets: Secrets
   readonly prefix: string
   readonly isCluster: boolean
+  readonly keyPrefix: string
 }
 
 /** A record as a script tells it: a claim, or the beginning of a spent one. */
@@ -108,14 +109,17 @@ export class RedisAdmin implements StoreAdmin {
 
   /** Looks at some names: of one server all of ours, in a cluster those of one bucket. */
   async #page(given: string | null, count: number, withinMs?: number): Promise<Page> {
-    const { exchange, epochs, prefix, isCluster } = this.#tools
+    const { exchange, epochs, prefix, isCluster, keyPrefix } = this.#tools
     const [, bucket = '', from = ''] = CURSOR.exec(given ?? START) ?? []
     if (bucket === '' || Number(bucket) >= BUCKETS) throw strangeCursor('scan()')
-    const literal = prefix.replaceAll(/[[\]\\*?]/g, '\\$&')
+    const literal = (keyPrefix + prefix).replaceAll(/[[\]\\*?]/g, '\\$&')
     const slot = epochs.name(Number(bucket))
-    const args = [from, isCluster ? `${literal}{${bucket}}*` : `${literal}{*`, String(count)]
+    const pattern = isCluster ? `${literal}{${bucket}}*` : `${literal}{*`
+    const before = Buffer.byteLength(keyPrefix)
+    const args = [from, pattern, String(count), String(before)]
     const reply = await exchange.run({ script: SCAN, keys: [slot], args, slot }, withinMs)
-    const [nowMs, next, ...found] = reply as [number, Buffer, ...Told[]]
+    const [nowMs, next, ...all] = reply as [number, Buffer, ...Told[]]
+    const found = all.map(([name, ...rest]) => [name.subarray(before), ...rest] as unknown as Told)
     const place = String(next)
     if (place !== '0') return { nowMs, found, cursor: `${bucket} ${place}` }
     const after = isCluster ? Number(bucket) + 1 : BUCKETS
@@ -155,7 +159,7 @@ function bucketIn(name: Buffer, prefix: string): number {
 
 function recordOf(told: Told, key: string | null, nowMs: number): StoredRecord {
   const [name, tag, first, second, third] = told
-  const id = name.toString('hex', name.indexOf('}') + 1)
+  const id = name.toString('hex', name.length - KEY_BYTES)
   if (typeof first !== 'number') {
     const { head, bodyBytes } = unpackStart(first, second)
     const none = { owner: null, leaseUntilMs: null, onSilence: null }

@@ -49,6 +49,8 @@ export type Settled = { readonly reply: unknown } | { readonly error: unknown }
 export interface Driver {
   /** Whether keys of several slots may be far from each other. */
   readonly isCluster: boolean
+  /** What the client puts before each key by itself. */
+  readonly keyPrefix: string
   /** Whether a command would be sent now, and not be queued. */
   isReady(): boolean
   /** Sends a command to the node that keeps `key`. */
@@ -75,6 +77,10 @@ export interface Driver {
 export function driverOf(where: string, client: unknown): Driver {
   if (!isObject(client)) throw notAClient(where, client)
   if (can(client, 'callBuffer') && can(client, 'pipeline')) {
+    const { stringNumbers, redisOptions } = optionsOf(client)
+    if (stringNumbers === true || redisOptions?.stringNumbers === true) {
+      throw new TypeError(`${where}: give a client without stringNumbers, which spoils replies.`)
+    }
     return new IoredisDriver(client as unknown as IoredisClient)
   }
   if (can(client, 'withTypeMapping') && can(client, 'sendCommand') && 'isReady' in client) {
@@ -99,11 +105,20 @@ function can(client: Record<string, unknown>, method: string): boolean {
   return typeof client[method] === 'function'
 }
 
+/** How many stores use a client: Node takes a listener of each for a leak. */
+const users = new WeakMap<object, number>()
+const quiet = (): void => {}
+
 /** An `error` event that nobody hears would end the process. */
 function hear(client: RedisClient): () => void {
-  const quiet = (): void => {}
-  client.on('error', quiet)
-  return () => client.off('error', quiet)
+  const others = users.get(client) ?? 0
+  if (others === 0) client.on('error', quiet)
+  users.set(client, others + 1)
+  return () => {
+    const left = (users.get(client) ?? 1) - 1
+    users.set(client, left)
+    if (left === 0) client.off('error', quiet)
+  }
 }
 
 type Send = (...args: readonly Argument[]) => Promise<unknown>
@@ -123,11 +138,13 @@ class IoredisDriver implements Driver {
   readonly #client: IoredisClient
   #gathering: Writable | null = null
   readonly isCluster: boolean
+  readonly keyPrefix: string
   readonly close: () => void
 
   constructor(client: IoredisClient) {
     this.#client = client
     this.isCluster = 'nodes' in client
+    this.keyPrefix = String(optionsOf(client).keyPrefix ?? '')
     this.close = hear(client)
   }
 
@@ -171,6 +188,18 @@ class IoredisDriver implements Driver {
   }
 }
 
+interface IoredisOptions {
+  readonly keyPrefix?: unknown
+  /** All numbers become text. */
+  readonly stringNumbers?: unknown
+  /** Of the clients that a cluster's client makes. */
+  readonly redisOptions?: IoredisOptions
+}
+
+function optionsOf(client: object): IoredisOptions {
+  return (client as { readonly options?: IoredisOptions }).options ?? {}
+}
+
 function canGather(stream: Partial<Writable> | null | undefined): stream is Writable {
   return typeof stream?.cork === 'function' && typeof stream.uncork === 'function'
 }
@@ -189,6 +218,7 @@ interface Plain {
 
 class NodeRedisDriver implements Driver {
   readonly isCluster = false
+  readonly keyPrefix = ''
   readonly #given: NodeRedisClient
   readonly #client: Plain
   readonly close: () => void
@@ -228,6 +258,7 @@ interface SentinelPipeline {
 
 class NodeRedisSentinelDriver implements Driver {
   readonly isCluster = false
+  readonly keyPrefix = ''
   readonly #given: NodeRedisClient
   readonly #client: Sentinel
   readonly close: () => void
@@ -268,6 +299,7 @@ interface Cluster {
 
 class NodeRedisClusterDriver implements Driver {
   readonly isCluster = true
+  readonly keyPrefix = ''
   readonly #given: NodeRedisClient
   readonly #client: Cluster
   readonly close: () => void

@@ -8,7 +8,7 @@ import { PoeError } from '../../errors.js'
 import { restoreHead, shortenHead } from '../head-text.js'
 
 /** Bytes of a key's hash: 120 bits stand for the key. */
-const KEY_BYTES = 15
+export const KEY_BYTES = 15
 const OWNER_BYTES = 6
 /** The mark of a record that an operator decided. */
 const NOBODY = '00'.repeat(OWNER_BYTES)

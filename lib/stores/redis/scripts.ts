@@ -328,14 +328,16 @@ export const TELL_ONE: RedisScript = script(`${TIME}${TELL}
 
 /**
  * KEYS the epoch of a bucket, which says whose node is gone through; ARGV cursor, pattern, how many
- * names are looked at. Gives the time, the next cursor, and what is told of each record.
+ * names are looked at, how many bytes the client puts before a name. Gives the time, the next
+ * cursor, and what is told of each record.
  */
 export const SCAN: RedisScript = script(`${TIME}${TELL}
   local page = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', ARGV[3])
   local found = {now, page[1]}
   for _, name in ipairs(page[2]) do
     -- An epoch and an index have shorter names.
-    if #name - (string.find(name, '}', 1, true) or 0) == 15 then tell(found, name) end
+    local ends = string.find(name, '}', ARGV[4] + 1, true) or 0
+    if #name - ends == 15 then tell(found, name) end
   end
   return found
 `)

@@ -23,9 +23,12 @@ export class Secrets {
     withinMs?: number,
   ): Promise<readonly StoredSecret[]> {
     const own = proposed.map(({ id, key }): StoredSecret => ({ id, key }))
-    const command =
-      own.length === 0 ? ['get', this.#name] : ['set', this.#name, JSON.stringify(own), 'NX', 'GET']
-    const kept = await this.#exchange.command(this.#name, command, withinMs)
+    // A look first: what might write is refused by a server that is full.
+    const known = await this.#exchange.command(this.#name, ['get', this.#name], withinMs)
+    if (known !== null) return readSecrets(known)
+    if (own.length === 0) return own
+    const made = ['set', this.#name, JSON.stringify(own), 'NX', 'GET']
+    const kept = await this.#exchange.command(this.#name, made, withinMs)
     return kept === null ? own : readSecrets(kept)
   }
 

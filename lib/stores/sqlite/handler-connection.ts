@@ -9,7 +9,7 @@
 import type BetterSqlite3 from 'better-sqlite3'
 import { LRUCache } from 'lru-cache'
 import { PoeError } from '../../errors.js'
-import { configure, openConnection, type SqliteDatabase } from './driver.js'
+import { configure, type SqliteDatabase } from './driver.js'
 import { SqliteRecords } from './records.js'
 import type { StoreFile } from './store-file.js'
 import { rollBack } from './write-queue.js'
@@ -132,7 +132,7 @@ export class HandlerConnection {
 
   #open(): Opened {
     if (this.#opened === null) {
-      const db = openConnection(this.#file.path)
+      const db = this.#file.openAnother()
       try {
         configure(db)
         db.exec(GUARD)

@@ -3,6 +3,7 @@
  * that the app may read with. Handlers have another of their own.
  */
 import { closeSync, existsSync, openSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import {
   configure,
@@ -32,12 +33,13 @@ export class StoreFile {
    * @throws PoeError when it cannot be opened or used
    */
   constructor(path: string) {
-    this.path = path
+    // A process may go to another folder, and connections are opened later, too. The driver trims.
+    this.path = resolve(path.trim())
     // Where it is missing, no empty file is left behind.
     loadDriver()
-    makePrivate(path)
-    this.#writer = openConnection(path)
-    this.reader = openConnection(path)
+    makePrivate(this.path)
+    this.#writer = openConnection(this.path)
+    this.reader = openConnection(this.path)
     try {
       this.prepare()
     } catch (error) {
@@ -48,10 +50,17 @@ export class StoreFile {
     }
   }
 
+  /**
+   * Opens one more. A file that is gone is not made anew: that would be a memory without a past,
+   * and readable for everybody.
+   */
+  openAnother(): SqliteDatabase {
+    return openConnection(this.path, { fileMustExist: true })
+  }
+
   /** For the write queue only; another one after {@link replaceWriter}. */
   get writer(): SqliteDatabase {
-    // A file that is gone is not made anew here: that would be a memory without a past.
-    this.#writer ??= openConnection(this.path, { fileMustExist: true })
+    this.#writer ??= this.openAnother()
     return this.#writer
   }
 
@@ -68,7 +77,7 @@ export class StoreFile {
   /** A connection for the app's reads, opened at first use. */
   get appReader(): SqliteDatabase {
     if (this.#appReader === null) {
-      const db = openConnection(this.path)
+      const db = this.openAnother()
       this.#appReader = db
       db.pragma('query_only = ON')
     }

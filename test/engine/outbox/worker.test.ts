@@ -191,6 +191,20 @@ describe('a worker of the outbox', () => {
     expect(counts[0], 'it still waits').to.include({ waiting: 1, dead: 0 })
   })
 
+  it('[FALSE-3904] a handler that never ends keeps no other message waiting', async () => {
+    const done: string[] = []
+    await bench.write(['stuck'])
+    bench.start(({ key }) => (key === 'stuck' ? new Promise(() => {}) : void done.push(key)), {
+      ...{ maxRunMs: 20_000, concurrency: 2, maxAttempts: 4 },
+    })
+    await bench.pass(100_000)
+    await bench.write(['other'])
+    await bench.pass(2_000)
+    expect(done).to.deep.equal(['other'])
+    await bench.pass(100_000)
+    expect(await deadKeys()).to.deep.equal(['stuck'])
+  })
+
   it('[OUT-05] while the store is away, the end is kept and recorded when it is back', async () => {
     let fails = 0
     await bench.write(['m'])
@@ -417,5 +431,34 @@ describe('a worker of the outbox', () => {
     expect(rows(), 'without its payload').to.deep.equal([{ payload: null }])
     await bench.pass(180_000)
     expect(rows()).to.deep.equal([])
+  })
+
+  it('[FALSE-3905] a purge that takes long is no outage, and holds no message up', async () => {
+    const slow = async (): Promise<number> => {
+      await bench.clock.sleep(9_000)
+      return 0
+    }
+    bench.start(count, {}, { purge: slow })
+    await bench.pass(1_000)
+    await bench.write(['m'])
+    await bench.pass(2_000)
+    expect(runs).to.equal(1)
+    await bench.pass(120_000)
+    expect(bench.events.map(({ type }) => type)).not.to.include('store-down')
+  })
+
+  it('[FALSE-3906] more than goes at once goes in the same minute, bit by bit', async () => {
+    const found = [1_000, 1_000, 10]
+    const sizes: number[] = []
+    const some = async (_: number, limit: number): Promise<number> => {
+      const removed = Math.min(limit, found[sizes.length] ?? 0)
+      sizes.push(removed)
+      return removed
+    }
+    bench.start(count, {}, { purge: some })
+    await bench.pass(5_000)
+    expect(sizes).to.deep.equal(found)
+    await bench.pass(60_000)
+    expect(sizes).to.deep.equal([...found, 0])
   })
 })

@@ -6,6 +6,7 @@
  */
 import type { Context, Middleware, Next } from 'koa'
 import compose from 'koa-compose'
+import { hearFailure } from '../../../engine/hear-failure.js'
 import { type Core, type Resource, TOKEN_PARAM } from '../../core.js'
 import type { AppKey } from '../../options.js'
 import { principalsOf } from '../../principal.js'
@@ -84,6 +85,7 @@ function identify(
 
 function appKey(given: AppKey): { key: string; expiresAtMs: number | null } | null {
   if (given === null || given === undefined) return null
+  hearFailure(given)
   const key = typeof given === 'string' ? given : given.key
   const expiresAtMs = typeof given === 'string' ? null : timeOf(given.expiresAt)
   if (typeof key !== 'string' || Number.isNaN(expiresAtMs)) {
