@@ -22,7 +22,7 @@ import type { ClientOptions, FetchLike, RequestHooks, SendOptions } from './opti
 import type { PostOutcome } from './outcome.js'
 import { mayBePage, pageHint } from './page-hint.js'
 import { findLinks } from './page-links.js'
-import { sendPlain } from './plain-fetch.js'
+import { sendPlain, shapeOf } from './plain-fetch.js'
 import { randomHex } from './random.js'
 import { commonFields, type Fields, type Order, toFields } from './sending.js'
 import { sharedSend } from './shared-send.js'
@@ -450,10 +450,10 @@ export class PoeClient extends PoeCore {
   }
 
   async #postRequest(url: URL, request: Request, key: string | null, init: RequestInit) {
-    const { headers, signal, credentials, mode } = request
+    const { headers, signal } = request
     const { body: _body, headers: _headers, method: _method, ...more } = init
     const begun = { options: { signal }, key: key && unquoted(key), fields: toFields(headers) }
-    return await this.#post(url, request, { ...begun, init: { credentials, mode, ...more } })
+    return await this.#post(url, request, { ...begun, init: { ...shapeOf(request), ...more } })
   }
 }
 
