@@ -196,13 +196,14 @@ export class PoeClient extends PoeCore {
     init: RequestInit = {},
   ): Promise<Response> => {
     const request = new Request(input, init)
+    const given = { ...shapeOf(input), ...init }
     const url = new URL(request.url)
     const key = this.known.has(url) ? null : request.headers.get('idempotency-key')
     if (request.method === 'POST' && (key !== null || this.known.has(url))) {
-      return toResponse(await this.#postRequest(url, request, key, init), this.options)
+      return toResponse(await this.#postRequest(url, request, key, given), this.options)
     }
     const { options, known, parts } = this
-    return await sendPlain(url, request, init, { options, known, parts, bare: this.#bare })
+    return await sendPlain(url, request, given, { options, known, parts, bare: this.#bare })
   }
 
   /**
@@ -453,7 +454,7 @@ export class PoeClient extends PoeCore {
     const { headers, signal } = request
     const { body: _body, headers: _headers, method: _method, ...more } = init
     const begun = { options: { signal }, key: key && unquoted(key), fields: toFields(headers) }
-    return await this.#post(url, request, { ...begun, init: { ...shapeOf(request), ...more } })
+    return await this.#post(url, request, { ...begun, init: more })
   }
 }
 

@@ -40,7 +40,7 @@ export async function sendPlain(
   const { method, redirect, signal } = request
   const all = { ...(await commonFields(options, url)), ...toFields(request.headers) }
   const content = await contentOf(request, given)
-  const init = { ...options.init, ...shapeOf(request), signal, ...given }
+  const init = { ...options.init, signal, ...given }
   const send = (at: URL, by: string, how: RequestInit & { headers: Fields }) => {
     const body = by === method ? content : {}
     return sendOnce(at, { ...init, body: null, ...body, ...how, method: by }, request, means)
@@ -61,8 +61,12 @@ export async function sendPlain(
   return await hop(new URL(target, response.url || url), method, false)
 }
 
-/** How it is to be sent. A service worker is given navigations, and can make none: Fetch 5.4. */
-export function shapeOf(request: Request): RequestInit {
+/**
+ * What a request says of how it is to be sent; an address says nothing. A service worker is given
+ * navigations, and can make none: Fetch 5.4.
+ */
+export function shapeOf(request: string | URL | Request): RequestInit {
+  if (!(request instanceof Request)) return {}
   const { cache, credentials, integrity, keepalive, mode, referrerPolicy } = request
   const shape = { cache, credentials, integrity, keepalive, referrerPolicy }
   return mode === 'navigate' ? shape : { ...shape, mode }

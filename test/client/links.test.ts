@@ -179,6 +179,24 @@ describe('client.fetch', () => {
     expect(seen[0]).to.include(said)
   })
 
+  it('[FALSE-4111] what the client says of requests holds until one says otherwise', async () => {
+    const { fetch, seen } = noting()
+    const client = createClient({ fetch, init: { credentials: 'include', cache: 'no-cache' } })
+    const headers = { 'Idempotency-Key': '"k"' }
+    for (const credentials of [undefined, 'omit'] as const) {
+      const own = credentials === undefined ? {} : { credentials }
+      await client.fetch(PAGE, own)
+      await client.fetch(PAGE, { method: 'POST', headers, body: credentials ?? 'tea', ...own })
+    }
+    await client.fetch(new Request(PAGE, { credentials: 'omit' }))
+    const told = seen.map(({ credentials, cache }) => [credentials, cache])
+    const [asClient, own] = [
+      ['include', 'no-cache'],
+      ['omit', 'no-cache'],
+    ]
+    expect(told).to.deep.equal([asClient, asClient, own, own, ['omit', 'default']])
+  })
+
   it('gives 204 where it happened and the answer is not kept', async () => {
     const kept = {
       status: 410,
