@@ -22,7 +22,7 @@ import type { ClientOptions, FetchLike, RequestHooks, SendOptions } from './opti
 import type { PostOutcome } from './outcome.js'
 import { mayBePage, pageHint } from './page-hint.js'
 import { findLinks } from './page-links.js'
-import { sendPlain } from './plain-fetch.js'
+import { sendPlain, shapeOf } from './plain-fetch.js'
 import { randomHex } from './random.js'
 import { commonFields, type Fields, type Order, toFields } from './sending.js'
 import { sharedSend } from './shared-send.js'
@@ -158,7 +158,7 @@ export class PoeClient extends PoeCore {
     const sent = { link: url, payload, headers: fields, idempotencyKey: key }
     let precedent = this.#ledger.precedent(sent)
     while (precedent.running !== null) {
-      const outcome = await sharedSend(precedent.running, signal, url)
+      const outcome = await sharedSend(precedent.running, options, url)
       if (outcome !== null) return outcome
       precedent = this.#ledger.precedent(sent)
     }
@@ -196,13 +196,14 @@ export class PoeClient extends PoeCore {
     init: RequestInit = {},
   ): Promise<Response> => {
     const request = new Request(input, init)
+    const given = { ...shapeOf(input), ...init }
     const url = new URL(request.url)
     const key = this.known.has(url) ? null : request.headers.get('idempotency-key')
     if (request.method === 'POST' && (key !== null || this.known.has(url))) {
-      return toResponse(await this.#postRequest(url, request, key, init), this.options)
+      return toResponse(await this.#postRequest(url, request, key, given), this.options)
     }
     const { options, known, parts } = this
-    return await sendPlain(url, request, init, { options, known, parts, bare: this.#bare })
+    return await sendPlain(url, request, given, { options, known, parts, bare: this.#bare })
   }
 
   /**
@@ -448,10 +449,10 @@ export class PoeClient extends PoeCore {
   }
 
   async #postRequest(url: URL, request: Request, key: string | null, init: RequestInit) {
-    const { headers, signal, credentials, mode } = request
+    const { headers, signal } = request
     const { body: _body, headers: _headers, method: _method, ...more } = init
     const begun = { options: { signal }, key: key && unquoted(key), fields: toFields(headers) }
-    return await this.#post(url, request, { ...begun, init: { credentials, mode, ...more } })
+    return await this.#post(url, request, { ...begun, init: more })
   }
 }
 

@@ -18,8 +18,8 @@ export function unbound(
   type: string,
   content: string | Uint8Array<ArrayBuffer>,
 ): readonly [type: string, content: string | Uint8Array<ArrayBuffer>] {
-  const [, kind, boundary] = /^(multipart.*); *boundary="?([^";]+)/i.exec(type) ?? []
+  const [, kind = type, boundary] = /^(multipart.*); *boundary="?([^";]+)/i.exec(type) ?? []
   const isKept = typeof content === 'string' || content.length > LIMIT_BYTES
-  if (kind === undefined || boundary === undefined || isKept) return [type, content]
+  if (boundary === undefined || isKept) return [type, content]
   return [kind, new TextDecoder('latin1').decode(content).replaceAll(boundary, '\0')]
 }

@@ -115,7 +115,8 @@ export interface Adapter {
 /** Options of `createClient`. All times are milliseconds. */
 export interface ClientOptions extends SendOptions {
   /**
-   * What sends.
+   * What sends, once for each call: where it tries again by itself, a refused connection at its end
+   * says nothing of the tries before, and would be told as not sent.
    *
    * @defaultValue the global `fetch`
    */

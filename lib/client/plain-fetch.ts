@@ -38,12 +38,9 @@ export async function sendPlain(
 ): Promise<Response> {
   const { options, known, bare } = means
   const { method, redirect, signal } = request
-  const { cache, credentials, integrity, keepalive, mode, referrerPolicy } = request
-  const kept = { cache, credentials, integrity, keepalive, referrerPolicy, signal }
   const all = { ...(await commonFields(options, url)), ...toFields(request.headers) }
   const content = await contentOf(request, given)
-  const shape = mode === 'navigate' ? kept : { ...kept, mode }
-  const init = { ...options.init, ...shape, ...given }
+  const init = { ...options.init, signal, ...given }
   const send = (at: URL, by: string, how: RequestInit & { headers: Fields }) => {
     const body = by === method ? content : {}
     return sendOnce(at, { ...init, body: null, ...body, ...how, method: by }, request, means)
@@ -62,6 +59,17 @@ export async function sendPlain(
   const isLed = response.status > 300 && response.status < 400 && response.status !== 304
   if (target === null || !isLed || !URL.canParse(target, response.url || url)) return response
   return await hop(new URL(target, response.url || url), method, false)
+}
+
+/**
+ * What a request says of how it is to be sent; an address says nothing. A service worker is given
+ * navigations, and can make none: Fetch 5.4.
+ */
+export function shapeOf(request: string | URL | Request): RequestInit {
+  if (!(request instanceof Request)) return {}
+  const { cache, credentials, integrity, keepalive, mode, referrerPolicy } = request
+  const shape = { cache, credentials, integrity, keepalive, referrerPolicy }
+  return mode === 'navigate' ? shape : { ...shape, mode }
 }
 
 /** Content that a redirect, or another try, may ask for again; a stream is sent once. */

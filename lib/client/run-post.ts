@@ -136,8 +136,7 @@ function forgotten(sending: Sending, last: LastWord): PostOutcome {
 async function succeed(sending: Sending, response: Response): Promise<PostOutcome> {
   if (response.status !== 303) return accepted(sending, response)
   const target = locationOf(response, sending.link)
-  const isForAll = sending.door !== 'poe' && target && sending.means.parts.leadsAll
-  if (isForAll && (await isForAll(sending, target))) {
+  if (await sending.means.parts.leadsAll?.(sending, target)) {
     return unknown(sending, { response, cause: null }, 'unproven', false)
   }
   const result = await followResult(sending, target)

@@ -50,7 +50,7 @@ export interface Strategies {
   /** Judges an answer. */
   readonly classify: (answer: unknown, past: Past, rules: JudgeRules) => Judgement
   /** Whether everybody who asks a URL is led to the same place; left out, nobody is asked. */
-  readonly leadsAll?: (sending: Sending, target: URL) => Promise<boolean>
+  readonly leadsAll?: (sending: Sending, target: URL | null) => Promise<boolean>
   /** Follows redirects of a GET; `null` where none is ever seen. */
   readonly hops: FollowHops | null
 }

@@ -1,22 +1,34 @@
 /** Waiting for a POST that another call is sending already. */
 import { PostAborted } from './errors.js'
+import type { ClientOptions } from './options.js'
 import type { PostOutcome } from './outcome.js'
+
+/** What the second caller has given. */
+interface Second extends Pick<ClientOptions, 'onOutcome'> {
+  readonly signal?: AbortSignal
+}
 
 /**
  * A second caller waits for the same send; only its waiting ends with its signal.
  *
  * @param running - the first caller's
+ * @param second - its hook is told as if it had sent by itself
  * @returns the outcome; `null` where the first caller, or a hook of its, has called it off, which
  *   says nothing for the second one
  * @throws PostAborted where the second caller's signal aborts
  */
 export async function sharedSend(
   running: Promise<PostOutcome>,
-  signal: AbortSignal | undefined,
+  { signal, onOutcome }: Second,
   link: URL,
 ): Promise<PostOutcome | null> {
   const ended = running.catch(() => null)
-  if (signal === undefined) return await ended
+  const outcome = signal === undefined ? await ended : await orAborted(ended, signal, link)
+  if (outcome !== null) await onOutcome?.(outcome)
+  return outcome
+}
+
+async function orAborted<Ended>(ended: Promise<Ended>, signal: AbortSignal, link: URL) {
   let stop = () => {}
   const aborted = new Promise<never>((_resolve, reject) => {
     const state = { isUnknown: true, link: link.href, attempts: 0 }

@@ -21,7 +21,11 @@ import {
 
 /** How long requests stay one byte short, so that the server has read them, in milliseconds. */
 const HOLD_MS = 20
-const CONNECTION_FIELDS = new Set(['connection', 'host', 'transfer-encoding', 'upgrade', 'expect'])
+/** What HTTP/2 has no such fields for: RFC 9113 8.2.2. */
+const CONNECTION_FIELDS = new Set([
+  ...['connection', 'host', 'transfer-encoding', 'upgrade', 'expect'],
+  ...['keep-alive', 'proxy-connection', 'te', 'http2-settings'],
+])
 
 /** HTTP/2, a connection for each request; without TLS by prior knowledge. */
 export class Http2Wire implements Wire {

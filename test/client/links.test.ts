@@ -2,7 +2,7 @@
  * Where links come from, which of them are believed, and servers that are like POE but not it.
  */
 import { expect } from 'chai'
-import type { ClientOptions } from 'post-once-exactly/client'
+import { type ClientOptions, createClient } from 'post-once-exactly/client'
 import { LINK, lost, type Step, scene } from './scripted.js'
 
 const PAGE = 'https://shop.example/cart/view'
@@ -141,6 +141,62 @@ describe('client.fetch', () => {
     expect(one.posts).to.have.length(2)
   })
 
+  it('[FALSE-4108] a navigation that a service worker passes on is sent as a request', async () => {
+    const { Request: known } = globalThis
+    class Navigation extends known {
+      override get mode(): RequestMode {
+        return 'navigate'
+      }
+    }
+    const modes: unknown[] = []
+    const fetch = async (input: string | URL | Request, init: RequestInit = {}) => {
+      modes.push(init.mode)
+      // As every browser refuses it.
+      return await one(new known(input, init))
+    }
+    const one = async ({ method }: Request) => {
+      const headers = method === 'GET' ? { 'poe-links': `"${LINK}"` } : { allow: 'GET' }
+      return new Response('done', { status: method === 'GET' ? 200 : 201, headers })
+    }
+    try {
+      globalThis.Request = Navigation
+      const client = createClient({ fetch, tries: 1 })
+      await client.fetch(LINK)
+      const answer = await client.fetch(new Request(LINK, { method: 'POST', body: 'sku=tea' }))
+      expect([answer.status, await answer.text()]).to.deep.equal([201, 'done'])
+    } finally {
+      globalThis.Request = known
+    }
+    expect(modes).to.deep.equal([undefined, undefined])
+  })
+
+  it('[FALSE-4108] what a request says of how it is sent holds at a link, too', async () => {
+    const { fetch, seen } = noting()
+    const client = createClient({ fetch })
+    const said = { keepalive: true, referrerPolicy: 'no-referrer', credentials: 'include' } as const
+    const headers = { 'Idempotency-Key': '"k"' }
+    await client.fetch(new Request(PAGE, { method: 'POST', headers, ...said }))
+    expect(seen[0]).to.include(said)
+  })
+
+  it('[FALSE-4111] what the client says of requests holds until one says otherwise', async () => {
+    const { fetch, seen } = noting()
+    const client = createClient({ fetch, init: { credentials: 'include', cache: 'no-cache' } })
+    const headers = { 'Idempotency-Key': '"k"' }
+    for (const credentials of [undefined, 'omit'] as const) {
+      const own = credentials === undefined ? {} : { credentials }
+      await client.fetch(PAGE, own)
+      await client.fetch(PAGE, { method: 'POST', headers, body: credentials ?? 'tea', ...own })
+    }
+    await client.fetch(new Request(PAGE, { credentials: 'omit' }))
+    const told = seen.map(({ credentials, cache }) => [credentials, cache])
+    const [asClient, own] = [
+      ['include', 'no-cache'],
+      ['omit', 'no-cache'],
+    ]
+    expect(told).to.deep.equal([asClient, asClient, own, own, ['omit', 'default']])
+  })
+
   it('gives 204 where it happened and the answer is not kept', async () => {
     const kept = {
       status: 410,
@@ -245,4 +301,14 @@ describe('options', () => {
 async function linksOf(page: Step, options: ClientOptions = {}): Promise<string[]> {
   const one = scene({ post: [], get: [page] }, options)
   return (await one.finish(one.client.links(PAGE))).map(({ link }) => link)
+}
+
+/** Takes every request, and keeps how it was to be sent. */
+function noting() {
+  const seen: RequestInit[] = []
+  const fetch = async (_: unknown, init: RequestInit = {}) => {
+    seen.push(init)
+    return new Response('done', { status: 201 })
+  }
+  return { fetch, seen }
 }

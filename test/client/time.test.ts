@@ -243,6 +243,21 @@ describe('an abort', () => {
     expect(await one.finish(first)).to.include({ outcome: 'accepted' })
   })
 
+  it('[FALSE-4113] each of two callers has its own hook told, and waited for', async () => {
+    const one = scene({ post: [{ status: 201 }] })
+    const told: string[] = []
+    const order = (name: string) => {
+      const onOutcome = async ({ outcome }: PostOutcome) => {
+        await Promise.resolve()
+        told.push(`${name}: ${outcome}`)
+      }
+      return one.client.post(LINK, 'same', { onOutcome })
+    }
+    await one.finish(Promise.all([order('first'), order('second')]))
+    expect(told).to.deep.equal(['first: accepted', 'second: accepted'])
+    expect(one.posts).to.have.length(1)
+  })
+
   it('[FALSE-3217] of a first caller, and what its hook throws, ends only its POST', async () => {
     const controller = new AbortController()
     const { signal } = controller

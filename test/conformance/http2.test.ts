@@ -5,7 +5,11 @@ import { once as emitted } from 'node:events'
 import { createServer, type Http2Server } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
-import { type ConformanceReport, runConformance } from 'post-once-exactly/conformance'
+import {
+  type ConformanceReport,
+  runConformance,
+  type ServerAdapter,
+} from 'post-once-exactly/conformance'
 import { createShop } from '../../examples/shop/app.js'
 import { openStorage } from '../../examples/shop/storage.js'
 
@@ -32,6 +36,20 @@ describe('poe check over HTTP/2', () => {
     }
   })
 
+  it('[FALSE-4114] fields that HTTP/2 has none of are left out, and the run goes on', async () => {
+    const fields = {
+      'Keep-Alive': 'timeout=5',
+      'Proxy-Connection': 'keep-alive',
+      TE: 'trailers, gzip',
+    }
+    const server = createServer((request, response) => {
+      request.resume()
+      response.end(JSON.stringify(request.headers))
+    })
+    const report = await judged(server, ['POE-2-1/same'], { ...ADAPTER, fields })
+    expect(report).to.include({ verdict: 'undetermined' })
+  })
+
   it('a server that takes every POST fails', async () => {
     let count = 0
     const server = createServer((request, response) => {
@@ -50,7 +68,11 @@ describe('poe check over HTTP/2', () => {
   })
 })
 
-async function judged(server: Http2Server, only?: readonly string[]): Promise<ConformanceReport> {
+async function judged(
+  server: Http2Server,
+  only?: readonly string[],
+  adapter: ServerAdapter = ADAPTER,
+): Promise<ConformanceReport> {
   server.listen(0, '127.0.0.1')
   await emitted(server, 'listening')
   const { port } = server.address() as AddressInfo
@@ -59,7 +81,7 @@ async function judged(server: Http2Server, only?: readonly string[]): Promise<Co
     const some = only === undefined ? {} : { only }
     return await runConformance({
       url,
-      adapter: ADAPTER,
+      adapter,
       http2: true,
       rounds: 3,
       ageMs: 0,

@@ -15,6 +15,9 @@ export function targetOf(form: HTMLFormElement, submitter: HTMLElement | null): 
   const isPost = given('method').toLowerCase() === 'post'
   const isHere = /^(?:_self)?$/i.test(given('target'))
   if (!isPost || !isHere || given('enctype').toLowerCase() === 'text/plain') return null
+  // Scripts write the fields in no other character set.
+  const charset = form.getAttribute('accept-charset') || document.characterSet
+  if (!/^\s*utf-?8(?!\S)/i.test(charset)) return null
   const target = new URL(given('action') || location.href, document.baseURI)
   return target.origin === globalThis.origin ? target : null
 }

@@ -273,6 +273,7 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
       ['a dialog', form(TEA + BUTTON).replace('"post"', '"dialog"'), []],
       ['another tab', form(TEA + BUTTON, 'target="tab"'), ['order']],
       ['text/plain', form(TEA + BUTTON, 'enctype="text/plain"'), ['order']],
+      ['[FALSE-4110] another charset', form(TEA + BUTTON, 'accept-charset="cp1252"'), ['order']],
       ['a button’s own address', form(`${TEA}<button formaction="{other}" id="go">`), ['other']],
       ['a button’s own method', form(`${TEA}<button formmethod="get" id="go">`), []],
     ] as const) {
