@@ -98,6 +98,8 @@ export class Records {
   readonly #lockWaitMs: number | null
   readonly #claims: Batches<AskedClaim, ClaimReply>
   readonly #completions: Batches<Completion, OwnerReply>
+  /** Whether arrays know a `NULL` (`array_nulls`); where they take it for a text, none are sent. */
+  #hasNulls = true
   /** Whose lease is as long as their transaction may last. */
   readonly #outlasting = new Set<string>()
 
@@ -152,7 +154,7 @@ export class Records {
       name: Buffer.from(key),
     }
     // A batch does not know records that are to be replaced.
-    return asked.replaces === null
+    return asked.replaces === null && this.#hasNulls
       ? this.#claims.ask(asked, withinMs)
       : this.#claimAlone(asked, withinMs)
   }
@@ -210,7 +212,9 @@ export class Records {
       head: packHead(head),
       body: bytesOf(body),
     }
-    return this.#completions.ask(done, withinMs)
+    return this.#hasNulls
+      ? this.#completions.ask(done, withinMs)
+      : this.#completeAlone(done, withinMs)
   }
 
   /** Replaces the outcome of a key that this owner made spent. */
@@ -293,9 +297,13 @@ export class Records {
 
   /** The epoch, made of `fresh` where there is none that holds. */
   async epoch(fresh: string, withinMs?: number): Promise<EpochReply> {
-    const [nowMs, version, epoch, isLogged] = await this.#connections.call<
-      readonly [number, number, string, boolean]
-    >('The epoch cannot be read', this.#of('epoch', withinMs, fresh), withinMs)
+    const { name, text, values } = this.#of('epoch', withinMs, fresh)
+    const row = "row.*, current_setting('array_nulls')::boolean"
+    const call = { name, text: `${text.replace('*', row)} AS row`, values }
+    const [nowMs, version, epoch, isLogged, hasNulls] = await this.#connections.call<
+      readonly [number, number, string, boolean, boolean]
+    >('The epoch cannot be read', call, withinMs)
+    this.#hasNulls = hasNulls
     return { nowMs, version, epoch, isLogged }
   }
 
