@@ -131,15 +131,8 @@ export class Records {
 
   /** Takes a key if it is free. */
   claim(key: string, claim: Claim, withinMs: number = USUAL_MS): Promise<ClaimReply> {
-    const {
-      epoch,
-      leaseMs,
-      claimByMs,
-      tokenExpiresMs,
-      keepUntilMs,
-      onSilence,
-      replaces = null,
-    } = claim
+    const { epoch, leaseMs, claimByMs, tokenExpiresMs, keepUntilMs } = claim
+    const { onSilence, replaces = null } = claim
     const asked: AskedClaim = {
       key: hashKey(key),
       owner: Buffer.from(claim.owner),
@@ -212,9 +205,8 @@ export class Records {
       head: packHead(head),
       body: bytesOf(body),
     }
-    return this.#hasNulls
-      ? this.#completions.ask(done, withinMs)
-      : this.#completeAlone(done, withinMs)
+    if (!this.#hasNulls) return this.#completeAlone(done, withinMs)
+    return this.#completions.ask(done, withinMs)
   }
 
   /** Replaces the outcome of a key that this owner made spent. */
