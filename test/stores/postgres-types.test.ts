@@ -67,6 +67,26 @@ describeWith(['postgres', 'initdb'], 'a PostgreSQL store and the types of its ap
     await escaping.end()
   })
 
+  it('[FALSE-3926] where arrays know no NULL, answers without a body have none', async () => {
+    const url = new URL((await sharedPostgres()).url)
+    url.searchParams.set('options', '-c array_nulls=off')
+    const old = new PostgresStores(url.href)
+    const there = old.open(stores.schemaOf(store))
+    // As every process does before its first claim.
+    await there.epoch()
+    const keys = Array.from({ length: 40 }, (_, index) => `key ${index}`)
+    const claims = keys.map(key => claimState(there, key, { owner: key, epoch: null }))
+    expect(new Set(await Promise.all(claims))).to.deep.equal(new Set(['claimed']))
+    const empty = { head: '[204,[],"k"]', body: null }
+    await Promise.all(keys.map(key => there.complete(key, key, empty)))
+    for (const key of keys) {
+      const found = await there.read(key, null)
+      expect(found.state === 'spent' && found.outcome.body, key).to.equal(null)
+    }
+    await there.close()
+    await old.end()
+  })
+
   it('[FALSE-3920] a pool whose replies are binary serves a store as any other', async () => {
     const { url } = await sharedPostgres()
     const pool = new pg.Pool({ connectionString: url, binary: true } as pg.PoolConfig)

@@ -98,6 +98,8 @@ export class PostgresRecords {
   readonly #lockWaitMs: number | null
   readonly #claims: Batches<AskedClaim, ClaimReply>
   readonly #completions: Batches<Completion, OwnerReply>
+  /** Whether arrays know a `NULL` (`array_nulls`); where they take it for a text, none are sent. */
+  #hasNulls = true
   /** Whose lease is as long as their transaction may last. */
   readonly #outlasting = new Set<string>()
 
@@ -129,15 +131,8 @@ export class PostgresRecords {
 
   /** Takes a key if it is free. */
   claim(key: string, claim: Claim, withinMs: number = USUAL_MS): Promise<ClaimReply> {
-    const {
-      epoch,
-      leaseMs,
-      claimByMs,
-      tokenExpiresMs,
-      keepUntilMs,
-      onSilence,
-      replaces = null,
-    } = claim
+    const { epoch, leaseMs, claimByMs, tokenExpiresMs, keepUntilMs } = claim
+    const { onSilence, replaces = null } = claim
     const asked: AskedClaim = {
       key: hashKey(key),
       owner: Buffer.from(claim.owner),
@@ -152,7 +147,7 @@ export class PostgresRecords {
       name: Buffer.from(key),
     }
     // A batch does not know records that are to be replaced.
-    return asked.replaces === null
+    return asked.replaces === null && this.#hasNulls
       ? this.#claims.ask(asked, withinMs)
       : this.#claimAlone(asked, withinMs)
   }
@@ -210,6 +205,7 @@ export class PostgresRecords {
       head: packHead(head),
       body: bytesOf(body),
     }
+    if (!this.#hasNulls) return this.#completeAlone(done, withinMs)
     return this.#completions.ask(done, withinMs)
   }
 
@@ -293,9 +289,13 @@ export class PostgresRecords {
 
   /** The epoch, made of `fresh` where there is none that holds. */
   async epoch(fresh: string, withinMs?: number): Promise<EpochReply> {
-    const [nowMs, version, epoch, isLogged] = await this.#connections.call<
-      readonly [number, number, string, boolean]
-    >('The epoch cannot be read', this.#of('epoch', withinMs, fresh), withinMs)
+    const { name, text, values } = this.#of('epoch', withinMs, fresh)
+    const row = "row.*, current_setting('array_nulls')::boolean"
+    const call = { name, text: `${text.replace('*', row)} AS row`, values }
+    const [nowMs, version, epoch, isLogged, hasNulls] = await this.#connections.call<
+      readonly [number, number, string, boolean, boolean]
+    >('The epoch cannot be read', call, withinMs)
+    this.#hasNulls = hasNulls
     return { nowMs, version, epoch, isLogged }
   }
 
