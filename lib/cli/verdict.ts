@@ -194,7 +194,8 @@ function whyUnknown({ reason, status, location, isFinal, cause }: Unknown): stri
     case 'unproven':
       return `${last}, which proves nothing`
     case 'forgotten':
-      return 'the server does not know the link any more'
+      if (isFinal) return 'the server does not know the link any more'
+      return 'the server does not know the link, or not by this login'
     case 'not-repeatable':
       return 'the answer was lost where a second try is not safe'
   }

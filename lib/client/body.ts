@@ -6,7 +6,7 @@
 
 import { ClientError } from './errors.js'
 import type { FetchBody } from './fetch-types.js'
-import { unbound } from './multipart.js'
+import { withoutBoundary } from './multipart.js'
 
 /**
  * What can be sent: what `fetch` takes, a plain object or array (as JSON), something that yields
@@ -96,7 +96,10 @@ export function isSamePayload(one: Payload, other: Payload): boolean {
   const [a, b] = [one.content, other.content]
   if (a === b) return one.type === other.type
   if (!(a instanceof Uint8Array) || !(b instanceof Uint8Array)) return false
-  const [[, these], [, those]] = [unbound(one.type ?? '', a), unbound(other.type ?? '', b)]
+  const [[, these], [, those]] = [
+    withoutBoundary(one.type ?? '', a),
+    withoutBoundary(other.type ?? '', b),
+  ]
   if (typeof these === 'string') return these === those
   return these.length === those.length && these.every((byte, index) => byte === those[index])
 }

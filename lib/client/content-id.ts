@@ -5,7 +5,7 @@
  * @see draft-ietf-httpapi-idempotency-key-header-07 2
  */
 import type { Payload } from './body.js'
-import { unbound } from './multipart.js'
+import { withoutBoundary } from './multipart.js'
 import type { ResolvedClientOptions } from './options.js'
 import { hexOf, randomHex } from './random.js'
 import { type Fields, isOwnOrigin } from './sending.js'
@@ -33,8 +33,10 @@ export async function withContentId(
 ): Promise<Fields> {
   if (FIELD in headers || !(crossOrigin || isOwnOrigin(link))) return headers
   const about = headers['content-type'] ?? type ?? ''
-  const idOf = ([kind, bare]: ReturnType<typeof unbound>) => digest(`${link.href}\n${kind}\n`, bare)
-  const id = typeof content === 'function' ? randomHex() : await idOf(unbound(about, content ?? ''))
+  const idOf = ([kind, bare]: ReturnType<typeof withoutBoundary>) =>
+    digest(`${link.href}\n${kind}\n`, bare)
+  const id =
+    typeof content === 'function' ? randomHex() : await idOf(withoutBoundary(about, content ?? ''))
   return id === null ? headers : { [FIELD]: `"${id}"`, ...headers }
 }
 

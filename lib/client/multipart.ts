@@ -14,7 +14,7 @@ const LIMIT_BYTES = 4e8
  * @param type - its `Content-Type`
  * @returns both without the boundary, where there is one: each byte is a character then
  */
-export function unbound(
+export function withoutBoundary(
   type: string,
   content: string | Uint8Array<ArrayBuffer>,
 ): readonly [type: string, content: string | Uint8Array<ArrayBuffer>] {

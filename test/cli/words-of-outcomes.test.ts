@@ -127,7 +127,8 @@ describe('what poe says of each ending', () => {
         async ({ origin }) => {
           for (const [end, code, said] of [
             [null, 3, /unknown/],
-            [410, 3, /unknown/],
+            [410, 3, /does not know the link any more/],
+            [404, 3, /or not by this login/],
             [201, 0, /accepted/],
           ] as const) {
             status = null
@@ -151,6 +152,7 @@ describe('what poe says of each ending', () => {
 async function leaveOne(file: string, link: string): Promise<void> {
   const journal = await fileJournal(file)
   const client = createClient({ journal, tries: 1, timeoutMs: 50, totalMs: 50 })
-  expect(await client.post(link, 'tea')).to.include({ outcome: 'unknown' })
+  const expiresAtMs = Date.now() + 60_000
+  expect(await client.post(link, 'tea', { expiresAtMs })).to.include({ outcome: 'unknown' })
   await journal.close()
 }

@@ -12,7 +12,7 @@ import { INSTALLED_STORES } from '../support/stores.js'
 import { strippedModule } from '../support/stripped-tree.js'
 
 const PROGRAM = 'test/support/hidden-classes-program.ts'
-/** How many requests of each path the program counts. */
+/** How many requests of each path are counted. */
 const COUNTED = 60
 /** V8 makes a few while it compiles; one in each request would be 1. */
 const FEW = 0.5
@@ -44,7 +44,8 @@ async function classesOf(kind: string): Promise<Readonly<Record<string, number>>
   const log = join(folder, 'v8.log')
   const flags = ['--log-maps', '--no-logfile-per-isolate', `--logfile=${log}`]
   try {
-    await promisify(execFile)(process.execPath, [...flags, strippedModule(PROGRAM), kind])
+    const args = [...flags, strippedModule(PROGRAM), kind, String(COUNTED)]
+    await promisify(execFile)(process.execPath, args)
     const pieces = readFileSync(log, 'latin1').split(/^map,.*,mark-(begin|end)-([\w-]+)$/m)
     const made: Record<string, number> = {}
     for (const [at, piece] of pieces.entries()) {

@@ -3,7 +3,6 @@ import Router from '@koa/router'
 import { expect } from 'chai'
 import { poe } from 'post-once-exactly/koa'
 import { memoryStore } from 'post-once-exactly/stores/memory'
-import { startWorld } from '../support/world.js'
 
 const store = memoryStore()
 const principal = () => 'guest'
@@ -145,31 +144,3 @@ describe('operators', () => {
     await once.close()
   })
 })
-
-describe('onEvent', () => {
-  for (const [what, onEvent] of [
-    ['throws', () => fail()],
-    ['gives a promise that rejects', async () => fail()],
-  ] as const) {
-    it(`[FALSE-4022] that ${what} decides nothing, and ends nothing`, async () => {
-      const unheard: unknown[] = []
-      const others = process.listeners('unhandledRejection')
-      process.removeAllListeners('unhandledRejection')
-      process.on('unhandledRejection', reason => unheard.push(reason))
-      const world = await startWorld({ store: 'memory', koa: 3, at: 'root' }, { poe: { onEvent } })
-      try {
-        const { status } = await world.send('POST', await world.link(), { json: {} })
-        await new Promise(resolve => setTimeout(resolve, 5))
-        expect([status, unheard]).to.deep.equal([201, []])
-      } finally {
-        process.removeAllListeners('unhandledRejection')
-        for (const each of others) process.on('unhandledRejection', each)
-        await world.close()
-      }
-    })
-  }
-})
-
-function fail(): never {
-  throw new Error('the log is away')
-}

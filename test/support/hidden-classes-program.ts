@@ -1,8 +1,8 @@
 /**
  * Sends requests while V8 writes down each hidden class (map) that it makes: to be started by
- * `node --log-maps --logfile=<file> <program> <kind>`, `client` for the client's sends, else a
- * store. Between two marks in the log, properties that nobody else has, stand the requests of one
- * path; the log is whole when the process has ended.
+ * `node --log-maps --logfile=<file> <program> <kind> <count>`, `client` for the client's sends,
+ * else a store; so many of each path. Between two marks in the log, properties that nobody else
+ * has, stand the requests of one path; the log is whole when the process has ended.
  */
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
@@ -16,19 +16,17 @@ import { openStore, type StoreKind } from './stores.js'
 
 /** Until all is compiled that ever is, nearly. */
 const WARM = 150
-/** How many of each path are counted. */
-const COUNTED = 60
 
 type Ask = () => Promise<unknown>
 
-const kind = process.argv[2] ?? 'memory'
+const [kind, counted] = process.argv.slice(2)
 await (kind === 'client' ? ofClient() : ofServer(kind as StoreKind))
 process.exit()
 
 /** @param prepare - makes what is asked, before anything is counted */
 async function count(name: string, prepare: (count: number) => Promise<readonly Ask[]>) {
   for (const ask of await prepare(WARM)) await ask()
-  const asks = await prepare(COUNTED)
+  const asks = await prepare(Number(counted))
   mark(`begin-${name}`)
   for (const ask of asks) await ask()
   mark(`end-${name}`)

@@ -60,8 +60,10 @@ describe('a journal that is resumed before the login', () => {
     const expiresAtMs = Date.now() + 60_000
     const lost = await losing.post(origin + link, 'tea', { expiresAtMs })
     expect(lost).to.include({ reason: 'gave-up' })
-    const [bare] = await resumed({})
-    expect(bare).to.include({ outcome: 'unknown', reason: 'forgotten', isFinal: false })
+    for (const other of [{}, { 'x-user': 'bob' }]) {
+      const [told] = await resumed(other)
+      expect(told).to.include({ outcome: 'unknown', reason: 'forgotten', isFinal: false })
+    }
     const [known] = await resumed(headers)
     expect(known).to.include({ outcome: 'accepted-earlier', status: 405 })
     expect(await resumed(headers)).to.deep.equal([])
