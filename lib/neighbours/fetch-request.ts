@@ -97,26 +97,31 @@ export function handlerRequest(
     init.body = bodyOf(content)
     init.duplex = 'half'
   }
-  return refusing(new Request(request.url, init))
+  return new HandlerRequest(request.url, init)
 }
 
-/** Makes content that is no JSON or no form an answer, also for what is cloned of the request. */
-function refusing(made: Request): Request {
-  for (const [name, what] of READINGS) {
-    const read = made[name].bind(made)
-    Object.defineProperty(made, name, {
-      value: async () => {
-        try {
-          return await read()
-        } catch (cause) {
-          if (httpErrors.isHttpError(cause)) throw cause
-          throw httpErrors(400, `The content is not ${what} that can be read.`, { cause })
-        }
-      },
-    })
+/** A request whose content, where it is none of what it is read as, is answered with 400. */
+class HandlerRequest extends Request {
+  override json(): Promise<unknown> {
+    return refusing(super.json(), 'JSON')
   }
-  const clone = made.clone.bind(made)
-  return Object.defineProperty(made, 'clone', { value: () => refusing(clone()) })
+
+  override formData(): Promise<FormData> {
+    return refusing(super.formData(), 'a form')
+  }
+
+  override clone(): Request {
+    return new HandlerRequest(super.clone())
+  }
+}
+
+async function refusing<Read>(reading: Promise<Read>, what: string): Promise<Read> {
+  try {
+    return await reading
+  } catch (cause) {
+    if (httpErrors.isHttpError(cause)) throw cause
+    throw httpErrors(400, `The content is not ${what} that can be read.`, { cause })
+  }
 }
 
 function bodyOf(content: Uint8Array | IncomingMessage | 'too-large'): BodyInit {
@@ -125,11 +130,6 @@ function bodyOf(content: Uint8Array | IncomingMessage | 'too-large'): BodyInit {
   const error = httpErrors(413, 'The content is too large.')
   return new ReadableStream({ pull: controller => controller.error(error) })
 }
-
-const READINGS = [
-  ['json', 'JSON'],
-  ['formData', 'a form'],
-] as const
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error('The content was cut off', { cause: error })
