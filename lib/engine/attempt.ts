@@ -276,11 +276,11 @@ export class Attempt implements Run, Overdue, RecordListener {
   }
 
   /** Whether nothing has happened under an answer that is no success. */
-  #isFree({ status, passedOn, toldInside }: Report): boolean {
+  #isFree({ status, hasLocation, passedOn, toldInside }: Report): boolean {
     const rules = this.#rules
     const record = this.#record
     if (toldInside === true || record.tx !== null || (rules.marks && !this.#marked)) return true
-    return passedOn !== true && isReport(status, rules.reports)
+    return passedOn !== true && isReport(status, rules.reports, hasLocation)
   }
 
   async #refused(pump: BodyPump | null): Promise<PostVerdict | null> {
@@ -294,8 +294,9 @@ export class Attempt implements Run, Overdue, RecordListener {
   }
 
   /** An answer that may have come after the effect, or be somebody else's. */
-  async #silent({ status }: Report, pump: BodyPump | null): Promise<PostVerdict> {
-    await this.#fallSilent(new Error(`The handler answered ${status}, which reports no failure.`))
+  async #silent({ status, hasLocation }: Report, pump: BodyPump | null): Promise<PostVerdict> {
+    const answer = status < 400 && !hasLocation ? `${status} without a Location` : status
+    await this.#fallSilent(new Error(`The handler answered ${answer}, which reports no failure.`))
     this.#pass(pump)
     return { kind: 'silent' }
   }

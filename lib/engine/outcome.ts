@@ -133,11 +133,18 @@ export function isSuccess(answer: {
 /**
  * Whether the status of an answer that is no success says that nothing happened. 5xx does not:
  * 502 and 504 say that somebody else was asked, and 500 is what a catch-all sets after the effect.
+ * Nor does a redirection that leads nowhere: it is a success that lacks its `Location`.
  *
  * @param status - of the answer
  * @param reports - further statuses that do
+ * @param hasLocation - whether the answer has that field
  * @see decision 0012
  */
-export function isReport(status: number, reports: readonly number[]): boolean {
+export function isReport(
+  status: number,
+  reports: readonly number[],
+  hasLocation: boolean = false,
+): boolean {
+  if (status >= 301 && status <= 303) return hasLocation
   return status < 500 || status === 501 || status === 503 || reports.includes(status)
 }

@@ -49,14 +49,22 @@ describe('a POST through the engine', () => {
     expect(bench.heard().filter(type => type === 'released')).to.have.lengthOf(11)
   })
 
-  it('[FAIL-05] a 302 or 303 with a Location is a success, without one it is not', async () => {
+  it('[FAIL-05, FALSE-4294] a redirect with a Location is a success, else in doubt', async () => {
     for (const status of [301, 302, 303]) {
       const bench = engineBench()
-      const bare = { status, hasLocation: false }
-      expect((await bench.post({ handler: () => bare })).kind).to.equal('refused')
       expect((await bench.post({ handler: () => ({ status }) })).kind).to.equal('done')
       expect((await bench.post()).kind).to.equal('spent')
+      const other = engineBench()
+      const bare = { status, hasLocation: false }
+      expect((await other.post({ handler: () => bare })).kind).to.equal('silent')
+      expect((await other.post()).kind).to.equal('undecided')
     }
+  })
+
+  it('[FALSE-4294] one with a Location is free where the rule turns it down', async () => {
+    const bench = engineBench()
+    const rules = { success: () => false }
+    expect((await bench.post({ rules, handler: () => ({ status: 302 }) })).kind).to.equal('refused')
   })
 
   it('[POE-2-19] the rule for success can be replaced', async () => {

@@ -6,7 +6,7 @@ import { PassThrough, Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
 import type { Context } from 'koa'
-import { expectSpent } from '../support/answers.js'
+import { expectProblem, expectSpent } from '../support/answers.js'
 import { until } from '../support/meeting.js'
 import { startWorld, type World } from '../support/world.js'
 
@@ -116,6 +116,62 @@ for (const kind of KINDS) {
       const first = await world.send('POST', link, { json: {}, signal: AbortSignal.timeout(9_000) })
       expect([first.status, await first.text()]).to.deep.equal([201, PIECES.join('')])
       expect((await world.send('GET', link)).headers.get('Content-Type')).to.match(/event-stream/)
+    })
+
+    const caught = async (_ctx: unknown, next: () => Promise<unknown>) => {
+      await next().catch(() => {})
+    }
+    const ENDS: Readonly<Record<string, (ctx: Context) => void>> = {
+      'says nothing': () => {},
+      'sets a body under a 404 that nobody chose': ctx => {
+        ctx.body = 'done'
+      },
+      'throws a surprise': () => {
+        throw new Error('planted')
+      },
+    }
+    for (const [end, act] of Object.entries(ENDS)) {
+      it(`[FALSE-4290] breaks off where the handler then ${end}`, async () => {
+        world = await startWorld(kind, {
+          outside: [caught],
+          handler: ctx => {
+            ctx.flushHeaders()
+            act(ctx)
+          },
+        })
+        const link = await world.link()
+        const signal = AbortSignal.timeout(5_000)
+        const first = await world.send('POST', link, { json: {}, signal })
+        const failure: unknown = await first.text().catch((error: unknown) => error)
+        expect(String(failure))
+          .to.match(/terminated|aborted/)
+          .and.not.match(/timeout/i)
+        await expectProblem(await world.send('POST', link, { json: {} }), 409, 'undecided')
+      })
+    }
+
+    it('[FALSE-4291] a refusal thrown after a success that was sent frees nothing', async () => {
+      const begins: Readonly<Record<string, (ctx: Context) => void>> = {
+        'begun by Koa': ctx => begin(ctx, 201),
+        'taken over': ctx => {
+          ctx.respond = false
+          ctx.res.writeHead(201).end('done')
+        },
+      }
+      for (const [how, act] of Object.entries(begins)) {
+        world = await startWorld(kind, {
+          handler: (ctx, here) => {
+            here.effects.push(ctx.poe.key)
+            act(ctx)
+            ctx.throw(422, 'no more tea')
+          },
+        })
+        const link = await world.link()
+        expect((await world.send('POST', link, { json: {} })).status, how).to.equal(201)
+        await expectProblem(await world.send('POST', link, { json: {} }), 409, 'undecided')
+        expect(world.effects, how).to.have.length(1)
+        if (how === 'begun by Koa') await world.close()
+      }
     })
 
     it('[FALSE-4003] a client that leaves closes what is not kept', async () => {

@@ -66,6 +66,51 @@ describe('a body that comes in pieces', () => {
     })
   }
 
+  for (const kind of [KOA_3, KOA_2] as const) {
+    it(`[FALSE-4292] is whole where another body was there before, Koa ${kind.koa}`, async () => {
+      world = await startWorld(kind, {
+        outside: [
+          async (ctx, next) => {
+            ctx.status = 500
+            ctx.body = 'sorry'
+            await next()
+          },
+        ],
+        handler: ctx => {
+          ctx.body = Readable.from(PIECES)
+        },
+      })
+      const link = await world.link()
+      const first = await world.send('POST', link, { json: {} })
+      expect([first.status, await first.text()]).to.deep.equal([200, WHOLE])
+      expect(await (await world.send('GET', link)).text()).to.equal(WHOLE)
+    })
+
+    const CHANGES: Readonly<Record<string, (ctx: Context) => void>> = {
+      'another body': ctx => {
+        ctx.body = WHOLE
+      },
+      'a refusal': ctx => {
+        ctx.status = 422
+      },
+      'an error': ctx => ctx.throw(422, WHOLE),
+    }
+    for (const [what, act] of Object.entries(CHANGES)) {
+      it(`[FALSE-4293] the request as a body, and then ${what}, Koa ${kind.koa}`, async () => {
+        world = await startWorld(kind, {
+          handler: ctx => {
+            ctx.body = ctx.req
+            act(ctx)
+          },
+        })
+        const headers = { 'Content-Type': 'text/plain' }
+        const answer = await world.send('POST', await world.link(), { body: WHOLE, headers })
+        expect(answer.status).to.equal(what === 'another body' ? 200 : 422)
+        expect(await answer.text()).to.include(WHOLE)
+      })
+    }
+  }
+
   it('[FALSE-3504] is whole where somebody has set it in front of the handler', async () => {
     world = await startWorld(KOA_3, {
       outside: [

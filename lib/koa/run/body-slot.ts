@@ -6,12 +6,14 @@
  * outlives a client that leaves, its error can still become an answer, and Koa 2 sends a Blob or a
  * Response as Koa 3 does. What nobody is going to read is closed here, as Koa would.
  */
-import { finished, PassThrough, Stream } from 'node:stream'
+import { finished, PassThrough, Readable, Stream } from 'node:stream'
 import type { Context, Response as KoaResponse } from 'koa'
 import { closeSource } from '../../engine/body-pump.js'
 import { isStreaming, type Produced, produce } from '../../engine/capture.js'
 
 const NONE: readonly unknown[] = []
+/** Of a request's content, which outlives whoever reads it. */
+const KEEPING = { destroyOnReturn: false }
 const SLOT = Symbol('post-once-exactly body slot')
 
 /** A response with a slot, or that had one. */
@@ -57,16 +59,18 @@ export class BodySlot {
   }
 
   /** Takes what the handler gives. */
-  set body(value: unknown) {
+  set body(given: unknown) {
     const ctx = this.#ctx
     const { response } = ctx
     this.#passedOn = null
-    if (!isStreaming(value)) {
+    if (!isStreaming(given)) {
       this.#closeSources()
       this.#client = null
-      this.#sent = value
+      this.#sent = given
       return
     }
+    // To close the request itself would close the connection, and no answer could be sent.
+    const value = given === ctx.req ? Readable.from(ctx.req.iterator(KEEPING)) : given
     if (this.#source !== null && this.#source !== value) {
       this.#earlier = [...this.#earlier, this.#source]
     }
@@ -76,11 +80,10 @@ export class BodySlot {
     this.#source = value
     this.#client = client
     client.once('error', error => breakAnswer(ctx, error))
-    describe(response, value)
-    const { length } = response
-    const sized = response.res.hasHeader('Content-Length')
+    const isTyped = response.res.hasHeader('Content-Type')
+    // Koa takes away the length of an earlier body.
     this.#sent = client
-    if (sized && length !== undefined) response.length = length
+    describe(response, value, isTyped)
   }
 
   /** What the handler gave, ready to be recorded; its source is the taker's from here on. */
@@ -132,16 +135,16 @@ function closeBody(body: unknown): void {
  * Lets the client see that its answer is broken: Koa 2 would leave it open for ever, and HTTP/2
  * would call a stream that is closed without an error complete.
  */
-function breakAnswer(ctx: Context, error: Error): void {
-  if (!ctx.res.headersSent) return
-  if (ctx.req.httpVersionMajor >= 2) ctx.res.destroy(error)
-  else ctx.res.destroy()
+export function breakAnswer({ req, res }: Context, error: unknown): void {
+  if (!res.headersSent || res.writableEnded) return
+  if (req.httpVersionMajor >= 2 && error instanceof Error) res.destroy(error)
+  else res.destroy()
 }
 
 /** Sets what Koa 3 would set from a Blob or a Response. */
-function describe(response: KoaResponse, body: unknown): void {
+function describe(response: KoaResponse, body: unknown, isTyped: boolean): void {
   if (body instanceof Blob) {
-    if (!response.res.hasHeader('Content-Type') && body.type !== '') response.type = body.type
+    if (!isTyped && body.type !== '') response.type = body.type
     response.length = body.size
   }
   if (body instanceof Response) {

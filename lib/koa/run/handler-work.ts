@@ -9,7 +9,7 @@ import type { RecordedField } from '../../engine/outcome.js'
 import { arrivalOf, hasNoContent } from '../arrival.js'
 import type { Core } from '../core.js'
 import type { Held } from '../request-poe.js'
-import { BodySlot } from './body-slot.js'
+import { BodySlot, breakAnswer } from './body-slot.js'
 import { Overtaking, partFromClient, putFields, type ResponseFields } from './late-handler.js'
 import { answerThrown, isReportedFailure, noteOfOthers } from './thrown.js'
 
@@ -51,6 +51,8 @@ export class HandlerWork implements Work, Held {
   #bodyLost = false
   /** Whether the request's content had been read, or there was none, when the handler began. */
   #isRead = false
+  /** Whether the handler had sent the fields of its answer itself when it threw. */
+  #hasBegun = false
 
   constructor({ core, ctx, operation, rules, handler, handlerKey, keepsThrown }: Claimable) {
     this.core = core
@@ -123,11 +125,15 @@ export class HandlerWork implements Work, Held {
     putFields(res, this.#fieldsBefore)
   }
 
-  /** Takes back a body in pieces after an error: nobody sends them, and Koa would wait for them. */
-  takeBackBody(): void {
+  /**
+   * Takes back a body in pieces after an error: nobody sends them, and Koa would wait for them. An
+   * answer that has begun breaks off: Koa would leave it open for ever.
+   */
+  takeBackBody(error: unknown): void {
     const { ctx } = this
     const client = this.#slot?.client ?? null
     if (client !== null && ctx.body === client) settleBody(ctx, true)
+    if (this.#hasBegun && ctx.respond !== false) breakAnswer(ctx, error)
   }
 
   /** As {@link partFromClient}, for a handler that is still at work. */
@@ -149,8 +155,8 @@ export class HandlerWork implements Work, Held {
     }
     let isLate = false
     try {
-      if (thrown !== null) this.#keepThrown(thrown.error)
-      else if (saidNothing(this.ctx, overtaking)) this.#keepThrown(new SaidNothing())
+      if (thrown !== null) this.#keepThrown(thrown.error, overtaking)
+      else if (saidNothing(this.ctx, overtaking)) this.#keepThrown(new SaidNothing(), overtaking)
       const report = this.#report(slot, overtaking)
       if (!(report instanceof Promise)) return this.#noted(report)
       isLate = true
@@ -166,8 +172,9 @@ export class HandlerWork implements Work, Held {
   }
 
   /** Makes an answer of an error, where that is to be kept. @throws the error where it is not */
-  #keepThrown(error: unknown): void {
+  #keepThrown(error: unknown, overtaking: Overtaking): void {
     const { ctx, rules } = this
+    this.#hasBegun = overtaking.begun || (ctx.respond === false && ctx.res.headersSent)
     const isParsed = ctx.req.readableEnded && Reflect.get(ctx.request, 'body') !== undefined
     noteOfOthers(error, this.#isRead || isParsed, ctx.req.aborted)
     const isKept = !this.toldInside && !isOwnAbort(ctx, error) && !ctx.res.headersSent
@@ -193,11 +200,14 @@ export class HandlerWork implements Work, Held {
 
   /**
    * Whether an error is a failure that the handler reports, or the end of a cut-off upload; or what
-   * the link inside has to tell of, and not this door.
+   * the link inside has to tell of, and not this door. It is none where the handler has told the
+   * client before that it is done.
    */
   isReported(error: unknown): boolean {
     const { ctx, rules } = this
-    return this.toldInside || isReportedFailure(error, rules) || isOwnAbort(ctx, error)
+    if (this.toldInside) return true
+    if (this.#hasBegun && ctx.res.statusCode < 400) return false
+    return isReportedFailure(error, rules) || isOwnAbort(ctx, error)
   }
 }
 
