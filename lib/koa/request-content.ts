@@ -70,11 +70,24 @@ function failWhenCutOff({ req }: Context): void {
   // Without a reader the error would end the process.
   req.on('error', () => {})
   req.prependOnceListener('aborted', () => {
-    if (req.errored === null) {
-      req.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }))
-    }
+    if (req.errored === null) req.destroy(reset())
     req.emit('error', req.errored)
   })
+  failWithConnection(req)
+}
+
+/** Once a request is answered Node forgets it, and it does not hear that its connection closes. */
+function failWithConnection(req: IncomingMessage): void {
+  const { socket } = req
+  const fail = () => {
+    if (!req.complete) req.destroy(reset())
+  }
+  socket.once('close', fail)
+  req.once('close', () => socket.off('close', fail))
+}
+
+function reset(): Error {
+  return Object.assign(new Error('aborted'), { code: 'ECONNRESET' })
 }
 
 const NOTHING: RequestContent = { kind: 'bytes', bytes: new Uint8Array(), isDecoded: true }
@@ -119,6 +132,8 @@ export function contentOf(
       if (Number(ctx.get('Content-Length')) > limitBytes) return TOO_LARGE
       return readAhead(ctx, limitBytes)
     case 'taken':
+      // Node throws away what comes after somebody has answered: there is nobody to be answered.
+      if (ctx.res.writableFinished) return CUT_OFF
       throw gone()
     case 'bytes':
       return sizeOf(here) > limitBytes ? TOO_LARGE : here
@@ -128,6 +143,7 @@ export function contentOf(
 }
 
 const TOO_LARGE: RequestContent = { kind: 'too-large' }
+const CUT_OFF: RequestContent = { kind: 'cut-off' }
 
 function sizeOf({ text, bytes }: Extract<PresentContent, { kind: 'bytes' }>): number {
   return text === undefined ? bytes.byteLength : Buffer.byteLength(text)
@@ -235,6 +251,7 @@ function readAhead(
       if (isAllHere(ctx)) over()
     }
     if (isAllHere(ctx)) return take()
+    failWithConnection(req)
     req.on('readable', take).on('end', over).on('close', cut).on('error', cut)
     if (patienceMs === null) return
     timer = setTimeout(() => {

@@ -54,6 +54,8 @@ export class RequestPoe<Tx = unknown> {
   said: HandlerAnswer | null = null
   /** @internal Whether the answer is compared with what was said, when it leaves. */
   isWatched = false
+  /** @internal The status when middleware came back without waiting for a handler; else `null`. */
+  statusOutside: number | null = null
   /** @internal What names this request's operation, so that only one door does. */
   naming: Naming | null = null
   /** Doors in front of a POE resource that run inside its claim. */

@@ -177,8 +177,10 @@ export function sendNobody(ctx: Context, status: 400 | 503): void {
 
 /** Puts an answer of ours back where something outside has replaced it. */
 export function sendAgain(ctx: Context): void {
-  const { decided, decidedBody, decidedType } = ctx.poe
+  const { poe } = ctx
+  const { decided, decidedBody, decidedType } = poe
   const { statusCode } = ctx.res
+  poe.statusOutside = statusCode
   if (decided === null || statusCode === decided || ctx.headerSent) return
   // The client has this very answer: that is no other one.
   if (statusCode === 304 && decided === 200 && SAFE_METHODS.has(ctx.method)) return

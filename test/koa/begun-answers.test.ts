@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
 import type { Context } from 'koa'
 import { expectProblem, expectSpent } from '../support/answers.js'
-import { until } from '../support/meeting.js'
+import { latch, until } from '../support/meeting.js'
 import { startWorld, type World } from '../support/world.js'
 
 const KINDS = ([3, 2] as const).map(koa => ({ store: 'memory', koa, at: 'root' }) as const)
@@ -172,6 +172,47 @@ for (const kind of KINDS) {
         expect(world.effects, how).to.have.length(1)
         if (how === 'begun by Koa') await world.close()
       }
+    })
+
+    it('[FALSE-4298] written past Koa for a client that has left, it is its word', async () => {
+      const left = latch()
+      world = await startWorld(kind, {
+        handler: async ctx => {
+          begun.open()
+          ctx.respond = false
+          if (!ctx.res.closed) await new Promise(done => ctx.res.on('close', done))
+          ctx.res.statusCode = 201
+          ctx.res.setHeader('Location', '/orders/1')
+          ctx.res.end('done')
+          left.open()
+        },
+      })
+      const begun = latch()
+      const link = await world.link()
+      const leaving = new AbortController()
+      const gone = world.send('POST', link, { json: {}, signal: leaving.signal }).catch(() => {})
+      await begun.opened
+      leaving.abort()
+      await Promise.all([gone, left.opened])
+      await until(() => world.events.some(({ type }) => type === 'spent'), 'the record')
+      await expectSpent(await world.send('POST', link, { json: {} }), '/orders/1', link)
+    })
+
+    it('[FALSE-4299] a throw ends no process where a stream is on its way past Koa', async () => {
+      world = await startWorld(kind, {
+        handler: ctx => {
+          ctx.respond = false
+          Readable.from(PIECES).pipe(ctx.res)
+          throw new Error('planted')
+        },
+      })
+      // mocha fails a test in which an error goes unheard.
+      const link = await world.link()
+      const answer = await world.send('POST', link, { json: {} })
+      expect(answer.status).to.be.oneOf([200, 500])
+      await answer.text().catch(() => {})
+      await pause(20)
+      await expectProblem(await world.send('POST', link, { json: {} }), 409, 'undecided')
     })
 
     it('[FALSE-4003] a client that leaves closes what is not kept', async () => {

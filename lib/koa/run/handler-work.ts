@@ -133,7 +133,9 @@ export class HandlerWork implements Work, Held {
     const { ctx } = this
     const client = this.#slot?.client ?? null
     if (client !== null && ctx.body === client) settleBody(ctx, true)
-    if (this.#hasBegun && ctx.respond !== false) breakAnswer(ctx, error)
+    // What it goes on writing itself meets an answer that has ended: that must not end the process.
+    if (ctx.respond === false) ctx.res.on('error', () => {})
+    else if (this.#hasBegun) breakAnswer(ctx, error)
   }
 
   /** As {@link partFromClient}, for a handler that is still at work. */
@@ -156,7 +158,7 @@ export class HandlerWork implements Work, Held {
     let isLate = false
     try {
       if (thrown !== null) this.#keepThrown(thrown.error, overtaking)
-      else if (saidNothing(this.ctx, overtaking)) this.#keepThrown(new SaidNothing(), overtaking)
+      else if (this.#saidNothing(overtaking)) this.#keepThrown(new SaidNothing(), overtaking)
       const report = this.#report(slot, overtaking)
       if (!(report instanceof Promise)) return this.#noted(report)
       isLate = true
@@ -169,6 +171,14 @@ export class HandlerWork implements Work, Held {
   #noted(report: Report): Report {
     this.#bodyLost = report.body.kind === 'unreadable'
     return report
+  }
+
+  /** Whether the answer is nobody's, or somebody's who did not wait for this handler. */
+  #saidNothing(overtaking: Overtaking): boolean {
+    const { ctx } = this
+    if (isBypassed(ctx, overtaking)) return false
+    if (!overtaking.sent && ctx.poe.statusOutside === ctx.status) return true
+    return isUntouched(ctx) && !isUnrouted(ctx)
   }
 
   /** Makes an answer of an error, where that is to be kept. @throws the error where it is not */
@@ -255,7 +265,8 @@ async function bypassed(work: HandlerWork): Promise<Report> {
   // A client that left does not undo what the handler said.
   await finished(res).catch(() => {})
   // Another response stands in the context where we have answered in its place.
-  const isOwn = res.headersSent && res === ctx.res
+  // Node sends no fields to a client that has left: the end alone tells that there was an answer.
+  const isOwn = (res.headersSent || res.writableEnded) && res === ctx.res
   if (!isOwn) throw new Error('The handler took over the response and gave no answer.')
   return {
     status: res.statusCode,
@@ -281,7 +292,7 @@ type Saying = KoaResponse & { _explicitStatus?: boolean }
 
 /** What middleware outside has set is not what this handler says. */
 function forgetEarlierStatus(ctx: Context): void {
-  if (ctx.res.headersSent) return
+  if (ctx.res.headersSent || ctx.poe.statusOutside !== null) return
   ctx.res.statusCode = 404
   ;(ctx.response as Saying)._explicitStatus = false
 }
@@ -333,10 +344,6 @@ class SaidNothing extends Error {
         'to tell, ctx.status = 404 where nothing was done.',
     )
   }
-}
-
-function saidNothing(ctx: Context, overtaking: Overtaking): boolean {
-  return isUntouched(ctx) && !isBypassed(ctx, overtaking) && !isUnrouted(ctx)
 }
 
 /** Whether nobody has set a status or a body: Koa's 404 is no word of anybody's. */

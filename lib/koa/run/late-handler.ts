@@ -74,10 +74,12 @@ export class Overtaking extends FieldsListener {
     this.#ctx = ctx
     this.#res = ctx.res
     this.#around = response[LATEST] ?? null
-    this.#begun = ctx.res.headersSent
+    const isOver = ctx.res.writableEnded || ctx.poe.statusOutside !== null
+    this.#begun = ctx.res.headersSent && !isOver
     response[LATEST] = this
     hearFlush(response)
-    beforeFields(ctx.res, this)
+    if (isOver && ctx.res.headersSent) this.beforeFields()
+    else beforeFields(ctx.res, this)
   }
 
   /** Whether the fields have been sent, and the body is still to be set: that overtakes nobody. */

@@ -1,0 +1,173 @@
+/**
+ * Somebody around a resource answers before its handler has begun, because the store or the content
+ * took too long: what the handler does then is told by the handler, and nothing is left behind.
+ */
+import { request } from 'node:http'
+import { expect } from 'chai'
+import type { Context, Next } from 'koa'
+import { expectProblem, expectSpent } from '../support/answers.js'
+import { aroundStore } from '../support/around-store.js'
+import { type Latch, latch, until } from '../support/meeting.js'
+import { placeOrder, startWorld, type World, type WorldOptions } from '../support/world.js'
+
+const KEPT = { retentionMs: 60_000, dangerouslyNotDurable: true }
+const CONDITION = { 'If-Match': '"a"' }
+
+for (const koa of [3, 2] as const) {
+  const kind = { store: 'memory', koa, at: 'root' } as const
+
+  describe(`answered before the handler begins, Koa ${koa}`, () => {
+    let world: World
+    let claimed: Latch
+    let committed: Latch
+    let status: number
+    beforeEach(() => {
+      claimed = latch()
+      committed = latch()
+      status = 408
+      hasAnswered = false
+    })
+    afterEach(() => world.close())
+
+    let hasAnswered: boolean
+    const impatient = async (ctx: Context, next: Next) => {
+      if (ctx.method !== 'POST' || hasAnswered) return await next()
+      hasAnswered = true
+      void next().catch(() => {})
+      // The store is still asked.
+      await new Promise(done => setTimeout(done, 5))
+      ctx.status = status
+      ctx.body = 'too slow'
+    }
+    const start = (given: WorldOptions) =>
+      startWorld(kind, {
+        outside: [impatient],
+        wrapStore: store =>
+          aroundStore(store, async (method, _key, call) => {
+            if (method === 'claim') await claimed.opened
+            return call()
+          }),
+        ...given,
+      })
+
+    const ENDS: Readonly<Record<string, (ctx: Context) => void>> = {
+      'a status and a body': ctx => {
+        ctx.status = 201
+        ctx.body = 'done'
+      },
+      'a body alone': ctx => {
+        ctx.body = 'done'
+      },
+    }
+    for (const [what, say] of Object.entries(ENDS)) {
+      it(`[FALSE-4295] a refusal, and then ${what} of the handler: spent`, async () => {
+        world = await start({
+          handler: (ctx, here) => {
+            here.effects.push(ctx.poe.key)
+            ctx.set('Location', '/orders/1')
+            say(ctx)
+          },
+        })
+        const link = await world.link()
+        expect((await world.send('POST', link, { json: {} })).status).to.equal(408)
+        claimed.open()
+        await until(() => world.events.some(({ type }) => type === 'spent'), 'the record')
+        await expectSpent(await world.send('POST', link, { json: {} }), '/orders/1', link)
+        expect(await (await world.send('GET', link)).text()).to.equal('done')
+        expect(world.effects).to.have.length(1)
+      })
+    }
+
+    it('[FALSE-4295] a success, and then a refusal of the handler: free', async () => {
+      status = 202
+      world = await start({
+        handler: (ctx, here) => {
+          if (here.runs > 1) return placeOrder(ctx, here)
+          ctx.status = 422
+          return undefined
+        },
+      })
+      const link = await world.link()
+      expect((await world.send('POST', link, { json: {} })).status).to.equal(202)
+      claimed.open()
+      await until(() => world.events.some(({ type }) => type === 'released'), 'the release')
+      expect((await world.send('POST', link, { json: {} })).status).to.equal(201)
+    })
+
+    for (const when of ['while it is at work', 'before it begins'] as const) {
+      it(`[FALSE-4296] a status of others, not yet sent ${when}, is not its word`, async () => {
+        const begun = latch()
+        const told = latch()
+        world = await start({
+          // As a session that is kept in a database.
+          extend: app => {
+            app.middleware.unshift(async (ctx, next) => {
+              await next()
+              if (ctx.method === 'POST') await committed.opened
+            })
+          },
+          handler: async (ctx, here) => {
+            if (here.runs > 1) return
+            begun.open()
+            here.effects.push(ctx.poe.key)
+            if (when === 'while it is at work') await told.opened
+            ctx.body = 'done'
+          },
+        })
+        const link = await world.link()
+        if (when === 'while it is at work') claimed.open()
+        const answer = world.send('POST', link, { json: {} })
+        if (when === 'while it is at work') await begun.opened
+        await new Promise(done => setTimeout(done, 20))
+        claimed.open()
+        told.open()
+        await until(() => world.events.some(({ type }) => type === 'undecided'), 'the doubt')
+        committed.open()
+        expect((await answer).status).to.be.oneOf([200, 408])
+        await expectProblem(await world.send('POST', link, { json: {} }), 409, 'undecided')
+        expect(world.effects).to.have.length(1)
+      })
+    }
+
+    for (const door of ['link', 'key'] as const) {
+      it(`[FALSE-4297] a content that never comes then holds no claim: ${door}`, async () => {
+        claimed.open()
+        let waits = false
+        const impatientOnce = async (_ctx: Context, next: Next) => {
+          if (waits) return await next()
+          waits = true
+          void next().catch(() => {})
+          await new Promise(done => setTimeout(done, 40))
+          _ctx.status = 504
+        }
+        world = await startWorld(kind, {
+          parse: false,
+          outside: [impatientOnce],
+          extend: (app, router, once) => {
+            const seen = once.conditional({ name: 'seen', validator: () => ({ etag: '"a"' }) })
+            if (door === 'link') app.use(seen)
+            const key = once.idempotencyKey({ name: 'pay', ...KEPT })
+            router.post('/pay', impatientOnce, key, async ctx => {
+              for await (const _ of ctx.req);
+              ctx.status = 201
+            })
+          },
+        })
+        const path = door === 'link' ? await world.link() : '/pay'
+        const headers = door === 'link' ? CONDITION : { 'Idempotency-Key': '"abcdefghijklmnop"' }
+        const { port } = world
+        const upload = request({ port, method: 'POST', path, headers, agent: false })
+        upload.on('error', () => {}).setHeader('Content-Length', '9')
+        upload.write('half')
+        const status = await new Promise(done =>
+          upload.on('response', response => done(response.statusCode)),
+        )
+        expect(status).to.equal(504)
+        upload.destroy()
+        await until(async () => (await world.once.status()).atWork === 0, 'nothing is at work')
+        const whole = await world.send('POST', path, { body: 'whole', headers })
+        expect(whole.status).to.equal(201)
+      })
+    }
+  })
+}
