@@ -164,8 +164,16 @@ export function closeSource(
 function breakOff(client: Writable, cause: unknown): void {
   const error = cause instanceof Error ? cause : new Error('the body broke off', { cause })
   const { readableFlowing } = client as Partial<Duplex>
-  if (readableFlowing !== null) client.destroy(error)
-  else client.once('resume', () => queueMicrotask(() => client.destroy(error)))
+  if (readableFlowing !== null) {
+    client.destroy(error)
+    return
+  }
+  const destroySoon = () => queueMicrotask(() => client.destroy(error))
+  client.once('resume', destroySoon)
+  // As the claim around this one reads it.
+  client.on('newListener', event => {
+    if (event === 'readable') destroySoon()
+  })
 }
 
 function asBytes(chunk: unknown): Uint8Array {

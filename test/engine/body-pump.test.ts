@@ -139,6 +139,21 @@ describe('a streamed body on its way', () => {
     expect(seen).to.deep.equal(['a', 'cut'])
   })
 
+  it('[FALSE-4300] also by another pump, that of the claim around', async () => {
+    const between = new PassThrough()
+    between.on('error', () => {})
+    async function* source() {
+      yield 'one'
+      throw new Error('broken')
+    }
+    const inner = flow(new BodyPump(source(), between, 100)).catch(String)
+    expect(await inner).to.equal('Error: broken')
+    const { client, text } = collector()
+    const outer = flow(new BodyPump(between, client, 100)).catch(String)
+    expect(await soon(outer)).to.equal('Error: broken')
+    expect([text(), client.destroyed]).to.deep.equal(['one', true])
+  })
+
   it('a chunk that is neither text nor bytes breaks it off, and closes the source', async () => {
     let closed = false
     async function* odd() {

@@ -129,6 +129,35 @@ for (const koa of [3, 2] as const) {
       })
     }
 
+    it('[FALSE-4301] a status of others that is never sent, for the client has left', async () => {
+      const begun = latch()
+      const told = latch()
+      claimed.open()
+      world = await start({
+        outside: [],
+        extend: app => app.middleware.unshift(impatient as never),
+        handler: async (ctx, here) => {
+          here.effects.push(ctx.poe.key)
+          begun.open()
+          await told.opened
+          ctx.body = 'done'
+        },
+      })
+      status = 503
+      const link = await world.link()
+      const leaving = new AbortController()
+      const { signal } = leaving
+      const gone = world.send('POST', link, { json: {}, signal }).catch(() => {})
+      await begun.opened
+      leaving.abort()
+      await gone
+      await new Promise(done => setTimeout(done, 30))
+      told.open()
+      await until(() => world.events.some(({ type }) => type === 'spent'), 'the record')
+      expect((await world.send('POST', link, { json: {} })).status).to.equal(405)
+      expect(world.effects).to.have.length(1)
+    })
+
     for (const door of ['link', 'key'] as const) {
       it(`[FALSE-4297] a content that never comes then holds no claim: ${door}`, async () => {
         claimed.open()

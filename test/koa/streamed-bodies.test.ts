@@ -7,6 +7,7 @@ import { expect } from 'chai'
 import type { Context } from 'koa'
 import { memoryStore } from 'post-once-exactly/stores/memory'
 import type { Store } from '../../lib/engine/store.js'
+import { aroundStore } from '../support/around-store.js'
 import { until } from '../support/meeting.js'
 import { startWorld, type World } from '../support/world.js'
 
@@ -84,6 +85,34 @@ describe('a body that comes in pieces', () => {
       const first = await world.send('POST', link, { json: {} })
       expect([first.status, await first.text()]).to.deep.equal([200, WHOLE])
       expect(await (await world.send('GET', link)).text()).to.equal(WHOLE)
+    })
+
+    it(`[FALSE-4300] breaks with its source while the store is slow, ${kind.koa}`, async () => {
+      world = await startWorld(kind, {
+        wrapStore: store =>
+          aroundStore(store, async (method, _key, call) => {
+            if (method === 'complete') await new Promise(done => setTimeout(done, 30))
+            return call()
+          }),
+        handler: ctx => {
+          ctx.body = Readable.from(
+            (async function* () {
+              yield 'one'
+              await new Promise(done => setTimeout(done, 5))
+              throw new Error('planted')
+            })(),
+          )
+        },
+        extend: (app, _router, once) => {
+          app.use(once.conditional({ name: 'seen', validator: () => ({ etag: '"a"' }) }))
+        },
+      })
+      const link = await world.link()
+      const signal = AbortSignal.timeout(5_000)
+      const first = await world.send('POST', link, { json: {}, headers: NAMED, signal })
+      const failure: unknown = await first.text().catch((error: unknown) => error)
+      expect([first.status, String(failure)]).to.deep.equal([200, 'TypeError: terminated'])
+      await until(async () => (await world.once.status()).atWork === 0, 'nothing is at work')
     })
 
     const CHANGES: Readonly<Record<string, (ctx: Context) => void>> = {

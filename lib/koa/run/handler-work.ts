@@ -10,7 +10,13 @@ import { arrivalOf, hasNoContent } from '../arrival.js'
 import type { Core } from '../core.js'
 import type { Held } from '../request-poe.js'
 import { BodySlot, breakAnswer } from './body-slot.js'
-import { Overtaking, partFromClient, putFields, type ResponseFields } from './late-handler.js'
+import {
+  isTaken,
+  Overtaking,
+  partFromClient,
+  putFields,
+  type ResponseFields,
+} from './late-handler.js'
 import { answerThrown, isReportedFailure, noteOfOthers } from './thrown.js'
 
 /** A request whose operation is known. */
@@ -134,7 +140,7 @@ export class HandlerWork implements Work, Held {
     const client = this.#slot?.client ?? null
     if (client !== null && ctx.body === client) settleBody(ctx, true)
     // What it goes on writing itself meets an answer that has ended: that must not end the process.
-    if (ctx.respond === false) ctx.res.on('error', () => {})
+    if (isTaken(ctx)) ctx.res.on('error', () => {})
     else if (this.#hasBegun) breakAnswer(ctx, error)
   }
 
@@ -184,7 +190,7 @@ export class HandlerWork implements Work, Held {
   /** Makes an answer of an error, where that is to be kept. @throws the error where it is not */
   #keepThrown(error: unknown, overtaking: Overtaking): void {
     const { ctx, rules } = this
-    this.#hasBegun = overtaking.begun || (ctx.respond === false && ctx.res.headersSent)
+    this.#hasBegun = overtaking.begun || (isTaken(ctx) && ctx.res.headersSent)
     const isParsed = ctx.req.readableEnded && Reflect.get(ctx.request, 'body') !== undefined
     noteOfOthers(error, this.#isRead || isParsed, ctx.req.aborted)
     const isKept = !this.toldInside && !isOwnAbort(ctx, error) && !ctx.res.headersSent
@@ -226,7 +232,7 @@ export class HandlerWork implements Work, Held {
  * stays without one, and one that has no JSON form becomes one without a body.
  */
 export function settleBody(ctx: Context, bodyLost: boolean): void {
-  if (ctx.respond === false || ctx.res.headersSent) return
+  if (isTaken(ctx) || ctx.res.headersSent) return
   const { body, status } = ctx.response
   if (!bodyLost && body !== null && body !== undefined) return
   // Koa 3 would send the text `null` for JSON.
@@ -283,8 +289,9 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function'
 }
 
-function isBypassed({ respond, res }: Context, { begun }: Overtaking): boolean {
-  return respond === false || (res.headersSent && !begun) || res.writableEnded
+function isBypassed(ctx: Context, { begun }: Overtaking): boolean {
+  const { res } = ctx
+  return isTaken(ctx) || (res.headersSent && !begun) || res.writableEnded
 }
 
 /** Where Koa notes that somebody has set a status. */

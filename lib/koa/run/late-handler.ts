@@ -77,7 +77,7 @@ export class Overtaking extends FieldsListener {
     const isOver = ctx.res.writableEnded || ctx.poe.statusOutside !== null
     this.#begun = ctx.res.headersSent && !isOver
     response[LATEST] = this
-    hearFlush(response)
+    hearAnswers(ctx)
     if (isOver && ctx.res.headersSent) this.beforeFields()
     else beforeFields(ctx.res, this)
   }
@@ -110,13 +110,19 @@ export class Overtaking extends FieldsListener {
     const ctx = this.#ctx
     const { response } = ctx
     if (this.#around !== null || this.#closed || this.#begun) return
-    if (ctx.respond === false || response.res !== this.#res) return
+    if (isTaken(ctx) || response.res !== this.#res) return
     const apart = responseToNowhere(ctx)
     apart.statusCode = 404
     response.res = apart
     Reflect.set(response, '_explicitStatus', false)
     Reflect.set(response, '_body', undefined)
     this.#apart = apart
+  }
+
+  /** @internal Koa is through, and answers nobody: the client has left. */
+  leave(): void {
+    if (this.#around === null) this.beforeFields()
+    else this.#around.leave()
   }
 
   /** Gives the context its response back. */
@@ -128,11 +134,22 @@ export class Overtaking extends FieldsListener {
   }
 }
 
-/** The prototypes of applications' responses whose `flushHeaders` is heard. */
+const RESPOND = Symbol('post-once-exactly respond')
+
+/** A context whose `respond` is heard. */
+interface Heard extends Context {
+  [RESPOND]?: boolean
+}
+
+/** The prototypes of applications' responses that are heard. */
 const heard = new WeakSet<object>()
 
-/** Lets every response of an application tell when a handler begins its answer by itself. */
-function hearFlush(response: KoaResponse): void {
+/**
+ * Lets every response of an application tell when a handler begins its answer by itself, and when
+ * Koa is about to answer while it is at work.
+ */
+function hearAnswers(ctx: Context): void {
+  const { response } = ctx
   const shared = Object.getPrototypeOf(response) as KoaResponse
   if (heard.has(shared)) return
   heard.add(shared)
@@ -141,6 +158,28 @@ function hearFlush(response: KoaResponse): void {
     this[LATEST]?.begin()
     flushHeaders.call(this)
   }
+  // Koa asks for it when all middleware is through, before anything else.
+  Object.defineProperty(Object.getPrototypeOf(ctx), 'respond', {
+    configurable: true,
+    get(this: Heard) {
+      if (!isAsking && !this.writable) (this.response as Watched)[LATEST]?.leave()
+      return this[RESPOND]
+    },
+    set(this: Heard, value: boolean) {
+      this[RESPOND] = value
+    },
+  })
+}
+
+/** Whether it is this package that looks. */
+let isAsking = false
+
+/** Whether a handler has taken the response over. */
+export function isTaken(ctx: Context): boolean {
+  isAsking = true
+  const { respond } = ctx
+  isAsking = false
+  return respond === false
 }
 
 function responseToNowhere({ req }: Context): ServerResponse {
