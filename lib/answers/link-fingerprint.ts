@@ -7,8 +7,8 @@
  */
 
 import { digestParts, fingerprint } from '../engine/fingerprint.js'
+import type { PresentContent } from '../engine/request-fingerprint.js'
 import { canonicalJson, readKey } from '../protocols/idempotency-key/index.js'
-import type { PresentContent } from './request-fingerprint.js'
 
 /**
  * Makes the fingerprint from a request's `Idempotency-Key`.

@@ -10,7 +10,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { ServerHttp2Stream } from 'node:http2'
 import type { Context } from 'koa'
-import type { PresentContent } from '../answers/request-fingerprint.js'
+import type { PresentContent } from '../engine/request-fingerprint.js'
 import { arrivalOf, hasNoContent } from './arrival.js'
 import { sendNobody } from './send.js'
 

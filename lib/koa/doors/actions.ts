@@ -17,10 +17,10 @@ import {
   UNDECIDED_NOW,
 } from '../../answers/findings.js'
 import { shownOutcome } from '../../answers/outcomes.js'
-import { checkFingerprint } from '../../answers/request-fingerprint.js'
 import { digestParts } from '../../engine/fingerprint.js'
 import type { Operation, OtherContent, ResourceRules } from '../../engine/operation.js'
 import { isSuccess } from '../../engine/outcome.js'
+import { checkFingerprint } from '../../engine/request-fingerprint.js'
 import { type Core, TOKEN_PARAM } from '../core.js'
 import { mustBeginWithSlash, publicPath, type RouterPort } from '../link-paths.js'
 import { checkNumber, YEAR_MS } from '../options.js'

@@ -18,9 +18,9 @@ import {
 } from '../../answers/answer.js'
 import { type RefusedFinding, RUNNING_NOW } from '../../answers/findings.js'
 import { filled } from '../../answers/refusals.js'
-import { checkFingerprint } from '../../answers/request-fingerprint.js'
 import { digestParts } from '../../engine/fingerprint.js'
 import type { Operation, Work } from '../../engine/operation.js'
+import { checkFingerprint } from '../../engine/request-fingerprint.js'
 import {
   failedCondition,
   type GivenConditions,

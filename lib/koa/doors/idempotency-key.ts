@@ -6,7 +6,7 @@
 import type { Context, Middleware } from 'koa'
 import { dialectOf } from '../../answers/dialects.js'
 import { DOOR_REFUSALS, filled } from '../../answers/refusals.js'
-import { checkFingerprint } from '../../answers/request-fingerprint.js'
+import { checkFingerprint } from '../../engine/request-fingerprint.js'
 import {
   judgeFirstSent,
   KEY_PROFILES,

@@ -6,8 +6,8 @@
  */
 import type { Context, Middleware } from 'koa'
 import { filled } from '../../answers/refusals.js'
-import { checkFingerprint } from '../../answers/request-fingerprint.js'
 import { recordedField } from '../../engine/outcome.js'
+import { checkFingerprint } from '../../engine/request-fingerprint.js'
 import type { Core } from '../core.js'
 import { checkNumber, demandDurable, YEAR_MS } from '../options.js'
 import { type DoorOptions, resolveDoor } from './door-options.js'

@@ -3,13 +3,13 @@
  */
 import type { Context } from 'koa'
 import { filled } from '../../answers/refusals.js'
+import { hearFailure } from '../../engine/hear-failure.js'
 import {
   type FingerprintResult,
   ownFingerprint,
   type RequestHead,
   requestFingerprint,
-} from '../../answers/request-fingerprint.js'
-import { hearFailure } from '../../engine/hear-failure.js'
+} from '../../engine/request-fingerprint.js'
 import type { Core } from '../core.js'
 import { publicPath } from '../link-paths.js'
 import { principalsOf } from '../principal.js'

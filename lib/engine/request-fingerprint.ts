@@ -9,7 +9,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, inflate } from 'node:zlib'
-import { digestParts } from '../engine/fingerprint.js'
 import {
   canonicalForm,
   canonicalJson,
@@ -17,6 +16,7 @@ import {
   readContentDigest,
 } from '../protocols/idempotency-key/index.js'
 import { atPointer } from '../protocols/json-pointer.js'
+import { digestParts } from './fingerprint.js'
 
 /** What of the content counts: the bytes, what they say, or those members of JSON only. */
 export type ContentRule = 'raw' | 'semantic' | 'content-digest' | readonly string[]
@@ -112,20 +112,18 @@ export function requestFingerprint(
   const raw = () =>
     made([method, path, query, 'raw', type, encoding, content.text ?? content.bytes])
   if (rule === 'raw') return raw()
-  const { bytes } = content
-  const mediaType = mediaTypeOf(type)
   if (rule === 'content-digest') {
     if (content.isDecoded && !isPlain(encoding)) throw digestUnchecked()
     const digest = readContentDigest(head.digest)
     if (digest === null) return { kind: 'digest-missing' }
-    const hash = createHash(digest.algorithm.replace('-', '')).update(bytes).digest()
+    const hash = createHash(digest.algorithm.replace('-', '')).update(content.bytes).digest()
     const isRight =
       hash.byteLength === digest.digest.byteLength && timingSafeEqual(hash, digest.digest)
     return isRight ? raw() : { kind: 'digest-wrong' }
   }
   const coding = content.isDecoded ? '' : encoding
-  return meaningIn(bytes, coding, limitBytes, type, mediaType, rule).then(
-    meaning => made([method, path, query, 'semantic', mediaType, meaning]),
+  return meaningIn(content.bytes, coding, limitBytes, type, rule).then(
+    meaning => made([method, path, query, 'semantic', mediaTypeOf(type), meaning]),
     // Content that is not what its type says counts by its bytes.
     raw,
   )
@@ -136,30 +134,19 @@ function mediaTypeOf(type: string): string {
 }
 
 async function meaningIn(
-  bytes: Uint8Array,
+  coded: Uint8Array,
   encoding: string,
   limitBytes: number,
   type: string,
-  mediaType: string,
   rule: 'semantic' | readonly string[],
 ): Promise<string | Uint8Array> {
-  const plain = await decoded(encoding, bytes, limitBytes)
-  return await meaningOf(type, mediaType, plain, rule)
-}
-
-async function meaningOf(
-  type: string,
-  mediaType: string,
-  bytes: Uint8Array,
-  rule: 'semantic' | readonly string[],
-): Promise<string | Uint8Array> {
+  const bytes = await decoded(encoding, coded, limitBytes)
+  const mediaType = mediaTypeOf(type)
   if (/^application\/([\w.+-]+\+)?json$/.test(mediaType)) {
     const value = parseJson(bytes)
     return canonicalJson(rule === 'semantic' ? value : membersAt(value, rule))
   }
-  if (mediaType === 'application/x-www-form-urlencoded') {
-    return canonicalForm(bytes)
-  }
+  if (mediaType === 'application/x-www-form-urlencoded') return canonicalForm(bytes)
   if (mediaType === 'multipart/form-data') return await partsOf(type, bytes)
   return bytes
 }
