@@ -92,6 +92,13 @@ export function checkMembers(
   throw new TypeError(`${where} has no member ${describe(unknown)}; known are ${known.join(', ')}`)
 }
 
+/** Refuses options that nobody knows. @throws TypeError that names those that are known */
+export function refuseUnknown(options: object, known: readonly string[], where: string): void {
+  const unknown = Object.keys(options).find(name => !known.includes(name))
+  if (unknown === undefined) return
+  throw new TypeError(`${where} has no option ${unknown}; known are ${known.join(', ')}`)
+}
+
 /**
  * Names a value in a message, without spilling its content.
  *

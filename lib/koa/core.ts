@@ -57,8 +57,6 @@ export class Core {
   readonly resources: Map<string, Resource> = new Map()
   /** The names of all doors, so that none is given twice. */
   readonly doors: Set<string> = new Set()
-  /** Stops each worker that is started. */
-  readonly stoppers: Set<(options: { readonly graceMs: number }) => Promise<unknown>> = new Set()
   readonly clock: Clock
   /** The fields that are recorded, and their order. */
   readonly recorded: ReadonlyMap<string, number>

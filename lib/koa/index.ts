@@ -12,9 +12,11 @@ export type { PageLabels, PageTexts, RefusalWords } from '../answers/words.js'
 export type { Unfinished } from '../engine/engine.js'
 export type { Reconciled, ReconciledOutcome, SuccessRule } from '../engine/operation.js'
 export { type Delivered, PermanentError } from '../engine/outbox/delivery.js'
+export type { DeadLetter, OutboxDesk } from '../engine/outbox/desk.js'
 export type { LaterOptions } from '../engine/outbox/message.js'
 export type { OutboxEvent } from '../engine/outbox/outbox-events.js'
 export type { MessageCount } from '../engine/outbox/outbox-store.js'
+export type { OutboxWorker, WorkerOptions } from '../engine/outbox/worker-options.js'
 export type { RecordedField } from '../engine/outcome.js'
 export type { Clock, OnEvent, PoeEvent } from '../engine/ports.js'
 export type {
@@ -40,13 +42,6 @@ export type {
   RerenderReason,
   ResourceOptions,
 } from './options.js'
-export type {
-  DeadLetter,
-  OutboxDesk,
-  OutboxHandlers,
-  OutboxWorker,
-  WorkerOptions,
-} from './outbox.js'
 // Whole, so that an application may add to the interface in it.
 export * from './outbox-messages.js'
 export { type Poe, poe, type ResourceMiddleware } from './poe.js'

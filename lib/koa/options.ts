@@ -5,15 +5,13 @@ import type { Context } from 'koa'
 import type { GivenTexts } from '../answers/page-texts.js'
 import type { Refusal } from '../answers/refusal-view.js'
 import { DOOR_REFUSALS, LINK_REFUSALS } from '../answers/refusals.js'
-import { checkNumber } from '../engine/checks.js'
+import { checkNumber, refuseUnknown } from '../engine/checks.js'
 import { hearFailure } from '../engine/hear-failure.js'
 import type { Reconciled, ResourceRules, SuccessRule } from '../engine/operation.js'
 import { isSuccess } from '../engine/outcome.js'
 import type { Clock, OnEvent } from '../engine/ports.js'
 import type { Store } from '../engine/store.js'
 import type { Anyone, PrincipalOf } from './principal.js'
-
-export { checkNumber } from '../engine/checks.js'
 
 /** Options of `poe()`. Times are milliseconds, sizes bytes. */
 export interface PoeOptions<Tx = never> {
@@ -479,11 +477,4 @@ export function checkReference(where: string, name: string, value: unknown): voi
   throw new TypeError(
     `${where}: ${name} must be a URI-reference; write other characters as encodeURI() does`,
   )
-}
-
-/** Refuses options that nobody knows. @throws TypeError that names those that are known */
-export function refuseUnknown(options: object, known: readonly string[], where: string): void {
-  const unknown = Object.keys(options).find(name => !known.includes(name))
-  if (unknown === undefined) return
-  throw new TypeError(`${where} has no option ${unknown}; known are ${known.join(', ')}`)
 }

@@ -6,9 +6,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RouterContext } from '@koa/router'
 import type { Context, Middleware, Next } from 'koa'
+import { nanoid } from 'nanoid'
+import { checkNumber } from '../engine/checks.js'
 import type { Unfinished } from '../engine/engine.js'
 import type { Reconciled } from '../engine/operation.js'
 import { Operator } from '../engine/operator.js'
+import { makeDesk, type OutboxDesk } from '../engine/outbox/desk.js'
+import {
+  makeWorker,
+  type OutboxWorker,
+  type WorkerOptions,
+  type WorkerPlace,
+} from '../engine/outbox/worker-options.js'
+import type { Clock } from '../engine/ports.js'
 import type { ListedRecord, ReadReply } from '../engine/store.js'
 import { Core, type Resource, TOKEN_PARAM } from './core.js'
 import { type ActionOptions, registerActions } from './doors/actions.js'
@@ -24,21 +34,8 @@ import { makeLinkDoor } from './doors/link/link-door.js'
 import { servePolicy } from './doors/policy.js'
 import { makeReplay, type ReplayOptions } from './doors/replay-door.js'
 import { mustBeginWithSlash, mustBeRouter, type RouterPort } from './link-paths.js'
-import {
-  checkNumber,
-  type PoeOptions,
-  type ResourceOptions,
-  resolveOptions,
-  resolveRules,
-} from './options.js'
-import {
-  makeDesk,
-  makeWorker,
-  type OutboxDesk,
-  type OutboxHandlers,
-  type OutboxWorker,
-  type WorkerOptions,
-} from './outbox.js'
+import { type PoeOptions, type ResourceOptions, resolveOptions, resolveRules } from './options.js'
+import type { OutboxHandlers } from './outbox-messages.js'
 import { RequestPoe } from './request-poe.js'
 import { sendAgain } from './send.js'
 import { type PoeStatus, statusOf } from './status.js'
@@ -210,10 +207,9 @@ export interface Poe<Tx = never> {
 export function poe<Tx = never>(options: PoeOptions<Tx>): Poe<Tx> {
   const core = new Core(resolveOptions(options))
   const { store, guard, emit } = core.engine
-  const operator = new Operator({
-    ...{ store, emit, bodyLimitBytes: core.options.bodyLimitBytes },
-    call: send => guard.call(send),
-  })
+  const { bodyLimitBytes } = core.options
+  const operator = new Operator({ store, emit, bodyLimitBytes, call: send => guard.call(send) })
+  const stoppers = new Set<OutboxWorker['stop']>()
   return {
     middleware: () => contextMiddleware(core),
     resource: (router, given, ...middleware) => {
@@ -245,26 +241,44 @@ export function poe<Tx = never>(options: PoeOptions<Tx>): Poe<Tx> {
     inspect: key => operator.inspect(key),
     settle: (key, owner, verdict) => operator.settle(key, owner, verdict),
     status: () => statusOf(core),
-    worker: (handlers, given) => makeWorker(core, handlers, given),
-    outbox: makeDesk(core),
-    close: given => closeIn(core, given?.graceMs),
+    worker: (handlers, given) => makeWorker(workerPlace(core, stoppers), handlers, given),
+    outbox: makeDesk(core.engine),
+    close: given => closeIn(core, stoppers, given?.graceMs),
   }
 }
 
-async function closeIn(core: Core, graceMs = GRACE_MS): Promise<Unfinished> {
+function workerPlace(core: Core, stoppers: WorkerPlace['stoppers']): WorkerPlace {
+  const { engine, clock, options } = core
+  const { store, guard, emit, bell } = engine
+  const outside = { clock, makeId: () => nanoid(22), random: Math.random, hold, realSleep }
+  return { store, guard, emit, bell, ...outside, defaults: options, stoppers }
+}
+
+async function closeIn(
+  { engine }: Core,
+  stoppers: WorkerPlace['stoppers'],
+  graceMs = GRACE_MS,
+): Promise<Unfinished> {
   checkNumber('close()', 'graceMs', graceMs, 0, 3_600_000)
-  // Our timers let a process end; what is waited for here shall not be cut off by that.
-  const hold = setInterval(() => {}, graceMs + 1_000)
+  const letGo = hold()
   try {
-    // The grace is real time, also where a test has the engine's.
-    const stopping = [...core.stoppers].map(stop => stop({ graceMs }))
-    const ended = core.engine.close(graceMs, (ms, signal) => sleep(ms, undefined, { signal }))
+    const stopping = [...stoppers].map(stop => stop({ graceMs }))
+    const ended = engine.close(graceMs, realSleep)
     await Promise.all(stopping)
     return await ended
   } finally {
-    clearInterval(hold)
+    letGo()
   }
 }
+
+/** Our timers let a process end; what has to be waited for shall not be cut off by that. */
+function hold(): () => void {
+  const timer = setInterval(() => {}, 86_400_000)
+  return () => clearInterval(timer)
+}
+
+/** Measures a grace, also where a test has the engine's clock. */
+const realSleep: Clock['sleep'] = (ms, signal) => sleep(ms, undefined, { signal })
 
 function contextMiddleware(core: Core): Middleware {
   const enter = (ctx: Context, next: Next): Promise<void> => {

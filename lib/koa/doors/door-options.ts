@@ -1,16 +1,10 @@
 /**
  * What the options of all doors have in common, and their checks.
  */
+import { checkNumber, refuseUnknown } from '../../engine/checks.js'
 import type { ResourceRules } from '../../engine/operation.js'
 import type { Core } from '../core.js'
-import {
-  checkNumber,
-  checkReference,
-  makeRules,
-  RULE_OPTIONS,
-  type RuleOptions,
-  refuseUnknown,
-} from '../options.js'
+import { checkReference, makeRules, RULE_OPTIONS, type RuleOptions } from '../options.js'
 
 /**
  * Options that every door has. Times are milliseconds; those left out are taken from `poe()`. What

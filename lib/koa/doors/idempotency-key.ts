@@ -6,6 +6,7 @@
 import type { Context, Middleware } from 'koa'
 import { dialectOf } from '../../answers/dialects.js'
 import { DOOR_REFUSALS, filled } from '../../answers/refusals.js'
+import { checkNumber } from '../../engine/checks.js'
 import { checkFingerprint } from '../../engine/request-fingerprint.js'
 import {
   judgeFirstSent,
@@ -17,7 +18,7 @@ import {
   WANTED,
 } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
-import { checkNumber, demandDurable, YEAR_MS } from '../options.js'
+import { demandDurable, YEAR_MS } from '../options.js'
 import { type DoorOptions, resolveDoor } from './door-options.js'
 import { type KeyedDoor, keeping, type NameReading, passKeyedDoor } from './keyed-door.js'
 import { keyPolicy, type ResolvedKeyDoor } from './policy.js'

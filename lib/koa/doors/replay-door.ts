@@ -6,10 +6,11 @@
  */
 import type { Context, Middleware } from 'koa'
 import { filled } from '../../answers/refusals.js'
+import { checkNumber } from '../../engine/checks.js'
 import { recordedField } from '../../engine/outcome.js'
 import { checkFingerprint } from '../../engine/request-fingerprint.js'
 import type { Core } from '../core.js'
-import { checkNumber, demandDurable, YEAR_MS } from '../options.js'
+import { demandDurable, YEAR_MS } from '../options.js'
 import { type DoorOptions, resolveDoor } from './door-options.js'
 import { type KeyedDoor, keeping, type NameReading, passKeyedDoor } from './keyed-door.js'
 import type { FingerprintRule } from './request-identity.js'
