@@ -92,6 +92,24 @@ export function checkMembers(
   throw new TypeError(`${where} has no member ${describe(unknown)}; known are ${known.join(', ')}`)
 }
 
+/**
+ * Refuses what should be a function and is none.
+ *
+ * @param functions - what each of them does, by its name
+ * @throws TypeError that says so
+ */
+export function checkFunctions(
+  where: string,
+  options: object,
+  functions: Readonly<Record<string, string>>,
+): void {
+  for (const [name, does] of Object.entries(functions)) {
+    const given: unknown = Reflect.get(options, name)
+    if (given === undefined || typeof given === 'function') continue
+    throw new TypeError(`${where}: ${name} must be a function that ${does}`)
+  }
+}
+
 /** Refuses options that nobody knows. @throws TypeError that names those that are known */
 export function refuseUnknown(options: object, known: readonly string[], where: string): void {
   const unknown = Object.keys(options).find(name => !known.includes(name))

@@ -19,6 +19,7 @@ export type { MessageCount } from '../engine/outbox/outbox-store.js'
 export type { OutboxWorker, WorkerOptions } from '../engine/outbox/worker-options.js'
 export type { RecordedField } from '../engine/outcome.js'
 export type { Clock, OnEvent, PoeEvent } from '../engine/ports.js'
+export type { RuleOptions } from '../engine/rules.js'
 export type {
   KeptAnswers,
   KeyProfileName,

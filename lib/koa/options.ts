@@ -5,11 +5,10 @@ import type { Context } from 'koa'
 import type { GivenTexts } from '../answers/page-texts.js'
 import type { Refusal } from '../answers/refusal-view.js'
 import { DOOR_REFUSALS, LINK_REFUSALS } from '../answers/refusals.js'
-import { checkNumber, refuseUnknown } from '../engine/checks.js'
-import { hearFailure } from '../engine/hear-failure.js'
-import type { Reconciled, ResourceRules, SuccessRule } from '../engine/operation.js'
-import { isSuccess } from '../engine/outcome.js'
+import { checkFunctions, checkNumber, refuseUnknown } from '../engine/checks.js'
+import type { ResourceRules } from '../engine/operation.js'
 import type { Clock, OnEvent } from '../engine/ports.js'
+import { demandDurable, makeRules, RULE_OPTIONS, type RuleOptions } from '../engine/rules.js'
 import type { Store } from '../engine/store.js'
 import type { Anyone, PrincipalOf } from './principal.js'
 
@@ -99,37 +98,12 @@ export interface RerenderReason {
 }
 
 /** Options of `resource()`. Times are milliseconds; those left out are taken from `poe()`. */
-export interface ResourceOptions {
+export interface ResourceOptions extends RuleOptions {
   /** Names the resource for `ctx.poe.link(name)`, in every process alike. */
   readonly name: string
   /** The router path; one segment must be `:token`, unless `key` is given. */
   readonly path: string
   readonly lifetimeMs?: number | undefined
-  readonly waitMs?: number | undefined
-  readonly maxRunMs?: number | undefined
-  /**
-   * The handler's whole effect is in `ctx.poe.tx`, or in what joins it. Needs a transactional
-   * store. `may-be-empty`: it may succeed without any, which is told as a mistake otherwise.
-   */
-  readonly transactional?: boolean | 'may-be-empty' | undefined
-  /** The handler calls `ctx.poe.pointOfNoReturn()` before its effect. */
-  readonly marks?: boolean | undefined
-  /** Any throw of the handler means that nothing happened. */
-  readonly releaseOnThrow?: boolean | undefined
-  /**
-   * Which thrown errors say that nothing happened, besides those made by `ctx.throw`. Only `true`
-   * counts; errors of a client library do not belong here: theirs is somebody else's status.
-   */
-  readonly isRefusal?: ((error: unknown) => boolean) | undefined
-  /**
-   * Further statuses, of 500 to 599, by which the handler says that nothing happened. Default: 501
-   * and 503 alone.
-   */
-  readonly reports?: readonly number[] | undefined
-  /** Finds out about an undecided link; asked on POST, waited for at most 5 s. */
-  readonly reconcile?: ((key: string) => Reconciled | Promise<Reconciled>) | undefined
-  /** Replaces the rule for what is a success (2xx, or 301, 302, 303 with `Location`). */
-  readonly success?: SuccessRule | undefined
   /** Answers a GET of an unspent link. Without it such a GET gets 405. */
   readonly page?: ((ctx: Context) => unknown) | undefined
   /** Draws the form again with `fields` kept and a fresh link, for a browser that came too late. */
@@ -147,31 +121,13 @@ export interface ResourceOptions {
 }
 
 /** `PoeOptions` complete. */
-export type ResolvedPoeOptions = Readonly<{
-  store: Store<unknown>
-  principal: PrincipalOf | Anyone
-  secrets: readonly string[] | undefined
-  lifetimeMs: number
-  horizonMs: number
-  leaseMs: number
-  waitMs: number
-  maxRunMs: number
-  storeTimeoutMs: number
-  recordForMs: number
-  bodyLimitBytes: number
-  payloadLimitBytes: number
-  recordedFields: readonly string[]
-  advertise: 'always' | 'when-asked'
-  linkField: boolean
-  publicPrefix: string
-  absoluteLinks: boolean
-  onEvent: OnEvent | undefined
-  refusal: DrawRefusal | undefined
-  texts: GivenTexts | undefined
-  clock: Clock | undefined
-  dangerouslyRunUnprotected: boolean
-  dangerouslyRetryUndecided: boolean
-}>
+export type ResolvedPoeOptions = {
+  readonly [Name in keyof Required<PoeOptions<unknown>>]: Name extends MayBeAbsent
+    ? PoeOptions<unknown>[Name]
+    : Exclude<PoeOptions<unknown>[Name], undefined>
+}
+
+type MayBeAbsent = 'secrets' | 'onEvent' | 'refusal' | 'texts' | 'clock'
 
 const DEFAULTS = {
   secrets: undefined,
@@ -238,9 +194,8 @@ const NEVER_RECORDED = new Set([
 ])
 
 const RESOURCE_OPTIONS = [
-  ...['name', 'path', 'lifetimeMs', 'waitMs', 'maxRunMs', 'transactional', 'marks'],
-  ...['releaseOnThrow', 'isRefusal', 'reports', 'reconcile', 'success', 'page', 'rerender'],
-  ...['refusal', 'createForm', 'key', 'dangerouslyNotDurable'],
+  ...['name', 'path', 'lifetimeMs', ...RULE_OPTIONS, 'page', 'rerender', 'refusal'],
+  ...['createForm', 'key', 'dangerouslyNotDurable'],
 ]
 
 /**
@@ -259,7 +214,7 @@ export function resolveOptions<Tx>(options: PoeOptions<Tx>): ResolvedPoeOptions 
     throw new TypeError('poe() needs a store, for example memoryStore() or sqliteStore(file)')
   }
   checkPrincipal(resolved.principal)
-  checkFunctions('poe()', resolved)
+  checkFunctions('poe()', resolved, FUNCTIONS)
   checkTexts(resolved.texts)
   checkNumbers(resolved)
   checkFields(resolved)
@@ -283,117 +238,11 @@ export function resolveRules(
   }
   checkReference(where, 'createForm', options.createForm)
   if (options.key !== undefined) {
-    demandDurable(`${where} has a key`, defaults, options.dangerouslyNotDurable)
+    demandDurable(`${where} has a key`, defaults.store, options.dangerouslyNotDurable)
   }
   checkNumber(where, 'lifetimeMs', options.lifetimeMs ?? defaults.lifetimeMs, 1, YEAR_MS)
+  checkFunctions(where, options, FUNCTIONS)
   return makeRules(where, options, defaults, defaults.waitMs)
-}
-
-/** How a handler is run once, whatever the door. */
-export type RuleOptions = Pick<
-  ResourceOptions,
-  | 'waitMs'
-  | 'maxRunMs'
-  | 'transactional'
-  | 'marks'
-  | 'releaseOnThrow'
-  | 'isRefusal'
-  | 'reports'
-  | 'reconcile'
-  | 'success'
->
-
-/** The names of {@link RuleOptions}. */
-export const RULE_OPTIONS: readonly (keyof RuleOptions)[] = [
-  'waitMs',
-  'maxRunMs',
-  'transactional',
-  'marks',
-  'releaseOnThrow',
-  'isRefusal',
-  'reports',
-  'reconcile',
-  'success',
-]
-
-/**
- * Makes the rules of a resource or a door.
- *
- * @param where - what to call it in errors
- * @param waitMs - how long a twin waits where `options` do not say, in milliseconds
- * @throws TypeError or RangeError that says what to do
- */
-export function makeRules(
-  where: string,
-  options: RuleOptions,
-  defaults: ResolvedPoeOptions,
-  waitMs: number,
-): ResourceRules {
-  checkFunctions(where, options)
-  const { marks = false } = options
-  const asked = options.transactional ?? false
-  if (typeof asked !== 'boolean' && asked !== 'may-be-empty') {
-    throw new TypeError(`${where}: transactional takes true, false or 'may-be-empty'`)
-  }
-  const transactional = asked !== false
-  if (transactional && !defaults.store.capabilities.transactional) {
-    throw new TypeError(`${where} is transactional, but its store has no transactions`)
-  }
-  if (transactional && marks) {
-    throw new TypeError(`${where}: marks are for external effects, not for a transactional one`)
-  }
-  const rules: ResourceRules = {
-    transactional,
-    mayBeEmpty: asked === 'may-be-empty',
-    marks,
-    releaseOnThrow: options.releaseOnThrow ?? false,
-    waitMs: options.waitMs ?? waitMs,
-    maxRunMs: options.maxRunMs ?? defaults.maxRunMs,
-    success: options.success === undefined ? isSuccess : atOnce(where, options.success),
-    reports: checkReports(where, options.reports),
-    isRefusal: options.isRefusal ?? null,
-    keepsRefusal: null,
-    reconcile: options.reconcile ?? null,
-  }
-  checkNumber(where, 'waitMs', rules.waitMs, 0, 60_000)
-  checkNumber(where, 'maxRunMs', rules.maxRunMs, 1, DAY_MS)
-  return Object.freeze(rules)
-}
-
-/** A promise counts as true: every refusal would be a success, and use its link up. */
-function atOnce(where: string, success: SuccessRule): SuccessRule {
-  return answer => {
-    const told: unknown = success(answer)
-    if (!(told instanceof Promise)) return told as boolean
-    hearFailure(told)
-    throw new TypeError(`${where}: success(answer) gave a promise; it must say true or false`)
-  }
-}
-
-function checkReports(where: string, reports: unknown): readonly number[] {
-  if (reports === undefined) return []
-  const isList = Array.isArray(reports)
-  if (isList && reports.every(status => Number.isInteger(status) && /^5\d\d$/.test(`${status}`))) {
-    return Object.freeze([...reports])
-  }
-  throw new TypeError(`${where}: reports must be a list of statuses from 500 to 599`)
-}
-
-/**
- * Refuses a store that forgets at a restart, where that would let an effect happen twice.
- *
- * @throws TypeError that says what to do
- */
-export function demandDurable(
-  where: string,
-  { store }: ResolvedPoeOptions,
-  dangerouslyNotDurable: boolean | undefined,
-): void {
-  if (store.capabilities.durable || dangerouslyNotDurable === true) return
-  throw new TypeError(
-    `${where}, but its store forgets at a restart and would run it again. ` +
-      'Use a durable store, or set dangerouslyNotDurable: true.',
-  )
 }
 
 const DAY_MS = 86_400_000
@@ -408,23 +257,12 @@ function checkPrincipal(principal: unknown): void {
   )
 }
 
-/** What may be given as a function, and what it does. */
+/** What may be given as a function besides those of the rules, and what it does. */
 const FUNCTIONS = {
-  isRefusal: 'judges a thrown error',
   onEvent: 'is told what happens',
   page: 'answers a GET before the link is used',
-  reconcile: 'tells what became of an effect',
   refusal: 'gives a page',
   rerender: 'draws a form again',
-  success: 'judges an answer',
-} as const
-
-function checkFunctions(where: string, options: object): void {
-  const given = options as Readonly<Record<string, unknown>>
-  for (const [name, does] of Object.entries(FUNCTIONS)) {
-    if (given[name] === undefined || typeof given[name] === 'function') continue
-    throw new TypeError(`${where}: ${name} must be a function that ${does}`)
-  }
 }
 
 function checkTexts(texts: unknown = {}): void {

@@ -3,8 +3,9 @@
  */
 import { checkNumber, refuseUnknown } from '../../engine/checks.js'
 import type { ResourceRules } from '../../engine/operation.js'
+import { makeRules, RULE_OPTIONS, type RuleOptions } from '../../engine/rules.js'
 import type { Core } from '../core.js'
-import { checkReference, makeRules, RULE_OPTIONS, type RuleOptions } from '../options.js'
+import { checkReference } from '../options.js'
 
 /**
  * Options that every door has. Times are milliseconds; those left out are taken from `poe()`. What

@@ -8,6 +8,7 @@ import { dialectOf } from '../../answers/dialects.js'
 import { DOOR_REFUSALS, filled } from '../../answers/refusals.js'
 import { checkNumber } from '../../engine/checks.js'
 import { checkFingerprint } from '../../engine/request-fingerprint.js'
+import { demandDurable } from '../../engine/rules.js'
 import {
   judgeFirstSent,
   KEY_PROFILES,
@@ -18,7 +19,7 @@ import {
   WANTED,
 } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
-import { demandDurable, YEAR_MS } from '../options.js'
+import { YEAR_MS } from '../options.js'
 import { type DoorOptions, resolveDoor } from './door-options.js'
 import { type KeyedDoor, keeping, type NameReading, passKeyedDoor } from './keyed-door.js'
 import { keyPolicy, type ResolvedKeyDoor } from './policy.js'
@@ -118,7 +119,7 @@ function resolve(core: Core, options: IdempotencyKeyOptions): ResolvedKeyDoor {
     throw new TypeError(`${where}: kept must be 'success', 'below-500' or 'every'`)
   }
   checkFingerprint(where, fingerprint)
-  demandDurable(`${where} remembers keys`, core.options, options.dangerouslyNotDurable)
+  demandDurable(`${where} remembers keys`, core.options.store, options.dangerouslyNotDurable)
   return { ...door, profile, retentionMs, required, syntax, fingerprint, kept, format }
 }
 

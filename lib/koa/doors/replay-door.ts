@@ -9,8 +9,9 @@ import { filled } from '../../answers/refusals.js'
 import { checkNumber } from '../../engine/checks.js'
 import { recordedField } from '../../engine/outcome.js'
 import { checkFingerprint } from '../../engine/request-fingerprint.js'
+import { demandDurable } from '../../engine/rules.js'
 import type { Core } from '../core.js'
-import { demandDurable, YEAR_MS } from '../options.js'
+import { YEAR_MS } from '../options.js'
 import { type DoorOptions, resolveDoor } from './door-options.js'
 import { type KeyedDoor, keeping, type NameReading, passKeyedDoor } from './keyed-door.js'
 import type { FingerprintRule } from './request-identity.js'
@@ -71,7 +72,7 @@ export function makeReplay(core: Core, options: ReplayOptions): Middleware {
     throw new TypeError(`${where}: replay: 'current' and the function current need each other`)
   }
   checkFingerprint(where, fingerprint)
-  demandDurable(`${where} remembers names`, core.options, options.dangerouslyNotDurable)
+  demandDurable(`${where} remembers names`, core.options.store, options.dangerouslyNotDurable)
   const door: KeyedDoor = {
     ...resolved,
     core,
