@@ -20,6 +20,7 @@ export type { OutboxWorker, WorkerOptions } from '../engine/outbox/worker-option
 export type { RecordedField } from '../engine/outcome.js'
 export type { Clock, OnEvent, PoeEvent } from '../engine/ports.js'
 export type { RuleOptions } from '../engine/rules.js'
+export type { PoeStatus } from '../engine/status.js'
 export type {
   KeptAnswers,
   KeyProfileName,
@@ -48,7 +49,6 @@ export * from './outbox-messages.js'
 export { type Poe, poe, type ResourceMiddleware } from './poe.js'
 export { type Anyone, anyone, type Principal, type PrincipalOf } from './principal.js'
 export type { LinkParams, RequestPoe } from './request-poe.js'
-export type { PoeStatus } from './status.js'
 
 declare module 'koa' {
   interface ExtendableContext {

@@ -19,6 +19,7 @@ import {
   type WorkerPlace,
 } from '../engine/outbox/worker-options.js'
 import type { Clock } from '../engine/ports.js'
+import { type PoeStatus, statusOf } from '../engine/status.js'
 import type { ListedRecord, ReadReply } from '../engine/store.js'
 import { Core, type Resource, TOKEN_PARAM } from './core.js'
 import { type ActionOptions, registerActions } from './doors/actions.js'
@@ -38,7 +39,6 @@ import { type PoeOptions, type ResourceOptions, resolveOptions, resolveRules } f
 import type { OutboxHandlers } from './outbox-messages.js'
 import { RequestPoe } from './request-poe.js'
 import { sendAgain } from './send.js'
-import { type PoeStatus, statusOf } from './status.js'
 import { watchForMiddleware } from './watch-router.js'
 
 /** How long `close` waits for handlers unless it is told, in milliseconds. */
@@ -240,7 +240,7 @@ export function poe<Tx = never>(options: PoeOptions<Tx>): Poe<Tx> {
     undecided: wishes => operator.undecided(wishes),
     inspect: key => operator.inspect(key),
     settle: (key, owner, verdict) => operator.settle(key, owner, verdict),
-    status: () => statusOf(core),
+    status: () => statusOf(core.engine, core.secrets, () => performance.now()),
     worker: (handlers, given) => makeWorker(workerPlace(core, stoppers), handlers, given),
     outbox: makeDesk(core.engine),
     close: given => closeIn(core, stoppers, given?.graceMs),
