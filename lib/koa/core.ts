@@ -3,7 +3,7 @@
  * resources that were registered.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Context } from 'koa'
+import type { Context, Middleware } from 'koa'
 import { nanoid } from 'nanoid'
 import { NONE } from '../answers/answer.js'
 import { type Texts, textsWith } from '../answers/page-texts.js'
@@ -12,7 +12,13 @@ import { mint } from '../engine/links.js'
 import type { ResourceRules } from '../engine/operation.js'
 import type { Clock } from '../engine/ports.js'
 import { StoreSecrets } from '../engine/store-secrets.js'
-import { type LinkedParams, type LinkTarget, linkTo, type RouterLike } from './link-paths.js'
+import {
+  type LinkedParams,
+  type LinkTarget,
+  linkTo,
+  mustBeginWithSlash,
+  type RouterPort,
+} from './link-paths.js'
 import type { ResolvedPoeOptions, ResourceOptions } from './options.js'
 
 /** A link as it is handed out. */
@@ -28,6 +34,8 @@ export type PolicyEntry = Readonly<Record<string, unknown>>
 
 /** A registered resource. */
 export interface Resource extends LinkTarget {
+  readonly router: RouterPort
+  readonly door: Middleware
   readonly name: string
   readonly options: ResourceOptions
   readonly rules: ResourceRules
@@ -76,6 +84,11 @@ export class Core {
     this.secrets = new StoreSecrets({ store, guard, clock, emit, secrets: options.secrets })
   }
 
+  /** The store's time so long from now, in whole milliseconds; `null` for ever. */
+  timeIn(ms: number | null): number | null {
+    return ms === null ? null : Math.floor(this.engine.guard.now() + ms)
+  }
+
   /** Gives a registered resource. @throws TypeError for a name that nobody registered */
   resource(name: string): Resource {
     const resource = this.resources.get(name)
@@ -85,20 +98,24 @@ export class Core {
   }
 
   /**
-   * Looks whether a path has links already: the first one there answers for all, and knows its own
-   * only.
+   * Enters a resource in the book, and serves its path.
    *
-   * @throws TypeError that names what is there
+   * @param where - what to call it in errors
+   * @throws TypeError where its name is taken; where its path has links already, because the first
+   *   one there answers for all, and knows its own only; or where no request can have its path
    */
-  mustBeFree(
-    router: RouterLike,
-    { name, path, key }: Pick<ResourceOptions, 'name' | 'path' | 'key'>,
-  ): void {
+  register(where: string, resource: Resource): void {
+    const { name, router, door } = resource
+    const { path, key } = resource.options
+    if (this.resources.has(name)) throw new TypeError(`There is a resource named ${name} already`)
     for (const { name: other, options, router: of } of this.resources.values()) {
       const isThere = of === router && options.path === path
       if (!isThere || key !== undefined || options.key !== undefined) continue
       throw new TypeError(`resource ${name}: the resource ${other} has the path ${path} already`)
     }
+    router.all(path, door)
+    mustBeginWithSlash(where, resource)
+    this.resources.set(name, resource)
   }
 
   /**

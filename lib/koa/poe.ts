@@ -21,7 +21,7 @@ import {
 import type { Clock } from '../engine/ports.js'
 import { type PoeStatus, statusOf } from '../engine/status.js'
 import type { ListedRecord, ReadReply } from '../engine/store.js'
-import { Core, type Resource, TOKEN_PARAM } from './core.js'
+import { Core, TOKEN_PARAM } from './core.js'
 import { type ActionOptions, registerActions } from './doors/actions.js'
 import { type ConditionalOptions, makeConditional } from './doors/conditional.js'
 import { type DuplicateOptions, makeDetectDuplicates } from './doors/duplicates.js'
@@ -34,7 +34,7 @@ import { mintLink, sendOn } from './doors/link/endpoints.js'
 import { makeLinkDoor } from './doors/link/link-door.js'
 import { servePolicy } from './doors/policy.js'
 import { makeReplay, type ReplayOptions } from './doors/replay-door.js'
-import { mustBeginWithSlash, mustBeRouter, type RouterPort } from './link-paths.js'
+import { mustBeRouter, type RouterPort } from './link-paths.js'
 import { type PoeOptions, type ResourceOptions, resolveOptions, resolveRules } from './options.js'
 import type { OutboxHandlers } from './outbox-messages.js'
 import { RequestPoe } from './request-poe.js'
@@ -305,19 +305,15 @@ function register(
   const { name, path, key } = options
   const handler = middleware.at(-1)
   if (typeof handler !== 'function') throw new TypeError(`resource ${name} needs a handler`)
-  if (core.resources.has(name)) throw new TypeError(`There is a resource named ${name} already`)
   const hasToken = new RegExp(`:${TOKEN_PARAM}(?![A-Za-z0-9_])`).test(path)
   if (hasToken === (key !== undefined)) {
     throw new TypeError(
       `resource ${name}: its path must have the segment :${TOKEN_PARAM}, unless it has a key`,
     )
   }
-  core.mustBeFree(router, options)
   const door = makeLinkDoor(core, () => core.resource(name), middleware.slice(0, -1), handler)
-  router.all(path, door)
-  watchForMiddleware(router)
-  mustBeginWithSlash(`resource ${name}`, { router, door })
   const lifetimeMs = options.lifetimeMs ?? core.options.lifetimeMs
-  const resource: Resource = { name, options, rules, lifetimeMs, router, door, isPoe: true }
-  core.resources.set(name, resource)
+  const resource = { name, options, rules, lifetimeMs, router, door, isPoe: true }
+  core.register(`resource ${name}`, resource)
+  watchForMiddleware(router)
 }

@@ -6,9 +6,6 @@
 import type { Context, Middleware } from 'koa'
 import { dialectOf } from '../../answers/dialects.js'
 import { DOOR_REFUSALS, filled } from '../../answers/refusals.js'
-import { checkNumber } from '../../engine/checks.js'
-import { checkFingerprint } from '../../engine/request-fingerprint.js'
-import { demandDurable } from '../../engine/rules.js'
 import {
   judgeFirstSent,
   KEY_PROFILES,
@@ -19,15 +16,19 @@ import {
   WANTED,
 } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
-import { YEAR_MS } from '../options.js'
-import { type DoorOptions, resolveDoor } from './door-options.js'
-import { type KeyedDoor, keeping, type NameReading, passKeyedDoor } from './keyed-door.js'
-import { keyPolicy, type ResolvedKeyDoor } from './policy.js'
-import type { FingerprintRule } from './request-identity.js'
+import { makeDoor } from './door.js'
+import {
+  KEYED_OPTIONS,
+  type KeyedDoorOptions,
+  makeKeyedDoor,
+  type NameReading,
+  passKeyedDoor,
+} from './keyed-door.js'
+import { type KeyDoor, keyPolicy } from './policy.js'
 import { Responder } from './responder.js'
 
 /** Options of `once.idempotencyKey()`. Times are milliseconds. */
-export interface IdempotencyKeyOptions extends DoorOptions {
+export interface IdempotencyKeyOptions extends KeyedDoorOptions {
   /** Whose rules are followed. Default `draft-07`. */
   readonly profile?: KeyProfileName | undefined
   /**
@@ -35,24 +36,15 @@ export interface IdempotencyKeyOptions extends DoorOptions {
    * for ever. Must be given with `draft-07`; the other profiles have 86,400,000 (24 h).
    */
   readonly retentionMs?: number | null | undefined
-  /** Whether a request without a key is refused. Default `true`. */
-  readonly required?: boolean | undefined
   /** How keys may be spelled. Default: the profile's, `lenient` for `draft-07`. */
   readonly syntax?: KeySyntax | undefined
-  /** What makes a repeat the same request. Default `raw`. */
-  readonly fingerprint?: FingerprintRule | undefined
   /** Which refusals are kept and repeated. Default: the profile's, `success` for `draft-07`. */
   readonly kept?: KeptAnswers | undefined
   /** Further demands on a key, on top of 1 to 255 printable ASCII characters. */
   readonly format?: RegExp | undefined
-  /** Allows a store that forgets at a restart: effects may then happen twice. */
-  readonly dangerouslyNotDurable?: boolean | undefined
 }
 
-const OWN = [
-  ...['profile', 'retentionMs', 'required', 'syntax', 'fingerprint', 'kept', 'format'],
-  'dangerouslyNotDurable',
-]
+const OWN = [...KEYED_OPTIONS, 'profile', 'retentionMs', 'syntax', 'kept', 'format']
 
 /**
  * Makes the door.
@@ -60,19 +52,8 @@ const OWN = [
  * @throws TypeError or RangeError that says what to do
  */
 export function makeIdempotencyKey(core: Core, options: IdempotencyKeyOptions): Middleware {
-  const resolved = resolve(core, options)
-  const { profile, required } = resolved
-  const door: KeyedDoor = {
-    ...resolved,
-    core,
-    keyPrefix: `key:${encodeURIComponent(resolved.name)}:`,
-    rules: keeping(resolved.kept, resolved.rules),
-    responder: new Responder(core, resolved.documentation, dialectOf(profile)),
-    demands: required ? filled('key-missing', `This request must carry ${profile.field}`) : null,
-    read: ctx => nameIn(core, resolved, ctx),
-    repeat: null,
-  }
-  core.policies.push(keyPolicy(resolved))
+  const door = resolve(core, options)
+  core.policies.push(keyPolicy(door))
   return function idempotencyKey(ctx, next) {
     return passKeyedDoor(door, ctx, next)
   }
@@ -89,19 +70,20 @@ export function refuseRepeatability(core: Core): Middleware {
   }
 }
 
-function resolve(core: Core, options: IdempotencyKeyOptions): ResolvedKeyDoor {
+function resolve(core: Core, options: IdempotencyKeyOptions): KeyDoor {
   const name = options?.profile ?? 'draft-07'
   const profile = Object.hasOwn(KEY_PROFILES, name) ? KEY_PROFILES[name] : undefined
   if (profile === undefined) {
     const known = Object.keys(KEY_PROFILES).join(', ')
     throw new TypeError(`idempotencyKey(): there is no profile ${name}; known are ${known}`)
   }
-  const door = resolveDoor(core, 'idempotencyKey', options, OWN, profile.waitMs)
-  const { where } = door
-  const { required = true } = options
-  const format = stateless(options.format)
-  const { syntax = profile.syntax, kept = profile.kept, fingerprint = 'raw' } = options
-  const retentionMs = options.retentionMs === undefined ? profile.retentionMs : options.retentionMs
+  const common = makeDoor(core, 'idempotencyKey', options, OWN, profile.waitMs, dialectOf(profile))
+  const { where } = common
+  const {
+    syntax = profile.syntax,
+    kept = profile.kept,
+    retentionMs = profile.retentionMs,
+  } = options
   if (options.retentionMs === undefined && retentionMs === null) {
     throw new TypeError(
       `${where}: say how long a key is remembered, for example retentionMs: 86_400_000. ` +
@@ -111,16 +93,17 @@ function resolve(core: Core, options: IdempotencyKeyOptions): ResolvedKeyDoor {
   if (profile.datesFirstTry && retentionMs === null) {
     throw new TypeError(`${where}: this profile forgets keys by their date; give retentionMs`)
   }
-  if (retentionMs !== null) checkNumber(where, 'retentionMs', retentionMs, 1_000, 10 * YEAR_MS)
   if (!Object.hasOwn(WANTED, syntax)) {
     throw new TypeError(`${where}: syntax must be 'strict', 'lenient' or 'text'`)
   }
   if (!['success', 'below-500', 'every'].includes(kept)) {
     throw new TypeError(`${where}: kept must be 'success', 'below-500' or 'every'`)
   }
-  checkFingerprint(where, fingerprint)
-  demandDurable(`${where} remembers keys`, core.options.store, options.dangerouslyNotDurable)
-  return { ...door, profile, retentionMs, required, syntax, fingerprint, kept, format }
+  const own = { profile, syntax, format: stateless(options.format) }
+  const read = (ctx: Context) => nameIn(door, ctx)
+  const keyed = { ...common, kept, retentionMs, repeat: null, read }
+  const door: KeyDoor = { ...own, ...makeKeyedDoor(keyed, options, profile.field) }
+  return door
 }
 
 /** A pattern that remembers nothing between two keys. */
@@ -129,8 +112,8 @@ function stateless(pattern: RegExp | undefined): RegExp | null {
   return new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ''))
 }
 
-function nameIn(core: Core, door: ResolvedKeyDoor, ctx: Context): NameReading {
-  const { profile, syntax, format, retentionMs } = door
+function nameIn(door: KeyDoor, ctx: Context): NameReading {
+  const { profile, syntax, format, retentionMs, core } = door
   const reading = readKey(ctx.get(profile.field), syntax)
   if (reading.kind === 'absent') {
     const isEmpty = ctx.headers[profile.field.toLowerCase()] !== undefined
@@ -143,10 +126,8 @@ function nameIn(core: Core, door: ResolvedKeyDoor, ctx: Context): NameReading {
   if (format !== null && !format.test(key)) {
     return malformed(`${profile.field} does not have the form that this address asks for.`)
   }
-  const nowMs = core.engine.guard.now()
-  if (profile.datesFirstTry) return datedName(ctx, key, nowMs, Number(retentionMs))
-  const keepUntilMs = retentionMs === null ? null : Math.floor(nowMs + retentionMs)
-  return { kind: 'named', name: key, keepUntilMs }
+  if (!profile.datesFirstTry) return { kind: 'named', name: key }
+  return datedName(ctx, key, core.engine.guard.now(), Number(retentionMs))
 }
 
 /** A key is remembered as long as its date is taken, so none is forgotten and then run again. */

@@ -9,7 +9,6 @@ import { type AnswerField, bare, json } from '../../answers/answer.js'
 import type { ResourceRules } from '../../engine/operation.js'
 import {
   KEY_LIMIT,
-  type KeptAnswers,
   type KeyProfile,
   type KeySyntax,
   WANTED,
@@ -17,8 +16,8 @@ import {
 import type { Core, PolicyEntry } from '../core.js'
 import type { RouterPort } from '../link-paths.js'
 import { send } from '../send.js'
-import type { ResolvedDoor } from './door-options.js'
-import type { FingerprintRule } from './request-identity.js'
+import type { FingerprintRule } from './door.js'
+import type { KeyedDoor } from './keyed-door.js'
 
 const CACHED: readonly AnswerField[] = [['Cache-Control', 'public, max-age=300']]
 const ONLY_READ: readonly AnswerField[] = [['Allow', POLICY_ALLOW]]
@@ -35,19 +34,15 @@ export function servePolicy(core: Core, router: RouterPort, path: string): void 
   core.policy = { router, door }
 }
 
-/** The options of a key door, complete. */
-export interface ResolvedKeyDoor extends ResolvedDoor {
+/** A door of `idempotencyKey`. */
+export interface KeyDoor extends KeyedDoor {
   readonly profile: KeyProfile
-  readonly retentionMs: number | null
-  readonly required: boolean
   readonly syntax: KeySyntax
-  readonly fingerprint: FingerprintRule
-  readonly kept: KeptAnswers
   readonly format: RegExp | null
 }
 
 /** What is published of a key door. */
-export function keyPolicy(door: ResolvedKeyDoor): PolicyEntry {
+export function keyPolicy(door: KeyDoor): PolicyEntry {
   const { profile, retentionMs, rules } = door
   const { mismatchStatus, field, replayMark, resultField } = profile
   return {
@@ -56,7 +51,7 @@ export function keyPolicy(door: ResolvedKeyDoor): PolicyEntry {
     profile: profile.name,
     specification: profile.title,
     field,
-    required: door.required,
+    required: door.demands !== null,
     keyFormat: {
       syntax: `${field} ${WANTED[door.syntax]}`,
       characters: `1 to ${KEY_LIMIT}, printable ASCII`,
@@ -97,7 +92,7 @@ function reported({ reports }: ResourceRules): string {
   return [...new Set([501, 503, ...reports])].sort((one, other) => one - other).join(', ')
 }
 
-function expiryWords({ profile, retentionMs }: ResolvedKeyDoor): string {
+function expiryWords({ profile, retentionMs }: KeyDoor): string {
   if (retentionMs === null) return 'A key never expires.'
   if (profile.datesFirstTry) return 'A later Repeatability-First-Sent is 412; it never runs again.'
   return 'The key is new: the same request runs again, and its answer is not marked.'

@@ -10,32 +10,11 @@ import {
   type RequestHead,
   requestFingerprint,
 } from '../../engine/request-fingerprint.js'
-import type { Core } from '../core.js'
 import { publicPath } from '../link-paths.js'
 import { principalsOf } from '../principal.js'
 import { contentOf, hasFiles, type RequestContent } from '../request-content.js'
 import { sendNobody } from '../send.js'
-import type { Responder } from './responder.js'
-
-/**
- * What of the content counts. `raw`: its bytes. `semantic`: what JSON, a form or multipart parts
- * say, however they are written. `content-digest`: the bytes, by the client's own `Content-Digest`,
- * which must be there and right. JSON Pointers: those members of JSON only. A function: its text.
- */
-export type FingerprintRule =
-  | 'raw'
-  | 'semantic'
-  | 'content-digest'
-  | readonly string[]
-  | ((ctx: Context) => string)
-
-/** What is needed of a door. */
-export interface ContentReader {
-  readonly core: Core
-  readonly responder: Responder
-  readonly fingerprint: FingerprintRule
-  readonly contentLimitBytes: number
-}
+import type { ResolvedDoor } from './door.js'
 
 /**
  * Names the callers.
@@ -43,7 +22,7 @@ export interface ContentReader {
  * @returns their digests, at least one; `null` where nobody is there, and has been told so
  */
 export function callersOf(
-  { core, responder }: Pick<ContentReader, 'core' | 'responder'>,
+  { core, responder }: ResolvedDoor,
   ctx: Context,
 ): readonly [string, ...string[]] | null {
   const callers = principalsOf(ctx, core.options.principal)
@@ -65,17 +44,17 @@ function hasSome(names: readonly string[]): names is readonly [string, ...string
  * @throws TypeError where a parser in front has put files aside
  */
 export function fingerprintAt(
-  reader: ContentReader,
+  door: ResolvedDoor,
   ctx: Context,
   { method = ctx.method, path = publicPath(ctx) }: { method?: string; path?: string } = {},
 ): string | null | Promise<string | null> {
-  const content = contentOf(ctx, reader.contentLimitBytes)
-  if (!(content instanceof Promise)) return fingerprintOf(reader, ctx, method, path, content)
-  return content.then(late => fingerprintOf(reader, ctx, method, path, late))
+  const content = contentOf(ctx, door.contentLimitBytes)
+  if (!(content instanceof Promise)) return fingerprintOf(door, ctx, method, path, content)
+  return content.then(late => fingerprintOf(door, ctx, method, path, late))
 }
 
 function fingerprintOf(
-  { responder, contentLimitBytes, fingerprint: rule }: ContentReader,
+  { responder, contentLimitBytes, fingerprint: rule }: ResolvedDoor,
   ctx: Context,
   method: string,
   path: string,

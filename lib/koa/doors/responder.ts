@@ -12,7 +12,7 @@ import {
   type Problem,
   refusalAnswer,
 } from '../../answers/answer.js'
-import { type Dialect, findingIn, PLAIN, refusalIn } from '../../answers/dialects.js'
+import { type Dialect, findingIn, refusalIn } from '../../answers/dialects.js'
 import type { RefusedFinding } from '../../answers/findings.js'
 import { repeatedOutcome } from '../../answers/outcomes.js'
 import type { DoorRefusal } from '../../answers/refusal-kinds.js'
@@ -30,7 +30,7 @@ export class Responder {
   readonly #documentation: string | null
   readonly #dialect: Dialect
 
-  constructor(core: Core, documentation: string | null, dialect: Dialect = PLAIN) {
+  constructor(core: Core, documentation: string | null, dialect: Dialect) {
     this.#core = core
     this.#documentation = documentation
     this.#dialect = dialect
