@@ -4,14 +4,15 @@
  * @see POE draft 2; RFC 9110 10.2.1, 15.5.6
  */
 
-/** At a POE resource. */
-export const LINK_ALLOW = {
+/** At a POE resource that was found so. */
+const LINK_ALLOW: Readonly<Record<string, string>> = {
   unspent: 'POST, OPTIONS',
-  unspentWithPage: 'GET, HEAD, POST, OPTIONS',
-  busy: 'OPTIONS',
+  running: 'OPTIONS',
+  undecided: 'OPTIONS',
   spent: 'GET, HEAD, OPTIONS',
-  over: 'OPTIONS',
-} as const
+  expired: 'OPTIONS',
+  forgotten: 'OPTIONS',
+}
 
 /** At an action. */
 export const ACTION_ALLOW = {
@@ -34,18 +35,6 @@ export const POLICY_ALLOW = 'GET, HEAD'
  * @returns `null` where the state is not known, or is not told
  */
 export function linkAllow(kind: string, hasPage: boolean): string | null {
-  switch (kind) {
-    case 'spent':
-      return LINK_ALLOW.spent
-    case 'running':
-    case 'undecided':
-      return LINK_ALLOW.busy
-    case 'unspent':
-      return hasPage ? LINK_ALLOW.unspentWithPage : LINK_ALLOW.unspent
-    case 'expired':
-    case 'forgotten':
-      return LINK_ALLOW.over
-    default:
-      return null
-  }
+  const allowed = LINK_ALLOW[kind] ?? null
+  return kind === 'unspent' && hasPage ? `GET, HEAD, ${allowed}` : allowed
 }

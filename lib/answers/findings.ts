@@ -4,7 +4,7 @@
  * @see POE draft 2
  */
 import type { Finding } from '../engine/operation.js'
-import type { Problem } from './answer.js'
+import { type Answer, type Problem, refusalAnswer } from './answer.js'
 import { DOOR_REFUSALS, LINK_REFUSALS, SOON_MS } from './refusals.js'
 
 /** A finding that is answered by a refusal, also for a method that is not offered at all. */
@@ -60,4 +60,9 @@ const USED = {
 export function retryTimeOf(finding: RefusedFinding): number | null {
   if ('retryAfterMs' in finding) return finding.retryAfterMs
   return finding.kind === 'undecided' ? (LINK_REFUSALS.undecided.retryAfterMs ?? null) : null
+}
+
+/** The refusal that tells a finding to a request with that method. */
+export function refusalOf(finding: RefusedFinding, method: string): Answer {
+  return refusalAnswer(problemOf(finding, method), retryTimeOf(finding))
 }

@@ -67,10 +67,8 @@ export function shownOutcome(outcome: Outcome, request: CodingChoice, self: stri
     case 'kept': {
       const isLocated = recordedField(outcome, 'location') !== null
       const links = isLocated ? [resultLink(result, self)] : NONE
-      const given = keptAnswer(outcome, request, body.bytes, 200, NOT_SHOWN)
-      return given === null
-        ? refusalAnswer(LINK_REFUSALS['coding-refused'], null, null, links)
-        : withLinks(given, links)
+      const given = keptAnswer(outcome, request, body.bytes, 200, NOT_SHOWN, links)
+      return given ?? refusalAnswer(LINK_REFUSALS['coding-refused'], null, null, links)
     }
     case 'none':
       return bare(status === 204 || status === 205 ? status : 200, fieldsOf(outcome, NOT_EMPTY))
@@ -79,11 +77,6 @@ export function shownOutcome(outcome: Outcome, request: CodingChoice, self: stri
     case 'not-kept':
       return refusalAnswer(LINK_REFUSALS['body-not-kept'])
   }
-}
-
-function withLinks(answer: Answer, links: readonly string[]): Answer {
-  const { status, fields, body } = answer
-  return { status, fields, links, body, retryAfterMs: null, members: null }
 }
 
 /**
@@ -125,7 +118,7 @@ export function repeatedOutcome(
   const { status, body } = outcome
   switch (body.kind) {
     case 'kept': {
-      const given = keptAnswer(outcome, request, body.bytes, status, NONE)
+      const given = keptAnswer(outcome, request, body.bytes, status, NONE, NONE)
       if (given === null) return LINK_REFUSALS['coding-refused']
       return { ...given, fields: [NO_STORE, ...given.fields, ...marks] }
     }
@@ -133,12 +126,12 @@ export function repeatedOutcome(
       return bare(status, [NO_STORE, ...fieldsOf(outcome, NONE), ...marks])
     case 'pending':
     case 'not-kept':
-      if (recordedField(outcome, 'location') === null) {
-        return body.kind === 'pending'
-          ? LINK_REFUSALS['body-pending']
-          : DOOR_REFUSALS['body-not-kept']
+      if (recordedField(outcome, 'location') !== null) {
+        return seeOther(resultOf(outcome, ''), [NO_STORE, ...marks])
       }
-      return seeOther(resultOf(outcome, ''), [NO_STORE, ...marks])
+      return body.kind === 'pending'
+        ? LINK_REFUSALS['body-pending']
+        : DOOR_REFUSALS['body-not-kept']
   }
 }
 
@@ -154,6 +147,7 @@ function keptAnswer(
   bytes: Uint8Array,
   status: number,
   without: readonly string[],
+  links: readonly string[],
 ): Answer | null {
   const kept = asBuffer(bytes)
   const coding = refusedCoding(request, outcome)
@@ -161,7 +155,7 @@ function keptAnswer(
   if (body === null) return null
   const fields = fieldsOf(outcome, coding === null ? without : [...without, ...OF_CODED_BYTES])
   if (coding !== null) fields.push(['Vary', 'Accept-Encoding'])
-  return { status, fields, links: NONE, body, retryAfterMs: null, members: null }
+  return { status, fields, links, body, retryAfterMs: null, members: null }
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
