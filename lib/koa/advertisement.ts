@@ -9,15 +9,12 @@ import { formatPoeLinks, parsePoe } from '../protocols/poe/index.js'
 import { POE_RELATION } from '../protocols/poe/names.js'
 import { beforeFields, FieldsListener } from './before-fields.js'
 import { addToField } from './fields.js'
+import type { ResolvedPoeOptions } from './options.js'
 
 /** The most that is advertised in one field; links beyond it are in the body only. Characters. */
 export const ADVERTISED_LIMIT = 4_096
 
-/** Options of an {@link Advertisement}. */
-export interface AdvertisementOptions {
-  readonly advertise: 'always' | 'when-asked'
-  readonly linkField: boolean
-}
+type AdvertisementOptions = Pick<ResolvedPoeOptions, 'advertise' | 'linkField'>
 
 /** The links of one response. */
 export class Advertisement extends FieldsListener {

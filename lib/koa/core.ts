@@ -135,28 +135,22 @@ export class Core {
     const { publicPrefix, absoluteLinks } = this.options
     if (engine.guard.down || !secrets.ready) return null
     const given = textsOf(params)
-    let expiresAtMs: number | null = null
-    let token: string | null = null
-    if (options.key === undefined) {
-      const minted = mint(
-        secrets,
-        engine.guard,
-        { route: name, params: given, principal },
-        lifetimeMs,
-      )
-      if (minted === null) return null
-      token = minted.token
-      expiresAtMs = minted.expiresAtMs
-    }
+    const scope = { route: name, params: given, principal }
+    const minted =
+      options.key === undefined ? mint(secrets, engine.guard, scope, lifetimeMs) : UNMINTED
+    if (minted === null) return null
+    const { token, expiresAtMs } = minted
     return { link: linkTo(ctx, resource, token, given, publicPrefix, absoluteLinks), expiresAtMs }
   }
 }
 
-/** Parameters as text; one list for all links that have none. */
-function textsOf(params: Readonly<Record<string, string | number>>): LinkedParams {
+const UNMINTED = { token: null, expiresAtMs: null }
+
+/** Parameters of a path besides the token, as text; one list for all links that have none. */
+export function textsOf(params: Readonly<Record<string, unknown>>): LinkedParams {
   let texts: [name: string, value: string][] | null = null
   for (const name in params) {
-    if (!Object.hasOwn(params, name)) continue
+    if (name === TOKEN_PARAM || !Object.hasOwn(params, name)) continue
     texts ??= []
     texts.push([name, String(params[name])])
   }

@@ -29,14 +29,14 @@ export interface RouterPort extends RouterLike {
 }
 
 /**
- * Looks whether something can be registered on it.
+ * Gives a router back, if something can be registered on it.
  *
  * @param where - the function that was given it, for the message
  * @throws TypeError that says what to give
  */
-export function mustBeRouter(where: string, router: unknown): void {
+export function mustBeRouter(where: string, router: RouterPort): RouterPort {
   const { all, post } = (router ?? {}) as Partial<RouterPort>
-  if (typeof all === 'function' && typeof post === 'function') return
+  if (typeof all === 'function' && typeof post === 'function') return router
   throw new TypeError(`${where}: its first argument must be a router, new Router() of @koa/router`)
 }
 

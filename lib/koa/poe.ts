@@ -31,7 +31,7 @@ import {
   refuseRepeatability,
 } from './doors/idempotency-key.js'
 import { mintLink, sendOn } from './doors/link/endpoints.js'
-import { makeLinkDoor } from './doors/link/link-door.js'
+import { linkResource } from './doors/link/link-door.js'
 import { servePolicy } from './doors/policy.js'
 import { makeReplay, type ReplayOptions } from './doors/replay-door.js'
 import { mustBeRouter, type RouterPort } from './link-paths.js'
@@ -212,29 +212,22 @@ export function poe<Tx = never>(options: PoeOptions<Tx>): Poe<Tx> {
   const stoppers = new Set<OutboxWorker['stop']>()
   return {
     middleware: () => contextMiddleware(core),
-    resource: (router, given, ...middleware) => {
-      mustBeRouter('resource()', router)
-      register(core, router, given, middleware as unknown as readonly Middleware[])
-    },
-    mintEndpoint: (router, { path, resource }) => {
-      mustBeRouter('mintEndpoint()', router)
-      router.post(path, ctx => mintLink(core, resource, ctx as Context))
-    },
-    entryPoint: (router, { path, resource }) => {
-      mustBeRouter('entryPoint()', router)
-      router.post(path, ctx => sendOn(core, resource, ctx as Context))
-    },
+    resource: (router, given, ...middleware) =>
+      register(core, mustBeRouter('resource()', router), given, middleware as never),
+    mintEndpoint: (router, { path, resource }) =>
+      void mustBeRouter('mintEndpoint()', router).post(path, ctx =>
+        mintLink(core, resource, ctx as Context),
+      ),
+    entryPoint: (router, { path, resource }) =>
+      void mustBeRouter('entryPoint()', router).post(path, ctx =>
+        sendOn(core, resource, ctx as Context),
+      ),
     idempotencyKey: given => makeIdempotencyKey(core, given),
     refuseRepeatability: () => refuseRepeatability(core),
-    policy: (router, path) => {
-      mustBeRouter('policy()', router)
-      servePolicy(core, router, path)
-    },
+    policy: (router, path) => servePolicy(core, mustBeRouter('policy()', router), path),
     replay: given => makeReplay(core, given),
-    actions: (router, path, given, ...middleware) => {
-      mustBeRouter('actions()', router)
-      registerActions(core, router, path, given, middleware)
-    },
+    actions: (router, path, given, ...middleware) =>
+      registerActions(core, mustBeRouter('actions()', router), path, given, middleware),
     conditional: given => makeConditional(core, given),
     detectDuplicates: given => makeDetectDuplicates(core, given),
     undecided: wishes => operator.undecided(wishes),
@@ -311,9 +304,8 @@ function register(
       `resource ${name}: its path must have the segment :${TOKEN_PARAM}, unless it has a key`,
     )
   }
-  const door = makeLinkDoor(core, () => core.resource(name), middleware.slice(0, -1), handler)
   const lifetimeMs = options.lifetimeMs ?? core.options.lifetimeMs
-  const resource = { name, options, rules, lifetimeMs, router, door, isPoe: true }
-  core.register(`resource ${name}`, resource)
+  const given = { name, options, rules, lifetimeMs, router, isPoe: true }
+  core.register(`resource ${name}`, linkResource(core, given, middleware.slice(0, -1), handler))
   watchForMiddleware(router)
 }

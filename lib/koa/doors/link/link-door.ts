@@ -16,32 +16,25 @@ import { isAtLink, type TokenIdentity, tokenOperation } from './token-operation.
 const APP_KEY_LIMIT = 512
 
 /**
- * Makes the middleware that a router runs at a resource's path.
+ * Completes a resource with the middleware that a router runs at its path.
  *
- * @param core - of the `poe()` that the resource belongs to
- * @param find - gives the resource, which is registered together with this middleware
  * @param outside - runs before the claim, and is not part of what is done once
  * @param handler - what is done once
  */
-export function makeLinkDoor(
+export function linkResource(
   core: Core,
-  find: () => Resource,
+  given: Omit<Resource, 'door'>,
   outside: readonly Middleware[],
   handler: Middleware,
-): Middleware {
-  let found: Resource | null = null
-  const inside: Middleware = (ctx, next) => {
-    found ??= find()
-    return enter(core, found, handler, ctx, next)
-  }
+): Resource {
+  const inside: Middleware = (ctx, next) => enter(core, resource, handler, ctx, next)
   const steps = outside.length === 0 ? inside : compose([...outside, inside])
-  return function poeResource(ctx, next) {
-    found ??= find()
-    const { key } = found.options
-    return isAtLink(ctx, key === undefined ? ctx.params[TOKEN_PARAM] : null)
-      ? steps(ctx, next)
-      : next()
+  const isNamed = given.options.key !== undefined
+  const door: Middleware = function poeResource(ctx, next) {
+    return isAtLink(ctx, isNamed ? null : ctx.params[TOKEN_PARAM]) ? steps(ctx, next) : next()
   }
+  const resource: Resource = { ...given, door }
+  return resource
 }
 
 function enter(

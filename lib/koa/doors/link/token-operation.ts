@@ -4,11 +4,10 @@
  * @see POE draft 2, 8
  */
 import type { Context } from 'koa'
-import { NONE } from '../../../answers/answer.js'
 import { type JudgedToken, judge } from '../../../engine/links.js'
 import type { Operation } from '../../../engine/operation.js'
 import { isTokenShaped, type TokenScope } from '../../../protocols/poe/index.js'
-import { type Core, TOKEN_PARAM } from '../../core.js'
+import { type Core, TOKEN_PARAM, textsOf } from '../../core.js'
 import { poeOf } from '../../request-poe.js'
 import { ResourceState } from '../../resource-state.js'
 
@@ -75,12 +74,5 @@ function operationOf(judged: JudgedToken, horizonMs: number): TokenIdentity {
 
 /** The parameters that a link is bound to besides its token. */
 export function otherParams(ctx: Context): TokenScope['params'] {
-  const params: Readonly<Record<string, unknown>> = ctx.params
-  let others: [name: string, value: string][] | null = null
-  for (const name in params) {
-    if (name === TOKEN_PARAM || !Object.hasOwn(params, name)) continue
-    others ??= []
-    others.push([name, String(params[name])])
-  }
-  return others ?? NONE
+  return textsOf(ctx.params)
 }
