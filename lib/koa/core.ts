@@ -29,9 +29,6 @@ export interface OfferedLink {
   readonly expiresAtMs: number | null
 }
 
-/** What a policy document tells about one door: members of JSON. */
-export type PolicyEntry = Readonly<Record<string, unknown>>
-
 /** A registered resource. */
 export interface Resource extends LinkTarget {
   readonly router: RouterPort
@@ -69,7 +66,7 @@ export class Core {
   /** The fields that are recorded, and their order. */
   readonly recorded: ReadonlyMap<string, number>
   /** What the policy document tells, door by door. */
-  readonly policies: PolicyEntry[] = []
+  readonly policies: object[] = []
   /** Where the policy document is served; `null` where it is not. */
   policy: LinkTarget | null = null
 

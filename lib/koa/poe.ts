@@ -4,7 +4,6 @@
  * @see POE draft 2, 3, 4
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { RouterContext } from '@koa/router'
 import type { Context, Middleware, Next } from 'koa'
 import { nanoid } from 'nanoid'
 import { checkNumber } from '../engine/checks.js'
@@ -22,7 +21,7 @@ import type { Clock } from '../engine/ports.js'
 import { type PoeStatus, statusOf } from '../engine/status.js'
 import type { ListedRecord, ReadReply } from '../engine/store.js'
 import { Core, TOKEN_PARAM } from './core.js'
-import { type ActionOptions, registerActions } from './doors/actions.js'
+import { type ActionHandler, type ActionOptions, registerActions } from './doors/actions.js'
 import { type ConditionalOptions, makeConditional } from './doors/conditional.js'
 import { type DuplicateOptions, makeDetectDuplicates } from './doors/duplicates.js'
 import {
@@ -45,10 +44,7 @@ import { watchForMiddleware } from './watch-router.js'
 const GRACE_MS = 5_000
 
 /** The handler of a resource, or middleware that runs before its claim. */
-export type ResourceMiddleware<Tx> = (
-  ctx: RouterContext & { readonly poe: RequestPoe<Tx> },
-  next: Next,
-) => unknown
+export type ResourceMiddleware<Tx> = ActionHandler<Tx>
 
 /** What `poe()` gives. */
 export interface Poe<Tx = never> {

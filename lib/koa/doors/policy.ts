@@ -13,7 +13,7 @@ import {
   type KeySyntax,
   WANTED,
 } from '../../protocols/idempotency-key/index.js'
-import type { Core, PolicyEntry } from '../core.js'
+import type { Core } from '../core.js'
 import type { RouterPort } from '../link-paths.js'
 import { send } from '../send.js'
 import type { FingerprintRule } from './door.js'
@@ -42,7 +42,7 @@ export interface KeyDoor extends KeyedDoor {
 }
 
 /** What is published of a key door. */
-export function keyPolicy(door: KeyDoor): PolicyEntry {
+export function keyPolicy(door: KeyDoor): object {
   const { profile, retentionMs, rules } = door
   const { mismatchStatus, field, replayMark, resultField } = profile
   return {

@@ -4,6 +4,7 @@
 import type { Context } from 'koa'
 import { filled } from '../../answers/refusals.js'
 import { hearFailure } from '../../engine/hear-failure.js'
+import type { Operation } from '../../engine/operation.js'
 import {
   type FingerprintResult,
   ownFingerprint,
@@ -24,15 +25,11 @@ import type { ResolvedDoor } from './door.js'
 export function callersOf(
   { core, responder }: ResolvedDoor,
   ctx: Context,
-): readonly [string, ...string[]] | null {
+): Operation['principals'] | null {
   const callers = principalsOf(ctx, core.options.principal)
-  if (hasSome(callers)) return callers
+  if (callers.length > 0) return callers as Operation['principals']
   responder.refuse(ctx, 'nobody')
   return null
-}
-
-function hasSome(names: readonly string[]): names is readonly [string, ...string[]] {
-  return names.length > 0
 }
 
 /**
