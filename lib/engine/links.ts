@@ -14,6 +14,7 @@ import {
   type TokenScope,
   verifyToken,
 } from '../protocols/poe/index.js'
+import type { Operation } from './operation.js'
 import type { StoreGuard } from './store-guard.js'
 import type { StoreSecrets } from './store-secrets.js'
 
@@ -24,21 +25,12 @@ export interface MintedToken {
   readonly expiresAtMs: number
 }
 
-/** What a token turned out to be. Only `genuine` ones may reach the store. */
-export type JudgedToken =
-  | {
-      readonly kind: 'genuine'
-      readonly key: string
-      readonly epoch: string
-      readonly expiresAtMs: number
-      /** Which of the principals it was minted for. */
-      readonly principal: string
-    }
-  /** It is older than anything that is remembered. */
-  | { readonly kind: 'past-horizon' }
-  | { readonly kind: 'unverifiable' }
-  /** No secret is known: the store could not be asked yet. */
-  | { readonly kind: 'store-down' }
+/**
+ * The operation that a token names; or why it names none, and may not reach the store. It is older
+ * than anything that is remembered (`past-horizon`); or no secret is known, and the store could not
+ * be asked yet (`store-down`).
+ */
+export type JudgedToken = Operation | 'past-horizon' | 'unverifiable' | 'store-down'
 
 /**
  * Mints a token for a route, without touching the store.
@@ -81,13 +73,13 @@ export function judge(
   horizonMs: number,
 ): JudgedToken | Promise<JudgedToken> {
   const parsed = readToken(token)
-  if (parsed === null) return UNVERIFIABLE
+  if (parsed === null) return 'unverifiable'
   const known = secrets.known(parsed.keyId)
-  if (known !== null) return judgeBy(known, parsed, scope, principals, guard.now() - horizonMs)
+  if (known !== null) return judgeBy(known, parsed, scope, principals, guard.now(), horizonMs)
   return secrets.find(parsed.keyId).then((secret): JudgedToken => {
-    if (secret === 'unknown') return { kind: 'store-down' }
-    if (secret === null) return UNVERIFIABLE
-    return judgeBy(secret, parsed, scope, principals, guard.now() - horizonMs)
+    if (secret === 'unknown') return 'store-down'
+    if (secret === null) return 'unverifiable'
+    return judgeBy(secret, parsed, scope, principals, guard.now(), horizonMs)
   })
 }
 
@@ -96,16 +88,23 @@ function judgeBy(
   parsed: ParsedToken,
   { route, params }: Omit<TokenScope, 'principal'>,
   principals: readonly string[],
-  oldestMs: number,
+  nowMs: number,
+  horizonMs: number,
 ): JudgedToken {
   for (const principal of principals) {
     if (!verifyToken(parsed, secret, { route, params, principal })) continue
     const { epoch, expiresAtMs, nonce } = parsed
-    if (oldestMs > expiresAtMs) return PAST_HORIZON
-    return { kind: 'genuine', key: recordKey(route, nonce), epoch, expiresAtMs, principal }
+    const keepUntilMs = expiresAtMs + horizonMs
+    if (nowMs > keepUntilMs) return 'past-horizon'
+    return {
+      key: recordKey(route, nonce),
+      epoch,
+      expiresAtMs,
+      keepUntilMs,
+      principals: [principal],
+      comparePrincipal: false,
+      fingerprint: null,
+    }
   }
-  return UNVERIFIABLE
+  return 'unverifiable'
 }
-
-const UNVERIFIABLE: JudgedToken = { kind: 'unverifiable' }
-const PAST_HORIZON: JudgedToken = { kind: 'past-horizon' }

@@ -5,14 +5,13 @@
  */
 import type { Context } from 'koa'
 import { type JudgedToken, judge } from '../../../engine/links.js'
-import type { Operation } from '../../../engine/operation.js'
 import { isTokenShaped, type TokenScope } from '../../../protocols/poe/index.js'
 import { type Core, TOKEN_PARAM, textsOf } from '../../core.js'
 import { poeOf } from '../../request-poe.js'
 import { ResourceState } from '../../resource-state.js'
 
 /** The operation, or why there is none. */
-export type TokenIdentity = Operation | Exclude<JudgedToken['kind'], 'genuine'>
+export type TokenIdentity = JudgedToken
 
 /**
  * Tells whether a request is for a link, and notes that it is. A preflight asks the application's
@@ -50,26 +49,9 @@ export function tokenOperation(
 ): TokenIdentity | Promise<TokenIdentity> {
   if (principals.length === 0) return 'unverifiable'
   const { secrets, engine, options } = core
-  const { horizonMs } = options
   const scope = { route, params: otherParams(ctx) }
   const token: string = ctx.params[TOKEN_PARAM]
-  const judged = judge(secrets, engine.guard, token, scope, principals, horizonMs)
-  if (!(judged instanceof Promise)) return operationOf(judged, horizonMs)
-  return judged.then(late => operationOf(late, horizonMs))
-}
-
-function operationOf(judged: JudgedToken, horizonMs: number): TokenIdentity {
-  if (judged.kind !== 'genuine') return judged.kind
-  const { key, epoch, expiresAtMs, principal } = judged
-  return {
-    key,
-    epoch,
-    expiresAtMs,
-    keepUntilMs: expiresAtMs + horizonMs,
-    principals: [principal],
-    comparePrincipal: false,
-    fingerprint: null,
-  }
+  return judge(secrets, engine.guard, token, scope, principals, options.horizonMs)
 }
 
 /** The parameters that a link is bound to besides its token. */
