@@ -14,6 +14,7 @@ import {
   canonicalJson,
   parseJson,
   readContentDigest,
+  spelledJson,
 } from '../protocols/idempotency-key/index.js'
 import { atPointer } from '../protocols/json-pointer.js'
 import { digestParts } from './fingerprint.js'
@@ -154,12 +155,7 @@ async function meaningIn(
 /** What a parser has left, in one spelling; `null` where it is nested too deeply for that. */
 function meaningOfValue(value: unknown, rule: ContentRule): string | null {
   if (rule === 'content-digest') throw digestUnchecked()
-  try {
-    return canonicalJson(typeof rule === 'string' ? (value ?? null) : membersAt(value, rule))
-  } catch (error) {
-    if (error instanceof RangeError) return null
-    throw error
-  }
+  return spelledJson(typeof rule === 'string' ? (value ?? null) : membersAt(value, rule))
 }
 
 function digestUnchecked(): TypeError {

@@ -40,7 +40,7 @@ import {
   type ResolvedDoor,
 } from './door.js'
 import { otherParams } from './link/token-operation.js'
-import { callersOf, fingerprintAt, textOf } from './request-identity.js'
+import { callersOf, fieldOf, fingerprintAt, textOf } from './request-identity.js'
 
 /** What an application says of the target's current state. */
 export interface CurrentState {
@@ -168,12 +168,6 @@ function syntaxOf(field: string): string {
   if (field === 'If-Unmodified-Since') return 'a date as in RFC 9110 5.6.7'
   if (field === 'If-None-Exist') return 'a search of 1 to 2048 characters, such as email=a@b.c'
   return 'quoted entity tags, separated by commas, or *'
-}
-
-/** Absent and empty are not the same: an empty `If-Match` matches nothing. */
-function fieldOf(ctx: Context, name: string): string | undefined {
-  const value = ctx.headers[name.toLowerCase()]
-  return Array.isArray(value) ? value.join(', ') : value
 }
 
 /** Not the path, where there are parameters: that has many spellings, and perhaps a token in it. */

@@ -14,7 +14,7 @@ import { DOOR_REFUSALS } from '../../answers/refusals.js'
 import { checkNumber } from '../../engine/checks.js'
 import { hearFailure } from '../../engine/hear-failure.js'
 import { OVERRIDE_FIELD, readOverride } from '../../protocols/duplicate-detection/override.js'
-import { canonicalJson } from '../../protocols/idempotency-key/index.js'
+import { spelledJson } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
 import { isLinks } from '../link-first.js'
 import { publicPath } from '../link-paths.js'
@@ -92,7 +92,7 @@ async function detect(detector: Detector, ctx: Context, next: Next): Promise<voi
   if (callers === null) return
   const override = readOverride(ctx.get(OVERRIDE_FIELD), Reflect.get(ctx.request, 'body'))
   if (override.kind === 'malformed') return responder.refuse(ctx, 'override-malformed')
-  const said = spelled(identity)
+  const said = spelledJson(identity)
   if (said === null) return responder.refuse(ctx, 'too-deep')
   if (!(await isWhole(ctx, detector.contentLimitBytes))) return
   poe.naming = 'content'
@@ -102,16 +102,6 @@ async function detect(detector: Detector, ctx: Context, next: Next): Promise<voi
   await runClaimed({ core, ctx, operation, rules, handler: next }, async (served, end) => {
     if (typeof end !== 'string') await tell(detector, served, end, isOverridden)
   })
-}
-
-/** One spelling of an identity; `null` where it is nested too deeply for that. */
-function spelled(identity: unknown): string | null {
-  try {
-    return canonicalJson(identity)
-  } catch (error) {
-    if (error instanceof RangeError) return null
-    throw error
-  }
 }
 
 /** A repeat under its own override is the same request again, and gets the same answer. */

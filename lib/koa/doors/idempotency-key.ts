@@ -5,26 +5,19 @@
  */
 import type { Context, Middleware } from 'koa'
 import { dialectOf } from '../../answers/dialects.js'
-import { DOOR_REFUSALS, filled } from '../../answers/refusals.js'
 import {
-  judgeFirstSent,
   KEY_PROFILES,
   type KeptAnswers,
   type KeyProfileName,
   type KeySyntax,
-  readKey,
+  readName,
   WANTED,
 } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
 import { makeDoor } from './door.js'
-import {
-  KEYED_OPTIONS,
-  type KeyedDoorOptions,
-  makeKeyedDoor,
-  type NameReading,
-  passKeyedDoor,
-} from './keyed-door.js'
+import { KEYED_OPTIONS, type KeyedDoorOptions, makeKeyedDoor, passKeyedDoor } from './keyed-door.js'
 import { type KeyDoor, keyPolicy } from './policy.js'
+import { fieldOf } from './request-identity.js'
 import { Responder } from './responder.js'
 
 /** Options of `once.idempotencyKey()`. Times are milliseconds. */
@@ -99,60 +92,15 @@ function resolve(core: Core, options: IdempotencyKeyOptions): KeyDoor {
   if (!['success', 'below-500', 'every'].includes(kept)) {
     throw new TypeError(`${where}: kept must be 'success', 'below-500' or 'every'`)
   }
-  const own = { profile, syntax, format: stateless(options.format) }
-  const read = (ctx: Context) => nameIn(door, ctx)
+  const rules = { profile, syntax, format: stateless(options.format), retentionMs }
+  const read = (ctx: Context) =>
+    readName(rules, name => fieldOf(ctx, name), core.engine.guard.now())
   const keyed = { ...common, kept, retentionMs, repeat: null, read }
-  const door: KeyDoor = { ...own, ...makeKeyedDoor(keyed, options, profile.field) }
-  return door
+  return { ...rules, ...makeKeyedDoor(keyed, options, profile.field) }
 }
 
 /** A pattern that remembers nothing between two keys. */
 function stateless(pattern: RegExp | undefined): RegExp | null {
   if (pattern === undefined) return null
   return new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ''))
-}
-
-function nameIn(door: KeyDoor, ctx: Context): NameReading {
-  const { profile, syntax, format, retentionMs, core } = door
-  const reading = readKey(ctx.get(profile.field), syntax)
-  if (reading.kind === 'absent') {
-    const isEmpty = ctx.headers[profile.field.toLowerCase()] !== undefined
-    const isHalf = profile.datesFirstTry && ctx.get('Repeatability-First-Sent') !== ''
-    if (isHalf) return malformed('Repeatability-First-Sent needs a Repeatability-Request-ID.')
-    return isEmpty ? malformed(`${profile.field} is empty.`) : { kind: 'absent' }
-  }
-  if (reading.kind === 'malformed') return malformed(`${profile.field} ${reading.why}.`)
-  const { key } = reading
-  if (format !== null && !format.test(key)) {
-    return malformed(`${profile.field} does not have the form that this address asks for.`)
-  }
-  if (!profile.datesFirstTry) return { kind: 'named', name: key }
-  return datedName(ctx, key, core.engine.guard.now(), Number(retentionMs))
-}
-
-/** A key is remembered as long as its date is taken, so none is forgotten and then run again. */
-function datedName(ctx: Context, key: string, nowMs: number, windowMs: number): NameReading {
-  const first = judgeFirstSent(ctx.get('Repeatability-First-Sent'), nowMs, windowMs)
-  switch (first.kind) {
-    case 'missing':
-      return malformed('Repeatability-Request-ID needs a Repeatability-First-Sent.')
-    case 'malformed':
-      return malformed('Repeatability-First-Sent takes a date as in RFC 9110 5.6.7.')
-    case 'too-old':
-    case 'in-future':
-      return { kind: 'refused', problem: DOOR_REFUSALS[first.kind] }
-    case 'in-time': {
-      const client = ctx.get('Repeatability-Client-ID')
-      const keepUntilMs = first.sentMs + windowMs + FORGETTING_MS
-      const also = String(first.sentMs)
-      return { kind: 'named', name: JSON.stringify([client, key]), keepUntilMs, also }
-    }
-  }
-}
-
-/** A record outlives the last moment at which its date is taken. */
-const FORGETTING_MS = 60_000
-
-function malformed(why: string): NameReading {
-  return { kind: 'refused', problem: filled('key-malformed', why) }
 }

@@ -13,7 +13,11 @@ import { digestParts } from '../../engine/fingerprint.js'
 import type { Operation, ResourceRules } from '../../engine/operation.js'
 import { demandDurable } from '../../engine/rules.js'
 import { PoeError } from '../../errors.js'
-import { type KeptAnswers, keepsRefusal } from '../../protocols/idempotency-key/index.js'
+import {
+  type KeptAnswers,
+  keepsRefusal,
+  type NameReading,
+} from '../../protocols/idempotency-key/index.js'
 import { isLinks } from '../link-first.js'
 import { YEAR_MS } from '../options.js'
 import { poeOf } from '../request-poe.js'
@@ -36,19 +40,6 @@ export interface KeyedDoorOptions extends DoorOptions {
 
 /** Their names. */
 export const KEYED_OPTIONS: readonly string[] = ['required', 'fingerprint', 'dangerouslyNotDurable']
-
-/** The name that a request carries. */
-export type NameReading =
-  | {
-      readonly kind: 'named'
-      readonly name: string
-      /** What else must be the same in a repeat. */
-      readonly also?: string
-      /** By the store's clock, in milliseconds; by default as long as the door keeps any. */
-      readonly keepUntilMs?: number
-    }
-  | { readonly kind: 'absent' }
-  | { readonly kind: 'refused'; readonly problem: Problem }
 
 /** A door of this kind. */
 export interface KeyedDoor extends ResolvedDoor {
@@ -97,8 +88,11 @@ export function passKeyedDoor(door: KeyedDoor, ctx: Context, next: Next): unknow
   if (SAFE_METHODS.has(ctx.method) || isNamed) return next()
   const { responder, demands } = door
   const reading = door.read(ctx)
-  if (reading.kind === 'refused') return responder.refuse(ctx, reading.problem)
   if (reading.kind === 'absent') return demands === null ? next() : responder.refuse(ctx, demands)
+  if (reading.kind === 'malformed') {
+    return responder.refuse(ctx, filled('key-malformed', reading.why))
+  }
+  if (reading.kind !== 'named') return responder.refuse(ctx, reading.kind)
   if (poe.naming === 'content') throw misordered()
   const callers = callersOf(door, ctx)
   if (callers === null) return null

@@ -7,12 +7,7 @@ import type { Context } from 'koa'
 import { POLICY_ALLOW } from '../../answers/allow.js'
 import { type AnswerField, bare, json } from '../../answers/answer.js'
 import type { ResourceRules } from '../../engine/operation.js'
-import {
-  KEY_LIMIT,
-  type KeyProfile,
-  type KeySyntax,
-  WANTED,
-} from '../../protocols/idempotency-key/index.js'
+import { KEY_LIMIT, type NameRules, WANTED } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
 import type { RouterPort } from '../link-paths.js'
 import { send } from '../send.js'
@@ -35,11 +30,7 @@ export function servePolicy(core: Core, router: RouterPort, path: string): void 
 }
 
 /** A door of `idempotencyKey`. */
-export interface KeyDoor extends KeyedDoor {
-  readonly profile: KeyProfile
-  readonly syntax: KeySyntax
-  readonly format: RegExp | null
-}
+export interface KeyDoor extends KeyedDoor, NameRules {}
 
 /** What is published of a key door. */
 export function keyPolicy(door: KeyDoor): object {

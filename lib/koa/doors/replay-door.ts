@@ -5,8 +5,8 @@
  * @see RFC 9110 9.2.2 (what a client may repeat)
  */
 import type { Context, Middleware } from 'koa'
-import { filled } from '../../answers/refusals.js'
 import { recordedField } from '../../engine/outcome.js'
+import type { NameReading } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
 import { makeDoor } from './door.js'
 import {
@@ -14,7 +14,6 @@ import {
   type KeyedDoor,
   type KeyedDoorOptions,
   makeKeyedDoor,
-  type NameReading,
   passKeyedDoor,
 } from './keyed-door.js'
 
@@ -83,5 +82,5 @@ function nameOf(name: unknown): NameReading {
   }
   if (name.length <= NAME_LIMIT) return { kind: 'named', name }
   const why = `The id of this request has more than ${NAME_LIMIT} characters.`
-  return { kind: 'refused', problem: filled('key-malformed', why) }
+  return { kind: 'malformed', why }
 }

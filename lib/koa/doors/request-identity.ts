@@ -32,6 +32,12 @@ export function callersOf(
   return null
 }
 
+/** Gives a field; absent and empty are not the same: an empty `If-Match` matches nothing. */
+export function fieldOf(ctx: Context, name: string): string | undefined {
+  const value = ctx.headers[name.toLowerCase()]
+  return Array.isArray(value) ? value.join(', ') : value
+}
+
 /**
  * Reads the content and makes its fingerprint.
  *
