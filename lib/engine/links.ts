@@ -1,6 +1,6 @@
 /**
- * Minting links and judging them: everything about a token that needs to know the store's memory,
- * and nothing that touches a record.
+ * Minting links, judging them, and the operations that they name: everything about a token that
+ * needs to know the store's memory, and nothing that touches a record.
  *
  * @see POE draft 8, appendix A
  */
@@ -14,6 +14,7 @@ import {
   type TokenScope,
   verifyToken,
 } from '../protocols/poe/index.js'
+import { hearFailure } from './hear-failure.js'
 import type { Operation } from './operation.js'
 import type { StoreGuard } from './store-guard.js'
 import type { StoreSecrets } from './store-secrets.js'
@@ -107,4 +108,52 @@ function judgeBy(
     }
   }
   return 'unverifiable'
+}
+
+/** What `key(ctx)` of an app-named resource gives: the key, and when the app stops taking it. */
+export type AppKey = string | { readonly key: string; readonly expiresAt: Date } | null
+
+const APP_KEY_LIMIT = 512
+
+/**
+ * The operation that an application names by itself.
+ *
+ * @param route - the resource's name
+ * @param given - what the application gave
+ * @param principals - who asks; at least one
+ * @param horizonMs - how long after its expiry a record is kept
+ * @throws TypeError where what was given is no key
+ */
+export function namedOperation(
+  route: string,
+  given: AppKey,
+  principals: readonly string[],
+  horizonMs: number,
+): JudgedToken {
+  if (given === null || given === undefined) return 'unverifiable'
+  hearFailure(given)
+  const key = typeof given === 'string' ? given : given.key
+  const expiresAtMs = typeof given === 'string' ? null : timeOf(given.expiresAt)
+  if (typeof key !== 'string' || Number.isNaN(expiresAtMs)) {
+    throw new TypeError('key(ctx) must give a string, { key, expiresAt: Date }, or null')
+  }
+  // Whatever the application takes from the path, a store sees no oversized or odd key.
+  if (key === '' || key.length > APP_KEY_LIMIT || hasControl(key)) return 'unverifiable'
+  return {
+    key: `${encodeURIComponent(route)}=${key}`,
+    epoch: null,
+    expiresAtMs,
+    keepUntilMs: expiresAtMs === null ? null : expiresAtMs + horizonMs,
+    principals: principals as Operation['principals'],
+    comparePrincipal: true,
+    fingerprint: null,
+  }
+}
+
+function timeOf(date: unknown): number {
+  return date instanceof Date ? date.getTime() : Number.NaN
+}
+
+function hasControl(text: string): boolean {
+  return /[\p{Cc}\p{Cs}]/u.test(text)
 }

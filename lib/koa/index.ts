@@ -10,6 +10,7 @@ export type { DoorRefusal, LinkRefusal } from '../answers/refusal-kinds.js'
 export type { Placed, Refusal } from '../answers/refusal-view.js'
 export type { PageLabels, PageTexts, RefusalWords } from '../answers/words.js'
 export type { Unfinished } from '../engine/engine.js'
+export type { AppKey } from '../engine/links.js'
 export type { Reconciled, ReconciledOutcome, SuccessRule } from '../engine/operation.js'
 export { type Delivered, PermanentError } from '../engine/outbox/delivery.js'
 export type { DeadLetter, OutboxDesk } from '../engine/outbox/desk.js'
@@ -38,7 +39,6 @@ export type { FirstAnswer, ReplayOptions } from './doors/replay-door.js'
 export { answerExpectations } from './expectations.js'
 export type { RouterLayer, RouterLike, RouterPort } from './link-paths.js'
 export type {
-  AppKey,
   DrawRefusal,
   PoeOptions,
   RerenderReason,

@@ -6,8 +6,10 @@ import type { GivenTexts } from '../answers/page-texts.js'
 import type { Refusal } from '../answers/refusal-view.js'
 import { DOOR_REFUSALS, LINK_REFUSALS } from '../answers/refusals.js'
 import { checkFunctions, checkNumber, refuseUnknown } from '../engine/checks.js'
+import type { AppKey } from '../engine/links.js'
 import type { ResourceRules } from '../engine/operation.js'
 import type { Clock, OnEvent } from '../engine/ports.js'
+import { recordedFields } from '../engine/recorded-fields.js'
 import { demandDurable, makeRules, RULE_OPTIONS, type RuleOptions } from '../engine/rules.js'
 import type { Store } from '../engine/store.js'
 import type { Anyone, PrincipalOf } from './principal.js'
@@ -67,9 +69,6 @@ export interface PoeOptions<Tx = never> {
   /** Frees undecided links on the next POST: an effect may happen twice. Default false. */
   readonly dangerouslyRetryUndecided?: boolean | undefined
 }
-
-/** What `key(ctx)` of an app-named resource gives: the key, and when the app stops taking it. */
-export type AppKey = string | { readonly key: string; readonly expiresAt: Date } | null
 
 /**
  * Draws a refusal for a person: gives the page, or puts it into `ctx.body` as a view engine does,
@@ -153,46 +152,6 @@ const DEFAULTS = {
   dangerouslyRetryUndecided: false,
 } as const
 
-/** The representation fields that are recorded with every outcome. */
-const ALWAYS_RECORDED = [
-  'content-type',
-  'content-language',
-  'content-encoding',
-  'content-disposition',
-  'content-location',
-  'etag',
-  'last-modified',
-  'link',
-  'location',
-  'vary',
-  // What makes the content safe to show: without them, a page is another one.
-  'content-security-policy',
-  'content-security-policy-report-only',
-  'x-content-type-options',
-  'x-frame-options',
-  'x-xss-protection',
-  'x-permitted-cross-domain-policies',
-  'x-download-options',
-  'x-robots-tag',
-  'permissions-policy',
-  'referrer-policy',
-  'origin-agent-cluster',
-  'cross-origin-opener-policy',
-  'cross-origin-opener-policy-report-only',
-  'cross-origin-embedder-policy',
-  'cross-origin-embedder-policy-report-only',
-  'cross-origin-resource-policy',
-  'timing-allow-origin',
-]
-
-/** Fields that belong to one exchange or one person: never recorded. */
-const NEVER_RECORDED = new Set([
-  ...['set-cookie', 'set-cookie2', 'www-authenticate', 'authentication-info'],
-  ...['proxy-authenticate', 'proxy-authentication-info', 'proxy-authorization', 'proxy-connection'],
-  ...['connection', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade'],
-  ...['date', 'age', 'content-length', 'cache-control', 'vary', 'allow', 'poe-links'],
-])
-
 const RESOURCE_OPTIONS = [
   ...['name', 'path', 'lifetimeMs', ...RULE_OPTIONS, 'page', 'rerender', 'refusal'],
   ...['createForm', 'key', 'dangerouslyNotDurable'],
@@ -218,8 +177,8 @@ export function resolveOptions<Tx>(options: PoeOptions<Tx>): ResolvedPoeOptions 
   checkTexts(resolved.texts)
   checkNumbers(resolved)
   checkFields(resolved)
-  const recordedFields = resolved.recordedFields.map(name => name.toLowerCase())
-  return Object.freeze({ ...resolved, recordedFields: [...ALWAYS_RECORDED, ...recordedFields] })
+  const recorded = recordedFields('poe()', resolved.recordedFields)
+  return Object.freeze({ ...resolved, recordedFields: recorded })
 }
 
 /**
@@ -289,10 +248,6 @@ function checkNumbers(options: ResolvedPoeOptions): void {
 }
 
 function checkFields(options: ResolvedPoeOptions): void {
-  for (const name of options.recordedFields) {
-    if (!NEVER_RECORDED.has(name.toLowerCase())) continue
-    throw new TypeError(`poe(): ${name} belongs to one exchange and cannot be recorded`)
-  }
   const { publicPrefix } = options
   if (!/^(\/[^/?#\s][^?#\s]*[^/?#\s]|\/[^/?#\s])?$/.test(publicPrefix)) {
     const want = "must be '' or a path such as '/shop', no '/' at its end"
