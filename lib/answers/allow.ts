@@ -14,14 +14,16 @@ const LINK_ALLOW: Readonly<Record<string, string>> = {
   forgotten: 'OPTIONS',
 }
 
-/** At an action. */
+/** At an action that was found so, or is so by now. */
 export const ACTION_ALLOW = {
   unused: 'PUT, POST, DELETE, OPTIONS',
-  busy: 'OPTIONS',
+  running: 'OPTIONS',
+  undecided: 'OPTIONS',
   done: 'GET, HEAD, PUT, POST, DELETE, OPTIONS',
   doneForGood: 'GET, HEAD, PUT, POST, OPTIONS',
   cancelled: 'DELETE, OPTIONS',
-  over: 'OPTIONS',
+  expired: 'OPTIONS',
+  forgotten: 'OPTIONS',
 } as const
 
 /** At the policy document. */
@@ -30,7 +32,6 @@ export const POLICY_ALLOW = 'GET, HEAD'
 /**
  * Gives `Allow` for what was found at a link.
  *
- * @param kind - of the finding
  * @param hasPage - whether GET shows a page before the link is used
  * @returns `null` where the state is not known, or is not told
  */

@@ -22,7 +22,6 @@ export const STORE_DOWN_NOW: RefusedFinding = { kind: 'store-down', retryAfterMs
 /**
  * Puts a finding into words.
  *
- * @param finding - what was found
  * @param method - of the request: only a POST is said to have been sent
  */
 export function problemOf(finding: RefusedFinding, method: string): Problem {

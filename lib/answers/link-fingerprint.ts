@@ -13,7 +13,6 @@ import { canonicalJson, readKey } from '../protocols/idempotency-key/index.js'
 /**
  * Makes the fingerprint from a request's `Idempotency-Key`.
  *
- * @param field - as received
  * @returns `null` where there is none, or one that cannot be read
  */
 export function fingerprintOfId(field: unknown): string | null {
@@ -25,7 +24,6 @@ export function fingerprintOfId(field: unknown): string | null {
 /**
  * Makes the fingerprint from the content: its bytes, or the fields that a parser has left.
  *
- * @param type - `Content-Type`
  * @param hasFiles - whether a parser has put files aside, which its fields do not show
  * @returns `null` where that does not tell one content from another for sure
  */

@@ -22,11 +22,7 @@ import {
 import { DOOR_REFUSALS, LINK_REFUSALS } from './refusals.js'
 import { type CodingChoice, refusedCoding, withoutCoding } from './stored-coding.js'
 
-/**
- * Gives the URI-reference of an outcome's result: its `Location`, else the POE resource itself.
- *
- * @param self - the POE resource
- */
+/** The URI-reference of an outcome's result: its `Location`, else `self`, where it was asked. */
 export function resultOf(outcome: Outcome, self: string): string {
   const location = recordedField(outcome, 'location')
   if (location === null) return self
@@ -54,11 +50,7 @@ export function asAnothers(answer: Answer, self: string): Answer {
   return { ...answer, links: [...answer.links, `<${self}>; rel="${OTHER_RELATION}"`] }
 }
 
-/**
- * Shows the stored answer.
- *
- * @param self - the POE resource
- */
+/** Shows the stored answer of the POST to `self`. */
 export function shownOutcome(outcome: Outcome, request: CodingChoice, self: string): Answer {
   const { status, body } = outcome
   const result = resultOf(outcome, self)
@@ -82,8 +74,6 @@ export function shownOutcome(outcome: Outcome, request: CodingChoice, self: stri
 /**
  * Whether a GET of the link is sent on to the result, and not shown a stored answer. To itself it
  * never is: that would lead round in a circle.
- *
- * @param self - the POE resource
  */
 export function leadsOn(outcome: Outcome, self: string): boolean {
   const { status, body } = outcome

@@ -97,7 +97,6 @@ export class Core {
   /**
    * Enters a resource in the book, and serves its path.
    *
-   * @param where - what to call it in errors
    * @throws TypeError where its name is taken; where its path has links already, because the first
    *   one there answers for all, and knows its own only; or where no request can have its path
    */

@@ -35,11 +35,7 @@ export interface RefusedRequest {
   readonly content: ContentHere | null
 }
 
-/**
- * Sends a refusal to a person: with the application's page where it draws one, else with ours.
- *
- * @param answer - a refusal
- */
+/** Sends a refusal to a person: with the application's page where it draws one, else with ours. */
 export async function sendRefusal(
   core: Core,
   ctx: Context,

@@ -31,7 +31,6 @@ export interface RouterPort extends RouterLike {
 /**
  * Gives a router back, if something can be registered on it.
  *
- * @param where - the function that was given it, for the message
  * @throws TypeError that says what to give
  */
 export function mustBeRouter(where: string, router: RouterPort): RouterPort {
@@ -54,8 +53,6 @@ export type LinkedParams = readonly (readonly [name: string, value: string])[]
 /**
  * Gives the public URI-reference of a resource.
  *
- * @param ctx - the request that the link is for
- * @param target - the resource
  * @param token - `null` where its path has none
  * @param params - every other parameter of its path
  * @param publicPrefix - what a proxy in front strips
@@ -119,7 +116,6 @@ function mustBeParams({ path }: RouterLayer, params: LinkedParams): void {
 /**
  * Looks whether requests can have the path of a resource, which its router's prefix completes.
  *
- * @param where - what to call it in the message
  * @throws TypeError where none can
  */
 export function mustBeginWithSlash(where: string, target: LinkTarget): void {
@@ -154,11 +150,7 @@ function find(router: RouterLike | undefined, target: LinkTarget): RouterLayer |
   return stack[at]
 }
 
-/**
- * Gives the path of a request as the client sent it, mounts included, without its query.
- *
- * @param ctx - the request
- */
+/** Gives the path of a request as the client sent it, mounts included, without its query. */
 export function publicPath(ctx: Context): string {
   return pathOf(publicTarget(ctx))
 }

@@ -26,7 +26,6 @@ export type ContentHere = RequestContent | { readonly kind: 'unread' | 'taken' }
 /**
  * Gives the content if it is here in a moment, as that of most requests is.
  *
- * @param limitBytes - more than this is not read
  * @returns `unread` where it is late, large, or will not come until it is asked for
  */
 export function contentSoon(ctx: Context, limitBytes: number): ContentHere | Promise<ContentHere> {
@@ -41,7 +40,6 @@ const MOMENT_MS = 20
 /**
  * Waits until the content is here as a whole, where nobody has read it yet.
  *
- * @param limitBytes - more than this is not waited for
  * @returns whether the request may be run, as {@link mayRun}
  */
 export async function isWhole(ctx: Context, limitBytes: number): Promise<boolean> {

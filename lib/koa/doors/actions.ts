@@ -136,6 +136,8 @@ async function serveAction(actions: Actions, ctx: Context, next: Next): Promise<
   }
 }
 
+type State = keyof typeof ACTION_ALLOW
+
 /** A request whose token names an action. */
 interface ActionRequest {
   readonly actions: Actions
@@ -150,7 +152,7 @@ async function perform(request: ActionRequest): Promise<void> {
   const fingerprint = await fingerprintAt(actions, ctx, { method: 'PUT' })
   if (fingerprint === null) return
   const operation = { refusesOtherContent: true, ...identity, fingerprint }
-  const states = { done: doneState(actions), free: 'unused', held: 'busy' } as const
+  const states = { done: doneState(actions), free: 'unused', held: 'undecided' } as const
   await run(request, operation, actions.perform, actions.rules, states)
 }
 
@@ -163,7 +165,7 @@ async function cancelOrUndo(request: ActionRequest): Promise<void> {
   const cancel = async () => sendNoContent(core, ctx)
   // It has no effect: silence leaves the id as it was.
   const ours = { ...rules, transactional: false, marks: true, success: isSuccess, reconcile: null }
-  const states = { done: 'cancelled', free: 'unused', held: 'busy' } as const
+  const states = { done: 'cancelled', free: 'unused', held: 'undecided' } as const
   await run(request, operation, cancel, ours, states, (served, finding) =>
     finding.kind === 'other-content' && finding.state === 'spent'
       ? undo({ actions, ctx: served, identity, next })
@@ -184,7 +186,7 @@ async function undo(request: ActionRequest): Promise<void> {
   // What was done may be undone for as long as it is remembered.
   const expiresAtMs = identity.keepUntilMs
   const operation = { ...identity, key, fingerprint: UNDO, expiresAtMs }
-  await run(request, operation, handle, rules, { done: 'done', free: 'done', held: 'busy' })
+  await run(request, operation, handle, rules, { done: 'done', free: 'done', held: 'undecided' })
 }
 
 /**
@@ -198,7 +200,7 @@ function run(
   operation: Operation,
   handle: Middleware,
   rules: ResourceRules,
-  states: Readonly<Record<'done' | 'free' | 'held', keyof typeof ACTION_ALLOW>>,
+  states: Readonly<Record<'done' | 'free' | 'held', State>>,
   otherwise = (served: Context, finding: RefusedFinding) => tellAt(request, served, finding),
 ): void | Promise<void> {
   const { actions, ctx, identity, next } = request
@@ -246,16 +248,9 @@ async function tellAt(
 }
 
 function tell(actions: Actions, ctx: Context, finding: RefusedFinding): void {
-  allow(ctx, STATES[finding.kind] ?? null)
+  allow(ctx, finding.kind)
   if (finding.kind === 'other-content') tellOther(actions, ctx, finding)
   else actions.responder.found(ctx, finding)
-}
-
-const STATES: Partial<Record<RefusedFinding['kind'], keyof typeof ACTION_ALLOW>> = {
-  running: 'busy',
-  undecided: 'busy',
-  expired: 'over',
-  forgotten: 'over',
 }
 
 /** Somebody did, or is doing, something else with this id. */
@@ -265,7 +260,7 @@ function tellOther(actions: Actions, ctx: Context, finding: OtherContent): void 
   const isCancelled = recorded === CANCEL
   const hasContent = ctx.method === 'PUT' || ctx.method === 'POST'
   if (state !== 'spent' && (isCancelled || !hasContent)) {
-    allow(ctx, 'busy')
+    allow(ctx, state)
     responder.found(ctx, state === 'running' ? RUNNING_NOW : UNDECIDED_NOW)
     return
   }
@@ -277,6 +272,7 @@ function doneState({ undo: handle }: Actions): 'done' | 'doneForGood' {
   return handle === null ? 'doneForGood' : 'done'
 }
 
-function allow(ctx: Context, state: keyof typeof ACTION_ALLOW | null): void {
-  ctx.poe.state?.setAllow(state === null ? null : ACTION_ALLOW[state])
+function allow(ctx: Context, state: State | RefusedFinding['kind']): void {
+  const allowed: Readonly<Partial<Record<string, string>>> = ACTION_ALLOW
+  ctx.poe.state?.setAllow(allowed[state] ?? null)
 }

@@ -105,11 +105,7 @@ const RETENTION_MS = 86_400_000
 /** The state moved on that often between the look and the claim: it is told so. */
 const MOST_LOOKS = 5
 
-/**
- * Makes the door.
- *
- * @throws TypeError or RangeError that says what to do
- */
+/** Makes the door. @throws TypeError or RangeError that says what to do */
 export function makeConditional<Tx>(core: Core, given: ConditionalOptions<Tx>): Middleware {
   const options = given as ConditionalOptions<unknown>
   const made = makeDoor(core, 'conditional', options, OWN)

@@ -56,11 +56,7 @@ interface Detector extends ResolvedDoor {
 
 const OWN = ['identity', 'windowMs', 'answer', 'rerender']
 
-/**
- * Makes the door.
- *
- * @throws TypeError or RangeError that says what to do
- */
+/** Makes the door. @throws TypeError or RangeError that says what to do */
 export function makeDetectDuplicates(core: Core, options: DuplicateOptions): Middleware {
   const detector = { ...makeDoor(core, 'detectDuplicates', options, OWN), options }
   const { where } = detector

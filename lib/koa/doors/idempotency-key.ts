@@ -39,11 +39,7 @@ export interface IdempotencyKeyOptions extends KeyedDoorOptions {
 
 const OWN = [...KEYED_OPTIONS, 'profile', 'retentionMs', 'syntax', 'kept', 'format']
 
-/**
- * Makes the door.
- *
- * @throws TypeError or RangeError that says what to do
- */
+/** Makes the door. @throws TypeError or RangeError that says what to do */
 export function makeIdempotencyKey(core: Core, options: IdempotencyKeyOptions): Middleware {
   const door = resolve(core, options)
   core.policies.push(keyPolicy(door))

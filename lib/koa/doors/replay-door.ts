@@ -43,11 +43,7 @@ export interface ReplayOptions extends KeyedDoorOptions {
 const OWN = [...KEYED_OPTIONS, 'key', 'retentionMs', 'replay', 'current']
 const NAME_LIMIT = 255
 
-/**
- * Makes the door.
- *
- * @throws TypeError or RangeError that says what to do
- */
+/** Makes the door. @throws TypeError or RangeError that says what to do */
 export function makeReplay(core: Core, options: ReplayOptions): Middleware {
   const common = makeDoor(core, 'replay', options, OWN)
   const { where } = common

@@ -16,9 +16,6 @@ import { send, wantsHtml } from '../../send.js'
 /**
  * Answers an empty POST with a fresh link: 201, `Location`, `POE-Links`, and JSON
  * `{ link, expires }`. Harmless to repeat: nothing is stored until the link is used.
- *
- * @param core - of the `poe()` that is asked
- * @param name - of the resource that the link is for
  */
 export async function mintLink(core: Core, name: string, ctx: Context): Promise<void> {
   const offered = await offer(core, name, ctx)

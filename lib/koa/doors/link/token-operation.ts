@@ -36,9 +36,7 @@ export function isAtLink(ctx: Context, token: string | null | undefined): boolea
 /**
  * Judges the token of a request's path.
  *
- * @param core - of the `poe()` that minted it
  * @param route - the name that it must have been minted for
- * @param principals - who presents it
  * @returns what it names; a promise where the store has to be asked for a secret
  */
 export function tokenOperation(
