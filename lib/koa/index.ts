@@ -22,6 +22,7 @@ export type { RecordedField } from '../engine/outcome.js'
 export type { Clock, OnEvent, PoeEvent } from '../engine/ports.js'
 export type { RuleOptions } from '../engine/rules.js'
 export type { PoeStatus } from '../engine/status.js'
+export type { Upkeep } from '../engine/upkeep.js'
 export type {
   KeptAnswers,
   KeyProfileName,

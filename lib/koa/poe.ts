@@ -6,20 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context, Middleware, Next } from 'koa'
 import { nanoid } from 'nanoid'
-import { checkNumber } from '../engine/checks.js'
-import type { Unfinished } from '../engine/engine.js'
-import type { Reconciled } from '../engine/operation.js'
-import { Operator } from '../engine/operator.js'
-import { makeDesk, type OutboxDesk } from '../engine/outbox/desk.js'
-import {
-  makeWorker,
-  type OutboxWorker,
-  type WorkerOptions,
-  type WorkerPlace,
-} from '../engine/outbox/worker-options.js'
-import type { Clock } from '../engine/ports.js'
-import { type PoeStatus, statusOf } from '../engine/status.js'
-import type { ListedRecord, ReadReply } from '../engine/store.js'
+import { makeUpkeep, type Upkeep, type UpkeepTools } from '../engine/upkeep.js'
 import { Core, TOKEN_PARAM } from './core.js'
 import { type ActionHandler, type ActionOptions, registerActions } from './doors/actions.js'
 import { type ConditionalOptions, makeConditional } from './doors/conditional.js'
@@ -40,14 +27,11 @@ import { RequestPoe } from './request-poe.js'
 import { sendAgain } from './send.js'
 import { watchForMiddleware } from './watch-router.js'
 
-/** How long `close` waits for handlers unless it is told, in milliseconds. */
-const GRACE_MS = 5_000
-
 /** The handler of a resource, or middleware that runs before its claim. */
 export type ResourceMiddleware<Tx> = ActionHandler<Tx>
 
 /** What `poe()` gives. */
-export interface Poe<Tx = never> {
+export interface Poe<Tx = never> extends Upkeep<OutboxHandlers> {
   /**
    * Gives every request its `ctx.poe`. Use it once, before the router. It lets the first request
    * through when the store has answered or is known to be down.
@@ -138,56 +122,6 @@ export interface Poe<Tx = never> {
    * @throws TypeError or RangeError that says what to do
    */
   detectDuplicates(options: DuplicateOptions): Middleware
-  /**
-   * Tells what is undecided, one record after the other, in no particular order; for operators.
-   * Asks the store for 100 at a time, so that a loop may end early and needs little memory.
-   *
-   * @param wishes - `before`: only those whose owner fell silent before that time
-   * @throws TypeError where `before` is no Date; PoeError `ERR_POE_STORE_DOWN`
-   */
-  undecided(wishes?: { readonly before?: Date | undefined }): AsyncIterable<ListedRecord>
-  /**
-   * Tells what the store holds at a record's key; for operators.
-   *
-   * @throws TypeError where `key` is no text; PoeError `ERR_POE_STORE_DOWN`
-   */
-  inspect(key: string): Promise<ReadReply>
-  /**
-   * Decides an undecided key from outside; for operators. Takes effect only while the key is
-   * undecided and still `expectedOwner`'s. `unknown` writes nothing.
-   *
-   * @returns whether it took effect
-   * @throws TypeError or RangeError where an argument makes no sense: nothing is written then;
-   *   PoeError `ERR_POE_STORE_DOWN` when the store does not tell
-   */
-  settle(key: string, expectedOwner: string, verdict: Reconciled): Promise<boolean>
-  /**
-   * Tells how it goes, for a health check: asks the store once, in `storeTimeoutMs` at most. It
-   * never rejects.
-   */
-  status(): Promise<PoeStatus>
-  /**
-   * Makes a worker that delivers the messages of `ctx.poe.later()`; any number of processes may
-   * have one. A handler may be called more than once for a message, always with its key.
-   *
-   * @param handlers - by the names of messages; a worker takes no others
-   * @param options - see {@link WorkerOptions}
-   * @throws TypeError or RangeError that says what to do; TypeError where the store keeps no outbox
-   */
-  worker(handlers: OutboxHandlers, options?: WorkerOptions): OutboxWorker
-  /** What waits to be delivered, and what nobody could deliver; for operators. */
-  readonly outbox: OutboxDesk
-  /**
-   * Ends orderly, after the server has stopped taking requests: waits for handlers that are still
-   * at work (of clients that have left) and for workers, keeps their claims meanwhile, and tries
-   * once more to write what is owed to the store. The store stays open: whoever made it closes
-   * it, after this.
-   *
-   * @param options - `graceMs`: how long handlers are waited for, in milliseconds; default 5,000
-   * @returns what could not be brought to its end, as keys of records
-   * @throws RangeError on a malformed `graceMs`
-   */
-  close(options?: { readonly graceMs?: number }): Promise<Unfinished>
 }
 
 /**
@@ -202,11 +136,9 @@ export interface Poe<Tx = never> {
  */
 export function poe<Tx = never>(options: PoeOptions<Tx>): Poe<Tx> {
   const core = new Core(resolveOptions(options))
-  const { store, guard, emit } = core.engine
-  const { bodyLimitBytes } = core.options
-  const operator = new Operator({ store, emit, bodyLimitBytes, call: send => guard.call(send) })
-  const stoppers = new Set<OutboxWorker['stop']>()
+  const { engine, secrets } = core
   return {
+    ...makeUpkeep(engine, secrets, core.options, { ...PROCESS, clock: core.clock }),
     middleware: () => contextMiddleware(core),
     resource: (router, given, ...middleware) =>
       register(core, mustBeRouter('resource()', router), given, middleware as never),
@@ -226,48 +158,20 @@ export function poe<Tx = never>(options: PoeOptions<Tx>): Poe<Tx> {
       registerActions(core, mustBeRouter('actions()', router), path, given, middleware),
     conditional: given => makeConditional(core, given),
     detectDuplicates: given => makeDetectDuplicates(core, given),
-    undecided: wishes => operator.undecided(wishes),
-    inspect: key => operator.inspect(key),
-    settle: (key, owner, verdict) => operator.settle(key, owner, verdict),
-    status: () => statusOf(core.engine, core.secrets, () => performance.now()),
-    worker: (handlers, given) => makeWorker(workerPlace(core, stoppers), handlers, given),
-    outbox: makeDesk(core.engine),
-    close: given => closeIn(core, stoppers, given?.graceMs),
   }
 }
 
-function workerPlace(core: Core, stoppers: WorkerPlace['stoppers']): WorkerPlace {
-  const { engine, clock, options } = core
-  const { store, guard, emit, bell } = engine
-  const outside = { clock, makeId: () => nanoid(22), random: Math.random, hold, realSleep }
-  return { store, guard, emit, bell, ...outside, defaults: options, stoppers }
+/** Real time and chance, and what holds a process. */
+const PROCESS: Omit<UpkeepTools, 'clock'> = {
+  makeId: () => nanoid(22),
+  random: Math.random,
+  nowMs: () => performance.now(),
+  realSleep: (ms, signal) => sleep(ms, undefined, { signal }),
+  hold: () => {
+    const timer = setInterval(() => {}, 86_400_000)
+    return () => clearInterval(timer)
+  },
 }
-
-async function closeIn(
-  { engine }: Core,
-  stoppers: WorkerPlace['stoppers'],
-  graceMs = GRACE_MS,
-): Promise<Unfinished> {
-  checkNumber('close()', 'graceMs', graceMs, 0, 3_600_000)
-  const letGo = hold()
-  try {
-    const stopping = [...stoppers].map(stop => stop({ graceMs }))
-    const ended = engine.close(graceMs, realSleep)
-    await Promise.all(stopping)
-    return await ended
-  } finally {
-    letGo()
-  }
-}
-
-/** Our timers let a process end; what has to be waited for shall not be cut off by that. */
-function hold(): () => void {
-  const timer = setInterval(() => {}, 86_400_000)
-  return () => clearInterval(timer)
-}
-
-/** Measures a grace, also where a test has the engine's clock. */
-const realSleep: Clock['sleep'] = (ms, signal) => sleep(ms, undefined, { signal })
 
 function contextMiddleware(core: Core): Middleware {
   const enter = (ctx: Context, next: Next): Promise<void> => {

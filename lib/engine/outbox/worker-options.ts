@@ -81,9 +81,9 @@ export interface WorkerPlace extends Omit<WorkerTools, 'outbox'> {
   readonly store: Store<unknown>
   /** What holds where the options do not say. */
   readonly defaults: Pick<WorkerRules, 'leaseMs' | 'maxRunMs'>
-  /** Keeps the process alive. @returns what lets it go */
+  /** Keeps the process alive: the engine's timers do not. @returns what lets it go */
   readonly hold: () => () => void
-  /** Measures a grace, in real time. */
+  /** Measures a grace in real time, also where a test has the engine's clock. */
   readonly realSleep: Clock['sleep']
   /** Stops each worker that is started. */
   readonly stoppers: Set<OutboxWorker['stop']>
