@@ -4,7 +4,7 @@
  * @see draft-ietf-httpapi-idempotency-key-header-07 2.7; Stripe API, Idempotent requests; OASIS
  *   Repeatable Requests 1.0
  */
-import type { KeyProfile } from '../protocols/idempotency-key/index.js'
+import { KEY_PROFILES, type KeyProfile } from '../protocols/idempotency-key/index.js'
 import { type Answer, type AnswerField, NONE, type Problem, type ProblemMembers } from './answer.js'
 
 /** How a door's answers are worded for its clients. */
@@ -23,11 +23,8 @@ export interface Dialect {
   readonly hasErrorMember: boolean
 }
 
-/** What of a profile its answers depend on. */
-type Wording = Pick<KeyProfile, 'replayMark' | 'resultField' | 'mismatchStatus' | 'speaksStripe'>
-
 /** Gives the dialect of a profile. */
-export function dialectOf(profile: Wording): Dialect {
+export function dialectOf(profile: KeyProfile): Dialect {
   const { replayMark, resultField, mismatchStatus, speaksStripe } = profile
   const result = (value: string): readonly AnswerField[] =>
     resultField === null ? NONE : [[resultField, value]]
@@ -45,12 +42,7 @@ export function dialectOf(profile: Wording): Dialect {
 }
 
 /** The dialect of doors that follow no profile. */
-export const PLAIN: Dialect = dialectOf({
-  replayMark: ['Idempotent-Replayed', 'true'],
-  resultField: null,
-  mismatchStatus: 422,
-  speaksStripe: false,
-})
+export const PLAIN: Dialect = dialectOf(KEY_PROFILES['draft-07'])
 
 /**
  * Puts a refusal into a dialect.

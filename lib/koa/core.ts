@@ -3,7 +3,7 @@
  * resources that were registered.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Context, Middleware } from 'koa'
+import type { Context } from 'koa'
 import { nanoid } from 'nanoid'
 import { NONE } from '../answers/answer.js'
 import { type Texts, textsWith } from '../answers/page-texts.js'
@@ -12,13 +12,7 @@ import { mint } from '../engine/links.js'
 import type { ResourceRules } from '../engine/operation.js'
 import type { Clock } from '../engine/ports.js'
 import { StoreSecrets } from '../engine/store-secrets.js'
-import {
-  type LinkedParams,
-  type LinkTarget,
-  linkTo,
-  mustBeginWithSlash,
-  type RouterPort,
-} from './link-paths.js'
+import { type LinkedParams, type LinkTarget, linkTo, mustBeginWithSlash } from './link-paths.js'
 import type { ResolvedPoeOptions, ResourceOptions } from './options.js'
 
 /** A link as it is handed out. */
@@ -31,8 +25,6 @@ export interface OfferedLink {
 
 /** A registered resource. */
 export interface Resource extends LinkTarget {
-  readonly router: RouterPort
-  readonly door: Middleware
   readonly name: string
   readonly options: ResourceOptions
   readonly rules: ResourceRules

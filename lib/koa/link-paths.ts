@@ -42,9 +42,9 @@ export function mustBeRouter(where: string, router: RouterPort): RouterPort {
 /** What a resource's link is made of. */
 export interface LinkTarget {
   /** The router that the resource was registered on. */
-  readonly router: RouterLike
-  /** The middleware that serves it, by which its layer is found also in an outer router. */
-  readonly door: unknown
+  readonly router: RouterPort
+  /** What serves it, by which its layer is found also in an outer router. */
+  readonly door: Middleware
 }
 
 /** Parameters of a path besides the token. */

@@ -22,6 +22,7 @@ import {
   readConditions,
   type Situation,
   stateOf,
+  syntaxOf,
   undecidable,
 } from '../../protocols/conditional-post/conditions.js'
 import { canonicalJson } from '../../protocols/idempotency-key/index.js'
@@ -158,12 +159,6 @@ async function pass(door: Conditional, ctx: Context, next: Next): Promise<void> 
   ctx.poe.naming ??= 'condition'
   const fingerprint = digestParts([principals[0], made, conditions.text])
   await decide({ door, ctx, conditions, target, principals, fingerprint }, next)
-}
-
-function syntaxOf(field: string): string {
-  if (field === 'If-Unmodified-Since') return 'a date as in RFC 9110 5.6.7'
-  if (field === 'If-None-Exist') return 'a search of 1 to 2048 characters, such as email=a@b.c'
-  return 'quoted entity tags, separated by commas, or *'
 }
 
 /** Not the path, where there are parameters: that has many spellings, and perhaps a token in it. */
