@@ -32,7 +32,7 @@ export function fingerprintOfContent(
   content: PresentContent,
   hasFiles: () => boolean,
 ): string | null {
-  if (content.kind === 'bytes') return `content:${ofBytes(type, content.text ?? content.bytes)}`
+  if (content.kind === 'bytes') return `content:${ofBytes(type, content.bytes)}`
   const { value } = content
   if (typeof value === 'string' || value instanceof Uint8Array) {
     return `content:${ofBytes(type, value)}`

@@ -42,15 +42,14 @@ function isPointer(text: unknown): boolean {
 }
 
 /**
- * Content that is here. `parsed`: the bytes are gone, and what a parser made of them is left.
- * `text`: what the bytes are in UTF-8, where a parser has left that.
+ * Content that is here; text stands for its bytes in UTF-8. `parsed`: the bytes are gone, and what
+ * a parser made of them is left.
  */
 export type PresentContent =
   | {
       readonly kind: 'bytes'
-      readonly bytes: Uint8Array
+      readonly bytes: Uint8Array | string
       readonly isDecoded: boolean
-      readonly text?: string
     }
   | { readonly kind: 'parsed'; readonly value: unknown }
 
@@ -110,8 +109,7 @@ export function requestFingerprint(
     return made([method, path, query, 'parsed', counted, meaning])
   }
   // Text and its bytes in UTF-8 have the same digest.
-  const raw = () =>
-    made([method, path, query, 'raw', type, encoding, content.text ?? content.bytes])
+  const raw = () => made([method, path, query, 'raw', type, encoding, content.bytes])
   if (rule === 'raw') return raw()
   if (rule === 'content-digest') {
     if (content.isDecoded && !isPlain(encoding)) throw digestUnchecked()
@@ -123,7 +121,8 @@ export function requestFingerprint(
     return isRight ? raw() : { kind: 'digest-wrong' }
   }
   const coding = content.isDecoded ? '' : encoding
-  return meaningIn(content.bytes, coding, limitBytes, type, rule).then(
+  const bytes = typeof content.bytes === 'string' ? Buffer.from(content.bytes) : content.bytes
+  return meaningIn(bytes, coding, limitBytes, type, rule).then(
     meaning => made([method, path, query, 'semantic', mediaTypeOf(type), meaning]),
     // Content that is not what its type says counts by its bytes.
     raw,

@@ -104,8 +104,7 @@ function isSome(value: unknown): boolean {
 function contentHere(ctx: Context): ContentHere {
   if (arrivalOf(ctx) === 'cut-off') return { kind: 'cut-off' }
   const { rawBody, body } = ctx.request as { rawBody?: unknown; body?: unknown }
-  if (typeof rawBody === 'string') return new TextContent(rawBody)
-  if (rawBody instanceof Uint8Array) return bytesOf(rawBody, true)
+  if (typeof rawBody === 'string' || rawBody instanceof Uint8Array) return bytesOf(rawBody, true)
   if (hasNoContent(ctx.req)) return NOTHING
   if (!ctx.req.readableEnded) return { kind: isTouched(ctx.req) ? 'taken' : 'unread' }
   return body === undefined ? { kind: 'taken' } : { kind: 'parsed', value: body }
@@ -134,7 +133,7 @@ export function contentOf(
       if (ctx.res.writableFinished) return CUT_OFF
       throw gone()
     case 'bytes':
-      return sizeOf(here) > limitBytes ? TOO_LARGE : here
+      return Buffer.byteLength(here.bytes) > limitBytes ? TOO_LARGE : here
     default:
       return here
   }
@@ -142,10 +141,6 @@ export function contentOf(
 
 const TOO_LARGE: RequestContent = { kind: 'too-large' }
 const CUT_OFF: RequestContent = { kind: 'cut-off' }
-
-function sizeOf({ text, bytes }: Extract<PresentContent, { kind: 'bytes' }>): number {
-  return text === undefined ? bytes.byteLength : Buffer.byteLength(text)
-}
 
 function gone(): TypeError {
   return new TypeError(
@@ -166,24 +161,7 @@ function isTouched(req: IncomingMessage): boolean {
   return req.readableDidRead && !putBack.has(req)
 }
 
-/** What a parser has left as text; bytes are made of it only for those who want them. */
-class TextContent {
-  readonly kind = 'bytes'
-  readonly isDecoded = true
-  readonly text: string
-  #bytes: Uint8Array | null = null
-
-  constructor(text: string) {
-    this.text = text
-  }
-
-  get bytes(): Uint8Array {
-    this.#bytes ??= Buffer.from(this.text)
-    return this.#bytes
-  }
-}
-
-function bytesOf(bytes: Uint8Array, isDecoded: boolean): RequestContent {
+function bytesOf(bytes: Uint8Array | string, isDecoded: boolean): RequestContent {
   return { kind: 'bytes', bytes, isDecoded }
 }
 

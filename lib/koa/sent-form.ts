@@ -37,11 +37,11 @@ export async function sentForm(
   return isFields(body) ? { fields: body, files } : null
 }
 
-async function readForm(bytes: Uint8Array, type: string): Promise<SentForm | null> {
+async function readForm(bytes: Uint8Array | string, type: string): Promise<SentForm | null> {
   const fields = new Map<string, string | string[]>()
   const files = new Set<string>()
   try {
-    const content = new Blob([bytes as Uint8Array<ArrayBuffer>])
+    const content = new Blob([bytes as Uint8Array<ArrayBuffer> | string])
     const form = await new Response(content, { headers: { 'Content-Type': type } }).formData()
     for (const [name, value] of form) {
       if (typeof value !== 'string') {
