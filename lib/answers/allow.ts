@@ -30,10 +30,8 @@ export const ACTION_ALLOW = {
 export const POLICY_ALLOW = 'GET, HEAD'
 
 /**
- * Gives `Allow` for what was found at a link.
- *
- * @param hasPage - whether GET shows a page before the link is used
- * @returns `null` where the state is not known, or is not told
+ * Gives `Allow` for what was found at a link; `null` where the state is not known, or is not told.
+ * `hasPage`: GET shows a page before the link is used.
  */
 export function linkAllow(kind: string, hasPage: boolean): string | null {
   const allowed = LINK_ALLOW[kind] ?? null

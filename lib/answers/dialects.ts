@@ -44,11 +44,7 @@ export function dialectOf(profile: KeyProfile): Dialect {
 /** The dialect of doors that follow no profile. */
 export const PLAIN: Dialect = dialectOf(KEY_PROFILES['draft-07'])
 
-/**
- * Puts a refusal into a dialect.
- *
- * @param rules - URI-reference of the rules that it leads to; `null` for none
- */
+/** Puts a refusal into a dialect; it leads to `rules`, a URI-reference, where there are any. */
 export function refusalIn(dialect: Dialect, refusal: Answer, rules: string | null): Answer {
   const { status, fields, links, body, retryAfterMs, members } = refusal
   const problem = body as Problem

@@ -19,11 +19,7 @@ export const UNDECIDED_NOW: RefusedFinding = { kind: 'undecided', sinceMs: 0 }
 /** The store, or what is kept in it, cannot be asked now. */
 export const STORE_DOWN_NOW: RefusedFinding = { kind: 'store-down', retryAfterMs: SOON_MS }
 
-/**
- * Puts a finding into words.
- *
- * @param method - of the request: only a POST is said to have been sent
- */
+/** Puts a finding into words: only a POST is said to have been sent. */
 export function problemOf(finding: RefusedFinding, method: string): Problem {
   const { kind } = finding
   switch (kind) {

@@ -10,11 +10,7 @@ import { digestParts, fingerprint } from '../engine/fingerprint.js'
 import type { PresentContent } from '../engine/request-fingerprint.js'
 import { canonicalJson, readKey } from '../protocols/idempotency-key/index.js'
 
-/**
- * Makes the fingerprint from a request's `Idempotency-Key`.
- *
- * @returns `null` where there is none, or one that cannot be read
- */
+/** Makes the fingerprint from `Idempotency-Key`; `null` where there is none that can be read. */
 export function fingerprintOfId(field: unknown): string | null {
   if (typeof field !== 'string') return null
   const reading = readKey(field, 'lenient')

@@ -53,18 +53,14 @@ export type PresentContent =
     }
   | { readonly kind: 'parsed'; readonly value: unknown }
 
-/** What a request says of itself; an absent field is an empty text. */
+/** What a request says of itself. */
 export interface RequestHead {
   readonly method: string
   readonly path: string
   /** The query, without its question mark. */
   readonly query: string
-  /** `Content-Type`. */
-  readonly type: string
-  /** `Content-Encoding`. */
-  readonly encoding: string
-  /** `Content-Digest`. */
-  readonly digest: string
+  /** By names in lower case. */
+  readonly fields: Readonly<Record<string, string | readonly string[] | undefined>>
 }
 
 /** A fingerprint, or why there is none. */
@@ -97,7 +93,9 @@ export function requestFingerprint(
   rule: ContentRule,
   limitBytes: number,
 ): FingerprintResult | Promise<FingerprintResult> {
-  const { method, path, query, type, encoding } = head
+  const { method, path, query, fields } = head
+  const type = String(fields['content-type'] ?? '')
+  const encoding = String(fields['content-encoding'] ?? '')
   const made = (parts: readonly (string | Uint8Array)[]): FingerprintResult => ({
     kind: 'fingerprint',
     fingerprint: digestParts(parts),
@@ -113,7 +111,7 @@ export function requestFingerprint(
   if (rule === 'raw') return raw()
   if (rule === 'content-digest') {
     if (content.isDecoded && !isPlain(encoding)) throw digestUnchecked()
-    const digest = readContentDigest(head.digest)
+    const digest = readContentDigest(String(fields['content-digest'] ?? ''))
     if (digest === null) return { kind: 'digest-missing' }
     const hash = createHash(digest.algorithm.replace('-', '')).update(content.bytes).digest()
     const isRight =

@@ -30,11 +30,7 @@ export class Advertisement extends FieldsListener {
     beforeFields(response, this)
   }
 
-  /**
-   * Adds a link to what the response carries.
-   *
-   * @param link - `null` for one that is protected, but not advertised: an action's
-   */
+  /** Adds a link; `null` for one that is protected, but not advertised: an action's. */
   add(link: string | null): void {
     if (link === null) return
     this.#size += link.length + 4

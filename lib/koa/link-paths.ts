@@ -28,11 +28,7 @@ export interface RouterPort extends RouterLike {
   post(path: string, middleware: Middleware): unknown
 }
 
-/**
- * Gives a router back, if something can be registered on it.
- *
- * @throws TypeError that says what to give
- */
+/** Gives back what can be registered on. @throws TypeError that says what to give */
 export function mustBeRouter(where: string, router: RouterPort): RouterPort {
   const { all, post } = (router ?? {}) as Partial<RouterPort>
   if (typeof all === 'function' && typeof post === 'function') return router
@@ -113,11 +109,7 @@ function mustBeParams({ path }: RouterLayer, params: LinkedParams): void {
   throw new TypeError(`link(): ${path} has no parameter ${stray[0]}, so nobody could use the link`)
 }
 
-/**
- * Looks whether requests can have the path of a resource, which its router's prefix completes.
- *
- * @throws TypeError where none can
- */
+/** Looks whether a request can have a resource's path, prefix included. @throws TypeError if not */
 export function mustBeginWithSlash(where: string, target: LinkTarget): void {
   const served = ownLayerOf(target)?.path
   if (typeof served !== 'string' || served.startsWith('/')) return

@@ -37,11 +37,7 @@ export function contentSoon(ctx: Context, limitBytes: number): ContentHere | Pro
 
 const MOMENT_MS = 20
 
-/**
- * Waits until the content is here as a whole, where nobody has read it yet.
- *
- * @returns whether the request may be run, as {@link mayRun}
- */
+/** Waits until the content is whole, where nobody has read it yet; then as {@link mayRun}. */
 export async function isWhole(ctx: Context, limitBytes: number): Promise<boolean> {
   const here = contentHere(ctx)
   return mayRun(ctx, here.kind === 'unread' ? await contentOf(ctx, limitBytes) : here)

@@ -282,11 +282,7 @@ async function tellFailed(visit: Visit, situation: Situation, failed: string): P
   responder.refuseWith(ctx, { ...refusal, fields: [...tags, ...refusal.fields] })
 }
 
-/**
- * What became of this caller's own request in a state that is over.
- *
- * @returns `null` where it has left no trace there
- */
+/** What became of this caller's own request in a state that is over; `null`: it left no trace. */
 async function ownChange(visit: Visit, state: string): Promise<RefusedFinding | null> {
   const { core, rules } = visit.door
   const operation = { refusesOtherContent: true, ...stepFrom(visit, state) }

@@ -8,7 +8,6 @@ import type { Operation } from '../../engine/operation.js'
 import {
   type FingerprintResult,
   ownFingerprint,
-  type RequestHead,
   requestFingerprint,
 } from '../../engine/request-fingerprint.js'
 import { publicPath } from '../link-paths.js'
@@ -17,11 +16,7 @@ import { contentOf, hasFiles, type RequestContent } from '../request-content.js'
 import { sendNobody } from '../send.js'
 import type { ResolvedDoor } from './door.js'
 
-/**
- * Names the callers.
- *
- * @returns their digests, at least one; `null` where nobody is there, and has been told so
- */
+/** Gives the callers' digests; `null` where nobody is there, and has been told so. */
 export function callersOf(
   { core, responder }: ResolvedDoor,
   ctx: Context,
@@ -72,7 +67,7 @@ function fingerprintOf(
       sendNobody(ctx, 400)
       return null
     default: {
-      const head = headOf(ctx, method, path)
+      const head = { method, path, query: ctx.querystring, fields: ctx.headers }
       if (typeof rule === 'function') return ownFingerprint(head, textOf('fingerprint', rule(ctx)))
       // Two contents that differ in their files alone would be one.
       if (content.kind === 'parsed' && hasFiles(ctx)) throw filesAside()
@@ -87,25 +82,7 @@ function fingerprintOf(
   }
 }
 
-/** What a request of Koa says of itself. */
-function headOf(ctx: Context, method: string, path: string): RequestHead {
-  const { headers } = ctx.req
-  return {
-    method,
-    path,
-    query: ctx.querystring,
-    type: headers['content-type'] ?? '',
-    encoding: headers['content-encoding'] ?? '',
-    digest: String(headers['content-digest'] ?? ''),
-  }
-}
-
-/**
- * Looks whether what a function of the application has given is text.
- *
- * @param name - of the option, for the message
- * @throws TypeError where it is none
- */
+/** Gives what the application's function has given, if it is text. @throws TypeError if not */
 export function textOf(name: string, given: unknown): string {
   if (typeof given === 'string') return given
   hearFailure(given)
