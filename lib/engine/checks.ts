@@ -4,6 +4,11 @@
  * where that may be long.
  */
 
+/** Milliseconds of a day. */
+export const DAY_MS = 86_400_000
+/** Milliseconds of a long year. */
+export const YEAR_MS: number = 366 * DAY_MS
+
 /**
  * Refuses a number that is none, or that is out of bounds. Times may have fractions: stores drop
  * them.
@@ -115,6 +120,19 @@ export function refuseUnknown(options: object, known: readonly string[], where: 
   const unknown = Object.keys(options).find(name => !known.includes(name))
   if (unknown === undefined) return
   throw new TypeError(`${where} has no option ${unknown}; known are ${known.join(', ')}`)
+}
+
+/**
+ * Refuses what cannot stand in a field as a URI-reference: to send it would be an error each time.
+ *
+ * @throws TypeError that says what to do
+ */
+export function checkReference(where: string, name: string, value: unknown): void {
+  if (value == null) return
+  if (typeof value === 'string' && /^[!#-;=?-[\]_a-z~]+$/.test(value)) return
+  throw new TypeError(
+    `${where}: ${name} must be a URI-reference; write other characters as encodeURI() does`,
+  )
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
  * The rules by which a handler is run once, as an application gives them, whatever the door.
  */
-import { checkFunctions, checkNumber } from './checks.js'
+import { checkFunctions, checkNumber, DAY_MS } from './checks.js'
 import { hearFailure } from './hear-failure.js'
 import type { Reconciled, ResourceRules, SuccessRule } from './operation.js'
 import { isSuccess } from './outcome.js'
@@ -91,7 +91,7 @@ export function makeRules(
     reconcile: options.reconcile ?? null,
   }
   checkNumber(where, 'waitMs', rules.waitMs, 0, 60_000)
-  checkNumber(where, 'maxRunMs', rules.maxRunMs, 1, 86_400_000)
+  checkNumber(where, 'maxRunMs', rules.maxRunMs, 1, DAY_MS)
   return Object.freeze(rules)
 }
 

@@ -73,11 +73,6 @@ export class Core {
     this.secrets = new StoreSecrets({ store, guard, clock, emit, secrets: options.secrets })
   }
 
-  /** The store's time so long from now, in whole milliseconds; `null` for ever. */
-  timeIn(ms: number | null): number | null {
-    return ms === null ? null : Math.floor(this.engine.guard.now() + ms)
-  }
-
   /** Gives a registered resource. @throws TypeError for a name that nobody registered */
   resource(name: string): Resource {
     const resource = this.resources.get(name)

@@ -5,7 +5,14 @@ import type { Context } from 'koa'
 import type { GivenTexts } from '../answers/page-texts.js'
 import type { Refusal } from '../answers/refusal-view.js'
 import { DOOR_REFUSALS, LINK_REFUSALS } from '../answers/refusals.js'
-import { checkFunctions, checkNumber, refuseUnknown } from '../engine/checks.js'
+import {
+  checkFunctions,
+  checkNumber,
+  checkReference,
+  DAY_MS,
+  refuseUnknown,
+  YEAR_MS,
+} from '../engine/checks.js'
 import type { AppKey } from '../engine/links.js'
 import type { ResourceRules } from '../engine/operation.js'
 import type { Clock, OnEvent } from '../engine/ports.js'
@@ -204,10 +211,6 @@ export function resolveRules(
   return makeRules(where, options, defaults, defaults.waitMs)
 }
 
-const DAY_MS = 86_400_000
-/** Milliseconds of a long year. */
-export const YEAR_MS: number = 366 * DAY_MS
-
 function checkPrincipal(principal: unknown): void {
   if (typeof principal === 'function' || typeof principal === 'symbol') return
   throw new TypeError(
@@ -257,17 +260,4 @@ function checkFields(options: ResolvedPoeOptions): void {
   if (options.advertise !== 'always' && options.advertise !== 'when-asked') {
     throw new TypeError("poe(): advertise must be 'always' or 'when-asked'")
   }
-}
-
-/**
- * Refuses what cannot stand in a field as a URI-reference: to send it would be an error each time.
- *
- * @throws TypeError that says what to do
- */
-export function checkReference(where: string, name: string, value: unknown): void {
-  if (value == null) return
-  if (typeof value === 'string' && /^[!#-;=?-[\]_a-z~]+$/.test(value)) return
-  throw new TypeError(
-    `${where}: ${name} must be a URI-reference; write other characters as encodeURI() does`,
-  )
 }

@@ -2,15 +2,13 @@
  * A worker as an application makes it: its options, their checks, and how it is started and
  * stopped.
  */
-import { checkNumber, refuseUnknown, wholeNumber } from '../checks.js'
+import { checkNumber, DAY_MS, refuseUnknown, wholeNumber, YEAR_MS } from '../checks.js'
 import type { Clock } from '../ports.js'
 import type { Store } from '../store.js'
 import type { DeliverMessage } from './delivery.js'
 import { checkMessageName } from './message.js'
 import { outboxOf } from './outbox-store.js'
 import { Worker, type WorkerRules, type WorkerTools } from './worker.js'
-
-const DAY_MS = 86_400_000
 
 /** Options of `once.worker()`. Times are milliseconds. */
 export interface WorkerOptions {
@@ -72,8 +70,8 @@ const BOUNDS: Readonly<Record<keyof WorkerRules, readonly [least: number, most: 
   firstRetryMs: [1, DAY_MS],
   longestRetryMs: [1, DAY_MS],
   maxAttempts: [1, 10_000],
-  retryForMs: [0, 366 * DAY_MS],
-  keepMs: [0, 366 * DAY_MS],
+  retryForMs: [0, YEAR_MS],
+  keepMs: [0, YEAR_MS],
 }
 
 /** What a worker of an application is made with. */

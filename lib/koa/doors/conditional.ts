@@ -12,9 +12,9 @@ import type { Context, Middleware, Next } from 'koa'
 import { type AnswerField, bare, NO_STORE, NONE, refusalAnswer } from '../../answers/answer.js'
 import { type RefusedFinding, RUNNING_NOW } from '../../answers/findings.js'
 import { filled } from '../../answers/refusals.js'
-import { checkNumber } from '../../engine/checks.js'
+import { checkNumber, YEAR_MS } from '../../engine/checks.js'
 import { digestParts } from '../../engine/fingerprint.js'
-import type { Operation, Work } from '../../engine/operation.js'
+import type { Operation } from '../../engine/operation.js'
 import {
   failedCondition,
   type GivenConditions,
@@ -29,7 +29,6 @@ import { canonicalJson } from '../../protocols/idempotency-key/index.js'
 import { type Core, TOKEN_PARAM } from '../core.js'
 import { isLinks } from '../link-first.js'
 import { publicPath } from '../link-paths.js'
-import { YEAR_MS } from '../options.js'
 import { poeOf } from '../request-poe.js'
 import { runClaimed } from '../run/run-claimed.js'
 import { SAFE_METHODS } from '../safe-methods.js'
@@ -252,7 +251,7 @@ const MOVED = new Error('The state has moved on')
 
 function stepFrom({ door, target, principals, fingerprint }: Visit, state: string): Operation {
   const { core, options } = door
-  const untilMs = core.timeIn(options.retentionMs ?? RETENTION_MS)
+  const untilMs = core.engine.guard.timeIn(options.retentionMs ?? RETENTION_MS)
   return operationAt(door, untilMs, principals, fingerprint, [target, state])
 }
 
@@ -286,16 +285,6 @@ async function tellFailed(visit: Visit, situation: Situation, failed: string): P
 async function ownChange(visit: Visit, state: string): Promise<RefusedFinding | null> {
   const { core, rules } = visit.door
   const operation = { refusesOtherContent: true, ...stepFrom(visit, state) }
-  let finding = await core.engine.look(operation)
-  if (finding.kind === 'undecided' && rules.reconcile !== null) {
-    // The engine asks the application when somebody claims; this claim is given back at once.
-    await core.engine.post(operation, rules, NO_WORK, new AbortController().signal)
-    finding = await core.engine.look(operation)
-  }
+  const finding = await core.engine.lookAndAsk(operation, rules)
   return finding.kind === 'unspent' || finding.kind === 'other-content' ? null : finding
-}
-
-const NO_WORK: Work = {
-  perform: () => Promise.reject(MOVED),
-  isReported: error => error === MOVED,
 }

@@ -3,13 +3,12 @@
  */
 import type { Context } from 'koa'
 import { type Dialect, PLAIN } from '../../answers/dialects.js'
-import { checkNumber, refuseUnknown } from '../../engine/checks.js'
+import { checkNumber, checkReference, refuseUnknown } from '../../engine/checks.js'
 import { digestParts } from '../../engine/fingerprint.js'
 import type { Operation, ResourceRules } from '../../engine/operation.js'
 import { checkFingerprint } from '../../engine/request-fingerprint.js'
 import { makeRules, RULE_OPTIONS, type RuleOptions } from '../../engine/rules.js'
 import type { Core } from '../core.js'
-import { checkReference } from '../options.js'
 import { Responder } from './responder.js'
 
 /**

@@ -11,14 +11,13 @@ import { NO_STORE, NONE, refusalAnswer, seeOther } from '../../answers/answer.js
 import type { RefusedFinding } from '../../answers/findings.js'
 import { resultLink, resultOf } from '../../answers/outcomes.js'
 import { DOOR_REFUSALS } from '../../answers/refusals.js'
-import { checkNumber } from '../../engine/checks.js'
+import { checkNumber, YEAR_MS } from '../../engine/checks.js'
 import { hearFailure } from '../../engine/hear-failure.js'
 import { OVERRIDE_FIELD, readOverride } from '../../protocols/duplicate-detection/override.js'
 import { spelledJson } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
 import { isLinks } from '../link-first.js'
 import { publicPath } from '../link-paths.js'
-import { YEAR_MS } from '../options.js'
 import { isWhole } from '../request-content.js'
 import { poeOf } from '../request-poe.js'
 import { runClaimed } from '../run/run-claimed.js'
@@ -94,7 +93,13 @@ async function detect(detector: Detector, ctx: Context, next: Next): Promise<voi
   poe.naming = 'content'
   const isOverridden = override.kind === 'given'
   const parts = [callers[0], ctx.method, said, isOverridden ? override.value : '']
-  const operation = operationAt(detector, core.timeIn(options.windowMs), callers, null, parts)
+  const operation = operationAt(
+    detector,
+    core.engine.guard.timeIn(options.windowMs),
+    callers,
+    null,
+    parts,
+  )
   await runClaimed({ core, ctx, operation, rules, handler: next }, async (served, end) => {
     if (typeof end !== 'string') await tell(detector, served, end, isOverridden)
   })

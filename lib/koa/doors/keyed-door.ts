@@ -8,7 +8,7 @@ import type { Context, Next } from 'koa'
 import { NO_STORE, type Problem } from '../../answers/answer.js'
 import type { RefusedFinding } from '../../answers/findings.js'
 import { filled } from '../../answers/refusals.js'
-import { checkNumber } from '../../engine/checks.js'
+import { checkNumber, YEAR_MS } from '../../engine/checks.js'
 import { digestParts } from '../../engine/fingerprint.js'
 import type { Operation, ResourceRules } from '../../engine/operation.js'
 import { demandDurable } from '../../engine/rules.js'
@@ -19,7 +19,6 @@ import {
   type NameReading,
 } from '../../protocols/idempotency-key/index.js'
 import { isLinks } from '../link-first.js'
-import { YEAR_MS } from '../options.js'
 import { poeOf } from '../request-poe.js'
 import { isUntouched } from '../run/handler-work.js'
 import { runClaimed } from '../run/run-claimed.js'
@@ -112,7 +111,7 @@ function passNamed(
 ): unknown {
   if (made === null) return null
   const fingerprint = also === undefined ? made : digestParts([made, also])
-  const untilMs = keepUntilMs ?? door.core.timeIn(door.retentionMs)
+  const untilMs = keepUntilMs ?? door.core.engine.guard.timeIn(door.retentionMs)
   ctx.poe.naming = 'key'
   const operationOf = (caller: string): Operation => {
     const parts = [caller, ctx.method, name]
