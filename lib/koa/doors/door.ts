@@ -93,10 +93,10 @@ export function makeDoor(
   checkNumber(where, 'contentLimitBytes', contentLimitBytes, 0, MOST_BYTES)
   checkFingerprint(where, fingerprint)
   const rules = makeRules(where, options, core.options, waitMs)
-  if (core.doors.has(`${method} ${name}`)) {
+  if (core.doors.has(where)) {
     throw new TypeError(`${where} is there already; let one door stand on several routes`)
   }
-  core.doors.add(`${method} ${name}`)
+  core.doors.add(where)
   const responder = new Responder(core, documentation, dialect)
   const keyPrefix = `${SCHEMES[method]}:${encodeURIComponent(name)}:`
   const common = { core, name, where, rules, documentation, contentLimitBytes, fingerprint }

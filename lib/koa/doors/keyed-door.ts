@@ -150,7 +150,7 @@ function run(
   const keepsThrown = (error: unknown) => keeps(kept, rules, error)
   const claimable = { core, ctx, operation, rules, handler: next, keepsThrown }
   return runClaimed(claimable, (served, end) =>
-    typeof end === 'string' ? responder.accept(served) : answer(door, served, end),
+    typeof end === 'string' ? responder.mark(served, 'accepted') : answer(door, served, end),
   )
 }
 
@@ -172,7 +172,7 @@ function answer(door: KeyedDoor, ctx: Context, finding: RefusedFinding): void | 
     // A 404 would say that there is nothing, though it was carried out.
     if (isUntouched(ctx)) throw new TypeError('current(ctx) set neither a status nor a body')
     if (!ctx.res.hasHeader('Cache-Control')) ctx.set(...NO_STORE)
-    responder.mark(ctx)
+    responder.mark(ctx, 'repeated')
   }
   return draw()
 }

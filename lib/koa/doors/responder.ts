@@ -5,13 +5,7 @@
  * @see draft-ietf-httpapi-idempotency-key-header-07 2.6, 2.7; RFC 8631 (describedby)
  */
 import type { Context } from 'koa'
-import {
-  type Answer,
-  type AnswerField,
-  NONE,
-  type Problem,
-  refusalAnswer,
-} from '../../answers/answer.js'
+import { type Answer, NONE, type Problem, refusalAnswer } from '../../answers/answer.js'
 import { type Dialect, refusalIn } from '../../answers/dialects.js'
 import { type RefusedFinding, refusalOf } from '../../answers/findings.js'
 import { repeatedOutcome } from '../../answers/outcomes.js'
@@ -66,14 +60,9 @@ export class Responder {
     else this.send(ctx, answer)
   }
 
-  /** Says that the request was taken, where its clients read that: an answer of the handler's. */
-  accept(ctx: Context): void {
-    setAll(ctx, this.#dialect.accepted)
-  }
-
-  /** Marks an answer as the answer to a repeat. */
-  mark(ctx: Context): void {
-    setAll(ctx, this.#dialect.repeated)
+  /** Marks an answer of the application's, for clients that read whether it is the first. */
+  mark(ctx: Context, as: 'accepted' | 'repeated'): void {
+    for (const [name, value] of this.#dialect[as]) ctx.set(name, value)
   }
 
   /** Where the rules of this door are told. */
@@ -88,8 +77,4 @@ export class Responder {
       return null
     }
   }
-}
-
-function setAll(ctx: Context, fields: readonly AnswerField[]): void {
-  for (const [name, value] of fields) ctx.set(name, value)
 }
