@@ -123,7 +123,7 @@ async function serveAction(actions: Actions, ctx: Context, next: Next): Promise<
     noteUnverifiable(core, ctx, name, identity)
     return tell(actions, ctx, withoutOperation(identity))
   }
-  const request = { actions, ctx, identity, next }
+  const request = new ActionRequest(actions, ctx, identity, next)
   switch (ctx.method) {
     case 'PUT':
     case 'POST':
@@ -137,12 +137,19 @@ async function serveAction(actions: Actions, ctx: Context, next: Next): Promise<
 
 type State = keyof typeof ACTION_ALLOW
 
-/** A request whose token names an action. */
-interface ActionRequest {
+/** A request whose token names an action. A class for the reason that `LinkRequest` is one. */
+class ActionRequest {
   readonly actions: Actions
   readonly ctx: Context
   readonly identity: Operation
   readonly next: Next
+
+  constructor(actions: Actions, ctx: Context, identity: Operation, next: Next) {
+    this.actions = actions
+    this.ctx = ctx
+    this.identity = identity
+    this.next = next
+  }
 }
 
 async function perform(request: ActionRequest): Promise<void> {
@@ -167,7 +174,7 @@ async function cancelOrUndo(request: ActionRequest): Promise<void> {
   const states = { done: 'cancelled', free: 'unused', held: 'undecided' } as const
   await run(request, operation, cancel, ours, states, (served, finding) =>
     finding.kind === 'other-content' && finding.state === 'spent'
-      ? undo({ actions, ctx: served, identity, next })
+      ? undo(new ActionRequest(actions, served, identity, next))
       : tellAt(request, served, finding),
   )
 }
