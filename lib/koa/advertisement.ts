@@ -47,7 +47,11 @@ export class Advertisement extends FieldsListener {
     if (advertise === 'when-asked') addToField(response, 'Vary', 'POE')
     // A 304 would renew an old page with links that are not in it.
     if (response.statusCode === 304) return
-    if (advertise === 'when-asked' && parsePoe(poeOf(response)) === null) return
+    if (
+      advertise === 'when-asked' &&
+      parsePoe(response.req.headers.poe as string | undefined) === null
+    )
+      return
     const value = formatPoeLinks(this.#links)
     if (value !== null) response.setHeader('POE-Links', value)
     if (!linkField) return
@@ -55,10 +59,6 @@ export class Advertisement extends FieldsListener {
       addToField(response, 'Link', `<${link}>; rel="${POE_RELATION}"`)
     }
   }
-}
-
-function poeOf({ req }: ServerResponse): string | undefined {
-  return req.headers.poe as string | undefined
 }
 
 /**

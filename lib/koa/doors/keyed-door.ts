@@ -69,15 +69,13 @@ export function makeKeyedDoor(
   const { core, where, kept, retentionMs, rules } = door
   if (retentionMs !== null) checkNumber(where, 'retentionMs', retentionMs, 1_000, 10 * YEAR_MS)
   demandDurable(`${where} remembers keys`, core.options.store, dangerouslyNotDurable)
-  const keeps = (status: number): boolean => keepsRefusal(kept, status)
   return {
     ...door,
-    rules: kept === 'success' ? rules : { ...rules, keepsRefusal: keeps },
+    rules:
+      kept === 'success' ? rules : { ...rules, keepsRefusal: status => keepsRefusal(kept, status) },
     demands: required ? filled('key-missing', `This request must carry ${wanted}`) : null,
   }
 }
-
-type Named = Extract<NameReading, { kind: 'named' }>
 
 /** Serves a request at the door; what it gives is a promise where anything has to be waited for. */
 export function passKeyedDoor(door: KeyedDoor, ctx: Context, next: Next): unknown {
@@ -105,7 +103,7 @@ function passNamed(
   door: KeyedDoor,
   ctx: Context,
   next: Next,
-  { name, also, keepUntilMs }: Named,
+  { name, also, keepUntilMs }: Extract<NameReading, { kind: 'named' }>,
   callers: Operation['principals'],
   made: string | null,
 ): unknown {
