@@ -30,6 +30,19 @@ export function checkNumber(
   throw new RangeError(`${where}: ${name} must be a number from ${least} to ${most}`)
 }
 
+/** Refuses what is none of several words. @throws TypeError that lists them */
+export function checkChoice(
+  where: string,
+  name: string,
+  value: unknown,
+  choices: readonly string[],
+): void {
+  if (choices.some(choice => choice === value)) return
+  const quoted = choices.map(choice => `'${choice}'`)
+  const list = `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`
+  throw new TypeError(`${where}: ${name} must be ${list}`)
+}
+
 /**
  * Reads a whole number.
  *

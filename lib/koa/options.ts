@@ -6,6 +6,7 @@ import type { GivenTexts } from '../answers/page-texts.js'
 import type { Refusal } from '../answers/refusal-view.js'
 import { DOOR_REFUSALS, LINK_REFUSALS } from '../answers/refusals.js'
 import {
+  checkChoice,
   checkFunctions,
   checkNumber,
   checkReference,
@@ -257,7 +258,5 @@ function checkFields(options: ResolvedPoeOptions): void {
     throw new TypeError(`poe(): publicPrefix ${want}`)
   }
   if (publicPrefix !== '') checkReference('poe()', 'publicPrefix', publicPrefix)
-  if (options.advertise !== 'always' && options.advertise !== 'when-asked') {
-    throw new TypeError("poe(): advertise must be 'always' or 'when-asked'")
-  }
+  checkChoice('poe()', 'advertise', options.advertise, ['always', 'when-asked'])
 }

@@ -11,7 +11,7 @@ import { NO_STORE, NONE, refusalAnswer, seeOther } from '../../answers/answer.js
 import type { RefusedFinding } from '../../answers/findings.js'
 import { resultLink, resultOf } from '../../answers/outcomes.js'
 import { DOOR_REFUSALS } from '../../answers/refusals.js'
-import { checkNumber, YEAR_MS } from '../../engine/checks.js'
+import { checkChoice, checkNumber, YEAR_MS } from '../../engine/checks.js'
 import { hearFailure } from '../../engine/hear-failure.js'
 import { OVERRIDE_FIELD, readOverride } from '../../protocols/duplicate-detection/override.js'
 import { spelledJson } from '../../protocols/idempotency-key/index.js'
@@ -64,9 +64,7 @@ export function makeDetectDuplicates(core: Core, options: DuplicateOptions): Mid
   }
   checkNumber(where, 'windowMs', options.windowMs, 1, YEAR_MS)
   const { answer = 'conflict' } = options
-  if (answer !== 'conflict' && answer !== 'redirect') {
-    throw new TypeError(`${where}: answer must be 'conflict' or 'redirect'`)
-  }
+  checkChoice(where, 'answer', answer, ['conflict', 'redirect'])
   return async function detectDuplicates(ctx, next) {
     await detect(detector, ctx, next)
   }

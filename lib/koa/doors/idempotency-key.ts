@@ -5,6 +5,7 @@
  */
 import type { Context, Middleware } from 'koa'
 import { dialectOf } from '../../answers/dialects.js'
+import { checkChoice } from '../../engine/checks.js'
 import {
   KEY_PROFILES,
   type KeptAnswers,
@@ -82,12 +83,8 @@ function resolve(core: Core, options: IdempotencyKeyOptions): KeyDoor {
   if (profile.datesFirstTry && retentionMs === null) {
     throw new TypeError(`${where}: this profile forgets keys by their date; give retentionMs`)
   }
-  if (!Object.hasOwn(WANTED, syntax)) {
-    throw new TypeError(`${where}: syntax must be 'strict', 'lenient' or 'text'`)
-  }
-  if (!['success', 'below-500', 'every'].includes(kept)) {
-    throw new TypeError(`${where}: kept must be 'success', 'below-500' or 'every'`)
-  }
+  checkChoice(where, 'syntax', syntax, Object.keys(WANTED))
+  checkChoice(where, 'kept', kept, ['success', 'below-500', 'every'])
   const rules = { profile, syntax, format: stateless(options.format), retentionMs }
   const read = (ctx: Context) =>
     readName(rules, name => fieldOf(ctx, name), core.engine.guard.now())

@@ -5,6 +5,7 @@
  * @see RFC 9110 9.2.2 (what a client may repeat)
  */
 import type { Context, Middleware } from 'koa'
+import { checkChoice } from '../../engine/checks.js'
 import { recordedField } from '../../engine/outcome.js'
 import type { NameReading } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
@@ -51,9 +52,7 @@ export function makeReplay(core: Core, options: ReplayOptions): Middleware {
   if (typeof key !== 'function') {
     throw new TypeError(`${where}: give key, for example ctx => ctx.get('X-Request-Id')`)
   }
-  if (replay !== 'stored' && replay !== 'current') {
-    throw new TypeError(`${where}: replay must be 'stored' or 'current'`)
-  }
+  checkChoice(where, 'replay', replay, ['stored', 'current'])
   if ((replay === 'current') !== (typeof current === 'function')) {
     throw new TypeError(`${where}: replay: 'current' and the function current need each other`)
   }
