@@ -12,6 +12,7 @@ import { mint } from '../engine/links.js'
 import type { ResourceRules } from '../engine/operation.js'
 import type { Clock } from '../engine/ports.js'
 import { StoreSecrets } from '../engine/store-secrets.js'
+import type { UpkeepTools } from '../engine/upkeep.js'
 import { type LinkedParams, type LinkTarget, linkTo, mustBeginWithSlash } from './link-paths.js'
 import type { ResolvedPoeOptions, ResourceOptions } from './options.js'
 
@@ -44,6 +45,18 @@ const systemClock: Clock = {
   sleep: (ms, signal) => sleep(ms, undefined, { ref: false, ...(signal && { signal }) }),
 }
 
+/** Real time and chance, and what holds a process. */
+export const PROCESS: Omit<UpkeepTools, 'clock'> = {
+  makeId: () => nanoid(22),
+  random: Math.random,
+  nowMs: () => performance.now(),
+  realSleep: (ms, signal) => sleep(ms, undefined, { signal }),
+  hold: () => {
+    const timer = setInterval(() => {}, 86_400_000)
+    return () => clearInterval(timer)
+  },
+}
+
 /** The parts of one `poe()`. */
 export class Core {
   readonly options: ResolvedPoeOptions
@@ -68,7 +81,7 @@ export class Core {
     this.clock = clock
     this.texts = textsWith(options.texts)
     this.recorded = new Map(options.recordedFields.map((name, rank) => [name, rank]))
-    this.engine = new Engine({ ...options, clock, makeId: () => nanoid(22) })
+    this.engine = new Engine({ ...options, clock, makeId: PROCESS.makeId })
     const { store, guard, emit } = this.engine
     this.secrets = new StoreSecrets({ store, guard, clock, emit, secrets: options.secrets })
   }

@@ -3,11 +3,9 @@
  *
  * @see POE draft 2, 3, 4
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context, Middleware, Next } from 'koa'
-import { nanoid } from 'nanoid'
-import { makeUpkeep, type Upkeep, type UpkeepTools } from '../engine/upkeep.js'
-import { Core, TOKEN_PARAM } from './core.js'
+import { makeUpkeep, type Upkeep } from '../engine/upkeep.js'
+import { Core, PROCESS, TOKEN_PARAM } from './core.js'
 import { type ActionHandler, type ActionOptions, registerActions } from './doors/actions.js'
 import { type ConditionalOptions, makeConditional } from './doors/conditional.js'
 import { type DuplicateOptions, makeDetectDuplicates } from './doors/duplicates.js'
@@ -159,18 +157,6 @@ export function poe<Tx = never>(options: PoeOptions<Tx>): Poe<Tx> {
     conditional: given => makeConditional(core, given),
     detectDuplicates: given => makeDetectDuplicates(core, given),
   }
-}
-
-/** Real time and chance, and what holds a process. */
-const PROCESS: Omit<UpkeepTools, 'clock'> = {
-  makeId: () => nanoid(22),
-  random: Math.random,
-  nowMs: () => performance.now(),
-  realSleep: (ms, signal) => sleep(ms, undefined, { signal }),
-  hold: () => {
-    const timer = setInterval(() => {}, 86_400_000)
-    return () => clearInterval(timer)
-  },
 }
 
 function contextMiddleware(core: Core): Middleware {
