@@ -73,6 +73,8 @@ function failWhenCutOff({ req }: Context): void {
 /** Once a request is answered Node forgets it, and it does not hear that its connection closes. */
 function failWithConnection(req: IncomingMessage): void {
   const { socket } = req
+  // A request of fetch has no connection, and tells of its end itself.
+  if (typeof socket.once !== 'function') return
   const fail = () => {
     if (!req.complete) req.destroy(reset())
   }
