@@ -4,48 +4,36 @@
  * @see POE draft 2; RFC 9110 10.2.1, 15.5.6
  */
 
-/** At a POE resource. */
-export const LINK_ALLOW = {
+/** At a POE resource that was found so. */
+const LINK_ALLOW: Readonly<Record<string, string>> = {
   unspent: 'POST, OPTIONS',
-  unspentWithPage: 'GET, HEAD, POST, OPTIONS',
-  busy: 'OPTIONS',
+  running: 'OPTIONS',
+  undecided: 'OPTIONS',
   spent: 'GET, HEAD, OPTIONS',
-  over: 'OPTIONS',
-} as const
+  expired: 'OPTIONS',
+  forgotten: 'OPTIONS',
+}
 
-/** At an action. */
+/** At an action that was found so, or is so by now. */
 export const ACTION_ALLOW = {
   unused: 'PUT, POST, DELETE, OPTIONS',
-  busy: 'OPTIONS',
+  running: 'OPTIONS',
+  undecided: 'OPTIONS',
   done: 'GET, HEAD, PUT, POST, DELETE, OPTIONS',
   doneForGood: 'GET, HEAD, PUT, POST, OPTIONS',
   cancelled: 'DELETE, OPTIONS',
-  over: 'OPTIONS',
+  expired: 'OPTIONS',
+  forgotten: 'OPTIONS',
 } as const
 
 /** At the policy document. */
 export const POLICY_ALLOW = 'GET, HEAD'
 
 /**
- * Gives `Allow` for what was found at a link.
- *
- * @param kind - of the finding
- * @param hasPage - whether GET shows a page before the link is used
- * @returns `null` where the state is not known, or is not told
+ * Gives `Allow` for what was found at a link; `null` where the state is not known, or is not told.
+ * `hasPage`: GET shows a page before the link is used.
  */
 export function linkAllow(kind: string, hasPage: boolean): string | null {
-  switch (kind) {
-    case 'spent':
-      return LINK_ALLOW.spent
-    case 'running':
-    case 'undecided':
-      return LINK_ALLOW.busy
-    case 'unspent':
-      return hasPage ? LINK_ALLOW.unspentWithPage : LINK_ALLOW.unspent
-    case 'expired':
-    case 'forgotten':
-      return LINK_ALLOW.over
-    default:
-      return null
-  }
+  const allowed = LINK_ALLOW[kind] ?? null
+  return kind === 'unspent' && hasPage ? `GET, HEAD, ${allowed}` : allowed
 }

@@ -4,16 +4,8 @@
  * @see draft-ietf-httpapi-idempotency-key-header-07 2.7; Stripe API, Idempotent requests; OASIS
  *   Repeatable Requests 1.0
  */
-import type { KeyProfile } from '../protocols/idempotency-key/index.js'
-import {
-  type Answer,
-  type AnswerField,
-  NONE,
-  type Problem,
-  type ProblemMembers,
-  refusalAnswer,
-} from './answer.js'
-import { problemOf, type RefusedFinding, retryTimeOf } from './findings.js'
+import { KEY_PROFILES, type KeyProfile } from '../protocols/idempotency-key/index.js'
+import { type Answer, type AnswerField, NONE, type Problem, type ProblemMembers } from './answer.js'
 
 /** How a door's answers are worded for its clients. */
 export interface Dialect {
@@ -31,11 +23,8 @@ export interface Dialect {
   readonly hasErrorMember: boolean
 }
 
-/** What of a profile its answers depend on. */
-type Wording = Pick<KeyProfile, 'replayMark' | 'resultField' | 'mismatchStatus' | 'speaksStripe'>
-
 /** Gives the dialect of a profile. */
-export function dialectOf(profile: Wording): Dialect {
+export function dialectOf(profile: KeyProfile): Dialect {
   const { replayMark, resultField, mismatchStatus, speaksStripe } = profile
   const result = (value: string): readonly AnswerField[] =>
     resultField === null ? NONE : [[resultField, value]]
@@ -53,46 +42,21 @@ export function dialectOf(profile: Wording): Dialect {
 }
 
 /** The dialect of doors that follow no profile. */
-export const PLAIN: Dialect = dialectOf({
-  replayMark: ['Idempotent-Replayed', 'true'],
-  resultField: null,
-  mismatchStatus: 422,
-  speaksStripe: false,
-})
+export const PLAIN: Dialect = dialectOf(KEY_PROFILES['draft-07'])
 
-/**
- * Puts a refusal into a dialect.
- *
- * @param refusal - as {@link refusalAnswer} makes it
- * @param rules - URI-reference of the rules that it leads to; `null` for none
- */
+/** Puts a refusal into a dialect; it leads to `rules`, a URI-reference, where there are any. */
 export function refusalIn(dialect: Dialect, refusal: Answer, rules: string | null): Answer {
   const { status, fields, links, body, retryAfterMs, members } = refusal
+  const problem = body as Problem
   const also = retryAfterMs === null ? dialect.refused : dialect.postponed
   return {
-    status,
+    status: problem.kind === 'mismatch' ? dialect.mismatchStatus : status,
     fields: also.length === 0 ? fields : [...fields, ...also],
     links: rules === null ? links : [...links, `<${rules}>; rel="describedby"`],
     body,
     retryAfterMs,
-    members: dialect.hasErrorMember ? withError(members, body as Problem) : members,
+    members: dialect.hasErrorMember ? withError(members, problem) : members,
   }
-}
-
-/**
- * Puts what was found into a dialect; what is spent is repeated, and not told in these words.
- *
- * @param method - of the request
- */
-export function findingIn(
-  dialect: Dialect,
-  finding: RefusedFinding,
-  method: string,
-  rules: string | null,
-): Answer {
-  const refusal = refusalAnswer(problemOf(finding, method), retryTimeOf(finding))
-  const answer = refusalIn(dialect, refusal, rules)
-  return finding.kind === 'other-content' ? { ...answer, status: dialect.mismatchStatus } : answer
 }
 
 function withError(

@@ -4,7 +4,7 @@
  * @see POE draft 2
  */
 import type { Finding } from '../engine/operation.js'
-import type { Problem } from './answer.js'
+import { type Answer, type Problem, refusalAnswer } from './answer.js'
 import { DOOR_REFUSALS, LINK_REFUSALS, SOON_MS } from './refusals.js'
 
 /** A finding that is answered by a refusal, also for a method that is not offered at all. */
@@ -19,12 +19,7 @@ export const UNDECIDED_NOW: RefusedFinding = { kind: 'undecided', sinceMs: 0 }
 /** The store, or what is kept in it, cannot be asked now. */
 export const STORE_DOWN_NOW: RefusedFinding = { kind: 'store-down', retryAfterMs: SOON_MS }
 
-/**
- * Puts a finding into words.
- *
- * @param finding - what was found
- * @param method - of the request: only a POST is said to have been sent
- */
+/** Puts a finding into words: only a POST is said to have been sent. */
 export function problemOf(finding: RefusedFinding, method: string): Problem {
   const { kind } = finding
   switch (kind) {
@@ -60,4 +55,9 @@ const USED = {
 export function retryTimeOf(finding: RefusedFinding): number | null {
   if ('retryAfterMs' in finding) return finding.retryAfterMs
   return finding.kind === 'undecided' ? (LINK_REFUSALS.undecided.retryAfterMs ?? null) : null
+}
+
+/** The refusal that tells a finding to a request with that method. */
+export function refusalOf(finding: RefusedFinding, method: string): Answer {
+  return refusalAnswer(problemOf(finding, method), retryTimeOf(finding))
 }

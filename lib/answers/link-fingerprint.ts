@@ -7,15 +7,10 @@
  */
 
 import { digestParts, fingerprint } from '../engine/fingerprint.js'
+import type { PresentContent } from '../engine/request-fingerprint.js'
 import { canonicalJson, readKey } from '../protocols/idempotency-key/index.js'
-import type { PresentContent } from './request-fingerprint.js'
 
-/**
- * Makes the fingerprint from a request's `Idempotency-Key`.
- *
- * @param field - as received
- * @returns `null` where there is none, or one that cannot be read
- */
+/** Makes the fingerprint from `Idempotency-Key`; `null` where there is none that can be read. */
 export function fingerprintOfId(field: unknown): string | null {
   if (typeof field !== 'string') return null
   const reading = readKey(field, 'lenient')
@@ -25,7 +20,6 @@ export function fingerprintOfId(field: unknown): string | null {
 /**
  * Makes the fingerprint from the content: its bytes, or the fields that a parser has left.
  *
- * @param type - `Content-Type`
  * @param hasFiles - whether a parser has put files aside, which its fields do not show
  * @returns `null` where that does not tell one content from another for sure
  */
@@ -34,7 +28,7 @@ export function fingerprintOfContent(
   content: PresentContent,
   hasFiles: () => boolean,
 ): string | null {
-  if (content.kind === 'bytes') return `content:${ofBytes(type, content.text ?? content.bytes)}`
+  if (content.kind === 'bytes') return `content:${ofBytes(type, content.bytes)}`
   const { value } = content
   if (typeof value === 'string' || value instanceof Uint8Array) {
     return `content:${ofBytes(type, value)}`

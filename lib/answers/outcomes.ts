@@ -22,11 +22,7 @@ import {
 import { DOOR_REFUSALS, LINK_REFUSALS } from './refusals.js'
 import { type CodingChoice, refusedCoding, withoutCoding } from './stored-coding.js'
 
-/**
- * Gives the URI-reference of an outcome's result: its `Location`, else the POE resource itself.
- *
- * @param self - the POE resource
- */
+/** The URI-reference of an outcome's result: its `Location`, else `self`, where it was asked. */
 export function resultOf(outcome: Outcome, self: string): string {
   const location = recordedField(outcome, 'location')
   if (location === null) return self
@@ -54,11 +50,7 @@ export function asAnothers(answer: Answer, self: string): Answer {
   return { ...answer, links: [...answer.links, `<${self}>; rel="${OTHER_RELATION}"`] }
 }
 
-/**
- * Shows the stored answer.
- *
- * @param self - the POE resource
- */
+/** Shows the stored answer of the POST to `self`. */
 export function shownOutcome(outcome: Outcome, request: CodingChoice, self: string): Answer {
   const { status, body } = outcome
   const result = resultOf(outcome, self)
@@ -67,10 +59,8 @@ export function shownOutcome(outcome: Outcome, request: CodingChoice, self: stri
     case 'kept': {
       const isLocated = recordedField(outcome, 'location') !== null
       const links = isLocated ? [resultLink(result, self)] : NONE
-      const given = keptAnswer(outcome, request, body.bytes, 200, NOT_SHOWN)
-      return given === null
-        ? refusalAnswer(LINK_REFUSALS['coding-refused'], null, null, links)
-        : withLinks(given, links)
+      const given = keptAnswer(outcome, request, body.bytes, 200, NOT_SHOWN, links)
+      return given ?? refusalAnswer(LINK_REFUSALS['coding-refused'], null, null, links)
     }
     case 'none':
       return bare(status === 204 || status === 205 ? status : 200, fieldsOf(outcome, NOT_EMPTY))
@@ -81,16 +71,9 @@ export function shownOutcome(outcome: Outcome, request: CodingChoice, self: stri
   }
 }
 
-function withLinks(answer: Answer, links: readonly string[]): Answer {
-  const { status, fields, body } = answer
-  return { status, fields, links, body, retryAfterMs: null, members: null }
-}
-
 /**
  * Whether a GET of the link is sent on to the result, and not shown a stored answer. To itself it
  * never is: that would lead round in a circle.
- *
- * @param self - the POE resource
  */
 export function leadsOn(outcome: Outcome, self: string): boolean {
   const { status, body } = outcome
@@ -125,7 +108,7 @@ export function repeatedOutcome(
   const { status, body } = outcome
   switch (body.kind) {
     case 'kept': {
-      const given = keptAnswer(outcome, request, body.bytes, status, NONE)
+      const given = keptAnswer(outcome, request, body.bytes, status, NONE, NONE)
       if (given === null) return LINK_REFUSALS['coding-refused']
       return { ...given, fields: [NO_STORE, ...given.fields, ...marks] }
     }
@@ -133,12 +116,12 @@ export function repeatedOutcome(
       return bare(status, [NO_STORE, ...fieldsOf(outcome, NONE), ...marks])
     case 'pending':
     case 'not-kept':
-      if (recordedField(outcome, 'location') === null) {
-        return body.kind === 'pending'
-          ? LINK_REFUSALS['body-pending']
-          : DOOR_REFUSALS['body-not-kept']
+      if (recordedField(outcome, 'location') !== null) {
+        return seeOther(resultOf(outcome, ''), [NO_STORE, ...marks])
       }
-      return seeOther(resultOf(outcome, ''), [NO_STORE, ...marks])
+      return body.kind === 'pending'
+        ? LINK_REFUSALS['body-pending']
+        : DOOR_REFUSALS['body-not-kept']
   }
 }
 
@@ -154,6 +137,7 @@ function keptAnswer(
   bytes: Uint8Array,
   status: number,
   without: readonly string[],
+  links: readonly string[],
 ): Answer | null {
   const kept = asBuffer(bytes)
   const coding = refusedCoding(request, outcome)
@@ -161,7 +145,7 @@ function keptAnswer(
   if (body === null) return null
   const fields = fieldsOf(outcome, coding === null ? without : [...without, ...OF_CODED_BYTES])
   if (coding !== null) fields.push(['Vary', 'Accept-Encoding'])
-  return { status, fields, links: NONE, body, retryAfterMs: null, members: null }
+  return { status, fields, links, body, retryAfterMs: null, members: null }
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

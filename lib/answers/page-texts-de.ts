@@ -18,7 +18,7 @@ const UNDONE: RefusalWords = {
 }
 const OUTSIDE = 'Außerhalb der Frist'
 
-const LINKS: Readonly<Record<LinkRefusal, RefusalWords>> = {
+const REFUSALS: Readonly<Record<LinkRefusal | DoorRefusal, RefusalWords>> = {
   used: {
     title: 'Das wurde schon gesendet',
     detail: 'Diese Anfrage wurde einmal ausgeführt und wird nicht noch einmal ausgeführt.',
@@ -102,9 +102,6 @@ const LINKS: Readonly<Record<LinkRefusal, RefusalWords>> = {
   },
   'undone-store-down': UNDONE,
   'undone-store-full': UNDONE,
-}
-
-const DOORS: Readonly<Record<Exclude<DoorRefusal, LinkRefusal>, RefusalWords>> = {
   'key-missing': {
     title: 'Diese Anfrage braucht einen Schlüssel',
     detail: '{}: ein Name für diese Anfrage, der beim nochmaligen Senden derselbe bleibt.',
@@ -205,5 +202,5 @@ export const GERMAN: PageTexts = {
     again: 'Noch einmal nachsehen',
     createForm: 'Mit einem neuen Formular beginnen',
   },
-  refusals: { ...LINKS, ...DOORS },
+  refusals: REFUSALS,
 }

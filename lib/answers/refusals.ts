@@ -268,11 +268,7 @@ export const DOOR_REFUSALS: Readonly<Record<DoorRefusal, Problem>> = named({
   },
 })
 
-/**
- * Gives a door's refusal with what it names filled in.
- *
- * @param values - for each `{}` of the detail
- */
+/** Gives a door's refusal with a value filled in for each `{}` of its detail. */
 export function filled(name: DoorRefusal, ...values: readonly (string | number)[]): Problem {
   const problem = DOOR_REFUSALS[name]
   return { values, ...problem, detail: fill(problem.detail, values) }

@@ -27,11 +27,7 @@ export interface PageTexts {
   readonly refusals: Readonly<Partial<Record<LinkRefusal | DoorRefusal, RefusalWords>>>
 }
 
-/**
- * Fills in what a detail names.
- *
- * @param values - for each `{}`, in order
- */
+/** Fills in a value for each `{}` of a detail, in order. */
 export function fill(detail: string, values: readonly (string | number)[]): string {
   const [first = '', ...others] = detail.split('{}')
   return others.reduce((told, part, at) => `${told}${values[at] ?? ''}${part}`, first)

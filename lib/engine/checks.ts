@@ -4,6 +4,11 @@
  * where that may be long.
  */
 
+/** Milliseconds of a day. */
+export const DAY_MS = 86_400_000
+/** Milliseconds of a long year. */
+export const YEAR_MS: number = 366 * DAY_MS
+
 /**
  * Refuses a number that is none, or that is out of bounds. Times may have fractions: stores drop
  * them.
@@ -23,6 +28,19 @@ export function checkNumber(
 ): void {
   if (typeof value === 'number' && value >= least && value <= most) return
   throw new RangeError(`${where}: ${name} must be a number from ${least} to ${most}`)
+}
+
+/** Refuses what is none of several words. @throws TypeError that lists them */
+export function checkChoice(
+  where: string,
+  name: string,
+  value: unknown,
+  choices: readonly string[],
+): void {
+  if (choices.some(choice => choice === value)) return
+  const quoted = choices.map(choice => `'${choice}'`)
+  const list = `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`
+  throw new TypeError(`${where}: ${name} must be ${list}`)
 }
 
 /**
@@ -90,6 +108,44 @@ export function checkMembers(
   const unknown = Object.keys(value).find(name => !known.includes(name))
   if (unknown === undefined) return
   throw new TypeError(`${where} has no member ${describe(unknown)}; known are ${known.join(', ')}`)
+}
+
+/**
+ * Refuses what should be a function and is none.
+ *
+ * @param functions - what each of them does, by its name
+ * @throws TypeError that says so
+ */
+export function checkFunctions(
+  where: string,
+  options: object,
+  functions: Readonly<Record<string, string>>,
+): void {
+  for (const [name, does] of Object.entries(functions)) {
+    const given: unknown = Reflect.get(options, name)
+    if (given === undefined || typeof given === 'function') continue
+    throw new TypeError(`${where}: ${name} must be a function that ${does}`)
+  }
+}
+
+/** Refuses options that nobody knows. @throws TypeError that names those that are known */
+export function refuseUnknown(options: object, known: readonly string[], where: string): void {
+  const unknown = Object.keys(options).find(name => !known.includes(name))
+  if (unknown === undefined) return
+  throw new TypeError(`${where} has no option ${unknown}; known are ${known.join(', ')}`)
+}
+
+/**
+ * Refuses what cannot stand in a field as a URI-reference: to send it would be an error each time.
+ *
+ * @throws TypeError that says what to do
+ */
+export function checkReference(where: string, name: string, value: unknown): void {
+  if (value == null) return
+  if (typeof value === 'string' && /^[!#-;=?-[\]_a-z~]+$/.test(value)) return
+  throw new TypeError(
+    `${where}: ${name} must be a URI-reference; write other characters as encodeURI() does`,
+  )
 }
 
 /**

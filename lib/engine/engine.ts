@@ -157,6 +157,15 @@ export class Engine {
     return looking.finding.wait()
   }
 
+  /** As {@link Engine.look}; about what is undecided the application is asked, where it can be. */
+  async lookAndAsk(operation: Operation, rules: ResourceRules): Promise<Finding> {
+    const finding = await this.look(operation)
+    if (finding.kind !== 'undecided' || rules.reconcile === null) return finding
+    // It is asked when somebody claims; this claim is given back at once.
+    await this.post(operation, rules, NO_WORK, new AbortController().signal)
+    return await this.look(operation)
+  }
+
   #now(): number {
     return this.#options.clock.now()
   }
@@ -190,6 +199,12 @@ export class Engine {
     const { owner, sinceMs } = reply
     this.#undecided.announce({ key, owner, sinceMs })
   }
+}
+
+const NOT_WANTED = new Error('Nothing was to be done')
+const NO_WORK: Work = {
+  perform: () => Promise.reject(NOT_WANTED),
+  isReported: error => error === NOT_WANTED,
 }
 
 /** One look at a key. */

@@ -1,6 +1,6 @@
 /**
- * Minting links and judging them: everything about a token that needs to know the store's memory,
- * and nothing that touches a record.
+ * Minting links, judging them, and the operations that they name: everything about a token that
+ * needs to know the store's memory, and nothing that touches a record.
  *
  * @see POE draft 8, appendix A
  */
@@ -14,6 +14,8 @@ import {
   type TokenScope,
   verifyToken,
 } from '../protocols/poe/index.js'
+import { hearFailure } from './hear-failure.js'
+import type { Operation } from './operation.js'
 import type { StoreGuard } from './store-guard.js'
 import type { StoreSecrets } from './store-secrets.js'
 
@@ -24,21 +26,12 @@ export interface MintedToken {
   readonly expiresAtMs: number
 }
 
-/** What a token turned out to be. Only `genuine` ones may reach the store. */
-export type JudgedToken =
-  | {
-      readonly kind: 'genuine'
-      readonly key: string
-      readonly epoch: string
-      readonly expiresAtMs: number
-      /** Which of the principals it was minted for. */
-      readonly principal: string
-    }
-  /** It is older than anything that is remembered. */
-  | { readonly kind: 'past-horizon' }
-  | { readonly kind: 'unverifiable' }
-  /** No secret is known: the store could not be asked yet. */
-  | { readonly kind: 'store-down' }
+/**
+ * The operation that a token names; or why it names none, and may not reach the store. It is older
+ * than anything that is remembered (`past-horizon`); or no secret is known, and the store could not
+ * be asked yet (`store-down`).
+ */
+export type JudgedToken = Operation | 'past-horizon' | 'unverifiable' | 'store-down'
 
 /**
  * Mints a token for a route, without touching the store.
@@ -81,13 +74,13 @@ export function judge(
   horizonMs: number,
 ): JudgedToken | Promise<JudgedToken> {
   const parsed = readToken(token)
-  if (parsed === null) return UNVERIFIABLE
+  if (parsed === null) return 'unverifiable'
   const known = secrets.known(parsed.keyId)
-  if (known !== null) return judgeBy(known, parsed, scope, principals, guard.now() - horizonMs)
+  if (known !== null) return judgeBy(known, parsed, scope, principals, guard.now(), horizonMs)
   return secrets.find(parsed.keyId).then((secret): JudgedToken => {
-    if (secret === 'unknown') return { kind: 'store-down' }
-    if (secret === null) return UNVERIFIABLE
-    return judgeBy(secret, parsed, scope, principals, guard.now() - horizonMs)
+    if (secret === 'unknown') return 'store-down'
+    if (secret === null) return 'unverifiable'
+    return judgeBy(secret, parsed, scope, principals, guard.now(), horizonMs)
   })
 }
 
@@ -96,16 +89,71 @@ function judgeBy(
   parsed: ParsedToken,
   { route, params }: Omit<TokenScope, 'principal'>,
   principals: readonly string[],
-  oldestMs: number,
+  nowMs: number,
+  horizonMs: number,
 ): JudgedToken {
   for (const principal of principals) {
     if (!verifyToken(parsed, secret, { route, params, principal })) continue
     const { epoch, expiresAtMs, nonce } = parsed
-    if (oldestMs > expiresAtMs) return PAST_HORIZON
-    return { kind: 'genuine', key: recordKey(route, nonce), epoch, expiresAtMs, principal }
+    const keepUntilMs = expiresAtMs + horizonMs
+    if (nowMs > keepUntilMs) return 'past-horizon'
+    return {
+      key: recordKey(route, nonce),
+      epoch,
+      expiresAtMs,
+      keepUntilMs,
+      principals: [principal],
+      comparePrincipal: false,
+      fingerprint: null,
+    }
   }
-  return UNVERIFIABLE
+  return 'unverifiable'
 }
 
-const UNVERIFIABLE: JudgedToken = { kind: 'unverifiable' }
-const PAST_HORIZON: JudgedToken = { kind: 'past-horizon' }
+/** What `key(ctx)` of an app-named resource gives: the key, and when the app stops taking it. */
+export type AppKey = string | { readonly key: string; readonly expiresAt: Date } | null
+
+const APP_KEY_LIMIT = 512
+
+/**
+ * The operation that an application names by itself.
+ *
+ * @param route - the resource's name
+ * @param given - what the application gave
+ * @param principals - who asks; at least one
+ * @param horizonMs - how long after its expiry a record is kept
+ * @throws TypeError where what was given is no key
+ */
+export function namedOperation(
+  route: string,
+  given: AppKey,
+  principals: readonly string[],
+  horizonMs: number,
+): JudgedToken {
+  if (given === null || given === undefined) return 'unverifiable'
+  hearFailure(given)
+  const key = typeof given === 'string' ? given : given.key
+  const expiresAtMs = typeof given === 'string' ? null : timeOf(given.expiresAt)
+  if (typeof key !== 'string' || Number.isNaN(expiresAtMs)) {
+    throw new TypeError('key(ctx) must give a string, { key, expiresAt: Date }, or null')
+  }
+  // Whatever the application takes from the path, a store sees no oversized or odd key.
+  if (key === '' || key.length > APP_KEY_LIMIT || hasControl(key)) return 'unverifiable'
+  return {
+    key: `${encodeURIComponent(route)}=${key}`,
+    epoch: null,
+    expiresAtMs,
+    keepUntilMs: expiresAtMs === null ? null : expiresAtMs + horizonMs,
+    principals: principals as Operation['principals'],
+    comparePrincipal: true,
+    fingerprint: null,
+  }
+}
+
+function timeOf(date: unknown): number {
+  return date instanceof Date ? date.getTime() : Number.NaN
+}
+
+function hasControl(text: string): boolean {
+  return /[\p{Cc}\p{Cs}]/u.test(text)
+}

@@ -135,6 +135,11 @@ export class StoreGuard {
     return atMs + this.#offsetMs
   }
 
+  /** The store's time so long from now, in whole milliseconds; `null` for ever. */
+  timeIn(ms: number | null): number | null {
+    return ms === null ? null : Math.floor(this.now() + ms)
+  }
+
   /**
    * Runs one call. Its deadline is this one; the store is told how long it has.
    *

@@ -9,15 +9,12 @@ import { formatPoeLinks, parsePoe } from '../protocols/poe/index.js'
 import { POE_RELATION } from '../protocols/poe/names.js'
 import { beforeFields, FieldsListener } from './before-fields.js'
 import { addToField } from './fields.js'
+import type { ResolvedPoeOptions } from './options.js'
 
 /** The most that is advertised in one field; links beyond it are in the body only. Characters. */
 export const ADVERTISED_LIMIT = 4_096
 
-/** Options of an {@link Advertisement}. */
-export interface AdvertisementOptions {
-  readonly advertise: 'always' | 'when-asked'
-  readonly linkField: boolean
-}
+type AdvertisementOptions = Pick<ResolvedPoeOptions, 'advertise' | 'linkField'>
 
 /** The links of one response. */
 export class Advertisement extends FieldsListener {
@@ -33,11 +30,7 @@ export class Advertisement extends FieldsListener {
     beforeFields(response, this)
   }
 
-  /**
-   * Adds a link to what the response carries.
-   *
-   * @param link - `null` for one that is protected, but not advertised: an action's
-   */
+  /** Adds a link; `null` for one that is protected, but not advertised: an action's. */
   add(link: string | null): void {
     if (link === null) return
     this.#size += link.length + 4
@@ -54,7 +47,11 @@ export class Advertisement extends FieldsListener {
     if (advertise === 'when-asked') addToField(response, 'Vary', 'POE')
     // A 304 would renew an old page with links that are not in it.
     if (response.statusCode === 304) return
-    if (advertise === 'when-asked' && parsePoe(poeOf(response)) === null) return
+    if (
+      advertise === 'when-asked' &&
+      parsePoe(response.req.headers.poe as string | undefined) === null
+    )
+      return
     const value = formatPoeLinks(this.#links)
     if (value !== null) response.setHeader('POE-Links', value)
     if (!linkField) return
@@ -62,10 +59,6 @@ export class Advertisement extends FieldsListener {
       addToField(response, 'Link', `<${link}>; rel="${POE_RELATION}"`)
     }
   }
-}
-
-function poeOf({ req }: ServerResponse): string | undefined {
-  return req.headers.poe as string | undefined
 }
 
 /**

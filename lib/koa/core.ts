@@ -12,7 +12,8 @@ import { mint } from '../engine/links.js'
 import type { ResourceRules } from '../engine/operation.js'
 import type { Clock } from '../engine/ports.js'
 import { StoreSecrets } from '../engine/store-secrets.js'
-import { type LinkedParams, type LinkTarget, linkTo, type RouterLike } from './link-paths.js'
+import type { UpkeepTools } from '../engine/upkeep.js'
+import { type LinkedParams, type LinkTarget, linkTo, mustBeginWithSlash } from './link-paths.js'
 import type { ResolvedPoeOptions, ResourceOptions } from './options.js'
 
 /** A link as it is handed out. */
@@ -22,9 +23,6 @@ export interface OfferedLink {
   /** When its life ends, in milliseconds since the Unix epoch; `null` for never. */
   readonly expiresAtMs: number | null
 }
-
-/** What a policy document tells about one door: members of JSON. */
-export type PolicyEntry = Readonly<Record<string, unknown>>
 
 /** A registered resource. */
 export interface Resource extends LinkTarget {
@@ -47,6 +45,18 @@ const systemClock: Clock = {
   sleep: (ms, signal) => sleep(ms, undefined, { ref: false, ...(signal && { signal }) }),
 }
 
+/** Real time and chance, and what holds a process. */
+export const PROCESS: Omit<UpkeepTools, 'clock'> = {
+  makeId: () => nanoid(22),
+  random: Math.random,
+  nowMs: () => performance.now(),
+  realSleep: (ms, signal) => sleep(ms, undefined, { signal }),
+  hold: () => {
+    const timer = setInterval(() => {}, 86_400_000)
+    return () => clearInterval(timer)
+  },
+}
+
 /** The parts of one `poe()`. */
 export class Core {
   readonly options: ResolvedPoeOptions
@@ -57,13 +67,11 @@ export class Core {
   readonly resources: Map<string, Resource> = new Map()
   /** The names of all doors, so that none is given twice. */
   readonly doors: Set<string> = new Set()
-  /** Stops each worker that is started. */
-  readonly stoppers: Set<(options: { readonly graceMs: number }) => Promise<unknown>> = new Set()
   readonly clock: Clock
   /** The fields that are recorded, and their order. */
   readonly recorded: ReadonlyMap<string, number>
   /** What the policy document tells, door by door. */
-  readonly policies: PolicyEntry[] = []
+  readonly policies: object[] = []
   /** Where the policy document is served; `null` where it is not. */
   policy: LinkTarget | null = null
 
@@ -73,7 +81,7 @@ export class Core {
     this.clock = clock
     this.texts = textsWith(options.texts)
     this.recorded = new Map(options.recordedFields.map((name, rank) => [name, rank]))
-    this.engine = new Engine({ ...options, clock, makeId: () => nanoid(22) })
+    this.engine = new Engine({ ...options, clock, makeId: PROCESS.makeId })
     const { store, guard, emit } = this.engine
     this.secrets = new StoreSecrets({ store, guard, clock, emit, secrets: options.secrets })
   }
@@ -87,20 +95,23 @@ export class Core {
   }
 
   /**
-   * Looks whether a path has links already: the first one there answers for all, and knows its own
-   * only.
+   * Enters a resource in the book, and serves its path.
    *
-   * @throws TypeError that names what is there
+   * @throws TypeError where its name is taken; where its path has links already, because the first
+   *   one there answers for all, and knows its own only; or where no request can have its path
    */
-  mustBeFree(
-    router: RouterLike,
-    { name, path, key }: Pick<ResourceOptions, 'name' | 'path' | 'key'>,
-  ): void {
+  register(where: string, resource: Resource): void {
+    const { name, router, door } = resource
+    const { path, key } = resource.options
+    if (this.resources.has(name)) throw new TypeError(`There is a resource named ${name} already`)
     for (const { name: other, options, router: of } of this.resources.values()) {
       const isThere = of === router && options.path === path
       if (!isThere || key !== undefined || options.key !== undefined) continue
       throw new TypeError(`resource ${name}: the resource ${other} has the path ${path} already`)
     }
+    router.all(path, door)
+    mustBeginWithSlash(where, resource)
+    this.resources.set(name, resource)
   }
 
   /**
@@ -120,28 +131,22 @@ export class Core {
     const { publicPrefix, absoluteLinks } = this.options
     if (engine.guard.down || !secrets.ready) return null
     const given = textsOf(params)
-    let expiresAtMs: number | null = null
-    let token: string | null = null
-    if (options.key === undefined) {
-      const minted = mint(
-        secrets,
-        engine.guard,
-        { route: name, params: given, principal },
-        lifetimeMs,
-      )
-      if (minted === null) return null
-      token = minted.token
-      expiresAtMs = minted.expiresAtMs
-    }
+    const scope = { route: name, params: given, principal }
+    const minted =
+      options.key === undefined ? mint(secrets, engine.guard, scope, lifetimeMs) : UNMINTED
+    if (minted === null) return null
+    const { token, expiresAtMs } = minted
     return { link: linkTo(ctx, resource, token, given, publicPrefix, absoluteLinks), expiresAtMs }
   }
 }
 
-/** Parameters as text; one list for all links that have none. */
-function textsOf(params: Readonly<Record<string, string | number>>): LinkedParams {
+const UNMINTED = { token: null, expiresAtMs: null }
+
+/** Parameters of a path besides the token, as text; one list for all links that have none. */
+export function textsOf(params: Readonly<Record<string, unknown>>): LinkedParams {
   let texts: [name: string, value: string][] | null = null
   for (const name in params) {
-    if (!Object.hasOwn(params, name)) continue
+    if (name === TOKEN_PARAM || !Object.hasOwn(params, name)) continue
     texts ??= []
     texts.push([name, String(params[name])])
   }

@@ -9,11 +9,9 @@
  * `cors({ ...corsFields, origin })`: what doors ask for may be sent, and what they tell may be
  * read.
  */
-export const corsFields: {
-  readonly allowHeaders: string[]
-  readonly exposeHeaders: string[]
-  readonly allowMethods: string[]
-} = {
+export const corsFields: Readonly<
+  Record<'allowHeaders' | 'exposeHeaders' | 'allowMethods', string[]>
+> = {
   allowHeaders: [
     ...['POE', 'Content-Type', 'Content-Digest', 'Idempotency-Key', 'Duplicate-Override'],
     ...['If-Match', 'If-None-Match', 'If-Unmodified-Since', 'If-None-Exist'],

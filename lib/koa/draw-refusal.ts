@@ -35,11 +35,7 @@ export interface RefusedRequest {
   readonly content: ContentHere | null
 }
 
-/**
- * Sends a refusal to a person: with the application's page where it draws one, else with ours.
- *
- * @param answer - a refusal
- */
+/** Sends a refusal to a person: with the application's page where it draws one, else with ours. */
 export async function sendRefusal(
   core: Core,
   ctx: Context,
@@ -89,8 +85,11 @@ async function viewOf(
   const { language, title, detail } = wordsFor(core, ctx, problem)
   const address = selfOf(core, ctx)
   const result = outcome === null ? null : resultOf(outcome, address)
+  const isPost = ctx.method === 'POST'
+  // A look at the address that a form was sent to takes the refusal's place in the history.
+  const leads = outcome !== null && isPost && leadsOn(outcome, address)
   const isFresh = isDrawn && FRESH.has(kind)
-  const sent = isDrawn && ctx.method === 'POST' ? await sentForm(ctx, content) : null
+  const sent = isDrawn && isPost ? await sentForm(ctx, content) : null
   return {
     kind,
     status,
@@ -99,7 +98,7 @@ async function viewOf(
     detail,
     address,
     result,
-    way: wayTo(outcome, result, ctx.method === 'POST' ? address : null),
+    way: leads ? address : result,
     payloadMatches: members?.payloadMatches ?? null,
     placed: outcome === null ? null : placedOf(outcome),
     link: members?.link ?? (isFresh ? ctx.poe.mintOf(core, name, params) : null)?.link ?? null,
@@ -108,12 +107,6 @@ async function viewOf(
     files: sent?.files ?? [],
     retryAfterMs,
   }
-}
-
-/** A look at the address that a form was sent to takes the refusal's place in the history. */
-function wayTo(outcome: Outcome | null, result: string | null, address: string | null) {
-  if (outcome === null) return null
-  return address !== null && leadsOn(outcome, address) ? address : result
 }
 
 /** Where another link is of use: nothing was done now, and nothing is under way. */

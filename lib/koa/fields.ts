@@ -4,9 +4,6 @@ import type { ServerResponse } from 'node:http'
 /**
  * Adds a member to a list field, in one line; `Vary` members are not repeated, and `*` is left
  * alone.
- *
- * @param name - of the field
- * @param member - to add
  */
 export function addToField(response: ServerResponse, name: string, member: string): void {
   const given = response.getHeader(name)

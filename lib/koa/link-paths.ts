@@ -28,24 +28,19 @@ export interface RouterPort extends RouterLike {
   post(path: string, middleware: Middleware): unknown
 }
 
-/**
- * Looks whether something can be registered on it.
- *
- * @param where - the function that was given it, for the message
- * @throws TypeError that says what to give
- */
-export function mustBeRouter(where: string, router: unknown): void {
+/** Gives back what can be registered on. @throws TypeError that says what to give */
+export function mustBeRouter(where: string, router: RouterPort): RouterPort {
   const { all, post } = (router ?? {}) as Partial<RouterPort>
-  if (typeof all === 'function' && typeof post === 'function') return
+  if (typeof all === 'function' && typeof post === 'function') return router
   throw new TypeError(`${where}: its first argument must be a router, new Router() of @koa/router`)
 }
 
 /** What a resource's link is made of. */
 export interface LinkTarget {
   /** The router that the resource was registered on. */
-  readonly router: RouterLike
-  /** The middleware that serves it, by which its layer is found also in an outer router. */
-  readonly door: unknown
+  readonly router: RouterPort
+  /** What serves it, by which its layer is found also in an outer router. */
+  readonly door: Middleware
 }
 
 /** Parameters of a path besides the token. */
@@ -54,8 +49,6 @@ export type LinkedParams = readonly (readonly [name: string, value: string])[]
 /**
  * Gives the public URI-reference of a resource.
  *
- * @param ctx - the request that the link is for
- * @param target - the resource
  * @param token - `null` where its path has none
  * @param params - every other parameter of its path
  * @param publicPrefix - what a proxy in front strips
@@ -116,12 +109,7 @@ function mustBeParams({ path }: RouterLayer, params: LinkedParams): void {
   throw new TypeError(`link(): ${path} has no parameter ${stray[0]}, so nobody could use the link`)
 }
 
-/**
- * Looks whether requests can have the path of a resource, which its router's prefix completes.
- *
- * @param where - what to call it in the message
- * @throws TypeError where none can
- */
+/** Looks whether a request can have a resource's path, prefix included. @throws TypeError if not */
 export function mustBeginWithSlash(where: string, target: LinkTarget): void {
   const served = ownLayerOf(target)?.path
   if (typeof served !== 'string' || served.startsWith('/')) return
@@ -154,11 +142,7 @@ function find(router: RouterLike | undefined, target: LinkTarget): RouterLayer |
   return stack[at]
 }
 
-/**
- * Gives the path of a request as the client sent it, mounts included, without its query.
- *
- * @param ctx - the request
- */
+/** Gives the path of a request as the client sent it, mounts included, without its query. */
 export function publicPath(ctx: Context): string {
   return pathOf(publicTarget(ctx))
 }

@@ -5,15 +5,22 @@ import type { Context } from 'koa'
 import type { GivenTexts } from '../answers/page-texts.js'
 import type { Refusal } from '../answers/refusal-view.js'
 import { DOOR_REFUSALS, LINK_REFUSALS } from '../answers/refusals.js'
-import { checkNumber } from '../engine/checks.js'
-import { hearFailure } from '../engine/hear-failure.js'
-import type { Reconciled, ResourceRules, SuccessRule } from '../engine/operation.js'
-import { isSuccess } from '../engine/outcome.js'
+import {
+  checkChoice,
+  checkFunctions,
+  checkNumber,
+  checkReference,
+  DAY_MS,
+  refuseUnknown,
+  YEAR_MS,
+} from '../engine/checks.js'
+import type { AppKey } from '../engine/links.js'
+import type { ResourceRules } from '../engine/operation.js'
 import type { Clock, OnEvent } from '../engine/ports.js'
+import { recordedFields } from '../engine/recorded-fields.js'
+import { demandDurable, makeRules, RULE_OPTIONS, type RuleOptions } from '../engine/rules.js'
 import type { Store } from '../engine/store.js'
 import type { Anyone, PrincipalOf } from './principal.js'
-
-export { checkNumber } from '../engine/checks.js'
 
 /** Options of `poe()`. Times are milliseconds, sizes bytes. */
 export interface PoeOptions<Tx = never> {
@@ -71,9 +78,6 @@ export interface PoeOptions<Tx = never> {
   readonly dangerouslyRetryUndecided?: boolean | undefined
 }
 
-/** What `key(ctx)` of an app-named resource gives: the key, and when the app stops taking it. */
-export type AppKey = string | { readonly key: string; readonly expiresAt: Date } | null
-
 /**
  * Draws a refusal for a person: gives the page, or puts it into `ctx.body` as a view engine does,
  * or neither for the page of this package. It may set fields, a cookie or a policy for the page;
@@ -101,37 +105,12 @@ export interface RerenderReason {
 }
 
 /** Options of `resource()`. Times are milliseconds; those left out are taken from `poe()`. */
-export interface ResourceOptions {
+export interface ResourceOptions extends RuleOptions {
   /** Names the resource for `ctx.poe.link(name)`, in every process alike. */
   readonly name: string
   /** The router path; one segment must be `:token`, unless `key` is given. */
   readonly path: string
   readonly lifetimeMs?: number | undefined
-  readonly waitMs?: number | undefined
-  readonly maxRunMs?: number | undefined
-  /**
-   * The handler's whole effect is in `ctx.poe.tx`, or in what joins it. Needs a transactional
-   * store. `may-be-empty`: it may succeed without any, which is told as a mistake otherwise.
-   */
-  readonly transactional?: boolean | 'may-be-empty' | undefined
-  /** The handler calls `ctx.poe.pointOfNoReturn()` before its effect. */
-  readonly marks?: boolean | undefined
-  /** Any throw of the handler means that nothing happened. */
-  readonly releaseOnThrow?: boolean | undefined
-  /**
-   * Which thrown errors say that nothing happened, besides those made by `ctx.throw`. Only `true`
-   * counts; errors of a client library do not belong here: theirs is somebody else's status.
-   */
-  readonly isRefusal?: ((error: unknown) => boolean) | undefined
-  /**
-   * Further statuses, of 500 to 599, by which the handler says that nothing happened. Default: 501
-   * and 503 alone.
-   */
-  readonly reports?: readonly number[] | undefined
-  /** Finds out about an undecided link; asked on POST, waited for at most 5 s. */
-  readonly reconcile?: ((key: string) => Reconciled | Promise<Reconciled>) | undefined
-  /** Replaces the rule for what is a success (2xx, or 301, 302, 303 with `Location`). */
-  readonly success?: SuccessRule | undefined
   /** Answers a GET of an unspent link. Without it such a GET gets 405. */
   readonly page?: ((ctx: Context) => unknown) | undefined
   /** Draws the form again with `fields` kept and a fresh link, for a browser that came too late. */
@@ -149,31 +128,13 @@ export interface ResourceOptions {
 }
 
 /** `PoeOptions` complete. */
-export type ResolvedPoeOptions = Readonly<{
-  store: Store<unknown>
-  principal: PrincipalOf | Anyone
-  secrets: readonly string[] | undefined
-  lifetimeMs: number
-  horizonMs: number
-  leaseMs: number
-  waitMs: number
-  maxRunMs: number
-  storeTimeoutMs: number
-  recordForMs: number
-  bodyLimitBytes: number
-  payloadLimitBytes: number
-  recordedFields: readonly string[]
-  advertise: 'always' | 'when-asked'
-  linkField: boolean
-  publicPrefix: string
-  absoluteLinks: boolean
-  onEvent: OnEvent | undefined
-  refusal: DrawRefusal | undefined
-  texts: GivenTexts | undefined
-  clock: Clock | undefined
-  dangerouslyRunUnprotected: boolean
-  dangerouslyRetryUndecided: boolean
-}>
+export type ResolvedPoeOptions = {
+  readonly [Name in keyof Required<PoeOptions<unknown>>]: Name extends MayBeAbsent
+    ? PoeOptions<unknown>[Name]
+    : Exclude<PoeOptions<unknown>[Name], undefined>
+}
+
+type MayBeAbsent = 'secrets' | 'onEvent' | 'refusal' | 'texts' | 'clock'
 
 const DEFAULTS = {
   secrets: undefined,
@@ -199,50 +160,9 @@ const DEFAULTS = {
   dangerouslyRetryUndecided: false,
 } as const
 
-/** The representation fields that are recorded with every outcome. */
-const ALWAYS_RECORDED = [
-  'content-type',
-  'content-language',
-  'content-encoding',
-  'content-disposition',
-  'content-location',
-  'etag',
-  'last-modified',
-  'link',
-  'location',
-  'vary',
-  // What makes the content safe to show: without them, a page is another one.
-  'content-security-policy',
-  'content-security-policy-report-only',
-  'x-content-type-options',
-  'x-frame-options',
-  'x-xss-protection',
-  'x-permitted-cross-domain-policies',
-  'x-download-options',
-  'x-robots-tag',
-  'permissions-policy',
-  'referrer-policy',
-  'origin-agent-cluster',
-  'cross-origin-opener-policy',
-  'cross-origin-opener-policy-report-only',
-  'cross-origin-embedder-policy',
-  'cross-origin-embedder-policy-report-only',
-  'cross-origin-resource-policy',
-  'timing-allow-origin',
-]
-
-/** Fields that belong to one exchange or one person: never recorded. */
-const NEVER_RECORDED = new Set([
-  ...['set-cookie', 'set-cookie2', 'www-authenticate', 'authentication-info'],
-  ...['proxy-authenticate', 'proxy-authentication-info', 'proxy-authorization', 'proxy-connection'],
-  ...['connection', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade'],
-  ...['date', 'age', 'content-length', 'cache-control', 'vary', 'allow', 'poe-links'],
-])
-
 const RESOURCE_OPTIONS = [
-  ...['name', 'path', 'lifetimeMs', 'waitMs', 'maxRunMs', 'transactional', 'marks'],
-  ...['releaseOnThrow', 'isRefusal', 'reports', 'reconcile', 'success', 'page', 'rerender'],
-  ...['refusal', 'createForm', 'key', 'dangerouslyNotDurable'],
+  ...['name', 'path', 'lifetimeMs', ...RULE_OPTIONS, 'page', 'rerender', 'refusal'],
+  ...['createForm', 'key', 'dangerouslyNotDurable'],
 ]
 
 /**
@@ -261,12 +181,12 @@ export function resolveOptions<Tx>(options: PoeOptions<Tx>): ResolvedPoeOptions 
     throw new TypeError('poe() needs a store, for example memoryStore() or sqliteStore(file)')
   }
   checkPrincipal(resolved.principal)
-  checkFunctions('poe()', resolved)
+  checkFunctions('poe()', resolved, FUNCTIONS)
   checkTexts(resolved.texts)
   checkNumbers(resolved)
   checkFields(resolved)
-  const recordedFields = resolved.recordedFields.map(name => name.toLowerCase())
-  return Object.freeze({ ...resolved, recordedFields: [...ALWAYS_RECORDED, ...recordedFields] })
+  const recorded = recordedFields('poe()', resolved.recordedFields)
+  return Object.freeze({ ...resolved, recordedFields: recorded })
 }
 
 /**
@@ -285,122 +205,12 @@ export function resolveRules(
   }
   checkReference(where, 'createForm', options.createForm)
   if (options.key !== undefined) {
-    demandDurable(`${where} has a key`, defaults, options.dangerouslyNotDurable)
+    demandDurable(`${where} has a key`, defaults.store, options.dangerouslyNotDurable)
   }
   checkNumber(where, 'lifetimeMs', options.lifetimeMs ?? defaults.lifetimeMs, 1, YEAR_MS)
+  checkFunctions(where, options, FUNCTIONS)
   return makeRules(where, options, defaults, defaults.waitMs)
 }
-
-/** How a handler is run once, whatever the door. */
-export type RuleOptions = Pick<
-  ResourceOptions,
-  | 'waitMs'
-  | 'maxRunMs'
-  | 'transactional'
-  | 'marks'
-  | 'releaseOnThrow'
-  | 'isRefusal'
-  | 'reports'
-  | 'reconcile'
-  | 'success'
->
-
-/** The names of {@link RuleOptions}. */
-export const RULE_OPTIONS: readonly (keyof RuleOptions)[] = [
-  'waitMs',
-  'maxRunMs',
-  'transactional',
-  'marks',
-  'releaseOnThrow',
-  'isRefusal',
-  'reports',
-  'reconcile',
-  'success',
-]
-
-/**
- * Makes the rules of a resource or a door.
- *
- * @param where - what to call it in errors
- * @param waitMs - how long a twin waits where `options` do not say, in milliseconds
- * @throws TypeError or RangeError that says what to do
- */
-export function makeRules(
-  where: string,
-  options: RuleOptions,
-  defaults: ResolvedPoeOptions,
-  waitMs: number,
-): ResourceRules {
-  checkFunctions(where, options)
-  const { marks = false } = options
-  const asked = options.transactional ?? false
-  if (typeof asked !== 'boolean' && asked !== 'may-be-empty') {
-    throw new TypeError(`${where}: transactional takes true, false or 'may-be-empty'`)
-  }
-  const transactional = asked !== false
-  if (transactional && !defaults.store.capabilities.transactional) {
-    throw new TypeError(`${where} is transactional, but its store has no transactions`)
-  }
-  if (transactional && marks) {
-    throw new TypeError(`${where}: marks are for external effects, not for a transactional one`)
-  }
-  const rules: ResourceRules = {
-    transactional,
-    mayBeEmpty: asked === 'may-be-empty',
-    marks,
-    releaseOnThrow: options.releaseOnThrow ?? false,
-    waitMs: options.waitMs ?? waitMs,
-    maxRunMs: options.maxRunMs ?? defaults.maxRunMs,
-    success: options.success === undefined ? isSuccess : atOnce(where, options.success),
-    reports: checkReports(where, options.reports),
-    isRefusal: options.isRefusal ?? null,
-    keepsRefusal: null,
-    reconcile: options.reconcile ?? null,
-  }
-  checkNumber(where, 'waitMs', rules.waitMs, 0, 60_000)
-  checkNumber(where, 'maxRunMs', rules.maxRunMs, 1, DAY_MS)
-  return Object.freeze(rules)
-}
-
-/** A promise counts as true: every refusal would be a success, and use its link up. */
-function atOnce(where: string, success: SuccessRule): SuccessRule {
-  return answer => {
-    const told: unknown = success(answer)
-    if (!(told instanceof Promise)) return told as boolean
-    hearFailure(told)
-    throw new TypeError(`${where}: success(answer) gave a promise; it must say true or false`)
-  }
-}
-
-function checkReports(where: string, reports: unknown): readonly number[] {
-  if (reports === undefined) return []
-  const isList = Array.isArray(reports)
-  if (isList && reports.every(status => Number.isInteger(status) && /^5\d\d$/.test(`${status}`))) {
-    return Object.freeze([...reports])
-  }
-  throw new TypeError(`${where}: reports must be a list of statuses from 500 to 599`)
-}
-
-/**
- * Refuses a store that forgets at a restart, where that would let an effect happen twice.
- *
- * @throws TypeError that says what to do
- */
-export function demandDurable(
-  where: string,
-  { store }: ResolvedPoeOptions,
-  dangerouslyNotDurable: boolean | undefined,
-): void {
-  if (store.capabilities.durable || dangerouslyNotDurable === true) return
-  throw new TypeError(
-    `${where}, but its store forgets at a restart and would run it again. ` +
-      'Use a durable store, or set dangerouslyNotDurable: true.',
-  )
-}
-
-const DAY_MS = 86_400_000
-/** Milliseconds of a long year. */
-export const YEAR_MS: number = 366 * DAY_MS
 
 function checkPrincipal(principal: unknown): void {
   if (typeof principal === 'function' || typeof principal === 'symbol') return
@@ -410,23 +220,12 @@ function checkPrincipal(principal: unknown): void {
   )
 }
 
-/** What may be given as a function, and what it does. */
+/** What may be given as a function besides those of the rules, and what it does. */
 const FUNCTIONS = {
-  isRefusal: 'judges a thrown error',
   onEvent: 'is told what happens',
   page: 'answers a GET before the link is used',
-  reconcile: 'tells what became of an effect',
   refusal: 'gives a page',
   rerender: 'draws a form again',
-  success: 'judges an answer',
-} as const
-
-function checkFunctions(where: string, options: object): void {
-  const given = options as Readonly<Record<string, unknown>>
-  for (const [name, does] of Object.entries(FUNCTIONS)) {
-    if (given[name] === undefined || typeof given[name] === 'function') continue
-    throw new TypeError(`${where}: ${name} must be a function that ${does}`)
-  }
 }
 
 function checkTexts(texts: unknown = {}): void {
@@ -453,37 +252,11 @@ function checkNumbers(options: ResolvedPoeOptions): void {
 }
 
 function checkFields(options: ResolvedPoeOptions): void {
-  for (const name of options.recordedFields) {
-    if (!NEVER_RECORDED.has(name.toLowerCase())) continue
-    throw new TypeError(`poe(): ${name} belongs to one exchange and cannot be recorded`)
-  }
   const { publicPrefix } = options
   if (!/^(\/[^/?#\s][^?#\s]*[^/?#\s]|\/[^/?#\s])?$/.test(publicPrefix)) {
     const want = "must be '' or a path such as '/shop', no '/' at its end"
     throw new TypeError(`poe(): publicPrefix ${want}`)
   }
   if (publicPrefix !== '') checkReference('poe()', 'publicPrefix', publicPrefix)
-  if (options.advertise !== 'always' && options.advertise !== 'when-asked') {
-    throw new TypeError("poe(): advertise must be 'always' or 'when-asked'")
-  }
-}
-
-/**
- * Refuses what cannot stand in a field as a URI-reference: to send it would be an error each time.
- *
- * @throws TypeError that says what to do
- */
-export function checkReference(where: string, name: string, value: unknown): void {
-  if (value == null) return
-  if (typeof value === 'string' && /^[!#-;=?-[\]_a-z~]+$/.test(value)) return
-  throw new TypeError(
-    `${where}: ${name} must be a URI-reference; write other characters as encodeURI() does`,
-  )
-}
-
-/** Refuses options that nobody knows. @throws TypeError that names those that are known */
-export function refuseUnknown(options: object, known: readonly string[], where: string): void {
-  const unknown = Object.keys(options).find(name => !known.includes(name))
-  if (unknown === undefined) return
-  throw new TypeError(`${where} has no option ${unknown}; known are ${known.join(', ')}`)
+  checkChoice('poe()', 'advertise', options.advertise, ['always', 'when-asked'])
 }

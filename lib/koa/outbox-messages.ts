@@ -2,6 +2,7 @@
  * The names and payloads of an application's messages, as TypeScript may know them: so that
  * `ctx.poe.later()` and the handlers of `once.worker()` agree.
  */
+import type { Delivered } from '../engine/outbox/delivery.js'
 
 /**
  * The application's messages: a payload's type by name. Empty, any name and payload will do; an
@@ -23,3 +24,8 @@ export type MessageName = keyof OutboxMessages extends never ? string : keyof Ou
 export type PayloadOf<Name extends string> = Name extends keyof OutboxMessages
   ? OutboxMessages[Name]
   : unknown
+
+/** Handlers by the names of the messages that they deliver. */
+export type OutboxHandlers = {
+  readonly [Name in MessageName]?: (message: Delivered<PayloadOf<Name>>) => unknown
+}

@@ -3,15 +3,10 @@
  *
  * @see POE draft 2, 3, 4
  */
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { RouterContext } from '@koa/router'
 import type { Context, Middleware, Next } from 'koa'
-import type { Unfinished } from '../engine/engine.js'
-import type { Reconciled } from '../engine/operation.js'
-import { Operator } from '../engine/operator.js'
-import type { ListedRecord, ReadReply } from '../engine/store.js'
-import { Core, type Resource, TOKEN_PARAM } from './core.js'
-import { type ActionOptions, registerActions } from './doors/actions.js'
+import { makeUpkeep, type Upkeep } from '../engine/upkeep.js'
+import { Core, PROCESS, TOKEN_PARAM } from './core.js'
+import { type ActionHandler, type ActionOptions, registerActions } from './doors/actions.js'
 import { type ConditionalOptions, makeConditional } from './doors/conditional.js'
 import { type DuplicateOptions, makeDetectDuplicates } from './doors/duplicates.js'
 import {
@@ -20,41 +15,21 @@ import {
   refuseRepeatability,
 } from './doors/idempotency-key.js'
 import { mintLink, sendOn } from './doors/link/endpoints.js'
-import { makeLinkDoor } from './doors/link/link-door.js'
+import { linkResource } from './doors/link/link-door.js'
 import { servePolicy } from './doors/policy.js'
 import { makeReplay, type ReplayOptions } from './doors/replay-door.js'
-import { mustBeginWithSlash, mustBeRouter, type RouterPort } from './link-paths.js'
-import {
-  checkNumber,
-  type PoeOptions,
-  type ResourceOptions,
-  resolveOptions,
-  resolveRules,
-} from './options.js'
-import {
-  makeDesk,
-  makeWorker,
-  type OutboxDesk,
-  type OutboxHandlers,
-  type OutboxWorker,
-  type WorkerOptions,
-} from './outbox.js'
+import { mustBeRouter, type RouterPort } from './link-paths.js'
+import { type PoeOptions, type ResourceOptions, resolveOptions, resolveRules } from './options.js'
+import type { OutboxHandlers } from './outbox-messages.js'
 import { RequestPoe } from './request-poe.js'
 import { sendAgain } from './send.js'
-import { type PoeStatus, statusOf } from './status.js'
 import { watchForMiddleware } from './watch-router.js'
 
-/** How long `close` waits for handlers unless it is told, in milliseconds. */
-const GRACE_MS = 5_000
-
 /** The handler of a resource, or middleware that runs before its claim. */
-export type ResourceMiddleware<Tx> = (
-  ctx: RouterContext & { readonly poe: RequestPoe<Tx> },
-  next: Next,
-) => unknown
+export type ResourceMiddleware<Tx> = ActionHandler<Tx>
 
 /** What `poe()` gives. */
-export interface Poe<Tx = never> {
+export interface Poe<Tx = never> extends Upkeep<OutboxHandlers> {
   /**
    * Gives every request its `ctx.poe`. Use it once, before the router. It lets the first request
    * through when the store has answered or is known to be down.
@@ -145,56 +120,6 @@ export interface Poe<Tx = never> {
    * @throws TypeError or RangeError that says what to do
    */
   detectDuplicates(options: DuplicateOptions): Middleware
-  /**
-   * Tells what is undecided, one record after the other, in no particular order; for operators.
-   * Asks the store for 100 at a time, so that a loop may end early and needs little memory.
-   *
-   * @param wishes - `before`: only those whose owner fell silent before that time
-   * @throws TypeError where `before` is no Date; PoeError `ERR_POE_STORE_DOWN`
-   */
-  undecided(wishes?: { readonly before?: Date | undefined }): AsyncIterable<ListedRecord>
-  /**
-   * Tells what the store holds at a record's key; for operators.
-   *
-   * @throws TypeError where `key` is no text; PoeError `ERR_POE_STORE_DOWN`
-   */
-  inspect(key: string): Promise<ReadReply>
-  /**
-   * Decides an undecided key from outside; for operators. Takes effect only while the key is
-   * undecided and still `expectedOwner`'s. `unknown` writes nothing.
-   *
-   * @returns whether it took effect
-   * @throws TypeError or RangeError where an argument makes no sense: nothing is written then;
-   *   PoeError `ERR_POE_STORE_DOWN` when the store does not tell
-   */
-  settle(key: string, expectedOwner: string, verdict: Reconciled): Promise<boolean>
-  /**
-   * Tells how it goes, for a health check: asks the store once, in `storeTimeoutMs` at most. It
-   * never rejects.
-   */
-  status(): Promise<PoeStatus>
-  /**
-   * Makes a worker that delivers the messages of `ctx.poe.later()`; any number of processes may
-   * have one. A handler may be called more than once for a message, always with its key.
-   *
-   * @param handlers - by the names of messages; a worker takes no others
-   * @param options - see {@link WorkerOptions}
-   * @throws TypeError or RangeError that says what to do; TypeError where the store keeps no outbox
-   */
-  worker(handlers: OutboxHandlers, options?: WorkerOptions): OutboxWorker
-  /** What waits to be delivered, and what nobody could deliver; for operators. */
-  readonly outbox: OutboxDesk
-  /**
-   * Ends orderly, after the server has stopped taking requests: waits for handlers that are still
-   * at work (of clients that have left) and for workers, keeps their claims meanwhile, and tries
-   * once more to write what is owed to the store. The store stays open: whoever made it closes
-   * it, after this.
-   *
-   * @param options - `graceMs`: how long handlers are waited for, in milliseconds; default 5,000
-   * @returns what could not be brought to its end, as keys of records
-   * @throws RangeError on a malformed `graceMs`
-   */
-  close(options?: { readonly graceMs?: number }): Promise<Unfinished>
 }
 
 /**
@@ -209,60 +134,28 @@ export interface Poe<Tx = never> {
  */
 export function poe<Tx = never>(options: PoeOptions<Tx>): Poe<Tx> {
   const core = new Core(resolveOptions(options))
-  const { store, guard, emit } = core.engine
-  const operator = new Operator({
-    ...{ store, emit, bodyLimitBytes: core.options.bodyLimitBytes },
-    call: send => guard.call(send),
-  })
+  const { engine, secrets } = core
   return {
+    ...makeUpkeep(engine, secrets, core.options, { ...PROCESS, clock: core.clock }),
     middleware: () => contextMiddleware(core),
-    resource: (router, given, ...middleware) => {
-      mustBeRouter('resource()', router)
-      register(core, router, given, middleware as unknown as readonly Middleware[])
-    },
-    mintEndpoint: (router, { path, resource }) => {
-      mustBeRouter('mintEndpoint()', router)
-      router.post(path, ctx => mintLink(core, resource, ctx as Context))
-    },
-    entryPoint: (router, { path, resource }) => {
-      mustBeRouter('entryPoint()', router)
-      router.post(path, ctx => sendOn(core, resource, ctx as Context))
-    },
+    resource: (router, given, ...middleware) =>
+      register(core, mustBeRouter('resource()', router), given, middleware as never),
+    mintEndpoint: (router, { path, resource }) =>
+      void mustBeRouter('mintEndpoint()', router).post(path, ctx =>
+        mintLink(core, resource, ctx as Context),
+      ),
+    entryPoint: (router, { path, resource }) =>
+      void mustBeRouter('entryPoint()', router).post(path, ctx =>
+        sendOn(core, resource, ctx as Context),
+      ),
     idempotencyKey: given => makeIdempotencyKey(core, given),
     refuseRepeatability: () => refuseRepeatability(core),
-    policy: (router, path) => {
-      mustBeRouter('policy()', router)
-      servePolicy(core, router, path)
-    },
+    policy: (router, path) => servePolicy(core, mustBeRouter('policy()', router), path),
     replay: given => makeReplay(core, given),
-    actions: (router, path, given, ...middleware) => {
-      mustBeRouter('actions()', router)
-      registerActions(core, router, path, given, middleware)
-    },
+    actions: (router, path, given, ...middleware) =>
+      registerActions(core, mustBeRouter('actions()', router), path, given, middleware),
     conditional: given => makeConditional(core, given),
     detectDuplicates: given => makeDetectDuplicates(core, given),
-    undecided: wishes => operator.undecided(wishes),
-    inspect: key => operator.inspect(key),
-    settle: (key, owner, verdict) => operator.settle(key, owner, verdict),
-    status: () => statusOf(core),
-    worker: (handlers, given) => makeWorker(core, handlers, given),
-    outbox: makeDesk(core),
-    close: given => closeIn(core, given?.graceMs),
-  }
-}
-
-async function closeIn(core: Core, graceMs = GRACE_MS): Promise<Unfinished> {
-  checkNumber('close()', 'graceMs', graceMs, 0, 3_600_000)
-  // Our timers let a process end; what is waited for here shall not be cut off by that.
-  const hold = setInterval(() => {}, graceMs + 1_000)
-  try {
-    // The grace is real time, also where a test has the engine's.
-    const stopping = [...core.stoppers].map(stop => stop({ graceMs }))
-    const ended = core.engine.close(graceMs, (ms, signal) => sleep(ms, undefined, { signal }))
-    await Promise.all(stopping)
-    return await ended
-  } finally {
-    clearInterval(hold)
   }
 }
 
@@ -291,19 +184,14 @@ function register(
   const { name, path, key } = options
   const handler = middleware.at(-1)
   if (typeof handler !== 'function') throw new TypeError(`resource ${name} needs a handler`)
-  if (core.resources.has(name)) throw new TypeError(`There is a resource named ${name} already`)
   const hasToken = new RegExp(`:${TOKEN_PARAM}(?![A-Za-z0-9_])`).test(path)
   if (hasToken === (key !== undefined)) {
     throw new TypeError(
       `resource ${name}: its path must have the segment :${TOKEN_PARAM}, unless it has a key`,
     )
   }
-  core.mustBeFree(router, options)
-  const door = makeLinkDoor(core, () => core.resource(name), middleware.slice(0, -1), handler)
-  router.all(path, door)
-  watchForMiddleware(router)
-  mustBeginWithSlash(`resource ${name}`, { router, door })
   const lifetimeMs = options.lifetimeMs ?? core.options.lifetimeMs
-  const resource: Resource = { name, options, rules, lifetimeMs, router, door, isPoe: true }
-  core.resources.set(name, resource)
+  const given = { name, options, rules, lifetimeMs, router, isPoe: true }
+  core.register(`resource ${name}`, linkResource(core, given, middleware.slice(0, -1), handler))
+  watchForMiddleware(router)
 }

@@ -10,7 +10,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { ServerHttp2Stream } from 'node:http2'
 import type { Context } from 'koa'
-import type { PresentContent } from '../answers/request-fingerprint.js'
+import type { PresentContent } from '../engine/request-fingerprint.js'
 import { arrivalOf, hasNoContent } from './arrival.js'
 import { sendNobody } from './send.js'
 
@@ -26,7 +26,6 @@ export type ContentHere = RequestContent | { readonly kind: 'unread' | 'taken' }
 /**
  * Gives the content if it is here in a moment, as that of most requests is.
  *
- * @param limitBytes - more than this is not read
  * @returns `unread` where it is late, large, or will not come until it is asked for
  */
 export function contentSoon(ctx: Context, limitBytes: number): ContentHere | Promise<ContentHere> {
@@ -38,12 +37,7 @@ export function contentSoon(ctx: Context, limitBytes: number): ContentHere | Pro
 
 const MOMENT_MS = 20
 
-/**
- * Waits until the content is here as a whole, where nobody has read it yet.
- *
- * @param limitBytes - more than this is not waited for
- * @returns whether the request may be run, as {@link mayRun}
- */
+/** Waits until the content is whole, where nobody has read it yet; then as {@link mayRun}. */
 export async function isWhole(ctx: Context, limitBytes: number): Promise<boolean> {
   const here = contentHere(ctx)
   return mayRun(ctx, here.kind === 'unread' ? await contentOf(ctx, limitBytes) : here)
@@ -79,6 +73,8 @@ function failWhenCutOff({ req }: Context): void {
 /** Once a request is answered Node forgets it, and it does not hear that its connection closes. */
 function failWithConnection(req: IncomingMessage): void {
   const { socket } = req
+  // A request of fetch has no connection, and tells of its end itself.
+  if (typeof socket.once !== 'function') return
   const fail = () => {
     if (!req.complete) req.destroy(reset())
   }
@@ -106,8 +102,7 @@ function isSome(value: unknown): boolean {
 function contentHere(ctx: Context): ContentHere {
   if (arrivalOf(ctx) === 'cut-off') return { kind: 'cut-off' }
   const { rawBody, body } = ctx.request as { rawBody?: unknown; body?: unknown }
-  if (typeof rawBody === 'string') return new TextContent(rawBody)
-  if (rawBody instanceof Uint8Array) return bytesOf(rawBody, true)
+  if (typeof rawBody === 'string' || rawBody instanceof Uint8Array) return bytesOf(rawBody, true)
   if (hasNoContent(ctx.req)) return NOTHING
   if (!ctx.req.readableEnded) return { kind: isTouched(ctx.req) ? 'taken' : 'unread' }
   return body === undefined ? { kind: 'taken' } : { kind: 'parsed', value: body }
@@ -136,7 +131,7 @@ export function contentOf(
       if (ctx.res.writableFinished) return CUT_OFF
       throw gone()
     case 'bytes':
-      return sizeOf(here) > limitBytes ? TOO_LARGE : here
+      return Buffer.byteLength(here.bytes) > limitBytes ? TOO_LARGE : here
     default:
       return here
   }
@@ -144,10 +139,6 @@ export function contentOf(
 
 const TOO_LARGE: RequestContent = { kind: 'too-large' }
 const CUT_OFF: RequestContent = { kind: 'cut-off' }
-
-function sizeOf({ text, bytes }: Extract<PresentContent, { kind: 'bytes' }>): number {
-  return text === undefined ? bytes.byteLength : Buffer.byteLength(text)
-}
 
 function gone(): TypeError {
   return new TypeError(
@@ -168,24 +159,7 @@ function isTouched(req: IncomingMessage): boolean {
   return req.readableDidRead && !putBack.has(req)
 }
 
-/** What a parser has left as text; bytes are made of it only for those who want them. */
-class TextContent {
-  readonly kind = 'bytes'
-  readonly isDecoded = true
-  readonly text: string
-  #bytes: Uint8Array | null = null
-
-  constructor(text: string) {
-    this.text = text
-  }
-
-  get bytes(): Uint8Array {
-    this.#bytes ??= Buffer.from(this.text)
-    return this.#bytes
-  }
-}
-
-function bytesOf(bytes: Uint8Array, isDecoded: boolean): RequestContent {
+function bytesOf(bytes: Uint8Array | string, isDecoded: boolean): RequestContent {
   return { kind: 'bytes', bytes, isDecoded }
 }
 

@@ -6,12 +6,10 @@
 import type { Context } from 'koa'
 import type { ContentHere } from './request-content.js'
 
-/** Members of a form by name; what was sent is text, a list where a name came several times. */
-export type SentFields = Readonly<Record<string, unknown>>
-
 /** A form that was sent. */
 export interface SentForm {
-  readonly fields: SentFields
+  /** By name: what was sent is text, a list where a name came several times. */
+  readonly fields: Readonly<Record<string, unknown>>
   /** The names of the members that held files. */
   readonly files: readonly string[]
 }
@@ -39,11 +37,11 @@ export async function sentForm(
   return isFields(body) ? { fields: body, files } : null
 }
 
-async function readForm(bytes: Uint8Array, type: string): Promise<SentForm | null> {
+async function readForm(bytes: Uint8Array | string, type: string): Promise<SentForm | null> {
   const fields = new Map<string, string | string[]>()
   const files = new Set<string>()
   try {
-    const content = new Blob([bytes as Uint8Array<ArrayBuffer>])
+    const content = new Blob([bytes as Uint8Array<ArrayBuffer> | string])
     const form = await new Response(content, { headers: { 'Content-Type': type } }).formData()
     for (const [name, value] of form) {
       if (typeof value !== 'string') {
@@ -69,6 +67,6 @@ function parsedFiles(ctx: Context): readonly string[] {
   return [...new Set(found.map(one => String((one as { fieldname?: unknown }).fieldname)))]
 }
 
-function isFields(body: unknown): body is SentFields {
+function isFields(body: unknown): body is SentForm['fields'] {
   return typeof body === 'object' && body !== null && !Array.isArray(body)
 }

@@ -8,8 +8,6 @@ const warned = new Map<string, WeakSet<object>>()
 /**
  * Says once for each `poe()` that links need somebody: an application without a login yet wonders
  * why it gets none.
- *
- * @param owner - the `poe()`
  */
 export function warnOfNobody(owner: object): void {
   warnOnce(
@@ -22,10 +20,8 @@ export function warnOfNobody(owner: object): void {
 }
 
 /**
- * Says once for each `poe()` that a transactional handler succeeded without its transaction.
- *
- * @param owner - the `poe()`
- * @param key - of the record: its route tells which handler it was
+ * Says once for each `poe()` that a transactional handler succeeded without its transaction. The
+ * record's key tells which handler it was.
  */
 export function warnOfUnused(owner: object, key: string): void {
   warnOnce(

@@ -12,11 +12,7 @@ export interface HandlerAnswer {
   readonly status: number
 }
 
-/**
- * Compares what is sent with what was decided, if anybody listens to events.
- *
- * @param ctx - its `poe.said` and `poe.decided` are looked at when the answer leaves
- */
+/** Compares what is sent with what was decided, if anybody listens to events. */
 export function watchAnswer(core: Core, ctx: Context): void {
   const { poe, res } = ctx
   if (core.options.onEvent === undefined || poe.isWatched || res.headersSent) return

@@ -6,6 +6,7 @@
  */
 import type { Context, Middleware } from 'koa'
 import compose from 'koa-compose'
+import type { Upkeep } from '../engine/upkeep.js'
 import type { ActionOptions } from '../koa/doors/actions.js'
 import type { ConditionalOptions } from '../koa/doors/conditional.js'
 import type { DuplicateOptions } from '../koa/doors/duplicates.js'
@@ -17,10 +18,7 @@ import { type EntryPoint, type ForRequests, forRequests, type Shape } from './of
 import { type Find, Paths } from './paths.js'
 
 /** What belongs to no request: the same as in Koa. */
-export type ForOperators<Tx> = Pick<
-  Poe<Tx>,
-  'undecided' | 'inspect' | 'settle' | 'status' | 'worker' | 'outbox' | 'close'
->
+export type ForOperators<Tx> = Pick<Poe<Tx>, keyof Upkeep<never>>
 
 /**
  * The doors. Each gives a function that serves requests; a function of another door may be its

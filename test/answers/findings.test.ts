@@ -2,13 +2,14 @@
  * What was found, as an answer: words, retry time and `Allow` for each state, in each dialect.
  */
 import { expect } from 'chai'
-import { ACTION_ALLOW, LINK_ALLOW, linkAllow } from '../../lib/answers/allow.js'
+import { ACTION_ALLOW, linkAllow } from '../../lib/answers/allow.js'
 import type { Answer } from '../../lib/answers/answer.js'
-import { type Dialect, dialectOf, findingIn, PLAIN, refusalIn } from '../../lib/answers/dialects.js'
+import { type Dialect, dialectOf, PLAIN, refusalIn } from '../../lib/answers/dialects.js'
 import {
   problemOf,
   type RefusedFinding,
   RUNNING_NOW,
+  refusalOf,
   retryTimeOf,
   STORE_DOWN_NOW,
   UNDECIDED_NOW,
@@ -37,13 +38,13 @@ type Row = readonly [
 ]
 
 const TABLE: readonly Row[] = [
-  [{ kind: 'unspent' }, 405, 'unspent', null, LINK_ALLOW.unspent],
+  [{ kind: 'unspent' }, 405, 'unspent', null, 'POST, OPTIONS'],
   [{ kind: 'running', retryAfterMs: 7 }, 409, 'running', 7, 'OPTIONS'],
   [RUNNING_NOW, 409, 'running', 1_000, 'OPTIONS'],
   [UNDECIDED_NOW, 409, 'undecided', 30_000, 'OPTIONS'],
-  [spent(true), 405, 'used', null, LINK_ALLOW.spent],
-  [spent(false), 405, 'used', null, LINK_ALLOW.spent],
-  [spent(null), 405, 'used', null, LINK_ALLOW.spent],
+  [spent(true), 405, 'used', null, 'GET, HEAD, OPTIONS'],
+  [spent(false), 405, 'used', null, 'GET, HEAD, OPTIONS'],
+  [spent(null), 405, 'used', null, 'GET, HEAD, OPTIONS'],
   [{ kind: 'expired' }, 410, 'expired', null, 'OPTIONS'],
   [{ kind: 'forgotten' }, 410, 'forgotten', null, 'OPTIONS'],
   [STORE_DOWN_NOW, 503, 'store-down', 1_000, null],
@@ -90,6 +91,10 @@ describe('findings as answers', () => {
 const STRIPE = dialectOf(KEY_PROFILES.stripe)
 const REPEATABLE = dialectOf(KEY_PROFILES['repeatable-requests'])
 
+function findingIn(dialect: Dialect, finding: RefusedFinding): Answer {
+  return refusalIn(dialect, refusalOf(finding, 'POST'), null)
+}
+
 describe('dialects', () => {
   const rows: readonly (readonly [name: string, Dialect, mismatch: number, string[], string[]])[] =
     [
@@ -100,18 +105,18 @@ describe('dialects', () => {
     ]
   for (const [name, dialect, mismatch, forGood, again] of rows) {
     it(`${name}: a mismatch, a refusal for good, and one to be tried again`, () => {
-      const other = findingIn(dialect, OTHER, 'POST', null)
+      const other = findingIn(dialect, OTHER)
       expect(other.status).to.equal(mismatch)
       const fields = ['Cache-Control: no-store']
       expect(fieldsOf(other)).to.deep.equal([...fields, ...forGood])
-      const running = findingIn(dialect, RUNNING_NOW, 'POST', null)
+      const running = findingIn(dialect, RUNNING_NOW)
       expect(fieldsOf(running)).to.deep.equal([...fields, ...again])
       expect(running.retryAfterMs).to.equal(1_000)
     })
   }
 
   it('a refusal leads to the rules, after what it points at itself', () => {
-    const refusal = findingIn(PLAIN, OTHER, 'POST', null)
+    const refusal = findingIn(PLAIN, OTHER)
     const { links } = refusalIn(PLAIN, { ...refusal, links: ['</r>; rel="x"'] }, '/rules')
     expect(links).to.deep.equal(['</r>; rel="x"', '</rules>; rel="describedby"'])
   })
@@ -125,12 +130,12 @@ describe('dialects', () => {
   })
 
   it('only the clients of stripe get an error member', () => {
-    const { members } = findingIn(STRIPE, OTHER, 'POST', null)
+    const { members } = findingIn(STRIPE, OTHER)
     expect(members?.extra).to.have.nested.property('error.code', 'mismatch')
     expect(members?.extra).to.have.nested.property('error.type', 'idempotency_error')
-    const down = findingIn(STRIPE, STORE_DOWN_NOW, 'POST', null)
+    const down = findingIn(STRIPE, STORE_DOWN_NOW)
     expect(down.members?.extra).to.have.nested.property('error.type', 'api_error')
-    expect(findingIn(REPEATABLE, OTHER, 'POST', null).members).to.equal(null)
+    expect(findingIn(REPEATABLE, OTHER).members).to.equal(null)
   })
 })
 

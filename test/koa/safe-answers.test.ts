@@ -13,8 +13,8 @@ import Koa, { type Context } from 'koa'
 import { poe } from 'post-once-exactly/koa'
 import { memoryStore } from 'post-once-exactly/stores/memory'
 import { rawRequest } from 'post-once-exactly/testing'
-import { requestFingerprint } from '../../lib/answers/request-fingerprint.js'
 import { linkReader } from '../../lib/client/node/link-field.js'
+import { requestFingerprint } from '../../lib/engine/request-fingerprint.js'
 import { principalsOf } from '../../lib/koa/principal.js'
 import { expectProblem } from '../support/answers.js'
 import { EVERY_STORE, nameOf, startWorld, type World } from '../support/world.js'
@@ -175,8 +175,8 @@ describe('pages and bounds', () => {
   it('[FALSE-2442] a coded content that grows too much counts byte by byte', async () => {
     const plain = Buffer.from(`[${'{},'.repeat(300_000)}0]`)
     const made = (bytes: Buffer) => {
-      const fields = { type: 'application/json', encoding: 'gzip', digest: '' }
-      const head = { method: 'POST', path: '/', query: '', ...fields }
+      const fields = { 'content-type': 'application/json', 'content-encoding': 'gzip' }
+      const head = { method: 'POST', path: '/', query: '', fields }
       const content = { kind: 'bytes', bytes, isDecoded: false } as const
       return requestFingerprint(head, content, 'semantic', 1_048_576)
     }

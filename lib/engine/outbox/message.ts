@@ -1,11 +1,10 @@
 /**
  * Makes a message of what a handler gives, or refuses it before anything is written.
  */
-import { checkMembers, describe, wholeNumber } from '../checks.js'
+import { checkMembers, describe, wholeNumber, YEAR_MS } from '../checks.js'
 import type { NewMessage } from './outbox-store.js'
 
 const WHERE = 'ctx.poe.later()'
-const YEAR_MS = 366 * 86_400_000
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$/
 
 /** Options of a message. */

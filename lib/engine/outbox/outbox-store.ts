@@ -108,3 +108,12 @@ export interface OutboxStore {
   /** Removes up to `limit` messages that were delivered more than `keepMs` ago. */
   purge(keepMs: number, limit: number): Promise<number>
 }
+
+/** Gives the outbox of a store. @throws TypeError where it keeps none */
+export function outboxOf(
+  { outbox }: { readonly outbox?: OutboxStore },
+  where: string,
+): OutboxStore {
+  if (outbox !== undefined) return outbox
+  throw new TypeError(`${where} needs a store that keeps an outbox: sqliteStore or postgresStore.`)
+}

@@ -10,6 +10,7 @@ import type { RouterContext } from '@koa/router'
 import type { Context, Middleware, Next } from 'koa'
 import compose from 'koa-compose'
 import { ACTION_ALLOW } from '../../answers/allow.js'
+import { json, NO_STORE } from '../../answers/answer.js'
 import {
   type RefusedFinding,
   RUNNING_NOW,
@@ -17,24 +18,21 @@ import {
   UNDECIDED_NOW,
 } from '../../answers/findings.js'
 import { shownOutcome } from '../../answers/outcomes.js'
-import { checkFingerprint } from '../../answers/request-fingerprint.js'
+import { checkNumber, YEAR_MS } from '../../engine/checks.js'
 import { digestParts } from '../../engine/fingerprint.js'
 import type { Operation, OtherContent, ResourceRules } from '../../engine/operation.js'
 import { isSuccess } from '../../engine/outcome.js'
 import { type Core, TOKEN_PARAM } from '../core.js'
-import { mustBeginWithSlash, publicPath, type RouterPort } from '../link-paths.js'
-import { checkNumber, YEAR_MS } from '../options.js'
+import { publicPath, type RouterPort } from '../link-paths.js'
 import { principalsOf } from '../principal.js'
-import { isWhole } from '../request-content.js'
-import type { RequestPoe } from '../request-poe.js'
+import { contentOf, isWhole } from '../request-content.js'
+import { poeOf, type RequestPoe } from '../request-poe.js'
 import { runClaimed } from '../run/run-claimed.js'
 import { sendNoContent } from '../send.js'
-import { issueAction } from './action-ids.js'
-import { type DoorOptions, resolveDoor } from './door-options.js'
+import { type DoorOptions, type FingerprintRule, makeDoor, type ResolvedDoor } from './door.js'
 import { noteUnverifiable, withoutOperation } from './link/serve.js'
 import { isAtLink, tokenOperation } from './link/token-operation.js'
-import { type ContentReader, type FingerprintRule, fingerprintAt } from './request-identity.js'
-import { Responder } from './responder.js'
+import { callersOf, fingerprintAt } from './request-identity.js'
 
 /** What does or undoes an action. */
 export type ActionHandler<Tx> = (
@@ -57,9 +55,7 @@ export interface ActionOptions<Tx = never> extends DoorOptions {
   readonly fingerprint?: FingerprintRule | undefined
 }
 
-interface Actions extends ContentReader {
-  readonly name: string
-  readonly rules: ResourceRules
+interface Actions extends ResolvedDoor {
   readonly perform: Middleware
   readonly undo: Middleware | null
 }
@@ -82,111 +78,109 @@ export function registerActions<Tx>(
   options: ActionOptions<Tx>,
   middleware: readonly Middleware[],
 ): void {
-  const resolved = resolveDoor(core, 'actions', options, OWN, core.options.waitMs)
-  const { name, where, rules, documentation } = resolved
-  const { undo = null, fingerprint = 'raw', lifetimeMs = core.options.lifetimeMs } = options
+  const made = makeDoor(core, 'actions', options, OWN)
+  const { name, where, rules } = made
+  const { undo = null, lifetimeMs = core.options.lifetimeMs } = options
   if (typeof options.do !== 'function' || (undo !== null && typeof undo !== 'function')) {
     throw new TypeError(`${where}: give do, a handler that runs once, and undo if there is one`)
   }
-  if (core.resources.has(name)) throw new TypeError(`There is a resource named ${name} already`)
   checkNumber(where, 'lifetimeMs', lifetimeMs, 1, YEAR_MS)
-  checkFingerprint(where, fingerprint)
-  const itemPath = `${path.replace(/\/$/, '')}/:${TOKEN_PARAM}`
-  core.mustBeFree(router, { name, path: itemPath })
-  const actions: Actions = {
-    ...resolved,
-    core,
-    fingerprint,
-    responder: new Responder(core, documentation),
-    perform: options.do as Middleware,
-    undo: undo as Middleware | null,
-  }
+  const actions = { ...made, perform: options.do as Middleware, undo: undo as Middleware | null }
   const steps = compose([...middleware, (ctx, next) => serveAction(actions, ctx, next)])
   const door: Middleware = function actionId(ctx, next) {
     return isAtLink(ctx, ctx.params[TOKEN_PARAM]) ? steps(ctx, next) : next()
   }
-  router.post(
-    path,
-    compose([...middleware, ctx => issueAction(core, actions.responder, name, ctx)]),
-  )
-  router.all(itemPath, door)
-  mustBeginWithSlash(where, { router, door })
+  const itemPath = `${path.replace(/\/$/, '')}/:${TOKEN_PARAM}`
   const common = { name, rules, lifetimeMs, router, door, isPoe: false }
-  core.resources.set(name, { ...common, options: { name, path: itemPath } })
+  core.register(where, { ...common, options: { name, path: itemPath } })
+  router.post(path, compose([...middleware, ctx => issueAction(actions, ctx)]))
+}
+
+/**
+ * Answers an empty POST with a fresh id: 201, `Location`, JSON `{ id, action, expires }`. Harmless
+ * to repeat, and to lose.
+ */
+async function issueAction(actions: Actions, ctx: Context): Promise<void> {
+  const { core, responder, name } = actions
+  if (callersOf(actions, ctx) === null) return
+  const content = await contentOf(ctx, 0)
+  if (content.kind !== 'bytes') return responder.refuse(ctx, 'not-empty')
+  const offered = poeOf(ctx).mintOf(core, name, ctx.params ?? {})
+  if (offered === null || offered.expiresAtMs === null) {
+    return responder.found(ctx, STORE_DOWN_NOW)
+  }
+  const { link, expiresAtMs } = offered
+  const id = decodeURIComponent(link.slice(link.lastIndexOf('/') + 1))
+  const made = { id, action: link, expires: new Date(expiresAtMs).toISOString() }
+  responder.send(ctx, json(201, [['Location', link], NO_STORE], made))
 }
 
 async function serveAction(actions: Actions, ctx: Context, next: Next): Promise<void> {
   const { core, name } = actions
   const principals = principalsOf(ctx, core.options.principal)
-  const operation = await tokenOperation(core, name, ctx, principals)
-  if (typeof operation === 'string') {
-    noteUnverifiable(core, ctx, name, operation)
-    return await tell(actions, ctx, withoutOperation(operation))
+  const identity = await tokenOperation(core, name, ctx, principals)
+  if (typeof identity === 'string') {
+    noteUnverifiable(core, ctx, name, identity)
+    return tell(actions, ctx, withoutOperation(identity))
   }
+  const request = new ActionRequest(actions, ctx, identity, next)
   switch (ctx.method) {
     case 'PUT':
     case 'POST':
-      return await perform(actions, ctx, operation, next)
+      return await perform(request)
     case 'DELETE':
-      return await cancelOrUndo(actions, ctx, operation, next)
+      return await cancelOrUndo(request)
     default:
-      return await look(actions, ctx, operation)
+      return await look(request)
   }
 }
 
-async function perform(
-  actions: Actions,
-  ctx: Context,
-  identity: Operation,
-  next: Next,
-): Promise<void> {
-  const { core, rules, responder } = actions
+type State = keyof typeof ACTION_ALLOW
+
+/** A request whose token names an action. A class for the reason that `LinkRequest` is one. */
+class ActionRequest {
+  readonly actions: Actions
+  readonly ctx: Context
+  readonly identity: Operation
+  readonly next: Next
+
+  constructor(actions: Actions, ctx: Context, identity: Operation, next: Next) {
+    this.actions = actions
+    this.ctx = ctx
+    this.identity = identity
+    this.next = next
+  }
+}
+
+async function perform(request: ActionRequest): Promise<void> {
+  const { actions, ctx, identity } = request
   // A client that was sent on repeats its POST; to us that is the same request.
   const fingerprint = await fingerprintAt(actions, ctx, { method: 'PUT' })
   if (fingerprint === null) return
   const operation = { refusesOtherContent: true, ...identity, fingerprint }
-  const steps = ctx.poe.inside(actions.perform)
-  const handler = () => steps(ctx, next)
-  await runClaimed({ core, ctx, operation, rules, handler }, (served, end) => {
-    if (end === 'done') return allow(ctx, doneState(actions))
-    if (typeof end === 'string') return allow(ctx, end === 'free' ? 'unused' : 'busy')
-    if (end.kind !== 'spent') return tell(actions, served, end)
-    allow(served, doneState(actions))
-    return responder.repeat(served, end.outcome)
-  })
+  const states = { done: doneState(actions), free: 'unused', held: 'undecided' } as const
+  await run(request, operation, actions.perform, actions.rules, states)
 }
 
 /** Before its use an action is cancelled; after it, it is undone. */
-async function cancelOrUndo(
-  actions: Actions,
-  ctx: Context,
-  identity: Operation,
-  next: Next,
-): Promise<void> {
-  const { core, rules, responder, contentLimitBytes } = actions
+async function cancelOrUndo(request: ActionRequest): Promise<void> {
+  const { actions, ctx, identity, next } = request
+  const { core, rules, contentLimitBytes } = actions
   if (!(await isWhole(ctx, contentLimitBytes))) return
   const operation = { refusesOtherContent: true, ...identity, fingerprint: CANCEL }
-  const steps = ctx.poe.inside(async () => sendNoContent(core, ctx))
-  const cancel = () => steps(ctx, next)
+  const cancel = async () => sendNoContent(core, ctx)
   // It has no effect: silence leaves the id as it was.
   const ours = { ...rules, transactional: false, marks: true, success: isSuccess, reconcile: null }
-  await runClaimed({ core, ctx, operation, rules: ours, handler: cancel }, (served, end) => {
-    if (end === 'done') return allow(ctx, 'cancelled')
-    if (typeof end === 'string') return
-    if (end.kind === 'spent') {
-      allow(served, 'cancelled')
-      return responder.repeat(served, end.outcome)
-    }
-    return isDone(end) ? undo(actions, served, identity, next) : tell(actions, served, end)
-  })
+  const states = { done: 'cancelled', free: 'unused', held: 'undecided' } as const
+  await run(request, operation, cancel, ours, states, (served, finding) =>
+    finding.kind === 'other-content' && finding.state === 'spent'
+      ? undo(new ActionRequest(actions, served, identity, next))
+      : tellAt(request, served, finding),
+  )
 }
 
-async function undo(
-  actions: Actions,
-  ctx: Context,
-  identity: Operation,
-  next: Next,
-): Promise<void> {
+async function undo(request: ActionRequest): Promise<void> {
+  const { actions, ctx, identity } = request
   const { core, rules, responder, undo: handle } = actions
   if (handle === null) {
     allow(ctx, 'doneForGood')
@@ -198,61 +192,71 @@ async function undo(
   // What was done may be undone for as long as it is remembered.
   const expiresAtMs = identity.keepUntilMs
   const operation = { ...identity, key, fingerprint: UNDO, expiresAtMs }
+  await run(request, operation, handle, rules, { done: 'done', free: 'done', held: 'undecided' })
+}
+
+/**
+ * Runs a handler once.
+ *
+ * @param states - the state of the action once the handler's word stands
+ * @param otherwise - tells what was found that is no answer of this handler's
+ */
+function run(
+  request: ActionRequest,
+  operation: Operation,
+  handle: Middleware,
+  rules: ResourceRules,
+  states: Readonly<Record<'done' | 'free' | 'held', State>>,
+  otherwise = (served: Context, finding: RefusedFinding) => tellAt(request, served, finding),
+): void | Promise<void> {
+  const { actions, ctx, identity, next } = request
+  const { core, responder } = actions
   const steps = ctx.poe.inside(handle)
   const handler = () => steps(ctx, next)
-  await runClaimed(
-    { core, ctx, operation, rules, handler, handlerKey: identity.key },
-    (served, end) => {
-      if (typeof end === 'string') return allow(ctx, end === 'held' ? 'busy' : 'done')
-      if (end.kind !== 'spent') return tell(actions, served, end)
-      allow(served, 'done')
-      return responder.repeat(served, end.outcome)
-    },
-  )
+  const claimable = { core, ctx, operation, rules, handler, handlerKey: identity.key }
+  return runClaimed(claimable, (served, end) => {
+    if (typeof end === 'string') return allow(served, states[end])
+    if (end.kind !== 'spent') return otherwise(served, end)
+    allow(served, states.done)
+    return responder.repeat(served, end.outcome)
+  })
 }
 
-async function look(actions: Actions, ctx: Context, identity: Operation): Promise<void> {
+async function look(request: ActionRequest): Promise<void> {
+  const { actions, ctx, identity } = request
   const { core, responder } = actions
-  const operation = { refusesOtherContent: true, ...identity, fingerprint: CANCEL }
-  const finding = await core.engine.look(operation)
+  const finding = await core.engine.look({ ...identity, fingerprint: CANCEL })
+  if (finding.kind === 'running') return tell(actions, ctx, RUNNING_NOW)
+  if (finding.kind !== 'spent' && finding.kind !== 'unspent') {
+    return await tellAt(request, ctx, finding)
+  }
+  const isSpent = finding.kind === 'spent'
+  const isCancelled = isSpent && finding.payloadMatches !== false
+  allow(ctx, isCancelled ? 'cancelled' : isSpent ? doneState(actions) : 'unused')
   const isReading = ctx.method === 'GET' || ctx.method === 'HEAD'
-  if (isDone(finding) && isReading) return await show(actions, ctx, identity)
-  const isCancelled = finding.kind === 'spent'
-  if (isCancelled) allow(ctx, 'cancelled')
-  else if (isDone(finding)) allow(ctx, doneState(actions))
-  else if (finding.kind === 'unspent') allow(ctx, 'unused')
-  else return await tell(actions, ctx, finding)
-  if (ctx.method === 'OPTIONS') sendNoContent(core, ctx)
-  else responder.refuse(ctx, isCancelled ? 'cancelled' : 'method-not-allowed')
+  if (isSpent && !isCancelled && isReading) {
+    return responder.send(ctx, shownOutcome(finding.outcome, ctx, publicPath(ctx)))
+  }
+  if (ctx.method === 'OPTIONS') return sendNoContent(core, ctx)
+  responder.refuse(ctx, isCancelled ? 'cancelled' : 'method-not-allowed')
 }
 
-/** Whether the content of an action was carried out, and not only its cancelling. */
-function isDone(finding: RefusedFinding): boolean {
-  return finding.kind === 'other-content' && finding.state === 'spent'
+/** A token of another memory of the store: what is known of that is read again. */
+async function tellAt(
+  { actions, identity }: ActionRequest,
+  ctx: Context,
+  finding: RefusedFinding,
+): Promise<void> {
+  const { key, epoch } = identity
+  const isForgotten = finding.kind === 'forgotten' && epoch !== null
+  if (isForgotten) await actions.core.secrets.meetWrongEpoch(key, epoch)
+  tell(actions, ctx, finding)
 }
 
-/** What was answered when it was done. */
-async function show(actions: Actions, ctx: Context, identity: Operation): Promise<void> {
-  const { core, responder } = actions
-  const finding = await core.engine.look(identity)
-  if (finding.kind !== 'spent') return await tell(actions, ctx, finding)
-  allow(ctx, doneState(actions))
-  responder.send(ctx, shownOutcome(finding.outcome, ctx, publicPath(ctx)))
-}
-
-async function tell(actions: Actions, ctx: Context, finding: RefusedFinding): Promise<void> {
-  const { core, responder } = actions
-  allow(ctx, STATES[finding.kind] ?? null)
-  if (finding.kind === 'forgotten') await meetWrongEpoch(core, ctx, actions.name)
+function tell(actions: Actions, ctx: Context, finding: RefusedFinding): void {
+  allow(ctx, finding.kind)
   if (finding.kind === 'other-content') tellOther(actions, ctx, finding)
-  else responder.found(ctx, finding)
-}
-
-const STATES: Partial<Record<RefusedFinding['kind'], keyof typeof ACTION_ALLOW>> = {
-  running: 'busy',
-  undecided: 'busy',
-  expired: 'over',
-  forgotten: 'over',
+  else actions.responder.found(ctx, finding)
 }
 
 /** Somebody did, or is doing, something else with this id. */
@@ -262,7 +266,7 @@ function tellOther(actions: Actions, ctx: Context, finding: OtherContent): void 
   const isCancelled = recorded === CANCEL
   const hasContent = ctx.method === 'PUT' || ctx.method === 'POST'
   if (state !== 'spent' && (isCancelled || !hasContent)) {
-    allow(ctx, 'busy')
+    allow(ctx, state)
     responder.found(ctx, state === 'running' ? RUNNING_NOW : UNDECIDED_NOW)
     return
   }
@@ -270,18 +274,11 @@ function tellOther(actions: Actions, ctx: Context, finding: OtherContent): void 
   responder.refuse(ctx, isCancelled ? 'cancelled' : 'action-mismatch')
 }
 
-/** A token of another memory of the store: what is known of that is read again. */
-async function meetWrongEpoch(core: Core, ctx: Context, name: string): Promise<void> {
-  const principals = principalsOf(ctx, core.options.principal)
-  const operation = await tokenOperation(core, name, ctx, principals)
-  if (typeof operation === 'string' || operation.epoch === null) return
-  await core.secrets.meetWrongEpoch(operation.key, operation.epoch)
-}
-
 function doneState({ undo: handle }: Actions): 'done' | 'doneForGood' {
   return handle === null ? 'doneForGood' : 'done'
 }
 
-function allow(ctx: Context, state: keyof typeof ACTION_ALLOW | null): void {
-  ctx.poe.state?.setAllow(state === null ? null : ACTION_ALLOW[state])
+function allow(ctx: Context, state: State | RefusedFinding['kind']): void {
+  const allowed: Readonly<Partial<Record<string, string>>> = ACTION_ALLOW
+  ctx.poe.state?.setAllow(allowed[state] ?? null)
 }

@@ -9,18 +9,12 @@
  * @see RFC 9110 13.1, 13.2; RFC 6585 3; decision 0010
  */
 import type { Context, Middleware, Next } from 'koa'
-import {
-  type AnswerField,
-  bare,
-  NO_STORE,
-  type Problem,
-  refusalAnswer,
-} from '../../answers/answer.js'
+import { type AnswerField, bare, NO_STORE, NONE, refusalAnswer } from '../../answers/answer.js'
 import { type RefusedFinding, RUNNING_NOW } from '../../answers/findings.js'
 import { filled } from '../../answers/refusals.js'
-import { checkFingerprint } from '../../answers/request-fingerprint.js'
+import { checkNumber, YEAR_MS } from '../../engine/checks.js'
 import { digestParts } from '../../engine/fingerprint.js'
-import type { Operation, Work } from '../../engine/operation.js'
+import type { Operation } from '../../engine/operation.js'
 import {
   failedCondition,
   type GivenConditions,
@@ -28,26 +22,25 @@ import {
   readConditions,
   type Situation,
   stateOf,
+  syntaxOf,
   undecidable,
 } from '../../protocols/conditional-post/conditions.js'
 import { canonicalJson } from '../../protocols/idempotency-key/index.js'
 import { type Core, TOKEN_PARAM } from '../core.js'
 import { isLinks } from '../link-first.js'
 import { publicPath } from '../link-paths.js'
-import { checkNumber, YEAR_MS } from '../options.js'
 import { poeOf } from '../request-poe.js'
 import { runClaimed } from '../run/run-claimed.js'
-import { type DoorOptions, type ResolvedDoor, resolveDoor } from './door-options.js'
-import { isSafe } from './keyed-door.js'
-import { otherParams } from './link/token-operation.js'
+import { SAFE_METHODS } from '../safe-methods.js'
 import {
-  type ContentReader,
-  callersOf,
+  type DoorOptions,
   type FingerprintRule,
-  fingerprintAt,
-  textOf,
-} from './request-identity.js'
-import { Responder } from './responder.js'
+  makeDoor,
+  operationAt,
+  type ResolvedDoor,
+} from './door.js'
+import { otherParams } from './link/token-operation.js'
+import { callersOf, fieldOf, fingerprintAt, textOf } from './request-identity.js'
 
 /** What an application says of the target's current state. */
 export interface CurrentState {
@@ -91,10 +84,9 @@ export interface ConditionalOptions<Tx = never> extends DoorOptions {
   readonly fingerprint?: FingerprintRule | undefined
 }
 
-interface Conditional extends ContentReader, ResolvedDoor {
-  readonly core: Core
+interface Conditional extends ResolvedDoor {
   readonly options: ConditionalOptions<unknown>
-  readonly retentionMs: number
+  /** The fields that are judged. */
   readonly demanded: string
 }
 
@@ -113,37 +105,23 @@ const RETENTION_MS = 86_400_000
 /** The state moved on that often between the look and the claim: it is told so. */
 const MOST_LOOKS = 5
 
-/**
- * Makes the door.
- *
- * @throws TypeError or RangeError that says what to do
- */
+/** Makes the door. @throws TypeError or RangeError that says what to do */
 export function makeConditional<Tx>(core: Core, given: ConditionalOptions<Tx>): Middleware {
   const options = given as ConditionalOptions<unknown>
-  const resolved = resolveDoor(core, 'conditional', options, OWN, core.options.waitMs)
-  const { where, documentation } = resolved
-  const { validator, exists, retentionMs = RETENTION_MS, fingerprint = 'raw' } = options
+  const made = makeDoor(core, 'conditional', options, OWN)
+  const { validator, exists, retentionMs = RETENTION_MS } = options
   if (typeof validator !== 'function' && typeof exists !== 'function') {
-    throw new TypeError(`${where}: give validator, or exists for If-None-Exist, or both`)
+    throw new TypeError(`${made.where}: give validator, or exists for If-None-Exist, or both`)
   }
-  checkNumber(where, 'retentionMs', retentionMs, 1_000, 10 * YEAR_MS)
-  checkFingerprint(where, fingerprint)
+  checkNumber(made.where, 'retentionMs', retentionMs, 1_000, 10 * YEAR_MS)
   const fields = [
     ...(validator === undefined ? [] : ['If-Match', 'If-Unmodified-Since', 'If-None-Match']),
     ...(exists === undefined ? [] : ['If-None-Exist']),
   ]
-  const door: Conditional = {
-    ...resolved,
-    core,
-    options,
-    retentionMs,
-    fingerprint,
-    demanded: fields.join(' or '),
-    responder: new Responder(core, documentation),
-  }
+  const door: Conditional = { ...made, options, demanded: fields.join(' or ') }
   return async function conditional(ctx, next) {
     const poe = poeOf(ctx)
-    if (isSafe(ctx.method)) return await next()
+    if (SAFE_METHODS.has(ctx.method)) return await next()
     const isInside = poe.held?.isBehindLink === true
     if (!isInside && (poe.state !== null || isLinks(core, ctx))) {
       // A POE resource: a spent link is told first, and the condition belongs to its handler.
@@ -155,24 +133,21 @@ export function makeConditional<Tx>(core: Core, given: ConditionalOptions<Tx>): 
 }
 
 async function pass(door: Conditional, ctx: Context, next: Next): Promise<void> {
-  const { responder, options } = door
+  const { responder, options, demanded } = door
   const conditions = readConditions(name => fieldOf(ctx, name), {
     validators: options.validator !== undefined,
     search: options.exists !== undefined,
   })
-  if (conditions.kind === 'malformed') {
-    responder.refuse(ctx, malformed(conditions.field))
-    return
-  }
-  if (conditions.kind === 'unjudged') {
-    responder.refuse(ctx, filled('precondition-unjudged', conditions.field, door.demanded))
-    return
-  }
-  if (conditions.kind === 'none') {
-    if (options.required === true)
-      responder.refuse(ctx, filled('precondition-required', door.demanded))
-    else await next()
-    return
+  switch (conditions.kind) {
+    case 'malformed': {
+      const { field } = conditions
+      return responder.refuse(ctx, filled('precondition-malformed', field, syntaxOf(field)))
+    }
+    case 'unjudged':
+      return responder.refuse(ctx, filled('precondition-unjudged', conditions.field, demanded))
+    case 'none':
+      if (options.required !== true) return void (await next())
+      return responder.refuse(ctx, filled('precondition-required', demanded))
   }
   const principals = callersOf(door, ctx)
   if (principals === null) return
@@ -183,22 +158,6 @@ async function pass(door: Conditional, ctx: Context, next: Next): Promise<void> 
   ctx.poe.naming ??= 'condition'
   const fingerprint = digestParts([principals[0], made, conditions.text])
   await decide({ door, ctx, conditions, target, principals, fingerprint }, next)
-}
-
-function malformed(field: string): Problem {
-  const wanted = SYNTAX[field] ?? 'quoted entity tags, separated by commas, or *'
-  return filled('precondition-malformed', field, wanted)
-}
-
-const SYNTAX: Readonly<Record<string, string>> = {
-  'If-Unmodified-Since': 'a date as in RFC 9110 5.6.7',
-  'If-None-Exist': 'a search of 1 to 2048 characters, such as email=a@b.c',
-}
-
-/** Absent and empty are not the same: an empty `If-Match` matches nothing. */
-function fieldOf(ctx: Context, name: string): string | undefined {
-  const value = ctx.headers[name.toLowerCase()]
-  return Array.isArray(value) ? value.join(', ') : value
 }
 
 /** Not the path, where there are parameters: that has many spellings, and perhaps a token in it. */
@@ -228,22 +187,20 @@ function pathWithoutToken(ctx: Context): string {
 }
 
 async function decide(visit: Visit, next: Next): Promise<void> {
-  const { door, ctx } = visit
+  const { door, ctx, conditions } = visit
   let replaces: string | null = null
   for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
     const situation = await situationOf(visit, null)
-    const unclear = undecidable(visit.conditions, situation)
+    const unclear = undecidable(conditions, situation)
     if (unclear !== null) {
-      return door.responder.refuse(
-        ctx,
-        filled('precondition-unjudged', unclear, 'If-Match or If-None-Match'),
-      )
+      const judged = 'If-Match or If-None-Match'
+      return door.responder.refuse(ctx, filled('precondition-unjudged', unclear, judged))
     }
-    const failed = failedCondition(visit.conditions, situation)
+    const failed = failedCondition(conditions, situation)
     if (failed !== null) return await tellFailed(visit, situation, failed)
-    const end = await claim(visit, situation, replaces, next)
-    if (end === 'answered') return
-    replaces = end === 'moved' ? null : end.spentBy
+    const again = await claim(visit, situation, replaces, next)
+    if (again === null) return
+    replaces = again.replaces
   }
   door.responder.found(ctx, RUNNING_NOW)
 }
@@ -252,26 +209,25 @@ async function decide(visit: Visit, next: Next): Promise<void> {
  * Claims the step out of this state, and looks again once it is claimed.
  *
  * @param replaces - whose record of an earlier step is known to be from before this state came back
- * @returns `moved`: the state was another by then; `spentBy`: the step is taken, though the state
- *   is here (again)
+ * @returns `null` where the request is answered; else what to try again with: the state was another
+ *   by then, or the step is taken, though the state is here (again)
  */
 async function claim(
   visit: Visit,
   situation: Situation,
   replaces: string | null,
   next: Next,
-): Promise<'answered' | 'moved' | { readonly spentBy: string }> {
-  const { door, ctx } = visit
-  const { core } = door
-  const { rules } = door
-  const operation = { replaces, ...operationAt(visit, stateOf(situation)) }
-  let end: 'answered' | 'moved' | { readonly spentBy: string } = 'answered'
+): Promise<{ readonly replaces: string | null } | null> {
+  const { door, ctx, conditions } = visit
+  const { core, rules } = door
+  const operation = { replaces, ...stepFrom(visit, stateOf(situation)) }
+  let again: { readonly replaces: string | null } | null = null
   // Until the handler is called nothing has happened, whatever is thrown.
   let isCalled = false
   const handler = async () => {
     const now = await situationOf(visit, rules.transactional ? ctx.poe.tx : null)
     // The same search, or the same second, may find something else by now.
-    const holds = failedCondition(visit.conditions, now) === null
+    const holds = failedCondition(conditions, now) === null
     if (!holds || stateOf(now) !== stateOf(situation)) throw MOVED
     isCalled = true
     await next()
@@ -281,29 +237,22 @@ async function claim(
   try {
     await runClaimed(claimable, (served, found) => {
       if (typeof found === 'string') return
-      if (found.kind === 'spent') end = { spentBy: found.mark }
+      if (found.kind === 'spent') again = { replaces: found.mark }
       else door.responder.found(served, found)
     })
   } catch (error) {
     if (error !== MOVED) throw error
-    end = 'moved'
+    again = { replaces: null }
   }
-  return end
+  return again
 }
 
 const MOVED = new Error('The state has moved on')
 
-function operationAt({ door, target, principals, fingerprint }: Visit, state: string): Operation {
-  const digest = digestParts([target, state])
-  return {
-    key: `step:${encodeURIComponent(door.name)}:${digest}`,
-    epoch: null,
-    expiresAtMs: null,
-    keepUntilMs: Math.floor(door.core.engine.guard.now() + door.retentionMs),
-    principals,
-    comparePrincipal: false,
-    fingerprint,
-  }
+function stepFrom({ door, target, principals, fingerprint }: Visit, state: string): Operation {
+  const { core, options } = door
+  const untilMs = core.engine.guard.timeIn(options.retentionMs ?? RETENTION_MS)
+  return operationAt(door, untilMs, principals, fingerprint, [target, state])
 }
 
 async function situationOf({ door, ctx, conditions }: Visit, tx: unknown): Promise<Situation> {
@@ -316,40 +265,26 @@ async function situationOf({ door, ctx, conditions }: Visit, tx: unknown): Promi
 
 /** A condition that this caller's own change has made false is no failure. RFC 9110 13.2.2 */
 async function tellFailed(visit: Visit, situation: Situation, failed: string): Promise<void> {
-  const { door, ctx } = visit
-  for (const state of namedStates(visit.conditions)) {
+  const { ctx, conditions } = visit
+  const { responder } = visit.door
+  for (const state of namedStates(conditions)) {
     const own = await ownChange(visit, state)
-    if (own !== null) return door.responder.found(ctx, own)
+    if (own !== null) return responder.found(ctx, own)
   }
   const [only, ...others] = situation.found ?? []
   if (failed === 'If-None-Exist' && only !== undefined && others.length === 0) {
-    return door.responder.send(ctx, bare(200, [['Location', only], NO_STORE]))
+    return responder.send(ctx, bare(200, [['Location', only], NO_STORE]))
   }
   const refusal = refusalAnswer(filled('precondition-failed', failed))
   const etag = situation.current?.etag
-  if (typeof etag !== 'string') return door.responder.refuseWith(ctx, refusal)
-  const fields: readonly AnswerField[] = [['ETag', etag], ...refusal.fields]
-  door.responder.refuseWith(ctx, { ...refusal, fields })
+  const tags: readonly AnswerField[] = typeof etag === 'string' ? [['ETag', etag]] : NONE
+  responder.refuseWith(ctx, { ...refusal, fields: [...tags, ...refusal.fields] })
 }
 
-/**
- * What became of this caller's own request in a state that is over.
- *
- * @returns `null` where it has left no trace there
- */
+/** What became of this caller's own request in a state that is over; `null`: it left no trace. */
 async function ownChange(visit: Visit, state: string): Promise<RefusedFinding | null> {
-  const { engine } = visit.door.core
-  const operation = { refusesOtherContent: true, ...operationAt(visit, state) }
-  let finding = await engine.look(operation)
-  if (finding.kind === 'undecided' && visit.door.rules.reconcile !== null) {
-    // The engine asks the application when somebody claims; this claim is given back at once.
-    await engine.post(operation, visit.door.rules, NO_WORK, new AbortController().signal)
-    finding = await engine.look(operation)
-  }
+  const { core, rules } = visit.door
+  const operation = { refusesOtherContent: true, ...stepFrom(visit, state) }
+  const finding = await core.engine.lookAndAsk(operation, rules)
   return finding.kind === 'unspent' || finding.kind === 'other-content' ? null : finding
-}
-
-const NO_WORK: Work = {
-  perform: () => Promise.reject(MOVED),
-  isReported: error => error === MOVED,
 }

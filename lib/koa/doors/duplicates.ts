@@ -11,23 +11,20 @@ import { NO_STORE, NONE, refusalAnswer, seeOther } from '../../answers/answer.js
 import type { RefusedFinding } from '../../answers/findings.js'
 import { resultLink, resultOf } from '../../answers/outcomes.js'
 import { DOOR_REFUSALS } from '../../answers/refusals.js'
-import { digestParts } from '../../engine/fingerprint.js'
+import { checkChoice, checkNumber, YEAR_MS } from '../../engine/checks.js'
 import { hearFailure } from '../../engine/hear-failure.js'
-import type { Outcome } from '../../engine/outcome.js'
 import { OVERRIDE_FIELD, readOverride } from '../../protocols/duplicate-detection/override.js'
-import { canonicalJson } from '../../protocols/idempotency-key/index.js'
+import { spelledJson } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
 import { isLinks } from '../link-first.js'
 import { publicPath } from '../link-paths.js'
-import { checkNumber, YEAR_MS } from '../options.js'
 import { isWhole } from '../request-content.js'
 import { poeOf } from '../request-poe.js'
 import { runClaimed } from '../run/run-claimed.js'
+import { SAFE_METHODS } from '../safe-methods.js'
 import { sendDrawn } from '../send.js'
-import { type DoorOptions, type ResolvedDoor, resolveDoor } from './door-options.js'
-import { isSafe } from './keyed-door.js'
+import { type DoorOptions, makeDoor, operationAt, type ResolvedDoor } from './door.js'
 import { callersOf } from './request-identity.js'
-import { Responder } from './responder.js'
 
 /** What a form is drawn again with. */
 export interface DuplicateReason {
@@ -53,41 +50,31 @@ export interface DuplicateOptions extends DoorOptions {
 }
 
 interface Detector extends ResolvedDoor {
-  readonly core: Core
   readonly options: DuplicateOptions
-  readonly responder: Responder
 }
 
 const OWN = ['identity', 'windowMs', 'answer', 'rerender']
 
-/**
- * Makes the door.
- *
- * @throws TypeError or RangeError that says what to do
- */
+/** Makes the door. @throws TypeError or RangeError that says what to do */
 export function makeDetectDuplicates(core: Core, options: DuplicateOptions): Middleware {
-  const resolved = resolveDoor(core, 'detectDuplicates', options, OWN, core.options.waitMs)
-  const { where, documentation } = resolved
+  const detector = { ...makeDoor(core, 'detectDuplicates', options, OWN), options }
+  const { where } = detector
   if (typeof options.identity !== 'function') {
     throw new TypeError(`${where}: declare identity, for example ctx => ctx.request.body.to`)
   }
   checkNumber(where, 'windowMs', options.windowMs, 1, YEAR_MS)
   const { answer = 'conflict' } = options
-  if (answer !== 'conflict' && answer !== 'redirect') {
-    throw new TypeError(`${where}: answer must be 'conflict' or 'redirect'`)
-  }
-  const detector = { ...resolved, core, options, responder: new Responder(core, documentation) }
+  checkChoice(where, 'answer', answer, ['conflict', 'redirect'])
   return async function detectDuplicates(ctx, next) {
     await detect(detector, ctx, next)
   }
 }
 
 async function detect(detector: Detector, ctx: Context, next: Next): Promise<void> {
-  const { core, responder, options, name, rules } = detector
+  const { core, responder, options, rules } = detector
   const poe = poeOf(ctx)
-  if (isSafe(ctx.method) || poe.naming !== null || isLinks(core, ctx)) {
-    return void (await next())
-  }
+  const isNamed = poe.naming !== null || isLinks(core, ctx)
+  if (SAFE_METHODS.has(ctx.method) || isNamed) return void (await next())
   const identity = options.identity(ctx)
   if (identity instanceof Promise) {
     hearFailure(identity)
@@ -96,43 +83,24 @@ async function detect(detector: Detector, ctx: Context, next: Next): Promise<voi
   if (identity === null || identity === undefined) return void (await next())
   const callers = callersOf(detector, ctx)
   if (callers === null) return
-  const override = readOverride(ctx.get(OVERRIDE_FIELD), bodyOf(ctx))
+  const override = readOverride(ctx.get(OVERRIDE_FIELD), Reflect.get(ctx.request, 'body'))
   if (override.kind === 'malformed') return responder.refuse(ctx, 'override-malformed')
-  const said = spelled(identity)
-  if (said === null) {
-    responder.refuse(ctx, 'too-deep')
-    return
-  }
+  const said = spelledJson(identity)
+  if (said === null) return responder.refuse(ctx, 'too-deep')
   if (!(await isWhole(ctx, detector.contentLimitBytes))) return
   poe.naming = 'content'
-  const mark = override.kind === 'given' ? override.value : ''
-  const digest = digestParts([callers[0], ctx.method, said, mark])
-  const operation = {
-    key: `content:${encodeURIComponent(name)}:${digest}`,
-    epoch: null,
-    expiresAtMs: null,
-    keepUntilMs: Math.floor(core.engine.guard.now() + options.windowMs),
-    principals: callers,
-    comparePrincipal: false,
-    fingerprint: null,
-  }
+  const isOverridden = override.kind === 'given'
+  const parts = [callers[0], ctx.method, said, isOverridden ? override.value : '']
+  const operation = operationAt(
+    detector,
+    core.engine.guard.timeIn(options.windowMs),
+    callers,
+    null,
+    parts,
+  )
   await runClaimed({ core, ctx, operation, rules, handler: next }, async (served, end) => {
-    if (typeof end !== 'string') await tell(detector, served, end, override.kind === 'given')
+    if (typeof end !== 'string') await tell(detector, served, end, isOverridden)
   })
-}
-
-/** One spelling of an identity; `null` where it is nested too deeply for that. */
-function spelled(identity: unknown): string | null {
-  try {
-    return canonicalJson(identity)
-  } catch (error) {
-    if (error instanceof RangeError) return null
-    throw error
-  }
-}
-
-function bodyOf(ctx: Context): unknown {
-  return (ctx.request as { body?: unknown }).body
 }
 
 /** A repeat under its own override is the same request again, and gets the same answer. */
@@ -143,26 +111,19 @@ async function tell(
   overridden: boolean,
 ): Promise<void> {
   if (finding.kind !== 'spent' || overridden) return responder.found(ctx, finding)
-  const { outcome } = finding
   const self = publicPath(ctx)
-  const result = resultFrom(outcome, self)
+  const found = resultOf(finding.outcome, self)
+  const result = found === self ? null : found
   if (options.answer === 'redirect' && result !== null) {
     return responder.send(ctx, seeOther(result, [NO_STORE]))
   }
+  const problem = DOOR_REFUSALS['suspected-duplicate']
   const why = { result, override: nanoid() }
   const links = result === null ? NONE : [resultLink(result, self)]
   if (options.rerender !== undefined && ctx.accepts('json', 'html') === 'html') {
     await options.rerender(ctx, why)
-    return sendDrawn(ctx, DOOR_REFUSALS['suspected-duplicate'].status, links)
+    return sendDrawn(ctx, problem.status, links)
   }
   const members = { result, extra: { override: why.override } }
-  responder.refuseWith(
-    ctx,
-    refusalAnswer(DOOR_REFUSALS['suspected-duplicate'], null, members, links),
-  )
-}
-
-function resultFrom(outcome: Outcome, self: string): string | null {
-  const result = resultOf(outcome, self)
-  return result === self ? null : result
+  responder.refuseWith(ctx, refusalAnswer(problem, null, members, links))
 }

@@ -5,27 +5,24 @@
  */
 import type { Context, Middleware } from 'koa'
 import { dialectOf } from '../../answers/dialects.js'
-import { DOOR_REFUSALS, filled } from '../../answers/refusals.js'
-import { checkFingerprint } from '../../answers/request-fingerprint.js'
+import { checkChoice } from '../../engine/checks.js'
 import {
-  judgeFirstSent,
   KEY_PROFILES,
   type KeptAnswers,
   type KeyProfileName,
   type KeySyntax,
-  readKey,
+  readName,
   WANTED,
 } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
-import { checkNumber, demandDurable, YEAR_MS } from '../options.js'
-import { type DoorOptions, resolveDoor } from './door-options.js'
-import { type KeyedDoor, keeping, type NameReading, passKeyedDoor } from './keyed-door.js'
-import { keyPolicy, type ResolvedKeyDoor } from './policy.js'
-import type { FingerprintRule } from './request-identity.js'
+import { makeDoor } from './door.js'
+import { KEYED_OPTIONS, type KeyedDoorOptions, makeKeyedDoor, passKeyedDoor } from './keyed-door.js'
+import { type KeyDoor, keyPolicy } from './policy.js'
+import { fieldOf } from './request-identity.js'
 import { Responder } from './responder.js'
 
 /** Options of `once.idempotencyKey()`. Times are milliseconds. */
-export interface IdempotencyKeyOptions extends DoorOptions {
+export interface IdempotencyKeyOptions extends KeyedDoorOptions {
   /** Whose rules are followed. Default `draft-07`. */
   readonly profile?: KeyProfileName | undefined
   /**
@@ -33,44 +30,20 @@ export interface IdempotencyKeyOptions extends DoorOptions {
    * for ever. Must be given with `draft-07`; the other profiles have 86,400,000 (24 h).
    */
   readonly retentionMs?: number | null | undefined
-  /** Whether a request without a key is refused. Default `true`. */
-  readonly required?: boolean | undefined
   /** How keys may be spelled. Default: the profile's, `lenient` for `draft-07`. */
   readonly syntax?: KeySyntax | undefined
-  /** What makes a repeat the same request. Default `raw`. */
-  readonly fingerprint?: FingerprintRule | undefined
   /** Which refusals are kept and repeated. Default: the profile's, `success` for `draft-07`. */
   readonly kept?: KeptAnswers | undefined
   /** Further demands on a key, on top of 1 to 255 printable ASCII characters. */
   readonly format?: RegExp | undefined
-  /** Allows a store that forgets at a restart: effects may then happen twice. */
-  readonly dangerouslyNotDurable?: boolean | undefined
 }
 
-const OWN = [
-  ...['profile', 'retentionMs', 'required', 'syntax', 'fingerprint', 'kept', 'format'],
-  'dangerouslyNotDurable',
-]
+const OWN = [...KEYED_OPTIONS, 'profile', 'retentionMs', 'syntax', 'kept', 'format']
 
-/**
- * Makes the door.
- *
- * @throws TypeError or RangeError that says what to do
- */
+/** Makes the door. @throws TypeError or RangeError that says what to do */
 export function makeIdempotencyKey(core: Core, options: IdempotencyKeyOptions): Middleware {
-  const resolved = resolve(core, options)
-  const { profile, required } = resolved
-  const door: KeyedDoor = {
-    ...resolved,
-    core,
-    keyPrefix: `key:${encodeURIComponent(resolved.name)}:`,
-    rules: keeping(resolved.kept, resolved.rules),
-    responder: new Responder(core, resolved.documentation, dialectOf(profile)),
-    demands: required ? filled('key-missing', `This request must carry ${profile.field}`) : null,
-    read: ctx => nameIn(core, resolved, ctx),
-    repeat: null,
-  }
-  core.policies.push(keyPolicy(resolved))
+  const door = resolve(core, options)
+  core.policies.push(keyPolicy(door))
   return function idempotencyKey(ctx, next) {
     return passKeyedDoor(door, ctx, next)
   }
@@ -87,19 +60,20 @@ export function refuseRepeatability(core: Core): Middleware {
   }
 }
 
-function resolve(core: Core, options: IdempotencyKeyOptions): ResolvedKeyDoor {
+function resolve(core: Core, options: IdempotencyKeyOptions): KeyDoor {
   const name = options?.profile ?? 'draft-07'
   const profile = Object.hasOwn(KEY_PROFILES, name) ? KEY_PROFILES[name] : undefined
   if (profile === undefined) {
     const known = Object.keys(KEY_PROFILES).join(', ')
     throw new TypeError(`idempotencyKey(): there is no profile ${name}; known are ${known}`)
   }
-  const door = resolveDoor(core, 'idempotencyKey', options, OWN, profile.waitMs)
-  const { where } = door
-  const { required = true } = options
-  const format = stateless(options.format)
-  const { syntax = profile.syntax, kept = profile.kept, fingerprint = 'raw' } = options
-  const retentionMs = options.retentionMs === undefined ? profile.retentionMs : options.retentionMs
+  const common = makeDoor(core, 'idempotencyKey', options, OWN, profile.waitMs, dialectOf(profile))
+  const { where } = common
+  const {
+    syntax = profile.syntax,
+    kept = profile.kept,
+    retentionMs = profile.retentionMs,
+  } = options
   if (options.retentionMs === undefined && retentionMs === null) {
     throw new TypeError(
       `${where}: say how long a key is remembered, for example retentionMs: 86_400_000. ` +
@@ -109,67 +83,17 @@ function resolve(core: Core, options: IdempotencyKeyOptions): ResolvedKeyDoor {
   if (profile.datesFirstTry && retentionMs === null) {
     throw new TypeError(`${where}: this profile forgets keys by their date; give retentionMs`)
   }
-  if (retentionMs !== null) checkNumber(where, 'retentionMs', retentionMs, 1_000, 10 * YEAR_MS)
-  if (!Object.hasOwn(WANTED, syntax)) {
-    throw new TypeError(`${where}: syntax must be 'strict', 'lenient' or 'text'`)
-  }
-  if (!['success', 'below-500', 'every'].includes(kept)) {
-    throw new TypeError(`${where}: kept must be 'success', 'below-500' or 'every'`)
-  }
-  checkFingerprint(where, fingerprint)
-  demandDurable(`${where} remembers keys`, core.options, options.dangerouslyNotDurable)
-  return { ...door, profile, retentionMs, required, syntax, fingerprint, kept, format }
+  checkChoice(where, 'syntax', syntax, Object.keys(WANTED))
+  checkChoice(where, 'kept', kept, ['success', 'below-500', 'every'])
+  const rules = { profile, syntax, format: stateless(options.format), retentionMs }
+  const read = (ctx: Context) =>
+    readName(rules, name => fieldOf(ctx, name), core.engine.guard.now())
+  const keyed = { ...common, kept, retentionMs, repeat: null, read }
+  return { ...rules, ...makeKeyedDoor(keyed, options, profile.field) }
 }
 
 /** A pattern that remembers nothing between two keys. */
 function stateless(pattern: RegExp | undefined): RegExp | null {
   if (pattern === undefined) return null
   return new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ''))
-}
-
-function nameIn(core: Core, door: ResolvedKeyDoor, ctx: Context): NameReading {
-  const { profile, syntax, format, retentionMs } = door
-  const reading = readKey(ctx.get(profile.field), syntax)
-  if (reading.kind === 'absent') {
-    const isEmpty = ctx.headers[profile.field.toLowerCase()] !== undefined
-    const isHalf = profile.datesFirstTry && ctx.get('Repeatability-First-Sent') !== ''
-    if (isHalf) return malformed('Repeatability-First-Sent needs a Repeatability-Request-ID.')
-    return isEmpty ? malformed(`${profile.field} is empty.`) : { kind: 'absent' }
-  }
-  if (reading.kind === 'malformed') return malformed(`${profile.field} ${reading.why}.`)
-  const { key } = reading
-  if (format !== null && !format.test(key)) {
-    return malformed(`${profile.field} does not have the form that this address asks for.`)
-  }
-  const nowMs = core.engine.guard.now()
-  if (profile.datesFirstTry) return datedName(ctx, key, nowMs, Number(retentionMs))
-  const keepUntilMs = retentionMs === null ? null : Math.floor(nowMs + retentionMs)
-  return { kind: 'named', name: key, keepUntilMs }
-}
-
-/** A key is remembered as long as its date is taken, so none is forgotten and then run again. */
-function datedName(ctx: Context, key: string, nowMs: number, windowMs: number): NameReading {
-  const first = judgeFirstSent(ctx.get('Repeatability-First-Sent'), nowMs, windowMs)
-  switch (first.kind) {
-    case 'missing':
-      return malformed('Repeatability-Request-ID needs a Repeatability-First-Sent.')
-    case 'malformed':
-      return malformed('Repeatability-First-Sent takes a date as in RFC 9110 5.6.7.')
-    case 'too-old':
-    case 'in-future':
-      return { kind: 'refused', problem: DOOR_REFUSALS[first.kind] }
-    case 'in-time': {
-      const client = ctx.get('Repeatability-Client-ID')
-      const keepUntilMs = first.sentMs + windowMs + FORGETTING_MS
-      const also = String(first.sentMs)
-      return { kind: 'named', name: JSON.stringify([client, key]), keepUntilMs, also }
-    }
-  }
-}
-
-/** A record outlives the last moment at which its date is taken. */
-const FORGETTING_MS = 60_000
-
-function malformed(why: string): NameReading {
-  return { kind: 'refused', problem: filled('key-malformed', why) }
 }

@@ -7,36 +7,44 @@
 import type { Context, Next } from 'koa'
 import { NO_STORE, type Problem } from '../../answers/answer.js'
 import type { RefusedFinding } from '../../answers/findings.js'
+import { filled } from '../../answers/refusals.js'
+import { checkNumber, YEAR_MS } from '../../engine/checks.js'
 import { digestParts } from '../../engine/fingerprint.js'
 import type { Operation, ResourceRules } from '../../engine/operation.js'
+import { demandDurable } from '../../engine/rules.js'
 import { PoeError } from '../../errors.js'
-import { type KeptAnswers, keepsRefusal } from '../../protocols/idempotency-key/index.js'
+import {
+  type KeptAnswers,
+  keepsRefusal,
+  type NameReading,
+} from '../../protocols/idempotency-key/index.js'
 import { isLinks } from '../link-first.js'
 import { poeOf } from '../request-poe.js'
 import { isUntouched } from '../run/handler-work.js'
 import { runClaimed } from '../run/run-claimed.js'
 import { answeredStatus, isReportedFailure, statusToKeep } from '../run/thrown.js'
 import { SAFE_METHODS } from '../safe-methods.js'
-import { type ContentReader, callersOf, fingerprintAt } from './request-identity.js'
+import { type DoorOptions, type FingerprintRule, operationAt, type ResolvedDoor } from './door.js'
+import { callersOf, fingerprintAt } from './request-identity.js'
 
-/** The name that a request carries. Times are milliseconds by the store's clock. */
-export type NameReading =
-  | {
-      readonly kind: 'named'
-      readonly name: string
-      readonly keepUntilMs: number | null
-      /** What else must be the same in a repeat. */
-      readonly also?: string
-    }
-  | { readonly kind: 'absent' }
-  | { readonly kind: 'refused'; readonly problem: Problem }
+/** Options of doors where requests carry a name of their own. */
+export interface KeyedDoorOptions extends DoorOptions {
+  /** Whether a request without a name is refused. Default `true`. */
+  readonly required?: boolean | undefined
+  /** What makes a repeat the same request. Default `raw`. */
+  readonly fingerprint?: FingerprintRule | undefined
+  /** Allows a store that forgets at a restart: effects may then happen twice. */
+  readonly dangerouslyNotDurable?: boolean | undefined
+}
+
+/** Their names. */
+export const KEYED_OPTIONS: readonly string[] = ['required', 'fingerprint', 'dangerouslyNotDurable']
 
 /** A door of this kind. */
-export interface KeyedDoor extends ContentReader {
-  /** What the records' keys begin with. */
-  readonly keyPrefix: string
-  readonly rules: ResourceRules
+export interface KeyedDoor extends ResolvedDoor {
   readonly kept: KeptAnswers
+  /** How long a name is remembered; `null` for ever. */
+  readonly retentionMs: number | null
   /** What a request without a name is told; `null` lets it pass unprotected. */
   readonly demands: Problem | null
   /** Reads the name. */
@@ -47,29 +55,41 @@ export interface KeyedDoor extends ContentReader {
     | null
 }
 
-/** Whether a method asks for no change. RFC 9110 9.2.1 */
-export function isSafe(method: string): boolean {
-  return SAFE_METHODS.has(method)
+/**
+ * Completes a door.
+ *
+ * @param wanted - what a request without a name lacks
+ * @throws TypeError or RangeError that says what to do
+ */
+export function makeKeyedDoor(
+  door: Omit<KeyedDoor, 'demands'>,
+  { required = true, dangerouslyNotDurable }: KeyedDoorOptions,
+  wanted: string,
+): KeyedDoor {
+  const { core, where, kept, retentionMs, rules } = door
+  if (retentionMs !== null) checkNumber(where, 'retentionMs', retentionMs, 1_000, 10 * YEAR_MS)
+  demandDurable(`${where} remembers keys`, core.options.store, dangerouslyNotDurable)
+  return {
+    ...door,
+    rules:
+      kept === 'success' ? rules : { ...rules, keepsRefusal: status => keepsRefusal(kept, status) },
+    demands: required ? filled('key-missing', `This request must carry ${wanted}`) : null,
+  }
 }
-
-/** The rules of a door that keeps some refusals. */
-export function keeping(kept: KeptAnswers, rules: ResourceRules): ResourceRules {
-  if (kept === 'success') return rules
-  return { ...rules, keepsRefusal: status => keepsRefusal(kept, status) }
-}
-
-type Callers = readonly [string, ...string[]]
-type Named = Extract<NameReading, { kind: 'named' }>
 
 /** Serves a request at the door; what it gives is a promise where anything has to be waited for. */
 export function passKeyedDoor(door: KeyedDoor, ctx: Context, next: Next): unknown {
   const poe = poeOf(ctx)
   // A link, or another key in front, names the operation.
-  if (isSafe(ctx.method) || poe.naming === 'key' || isLinks(door.core, ctx)) return next()
+  const isNamed = poe.naming === 'key' || isLinks(door.core, ctx)
+  if (SAFE_METHODS.has(ctx.method) || isNamed) return next()
   const { responder, demands } = door
   const reading = door.read(ctx)
-  if (reading.kind === 'refused') return responder.refuse(ctx, reading.problem)
   if (reading.kind === 'absent') return demands === null ? next() : responder.refuse(ctx, demands)
+  if (reading.kind === 'malformed') {
+    return responder.refuse(ctx, filled('key-malformed', reading.why))
+  }
+  if (reading.kind !== 'named') return responder.refuse(ctx, reading.kind)
   if (poe.naming === 'content') throw misordered()
   const callers = callersOf(door, ctx)
   if (callers === null) return null
@@ -83,17 +103,24 @@ function passNamed(
   door: KeyedDoor,
   ctx: Context,
   next: Next,
-  reading: Named,
-  callers: Callers,
+  { name, also, keepUntilMs }: Extract<NameReading, { kind: 'named' }>,
+  callers: Operation['principals'],
   made: string | null,
 ): unknown {
   if (made === null) return null
-  const fingerprint = reading.also === undefined ? made : digestParts([made, reading.also])
+  const fingerprint = also === undefined ? made : digestParts([made, also])
+  const untilMs = keepUntilMs ?? door.core.engine.guard.timeIn(door.retentionMs)
   ctx.poe.naming = 'key'
-  const operation = operationOf(door, ctx, reading, callers[0], fingerprint)
+  const operationOf = (caller: string): Operation => {
+    const parts = [caller, ctx.method, name]
+    return {
+      refusesOtherContent: true,
+      ...operationAt(door, untilMs, [caller], fingerprint, parts),
+    }
+  }
+  const operation = operationOf(callers[0])
   if (callers.length === 1) return run(door, ctx, operation, next)
-  const others = callers.slice(1).map(each => operationOf(door, ctx, reading, each, fingerprint))
-  return runUnlessBegun(door, ctx, operation, others, next)
+  return runUnlessBegun(door, ctx, operation, callers.slice(1).map(operationOf), next)
 }
 
 /** Whoever is somebody else by now, after a login, is told what was begun before it. */
@@ -111,29 +138,6 @@ async function runUnlessBegun(
   return await run(door, ctx, operation, next)
 }
 
-/**
- * The record's key is what the client named joined with what only the server knows, and hashed, so
- * that neither stores nor logs see a client's key.
- */
-function operationOf(
-  door: KeyedDoor,
-  ctx: Context,
-  { name, keepUntilMs }: Named,
-  principal: string,
-  fingerprint: string,
-): Operation {
-  return {
-    key: door.keyPrefix + digestParts([principal, ctx.method, name]),
-    epoch: null,
-    expiresAtMs: null,
-    keepUntilMs,
-    principals: [principal],
-    comparePrincipal: false,
-    fingerprint,
-    refusesOtherContent: true,
-  }
-}
-
 function run(
   door: KeyedDoor,
   ctx: Context,
@@ -144,7 +148,7 @@ function run(
   const keepsThrown = (error: unknown) => keeps(kept, rules, error)
   const claimable = { core, ctx, operation, rules, handler: next, keepsThrown }
   return runClaimed(claimable, (served, end) =>
-    typeof end === 'string' ? responder.accept(served) : answer(door, served, end),
+    typeof end === 'string' ? responder.mark(served, 'accepted') : answer(door, served, end),
   )
 }
 
@@ -166,7 +170,7 @@ function answer(door: KeyedDoor, ctx: Context, finding: RefusedFinding): void | 
     // A 404 would say that there is nothing, though it was carried out.
     if (isUntouched(ctx)) throw new TypeError('current(ctx) set neither a status nor a body')
     if (!ctx.res.hasHeader('Cache-Control')) ctx.set(...NO_STORE)
-    responder.mark(ctx)
+    responder.mark(ctx, 'repeated')
   }
   return draw()
 }

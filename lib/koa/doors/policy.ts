@@ -7,18 +7,12 @@ import type { Context } from 'koa'
 import { POLICY_ALLOW } from '../../answers/allow.js'
 import { type AnswerField, bare, json } from '../../answers/answer.js'
 import type { ResourceRules } from '../../engine/operation.js'
-import {
-  KEY_LIMIT,
-  type KeptAnswers,
-  type KeyProfile,
-  type KeySyntax,
-  WANTED,
-} from '../../protocols/idempotency-key/index.js'
-import type { Core, PolicyEntry } from '../core.js'
+import { KEY_LIMIT, type NameRules, WANTED } from '../../protocols/idempotency-key/index.js'
+import type { Core } from '../core.js'
 import type { RouterPort } from '../link-paths.js'
 import { send } from '../send.js'
-import type { ResolvedDoor } from './door-options.js'
-import type { FingerprintRule } from './request-identity.js'
+import type { FingerprintRule } from './door.js'
+import type { KeyedDoor } from './keyed-door.js'
 
 const CACHED: readonly AnswerField[] = [['Cache-Control', 'public, max-age=300']]
 const ONLY_READ: readonly AnswerField[] = [['Allow', POLICY_ALLOW]]
@@ -35,19 +29,11 @@ export function servePolicy(core: Core, router: RouterPort, path: string): void 
   core.policy = { router, door }
 }
 
-/** The options of a key door, complete. */
-export interface ResolvedKeyDoor extends ResolvedDoor {
-  readonly profile: KeyProfile
-  readonly retentionMs: number | null
-  readonly required: boolean
-  readonly syntax: KeySyntax
-  readonly fingerprint: FingerprintRule
-  readonly kept: KeptAnswers
-  readonly format: RegExp | null
-}
+/** A door of `idempotencyKey`. */
+export interface KeyDoor extends KeyedDoor, NameRules {}
 
 /** What is published of a key door. */
-export function keyPolicy(door: ResolvedKeyDoor): PolicyEntry {
+export function keyPolicy(door: KeyDoor): object {
   const { profile, retentionMs, rules } = door
   const { mismatchStatus, field, replayMark, resultField } = profile
   return {
@@ -56,7 +42,7 @@ export function keyPolicy(door: ResolvedKeyDoor): PolicyEntry {
     profile: profile.name,
     specification: profile.title,
     field,
-    required: door.required,
+    required: door.demands !== null,
     keyFormat: {
       syntax: `${field} ${WANTED[door.syntax]}`,
       characters: `1 to ${KEY_LIMIT}, printable ASCII`,
@@ -97,7 +83,7 @@ function reported({ reports }: ResourceRules): string {
   return [...new Set([501, 503, ...reports])].sort((one, other) => one - other).join(', ')
 }
 
-function expiryWords({ profile, retentionMs }: ResolvedKeyDoor): string {
+function expiryWords({ profile, retentionMs }: KeyDoor): string {
   if (retentionMs === null) return 'A key never expires.'
   if (profile.datesFirstTry) return 'A later Repeatability-First-Sent is 412; it never runs again.'
   return 'The key is new: the same request runs again, and its answer is not marked.'

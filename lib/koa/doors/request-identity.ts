@@ -3,57 +3,34 @@
  */
 import type { Context } from 'koa'
 import { filled } from '../../answers/refusals.js'
+import { hearFailure } from '../../engine/hear-failure.js'
+import type { Operation } from '../../engine/operation.js'
 import {
   type FingerprintResult,
   ownFingerprint,
-  type RequestHead,
   requestFingerprint,
-} from '../../answers/request-fingerprint.js'
-import { hearFailure } from '../../engine/hear-failure.js'
-import type { Core } from '../core.js'
+} from '../../engine/request-fingerprint.js'
 import { publicPath } from '../link-paths.js'
 import { principalsOf } from '../principal.js'
 import { contentOf, hasFiles, type RequestContent } from '../request-content.js'
 import { sendNobody } from '../send.js'
-import type { Responder } from './responder.js'
+import type { ResolvedDoor } from './door.js'
 
-/**
- * What of the content counts. `raw`: its bytes. `semantic`: what JSON, a form or multipart parts
- * say, however they are written. `content-digest`: the bytes, by the client's own `Content-Digest`,
- * which must be there and right. JSON Pointers: those members of JSON only. A function: its text.
- */
-export type FingerprintRule =
-  | 'raw'
-  | 'semantic'
-  | 'content-digest'
-  | readonly string[]
-  | ((ctx: Context) => string)
-
-/** What is needed of a door. */
-export interface ContentReader {
-  readonly core: Core
-  readonly responder: Responder
-  readonly fingerprint: FingerprintRule
-  readonly contentLimitBytes: number
-}
-
-/**
- * Names the callers.
- *
- * @returns their digests, at least one; `null` where nobody is there, and has been told so
- */
+/** Gives the callers' digests; `null` where nobody is there, and has been told so. */
 export function callersOf(
-  { core, responder }: Pick<ContentReader, 'core' | 'responder'>,
+  { core, responder }: ResolvedDoor,
   ctx: Context,
-): readonly [string, ...string[]] | null {
+): Operation['principals'] | null {
   const callers = principalsOf(ctx, core.options.principal)
-  if (hasSome(callers)) return callers
+  if (callers.length > 0) return callers as Operation['principals']
   responder.refuse(ctx, 'nobody')
   return null
 }
 
-function hasSome(names: readonly string[]): names is readonly [string, ...string[]] {
-  return names.length > 0
+/** Gives a field; absent and empty are not the same: an empty `If-Match` matches nothing. */
+export function fieldOf(ctx: Context, name: string): string | undefined {
+  const value = ctx.headers[name.toLowerCase()]
+  return Array.isArray(value) ? value.join(', ') : value
 }
 
 /**
@@ -65,17 +42,17 @@ function hasSome(names: readonly string[]): names is readonly [string, ...string
  * @throws TypeError where a parser in front has put files aside
  */
 export function fingerprintAt(
-  reader: ContentReader,
+  door: ResolvedDoor,
   ctx: Context,
   { method = ctx.method, path = publicPath(ctx) }: { method?: string; path?: string } = {},
 ): string | null | Promise<string | null> {
-  const content = contentOf(ctx, reader.contentLimitBytes)
-  if (!(content instanceof Promise)) return fingerprintOf(reader, ctx, method, path, content)
-  return content.then(late => fingerprintOf(reader, ctx, method, path, late))
+  const content = contentOf(ctx, door.contentLimitBytes)
+  if (!(content instanceof Promise)) return fingerprintOf(door, ctx, method, path, content)
+  return content.then(late => fingerprintOf(door, ctx, method, path, late))
 }
 
 function fingerprintOf(
-  { responder, contentLimitBytes, fingerprint: rule }: ContentReader,
+  { responder, contentLimitBytes, fingerprint: rule }: ResolvedDoor,
   ctx: Context,
   method: string,
   path: string,
@@ -90,7 +67,7 @@ function fingerprintOf(
       sendNobody(ctx, 400)
       return null
     default: {
-      const head = headOf(ctx, method, path)
+      const head = { method, path, query: ctx.querystring, fields: ctx.headers }
       if (typeof rule === 'function') return ownFingerprint(head, textOf('fingerprint', rule(ctx)))
       // Two contents that differ in their files alone would be one.
       if (content.kind === 'parsed' && hasFiles(ctx)) throw filesAside()
@@ -105,25 +82,7 @@ function fingerprintOf(
   }
 }
 
-/** What a request of Koa says of itself. */
-function headOf(ctx: Context, method: string, path: string): RequestHead {
-  const { headers } = ctx.req
-  return {
-    method,
-    path,
-    query: ctx.querystring,
-    type: headers['content-type'] ?? '',
-    encoding: headers['content-encoding'] ?? '',
-    digest: String(headers['content-digest'] ?? ''),
-  }
-}
-
-/**
- * Looks whether what a function of the application has given is text.
- *
- * @param name - of the option, for the message
- * @throws TypeError where it is none
- */
+/** Gives what the application's function has given, if it is text. @throws TypeError if not */
 export function textOf(name: string, given: unknown): string {
   if (typeof given === 'string') return given
   hearFailure(given)

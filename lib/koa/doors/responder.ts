@@ -5,15 +5,9 @@
  * @see draft-ietf-httpapi-idempotency-key-header-07 2.6, 2.7; RFC 8631 (describedby)
  */
 import type { Context } from 'koa'
-import {
-  type Answer,
-  type AnswerField,
-  NONE,
-  type Problem,
-  refusalAnswer,
-} from '../../answers/answer.js'
-import { type Dialect, findingIn, PLAIN, refusalIn } from '../../answers/dialects.js'
-import type { RefusedFinding } from '../../answers/findings.js'
+import { type Answer, NONE, type Problem, refusalAnswer } from '../../answers/answer.js'
+import { type Dialect, refusalIn } from '../../answers/dialects.js'
+import { type RefusedFinding, refusalOf } from '../../answers/findings.js'
 import { repeatedOutcome } from '../../answers/outcomes.js'
 import type { DoorRefusal } from '../../answers/refusal-kinds.js'
 import { DOOR_REFUSALS } from '../../answers/refusals.js'
@@ -30,7 +24,7 @@ export class Responder {
   readonly #documentation: string | null
   readonly #dialect: Dialect
 
-  constructor(core: Core, documentation: string | null, dialect: Dialect = PLAIN) {
+  constructor(core: Core, documentation: string | null, dialect: Dialect) {
     this.#core = core
     this.#documentation = documentation
     this.#dialect = dialect
@@ -49,39 +43,26 @@ export class Responder {
 
   /** Refuses with more than the words. */
   refuseWith(ctx: Context, refusal: Answer): void {
-    this.#watch(ctx)
-    send(this.#core, ctx, refusalIn(this.#dialect, refusal, this.#rulesFor(ctx)))
+    if (!SAFE_METHODS.has(ctx.method)) watchAnswer(this.#core, ctx)
+    this.send(ctx, refusalIn(this.#dialect, refusal, this.#rulesFor(ctx)))
   }
 
   /** Puts what was found at a key into words; a spent one is repeated. */
   found(ctx: Context, finding: RefusedFinding): void {
-    if (finding.kind === 'spent') {
-      this.repeat(ctx, finding.outcome)
-      return
-    }
-    this.#watch(ctx)
-    send(this.#core, ctx, findingIn(this.#dialect, finding, ctx.method, this.#rulesFor(ctx)))
+    if (finding.kind === 'spent') this.repeat(ctx, finding.outcome)
+    else this.refuseWith(ctx, refusalOf(finding, ctx.method))
   }
 
   /** Gives the stored answer as it was, with its mark; where it is not kept, the way to it. */
   repeat(ctx: Context, outcome: Outcome): void {
     const answer = repeatedOutcome(outcome, ctx, this.#dialect.repeated)
     if ('detail' in answer) this.refuse(ctx, answer)
-    else send(this.#core, ctx, answer)
+    else this.send(ctx, answer)
   }
 
-  /** Says that the request was taken, where its clients read that: an answer of the handler's. */
-  accept(ctx: Context): void {
-    setAll(ctx, this.#dialect.accepted)
-  }
-
-  /** Marks an answer as the answer to a repeat. */
-  mark(ctx: Context): void {
-    setAll(ctx, this.#dialect.repeated)
-  }
-
-  #watch(ctx: Context): void {
-    if (!SAFE_METHODS.has(ctx.method)) watchAnswer(this.#core, ctx)
+  /** Marks an answer of the application's, for clients that read whether it is the first. */
+  mark(ctx: Context, as: 'accepted' | 'repeated'): void {
+    for (const [name, value] of this.#dialect[as]) ctx.set(name, value)
   }
 
   /** Where the rules of this door are told. */
@@ -96,8 +77,4 @@ export class Responder {
       return null
     }
   }
-}
-
-function setAll(ctx: Context, fields: readonly AnswerField[]): void {
-  for (const [name, value] of fields) ctx.set(name, value)
 }

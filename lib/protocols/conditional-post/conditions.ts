@@ -89,6 +89,13 @@ export function readConditions(
   return { kind: 'given', preconditions, search, text: JSON.stringify([preconditions, search]) }
 }
 
+/** What a field takes, in words. */
+export function syntaxOf(field: string): string {
+  if (field === 'If-Unmodified-Since') return 'a date as in RFC 9110 5.6.7'
+  if (field === 'If-None-Exist') return 'a search of 1 to 2048 characters, such as email=a@b.c'
+  return 'quoted entity tags, separated by commas, or *'
+}
+
 /**
  * Whether conditions hold.
  *

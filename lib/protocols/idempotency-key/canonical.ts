@@ -25,6 +25,16 @@ export function canonicalJson(value: unknown): string {
   return text
 }
 
+/** As {@link canonicalJson}; `null` where the value is nested too deeply. */
+export function spelledJson(value: unknown): string | null {
+  try {
+    return canonicalJson(value)
+  } catch (error) {
+    if (error instanceof RangeError) return null
+    throw error
+  }
+}
+
 /** A form, a map or a set: JSON shows nothing of it, so that any two would be one. */
 function hidesContent(value: object): boolean {
   return Object.prototype.toString.call(value) !== '[object Object]' && !ArrayBuffer.isView(value)

@@ -4,9 +4,8 @@
  * @see draft-ietf-httpapi-idempotency-key-header-07
  */
 
-export { canonicalForm, canonicalJson, parseJson } from './canonical.js'
+export { canonicalForm, canonicalJson, parseJson, spelledJson } from './canonical.js'
 export { readContentDigest } from './content-digest.js'
-export { judgeFirstSent } from './first-sent.js'
 export { KEY_LIMIT, type KeySyntax, readKey, WANTED } from './key.js'
 
 export {
@@ -16,3 +15,4 @@ export {
   type KeyProfileName,
   keepsRefusal,
 } from './profiles.js'
+export { type NameReading, type NameRules, readName } from './request-name.js'

@@ -6,7 +6,7 @@
  */
 import type { Context } from 'koa'
 import { bare, json, refusalAnswer } from '../../../answers/answer.js'
-import { problemOf, retryTimeOf, STORE_DOWN_NOW } from '../../../answers/findings.js'
+import { refusalOf, STORE_DOWN_NOW } from '../../../answers/findings.js'
 import { LINK_REFUSALS } from '../../../answers/refusals.js'
 import type { Core, OfferedLink } from '../../core.js'
 import { sendRefusal } from '../../draw-refusal.js'
@@ -16,9 +16,6 @@ import { send, wantsHtml } from '../../send.js'
 /**
  * Answers an empty POST with a fresh link: 201, `Location`, `POE-Links`, and JSON
  * `{ link, expires }`. Harmless to repeat: nothing is stored until the link is used.
- *
- * @param core - of the `poe()` that is asked
- * @param name - of the resource that the link is for
  */
 export async function mintLink(core: Core, name: string, ctx: Context): Promise<void> {
   const offered = await offer(core, name, ctx)
@@ -43,14 +40,11 @@ async function offer(core: Core, name: string, ctx: Context): Promise<OfferedLin
   const offered = poeOf(ctx).mintOf(core, name, ctx.params ?? {})
   if (offered !== null) return offered
   const isDown = core.engine.guard.down || !core.secrets.ready
-  const problem = isDown ? problemOf(STORE_DOWN_NOW, 'POST') : LINK_REFUSALS.nobody
-  const refusal = refusalAnswer(problem, isDown ? retryTimeOf(STORE_DOWN_NOW) : null)
-  if (!wantsHtml(ctx)) {
-    send(core, ctx, refusal, null)
-    return null
-  }
+  const refusal = isDown ? refusalOf(STORE_DOWN_NOW, 'POST') : refusalAnswer(LINK_REFUSALS.nobody)
   const draw = core.resource(name).options.refusal
   const params = ctx.params ?? {}
-  await sendRefusal(core, ctx, refusal, { name, params, draw, outcome: null, content: null })
+  const refused = { name, params, draw, outcome: null, content: null }
+  if (wantsHtml(ctx)) await sendRefusal(core, ctx, refusal, refused)
+  else send(core, ctx, refusal, null)
   return null
 }

@@ -4,16 +4,14 @@
  * @see POE draft 2, 8
  */
 import type { Context } from 'koa'
-import { NONE } from '../../../answers/answer.js'
 import { type JudgedToken, judge } from '../../../engine/links.js'
-import type { Operation } from '../../../engine/operation.js'
 import { isTokenShaped, type TokenScope } from '../../../protocols/poe/index.js'
-import { type Core, TOKEN_PARAM } from '../../core.js'
+import { type Core, TOKEN_PARAM, textsOf } from '../../core.js'
 import { poeOf } from '../../request-poe.js'
 import { ResourceState } from '../../resource-state.js'
 
 /** The operation, or why there is none. */
-export type TokenIdentity = Operation | Exclude<JudgedToken['kind'], 'genuine'>
+export type TokenIdentity = JudgedToken
 
 /**
  * Tells whether a request is for a link, and notes that it is. A preflight asks the application's
@@ -38,9 +36,7 @@ export function isAtLink(ctx: Context, token: string | null | undefined): boolea
 /**
  * Judges the token of a request's path.
  *
- * @param core - of the `poe()` that minted it
  * @param route - the name that it must have been minted for
- * @param principals - who presents it
  * @returns what it names; a promise where the store has to be asked for a secret
  */
 export function tokenOperation(
@@ -51,36 +47,12 @@ export function tokenOperation(
 ): TokenIdentity | Promise<TokenIdentity> {
   if (principals.length === 0) return 'unverifiable'
   const { secrets, engine, options } = core
-  const { horizonMs } = options
   const scope = { route, params: otherParams(ctx) }
   const token: string = ctx.params[TOKEN_PARAM]
-  const judged = judge(secrets, engine.guard, token, scope, principals, horizonMs)
-  if (!(judged instanceof Promise)) return operationOf(judged, horizonMs)
-  return judged.then(late => operationOf(late, horizonMs))
-}
-
-function operationOf(judged: JudgedToken, horizonMs: number): TokenIdentity {
-  if (judged.kind !== 'genuine') return judged.kind
-  const { key, epoch, expiresAtMs, principal } = judged
-  return {
-    key,
-    epoch,
-    expiresAtMs,
-    keepUntilMs: expiresAtMs + horizonMs,
-    principals: [principal],
-    comparePrincipal: false,
-    fingerprint: null,
-  }
+  return judge(secrets, engine.guard, token, scope, principals, options.horizonMs)
 }
 
 /** The parameters that a link is bound to besides its token. */
 export function otherParams(ctx: Context): TokenScope['params'] {
-  const params: Readonly<Record<string, unknown>> = ctx.params
-  let others: [name: string, value: string][] | null = null
-  for (const name in params) {
-    if (name === TOKEN_PARAM || !Object.hasOwn(params, name)) continue
-    others ??= []
-    others.push([name, String(params[name])])
-  }
-  return others ?? NONE
+  return textsOf(ctx.params)
 }

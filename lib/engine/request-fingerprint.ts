@@ -9,14 +9,15 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, inflate } from 'node:zlib'
-import { digestParts } from '../engine/fingerprint.js'
 import {
   canonicalForm,
   canonicalJson,
   parseJson,
   readContentDigest,
+  spelledJson,
 } from '../protocols/idempotency-key/index.js'
 import { atPointer } from '../protocols/json-pointer.js'
+import { digestParts } from './fingerprint.js'
 
 /** What of the content counts: the bytes, what they say, or those members of JSON only. */
 export type ContentRule = 'raw' | 'semantic' | 'content-digest' | readonly string[]
@@ -41,30 +42,25 @@ function isPointer(text: unknown): boolean {
 }
 
 /**
- * Content that is here. `parsed`: the bytes are gone, and what a parser made of them is left.
- * `text`: what the bytes are in UTF-8, where a parser has left that.
+ * Content that is here; text stands for its bytes in UTF-8. `parsed`: the bytes are gone, and what
+ * a parser made of them is left.
  */
 export type PresentContent =
   | {
       readonly kind: 'bytes'
-      readonly bytes: Uint8Array
+      readonly bytes: Uint8Array | string
       readonly isDecoded: boolean
-      readonly text?: string
     }
   | { readonly kind: 'parsed'; readonly value: unknown }
 
-/** What a request says of itself; an absent field is an empty text. */
+/** What a request says of itself. */
 export interface RequestHead {
   readonly method: string
   readonly path: string
   /** The query, without its question mark. */
   readonly query: string
-  /** `Content-Type`. */
-  readonly type: string
-  /** `Content-Encoding`. */
-  readonly encoding: string
-  /** `Content-Digest`. */
-  readonly digest: string
+  /** By names in lower case. */
+  readonly fields: Readonly<Record<string, string | readonly string[] | undefined>>
 }
 
 /** A fingerprint, or why there is none. */
@@ -97,7 +93,9 @@ export function requestFingerprint(
   rule: ContentRule,
   limitBytes: number,
 ): FingerprintResult | Promise<FingerprintResult> {
-  const { method, path, query, type, encoding } = head
+  const { method, path, query, fields } = head
+  const type = String(fields['content-type'] ?? '')
+  const encoding = String(fields['content-encoding'] ?? '')
   const made = (parts: readonly (string | Uint8Array)[]): FingerprintResult => ({
     kind: 'fingerprint',
     fingerprint: digestParts(parts),
@@ -109,23 +107,21 @@ export function requestFingerprint(
     return made([method, path, query, 'parsed', counted, meaning])
   }
   // Text and its bytes in UTF-8 have the same digest.
-  const raw = () =>
-    made([method, path, query, 'raw', type, encoding, content.text ?? content.bytes])
+  const raw = () => made([method, path, query, 'raw', type, encoding, content.bytes])
   if (rule === 'raw') return raw()
-  const { bytes } = content
-  const mediaType = mediaTypeOf(type)
   if (rule === 'content-digest') {
     if (content.isDecoded && !isPlain(encoding)) throw digestUnchecked()
-    const digest = readContentDigest(head.digest)
+    const digest = readContentDigest(String(fields['content-digest'] ?? ''))
     if (digest === null) return { kind: 'digest-missing' }
-    const hash = createHash(digest.algorithm.replace('-', '')).update(bytes).digest()
+    const hash = createHash(digest.algorithm.replace('-', '')).update(content.bytes).digest()
     const isRight =
       hash.byteLength === digest.digest.byteLength && timingSafeEqual(hash, digest.digest)
     return isRight ? raw() : { kind: 'digest-wrong' }
   }
   const coding = content.isDecoded ? '' : encoding
-  return meaningIn(bytes, coding, limitBytes, type, mediaType, rule).then(
-    meaning => made([method, path, query, 'semantic', mediaType, meaning]),
+  const bytes = typeof content.bytes === 'string' ? Buffer.from(content.bytes) : content.bytes
+  return meaningIn(bytes, coding, limitBytes, type, rule).then(
+    meaning => made([method, path, query, 'semantic', mediaTypeOf(type), meaning]),
     // Content that is not what its type says counts by its bytes.
     raw,
   )
@@ -136,30 +132,19 @@ function mediaTypeOf(type: string): string {
 }
 
 async function meaningIn(
-  bytes: Uint8Array,
+  coded: Uint8Array,
   encoding: string,
   limitBytes: number,
   type: string,
-  mediaType: string,
   rule: 'semantic' | readonly string[],
 ): Promise<string | Uint8Array> {
-  const plain = await decoded(encoding, bytes, limitBytes)
-  return await meaningOf(type, mediaType, plain, rule)
-}
-
-async function meaningOf(
-  type: string,
-  mediaType: string,
-  bytes: Uint8Array,
-  rule: 'semantic' | readonly string[],
-): Promise<string | Uint8Array> {
+  const bytes = await decoded(encoding, coded, limitBytes)
+  const mediaType = mediaTypeOf(type)
   if (/^application\/([\w.+-]+\+)?json$/.test(mediaType)) {
     const value = parseJson(bytes)
     return canonicalJson(rule === 'semantic' ? value : membersAt(value, rule))
   }
-  if (mediaType === 'application/x-www-form-urlencoded') {
-    return canonicalForm(bytes)
-  }
+  if (mediaType === 'application/x-www-form-urlencoded') return canonicalForm(bytes)
   if (mediaType === 'multipart/form-data') return await partsOf(type, bytes)
   return bytes
 }
@@ -167,12 +152,7 @@ async function meaningOf(
 /** What a parser has left, in one spelling; `null` where it is nested too deeply for that. */
 function meaningOfValue(value: unknown, rule: ContentRule): string | null {
   if (rule === 'content-digest') throw digestUnchecked()
-  try {
-    return canonicalJson(typeof rule === 'string' ? (value ?? null) : membersAt(value, rule))
-  } catch (error) {
-    if (error instanceof RangeError) return null
-    throw error
-  }
+  return spelledJson(typeof rule === 'string' ? (value ?? null) : membersAt(value, rule))
 }
 
 function digestUnchecked(): TypeError {

@@ -1,7 +1,8 @@
 /**
  * How it goes: what a health check asks for.
  */
-import type { Core } from './core.js'
+import type { Engine } from './engine.js'
+import type { StoreSecrets } from './store-secrets.js'
 
 /** What `once.status()` tells. */
 export interface PoeStatus {
@@ -24,10 +25,18 @@ export interface PoeStatus {
   readonly code: string | null
 }
 
-/** Asks the store once, and tells. Bounded by `storeTimeoutMs`; never rejects. */
-export async function statusOf({ engine, secrets }: Core): Promise<PoeStatus> {
+/**
+ * Asks the store once, and tells. Bounded by `storeTimeoutMs`; never rejects.
+ *
+ * @param nowMs - a clock that tells fractions of a millisecond
+ */
+export async function statusOf(
+  engine: Engine,
+  secrets: StoreSecrets,
+  nowMs: () => number,
+): Promise<PoeStatus> {
   const { guard, store } = engine
-  const startMs = performance.now()
+  const startMs = nowMs()
   const code = await guard
     .call(ms => store.epoch(ms))
     .then(
@@ -39,7 +48,7 @@ export async function statusOf({ engine, secrets }: Core): Promise<PoeStatus> {
   return {
     isReady: isUp && secrets.ready && !engine.isClosing,
     store: isUp ? 'up' : 'down',
-    latencyMs: code === null ? performance.now() - startMs : null,
+    latencyMs: code === null ? nowMs() - startMs : null,
     clockOffsetMs: guard.offsetMs,
     canMint: secrets.ready,
     atWork: engine.atWork,
