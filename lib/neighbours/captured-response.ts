@@ -31,6 +31,7 @@ export class CapturedResponse {
   #reject: (error: unknown) => void = () => {}
   #stream: PassThrough | null = null
   #isClosed = false
+  #status: number | null = null
 
   /**
    * Makes a response.
@@ -47,8 +48,12 @@ export class CapturedResponse {
     this.answer.catch(() => {})
     const response = new ServerResponse(req)
     if (like !== null) takeAfter(response, like)
-    // Fields that are given to writeHead() count as set from here on.
-    beforeFields(response, { beforeFields: () => {} })
+    // Fields that are given to writeHead() count as set from here on, and its status is the answer's.
+    beforeFields(response, {
+      beforeFields: () => {
+        this.#status = response.statusCode
+      },
+    })
     // Node's server tells it where there is a socket; Deno's response has no such member.
     Object.defineProperty(response, 'closed', { get: () => this.#isClosed })
     this.response = Object.assign(response, {
@@ -82,7 +87,8 @@ export class CapturedResponse {
   #begin(content: Buffer | PassThrough | null): void {
     const { response } = this
     if (!response.headersSent) response.writeHead(response.statusCode)
-    this.#resolve({ status: response.statusCode, fields: response.getHeaders(), content })
+    const status = this.#status ?? response.statusCode
+    this.#resolve({ status, fields: response.getHeaders(), content })
   }
 
   /** The stream that further pieces go to. */

@@ -174,6 +174,29 @@ for (const kind of KINDS) {
       }
     })
 
+    it('[FALSE-4303] a status that comes after the fields were sent is not its word', async () => {
+      const begins: Readonly<Record<string, (ctx: Context) => void>> = {
+        'begun by Koa': ctx => {
+          begin(ctx, 201)
+          ctx.res.statusCode = 422
+          ctx.body = 'done'
+        },
+        'taken over': ctx => {
+          ctx.respond = false
+          ctx.res.writeHead(201, { Location: '/orders/1' })
+          ctx.res.statusCode = 422
+          ctx.res.end('done')
+        },
+      }
+      for (const [how, handler] of Object.entries(begins)) {
+        world = await startWorld(kind, { handler })
+        const link = await world.link()
+        expect((await world.send('POST', link, { json: {} })).status, how).to.equal(201)
+        await expectSpent(await world.send('POST', link, { json: {} }), '/orders/1', link)
+        if (how === 'begun by Koa') await world.close()
+      }
+    })
+
     it('[FALSE-4298] written past Koa for a client that has left, it is its word', async () => {
       const left = latch()
       world = await startWorld(kind, {

@@ -84,6 +84,14 @@ const ANSWERS: Readonly<
       void response.writeHead(201, { 'Content-Type': 'a/b', Location: '/x' }).end('x'),
     ...([201, 'x', 'a/b'] as const),
   ],
+  '[FALSE-4302] writeHead(), and another status after it': [
+    (_, response) => {
+      response.writeHead(201)
+      response.statusCode = 503
+      response.end('x')
+    },
+    ...([201, 'x', null] as const),
+  ],
   'writeHead() with fields in a list': [
     (_, response) => void response.writeHead(202, ['Content-Type', 'a/b']).end('x'),
     ...([202, 'x', 'a/b'] as const),

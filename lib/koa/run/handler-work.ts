@@ -162,6 +162,7 @@ export class HandlerWork implements Work, Held {
       this.#running = null
     }
     let isLate = false
+    overtaking.keepStatus()
     try {
       if (thrown !== null) this.#keepThrown(thrown.error, overtaking)
       else if (this.#saidNothing(overtaking)) this.#keepThrown(new SaidNothing(), overtaking)
@@ -200,17 +201,17 @@ export class HandlerWork implements Work, Held {
   }
 
   #report(slot: BodySlot, overtaking: Overtaking): Report | Promise<Report> {
-    const { happened, sent } = overtaking
-    if (!happened && isBypassed(this.ctx, overtaking)) return this.#bypassed(sent)
+    const { happened } = overtaking
+    if (!happened && isBypassed(this.ctx, overtaking)) return this.#bypassed(overtaking)
     // Nobody takes the pieces of its body any more.
     if (happened) slot.client?.resume()
     return reported(this, slot)
   }
 
-  async #bypassed(sent: boolean): Promise<Report> {
-    const report = await bypassed(this)
+  async #bypassed(overtaking: Overtaking): Promise<Report> {
+    const report = await bypassed(this, overtaking)
     // A refusal that somebody outside has sent, out of patience, is not this handler's.
-    if (sent && (this.toldInside || !this.rules.success(report))) throw new SaidNothing()
+    if (overtaking.sent && (this.toldInside || !this.rules.success(report))) throw new SaidNothing()
     return report
   }
 
@@ -265,11 +266,12 @@ function isPutOff({ poe, response }: Context): boolean {
 }
 
 /** The handler writes the response itself: its end is the answer. */
-async function bypassed(work: HandlerWork): Promise<Report> {
+async function bypassed(work: HandlerWork, overtaking: Overtaking): Promise<Report> {
   const { ctx, core } = work
   const { res } = ctx
   // A client that left does not undo what the handler said.
   await finished(res).catch(() => {})
+  overtaking.keepStatus()
   // Another response stands in the context where we have answered in its place.
   // Node sends no fields to a client that has left: the end alone tells that there was an answer.
   const isOwn = (res.headersSent || res.writableEnded) && res === ctx.res

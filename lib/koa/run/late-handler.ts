@@ -67,6 +67,8 @@ export class Overtaking extends FieldsListener {
   #apart: ServerResponse | null = null
   #closed = false
   #begun: boolean
+  /** What was sent while the handler was at work; `null` for nothing. */
+  #statusSent: number | null = null
 
   constructor(ctx: Context) {
     super()
@@ -109,6 +111,7 @@ export class Overtaking extends FieldsListener {
   override beforeFields(): void {
     const ctx = this.#ctx
     const { response } = ctx
+    this.#statusSent = this.#res.statusCode
     if (this.#around !== null || this.#closed || this.#begun) return
     if (isTaken(ctx) || response.res !== this.#res) return
     const apart = responseToNowhere(ctx)
@@ -117,6 +120,11 @@ export class Overtaking extends FieldsListener {
     Reflect.set(response, '_explicitStatus', false)
     Reflect.set(response, '_body', undefined)
     this.#apart = apart
+  }
+
+  /** Takes back a status that came after the fields were sent: the client has the earlier one. */
+  keepStatus(): void {
+    if (this.#res.headersSent) this.#res.statusCode = this.#statusSent ?? this.#res.statusCode
   }
 
   /** @internal Koa is through, and answers nobody: the client has left. */
