@@ -48,7 +48,7 @@ export class CapturedResponse {
     this.answer.catch(() => {})
     const response = new ServerResponse(req)
     if (like !== null) takeAfter(response, like)
-    // Fields that are given to writeHead() count as set from here on, and its status is the answer's.
+    // Fields that are given to writeHead() count as set from here on, and its status is final.
     beforeFields(response, {
       beforeFields: () => {
         this.#status = response.statusCode

@@ -19,9 +19,9 @@ import {
   retryTimeOf,
   STORE_DOWN_NOW,
 } from '../../../answers/findings.js'
-import { fingerprintOfContent, fingerprintOfId } from '../../../answers/link-fingerprint.js'
 import { asAnothers, resultLink, resultOf, shownOutcome } from '../../../answers/outcomes.js'
 import { LINK_REFUSALS } from '../../../answers/refusals.js'
+import { fingerprintOfContent, fingerprintOfId } from '../../../engine/link-fingerprint.js'
 import type { Finding, Operation } from '../../../engine/operation.js'
 import type { Outcome } from '../../../engine/outcome.js'
 import type { Core, Resource } from '../../core.js'

@@ -6,9 +6,9 @@
  * @see draft-ietf-httpapi-idempotency-key-header-07 2.1; decision 0013
  */
 
-import { digestParts, fingerprint } from '../engine/fingerprint.js'
-import type { PresentContent } from '../engine/request-fingerprint.js'
 import { canonicalJson, readKey } from '../protocols/idempotency-key/index.js'
+import { digestParts, fingerprint } from './fingerprint.js'
+import type { PresentContent } from './request-fingerprint.js'
 
 /** Makes the fingerprint from `Idempotency-Key`; `null` where there is none that can be read. */
 export function fingerprintOfId(field: unknown): string | null {
