@@ -9,6 +9,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { Context } from 'koa'
 import { putFields } from '../koa/run/late-handler.js'
 import type { CapturedAnswer, CapturedResponse } from './captured-response.js'
+import { webStreamOf } from './web-stream.js'
 
 /** A handler's answer. A `Response` where it is another server's, passed on. */
 export interface GivenAnswer {
@@ -121,5 +122,5 @@ export function responseOf({ status, fields, content }: CapturedAnswer): Respons
 function bodyOf(content: CapturedAnswer['content']): BodyInit | null {
   if (content === null) return null
   if (Buffer.isBuffer(content)) return content as Uint8Array<ArrayBuffer>
-  return Readable.toWeb(content) as ReadableStream<Uint8Array>
+  return webStreamOf(content, () => content.destroy())
 }

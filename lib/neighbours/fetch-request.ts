@@ -6,6 +6,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import httpErrors from 'http-errors'
+import { webStreamOf } from './web-stream.js'
 
 /** As much of an `IncomingMessage` as Koa and the doors look at. Reads nothing until it is read. */
 class FetchRequest extends Readable {
@@ -126,7 +127,8 @@ async function refusing<Read>(reading: Promise<Read>, what: string): Promise<Rea
 
 function bodyOf(content: Uint8Array | IncomingMessage | 'too-large'): BodyInit {
   if (content instanceof Uint8Array) return content as Uint8Array<ArrayBuffer>
-  if (content !== 'too-large') return Readable.toWeb(content) as ReadableStream<Uint8Array>
+  // What a handler does not want is left where it is.
+  if (content !== 'too-large') return webStreamOf(content, () => {})
   const error = httpErrors(413, 'The content is too large.')
   return new ReadableStream({ pull: controller => controller.error(error) })
 }

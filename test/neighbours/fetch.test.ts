@@ -77,6 +77,48 @@ describe('a handler that gives a Response', () => {
     })
   }
 
+  it('[FALSE-4304] whose content is not wanted by its client: nothing is thrown', async () => {
+    const endless = () =>
+      new ReadableStream({
+        async pull(controller) {
+          await pause(3)
+          controller.enqueue(BYTES)
+        },
+      })
+    const { link, call } = serve(() => new Response(endless()), { maxRunMs: 1_000 })
+    for (const waitsMs of [0, 12]) {
+      const answer = await call('POST', await link(), { body: 'x' })
+      if (waitsMs > 0) await pause(waitsMs)
+      await answer.body?.cancel()
+      // mocha fails a test in which an error goes unheard.
+      await pause(20)
+    }
+  })
+
+  it('[FALSE-4304] may leave the content of its request unread, or half read', async () => {
+    const { link, call, errors } = serve(async request => {
+      await null
+      await request.body?.cancel()
+      return new Response('done')
+    })
+    for (const body of ['x', 'x'.repeat(200_000), slowly('one', 'two')]) {
+      const answer = await call('POST', await link(), { body, duplex: 'half' })
+      expect([await answer.text(), errors]).to.deep.equal(['done', []])
+      await pause(20)
+    }
+  })
+
+  it('[FALSE-4305] gives an answer also to a client that has left by now', async () => {
+    const { link, handle } = serve(() => new Response(slowly('one', 'two')))
+    for (const leavesMs of [0, 0, 1, 1, 2, 2, 4, 4, 8, 8]) {
+      const leaving = new AbortController()
+      const { signal } = leaving
+      const request = new Request(ORIGIN + (await link()), { method: 'POST', body: 'x', signal })
+      setTimeout(() => leaving.abort(), leavesMs)
+      await (await handle(request)).text().catch(() => {})
+    }
+  })
+
   it('whose content is here at once has a length, as it would on node:http', async () => {
     const { link, call } = serve(() => Response.json({ id: 1 }))
     expect((await call('POST', await link())).headers.get('Content-Length')).to.equal('8')
