@@ -154,6 +154,12 @@ export const NARROW_KEY_ROWS: readonly KeyRow[] = [
     ['IK-5-4/other-answer'],
   ],
   [
+    'left-unlocked',
+    'does it once more when the client of the first request has left',
+    { runsAgain: ({ by, isDone }) => !isDone && by.isGone() },
+    ['IK-1-1/given-up'],
+  ],
+  [
     'slow-202',
     'says 202 while a long one runs',
     {

@@ -196,6 +196,22 @@ export const KEY_RUNNING: readonly Check[] = [
     ],
   },
   {
+    id: 'IK-1-1/given-up',
+    requirement: 'IK-1-1',
+    title: 'a client that gives up while its request runs, and comes back, makes no second effect',
+    why: 'That is how lost answers are met: the first request is still at work then.',
+    needs: ['slow', 'effects'],
+    blockedBy: 'IK-2.6-3/running',
+    steps: [
+      MINT,
+      { leave: { to: L, provoke: 'slow' }, before: 'answer' },
+      { pause: 'arrival' },
+      // As slow as the first one, so that both are over when effects are counted.
+      { send: { to: L, provoke: 'slow' }, patiently: true },
+      { effects: { atMost: 1 } },
+    ],
+  },
+  {
     id: 'IK-2.7-2/running',
     requirement: 'IK-2.7-2',
     title: 'other content while the first request runs is told 422 or 409, and has no effect',
