@@ -30,7 +30,7 @@ for (const kind of EVERY_STORE) {
     let world: World
     afterEach(() => world.close())
 
-    it('[CACHE-01, H-CACHE-1] a shared cache never gives one link to two people', async () => {
+    it('[CACHE-01, H-CACHE-1, POE-3-18] no shared cache gives one link to two', async () => {
       world = await startWorld(kind, {
         extend: (_app, router) => {
           router.get('/public', ctx => {
