@@ -120,6 +120,16 @@ describe('a POST with a key', () => {
     }
   })
 
+  it('[IK-2.2-3] two keys of client.fetch are two POSTs, and one is one', async () => {
+    const one = scene({ post: [{ status: 201 }] })
+    const send = (key: string, body: string) =>
+      one.client.fetch(URL, { method: 'POST', headers: { 'Idempotency-Key': key }, body })
+    const sends = [send('"a"', 'ten'), send('"b"', 'ten'), send('"c"', 'two'), send('"a"', 'ten')]
+    await one.finish(Promise.all(sends))
+    const sent = one.posts.map(({ headers, body }) => `${headers.get('idempotency-key')} ${body}`)
+    expect(sent.sort()).to.deep.equal(['"a" ten', '"b" ten', '"c" two'])
+  })
+
   it('[FALSE-3208] nor does the content of one of them hold up the other one', async () => {
     const one = scene({ post: [{ status: 201 }] })
     const pay = (authorization: string, amount: string) => {
