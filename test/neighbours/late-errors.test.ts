@@ -131,6 +131,22 @@ describe('late errors on node:http', () => {
 })
 
 describe('late errors of fetch handlers', () => {
+  it('what nobody reads on is told to its source', async () => {
+    let isLeft = false
+    const source = new ReadableStream<Uint8Array>({
+      pull: async controller => {
+        controller.enqueue(Buffer.from('more'))
+        await pause(1)
+      },
+      cancel: () => {
+        isLeft = true
+      },
+    })
+    const { content } = await answerIn(new Response(source))
+    for await (const _ of content as AsyncIterable<unknown>) break
+    await until(() => isLeft, 'it is told')
+  })
+
   it('what breaks off before anybody reads on ends no process', async () => {
     const source = new ReadableStream<Uint8Array>({
       start: async controller => {
