@@ -9,6 +9,7 @@ import { resultOf } from './wrong-runs.js'
 describe('poe check of what comes and goes while a POST runs', () => {
   for (const [name, id] of [
     ['looked-unlocked', 'POE-2-15/others'],
+    ['refused-unlocked', 'POE-2-15/others'],
     ['waiter-left-unlocked', 'POE-2-15/others'],
     ['left-unlocked', 'POE-2-22/given-up'],
   ] as const) {

@@ -2,6 +2,7 @@
  * Faults of what comes and goes while a POST runs, as rows: each lets a second one run beside it.
  */
 import type { IncomingMessage } from 'node:http'
+import type { Answer } from './answers.js'
 import type { Behaviour } from './behaviour.js'
 import type { Link } from './link-book.js'
 import type { MeantRow } from './wrong-ours.js'
@@ -12,7 +13,13 @@ export const MEANWHILE: readonly MeantRow[] = [
     'looked-unlocked',
     'POE-2-15/others',
     'lets a second POST run once somebody has looked at the link of the first one',
-    lookedUnlocked,
+    () => unlockedBy(({ method }) => method !== 'POST'),
+  ],
+  [
+    'refused-unlocked',
+    'POE-2-15/others',
+    'lets a second POST run once one that cannot be read was refused at the link of the first one',
+    () => unlockedBy(({ method }, { status }) => method === 'POST' && status === 400),
   ],
   [
     'waiter-left-unlocked',
@@ -28,13 +35,15 @@ export const MEANWHILE: readonly MeantRow[] = [
   ],
 ]
 
-/** Each request takes the lock off at its end, whatever its method. */
-function lookedUnlocked(): Partial<Behaviour> {
-  const looked = new WeakSet<Link>()
+/** A request of this kind takes the lock off at its end. */
+function unlockedBy(
+  isKey: (request: IncomingMessage, answer: Answer) => boolean,
+): Partial<Behaviour> {
+  const unlocked = new WeakSet<Link>()
   return {
-    whenRunning: ({ link }) => (looked.has(link) ? 'run' : 'wait'),
+    whenRunning: ({ link }) => (unlocked.has(link) ? 'run' : 'wait'),
     amends: (answer, { request, link, state }) => {
-      if (link !== null && state === 'running' && request.method !== 'POST') looked.add(link)
+      if (link !== null && state === 'running' && isKey(request, answer)) unlocked.add(link)
       return answer
     },
   }

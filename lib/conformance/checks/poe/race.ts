@@ -234,7 +234,7 @@ export const RUNNING: readonly Check[] = [
   {
     id: 'POE-2-15/others',
     requirement: 'POE-2-15',
-    title: 'whoever looks meanwhile, or comes and leaves, lets no second POST in',
+    title: 'whoever looks meanwhile, is refused, or leaves, lets no second POST in',
     why: "A lock that every request takes off, or each that is cut off, is soon nobody's.",
     needs: ['slow'],
     blockedBy: 'POE-2-15/running',
@@ -245,6 +245,7 @@ export const RUNNING: readonly Check[] = [
       { send: GET, as: 'look', inBackground: true },
       { send: { ...GET, method: 'HEAD' }, as: 'head', inBackground: true },
       { send: { ...GET, method: 'OPTIONS' }, as: 'options', inBackground: true },
+      { send: { to: L, body: 'broken' }, as: 'broken', inBackground: true },
       { leave: { to: L }, before: 'answer' },
       { pause: 'moment' },
       { send: { to: L, provoke: 'slow' }, as: 'second', inBackground: true },
