@@ -226,6 +226,10 @@ describe('profiles of the key door', () => {
     expect(operations.map(({ operation }) => operation)).to.deep.equal(['key', 'uuid', 'rr'])
     expect(operations[0]?.expiry).to.deep.include({ retentionSeconds: 86_400 })
     expect(operations[1]?.expiry).to.deep.include({ retentionSeconds: null })
+    // What becomes of a key after that: it runs again, never ends, or is refused by its date.
+    for (const [index, told] of [/runs again/, /never expires/, /never runs again/].entries()) {
+      expect(operations[index]?.expiry).to.have.property('afterwards').that.matches(told)
+    }
     expect(operations[1]?.keyFormat).to.include({ pattern: '^[0-9a-f-]{36}$' })
     expect((await world.send('OPTIONS', '/shop/v1/policy')).status).to.equal(204)
     const bad = await sendKeyed(world, '/shop/v1/uuid', '"k"')
