@@ -53,8 +53,13 @@ const { values } = parseArgs({
     count: { type: 'string', default: '40' },
     seed: { type: 'string', default: '1' },
     only: { type: 'string', default: '' },
+    help: { type: 'boolean', default: false },
   },
 })
+if (values.help) {
+  console.log('npm run mutation -- [--count 40] [--seed 1] [--only lib/engine/waiters]')
+  process.exit()
+}
 const count = Number(values.count)
 if (!Number.isSafeInteger(count) || count < 1)
   fail(`--count ${values.count} is no number of changes.`, 2)

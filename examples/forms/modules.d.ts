@@ -11,5 +11,5 @@ declare module '@koa/multer' {
   /** Parses multipart forms; files go to memory. */
   export default function multer(options?: {
     readonly limits?: { readonly fileSize?: number; readonly files?: number }
-  }): { any(): Middleware }
+  }): { any(): Middleware; single(field: string): Middleware }
 }

@@ -292,6 +292,8 @@ async function settle(
   sending: Sending,
   response: Response | null,
 ): Promise<PostOutcome | InquiryFinding['kind']> {
+  // What is at the URL of a POST with a key is everybody's.
+  if (sending.door !== 'poe') return 'unclear'
   const finding = await inquire(sending)
   if (finding.kind !== 'spent') return finding.kind
   const { isProven, isOther, location, result } = finding
@@ -327,9 +329,8 @@ async function tellRetry(sending: Sending, last: LastWord, delayMs: number): Pro
 /** No try is left. A link that says it is spent still settles it; that it is unspent does not. */
 async function giveUp(sending: Sending, last: LastWord): Promise<PostOutcome> {
   if (!sending.isOpen) return refused(sending, last)
-  const canAsk = sending.door === 'poe' && sending.now() < sending.endMs
-  const told = canAsk ? await settle(sending, last.response) : null
-  return told === null || typeof told === 'string' ? unknown(sending, last, 'gave-up') : told
+  const told = sending.now() < sending.endMs ? await settle(sending, last.response) : 'unclear'
+  return typeof told === 'string' ? unknown(sending, last, 'gave-up') : told
 }
 
 /** Nothing is posted past a link's life, but it can still be asked. */

@@ -9,6 +9,7 @@ import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RawEnding } from '../testing/raw-http.js'
 import type { RawField, RawResponse } from '../testing/raw-response.js'
+import { readable } from './content-coding.js'
 import { noted } from './recorder.js'
 import {
   ANSWER_LIMIT_BYTES,
@@ -153,7 +154,7 @@ class Call {
     const rest = Buffer.alloc(0)
     const { status, fields } = this.#head
     const shared = { version: '2', reason: '', trailers: [], complete: true, rest }
-    return { ...shared, status, fields, body, interim: this.#interim }
+    return readable({ ...shared, status, fields, body, interim: this.#interim })
   }
 }
 

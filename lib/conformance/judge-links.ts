@@ -3,7 +3,7 @@
  *
  * @see POE draft 3; RFC 8288 3.2
  */
-import LinkHeader from 'http-link-header'
+import { type LinkMember, readLinkField } from '../protocols/link-field.js'
 import { fieldValues, type RawResponse } from '../testing/raw-response.js'
 import type { Expectation } from './catalogue.js'
 import { announced, baseOf, isHtml, referencesIn } from './find-links.js'
@@ -74,15 +74,16 @@ export function judgeResultLink(
   relation: RegExp,
 ): UnmetExpectation | null {
   const value = fieldValues(response, 'Link').join(', ')
-  const links = readLink(value)
+  const links = readLinkField(value)
   if (links === null) return unmet('a Link field that can be read', value)
-  const toResult = links.filter(({ rel }) => rel.split(/\s+/).some(one => relation.test(one)))
-  const stray = toResult.find(
-    ({ anchor }) => anchor === undefined || resolved(anchor, sent.url) !== sent.url.href,
-  )
+  const toResult = links.filter(link => relationsOf(link).some(one => relation.test(one)))
+  const stray = toResult.find(({ params }) => {
+    const anchor = params.get('anchor')
+    return anchor === undefined || resolved(anchor, sent.url) !== sent.url.href
+  })
   return stray === undefined
     ? null
-    : unmet(`an anchor that is ${sent.target}`, stray.anchor ?? 'no anchor')
+    : unmet(`an anchor that is ${sent.target}`, stray.params.get('anchor') ?? 'no anchor')
 }
 
 /** Whether a link with a relation goes along. */
@@ -97,18 +98,14 @@ export function judgeLinkTo(
 
 /** Where the first link with a relation leads; `null` where there is none. */
 export function linkedFrom(response: RawResponse, rel: string, base: URL): URL | null {
-  const links = readLink(fieldValues(response, 'Link').join(', ')) ?? []
-  const found = links.find(link => link.rel.toLowerCase().split(/\s+/).includes(rel))
-  if (found === undefined || !URL.canParse(found.uri, base)) return null
-  return new URL(found.uri, base)
+  const links = readLinkField(fieldValues(response, 'Link').join(', ')) ?? []
+  const found = links.find(link => relationsOf(link).includes(rel))
+  if (found === undefined || !URL.canParse(found.target, base)) return null
+  return new URL(found.target, base)
 }
 
-function readLink(value: string) {
-  try {
-    return LinkHeader.parse(value).refs
-  } catch {
-    return null
-  }
+function relationsOf({ params }: LinkMember): readonly string[] {
+  return (params.get('rel') ?? '').toLowerCase().split(/\s+/)
 }
 
 /** Fragments are another rule's matter. */

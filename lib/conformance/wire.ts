@@ -18,6 +18,7 @@ import {
   slowly,
 } from '../testing/raw-http.js'
 import type { RawResponse } from '../testing/raw-response.js'
+import { readable } from './content-coding.js'
 import type { CookieJar } from './cookies.js'
 import { overOneConnection } from './one-connection.js'
 import { noted } from './recorder.js'
@@ -187,7 +188,7 @@ function asksFirst({ fields }: Sent): boolean {
 }
 
 function exchangeOf(sent: Sent, { ended, response, received, code }: RawResult): Exchange {
-  const whole = ended === 'complete' ? response : null
+  const whole = ended === 'complete' && response !== null ? readable(response) : null
   const interim = whole?.interim ?? interimOf(received)
   return noted({ sent, ended, response: whole, interim, endedAtMs: performance.now(), code })
 }

@@ -56,7 +56,7 @@ describe('a refusal, rendered', () => {
     expect(PAGE_POLICY).to.include(`default-src 'none'; style-src 'sha256-${hash}'`)
   })
 
-  it('Retry-After is in whole seconds, never 0', () => {
+  it('[H-RA-1] Retry-After is in whole seconds, never 0', () => {
     expect([0, 1, 1_000, 1_001].map(retryAfter)).to.deep.equal(['1', '1', '1', '2'])
   })
 })

@@ -142,7 +142,7 @@ describe('identity', () => {
     expect(outcome.link).to.equal(LINK)
   })
 
-  it('[CL-03, IK-2.2-3, IK-2.5.1-3] one key on all tries, made before any byte, told', async () => {
+  it('[CL-03, IK-2.2-2, IK-2.2-3, IK-2.5.1-3] one key on all tries, made before', async () => {
     const one = scene(THREE_TRIES)
     let told: string | null = null
     const outcome = await one.finish(

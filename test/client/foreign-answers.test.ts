@@ -113,6 +113,22 @@ describe('answers of another kind', () => {
     expect(await page.finish(page.client.links(LINK))).to.have.length(1)
   })
 
+  it('[FALSE-4252] what a front server puts into Link hides nothing behind it', async () => {
+    const style = '</a.css>; rel=preload; as=style; crossorigin'
+    const headers = { link: `${style}, , ${SPENT.link}` }
+    const get: Step = { status: 200, body: 'order 7' }
+    const one = scene({ post: [lost(), { status: 405, headers }], get: [get] })
+    const told = await one.finish(one.client.post(LINK, 'tea'))
+    expect(told).to.include({
+      outcome: 'accepted-earlier',
+      location: 'https://shop.example/orders/7',
+    })
+    const links = { link: `${style}, </once/2>; rel="urn:x"` }
+    const adapter = { linkRelation: 'urn:x' }
+    const page = scene({ post: [], get: [{ status: 200, headers: links }] }, { adapter })
+    expect(await page.finish(page.client.links(LINK))).to.have.length(1)
+  })
+
   it('[FALSE-2003] client.fetch gets an answer again that was cut off', async () => {
     serve = (asked, answer) => {
       asked.resume()

@@ -60,7 +60,7 @@ describe('classify', () => {
     ['409 with Retry-After', response(409, wait), FIRST, 'retry', false],
     ['[FALSE-801] 409 without Retry-After', response(409), FIRST, 'ask', false],
     ['[POE-5-6] 425 was not run', response(425), FIRST, 'retry', false],
-    ['[POE-5-6] [H-429-1] 429 was not run', response(429, wait), FIRST, 'retry', false],
+    ['[POE-5-6] 429 was not run', response(429, wait), FIRST, 'retry', false],
     ['500 tells nothing', response(500), FIRST, 'ask', true],
     ['501 tells nothing', response(501), FIRST, 'ask', true],
     ['502', response(502), FIRST, 'retry', true],

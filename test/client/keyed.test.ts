@@ -42,6 +42,29 @@ describe('a POST with a key', () => {
     expect(await told.text().catch((error: Error) => error.message)).to.equal('terminated')
   })
 
+  it('[FALSE-4253] what is at the URL by GET says nothing of a POST that is given up', async () => {
+    const get: Step = { status: 200, headers: { allow: 'GET, HEAD' }, body: 'a page' }
+    const one = scene({ post: [lost()], get: [get] })
+    const told = await one.finish(one.client.post(URL, 'ten', { idempotencyKey: 'a' }))
+    expect(told).to.include({ outcome: 'unknown', reason: 'gave-up' })
+    expect(one.seen.filter(({ method }) => method === 'GET')).to.deep.equal([])
+  })
+
+  it('[FALSE-4253] nor of one whose time is over', async () => {
+    for (const status of [200, 404]) {
+      const get: Step = { status, headers: { allow: 'GET, HEAD' } }
+      const one = scene({ post: [lost()], get: [get] })
+      const send = async (expiresAtMs: number) => {
+        const options = { idempotencyKey: 'a', tries: 1, expiresAtMs }
+        return await one.finish(one.client.post(URL, 'ten', options))
+      }
+      const endMs = one.clock.now() + 2_000
+      expect(await send(endMs)).to.include({ outcome: 'unknown', reason: 'gave-up' })
+      await one.clock.advance(2_000)
+      expect(await send(endMs)).to.include({ outcome: 'unknown', reason: 'gave-up' })
+    }
+  })
+
   it('[FALSE-3207] content that is made anew: that it is other content is no refusal', async () => {
     for (const status of [400, 413, 422]) {
       const one = scene({ post: [lost(), { status }] })
@@ -95,6 +118,16 @@ describe('a POST with a key', () => {
       const texts = await Promise.all(told.map(each => each.text()))
       expect(texts, name).to.deep.equal(['a', 'a', 'b'])
     }
+  })
+
+  it('[IK-2.2-3] two keys of client.fetch are two POSTs, and one is one', async () => {
+    const one = scene({ post: [{ status: 201 }] })
+    const send = (key: string, body: string) =>
+      one.client.fetch(URL, { method: 'POST', headers: { 'Idempotency-Key': key }, body })
+    const sends = [send('"a"', 'ten'), send('"b"', 'ten'), send('"c"', 'two'), send('"a"', 'ten')]
+    await one.finish(Promise.all(sends))
+    const sent = one.posts.map(({ headers, body }) => `${headers.get('idempotency-key')} ${body}`)
+    expect(sent.sort()).to.deep.equal(['"a" ten', '"b" ten', '"c" two'])
   })
 
   it('[FALSE-3208] nor does the content of one of them hold up the other one', async () => {

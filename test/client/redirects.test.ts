@@ -64,7 +64,7 @@ describe('redirects of a POST', () => {
     expect(one.posts.map(({ url }) => url)).to.deep.equal([LINK, TARGET, TARGET])
   })
 
-  it('[CL-13] a target that is not known to be a POE resource is posted to once', async () => {
+  it('[CL-13, H-RETRY-1] a target that is not known to be a link is posted to once', async () => {
     const one = scene({ post: [moved('/plain'), lost()] })
     const outcome = await one.finish(one.client.post(LINK, 'tea'))
     expect(outcome).to.include({ outcome: 'unknown', reason: 'not-repeatable', isFinal: true })

@@ -175,6 +175,30 @@ describe('tries and time', () => {
     expect(one.posts.every(({ atMs }) => atMs < NOW + 2_000)).to.equal(true)
   })
 
+  for (const [title, get, outcome, reason] of [
+    ['spent', { status: 200, headers: { allow: 'GET' } }, 'accepted-earlier', undefined],
+    ['not known any more', { status: 410 }, 'unknown', 'forgotten'],
+    ['not to be asked', { status: 503 }, 'unknown', 'gave-up'],
+  ] as const) {
+    it(`[POE-5-6] nor is it where an earlier call was in doubt: the link is ${title}`, async () => {
+      const one = scene({ post: [lost()], get: [...Array(3).fill({ status: 503 }), get] })
+      const options = { expiresAtMs: NOW + 2_000, tries: 1 }
+      const first = await one.finish(one.client.post(LINK, 'x', options))
+      expect(first).to.include({ outcome: 'unknown', reason: 'gave-up' })
+      await one.clock.advance(2_000)
+      const second = await one.finish(one.client.post(LINK, 'x', options))
+      expect(second).to.include({ outcome, attempts: 0, ...(reason && { reason }) })
+      expect(one.posts).to.have.length(1)
+    })
+  }
+
+  it('[POE-8-1] a page of links is asked for again after a pause, which grows', async () => {
+    const page = { status: 200, headers: { 'poe-links': '"/once/1"' } }
+    const one = scene({ post: [], get: [{ status: 503 }, { status: 502 }, page] })
+    expect(await one.finish(one.client.links('https://shop.example/page'))).to.have.length(1)
+    expect(one.seen.map(({ atMs }) => atMs - NOW)).to.deep.equal([0, 225, 675])
+  })
+
   it('a link that has ended before anything was sent is gone', async () => {
     const one = scene({ post: [{ status: 201 }] })
     const outcome = await one.finish(one.client.post(LINK, 'x', { expiresAtMs: NOW }))

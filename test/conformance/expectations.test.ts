@@ -180,6 +180,14 @@ const TABLE: readonly (readonly [Expectation, Exchange, Exchange])[] = [
   ],
   [{ resultLink: true }, answer('405 No'), answer('405 No\nLink: nonsense')],
   [
+    { resultLink: true },
+    answer(
+      '405 No\nLink: </a.css>; rel=preload; crossorigin,\n' +
+        'Link: </o>; rel="related"; nopush; anchor="/once/x"',
+    ),
+    answer('405 No\nLink: </a.css>; rel=preload; crossorigin, </o>; rel="related"'),
+  ],
+  [
     { anyOf: [[{ status: ['409'] }], [{ after: 'early' }, { status: ['405'] }]] },
     answer('405 No'),
     answer('404 No'),

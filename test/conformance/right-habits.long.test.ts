@@ -40,6 +40,8 @@ const ALL: readonly (readonly [says: string, habits: Habits, adapter: ServerAdap
   ['503 and Retry-After at each fortieth request', { busyEach: 40 }, ADAPTER],
   ['302 to the login for strangers', { login: true }, LOGGED_IN],
   ['no lengths, tags and parts', { streams: true }, ADAPTER],
+  ['every answer compressed', { coded: true }, ADAPTER],
+  ['and with parts of what is compressed', { coded: true, streams: true }, ADAPTER],
   ['the link in Link and POE-Links', { inLinkField: true, success: 302 }, ADAPTER],
 ]
 

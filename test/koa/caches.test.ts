@@ -30,7 +30,7 @@ for (const kind of EVERY_STORE) {
     let world: World
     afterEach(() => world.close())
 
-    it('[CACHE-01, H-CACHE-1] a shared cache never gives one link to two people', async () => {
+    it('[CACHE-01, H-CACHE-1, POE-3-18] no shared cache gives one link to two', async () => {
       world = await startWorld(kind, {
         extend: (_app, router) => {
           router.get('/public', ctx => {
@@ -88,7 +88,7 @@ for (const kind of EVERY_STORE) {
         poe: { advertise: 'when-asked' },
         extend: (_app, router) => {
           router.get('/varied', ctx => {
-            ctx.set('Vary', 'Accept')
+            ctx.set('Vary', String(ctx.query.by ?? 'Accept'))
             ctx.body = { link: ctx.poe.link('order') }
           })
         },
@@ -103,6 +103,10 @@ for (const kind of EVERY_STORE) {
         expect(page.headers.has('POE-Links'), JSON.stringify(headers)).to.equal(advertised)
         expect(page.headers.get('Vary')).to.equal('Accept, POE')
         expect(page.headers.get('Cache-Control')).to.equal('private, no-cache')
+      }
+      for (const vary of ['*', 'Accept, poe']) {
+        const page = await fetch(`${world.base}/varied?by=${encodeURIComponent(vary)}`)
+        expect(page.headers.get('Vary')).to.equal(vary)
       }
     })
 

@@ -33,6 +33,11 @@ for (const parser of [
       const once = poe({ store: memoryStore(), principal })
       const app = new Koa()
       const router = new Router()
+      // As loggers do: who only wants to know when it is over does not read.
+      app.use(({ req }, next) => {
+        req.once('close', () => {})
+        return next()
+      })
       if (parser === 'in front') app.use(bodyParser())
       app.use(once.middleware())
       router.get('/page', ctx => {

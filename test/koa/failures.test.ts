@@ -64,6 +64,34 @@ for (const kind of EVERY_STORE) {
       })
     })
 
+    it('[H-429-1] 429, of the handler or in front of it: nothing is used up, or kept', async () => {
+      let isBusy = false
+      world = await startWorld(kind, {
+        outside: [
+          (ctx, next) => {
+            if (!isBusy) return next()
+            ctx.status = 429
+            ctx.set('Retry-After', '1')
+            return undefined
+          },
+        ],
+        handler: (ctx, here) => {
+          if (here.runs === 1) ctx.throw(429)
+          placeOrder(ctx, here)
+        },
+      })
+      const link = await world.link()
+      for (isBusy of [true, false]) {
+        const refused = await world.send('POST', link, GOOD)
+        expect([refused.status, refused.headers.get('Cache-Control')]).to.deep.equal([
+          429,
+          'no-store',
+        ])
+      }
+      expect((await world.send('POST', link, GOOD)).status).to.equal(201)
+      expect(world.effects).to.have.lengthOf(1)
+    })
+
     for (const status of [500, 503, 402]) {
       it(`[FAIL-03] ${status} before any effect is not replayed: the second try runs`, async () => {
         world = await startWorld(kind, {

@@ -140,7 +140,7 @@ describe('lifetimes', () => {
   }
 
   for (const kind of LOCAL_STORES) {
-    it(`[EXP-05, POE-2-18] ${kind.store}: spent past its life, never run after it`, async () => {
+    it(`[EXP-05, POE-2-18, H-410-1] ${kind.store}: spent past its life, never run`, async () => {
       const clock = fakeClock()
       world = await startWorld(kind, {
         now: clock.now,

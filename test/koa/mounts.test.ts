@@ -106,6 +106,17 @@ describe('mounts', () => {
     }
   })
 
+  it('[POE-2-6] what others say in Allow has no say at a link, before or after it', async () => {
+    const { app, router } = shop()
+    app.use(async (ctx, next) => {
+      ctx.set('Allow', 'GET, POST')
+      await next()
+      ctx.set('Allow', 'GET, POST')
+    })
+    app.use(router.routes())
+    await expectOnce(await serve(app.callback()), '/page')
+  })
+
   it('[URI-01] a proxy that strips a prefix: missing is noticed, given is right', async () => {
     for (const publicPrefix of [undefined, '/public']) {
       const { app, router } = shop(publicPrefix === undefined ? {} : { publicPrefix })

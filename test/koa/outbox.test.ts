@@ -147,6 +147,8 @@ for (const kind of TRANSACTIONAL) {
       expect(await world.once.outbox.drop(second)).to.equal(false)
       await until(() => told('outbox-delivered').length === 1, 'the delivery')
       expect(seen).to.deep.equal([first, second, first])
+      const events = [...told('outbox-revived'), ...told('outbox-dropped')]
+      expect(events.map(event => 'key' in event && event.key)).to.deep.equal([first, second])
     })
 
     it('[FALSE-3921] the dead are told, also if they are too large to come together', async () => {

@@ -94,7 +94,7 @@ for (const kind of EVERY_STORE) {
     afterEach(() => world.close())
 
     for (const sample of SAMPLES) {
-      it(`[REPLAY-01, POE-2-7] ${sample.title}`, async () => {
+      it(`[REPLAY-01, POE-2-7, POE-2-9] ${sample.title}`, async () => {
         world = await startWorld(kind, { handler: sample.answer })
         const link = await world.link()
         const first = await world.send('POST', link, { json: {} })

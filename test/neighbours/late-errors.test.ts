@@ -9,6 +9,7 @@ import { expect } from 'chai'
 import express, { type NextFunction, type Request, type Response } from 'express'
 import { anyone, type NodeHandler, poe } from 'post-once-exactly/node'
 import { memoryStore } from 'post-once-exactly/stores/memory'
+import { answerIn } from '../../lib/neighbours/answers.js'
 import { ask } from '../support/ask.js'
 import { until } from '../support/meeting.js'
 
@@ -126,5 +127,40 @@ describe('late errors on node:http', () => {
     const again = await ask({ port }, 'POST', link)
     expect(again.json()).to.include({ type: 'urn:post-once-exactly:problem:undecided' })
     expect(orders).to.deep.equal(['tea'])
+  })
+})
+
+describe('late errors of fetch handlers', () => {
+  it('what nobody reads on is told to its source', async () => {
+    let isLeft = false
+    const source = new ReadableStream<Uint8Array>({
+      pull: async controller => {
+        controller.enqueue(Buffer.from('more'))
+        await pause(1)
+      },
+      cancel: () => {
+        isLeft = true
+      },
+    })
+    const { content } = await answerIn(new Response(source))
+    for await (const _ of content as AsyncIterable<unknown>) break
+    await until(() => isLeft, 'it is told')
+  })
+
+  it('what breaks off before anybody reads on ends no process', async () => {
+    const source = new ReadableStream<Uint8Array>({
+      start: async controller => {
+        for (const piece of ['one', 'two', 'three', 'four']) controller.enqueue(Buffer.from(piece))
+        await pause(20)
+        controller.error(new Error('a surprise'))
+      },
+    })
+    const { content } = await answerIn(new Response(source))
+    // The setup of these tests throws what nobody caught.
+    await pause(50)
+    const pieces = async () => {
+      for await (const _ of content as AsyncIterable<unknown>);
+    }
+    expect(String(await pieces().catch(error => error))).to.equal('Error: a surprise')
   })
 })

@@ -114,11 +114,12 @@ for (const kind of EVERY_STORE) {
       }
     })
 
-    it('[POE-2-7, POE-2-8, H-LOC-2] GET gives the entity, and no Location beside it', async () => {
+    it('[POE-2-7, POE-2-8, H-LOC-2, H-CLOC-1] GET gives the entity, and no Location', async () => {
       world = await startWorld(kind, {
-        handler: ctx => {
+        handler: (ctx, { runs }) => {
           ctx.status = 201
           ctx.set({ Location: '/orders/7', 'Content-Language': 'en', ETag: '"v1"' })
+          if (runs === 1) ctx.set('Content-Location', ctx.path)
           ctx.set('Content-Disposition', 'inline')
           ctx.type = 'application/vnd.shop+json'
           ctx.body = '{"id":7}'
@@ -133,8 +134,13 @@ for (const kind of EVERY_STORE) {
       for (const name of [...kept, 'Content-Length']) {
         expect(later.headers.get(name), name).to.equal(first.headers.get(name))
       }
+      expect(later.headers.get('Content-Location')).to.equal(link)
       expect(later.headers.get('Location')).to.equal(null)
       expect(later.headers.get('Link')).to.contain('</orders/7>; rel="related ')
+      const second = await world.link()
+      await world.send('POST', second, { json: {} })
+      const bare = await world.send('GET', second)
+      expect([bare.status, bare.headers.get('Content-Location')]).to.deep.equal([200, null])
     })
 
     it('[POE-2-1, POE-2-21] a success is for good, whatever comes after', async () => {
@@ -236,7 +242,7 @@ for (const kind of EVERY_STORE) {
       expect(world.effects).to.have.length(1)
     })
 
-    it('[POE-6-2, H-PROB-1] a person gets a page, a program a document', async () => {
+    it('[POE-6-2, H-PROB-1, H-VARY-1] a person gets a page, a program a document', async () => {
       world = await startWorld(kind, {
         handler: ctx => {
           ctx.status = 201

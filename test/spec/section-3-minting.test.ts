@@ -62,6 +62,9 @@ for (const kind of EVERY_STORE) {
       const page = await world.send('GET', '/page')
       const { link } = (await page.json()) as { link: string }
       expect(page.headers.get('Link')).to.equal(`<${link}>; rel="urn:post-once-exactly:rel:poe"`)
+      await world.close()
+      world = await startWorld(kind)
+      expect((await world.send('GET', '/page')).headers.get('Link')).to.equal(null)
     })
 
     it('[H-POST-2, POE-3-11] an endpoint that mints: 201, Location, POE-Links, JSON', async () => {

@@ -3,7 +3,7 @@
  *
  * @see RFC 8288 3
  */
-import LinkHeader from 'http-link-header'
+import { type LinkMember, readLinkField } from '../../protocols/link-field.js'
 import { RESULT_RELATION } from '../../protocols/poe/names.js'
 import { webUrl } from '../answer.js'
 import type { LinkReader } from '../options.js'
@@ -11,39 +11,28 @@ import type { LinkReader } from '../options.js'
 /** How much of a `Link` value is read, in characters. */
 const LIMIT_CHARS = 65_536
 
-/** Reads with a library; a value that it cannot read holds no links. */
+/** Reads values; one that cannot be read holds no links. */
 export const linkReader: LinkReader & {
   /** Targets with a relation, as absolute URLs. */
   targets(field: string | null, base: URL, relation: string): readonly URL[]
 } = {
   result(field, link) {
-    for (const { rel, uri, anchor } of parse(field)) {
-      if (!hasRelation(rel, RESULT_RELATION)) continue
-      if (webUrl(anchor ?? null, link)?.href !== link.href) continue
-      const target = webUrl(uri, link)
-      if (target !== null) return target.href
+    for (const { target, params } of membersOf(field, RESULT_RELATION)) {
+      if (webUrl(params.get('anchor') ?? null, link)?.href !== link.href) continue
+      const url = webUrl(target, link)
+      if (url !== null) return url.href
     }
     return null
   },
   targets(field, base, relation) {
-    return parse(field).flatMap(({ rel, uri }) => {
-      const target = hasRelation(rel, relation) ? webUrl(uri, base) : null
-      return target === null ? [] : [target]
-    })
+    return membersOf(field, relation).flatMap(({ target }) => webUrl(target, base) ?? [])
   },
 }
 
 /** A member without `rel` names no relation. @see RFC 8288 3.3 */
-function hasRelation(rel: string | undefined, relation: string): boolean {
-  return rel?.split(/\s+/).includes(relation) === true
-}
-
-function parse(field: string | null) {
-  if (field === null || field.length > LIMIT_CHARS) return []
-  try {
-    // The library's time grows with the square of a run of white space, which means nothing.
-    return LinkHeader.parse(field.replace(/\s{2,}/g, ' ')).refs
-  } catch {
-    return []
-  }
+function membersOf(field: string | null, relation: string): readonly LinkMember[] {
+  const members = field === null || field.length > LIMIT_CHARS ? null : readLinkField(field)
+  return (members ?? []).filter(({ params }) => {
+    return params.get('rel')?.split(/\s+/).includes(relation) === true
+  })
 }

@@ -5,7 +5,7 @@
  */
 import type { Context } from 'koa'
 import { POLICY_ALLOW } from '../../answers/allow.js'
-import { type AnswerField, bare, json } from '../../answers/answer.js'
+import { type AnswerField, bare, json, NO_STORE } from '../../answers/answer.js'
 import type { ResourceRules } from '../../engine/operation.js'
 import { KEY_LIMIT, type NameRules, WANTED } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
@@ -15,7 +15,7 @@ import type { FingerprintRule } from './door.js'
 import type { KeyedDoor } from './keyed-door.js'
 
 const CACHED: readonly AnswerField[] = [['Cache-Control', 'public, max-age=300']]
-const ONLY_READ: readonly AnswerField[] = [['Allow', POLICY_ALLOW]]
+const ONLY_READ: readonly AnswerField[] = [['Allow', POLICY_ALLOW], NO_STORE]
 
 /** Serves the policy document at a path, and makes refusals lead there. */
 export function servePolicy(core: Core, router: RouterPort, path: string): void {

@@ -2,9 +2,9 @@
  * Servers with action resources and one fault each, and the checks that catch it: these and no
  * others.
  */
-import { type ActionBehaviour, RIGHT_ACTIONS } from './action-server.js'
+import { type Action, type ActionBehaviour, RIGHT_ACTIONS } from './action-server.js'
 import type { DoorFault } from './key-faults.js'
-import { refused, type Told, told } from './plain.js'
+import { type Asked, refused, type Told, told } from './plain.js'
 
 type Row = readonly [
   name: string,
@@ -29,6 +29,21 @@ function told400(isSo: (id: string) => boolean, by: 'PUT' | 'DELETE'): Partial<A
 function isNear(one: string, other: string): boolean {
   const different = [...one].filter((letter, at) => letter !== other[at]).length
   return one.length === other.length && different === 1
+}
+
+/** Who has left has no lock any more. */
+function leftUnlocked(): Partial<ActionBehaviour> {
+  const firsts = new WeakMap<Action, Asked>()
+  return {
+    mayUse: (action, asked) => {
+      if (asked.method === 'PUT' && !firsts.has(action)) firsts.set(action, asked)
+      return RIGHT_ACTIONS.mayUse(action, asked)
+    },
+    again: (action, asked) => {
+      const isLeft = action.state === 'running' && firsts.get(action)?.isGone() === true
+      return isLeft ? 'run' : RIGHT_ACTIONS.again(action, asked)
+    },
+  }
 }
 
 const ROWS: readonly Row[] = [
@@ -269,6 +284,12 @@ const ROWS: readonly Row[] = [
     'orders what was called off, and says that it does not',
     { ordersToo: ({ state }) => state === 'off' },
     ['ACT-05/put-after'],
+  ],
+  [
+    'left-unlocked',
+    'does it once more when the client of the first PUT has left',
+    leftUnlocked(),
+    ['ACT-01/given-up'],
   ],
 ]
 

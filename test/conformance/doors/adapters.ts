@@ -26,6 +26,7 @@ export const ACTIONS_ADAPTER: ServerAdapter = {
   valid: { json: { sku: 'tea-{n}', qty: 1 } },
   invalid: { json: { qty: 0 } },
   effects: { url: '/ledger', pointer: '/orders' },
+  provoke: { slow: { fields: { 'X-Fault': 'slow=1200' } } },
   door: { required: true },
 }
 

@@ -154,6 +154,23 @@ export const NARROW_KEY_ROWS: readonly KeyRow[] = [
     ['IK-5-4/other-answer'],
   ],
   [
+    'other-unlocked',
+    'forgets a key while its request runs when other content comes with it',
+    {
+      whenOther: ({ isDone }, forget) => {
+        if (!isDone) forget()
+        return refused(422, 'No')
+      },
+    },
+    ['IK-2.7-2/unlocked'],
+  ],
+  [
+    'left-unlocked',
+    'does it once more when the client of the first request has left',
+    { runsAgain: ({ by, isDone }) => !isDone && by.isGone() },
+    ['IK-1-1/given-up'],
+  ],
+  [
     'slow-202',
     'says 202 while a long one runs',
     {

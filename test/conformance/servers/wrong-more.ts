@@ -6,6 +6,7 @@ import { type Answer, emptyAnswer } from './answers.js'
 import type { Behaviour, Seen } from './behaviour.js'
 import { type Fault, fieldOf, isResult, isReuse, refielded, restated, where } from './fault.js'
 import type { Link } from './link-book.js'
+import { MEANWHILE } from './wrong-meanwhile.js'
 import { type MeantRow, OURS } from './wrong-ours.js'
 import { RARE } from './wrong-rare.js'
 import { SOLE } from './wrong-sole.js'
@@ -222,7 +223,9 @@ const TOLD: readonly Row[] = [
 
 /** All of them. */
 export const WRONG_MORE: readonly MeantFault[] = [
-  ...[...TWICE, ...SPELT, ...STATES, ...TOLD, ...SOLE, ...RARE].map(row => meant(row, false)),
+  ...[...TWICE, ...SPELT, ...STATES, ...TOLD, ...SOLE, ...RARE, ...MEANWHILE].map(row =>
+    meant(row, false),
+  ),
   ...OURS.map(row => meant(row, true)),
 ]
 

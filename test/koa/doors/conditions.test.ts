@@ -102,7 +102,7 @@ for (const kind of EVERY_STORE) {
       expect((await send({ 'If-Match': '"x"' })).status).to.equal(404)
     })
 
-    it('[COND-05] a spent link with a stale condition stays 405', async () => {
+    it('[COND-05, H-412-2] a spent link with a stale condition stays 405', async () => {
       thing = { etag: '"v1"', changes: 0 }
       world = await startDoorWorld(kind, (router, once) => {
         const door = once.conditional({ name: 't', validator: () => ({ etag: thing.etag }) })

@@ -146,7 +146,7 @@ describe('fingerprints of requests under one key', () => {
   ]
   for (const [what, one, other, wanted] of pairs) {
     for (const rule of ['raw', 'semantic'] as const) {
-      it(`[BIND-07] ${rule}: ${what}: ${wanted[rule]}`, async () => {
+      it(`[BIND-07, IK-2.4-1] ${rule}: ${what}: ${wanted[rule]}`, async () => {
         expect(await second(rule, one, other)).to.equal(wanted[rule])
         expect(await second(rule, other, one)).to.equal(wanted[rule])
       })

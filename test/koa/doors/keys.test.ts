@@ -76,7 +76,7 @@ for (const kind of EVERY_STORE) {
       expect((await sendKeyed(world, '/must', `"it's * ; -- \\" \\\\"`)).status).to.equal(201)
     })
 
-    it('[IK-2.7-1, IK-2.7-4, BIND-05] required and missing: 400, with the rules', async () => {
+    it('[IK-2.7-1, IK-2.7-4, BIND-05, H-CACHE-3] missing: 400, with the rules', async () => {
       await plain()
       for (const key of [null, '', '   ', '""']) {
         const refused = await sendKeyed(world, '/orders', key)

@@ -28,10 +28,14 @@ describe('uploads at a door', () => {
 
   for (const rule of ['raw', 'semantic', ['/title']] as const satisfies readonly Rule[]) {
     it(`[FALSE-3509] behind a parser an upload is no other one's repeat: ${rule}`, async () => {
-      site = await keySite({ parse: false, front: [parser], door: { fingerprint: rule } })
-      for (const file of ['one', 'two']) expect((await send(file)).status).to.equal(500)
-      expect(site.seen).to.deep.equal([])
-      expect(String(site.errors[0])).to.include('Put the door in front of the parser')
+      // The one leaves a list of files, and the other a single one.
+      for (const front of [parser, multer().single('file')]) {
+        site = await keySite({ parse: false, front: [front], door: { fingerprint: rule } })
+        for (const file of ['one', 'two']) expect((await send(file)).status).to.equal(500)
+        expect(site.seen).to.deep.equal([])
+        expect(String(site.errors[0])).to.include('Put the door in front of the parser')
+        await site.close()
+      }
     })
   }
 

@@ -226,8 +226,11 @@ describe('profiles of the key door', () => {
     expect(operations.map(({ operation }) => operation)).to.deep.equal(['key', 'uuid', 'rr'])
     expect(operations[0]?.expiry).to.deep.include({ retentionSeconds: 86_400 })
     expect(operations[1]?.expiry).to.deep.include({ retentionSeconds: null })
+    // What becomes of a key after that: it runs again, never ends, or is refused by its date.
+    for (const [index, told] of [/runs again/, /never expires/, /never runs again/].entries()) {
+      expect(operations[index]?.expiry).to.have.property('afterwards').that.matches(told)
+    }
     expect(operations[1]?.keyFormat).to.include({ pattern: '^[0-9a-f-]{36}$' })
-    expect((await world.send('PUT', '/shop/v1/policy')).status).to.equal(405)
     expect((await world.send('OPTIONS', '/shop/v1/policy')).status).to.equal(204)
     const bad = await sendKeyed(world, '/shop/v1/uuid', '"k"')
     await expectProblem(bad, 400, 'key-malformed')
@@ -235,6 +238,13 @@ describe('profiles of the key door', () => {
     for (let tries = 0; tries < 3; tries += 1) {
       expect((await sendKeyed(world, '/shop/v1/uuid', uuid)).status).to.equal(201)
     }
+  })
+
+  it('[FALSE-4254, H-405-1] the policy is only read: all else is 405, never kept', async () => {
+    world = await startDoorWorld(PREFIX, (router, once) => once.policy(router, '/policy'))
+    const { status, headers } = await world.send('PUT', '/shop/v1/policy')
+    const told = [status, headers.get('Allow'), headers.get('Cache-Control')]
+    expect(told).to.deep.equal([405, 'GET, HEAD', 'no-store'])
   })
 
   it('a documentation of its own takes the place of the policy', async () => {

@@ -235,6 +235,17 @@ describe('forged link tokens', () => {
     )
   })
 
+  it('[POE-8-5] nor are another secret or epoch, whatever was signed just before', () => {
+    const signed = new Map<string, string>()
+    for (const [keyId, epoch] of ['ae', 'be', 'bf', 'af', 'ae', 'bf', 'ae'].map(one => [...one])) {
+      const fields = { keyId: `kkk${keyId}`, epoch: String(epoch), expiresAtMs: 1, nonce: 'n' }
+      const text = signedText(fields, scope)
+      expect(text).to.equal(signed.get(`${keyId}${epoch}`) ?? text)
+      signed.set(`${keyId}${epoch}`, text)
+    }
+    expect(new Set(signed.values()).size).to.equal(4)
+  })
+
   it('[POE-8-5] text cannot move from one field of a scope into the next', () => {
     const fields = { keyId: 'kkkk', epoch: 'e', expiresAtMs: 1, nonce: 'n' }
     const text = fc.string({ unit: fc.constantFrom(...'0:a'), maxLength: 6 })

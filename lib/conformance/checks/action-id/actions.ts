@@ -81,6 +81,22 @@ export const ACTION_USE: readonly Check[] = [
     steps: [MINT, { leave: { to: L }, before: 'answer' }, { pause: 'moment' }, AGAIN, ONE_EFFECT],
   },
   {
+    id: 'ACT-01/given-up',
+    requirement: 'ACT-01',
+    title: 'a client that gives up while its PUT runs, and sends it again, makes no second effect',
+    why: 'The next PUT comes while the first one is still at work, as with each slow answer.',
+    needs: ['slow', 'effects'],
+    blockedBy: ['ACT-01/effects', 'ACT-01/race', 'ACT-01/lost-answer'],
+    steps: [
+      MINT,
+      { leave: { to: L, provoke: 'slow' }, before: 'answer' },
+      { pause: 'arrival' },
+      // As slow as the first one, so that both are over when effects are counted.
+      { send: { to: L, provoke: 'slow' }, patiently: true },
+      { effects: { atMost: 1 } },
+    ],
+  },
+  {
     id: 'ACT-01/cut-off',
     requirement: 'ACT-01',
     title: 'after an upload that broke off, the whole PUT is done',

@@ -196,6 +196,22 @@ export const KEY_RUNNING: readonly Check[] = [
     ],
   },
   {
+    id: 'IK-1-1/given-up',
+    requirement: 'IK-1-1',
+    title: 'a client that gives up while its request runs, and comes back, makes no second effect',
+    why: 'That is how lost answers are met: the first request is still at work then.',
+    needs: ['slow', 'effects'],
+    blockedBy: 'IK-2.6-3/running',
+    steps: [
+      MINT,
+      { leave: { to: L, provoke: 'slow' }, before: 'answer' },
+      { pause: 'arrival' },
+      // As slow as the first one, so that both are over when effects are counted.
+      { send: { to: L, provoke: 'slow' }, patiently: true },
+      { effects: { atMost: 1 } },
+    ],
+  },
+  {
     id: 'IK-2.7-2/running',
     requirement: 'IK-2.7-2',
     title: 'other content while the first request runs is told 422 or 409, and has no effect',
@@ -205,6 +221,25 @@ export const KEY_RUNNING: readonly Check[] = [
       ...meanwhile({ body: 'different' }),
       { await: 'second', expect: [{ status: ['409', '422'] }] },
       ONE_EFFECT,
+    ],
+  },
+  {
+    id: 'IK-2.7-2/unlocked',
+    requirement: 'IK-2.7-2',
+    title: 'other content while the first request runs lets no repeat run beside it',
+    why: 'A lock that every refusal takes off is not the lock of the one that runs.',
+    needs: ['slow', 'different', 'effects'],
+    blockedBy: ['IK-2.6-3/running', 'IK-2.7-2/running'],
+    steps: [
+      MINT,
+      { send: { to: L, provoke: 'slow' }, as: 'first', inBackground: true },
+      { pause: 'moment' },
+      { send: { to: L, body: 'different' }, as: 'second', inBackground: true },
+      { pause: 'moment' },
+      { send: { to: L, provoke: 'slow' }, as: 'third', inBackground: true },
+      { await: 'first' },
+      { await: 'third' },
+      { effects: { atMost: 1 } },
     ],
   },
   {

@@ -118,6 +118,22 @@ export const SILENCE: readonly Check[] = [
     ],
   },
   {
+    id: 'POE-2-22/given-up',
+    requirement: 'POE-2-22',
+    title: 'a client that gives up while its POST runs, and sends it again, has no second effect',
+    why: 'The next try comes while the first POST is still at work, as with each slow answer.',
+    needs: ['slow', 'effects'],
+    blockedBy: ['POE-2-15/running', 'POE-2-22/client-gone'],
+    steps: [
+      MINT,
+      { leave: { to: L, provoke: 'slow' }, before: 'answer' },
+      { pause: 'arrival' },
+      // As slow as the first one, so that both are over when effects are counted.
+      { send: { to: L, provoke: 'slow' }, patiently: true },
+      { effects: { atMost: 1 } },
+    ],
+  },
+  {
     id: 'POE-A-1/restart',
     requirement: 'POE-A-1',
     title: 'after a restart the effect and the mark are both there',

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { gzipSync } from 'node:zlib'
 
 /** What this server may do in its own way. */
 export interface Habits {
@@ -27,6 +28,8 @@ export interface Habits {
   readonly streams?: true
   /** The link is in a Link field, and the page is text. */
   readonly inLinkField?: true
+  /** Every content is compressed, for a POST in haste. */
+  readonly coded?: true
 }
 
 type Told = readonly [status: number, fields?: Readonly<Record<string, string>>, content?: string]
@@ -47,9 +50,13 @@ export function kioskServer(habits: Habits): Server {
   return createServer(async (request, response) => {
     const [status, fields = {}, content = ''] = await kiosk.answer(request)
     const type = content === '' ? {} : { 'Content-Type': 'text/plain; charset=utf-8' }
-    const length = habits.streams ? {} : { 'Content-Length': String(Buffer.byteLength(content)) }
-    response.writeHead(status, { ...NEVER, ...type, ...length, ...fields })
-    response.end(request.method === 'HEAD' || status === 304 ? undefined : content)
+    const isCoded = habits.coded && content !== ''
+    const level = request.method === 'POST' ? 1 : 9
+    const bytes = isCoded ? gzipSync(content, { level }) : Buffer.from(content)
+    const coding = isCoded ? { 'Content-Encoding': 'gzip' } : {}
+    const length = habits.streams ? {} : { 'Content-Length': String(bytes.byteLength) }
+    response.writeHead(status, { ...NEVER, ...type, ...coding, ...length, ...fields })
+    response.end(request.method === 'HEAD' || status === 304 ? undefined : bytes)
   })
 }
 
