@@ -11,7 +11,7 @@ import type { Core } from '../core.js'
 import type { Held } from '../request-poe.js'
 import { BodySlot } from './body-slot.js'
 import { Overtaking, partFromClient, putFields, type ResponseFields } from './late-handler.js'
-import { answerThrown, isReportedFailure, noteOfOthers } from './thrown.js'
+import { answerThrown, hearThrow, isReportedFailure, noteOfOthers } from './thrown.js'
 
 /** A request whose operation is known. */
 export interface Claimable {
@@ -95,6 +95,7 @@ export class HandlerWork implements Work, Held {
     // While the store was asked, its content was cut off: a reader may take none for an empty one.
     if (arrivalOf(ctx) === 'cut-off') ctx.throw(400, 'The content was cut off.')
     forgetEarlierStatus(ctx)
+    hearThrow(ctx)
     this.#fieldsBefore = fieldsNow(ctx.res)
     this.#run = run
     ctx.poe.enter(this)
@@ -224,7 +225,7 @@ function reported(work: HandlerWork, slot: BodySlot): Report {
     status,
     fields: fieldsOf(res, core.recorded),
     hasLocation: res.hasHeader('location'),
-    passedOn: slot.passedOn === status,
+    passedOn: slot.isPassedOn(status),
     toldInside: toldInside || isPutOff(ctx),
     hasTransactionInside,
     body: empty ? { kind: 'none' } : slot.produced(),

@@ -35,7 +35,8 @@ export function isReportedFailure(error: unknown, rules: ResourceRules): boolean
  * @param error - what was thrown
  */
 export function answeredStatus(error: unknown): number | null {
-  if (isObject(error) && OF_OTHERS.has(error)) return null
+  const said = isObject(error) ? SAID.get(error) : undefined
+  if (said !== undefined) return said
   return httpErrors.isHttpError(error) || isUnreadable(error) ? failureOf(error) : null
 }
 
@@ -51,8 +52,11 @@ const OF_RAW_BODY: ReadonlySet<unknown> = new Set([
   ...['encoding.unsupported', 'stream.encoding.set', 'stream.not.readable'],
 ])
 
-/** Errors that look like answers, and tell of what another server has said. */
-const OF_OTHERS = new WeakSet<object>()
+/**
+ * Errors that look like answers, and tell of what another server has said; with the status that the
+ * handler itself has given, if it gave one.
+ */
+const SAID = new WeakMap<object, number | null>()
 
 /**
  * Notes a parser's error that cannot be about this request's content, and so is no answer to it: it
@@ -66,7 +70,30 @@ export function noteOfOthers(error: unknown, isRead: boolean, isAborted: boolean
   if (!httpErrors.isHttpError(error)) return
   const { type } = error
   const isOthers = isRead ? OF_RAW_BODY.has(type) : type === 'request.aborted' && !isAborted
-  if (isOthers) OF_OTHERS.add(error)
+  if (isOthers) SAID.set(error, null)
+}
+
+/** The prototypes of applications' contexts whose `throw` is heard. */
+const heard = new WeakSet<object>()
+
+/**
+ * Lets every context of an application tell which errors are made answers. An error that carries a
+ * status keeps it, whatever the handler says beside it: `ctx.throw(500, error)` would answer with
+ * what the server said that the handler had asked, and free what that server may have done.
+ */
+export function hearThrow(ctx: Context): void {
+  const shared = Object.getPrototypeOf(ctx) as { throw: (...given: unknown[]) => never }
+  if (heard.has(shared)) return
+  heard.add(shared)
+  const { throw: make } = shared
+  shared.throw = function hear(...given: unknown[]): never {
+    const error = given.find(one => one instanceof Error)
+    if (error !== undefined && statusOf(error) !== null && !httpErrors.isHttpError(error)) {
+      const [status] = given
+      SAID.set(error, failureOf({ status }))
+    }
+    return make.apply(this, given)
+  }
 }
 
 /**
@@ -79,13 +106,15 @@ export function noteOfOthers(error: unknown, isRead: boolean, isAborted: boolean
  * @returns the same error, or one with it as its cause
  */
 export function answerable(error: unknown, free: boolean): unknown {
-  if (answeredStatus(error) !== null || (free && failureOf(error) !== null)) return error
+  const answered = answeredStatus(error)
+  const isOwn = answered !== null && answered === statusOf(error)
+  if (isOwn || (free && failureOf(error) !== null)) return error
   const isMissingFile = isObject(error) && error.code === 'ENOENT'
   const isPlain = error !== null && error !== undefined && statusOf(error) === null
   if (isPlain && !isMissingFile) return error
   return new Error(
     'The handler threw an error that reports no failure. Where nothing has happened, use ' +
-      'ctx.throw(), or accept the error with isRefusal.',
+      'ctx.throw(422), or accept the error with isRefusal.',
     { cause: error },
   )
 }
