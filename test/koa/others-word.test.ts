@@ -77,7 +77,7 @@ for (const kind of KINDS) {
       for (const status of [402, 409, 503]) {
         await expectSilence(kind, ctx => charge(status).catch(error => ctx.throw(error)), 500)
         await expectSilence(kind, ctx => charge(status).catch(error => ctx.throw(500, error)), 500)
-        await expectSilence(kind, ctx => charge(status).catch(error => ctx.throw(502, error)), 500)
+        await expectSilence(kind, ctx => charge(status).catch(error => ctx.throw(502, error)), 502)
       }
       expect(charges).to.equal(9)
     })
@@ -95,7 +95,7 @@ for (const kind of KINDS) {
         expect(allowed(await here.send('POST', link, BODY))).to.include('POST')
       }
       const here = await start(kind, { handler: ctx => ctx.throw(422, foreign(404)) })
-      expectUnspent(await here.send('POST', await here.link(), BODY), 404)
+      expectUnspent(await here.send('POST', await here.link(), BODY), 422)
     })
   })
 

@@ -11,7 +11,7 @@ import type { Core } from '../core.js'
 import type { Held } from '../request-poe.js'
 import { BodySlot } from './body-slot.js'
 import { Overtaking, partFromClient, putFields, type ResponseFields } from './late-handler.js'
-import { answerThrown, hearThrow, isReportedFailure, noteOfOthers } from './thrown.js'
+import { answerThrown, hearThrow, isReportedFailure, noteParsers } from './thrown.js'
 
 /** A request whose operation is known. */
 export interface Claimable {
@@ -170,7 +170,7 @@ export class HandlerWork implements Work, Held {
   #keepThrown(error: unknown): void {
     const { ctx, rules } = this
     const isParsed = ctx.req.readableEnded && Reflect.get(ctx.request, 'body') !== undefined
-    noteOfOthers(error, this.#isRead || isParsed, ctx.req.aborted)
+    noteParsers(ctx, error, this.#isRead || isParsed)
     const isKept = !this.toldInside && !isOwnAbort(ctx, error) && !ctx.res.headersSent
     if (!isKept || this.#keepsThrown?.(error) !== true) throw error
     putFields(ctx.res, this.#fieldsBefore ?? {})

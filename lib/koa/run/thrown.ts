@@ -10,6 +10,7 @@ import type { Context } from 'koa'
 import { hearFailure } from '../../engine/hear-failure.js'
 import type { ResourceRules } from '../../engine/operation.js'
 import { isReport } from '../../engine/outcome.js'
+import { statusOfUnread } from './unread-content.js'
 
 /** Which of the errors that are no answers an application calls refusals. */
 export type IsRefusal = (error: unknown) => boolean
@@ -37,13 +38,7 @@ export function isReportedFailure(error: unknown, rules: ResourceRules): boolean
 export function answeredStatus(error: unknown): number | null {
   const said = isObject(error) ? SAID.get(error) : undefined
   if (said !== undefined) return said
-  return httpErrors.isHttpError(error) || isUnreadable(error) ? failureOf(error) : null
-}
-
-/** co-body throws the parser's own error, with a status and the text that it was to read. */
-function isUnreadable(error: unknown): boolean {
-  if (!(error instanceof SyntaxError) || statusOf(error) !== 400) return false
-  return 'body' in error && typeof error.body === 'string'
+  return httpErrors.isHttpError(error) ? failureOf(error) : null
 }
 
 /** The types of raw-body's errors. Koa's parsers read by it, and handlers any other stream. */
@@ -53,23 +48,27 @@ const OF_RAW_BODY: ReadonlySet<unknown> = new Set([
 ])
 
 /**
- * Errors that look like answers, and tell of what another server has said; with the status that the
- * handler itself has given, if it gave one.
+ * Errors whose status is another than the one that they show: none where they tell of what another
+ * server has said; the one that the handler gave beside it; that of a parser's refusal.
  */
 const SAID = new WeakMap<object, number | null>()
 
 /**
- * Notes a parser's error that cannot be about this request's content, and so is no answer to it: it
- * tells of another's, such as a gateway's answer.
+ * Notes what a parser's error says: of this request's content it is an answer; of another's, such
+ * as a gateway's answer, it is none.
  *
  * @param error - what was thrown
  * @param isRead - whether this request's content had been read before
- * @param isAborted - whether this request was cut off
  */
-export function noteOfOthers(error: unknown, isRead: boolean, isAborted: boolean): void {
-  if (!httpErrors.isHttpError(error)) return
+export function noteParsers(ctx: Context, error: unknown, isRead: boolean): void {
+  if (!isObject(error) || SAID.has(error)) return
+  if (!httpErrors.isHttpError(error)) {
+    const status = statusOfUnread(ctx, error, isRead)
+    if (status !== null) SAID.set(error, status)
+    return
+  }
   const { type } = error
-  const isOthers = isRead ? OF_RAW_BODY.has(type) : type === 'request.aborted' && !isAborted
+  const isOthers = isRead ? OF_RAW_BODY.has(type) : type === 'request.aborted' && !ctx.req.aborted
   if (isOthers) SAID.set(error, null)
 }
 
@@ -107,8 +106,10 @@ export function hearThrow(ctx: Context): void {
  */
 export function answerable(error: unknown, free: boolean): unknown {
   const answered = answeredStatus(error)
-  const isOwn = answered !== null && answered === statusOf(error)
-  if (isOwn || (free && failureOf(error) !== null)) return error
+  if (answered !== null && answered !== statusOf(error)) {
+    return httpErrors(answered, { cause: error })
+  }
+  if (answered !== null || (free && failureOf(error) !== null)) return error
   const isMissingFile = isObject(error) && error.code === 'ENOENT'
   const isPlain = error !== null && error !== undefined && statusOf(error) === null
   if (isPlain && !isMissingFile) return error
