@@ -120,7 +120,13 @@ export function makeWorker(
   options: WorkerOptions = {},
 ): OutboxWorker {
   const { guard, emit, bell } = core.engine
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError('worker(): its options must be an object, like { concurrency: 4 }')
+  }
   const { signal, ...rules } = options
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError('worker(): signal must be an AbortSignal')
+  }
   const worker = new Worker(
     {
       ...{ outbox: outboxOf(core, 'worker()'), guard, emit, bell, clock: core.clock },

@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RouterContext } from '@koa/router'
 import type { Context, Middleware, Next } from 'koa'
+import { checkMembers, checkText } from '../engine/checks.js'
 import type { Unfinished } from '../engine/engine.js'
 import type { Reconciled } from '../engine/operation.js'
 import { Operator } from '../engine/operator.js'
@@ -220,12 +221,12 @@ export function poe<Tx = never>(options: PoeOptions<Tx>): Poe<Tx> {
       mustBeRouter('resource()', router)
       register(core, router, given, middleware as unknown as readonly Middleware[])
     },
-    mintEndpoint: (router, { path, resource }) => {
-      mustBeRouter('mintEndpoint()', router)
+    mintEndpoint: (router, given) => {
+      const { path, resource } = endpointOf('mintEndpoint()', router, given)
       router.post(path, ctx => mintLink(core, resource, ctx as Context))
     },
-    entryPoint: (router, { path, resource }) => {
-      mustBeRouter('entryPoint()', router)
+    entryPoint: (router, given) => {
+      const { path, resource } = endpointOf('entryPoint()', router, given)
       router.post(path, ctx => sendOn(core, resource, ctx as Context))
     },
     idempotencyKey: given => makeIdempotencyKey(core, given),
@@ -247,11 +248,31 @@ export function poe<Tx = never>(options: PoeOptions<Tx>): Poe<Tx> {
     status: () => statusOf(core),
     worker: (handlers, given) => makeWorker(core, handlers, given),
     outbox: makeDesk(core),
-    close: given => closeIn(core, given?.graceMs),
+    close: given => closeIn(core, given),
   }
 }
 
-async function closeIn(core: Core, graceMs = GRACE_MS): Promise<Unfinished> {
+/** An endpoint that hands out links of a resource. */
+interface Endpoint {
+  readonly path: string
+  readonly resource: string
+}
+
+function endpointOf(where: string, router: RouterPort, given: Endpoint): Endpoint {
+  mustBeRouter(where, router)
+  checkMembers(`${where}: what it is given`, given, ['path', 'resource'])
+  const { path, resource } = given as Endpoint
+  checkText(where, 'path', path)
+  checkText(where, 'resource', resource)
+  return { path, resource }
+}
+
+async function closeIn(
+  core: Core,
+  given: { readonly graceMs?: number | undefined } = {},
+): Promise<Unfinished> {
+  checkMembers('close(): its argument', given, ['graceMs'])
+  const { graceMs = GRACE_MS } = given as { readonly graceMs?: number }
   checkNumber('close()', 'graceMs', graceMs, 0, 3_600_000)
   // Our timers let a process end; what is waited for here shall not be cut off by that.
   const hold = setInterval(() => {}, graceMs + 1_000)

@@ -97,7 +97,7 @@ describe('the origin that was asked', () => {
     }
   })
 
-  it('[FALSE-4204] a redirect that a browser hides gives no links of elsewhere either', async () => {
+  it('[FALSE-4204] nor does a redirect that a browser hides give links of elsewhere', async () => {
     const hiding: typeof fetch = async (input, init) => {
       const answer = await fetch(input, init)
       return init?.redirect === 'manual' && answer.status === 302 ? Response.error() : answer
