@@ -36,7 +36,7 @@ for (const kind of EVERY_STORE) {
     let world: World
     afterEach(() => world.close())
 
-    it('[CACHE-01, H-CACHE-1, FALSE-4206] no shared cache gives one link to two', async () => {
+    it('[CACHE-01, H-CACHE-1] a shared cache never gives one link to two people', async () => {
       world = await startWorld(kind, {
         extend: (_app, router) => {
           router.get('/public', ctx => {

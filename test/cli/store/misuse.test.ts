@@ -121,7 +121,7 @@ describe('poe store, called wrongly', () => {
     })
   }
 
-  it('[FALSE-4207] a server that takes connections and says nothing is not waited for', async () => {
+  it('[FALSE-4207] a server that is connected and mute is not waited for', async () => {
     const mute = createServer(socket => socket.on('error', () => {}).resume())
     await new Promise<void>(resolve => mute.listen(0, '127.0.0.1', resolve))
     const at = `127.0.0.1:${(mute.address() as AddressInfo).port}`
