@@ -3,7 +3,8 @@
  * that `ctx.throw` makes an answer of, or as the body. Decision 0012.
  */
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createRequire } from 'node:module'
+import { type AddressInfo, connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import axios from 'axios'
@@ -15,7 +16,10 @@ import { poe as nodePoe } from 'post-once-exactly/node'
 import { memoryStore } from 'post-once-exactly/stores/memory'
 import { fetch as undiciFetch, request as undiciRequest } from 'undici'
 import { allowed, expectProblem, expectUnspent } from '../support/answers.js'
+import { until } from '../support/meeting.js'
 import { startWorld, type World, type WorldKind, type WorldOptions } from '../support/world.js'
+
+const rawBody = createRequire(import.meta.url)('raw-body')
 
 const KINDS: readonly WorldKind[] = [
   { store: 'memory', koa: 3, at: 'root' },
@@ -28,8 +32,10 @@ let charges = 0
 const gateway = createServer((asked, answer) => {
   charges += 1
   asked.resume()
+  const isMute = asked.url === '/200'
   answer.writeHead(Number(asked.url?.slice(1)), { 'Content-Type': 'text/plain' })
-  answer.end('the gateway said so')
+  if (isMute) answer.write('the gateway')
+  else answer.end('the gateway said so')
 })
 const url = (status: number) =>
   `http://127.0.0.1:${(gateway.address() as AddressInfo).port}/${status}`
@@ -151,6 +157,28 @@ for (const kind of KINDS) {
     })
   })
 }
+
+describe('another server’s answer that breaks off with this request', () => {
+  it('[FALSE-4209] is silence, where nobody was reading the request', async () => {
+    const here = await start(KINDS[0] as WorldKind, {
+      parse: false,
+      handler: async ctx => {
+        const answer = await asked(200)
+        ctx.res.on('close', () => answer.destroy())
+        await rawBody(answer, { length: 1_000 })
+      },
+    })
+    const link = await here.link()
+    const socket = connect(here.port, '127.0.0.1')
+    socket.write(`POST ${link} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{`)
+    await until(() => charges === 1, 'it is charged')
+    socket.destroy()
+    const isOver = () => here.events.some(({ type }) => type === 'undecided' || type === 'released')
+    await until(isOver, 'the end')
+    await expectProblem(await here.send('POST', link, BODY), 409, 'undecided')
+    expect(charges).to.equal(1)
+  })
+})
 
 describe('another server’s answer, passed on without Koa', () => {
   const options = { store: memoryStore(), principal: () => 'guest', onError: () => {} }

@@ -68,8 +68,13 @@ export function noteParsers(ctx: Context, error: unknown, isRead: boolean): void
     return
   }
   const { type } = error
-  const isOthers = isRead ? OF_RAW_BODY.has(type) : type === 'request.aborted' && !ctx.req.aborted
+  const isOthers = isRead ? OF_RAW_BODY.has(type) : type === 'request.aborted' && !isOwnCut(ctx)
   if (isOthers) SAID.set(error, null)
+}
+
+/** Whether this request was cut off, and somebody had begun to read it. */
+function isOwnCut({ req }: Context): boolean {
+  return req.aborted && req.readableFlowing !== null
 }
 
 /** The prototypes of applications' contexts whose `throw` is heard. */
