@@ -123,40 +123,32 @@ function pages<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
 
 function writes<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
   return [
-    storeCase(
-      options,
-      '[FALSE-4208] admin: secrets are replaced only as they were seen',
-      async trial => {
-        const admin = adminOf(trial)
-        const [one, two, three] = ['one1', 'two2', 'thr3'].map(id => ({ id, key: id.repeat(11) }))
-        assert.ok(one !== undefined && two !== undefined && three !== undefined)
-        assert.equal(await admin.replaceSecrets([], [one]), false, 'where none are kept')
-        assert.deepEqual(await trial.store.secrets([]), [], 'nothing was written')
-        await trial.store.secrets([one])
-        assert.equal(await admin.replaceSecrets(['two2'], [three]), false, 'others than were seen')
-        assert.equal(await admin.replaceSecrets(['one1'], [two, one]), true, 'those that were seen')
-        assert.deepEqual(await trial.store.secrets([three]), [two, one], 'in the new order')
-        const other = await trial.reopen()
-        assert.deepEqual(await other.secrets([]), [two, one], 'seen by another process')
-        const both = [
-          admin.replaceSecrets(['two2', 'one1'], [three, two]),
-          (other.admin ?? admin).replaceSecrets(['two2', 'one1'], [three, one]),
-        ]
-        const won = (await Promise.all(both)).filter(isDone => isDone)
-        assert.equal(won.length, 1, 'one of two at once')
-        await assert.rejects(() => admin.replaceSecrets(['thr3'], []), TypeError, 'none')
-        await assert.rejects(() => admin.replaceSecrets([], [one, one]), TypeError, 'one id twice')
-        const ids = (await trial.store.secrets([])).map(({ id }) => id)
-        for (const wrong of [
-          { id: 'four', key: 'short' },
-          { ...one, id: 'five5' },
-          { id: 'four' },
-        ]) {
-          const replacing = () => admin.replaceSecrets(ids, [wrong as StoredSecret])
-          await assert.rejects(replacing, TypeError, JSON.stringify(wrong))
-        }
-      },
-    ),
+    storeCase(options, 'admin: secrets are replaced only as they were seen', async trial => {
+      const admin = adminOf(trial)
+      const [one, two, three] = ['one1', 'two2', 'thr3'].map(id => ({ id, key: id.repeat(11) }))
+      assert.ok(one !== undefined && two !== undefined && three !== undefined)
+      assert.equal(await admin.replaceSecrets([], [one]), false, 'where none are kept')
+      assert.deepEqual(await trial.store.secrets([]), [], 'nothing was written')
+      await trial.store.secrets([one])
+      assert.equal(await admin.replaceSecrets(['two2'], [three]), false, 'others than were seen')
+      assert.equal(await admin.replaceSecrets(['one1'], [two, one]), true, 'those that were seen')
+      assert.deepEqual(await trial.store.secrets([three]), [two, one], 'in the new order')
+      const other = await trial.reopen()
+      assert.deepEqual(await other.secrets([]), [two, one], 'seen by another process')
+      const both = [
+        admin.replaceSecrets(['two2', 'one1'], [three, two]),
+        (other.admin ?? admin).replaceSecrets(['two2', 'one1'], [three, one]),
+      ]
+      const won = (await Promise.all(both)).filter(isDone => isDone)
+      assert.equal(won.length, 1, 'one of two at once')
+      await assert.rejects(() => admin.replaceSecrets(['thr3'], []), TypeError, 'none')
+      await assert.rejects(() => admin.replaceSecrets([], [one, one]), TypeError, 'one id twice')
+      const ids = (await trial.store.secrets([])).map(({ id }) => id)
+      for (const wrong of [{ id: 'four', key: 'short' }, { ...one, id: 'five5' }, { id: 'four' }]) {
+        const replacing = () => admin.replaceSecrets(ids, [wrong as StoredSecret])
+        await assert.rejects(replacing, TypeError, JSON.stringify(wrong))
+      }
+    }),
     storeCase(options, 'admin: after close its calls reject', async trial => {
       const admin = adminOf(trial)
       await trial.store.close()
