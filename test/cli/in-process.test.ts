@@ -137,7 +137,7 @@ describe('poe, in this process', () => {
     )
   })
 
-  it('[FALSE-4210] a journal that is a folder, a pipe or another file, or not to be made', async () => {
+  it('[FALSE-4210] a journal that is a folder, a pipe or another file', async () => {
     await withFolder(async folder => {
       await mkdir(join(folder, 'folder'))
       await writeFile(join(folder, 'other.txt'), 'a letter')
