@@ -61,12 +61,13 @@ const SAID = new WeakMap<object, number | null>()
  * @param isRead - whether this request's content had been read before
  */
 export function noteParsers(ctx: Context, error: unknown, isRead: boolean): void {
-  if (!isObject(error) || SAID.has(error)) return
-  if (!httpErrors.isHttpError(error)) {
-    const status = statusOfUnread(ctx, error, isRead)
-    if (status !== null) SAID.set(error, status)
-    return
-  }
+  if (!isObject(error)) return
+  const isAnswer = httpErrors.isHttpError(error)
+  // A parser may be told to give its error to `ctx.throw`, which has found a status on it.
+  const isOpen = isAnswer ? SAID.get(error) === null : !SAID.has(error)
+  const unread = isOpen ? statusOfUnread(ctx, error, isRead) : null
+  if (unread !== null) SAID.set(error, unread)
+  if (!isAnswer || SAID.has(error)) return
   const { type } = error
   const isOthers = isRead ? OF_RAW_BODY.has(type) : type === 'request.aborted' && !isOwnCut(ctx)
   if (isOthers) SAID.set(error, null)
