@@ -1,12 +1,15 @@
 /**
  * The journal that `--journal` names.
  */
+import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { fileJournal, type Journal } from '../client/index.js'
 import { Misuse } from './command.js'
 
 /** What every journal begins with. */
 const HEAD = '\n{"kind":"'
+/** A pipe without a writer would be waited for, for ever. */
+const TO_LOOK = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
 
 /**
  * Opens a journal, or makes it.
@@ -38,7 +41,7 @@ export async function journalExists(path: string): Promise<boolean> {
 
 async function readHead(path: string): Promise<string | null> {
   try {
-    const file = await open(path, 'r')
+    const file = await open(path, TO_LOOK)
     try {
       const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD.length), 0, HEAD.length, 0)
       return buffer.toString('latin1', 0, bytesRead)

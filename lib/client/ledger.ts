@@ -12,12 +12,15 @@ import type { Order } from './sending.js'
 
 /** How many open ends are remembered; the oldest go first. */
 const MOST_OPEN = 1_000
+/** How much of their content is kept, in bytes; that of the last one always is. */
+const MOST_OPEN_BYTES = 67_108_864
 
 /** A POST as the ledger knows it. */
 export type SentPost = Pick<Order, 'link' | 'payload' | 'headers' | 'idempotencyKey'>
 
 interface Line {
-  readonly sent: SentPost
+  /** `null`: it was too large to be kept beside the others. */
+  readonly sent: SentPost | null
   /** `null`: it ended without being settled. */
   readonly running: Promise<PostOutcome> | null
   /** It ended as unknown for good, or it was never run. */
@@ -55,10 +58,12 @@ export class Ledger {
   precedent(sent: SentPost): Precedent {
     const line = this.#lines.get(nameOf(sent))
     if (line === undefined) return { sent, running: null, isOpen: false, isLost: false }
-    const { running, isLost } = line
-    if (isSamePayload(typed(line.sent), typed(sent))) {
-      const shared = this.#isForOne && mayShare(line.sent, sent) ? running : null
-      return { sent: asBefore(line.sent, sent), running: shared, isOpen: !isLost, isLost }
+    const { sent: before, running, isLost } = line
+    // It may be the same or not: no word of the server's is about this one for sure.
+    if (before === null) return { sent, running, isOpen: false, isLost: true }
+    if (isSamePayload(typed(before), typed(sent))) {
+      const shared = this.#isForOne && mayShare(before, sent) ? running : null
+      return { sent: asBefore(before, sent), running: shared, isOpen: !isLost, isLost }
     }
     const state = running === null ? 'it is not known how that ended' : 'that is under way'
     throw new ClientError(
@@ -86,11 +91,12 @@ export class Ledger {
 
   #leaveOpen(name: string, line: Line): void {
     this.#lines.set(name, line)
-    if (this.#lines.size <= MOST_OPEN) return
-    for (const [oldest, { running }] of this.#lines) {
-      if (running !== null) continue
-      this.#lines.delete(oldest)
-      break
+    const open = [...this.#lines].filter(([, { running }]) => running === null).reverse()
+    let left = MOST_OPEN_BYTES
+    for (const [index, [each, { sent, ...more }]] of open.entries()) {
+      left -= sent?.payload.content?.length ?? 0
+      if (index >= MOST_OPEN) this.#lines.delete(each)
+      else if (index > 0 && left < 0) this.#lines.set(each, { sent: null, ...more })
     }
   }
 }

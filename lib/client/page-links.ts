@@ -33,7 +33,7 @@ export async function findLinks(
   const location = isMinted ? webUrl(response.headers.get('location'), base) : null
   const urls = new Map<string, URL>()
   for (const url of [told?.url ?? null, ...announced, location]) {
-    if (url !== null && known.isAllowed(url, base)) urls.set(url.href, url)
+    if (url !== null && known.isAllowed(url, asked)) urls.set(url.href, url)
   }
   const only = urls.size === 1
   return [...urls.values()].map(url => {

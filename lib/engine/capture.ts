@@ -33,7 +33,13 @@ function isPlain(body: object): boolean {
 }
 
 function isWebSource(body: unknown): boolean {
-  return body instanceof ReadableStream || body instanceof Blob || body instanceof Response
+  return body instanceof ReadableStream || body instanceof Blob || isResponse(body)
+}
+
+/** Not `instanceof` alone: frameworks and packages of `fetch` bring a `Response` of their own. */
+export function isResponse(given: unknown): given is Response {
+  if (given instanceof Response) return true
+  return Object.prototype.toString.call(given) === '[object Response]'
 }
 
 /**
@@ -64,7 +70,7 @@ function isNodeStream(body: unknown): body is Readable {
 }
 
 function sourceOf(body: Readable | ReadableStream | Blob | Response): AsyncIterable<unknown> {
-  if (body instanceof Response) return body.body === null ? Readable.from([]) : webSource(body.body)
+  if (isResponse(body)) return body.body === null ? Readable.from([]) : sourceOf(body.body)
   if (body instanceof Blob) return webSource(body.stream())
   if (body instanceof ReadableStream) return webSource(body)
   // Old-style streams have no async iterator of their own.

@@ -93,7 +93,7 @@ export interface StoreAdmin {
    * @param expectedIds - the ids that are kept now, in their order
    * @param next - what is kept from then on, the signing one first; at least one
    * @returns whether they were those; if not, nothing is written
-   * @throws TypeError where `next` is empty, or has one id twice
+   * @throws TypeError where `next` is empty, has one id twice, or what is no secret
    */
   replaceSecrets(expectedIds: readonly string[], next: readonly StoredSecret[]): Promise<boolean>
 }

@@ -2,7 +2,7 @@
  * What belongs to no request: what an operator sees and decides, workers, a health check, and an
  * orderly end. It is the same for every server.
  */
-import { checkNumber } from './checks.js'
+import { checkMembers, checkNumber } from './checks.js'
 import type { Engine, EngineOptions, Unfinished } from './engine.js'
 import type { Reconciled } from './operation.js'
 import { Operator } from './operator.js'
@@ -97,15 +97,17 @@ export function makeUpkeep<Handlers extends object>(
     status: () => statusOf(engine, secrets, tools.nowMs),
     worker: (handlers, given) => makeWorker(place, handlers, given),
     outbox: makeDesk(engine),
-    close: given => close(engine, place, given?.graceMs),
+    close: given => close(engine, place, given),
   }
 }
 
 async function close(
   engine: Engine,
   { stoppers, hold, realSleep }: WorkerPlace,
-  graceMs = 5_000,
+  given: { readonly graceMs?: number } = {},
 ): Promise<Unfinished> {
+  checkMembers('close(): its argument', given, ['graceMs'])
+  const { graceMs = 5_000 } = given as { readonly graceMs?: number }
   checkNumber('close()', 'graceMs', graceMs, 0, 3_600_000)
   const letGo = hold()
   try {

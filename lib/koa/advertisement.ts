@@ -8,7 +8,7 @@ import type { ServerResponse } from 'node:http'
 import { formatPoeLinks, parsePoe } from '../protocols/poe/index.js'
 import { POE_RELATION } from '../protocols/poe/names.js'
 import { beforeFields, FieldsListener } from './before-fields.js'
-import { addToField } from './fields.js'
+import { addToField, keepFromFronts } from './fields.js'
 import type { ResolvedPoeOptions } from './options.js'
 
 /** The most that is advertised in one field; links beyond it are in the body only. Characters. */
@@ -69,7 +69,8 @@ function protect(response: ServerResponse): void {
   if (given === undefined || !/\bno-store\b/i.test(String(given))) {
     response.setHeader('Cache-Control', 'private, no-cache')
   }
+  keepFromFronts(response)
   for (const name of UNSAFE) if (response.hasHeader(name)) response.removeHeader(name)
 }
 
-const UNSAFE = ['expires', 'cdn-cache-control', 'surrogate-control', 'etag', 'last-modified']
+const UNSAFE = ['expires', 'etag', 'last-modified']

@@ -229,6 +229,9 @@ const FUNCTIONS = {
 }
 
 function checkTexts(texts: unknown = {}): void {
+  if (typeof texts !== 'object' || texts === null) {
+    throw new TypeError('poe(): texts must be an object, like { fr: { labels, refusals } }')
+  }
   for (const [language, given] of Object.entries(texts as object)) {
     refuseUnknown(given, ['labels', 'refusals'], `poe(): texts.${language}`)
     refuseUnknown(given.labels ?? {}, LABELS, `poe(): texts.${language}.labels`)

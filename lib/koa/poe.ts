@@ -4,6 +4,7 @@
  * @see POE draft 2, 3, 4
  */
 import type { Context, Middleware, Next } from 'koa'
+import { checkMembers, checkText } from '../engine/checks.js'
 import { makeUpkeep, type Upkeep } from '../engine/upkeep.js'
 import { Core, PROCESS, TOKEN_PARAM } from './core.js'
 import { type ActionHandler, type ActionOptions, registerActions } from './doors/actions.js'
@@ -140,14 +141,14 @@ export function poe<Tx = never>(options: PoeOptions<Tx>): Poe<Tx> {
     middleware: () => contextMiddleware(core),
     resource: (router, given, ...middleware) =>
       register(core, mustBeRouter('resource()', router), given, middleware as never),
-    mintEndpoint: (router, { path, resource }) =>
-      void mustBeRouter('mintEndpoint()', router).post(path, ctx =>
-        mintLink(core, resource, ctx as Context),
-      ),
-    entryPoint: (router, { path, resource }) =>
-      void mustBeRouter('entryPoint()', router).post(path, ctx =>
-        sendOn(core, resource, ctx as Context),
-      ),
+    mintEndpoint: (router, given) => {
+      const { path, resource } = endpointOf('mintEndpoint()', router, given)
+      router.post(path, ctx => mintLink(core, resource, ctx as Context))
+    },
+    entryPoint: (router, given) => {
+      const { path, resource } = endpointOf('entryPoint()', router, given)
+      router.post(path, ctx => sendOn(core, resource, ctx as Context))
+    },
     idempotencyKey: given => makeIdempotencyKey(core, given),
     refuseRepeatability: () => refuseRepeatability(core),
     policy: (router, path) => servePolicy(core, mustBeRouter('policy()', router), path),
@@ -157,6 +158,21 @@ export function poe<Tx = never>(options: PoeOptions<Tx>): Poe<Tx> {
     conditional: given => makeConditional(core, given),
     detectDuplicates: given => makeDetectDuplicates(core, given),
   }
+}
+
+/** An endpoint that hands out links of a resource. */
+interface Endpoint {
+  readonly path: string
+  readonly resource: string
+}
+
+function endpointOf(where: string, router: RouterPort, given: Endpoint): Endpoint {
+  mustBeRouter(where, router)
+  checkMembers(`${where}: what it is given`, given, ['path', 'resource'])
+  const { path, resource } = given as Endpoint
+  checkText(where, 'path', path)
+  checkText(where, 'resource', resource)
+  return { path, resource }
 }
 
 function contextMiddleware(core: Core): Middleware {

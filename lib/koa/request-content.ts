@@ -149,6 +149,13 @@ function gone(): TypeError {
 
 /** Requests whose content was read and put back. */
 const putBack = new WeakSet<IncomingMessage>()
+/** Content in a coding, which whoever comes next may be unable to read. */
+const coded = new WeakMap<IncomingMessage, Uint8Array>()
+
+/** The bytes of a content that is in a coding, where they have been read ahead; else `null`. */
+export function codedContentOf({ req }: Context): Uint8Array | null {
+  return coded.get(req) ?? null
+}
 
 /**
  * Whether somebody in front has taken some of the content; or will, as soon as it is put back; or
@@ -209,7 +216,9 @@ function readAhead(
     }
     const over = () => {
       if (arrivalOf(ctx) !== 'whole' || !isOfLength(req, size)) return cut()
-      end(bytesOf(giveBack(), false))
+      const bytes = giveBack()
+      if (req.headers['content-encoding'] !== undefined) coded.set(req, bytes)
+      end(bytesOf(bytes, false))
     }
     const take = () => {
       // Never once too often: a read at the end would tell the end.

@@ -6,6 +6,7 @@
  */
 import type { ServerResponse } from 'node:http'
 import { beforeFields, FieldsListener } from './before-fields.js'
+import { keepFromFronts } from './fields.js'
 
 /** Writes the fields at the last moment, so that neither a router nor an error page wins. */
 export class ResourceState extends FieldsListener {
@@ -25,6 +26,7 @@ export class ResourceState extends FieldsListener {
     if (response.getHeader('cache-control') !== 'no-store') {
       response.setHeader('Cache-Control', 'no-store')
     }
+    keepFromFronts(response)
     response.setHeader('Referrer-Policy', 'no-referrer')
     if (this.#allow === null) response.removeHeader('allow')
     else response.setHeader('Allow', this.#allow)

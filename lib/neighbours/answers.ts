@@ -7,6 +7,7 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import { PassThrough, Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Context } from 'koa'
+import { isResponse } from '../engine/capture.js'
 import { putFields } from '../koa/run/late-handler.js'
 import type { CapturedAnswer, CapturedResponse } from './captured-response.js'
 import { webStreamOf } from './web-stream.js'
@@ -65,16 +66,10 @@ export async function answerIn(given: unknown): Promise<GivenAnswer> {
     throw new TypeError('A handler must return a Response; new Response(null) where it is empty')
   }
   const fields: OutgoingHttpHeaders = Object.fromEntries(given.headers)
-  const cookies = given.headers.getSetCookie()
+  const cookies = given.headers.getSetCookie?.() ?? []
   if (cookies.length > 0) fields['set-cookie'] = cookies
   const content = given.url === '' ? await contentOf(given.body) : given
   return { status: given.status, fields, content }
-}
-
-/** Not `instanceof` alone: frameworks bring a `Response` of their own. */
-function isResponse(given: unknown): given is Response {
-  if (given instanceof Response) return true
-  return Object.prototype.toString.call(given) === '[object Response]'
 }
 
 /** Content that is here at once is whole, and can be recorded and sent as such. */

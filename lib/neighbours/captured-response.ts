@@ -30,6 +30,8 @@ export class CapturedResponse {
   #resolve: (answer: CapturedAnswer) => void = () => {}
   #reject: (error: unknown) => void = () => {}
   #stream: PassThrough | null = null
+  /** The status of another server's answer that flows into this one. */
+  #passedOn: number | undefined
   #isClosed = false
   #status: number | null = null
 
@@ -56,6 +58,9 @@ export class CapturedResponse {
     })
     // Node's server tells it where there is a socket; Deno's response has no such member.
     Object.defineProperty(response, 'closed', { get: () => this.#isClosed })
+    response.on('pipe', ({ statusCode }: { readonly statusCode?: number }) => {
+      this.#passedOn = statusCode
+    })
     this.response = Object.assign(response, {
       write: (chunk: unknown, ...more: unknown[]) => this.#write(chunk, more),
       end: (...given: unknown[]) => this.#end(given),
@@ -95,7 +100,8 @@ export class CapturedResponse {
   #pieces(): PassThrough {
     if (this.#stream !== null) return this.#stream
     const { response } = this
-    const stream = new PassThrough()
+    // A stream that is another server's answer has its status, as node:http's messages do.
+    const stream = Object.assign(new PassThrough(), { statusCode: this.#passedOn })
     this.#stream = stream
     stream.on('drain', () => response.emit('drain'))
     // Whoever reads it hears of it; without a listener here it would end the process.

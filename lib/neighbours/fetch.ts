@@ -14,7 +14,7 @@ import { answerIn, putAnswer, responseOf } from './answers.js'
 import { CapturedResponse } from './captured-response.js'
 import { type Doors, type ForOperators, forOperators, makeDoors } from './doors.js'
 import { handlerRequest, incomingOf } from './fetch-request.js'
-import { InnerKoa } from './inner-koa.js'
+import { checkOnError, InnerKoa } from './inner-koa.js'
 import {
   type EntryPoint,
   type ForRequests,
@@ -117,6 +117,7 @@ export function poe<Tx = never>(options: FetchPoeOptions<Tx>): FetchOnce<Tx> {
   const { onError, ...others } = { ...options }
   const given = typeof options === 'object' && options !== null ? others : options
   const once = koaPoe<Tx>(forRequests(given, ways) as PoeOptions<Tx>)
+  checkOnError(onError)
   const tell =
     onError === undefined
       ? null

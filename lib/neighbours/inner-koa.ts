@@ -21,6 +21,16 @@ export interface Visit {
 /** Told of errors that were answered with 500, and of what the store did to a handler. */
 export type OnError = (error: unknown, request: IncomingMessage) => void
 
+/**
+ * Checks the option that tells of errors.
+ *
+ * @throws TypeError where it is no function
+ */
+export function checkOnError(onError: unknown): void {
+  if (onError === undefined || onError === null || typeof onError === 'function') return
+  throw new TypeError('poe(): onError must be a function that is told of errors')
+}
+
 /** What parsers of Express and others leave on a request. */
 type Parsed = Readonly<Record<'body' | 'rawBody' | 'file' | 'files', unknown>>
 

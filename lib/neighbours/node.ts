@@ -12,7 +12,7 @@ import type { LinkParams } from '../koa/request-poe.js'
 import { answerOf, putAnswer } from './answers.js'
 import { CapturedResponse } from './captured-response.js'
 import { type Doors, type ForOperators, forOperators, makeDoors } from './doors.js'
-import { InnerKoa, type OnError } from './inner-koa.js'
+import { checkOnError, InnerKoa, type OnError } from './inner-koa.js'
 import {
   type EntryPoint,
   type ForRequests,
@@ -123,6 +123,7 @@ export function poe<Tx = never>(options: NodePoeOptions<Tx>): NodeOnce<Tx> {
   const { onError = null, ...others } = { ...options }
   const given = typeof options === 'object' && options !== null ? others : options
   const once = koaPoe<Tx>(forRequests(given, ways) as PoeOptions<Tx>)
+  checkOnError(onError)
   const inner = new InnerKoa(once, onError)
   const { doors, find } = makeDoors<NodeShape<Tx>, Tx>(once, ways)
 

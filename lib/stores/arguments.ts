@@ -6,6 +6,7 @@
 import { checkMembers, checkNumber, checkText, describe, wholeNumber } from '../engine/checks.js'
 import type { Claim, ListQuery, StoredOutcome, StoredSecret } from '../engine/store.js'
 import type { RecordState, ScanQuery } from '../engine/store-admin.js'
+import { importSecret } from '../protocols/poe/index.js'
 
 const PAGE = 100
 const LARGEST_PAGE = 1_000
@@ -122,14 +123,22 @@ export function scanPageOf(query: ScanQuery): ScanPage {
  * Reads the secrets that replace others.
  *
  * @returns copies
- * @throws TypeError where there is none, or one id twice
+ * @throws TypeError where there is none, one id twice, or one that cannot sign
  */
 export function newSecrets(next: readonly StoredSecret[]): readonly StoredSecret[] {
-  if (next.length === 0) throw new TypeError('replaceSecrets(): give one secret at least')
+  if (!Array.isArray(next) || next.length === 0)
+    throw new TypeError('replaceSecrets(): give one secret at least')
   if (new Set(next.map(({ id }) => id)).size < next.length) {
     throw new TypeError('replaceSecrets(): two secrets have the same id')
   }
-  return next.map(({ id, key }) => ({ id, key }))
+  return next.map(given => {
+    const secret: unknown = given
+    checkMembers('replaceSecrets(): a secret', secret, ['id', 'key'])
+    const { id, key } = given
+    // One that no process can use would leave all of them without any.
+    importSecret({ id, key })
+    return { id, key }
+  })
 }
 
 /** What a claim is that has not been completed, by the store's time. Times are milliseconds. */

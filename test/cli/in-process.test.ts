@@ -2,6 +2,7 @@
  * Where links are looked for, what a journal may be, and what is said when nothing can be sent: the
  * dispatcher in this process, real servers.
  */
+import { execFileSync } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
@@ -136,13 +137,15 @@ describe('poe, in this process', () => {
     )
   })
 
-  it('a journal that is a folder, of another kind, or not to be made: exit 2', async () => {
+  it('[FALSE-4210] a journal that is a folder, a pipe or another file', async () => {
     await withFolder(async folder => {
       await mkdir(join(folder, 'folder'))
       await writeFile(join(folder, 'other.txt'), 'a letter')
+      execFileSync('mkfifo', [join(folder, 'pipe')])
       for (const [name, said] of [
         ['folder', /cannot be/],
         ['other.txt', /another kind/],
+        ['pipe', /cannot be/],
         ['none/poe.journal', /cannot be/],
       ] as const) {
         const journal = ['--journal', join(folder, name)]

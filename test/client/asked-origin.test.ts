@@ -97,6 +97,19 @@ describe('the origin that was asked', () => {
     }
   })
 
+  it('[FALSE-4204] nor does a redirect that a browser hides give links of elsewhere', async () => {
+    const hiding: typeof fetch = async (input, init) => {
+      const answer = await fetch(input, init)
+      return init?.redirect === 'manual' && answer.status === 302 ? Response.error() : answer
+    }
+    const client = createClient({ ...given, fetch: hiding, adapter: { linkPointer: '/link' } })
+    expect(await client.links(`${shop}/page`)).to.deep.equal([])
+    expect(noted.map(({ method }) => method)).to.deep.equal(['GET'])
+    const any = createClient({ ...given, fetch: hiding, origins: 'any' })
+    const [found] = await any.links(`${shop}/page`)
+    expect(found?.link).to.equal(`${elsewhere}/steal`)
+  })
+
   it('[FALSE-3215] neither on resuming nor with the question for the result', async () => {
     const place = new JournalFolder()
     const stop = new AbortController()

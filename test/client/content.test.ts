@@ -193,6 +193,20 @@ describe('identity', () => {
     expect(again).to.include({ outcome: 'accepted-earlier', attempts: 1 })
   })
 
+  it('[FALSE-4205] of what was left open no more than 64 MiB are kept', async () => {
+    const piece = 'x'.repeat(1_048_576)
+    const posts = [...Array.from({ length: 70 }, lost), { status: 404 }]
+    const one = scene({ post: posts }, { tries: 1 })
+    const post = (at: number, body: string) => one.finish(one.client.post(LINK + at, body))
+    for (let at = 0; at < 70; at += 1) expect(await post(at, piece)).to.include({ isFinal: false })
+    expect(await codeOf(post(69, 'other'))).to.equal('ERR_POE_LINK_BUSY')
+    expect(await codeOf(post(10, 'other'))).to.equal('ERR_POE_LINK_BUSY')
+    // Its content is forgotten; that it may have arrived is not.
+    expect(await post(0, piece)).to.include({ outcome: 'unknown', attempts: 1 })
+    expect(await post(1, 'other')).to.include({ outcome: 'unknown', attempts: 1 })
+    expect(await post(70, 'new')).to.include({ outcome: 'gone' })
+  })
+
   it('[FALSE-3209] what is unknown for good stays unknown to whoever sends it again', async () => {
     for (const status of [404, 410, 405]) {
       const one = scene({ post: [lost(), { status }] })

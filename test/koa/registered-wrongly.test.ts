@@ -59,6 +59,34 @@ describe('what is registered wrongly', () => {
 
   for (const [what, register, says] of [
     [
+      'a mint endpoint of no resource',
+      () => once().mintEndpoint(new Router(), { path: '/links' } as never),
+      /mintEndpoint\(\): resource must be a string/,
+    ],
+    [
+      'an entry point with a member that nobody knows',
+      () => once().entryPoint(new Router(), { path: '/in', name: 'order' } as never),
+      /entryPoint\(\): what it is given has no member "name"/,
+    ],
+    ['texts that are none', () => once({ texts: 'de' }), /texts must be an object/],
+    [
+      'a worker whose signal is none',
+      () => once().worker({ mail: done } as never, { signal: 'SIGTERM' as never }),
+      /signal must be an AbortSignal/,
+    ],
+    [
+      'a worker with a number for options',
+      () => once().worker({ mail: done } as never, 4 as never),
+      /its options must be an object/,
+    ],
+  ] as const) {
+    it(`[FALSE-4208] ${what}`, () => {
+      expect(register).to.throw(TypeError, says)
+    })
+  }
+
+  for (const [what, register, says] of [
+    [
       'actions twice',
       () => {
         const [koa, router] = [once(), new Router()]

@@ -97,10 +97,14 @@ describe('an orderly shutdown', () => {
     })
   }
 
-  it('[FALSE-1309] a grace that is no time is refused', async () => {
+  it('[FALSE-1309, FALSE-4208] a grace that is no time is refused', async () => {
     const [kind] = EVERY_STORE
     if (kind === undefined) return
     const world = await startWorld(kind)
+    for (const wrong of [5_000, null, [], { grace: 5 }]) {
+      const refused = await world.once.close(wrong as never).catch(error => error)
+      expect(refused, String(wrong)).to.be.instanceOf(TypeError)
+    }
     for (const graceMs of [-1, Number.NaN, Number.POSITIVE_INFINITY, '5' as unknown as number]) {
       const refused = await world.once.close({ graceMs }).catch(error => error)
       expect(refused).to.be.instanceOf(RangeError)

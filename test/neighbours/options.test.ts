@@ -35,6 +35,15 @@ describe('options on node:http and fetch', () => {
     })
   }
 
+  it('[FALSE-4208] onError is a function, or is left out', () => {
+    for (const make of [poe, fetchPoe]) {
+      for (const onError of ['console', 1, true, {}]) {
+        const wrong = { ...good, onError } as never
+        expect(() => make(wrong)).to.throw(TypeError, 'onError must be a function')
+      }
+    }
+  })
+
   it('[FALSE-4013] what belongs to no request is that of Koa: the status, too', async () => {
     for (const make of [koaPoe, poe, fetchPoe]) {
       const once = make({ store: memoryStore(), principal: anyone } as never)

@@ -137,6 +137,12 @@ async function openPostgres({ place, schema }: StoreAddress): Promise<OpenedStor
   const { postgresStore } = await import('../../stores/postgres.js')
   const { connectionPool } = await import('../../stores/postgres/driver.js')
   const pool = connectionPool(place)
+  // A look may take long, and would wait as long for a server that says nothing.
+  const first = await pool.connect().catch(async (error: unknown) => {
+    await pool.end()
+    throw error
+  })
+  first.release()
   const store = postgresStore({ pool, schema, connections: 2 })
   const close = async () => {
     await store.close()

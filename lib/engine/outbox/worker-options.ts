@@ -96,8 +96,15 @@ export interface WorkerPlace extends Omit<WorkerTools, 'outbox'> {
 export function makeWorker(
   place: WorkerPlace,
   handlers: object,
-  { signal, ...given }: WorkerOptions = {},
+  options: WorkerOptions = {},
 ): OutboxWorker {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError('worker(): its options must be an object, like { concurrency: 4 }')
+  }
+  const { signal, ...given } = options
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError('worker(): signal must be an AbortSignal')
+  }
   const { store, stoppers, defaults, hold, realSleep } = place
   const outbox = outboxOf(store, 'worker()')
   const worker = new Worker({ ...place, outbox }, rulesOf(given, defaults), handlersOf(handlers))

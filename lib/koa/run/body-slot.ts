@@ -9,7 +9,7 @@
 import { finished, PassThrough, Readable, Stream } from 'node:stream'
 import type { Context, Response as KoaResponse } from 'koa'
 import { closeSource } from '../../engine/body-pump.js'
-import { isStreaming, type Produced, produce } from '../../engine/capture.js'
+import { isResponse, isStreaming, type Produced, produce } from '../../engine/capture.js'
 
 const NONE: readonly unknown[] = []
 /** Of a request's content, which outlives whoever reads it. */
@@ -32,7 +32,7 @@ export class BodySlot {
   #earlier: readonly unknown[] = NONE
   #isTaken = false
   #client: PassThrough | null = null
-  #passedOn: number | null = null
+  #passedOn: Said = null
 
   /** Puts the slot in place. */
   constructor(ctx: Context) {
@@ -48,9 +48,9 @@ export class BodySlot {
     return this.#client
   }
 
-  /** The status that came with another server's answer, passed on as the body; else `null`. */
-  get passedOn(): number | null {
-    return this.#passedOn
+  /** Whether the body is another server's answer, and this the status that came with it. */
+  isPassedOn(status: number): boolean {
+    return this.#passedOn === 'something' || this.#passedOn === status
   }
 
   /** What the handler gave. */
@@ -74,8 +74,7 @@ export class BodySlot {
     if (this.#source !== null && this.#source !== value) {
       this.#earlier = [...this.#earlier, this.#source]
     }
-    // One that the handler has made itself comes from nowhere.
-    if (value instanceof Response && value.url !== '') this.#passedOn = value.status
+    this.#passedOn = saidWith(value)
     const client = new PassThrough()
     this.#source = value
     this.#client = client
@@ -147,10 +146,31 @@ function describe(response: KoaResponse, body: unknown, isTyped: boolean): void 
     if (!isTyped && body.type !== '') response.type = body.type
     response.length = body.size
   }
-  if (body instanceof Response) {
+  if (isResponse(body)) {
     response.status = body.status
     for (const [name, value] of body.headers) response.set(name, value)
   }
+}
+
+/** The status that another server has said, or that it has said one; `null` where it is none. */
+type Said = number | 'something' | null
+
+/**
+ * The status that came with a body which is another server's answer: a fetched `Response`, the
+ * message of node:http that axios gives too, got's stream, and what undici's `request` gives.
+ */
+function saidWith(body: Readable | ReadableStream | Blob | Response): Said {
+  // One that the handler has made itself comes from nowhere.
+  if (isResponse(body)) return body.url === '' ? null : body.status
+  const { statusCode, response, bodyUsed } = body as Partial<Answered>
+  return statusCode ?? response?.statusCode ?? (bodyUsed === undefined ? null : 'something')
+}
+
+/** A stream that knows what it is the content of. */
+interface Answered {
+  readonly statusCode: number | null
+  readonly response: { readonly statusCode?: number } | undefined
+  readonly bodyUsed: boolean
 }
 
 interface Accessor {

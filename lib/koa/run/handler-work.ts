@@ -17,7 +17,7 @@ import {
   putFields,
   type ResponseFields,
 } from './late-handler.js'
-import { answerThrown, isReportedFailure, noteOfOthers } from './thrown.js'
+import { answerThrown, hearThrow, isReportedFailure, noteParsers } from './thrown.js'
 
 /** A request whose operation is known. */
 export interface Claimable {
@@ -103,6 +103,7 @@ export class HandlerWork implements Work, Held {
     // While the store was asked, its content was cut off: a reader may take none for an empty one.
     if (arrivalOf(ctx) === 'cut-off') ctx.throw(400, 'The content was cut off.')
     forgetEarlierStatus(ctx)
+    hearThrow(ctx)
     this.#fieldsBefore = fieldsNow(ctx.res)
     this.#run = run
     ctx.poe.enter(this)
@@ -193,7 +194,7 @@ export class HandlerWork implements Work, Held {
     const { ctx, rules } = this
     this.#hasBegun = overtaking.begun || (isTaken(ctx) && ctx.res.headersSent)
     const isParsed = ctx.req.readableEnded && Reflect.get(ctx.request, 'body') !== undefined
-    noteOfOthers(error, this.#isRead || isParsed, ctx.req.aborted)
+    noteParsers(ctx, error, this.#isRead || isParsed)
     const isKept = !this.toldInside && !isOwnAbort(ctx, error) && !ctx.res.headersSent
     if (!isKept || this.#keepsThrown?.(error) !== true) throw error
     putFields(ctx.res, this.#fieldsBefore ?? {})
@@ -251,7 +252,7 @@ function reported(work: HandlerWork, slot: BodySlot): Report {
     status,
     fields: fieldsOf(res, core.recorded),
     hasLocation: res.hasHeader('location'),
-    passedOn: slot.passedOn === status,
+    passedOn: slot.isPassedOn(status),
     toldInside: toldInside || isPutOff(ctx),
     hasTransactionInside,
     body: empty ? { kind: 'none' } : slot.produced(),

@@ -10,6 +10,7 @@ import type { Context } from 'koa'
 import { hearFailure } from '../../engine/hear-failure.js'
 import type { ResourceRules } from '../../engine/operation.js'
 import { isReport } from '../../engine/outcome.js'
+import { statusOfUnread } from './unread-content.js'
 
 /** Which of the errors that are no answers an application calls refusals. */
 export type IsRefusal = (error: unknown) => boolean
@@ -35,14 +36,9 @@ export function isReportedFailure(error: unknown, rules: ResourceRules): boolean
  * @param error - what was thrown
  */
 export function answeredStatus(error: unknown): number | null {
-  if (isObject(error) && OF_OTHERS.has(error)) return null
-  return httpErrors.isHttpError(error) || isUnreadable(error) ? failureOf(error) : null
-}
-
-/** co-body throws the parser's own error, with a status and the text that it was to read. */
-function isUnreadable(error: unknown): boolean {
-  if (!(error instanceof SyntaxError) || statusOf(error) !== 400) return false
-  return 'body' in error && typeof error.body === 'string'
+  const said = isObject(error) ? SAID.get(error) : undefined
+  if (said !== undefined) return said
+  return httpErrors.isHttpError(error) ? failureOf(error) : null
 }
 
 /** The types of raw-body's errors. Koa's parsers read by it, and handlers any other stream. */
@@ -51,22 +47,58 @@ const OF_RAW_BODY: ReadonlySet<unknown> = new Set([
   ...['encoding.unsupported', 'stream.encoding.set', 'stream.not.readable'],
 ])
 
-/** Errors that look like answers, and tell of what another server has said. */
-const OF_OTHERS = new WeakSet<object>()
+/**
+ * Errors whose status is another than the one that they show: none where they tell of what another
+ * server has said; the one that the handler gave beside it; that of a parser's refusal.
+ */
+const SAID = new WeakMap<object, number | null>()
 
 /**
- * Notes a parser's error that cannot be about this request's content, and so is no answer to it: it
- * tells of another's, such as a gateway's answer.
+ * Notes what a parser's error says: of this request's content it is an answer; of another's, such
+ * as a gateway's answer, it is none.
  *
  * @param error - what was thrown
  * @param isRead - whether this request's content had been read before
- * @param isAborted - whether this request was cut off
  */
-export function noteOfOthers(error: unknown, isRead: boolean, isAborted: boolean): void {
-  if (!httpErrors.isHttpError(error)) return
+export function noteParsers(ctx: Context, error: unknown, isRead: boolean): void {
+  if (!isObject(error)) return
+  const isAnswer = httpErrors.isHttpError(error)
+  // A parser may be told to give its error to `ctx.throw`, which has found a status on it.
+  const isOpen = isAnswer ? SAID.get(error) === null : !SAID.has(error)
+  const unread = isOpen ? statusOfUnread(ctx, error, isRead) : null
+  if (unread !== null) SAID.set(error, unread)
+  if (!isAnswer || SAID.has(error)) return
   const { type } = error
-  const isOthers = isRead ? OF_RAW_BODY.has(type) : type === 'request.aborted' && !isAborted
-  if (isOthers) OF_OTHERS.add(error)
+  const isOthers = isRead ? OF_RAW_BODY.has(type) : type === 'request.aborted' && !isOwnCut(ctx)
+  if (isOthers) SAID.set(error, null)
+}
+
+/** Whether this request was cut off, and somebody had begun to read it. */
+function isOwnCut({ req }: Context): boolean {
+  return req.aborted && req.readableFlowing !== null
+}
+
+/** The prototypes of applications' contexts whose `throw` is heard. */
+const heard = new WeakSet<object>()
+
+/**
+ * Lets every context of an application tell which errors are made answers. An error that carries a
+ * status keeps it, whatever the handler says beside it: `ctx.throw(500, error)` would answer with
+ * what the server said that the handler had asked, and free what that server may have done.
+ */
+export function hearThrow(ctx: Context): void {
+  const shared = Object.getPrototypeOf(ctx) as { throw: (...given: unknown[]) => never }
+  if (heard.has(shared)) return
+  heard.add(shared)
+  const { throw: make } = shared
+  shared.throw = function hear(...given: unknown[]): never {
+    const error = given.find(one => one instanceof Error)
+    if (error !== undefined && statusOf(error) !== null && !httpErrors.isHttpError(error)) {
+      const [status] = given
+      SAID.set(error, failureOf({ status }))
+    }
+    return make.apply(this, given)
+  }
 }
 
 /**
@@ -79,13 +111,17 @@ export function noteOfOthers(error: unknown, isRead: boolean, isAborted: boolean
  * @returns the same error, or one with it as its cause
  */
 export function answerable(error: unknown, free: boolean): unknown {
-  if (answeredStatus(error) !== null || (free && failureOf(error) !== null)) return error
+  const answered = answeredStatus(error)
+  if (answered !== null && answered !== statusOf(error)) {
+    return httpErrors(answered, { cause: error })
+  }
+  if (answered !== null || (free && failureOf(error) !== null)) return error
   const isMissingFile = isObject(error) && error.code === 'ENOENT'
   const isPlain = error !== null && error !== undefined && statusOf(error) === null
   if (isPlain && !isMissingFile) return error
   return new Error(
     'The handler threw an error that reports no failure. Where nothing has happened, use ' +
-      'ctx.throw(), or accept the error with isRefusal.',
+      'ctx.throw(422), or accept the error with isRefusal.',
     { cause: error },
   )
 }

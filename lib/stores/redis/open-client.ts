@@ -2,10 +2,16 @@
  * Opens a client by a URL, for a program that has none: of `ioredis` or of `redis`, whichever is
  * installed; for a cluster where the server is a node of one.
  */
+import { within } from '../within.js'
 import type { Driver, RedisClient } from './driver.js'
 import { driverOf } from './driver.js'
 
 const CONNECT_MS = 5_000
+
+/** A server that takes the connection, and then says nothing, is none. */
+function soon<Result>(promise: Promise<Result>): Promise<Result> {
+  return within(CONNECT_MS, promise, `Redis gave no answer in ${CONNECT_MS} ms.`)
+}
 
 /** A client that this module has opened. */
 export interface OpenedClient {
@@ -62,13 +68,14 @@ export async function openClient(
 
 async function wherever(connected: Connected): Promise<Connected> {
   const driver = driverOf('openClient', connected.client)
-  const info = String(await driver.send('', ['info', 'cluster']))
-  driver.close()
-  if (!/^cluster_enabled:1/m.test(info)) return connected
+  let isNode = true
   try {
-    return await connected.cluster()
+    const info = String(await soon(driver.send('', ['info', 'cluster'])))
+    isNode = /^cluster_enabled:1/m.test(info)
+    return isNode ? await connected.cluster() : connected
   } finally {
-    connected.end()
+    driver.close()
+    if (isNode) connected.end()
   }
 }
 
@@ -78,7 +85,7 @@ function opened({ client, end }: Connected): OpenedClient {
     client,
     async hasStore(prefix) {
       const epoch = `${prefix}{0}:e`
-      return Number(await driver.send(epoch, ['exists', epoch])) === 1
+      return Number(await soon(driver.send(epoch, ['exists', epoch]))) === 1
     },
     end() {
       driver.close()
@@ -100,7 +107,7 @@ async function connectByIoredis(url: string): Promise<Connected> {
     failure ??= error
   })
   try {
-    await client.connect()
+    await soon(client.connect())
   } catch (error) {
     client.disconnect()
     throw failure ?? error
@@ -117,7 +124,10 @@ async function connectByIoredis(url: string): Promise<Connected> {
         lazyConnect: true,
       })
       cluster.on('error', () => {})
-      await cluster.connect()
+      await soon(cluster.connect()).catch(error => {
+        cluster.disconnect()
+        throw error
+      })
       return { client: cluster, end: () => cluster.disconnect(), cluster: notAgain }
     },
   }
@@ -128,7 +138,10 @@ async function connectByRedis(url: string): Promise<Connected> {
   const socket = { connectTimeout: CONNECT_MS, reconnectStrategy: false as const }
   const client = createClient({ url, socket })
   client.on('error', () => {})
-  await client.connect()
+  await soon(client.connect()).catch(error => {
+    client.destroy()
+    throw error
+  })
   return {
     client,
     end: () => client.destroy(),
@@ -140,7 +153,10 @@ async function connectByRedis(url: string): Promise<Connected> {
       }
       const cluster = createCluster({ rootNodes: [{ url }], defaults: { ...login, socket } })
       cluster.on('error', () => {})
-      await cluster.connect()
+      await soon(cluster.connect()).catch(error => {
+        cluster.destroy()
+        throw error
+      })
       return { client: cluster as RedisClient, end: () => cluster.destroy(), cluster: notAgain }
     },
   }

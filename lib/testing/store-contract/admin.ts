@@ -3,6 +3,7 @@
  * say, and its one write is a compare-and-set.
  */
 import assert from 'node:assert/strict'
+import type { StoredSecret } from '../../engine/store.js'
 import type { ScanQuery, StoreAdmin, StoredRecord } from '../../engine/store-admin.js'
 import {
   answer,
@@ -142,6 +143,11 @@ function writes<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
       assert.equal(won.length, 1, 'one of two at once')
       await assert.rejects(() => admin.replaceSecrets(['thr3'], []), TypeError, 'none')
       await assert.rejects(() => admin.replaceSecrets([], [one, one]), TypeError, 'one id twice')
+      const ids = (await trial.store.secrets([])).map(({ id }) => id)
+      for (const wrong of [{ id: 'four', key: 'short' }, { ...one, id: 'five5' }, { id: 'four' }]) {
+        const replacing = () => admin.replaceSecrets(ids, [wrong as StoredSecret])
+        await assert.rejects(replacing, TypeError, JSON.stringify(wrong))
+      }
     }),
     storeCase(options, 'admin: after close its calls reject', async trial => {
       const admin = adminOf(trial)

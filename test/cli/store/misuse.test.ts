@@ -3,6 +3,7 @@
  * makes nothing, and that no password is in it.
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -119,6 +120,25 @@ describe('poe store, called wrongly', () => {
       expect(ended.err.startsWith(`${url}: `), ended.err).to.equal(true)
     })
   }
+
+  it('[FALSE-4207] a server that is connected and mute is not waited for', async () => {
+    const mute = createServer(socket => socket.on('error', () => {}).resume())
+    await new Promise<void>(resolve => mute.listen(0, '127.0.0.1', resolve))
+    const at = `127.0.0.1:${(mute.address() as AddressInfo).port}`
+    const late = new Promise<never>((_, reject) => {
+      setTimeout(() => reject(new Error('it is waited for')), 30_000).unref()
+    })
+    const opening = Object.values(CONNECTS).map(async connect => {
+      const error = await openClient(`redis://${at}`, [connect]).catch(cause => cause)
+      expect(error.message).to.include('gave no answer')
+    })
+    const looking = ['redis', 'postgres'].map(async scheme => {
+      const ended = await poeHere(['store', 'stats', '--store', `${scheme}://${at}/x`])
+      expect([ended.code, ended.out], ended.err).to.deep.equal([1, ''])
+    })
+    await Promise.race([Promise.all([...opening, ...looking]), late])
+    mute.close()
+  })
 
   it('[ADM-07] rotate-secret --print makes a text, and touches no store', async () => {
     const { out, code } = await poeHere(['store', 'rotate-secret', '--print'])
