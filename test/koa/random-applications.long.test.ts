@@ -4,7 +4,7 @@ import * as fc from 'fast-check'
 import { answers, compareAnswers } from '../support/random-answer.js'
 import { applications, tryApplication } from '../support/random-application.js'
 
-const RUNS = 1_500
+const RUNS = 400
 
 describe('many applications', () => {
   it('[POE-2-2, POE-2-20] have one effect at most, and say nothing that is not so', async () => {
