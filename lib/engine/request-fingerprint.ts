@@ -152,7 +152,7 @@ async function meaningIn(
 /** What a parser has left, in one spelling; `null` where it is nested too deeply for that. */
 function meaningOfValue(value: unknown, rule: ContentRule): string | null {
   if (rule === 'content-digest') throw digestUnchecked()
-  return spelledJson(typeof rule === 'string' ? (value ?? null) : membersAt(value, rule))
+  return spelledJson(typeof rule === 'string' ? value : membersAt(value, rule))
 }
 
 function digestUnchecked(): TypeError {

@@ -1,6 +1,7 @@
 /**
  * How it goes: what a health check asks for.
  */
+import type { PoeError } from '../errors.js'
 import type { Engine } from './engine.js'
 import type { StoreSecrets } from './store-secrets.js'
 
@@ -41,7 +42,7 @@ export async function statusOf(
     .call(ms => store.epoch(ms))
     .then(
       () => null,
-      (error: unknown) => codeOf(error),
+      (error: PoeError) => error.code,
     )
   if (code === null && !secrets.ready) await secrets.prepare()
   const isUp = code === null && !guard.down
@@ -56,9 +57,4 @@ export async function statusOf(
     isClosing: engine.isClosing,
     code,
   }
-}
-
-function codeOf(error: unknown): string {
-  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined
-  return typeof code === 'string' ? code : 'ERR_POE_STORE_DOWN'
 }

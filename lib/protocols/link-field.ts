@@ -39,7 +39,7 @@ export function readLinkField(value: string): readonly LinkMember[] | null {
       const key = name.toLowerCase()
       if (!params.has(key)) params.set(key, quoted?.replace(/\\(.)/g, '$1') ?? bare.trim())
     }
-    members.push({ target: found[1] ?? '', params })
+    members.push({ target: String(found[1]), params })
     if (take(END) === null) return null
   }
   return /^[\s,]*$/.test(value.slice(at)) ? members : null

@@ -7,6 +7,7 @@ import {
   gate,
   loseReply,
   only,
+  PLAIN_RULES,
   type Posting,
   refuse,
   times,
@@ -64,6 +65,24 @@ describe('a POST to an undecided key', () => {
     const verdicts = await Promise.all([bench.post(posting), bench.post(posting)])
     expect(verdicts.map(verdict => verdict.kind).sort()).to.deep.equal(['done', 'spent'])
     expect(bench.runs).to.equal(2)
+  })
+
+  it('is looked at by a door: the application is asked, and the claim is given back', async () => {
+    const answers: readonly (readonly [Reconciled, string])[] = [
+      [{ verdict: 'did-not-happen' }, 'unspent'],
+      [{ verdict: 'happened', outcome: {} }, 'spent'],
+      [{ verdict: 'unknown' }, 'undecided'],
+    ]
+    for (const [answer, found] of answers) {
+      const { bench, asked, ask } = await undecided()
+      const { rules } = ask(() => answer)
+      const complete = { ...PLAIN_RULES, ...rules }
+      const finding = await bench.engine.lookAndAsk(bench.operation(), complete)
+      expect([finding.kind, asked.length, bench.runs]).to.deep.equal([found, 1, 1])
+    }
+    const { bench } = await undecided()
+    const finding = await bench.engine.lookAndAsk(bench.operation(), PLAIN_RULES)
+    expect(finding.kind, 'nobody to be asked').to.equal('undecided')
   })
 
   it('that is unknown stays undecided', async () => {

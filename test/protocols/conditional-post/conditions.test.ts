@@ -9,6 +9,7 @@ import {
   readConditions,
   type Situation,
   stateOf,
+  syntaxOf,
   undecidable,
 } from '../../../lib/protocols/conditional-post/conditions.js'
 
@@ -186,5 +187,13 @@ describe('the states that a step leads out of', () => {
       expect(failedCondition(conditions, situation)).to.equal(null)
       expect(namedStates(conditions)).to.include(stateOf(situation))
     }
+  })
+})
+
+describe('what a field takes, in words', () => {
+  it('is told for each that can be malformed', () => {
+    expect(syntaxOf('If-Match')).to.match(/entity tags/)
+    expect(syntaxOf('If-Unmodified-Since')).to.match(/date/)
+    expect(syntaxOf('If-None-Exist')).to.match(/search/)
   })
 })
