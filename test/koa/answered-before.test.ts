@@ -20,10 +20,13 @@ for (const koa of [3, 2] as const) {
     let world: World
     let claimed: Latch
     let committed: Latch
+    /** Opened by the impatient middleware, which comes back at once then. */
+    let answered: Latch
     let status: number
     beforeEach(() => {
       claimed = latch()
       committed = latch()
+      answered = latch()
       status = 408
       hasAnswered = false
     })
@@ -38,6 +41,7 @@ for (const koa of [3, 2] as const) {
       await new Promise(done => setTimeout(done, 5))
       ctx.status = status
       ctx.body = 'too slow'
+      answered.open()
     }
     const start = (given: WorldOptions) =>
       startWorld(kind, {
@@ -118,7 +122,8 @@ for (const koa of [3, 2] as const) {
         if (when === 'while it is at work') claimed.open()
         const answer = world.send('POST', link, { json: {} })
         if (when === 'while it is at work') await begun.opened
-        await new Promise(done => setTimeout(done, 20))
+        await answered.opened
+        await new Promise(done => setImmediate(done))
         claimed.open()
         told.open()
         await until(() => world.events.some(({ type }) => type === 'undecided'), 'the doubt')
@@ -150,7 +155,7 @@ for (const koa of [3, 2] as const) {
       const gone = world.send('POST', link, { json: {}, signal }).catch(() => {})
       await begun.opened
       leaving.abort()
-      await gone
+      await Promise.all([gone, answered.opened])
       await new Promise(done => setTimeout(done, 30))
       told.open()
       await until(() => world.events.some(({ type }) => type === 'spent'), 'the record')
