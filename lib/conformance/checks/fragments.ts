@@ -45,3 +45,13 @@ export const FAILURE: Expectation = {
 
 /** Fields of a request by somebody who reads pages. */
 export const READER = { Accept: 'text/html' }
+
+/** A client gives up while its slow request is at work, and sends it again. */
+export const GIVEN_UP: readonly Step[] = [
+  MINT,
+  { leave: { to: L, provoke: 'slow' }, before: 'answer' },
+  { pause: 'arrival' },
+  // As slow as the first one, so that both are over when effects are counted.
+  { send: { to: L, provoke: 'slow' }, patiently: true },
+  { effects: { atMost: 1 } },
+]

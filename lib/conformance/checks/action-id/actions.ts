@@ -5,7 +5,7 @@
  * @see spec-notes/cases.md ACT-01, ACT-03, ACT-05; RFC 9110 9.3.4, 9.3.5
  */
 import type { Check, Step } from '../../catalogue.js'
-import { L, MINT, NOT_2XX, SPENT, SUCCESS } from '../fragments.js'
+import { GIVEN_UP, L, MINT, NOT_2XX, SPENT, SUCCESS } from '../fragments.js'
 import { AGAIN, NO_EFFECT, ONE_EFFECT, REFUSED, replayOf, WAITING } from '../sibling-fragments.js'
 
 const DELETE = { method: 'DELETE', to: L }
@@ -87,14 +87,7 @@ export const ACTION_USE: readonly Check[] = [
     why: 'The next PUT comes while the first one is still at work, as with each slow answer.',
     needs: ['slow', 'effects'],
     blockedBy: ['ACT-01/effects', 'ACT-01/race', 'ACT-01/lost-answer'],
-    steps: [
-      MINT,
-      { leave: { to: L, provoke: 'slow' }, before: 'answer' },
-      { pause: 'arrival' },
-      // As slow as the first one, so that both are over when effects are counted.
-      { send: { to: L, provoke: 'slow' }, patiently: true },
-      { effects: { atMost: 1 } },
-    ],
+    steps: GIVEN_UP,
   },
   {
     id: 'ACT-01/cut-off',

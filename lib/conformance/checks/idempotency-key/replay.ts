@@ -4,7 +4,7 @@
  * @see draft-ietf-httpapi-idempotency-key-header-07 2.2, 2.6, 2.7
  */
 import type { Check, RequestSpec, Step } from '../../catalogue.js'
-import { FAILURE, L, MINT, NOT_2XX, SPENT, SUCCESS } from '../fragments.js'
+import { FAILURE, GIVEN_UP, L, MINT, NOT_2XX, SPENT, SUCCESS } from '../fragments.js'
 import { DOCUMENTED, ONE_EFFECT, REFUSED, replayOf, WAITING } from '../sibling-fragments.js'
 
 const OTHER = { to: L, body: 'different' } as const
@@ -202,14 +202,7 @@ export const KEY_RUNNING: readonly Check[] = [
     why: 'That is how lost answers are met: the first request is still at work then.',
     needs: ['slow', 'effects'],
     blockedBy: 'IK-2.6-3/running',
-    steps: [
-      MINT,
-      { leave: { to: L, provoke: 'slow' }, before: 'answer' },
-      { pause: 'arrival' },
-      // As slow as the first one, so that both are over when effects are counted.
-      { send: { to: L, provoke: 'slow' }, patiently: true },
-      { effects: { atMost: 1 } },
-    ],
+    steps: GIVEN_UP,
   },
   {
     id: 'IK-2.7-2/running',

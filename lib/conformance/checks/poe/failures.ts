@@ -5,7 +5,7 @@
  * @see POE draft 2, appendix A
  */
 import type { Check } from '../../catalogue.js'
-import { FAILURE, L, MINT, NOT_2XX, SPENT, STILL_USABLE, SUCCESS } from '../fragments.js'
+import { FAILURE, GIVEN_UP, L, MINT, NOT_2XX, SPENT, STILL_USABLE, SUCCESS } from '../fragments.js'
 
 /** A POST that failed leaves the resource as it was. */
 export const NOT_BURNT: readonly Check[] = [
@@ -124,14 +124,7 @@ export const SILENCE: readonly Check[] = [
     why: 'The next try comes while the first POST is still at work, as with each slow answer.',
     needs: ['slow', 'effects'],
     blockedBy: ['POE-2-15/running', 'POE-2-22/client-gone'],
-    steps: [
-      MINT,
-      { leave: { to: L, provoke: 'slow' }, before: 'answer' },
-      { pause: 'arrival' },
-      // As slow as the first one, so that both are over when effects are counted.
-      { send: { to: L, provoke: 'slow' }, patiently: true },
-      { effects: { atMost: 1 } },
-    ],
+    steps: GIVEN_UP,
   },
   {
     id: 'POE-A-1/restart',
