@@ -1,6 +1,6 @@
 /**
  * What a claim's owner writes to its record, and what becomes of such a write when the store fails:
- * it is owed, or the lease that runs out says the same.
+ * it is pending, or the lease that runs out says the same.
  */
 import { PoeError } from '../errors.js'
 import { ask } from './at-once.js'
@@ -9,7 +9,7 @@ import type { ResourceRules } from './operation.js'
 import type { Bell } from './outbox/bell.js'
 import type { NewMessage } from './outbox/outbox-store.js'
 import { encodeOutcome, type Outcome } from './outcome.js'
-import type { OwedWrites } from './owed-writes.js'
+import type { PendingWrites } from './pending-writes.js'
 import type { OnEvent } from './ports.js'
 import type { OwnerReply, Store, StoredOutcome, StoreTransaction } from './store.js'
 import { StoreCall, type StoreGuard } from './store-guard.js'
@@ -88,7 +88,7 @@ export interface RecordTools extends LeaseTools {
   readonly store: Store<unknown>
   readonly guard: StoreGuard
   readonly emit: OnEvent
-  readonly owed: OwedWrites
+  readonly pending: PendingWrites
   readonly undecided: UndecidedSeen
   readonly underway: Underway
   /** Rung when messages were committed. */
@@ -193,11 +193,11 @@ export class OwnedRecord extends Lease implements ClaimRecord {
   async attach(outcome: Outcome): Promise<void> {
     const { store, emit } = this.#tools
     this.#stored = encodeOutcome(outcome)
-    const reply = await this.#nowOrOwed(async ms => {
+    const reply = await this.#nowOrLater(async ms => {
       const stored = this.#stored
       const reply = await store.attachBody(this.#key, this.#owner, stored, ms)
       if (reply.state === 'ok') return reply
-      // Where the outcome itself is still owed, it is recorded now, with its body.
+      // Where the outcome itself is still pending, it is recorded now, with its body.
       return await store.complete(this.#key, this.#owner, stored, ms)
     })
     if (reply?.state !== 'ok' || this.#stored.body === null) return
@@ -207,7 +207,7 @@ export class OwnedRecord extends Lease implements ClaimRecord {
   async release(): Promise<Released> {
     const { store, emit } = this.#tools
     await this.#undo()
-    const reply = await this.#nowOrOwed(ms => store.release(this.#key, this.#owner, ms))
+    const reply = await this.#nowOrLater(ms => store.release(this.#key, this.#owner, ms))
     if (reply === null) return 'unknown'
     if (reply.state === 'stale') return 'stale'
     emit({ type: 'released', key: this.#key })
@@ -219,7 +219,7 @@ export class OwnedRecord extends Lease implements ClaimRecord {
     const sinceMs = Math.floor(guard.now())
     undecided.announce({ key: this.#key, owner: this.#owner, sinceMs, cause })
     if (mark) {
-      const reply = await this.#nowOrOwed(ms => store.mark(this.#key, this.#owner, ms))
+      const reply = await this.#nowOrLater(ms => store.mark(this.#key, this.#owner, ms))
       // Until the mark is there, the end of the lease would free the key.
       if (reply === null) return
     }
@@ -264,7 +264,7 @@ export class OwnedRecord extends Lease implements ClaimRecord {
       if (!this.#shedBody(cause)) {
         if (clock.now() + RECORD_PAUSE_MS >= giveUpMs) {
           emit({ type: 'unrecorded', key: this.#key, cause })
-          this.#owe(async () => this.recorded(await guard.call(ms => this.send(ms)), true))
+          this.#writeLater(async () => this.recorded(await guard.call(ms => this.send(ms)), true))
           return 'unrecorded'
         }
         await clock.sleep(RECORD_PAUSE_MS)
@@ -330,22 +330,22 @@ export class OwnedRecord extends Lease implements ClaimRecord {
   }
 
   /** Tries at once, and in the background if that fails. */
-  async #nowOrOwed(write: (withinMs: number) => Promise<OwnerReply>): Promise<OwnerReply | null> {
+  async #nowOrLater(write: (withinMs: number) => Promise<OwnerReply>): Promise<OwnerReply | null> {
     const { guard } = this.#tools
     try {
       return await guard.call(write)
     } catch (cause) {
-      if (this.#shedBody(cause)) return await this.#nowOrOwed(write)
-      this.#owe(() => guard.call(write))
+      if (this.#shedBody(cause)) return await this.#nowOrLater(write)
+      this.#writeLater(() => guard.call(write))
       return null
     }
   }
 
-  /** What is owed holds the outcome in memory: without its body where there is much already. */
-  #owe(write: () => Promise<unknown>): void {
-    const { owed } = this.#tools
+  /** What is pending holds the outcome in memory: without its body where there is much already. */
+  #writeLater(write: () => Promise<unknown>): void {
+    const { pending } = this.#tools
     const { head, body } = this.#stored
-    if (body !== null && !owed.hasRoomFor(head.length + body.byteLength)) this.#dropBody()
+    if (body !== null && !pending.hasRoomFor(head.length + body.byteLength)) this.#dropBody()
     const tryOnce = async (): Promise<boolean> => {
       try {
         await write()
@@ -355,7 +355,7 @@ export class OwnedRecord extends Lease implements ClaimRecord {
         return false
       }
     }
-    owed.owe(this.#key, tryOnce, head.length + (this.#stored.body?.byteLength ?? 0))
+    pending.add(this.#key, tryOnce, head.length + (this.#stored.body?.byteLength ?? 0))
   }
 
   /** A store that is full for an outcome with its body may have room for one without. */

@@ -20,7 +20,7 @@ import type {
   Work,
 } from './operation.js'
 import { Bell } from './outbox/bell.js'
-import { OwedWrites } from './owed-writes.js'
+import { PendingWrites } from './pending-writes.js'
 import { type Clock, type MakeId, type OnEvent, safeEmitter } from './ports.js'
 import { Posting, type PostingTools } from './posting.js'
 import { Promised } from './promised.js'
@@ -72,9 +72,9 @@ export class Engine {
   readonly bell: Bell = new Bell()
   readonly #options: EngineOptions
   readonly #deadlines: Deadlines
-  readonly #owed: OwedWrites
+  readonly #pending: PendingWrites
   /** Apart from the others, so that an outage full of requests leaves room for outcomes. */
-  readonly #disowned: OwedWrites
+  readonly #disowned: PendingWrites
   readonly #undecided: UndecidedSeen
   readonly #underway: Underway
   readonly #tools: PostingTools
@@ -93,8 +93,8 @@ export class Engine {
       timeoutMs: callMs(options),
       probe: withinMs => store.epoch(withinMs),
     })
-    this.#owed = new OwedWrites(clock, this.emit)
-    this.#disowned = new OwedWrites(clock, this.emit)
+    this.#pending = new PendingWrites(clock, this.emit)
+    this.#disowned = new PendingWrites(clock, this.emit)
     const waiters = new Waiters(clock)
     const { bodyLimitBytes } = options
     const { guard, emit } = this
@@ -108,7 +108,7 @@ export class Engine {
       deadlines: this.#deadlines,
       guard: this.guard,
       emit: this.emit,
-      owed: this.#owed,
+      pending: this.#pending,
       disowned: this.#disowned,
       bell: this.bell,
       waiters,
@@ -119,9 +119,9 @@ export class Engine {
     }
   }
 
-  /** How many writes are still owed to the store. */
-  get owedWrites(): number {
-    return this.#owed.count + this.#disowned.count
+  /** How many writes are still pending for the store. */
+  get pendingWrites(): number {
+    return this.#pending.count + this.#disowned.count
   }
 
   /** How many requests are at work, or wait for a twin. */
@@ -171,10 +171,10 @@ export class Engine {
   }
 
   /**
-   * Waits for work that is under way, whose leases are kept meanwhile; then tries what is owed to
-   * the store once more, and stops background work: the claims of handlers that are at work even
-   * then are kept no longer. The store stays open, and calls of it go on to end in time. Called
-   * again it gives the same.
+   * Waits for work that is under way, whose leases are kept meanwhile; then tries what is pending
+   * once more, and stops background work: the claims of handlers that are at work even then are
+   * kept no longer. The store stays open, and calls of it go on to end in time. Called again it
+   * gives the same.
    *
    * @param graceMs - how long the wait may take, in milliseconds; the last tries come after it, and
    *   take one call's time at most
@@ -188,7 +188,7 @@ export class Engine {
   async #close(graceMs: number, sleep: Clock['sleep']): Promise<Unfinished> {
     const running = await this.#underway.idle(graceMs, sleep)
     for (const key of running) this.emit({ type: 'unfinished', key })
-    const dropped = await Promise.all([this.#owed.close(), this.#disowned.close()])
+    const dropped = await Promise.all([this.#pending.close(), this.#disowned.close()])
     this.guard.close()
     return { running, unwritten: dropped.flat() }
   }

@@ -122,8 +122,8 @@ export type PoeEvent =
   | { readonly type: 'transaction-unused'; readonly key: string }
   /** A handler's transaction was open longer than `txMaxMs`, and was undone. */
   | { readonly type: 'transaction-timeout'; readonly key: string }
-  /** A write that is owed to the store was given up: too many, for too long, or at `close`. */
-  | { readonly type: 'owed-write-dropped'; readonly key: string }
+  /** A write that is pending for the store was given up: too many, for too long, or at `close`. */
+  | { readonly type: 'pending-write-dropped'; readonly key: string }
   /** `close` waits no longer for a handler, and keeps its claim no longer: it will lapse. */
   | { readonly type: 'unfinished'; readonly key: string }
   | OutboxEvent

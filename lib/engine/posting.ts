@@ -20,7 +20,7 @@ import type {
   ResourceRules,
   Work,
 } from './operation.js'
-import type { OwedWrites } from './owed-writes.js'
+import type { PendingWrites } from './pending-writes.js'
 import { type MakeId, publishAnswered, publishNotRun } from './ports.js'
 import { Promised } from './promised.js'
 import type { Reconciler } from './reconciler.js'
@@ -41,7 +41,7 @@ export interface PostingTools extends AttemptTools, RecordTools {
   readonly waiters: Waiters
   readonly reconciler: Reconciler
   /** Claims that were given up, to be taken back. */
-  readonly disowned: OwedWrites
+  readonly disowned: PendingWrites
   readonly dangerouslyRunUnprotected: boolean
   readonly dangerouslyRetryUndecided: boolean
   /** Tells what is at a key. */
@@ -224,7 +224,7 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
   #disown({ owner, claimByMs }: Claim): void {
     const { disowned, guard, store } = this.#tools
     const { key } = this.#operation
-    disowned.owe(key, async () => {
+    disowned.add(key, async () => {
       const reply = await guard.call(ms => store.release(key, owner, ms))
       return reply.nowMs > claimByMs
     })

@@ -19,7 +19,7 @@ export interface PoeStatus {
   /** Requests that are at work here, or wait for a twin. */
   readonly atWork: number
   /** Outcomes and releases that the store has not taken yet. */
-  readonly owedWrites: number
+  readonly pendingWrites: number
   /** Whether `close` was called. */
   readonly isClosing: boolean
   /** The code of the store's refusal, such as `ERR_POE_STORE_DOWN`; `null` for none. */
@@ -53,7 +53,7 @@ export async function statusOf(
     clockOffsetMs: guard.offsetMs,
     canMint: secrets.ready,
     atWork: engine.atWork,
-    owedWrites: engine.owedWrites,
+    pendingWrites: engine.pendingWrites,
     isClosing: engine.isClosing,
     code,
   }

@@ -61,7 +61,7 @@ export interface Upkeep<Handlers> {
   /**
    * Ends orderly, after the server has stopped taking requests: waits for handlers that are still
    * at work (of clients that have left) and for workers, keeps their claims meanwhile, and tries
-   * once more to write what is owed to the store. The store stays open: whoever made it closes
+   * once more to write what is pending for the store. The store stays open: whoever made it closes
    * it, after this.
    *
    * @param options - `graceMs`: how long handlers are waited for, in milliseconds; default 5,000

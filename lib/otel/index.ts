@@ -24,7 +24,7 @@ export interface TelemetryOptions {
   readonly tracerProvider?: TracerProvider | undefined
   /**
    * What `poe()` gave. Its store is asked once for each collection of the metrics, and three gauges
-   * tell of it: `poe.store.up`, `poe.store.latency`, `poe.writes.owed`.
+   * tell of it: `poe.store.up`, `poe.store.latency`, `poe.writes.pending`.
    */
   readonly once?: Stateful | undefined
 }

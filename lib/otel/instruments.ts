@@ -18,7 +18,7 @@ export interface Stateful {
   status(): Promise<{
     readonly store: 'up' | 'down'
     readonly latencyMs: number | null
-    readonly owedWrites: number
+    readonly pendingWrites: number
   }>
 }
 
@@ -93,16 +93,16 @@ function observe(meter: Meter, once: Stateful): () => void {
     description: 'How long the store took to answer a look at its epoch.',
     unit: 's',
   })
-  const owed = meter.createObservableGauge('poe.writes.owed', {
+  const pending = meter.createObservableGauge('poe.writes.pending', {
     description: 'Outcomes and releases that the store has not taken yet.',
     unit: '{write}',
   })
-  const instruments = [up, latency, owed]
+  const instruments = [up, latency, pending]
   const look = async (result: BatchObservableResult): Promise<void> => {
-    const { store, latencyMs, owedWrites } = await once.status()
+    const { store, latencyMs, pendingWrites } = await once.status()
     result.observe(up, store === 'up' ? 1 : 0)
     if (latencyMs !== null) result.observe(latency, latencyMs / 1_000)
-    result.observe(owed, owedWrites)
+    result.observe(pending, pendingWrites)
   }
   meter.addBatchObservableCallback(look, instruments)
   return () => meter.removeBatchObservableCallback(look, instruments)

@@ -58,15 +58,15 @@ describe('a handler of an external resource that fails', () => {
     expect(verdict).to.include({ kind: 'threw', free: false })
   })
 
-  it('[LOCK-07] while the store is down: the release is owed, and gets there', async () => {
+  it('[LOCK-07] while the store is down: the release is pending, and gets there', async () => {
     const bench = engineBench()
     bench.faulty.fault = only(['release'], refuse)
     const verdict = await bench.post({ handler: () => ({ status: 422 }) })
     expect(verdict.kind).to.equal('refused')
-    expect([await bench.stateOf(), bench.engine.owedWrites]).to.deep.equal(['running', 1])
+    expect([await bench.stateOf(), bench.engine.pendingWrites]).to.deep.equal(['running', 1])
     bench.faulty.fault = pass
     await bench.clock.advance(1_000)
-    expect([await bench.stateOf(), bench.engine.owedWrites]).to.deep.equal(['none', 0])
+    expect([await bench.stateOf(), bench.engine.pendingWrites]).to.deep.equal(['none', 0])
   })
 
   it("and whose key is another's by now: nothing is released", async () => {
@@ -217,11 +217,11 @@ describe('pointOfNoReturn()', () => {
     const bench = engineBench()
     bench.faulty.fault = only(['mark'], refuse)
     expect(await bench.post(careless)).to.include({ kind: 'threw', free: false })
-    expect([await bench.stateOf(), bench.engine.owedWrites]).to.deep.equal(['running', 1])
+    expect([await bench.stateOf(), bench.engine.pendingWrites]).to.deep.equal(['running', 1])
     await bench.clock.advance(20_000)
     bench.faulty.fault = pass
     await bench.clock.advance(5_000)
-    expect([await bench.stateOf(), bench.engine.owedWrites]).to.deep.equal(['undecided', 0])
+    expect([await bench.stateOf(), bench.engine.pendingWrites]).to.deep.equal(['undecided', 0])
     expect((await bench.post()).kind).to.equal('undecided')
   })
 

@@ -73,7 +73,7 @@ describe('close()', () => {
     })
     await bench.clock.advance(10_000)
     expect((await post).kind).to.equal('done')
-    expect(bench.heard()).to.include.members(['unrecorded', 'owed-write-dropped'])
+    expect(bench.heard()).to.include.members(['unrecorded', 'pending-write-dropped'])
   })
 
   it('[FALSE-1306] waits for a body that is being recorded', async () => {
@@ -90,14 +90,14 @@ describe('close()', () => {
     expect(look.kind === 'spent' && look.outcome.body.kind).to.equal('kept')
   })
 
-  it('[FALSE-1301] an outcome that is owed reaches a store that is back', async () => {
+  it('[FALSE-1301] an outcome that is pending reaches a store that is back', async () => {
     const bench = engineBench({ recordForMs: 0 })
     const handler = () => {
       bench.faulty.fault = refuse
       return {}
     }
     expect((await bench.post({ handler })).kind).to.equal('done')
-    expect(bench.engine.owedWrites).to.equal(1)
+    expect(bench.engine.pendingWrites).to.equal(1)
     bench.faulty.fault = call => call.arrive()
     expect(await bench.engine.close()).to.deep.equal({ running: [], unwritten: [] })
     expect(await bench.stateOf()).to.equal('spent')

@@ -1,6 +1,6 @@
 /**
- * A store that is full for an answer's body still records the outcome; and what is owed to a store
- * that is away does not fill the memory.
+ * A store that is full for an answer's body still records the outcome; and what is pending while a
+ * store is away does not fill the memory.
  */
 import { Readable } from 'node:stream'
 import { expect } from 'chai'
@@ -28,7 +28,7 @@ describe('a store that is full', () => {
     bench.faulty.fault = fullForBodies
     expect((await bench.post()).kind).to.equal('done')
     expect(bench.heard()).to.deep.equal(['claimed', 'body-not-kept', 'spent'])
-    expect([bench.engine.owedWrites, bench.engine.guard.down]).to.deep.equal([0, false])
+    expect([bench.engine.pendingWrites, bench.engine.guard.down]).to.deep.equal([0, false])
     const look = await bench.engine.look(bench.operation())
     expect(look.kind === 'spent' && look.outcome).to.deep.include({ body: { kind: 'not-kept' } })
   })
@@ -42,18 +42,18 @@ describe('a store that is full', () => {
     })
     expect((await bench.post({ handler })).kind).to.equal('done')
     await settle()
-    expect(bench.engine.owedWrites).to.equal(0)
+    expect(bench.engine.pendingWrites).to.equal(0)
     const look = await bench.engine.look(bench.operation())
     expect(look.kind === 'spent' && look.outcome).to.deep.include({ body: { kind: 'not-kept' } })
   })
 
-  it('[FALSE-1601] for everything, for a while: without its body, and owed then', async () => {
+  it('[FALSE-1601] for everything, for a while: without its body, and pending then', async () => {
     const bench = engineBench({ recordForMs: 300 })
     bench.faulty.fault = only(['complete'], full)
     const post = bench.post()
     await bench.clock.advance(1_000)
     expect((await post).kind).to.equal('done')
-    expect(bench.engine.owedWrites).to.equal(1)
+    expect(bench.engine.pendingWrites).to.equal(1)
     bench.faulty.fault = call => call.arrive()
     await bench.clock.advance(5_000)
     expect(await bench.stateOf()).to.equal('spent')
@@ -71,7 +71,7 @@ describe('a store that is full', () => {
   })
 })
 
-describe('outcomes that are owed', () => {
+describe('outcomes that are pending', () => {
   it('[FALSE-1602] are bounded in bytes: bodies are left out first, and no outcome', async () => {
     const bench = engineBench({ recordForMs: 0, bodyLimitBytes: 64 * 1_024 * 1_024 })
     const bytes = Buffer.alloc(20 * 1_024 * 1_024)
@@ -81,7 +81,7 @@ describe('outcomes that are owed', () => {
       expect((await bench.post({ operation: { key }, handler })).kind).to.equal('done')
     }
     expect(bench.heard().filter(type => type === 'body-not-kept')).to.have.lengthOf(2)
-    expect(bench.engine.owedWrites).to.equal(3)
+    expect(bench.engine.pendingWrites).to.equal(3)
     bench.faulty.fault = call => call.arrive()
     await bench.clock.advance(1_000)
     const kept: string[] = []
@@ -98,6 +98,6 @@ describe('outcomes that are owed', () => {
     expect((await bench.post()).kind).to.equal('done')
     bench.faulty.fault = fullForBodies
     await bench.clock.advance(1_000)
-    expect([await bench.stateOf(), bench.engine.owedWrites]).to.deep.equal(['spent', 0])
+    expect([await bench.stateOf(), bench.engine.pendingWrites]).to.deep.equal(['spent', 0])
   })
 })

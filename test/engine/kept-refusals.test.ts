@@ -41,7 +41,7 @@ describe('a refusal that is kept', () => {
     expect(again).to.have.nested.property('outcome.body.kind', 'kept')
   })
 
-  it('while the store is down is owed, and told all the same', async () => {
+  it('while the store is down is pending, and told all the same', async () => {
     const bench = engineBench({ recordForMs: 0 })
     bench.faulty.fault = only(['complete'], refuse)
     const verdict = await bench.post({ rules: KEEPS, handler: () => refusal(422) })

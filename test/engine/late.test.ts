@@ -169,14 +169,14 @@ describe('a success that cannot be recorded', () => {
     await bench.clock.advance(1)
     expect(bench.heard()).to.include('unrecorded')
     expect(await post).to.deep.equal({ kind: 'done' })
-    expect(bench.engine.owedWrites).to.equal(1)
+    expect(bench.engine.pendingWrites).to.equal(1)
     await bench.clock.advance(60_000)
     expect((await bench.post()).kind).to.equal('undecided')
     bench.faulty.fault = pass
     await bench.clock.advance(5_000)
     expect(bench.events.at(-1)).to.deep.equal({ type: 'spent', key: 'order:1', late: true })
     expect((await bench.post()).kind).to.equal('spent')
-    expect([bench.runs, bench.engine.owedWrites]).to.deep.equal([1, 0])
+    expect([bench.runs, bench.engine.pendingWrites]).to.deep.equal([1, 0])
   })
 
   it('and that the store has given to another meanwhile: told to the operator', async () => {
@@ -189,7 +189,7 @@ describe('a success that cannot be recorded', () => {
     bench.faulty.fault = pass
     await bench.clock.advance(5_000)
     expect(bench.events.at(-1)).to.deep.equal({ type: 'stale-completion', key: 'order:1' })
-    expect(bench.engine.owedWrites).to.equal(0)
+    expect(bench.engine.pendingWrites).to.equal(0)
   })
 
   it('[POE-2-1] and without the mark that it needed, is no success', async () => {

@@ -48,7 +48,7 @@ describe('a POST while the store is down', () => {
     await settle()
     expect(await bench.stateOf()).to.equal('none')
     expect(bench.runs).to.equal(0)
-    expect(bench.engine.owedWrites).to.equal(0)
+    expect(bench.engine.pendingWrites).to.equal(0)
   })
 
   it('a claim that was granted after all is taken back in the background', async () => {
@@ -56,10 +56,10 @@ describe('a POST while the store is down', () => {
     bench.faulty.fault = times(1, loseReply)
     expect(await bench.post()).to.deep.equal(DOWN)
     expect(await bench.stateOf()).to.equal('running')
-    expect(bench.engine.owedWrites).to.equal(1)
+    expect(bench.engine.pendingWrites).to.equal(1)
     await bench.clock.advance(2_000)
     expect(await bench.stateOf()).to.equal('none')
-    expect(bench.engine.owedWrites).to.equal(0)
+    expect(bench.engine.pendingWrites).to.equal(0)
     expect(bench.runs).to.equal(0)
   })
 
@@ -84,10 +84,10 @@ describe('a POST while the store is down', () => {
     wire.open()
     await settle()
     expect(lateReply).to.have.property('state', 'claimed')
-    expect(bench.engine.owedWrites).to.equal(1)
+    expect(bench.engine.pendingWrites).to.equal(1)
     await bench.clock.advance(2_000)
     expect(await bench.stateOf()).to.equal('none')
-    expect(bench.engine.owedWrites).to.equal(0)
+    expect(bench.engine.pendingWrites).to.equal(0)
   })
 
   it('taking back goes by the time that the claim itself named', async () => {
@@ -117,7 +117,7 @@ describe('a POST while the store is down', () => {
     await clock.advance(5_000)
     expect(await bench.stateOf()).to.equal('none')
     await clock.advance(60_000)
-    expect(bench.engine.owedWrites).to.equal(0)
+    expect(bench.engine.pendingWrites).to.equal(0)
   })
 
   it('[EXP-03] a claim that is late by a wrong clock is sent again by the right one', async () => {
@@ -145,7 +145,7 @@ describe('a POST while the store is down', () => {
     const bench = engineBench()
     bench.faulty.fault = only(['claim'], async () => ({ nowMs: bench.clock.now(), state: 'late' }))
     expect(await bench.post()).to.deep.equal(DOWN)
-    expect([bench.runs, bench.engine.owedWrites]).to.deep.equal([0, 0])
+    expect([bench.runs, bench.engine.pendingWrites]).to.deep.equal([0, 0])
     expect(bench.faulty.calls).to.deep.equal(['claim', 'claim'])
   })
 
@@ -162,7 +162,7 @@ describe('a POST while the store is down', () => {
     expect(await bench.stateOf()).to.equal('none')
   })
 
-  it('an outage full of requests leaves room for outcomes that are owed', async function () {
+  it('an outage full of requests leaves room for outcomes that are pending', async function () {
     this.timeout(240_000)
     const bench = engineBench({ recordForMs: 0 })
     const { end, post: first } = await held(bench)
@@ -170,24 +170,24 @@ describe('a POST while the store is down', () => {
     for (let index = 0; index < 10_001; index += 1) {
       await bench.post({ operation: { key: `flood:${index}` } })
     }
-    expect(bench.heard().filter(type => type === 'owed-write-dropped')).to.have.lengthOf(1)
+    expect(bench.heard().filter(type => type === 'pending-write-dropped')).to.have.lengthOf(1)
     end.open()
     expect((await first).kind).to.equal('done')
     bench.faulty.fault = only(['complete'], pass)
-    expect(bench.engine.owedWrites).to.equal(10_001)
+    expect(bench.engine.pendingWrites).to.equal(10_001)
     await bench.clock.advance(100)
     expect(await bench.stateOf()).to.equal('spent')
     bench.faulty.fault = pass
     await bench.engine.close()
   })
 
-  it('[FALSE-1301] close tries owed writes once more, names the rest, ends all loops', async () => {
+  it('[FALSE-1301] close tries them once more, names the rest, ends all loops', async () => {
     const bench = engineBench()
     bench.faulty.fault = refuse
     await bench.post()
     expect(await bench.engine.close()).to.deep.equal({ running: [], unwritten: ['order:1'] })
     await bench.clock.advance(50)
-    expect(bench.engine.owedWrites).to.equal(0)
+    expect(bench.engine.pendingWrites).to.equal(0)
     expect(bench.clock.sleeping).to.equal(0)
   })
 })

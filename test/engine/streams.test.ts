@@ -134,19 +134,19 @@ describe('a streamed answer', () => {
     expect([closed, to.text()]).to.deep.equal([true, ''])
   })
 
-  it('whose body cannot be attached at once: owed, and attached later', async () => {
+  it('whose body cannot be attached at once: pending, and attached later', async () => {
     const bench = engineBench()
     bench.faulty.fault = only(['attachBody'], refuse)
     await bench.post(streamed(giving('a')))
     await settle()
-    expect(bench.engine.owedWrites).to.equal(1)
+    expect(bench.engine.pendingWrites).to.equal(1)
     bench.faulty.fault = pass
     await bench.clock.advance(5_000)
-    expect(bench.engine.owedWrites).to.equal(0)
+    expect(bench.engine.pendingWrites).to.equal(0)
     expect(await bench.post()).to.have.nested.property('outcome.body.bytes.byteLength', 1)
   })
 
-  it('whose outcome is still owed when the body is complete: recorded with the body', async () => {
+  it('whose outcome is pending when the body is complete: recorded with the body', async () => {
     const bench = engineBench({ recordForMs: 0 })
     const end = gate()
     const { handler } = streamed(giving('a', end.promise))
@@ -157,7 +157,7 @@ describe('a streamed answer', () => {
     await settle()
     expect(await bench.stateOf()).to.equal('spent')
     await bench.clock.advance(5_000)
-    expect(bench.engine.owedWrites).to.equal(0)
+    expect(bench.engine.pendingWrites).to.equal(0)
     expect(await bench.post()).to.have.nested.property('outcome.body.bytes.byteLength', 1)
   })
 })

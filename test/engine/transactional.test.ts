@@ -166,7 +166,7 @@ describe('a transactional resource', () => {
     bench.faulty.fault = call => call.arrive()
     await clock.advance(5_000)
     expect((await bench.post(order)).kind).to.equal('spent')
-    expect([database.rows, bench.engine.owedWrites]).to.deep.equal([['order'], 0])
+    expect([database.rows, bench.engine.pendingWrites]).to.deep.equal([['order'], 0])
   })
 
   it('a commit that the handler spoilt is its error, and no outage', async () => {

@@ -201,7 +201,7 @@ describe('telemetry', () => {
       'settled order did-not-happen': 1,
     })
     expect(await held('poe.store.up')).to.deep.equal({ '': 1 })
-    expect(await held('poe.writes.owed')).to.deep.equal({ '': 0 })
+    expect(await held('poe.writes.pending')).to.deep.equal({ '': 0 })
   })
 
   it('[OBS-01] the channel has every event of onEvent, and those of requests', () => {

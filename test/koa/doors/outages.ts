@@ -59,7 +59,7 @@ export async function playOutage(
     for (const step of outage.steps) {
       if (step === 'ask') await askAll(operations, told)
       else mode = step
-      // What is owed to the store is paid within a moment of its coming back.
+      // What is pending for the store is paid within a moment of its coming back.
       if (step === 'up') await pause(700)
     }
     return Object.fromEntries(

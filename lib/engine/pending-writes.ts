@@ -1,5 +1,5 @@
 /**
- * Writes that are owed to the store: tried again in the background until they are answered.
+ * Writes that wait for the store: tried again in the background until they are answered.
  *
  * A success that could not be recorded, or a claim that was given up, must reach the store as soon
  * as it is back. Bounded in number, in bytes and in time, so that a long outage does not fill the
@@ -15,7 +15,7 @@ const MAX_BYTES = 32 * 1_024 * 1_024
 const MAX_AGE_MS = 24 * 60 * 60 * 1_000
 
 /** Keeps trying writes in the background. */
-export class OwedWrites {
+export class PendingWrites {
   readonly #clock: Clock
   readonly #emit: OnEvent
   readonly #closing = new AbortController()
@@ -30,7 +30,7 @@ export class OwedWrites {
     setMaxListeners(0, this.#closing.signal)
   }
 
-  /** How many writes are owed now. */
+  /** How many writes are pending now. */
   get count(): number {
     return this.#tries.size
   }
@@ -47,10 +47,10 @@ export class OwedWrites {
    * @param write - tries once, and tells whether the write is settled
    * @param bytes - how many it holds in memory
    */
-  owe(key: string, write: () => Promise<boolean>, bytes = 0): void {
+  add(key: string, write: () => Promise<boolean>, bytes = 0): void {
     const isFull = this.count >= MAX_OWED || !this.hasRoomFor(bytes)
     if (isFull || this.#closing.signal.aborted) {
-      this.#emit({ type: 'owed-write-dropped', key })
+      this.#emit({ type: 'pending-write-dropped', key })
       return
     }
     this.#bytes += bytes
@@ -62,10 +62,10 @@ export class OwedWrites {
   }
 
   /**
-   * Tries each write once more, and drops those that are owed even then. What comes later is
+   * Tries each write once more, and drops those that are pending even then. What comes later is
    * dropped at once.
    *
-   * @returns the keys of what was owed and is dropped
+   * @returns the keys of what was pending and is dropped
    */
   async close(): Promise<readonly string[]> {
     this.#closing.abort()
@@ -85,7 +85,7 @@ export class OwedWrites {
       pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)
       if (await write().catch(() => false)) return null
     }
-    this.#emit({ type: 'owed-write-dropped', key })
+    this.#emit({ type: 'pending-write-dropped', key })
     return key
   }
 }
