@@ -1,22 +1,26 @@
 /**
- * Whether many records slow a claim down, and whether a purge of many holds claims up, on sqlite,
- * Redis and PostgreSQL.
+ * What a record weighs, whether many records slow a claim down, and whether a purge of many holds
+ * claims up, on each store.
  *
- * Run by `npm run bench:scale [-- --records 1000000 --only sqlite,redis,postgres]`. The records are
- * written past the store, by the hundred thousand, as the store writes them; then claims and
- * completions are measured through it, 64 at a time, by the CPU time of this process and of the
- * store's server. Prints the ratio to the time among 10,000 records, and the longest claim while a
- * purge takes all of them away; each step tells on stderr how far it is.
+ * Run by `npm run bench:scale [-- --records 1000000 --only memory,sqlite,redis,postgres]`. The
+ * records are written past the store where there is a way, by the hundred thousand, as the store
+ * writes them; then claims and completions are measured through it, 64 at a time, by the CPU time
+ * of this process and of the store's server. Prints bytes a spent record, the ratio to the time
+ * among 10,000 records, and the longest claim while a purge takes all of them away; each step tells
+ * on stderr how far it is.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import Database from 'better-sqlite3'
 import { Redis } from 'ioredis'
 import { nanoid } from 'nanoid'
 import pg from 'pg'
+import { memoryStore } from 'post-once-exactly/stores/memory'
 import { postgresStore } from 'post-once-exactly/stores/postgres'
 import { redisStore } from 'post-once-exactly/stores/redis'
 import { sqliteStore } from 'post-once-exactly/stores/sqlite'
@@ -28,6 +32,7 @@ import { treeCpuMs } from './cpu-time.js'
 const LANES = 64
 const FEW = 10_000
 const SAMPLE = 5_000
+const WEIGHED = 100_000
 const ROUNDS = 7
 const BATCH = 100_000
 const HOUR_MS = 3_600_000
@@ -36,11 +41,13 @@ const CALL_MS = 60_000
 const HEAD =
   '[201,[["content-type","application/json; charset=utf-8"],["location","/orders/1"]],"k"]'
 const BODY = Buffer.from(JSON.stringify({ id: 1, sku: 'tea', note: 'x'.repeat(118) }))
+/** Digests, as the Koa layer gives them. */
+const PRINCIPALS = Array.from({ length: 1_000 }, () => randomBytes(12).toString('base64url'))
 
 const { values } = parseArgs({
   options: {
     records: { type: 'string', default: '1000000' },
-    only: { type: 'string', default: 'sqlite,redis,postgres' },
+    only: { type: 'string', default: 'memory,sqlite,redis,postgres' },
   },
 })
 const records = Number(values.records)
@@ -59,23 +66,39 @@ interface Filled {
   readonly store: Store<unknown>
   /** Adds so many spent records, which are kept until a time. */
   fill(count: number, keepUntilMs: number): Promise<void>
+  /** How many bytes it takes now. */
+  weigh(): Promise<number>
   end(): Promise<void>
 }
 
 const OPEN: Readonly<Record<string, () => Promise<Filled>>> = {
+  memory: openMemory,
   sqlite: openSqlite,
   redis: openRedis,
   postgres: openPostgres,
 }
 
 for (const name of values.only.split(',')) {
-  const filled = await OPEN[name]?.()
-  if (filled === undefined) throw new RangeError(`no store '${name}'`)
-  try {
-    await measure(name, filled)
-  } finally {
-    await filled.end()
+  for (const step of [weight, measure]) {
+    const filled = await OPEN[name]?.()
+    if (filled === undefined) throw new RangeError(`no store '${name}'`)
+    try {
+      await step(name, filled)
+    } finally {
+      await filled.end()
+    }
   }
+}
+
+async function weight(name: string, { store, weigh }: Filled): Promise<void> {
+  const before = await weigh()
+  let after = before
+  for (let done = 0; done < WEIGHED; done += FEW) {
+    await spendMany(store, FEW)
+    after = await weigh()
+  }
+  const bytes = (after - before) / WEIGHED
+  console.log(`${name}: ${bytes.toFixed(0)} bytes a spent record`)
 }
 
 async function measure(name: string, { store, fill }: Filled): Promise<void> {
@@ -152,30 +175,52 @@ async function longestUntil(store: Store<unknown>, isOver: () => boolean): Promi
   return longest
 }
 
-async function spendMany(store: Store<unknown>, count: number): Promise<void> {
+async function spendMany(
+  store: Store<unknown>,
+  count: number,
+  keepUntilMs?: number,
+): Promise<void> {
   let left = count
   const lane = async (): Promise<void> => {
     while (left > 0) {
       left -= 1
-      await spend(store)
+      await spend(store, keepUntilMs)
     }
   }
   await Promise.all(Array.from({ length: LANES }, lane))
 }
 
-async function spend(store: Store<unknown>): Promise<void> {
+async function spend(store: Store<unknown>, keepUntilMs?: number): Promise<void> {
   const key = `order:${nanoid(22)}`
   const owner = nanoid(22)
   const nowMs = Date.now()
+  const principal = PRINCIPALS[Math.floor(Math.random() * PRINCIPALS.length)] ?? ''
   const claim: Claim = {
     ...{ owner, epoch: null, leaseMs: 15_000, claimByMs: nowMs + 60_000 },
-    ...{ tokenExpiresMs: nowMs + HOUR_MS, keepUntilMs: nowMs + 25 * HOUR_MS },
+    ...{ tokenExpiresMs: nowMs + HOUR_MS, keepUntilMs: keepUntilMs ?? nowMs + 25 * HOUR_MS },
     ...{ onSilence: 'undecided', replaces: null },
-    ...{ fingerprint: randomBytes(32).toString('base64url'), principal: nanoid(16) },
+    ...{ fingerprint: randomBytes(32).toString('base64url'), principal },
   }
   const { state } = await store.claim(key, claim, CALL_MS)
   if (state !== 'claimed') throw new Error(`the claim is ${state}`)
   await store.complete(key, owner, { head: HEAD, body: BODY }, CALL_MS)
+}
+
+async function openMemory(): Promise<Filled> {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const limits = { maxRecords: 10 ** 9, maxPerPrincipal: 10 ** 9, maxBodyBytes: 2 ** 40 }
+  const store = memoryStore(limits) as Store<unknown>
+  return {
+    store,
+    fill: (count, keepUntilMs) => spendMany(store, count, keepUntilMs),
+    async weigh() {
+      collect()
+      const { heapUsed, arrayBuffers } = process.memoryUsage()
+      return heapUsed + arrayBuffers
+    },
+    end: () => store.close(),
+  }
 }
 
 async function openSqlite(): Promise<Filled> {
@@ -192,6 +237,12 @@ async function openSqlite(): Promise<Filled> {
     store,
     fill: async (count, keepUntilMs) => {
       add.run(count, keepUntilMs, '\u0006\u0001orders/1\u0008', BODY)
+    },
+    async weigh() {
+      const [pages, size] = ['page_count', 'page_size'].map(name =>
+        Number(db.pragma(name, { simple: true })),
+      )
+      return Number(pages) * Number(size)
     },
     async end() {
       db.close()
@@ -213,6 +264,9 @@ async function openRedis(): Promise<Filled> {
       for (let done = 0; done < count; done += FEW) {
         await client.eval(FILL, 0, Math.min(FEW, count - done), keepUntilMs, VALUE, nanoid())
       }
+    },
+    async weigh() {
+      return Number(/used_memory:(\d+)/.exec(await client.info('memory'))?.[1])
     },
     async end() {
       await store.close()
@@ -237,6 +291,11 @@ async function openPostgres(): Promise<Filled> {
         INSERT INTO poe.record (key, keep_until_ms, owner, told, head, body)
           SELECT gen_random_uuid(), ${keepUntilMs}, ${bytes(8)}, ${bytes(45)}, ${bytes(11)},
             ${bytes(BODY.length)} FROM generate_series(1, ${count})`)
+    },
+    async weigh() {
+      await pool.query('VACUUM poe.record')
+      const { rows } = await pool.query(`SELECT pg_total_relation_size('poe.record') AS bytes`)
+      return Number(rows[0]?.bytes)
     },
     async end() {
       await store.close()

@@ -1,8 +1,7 @@
 /**
- * What a claim and its completion cost on PostgreSQL and Redis, against the same by hand; what a
- * record weighs; whether many slow a claim down; and whether a purge holds claims up.
+ * What a claim and its completion cost on PostgreSQL and Redis, against the same by hand.
  *
- * Run by `npm run bench:stores [-- --pairs 5 --seconds 1.5 --live 1000000]`. Both sides of a row
+ * Run by `npm run bench:stores [-- --pairs 5 --seconds 1.5]`. Both sides of a row
  * run in turn, 64 at a time, in this process and against one private server. Prints ratios.
  */
 import { randomBytes, randomUUID } from 'node:crypto'
@@ -17,8 +16,6 @@ import { startPostgres } from '../test/support/servers/postgres-server.js'
 import { startRedis } from '../test/support/servers/redis-server.js'
 
 const LANES = 64
-const FEW = 10_000
-const SAMPLE = 3_000
 const HOUR_MS = 3_600_000
 const HEAD =
   '[201,[["content-type","application/json; charset=utf-8"],["location","/orders/1"]],"k"]'
@@ -31,12 +28,10 @@ const { values } = parseArgs({
   options: {
     pairs: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '1.5' },
-    live: { type: 'string', default: '1000000' },
   },
 })
 const pairs = Number(values.pairs)
 const forMs = Number(values.seconds) * 1_000
-const live = Number(values.live)
 
 await benchRedis()
 await benchPostgres()
@@ -52,13 +47,6 @@ async function benchRedis(): Promise<void> {
     await client.set(`hand:${key}`, Buffer.concat([Buffer.from(HEAD), BODY]), 'PX', HOUR_MS)
   }
   await row('Redis, claim + complete, against SET NX + SET by hand', () => spend(store), byHand)
-  await client.flushall()
-  const before = await usedMemory(client)
-  await spendMany(store, 50_000)
-  console.log(`Redis: ${Math.round(((await usedMemory(client)) - before) / 50_000)} bytes a record`)
-  await client.flushall()
-  await store.epoch()
-  await slowDown('Redis', store)
   await store.close()
   client.disconnect()
   await server.remove()
@@ -99,14 +87,6 @@ async function benchPostgres(): Promise<void> {
   await row('PostgreSQL, claim + complete, against the same by hand', () => spend(store), external)
   await row('PostgreSQL, transactional, against the same by hand', ours, () => transactional(true))
   await row('PostgreSQL, transactional, against the app’s own', ours, () => transactional(false))
-  await pool.query('TRUNCATE poe.record')
-  await spendMany(store, 50_000)
-  await pool.query('VACUUM poe.record')
-  const { rows } = await pool.query(`SELECT pg_total_relation_size('poe.record') AS bytes`)
-  console.log(`PostgreSQL: ${Math.round(Number(rows[0]?.bytes) / 50_000)} bytes a record`)
-  await pool.query('TRUNCATE poe.record')
-  await slowDown('PostgreSQL', store)
-  await purgeUnderLoad(store)
   await store.close()
   await Promise.all([pool.end(), hands.end()])
   await server.remove()
@@ -141,13 +121,13 @@ async function rateOf(work: Work): Promise<number> {
   return count / (performance.now() - startedMs)
 }
 
-async function spend<Tx>(store: Store<Tx>, keepMs = HOUR_MS): Promise<void> {
-  const [key, owner] = await take(store, keepMs)
+async function spend<Tx>(store: Store<Tx>): Promise<void> {
+  const [key, owner] = await take(store)
   await store.complete(key, owner, OUTCOME)
 }
 
 async function spendInTransaction(store: Store<PostgresTransaction>): Promise<void> {
-  const [key, owner] = await take(store, HOUR_MS)
+  const [key, owner] = await take(store)
   const transaction = store.transaction?.(key, owner)
   await transaction?.handle.query({
     name: 'order',
@@ -157,86 +137,17 @@ async function spendInTransaction(store: Store<PostgresTransaction>): Promise<vo
   await transaction?.commit(OUTCOME)
 }
 
-async function take<Tx>(store: Store<Tx>, keepMs: number): Promise<[key: string, owner: string]> {
+async function take<Tx>(store: Store<Tx>): Promise<[key: string, owner: string]> {
   const key = `order:${nanoid()}`
   const owner = nanoid()
   const nowMs = Date.now()
   const { state } = await store.claim(key, {
     ...{ owner, epoch: null, leaseMs: 15_000, claimByMs: nowMs + 60_000 },
-    ...{ tokenExpiresMs: nowMs + HOUR_MS, keepUntilMs: nowMs + keepMs, onSilence: 'free' },
+    ...{ tokenExpiresMs: nowMs + HOUR_MS, keepUntilMs: nowMs + HOUR_MS, onSilence: 'free' },
     ...{ fingerprint: randomBytes(32).toString('base64url'), principal: nanoid(16) },
   })
   if (state !== 'claimed') throw new Error(`the claim is ${state}`)
   return [key, owner]
-}
-
-async function spendMany<Tx>(store: Store<Tx>, count: number, keepMs = HOUR_MS): Promise<void> {
-  let left = count
-  const lane = async (): Promise<void> => {
-    while (left > 0) {
-      left -= 1
-      await spend(store, keepMs)
-    }
-  }
-  await Promise.all(Array.from({ length: LANES }, lane))
-}
-
-async function slowDown<Tx>(name: string, store: Store<Tx>): Promise<void> {
-  await spendMany(store, FEW)
-  const few = await timeOf(store)
-  await spendMany(store, live - FEW)
-  const many = await timeOf(store)
-  console.log(
-    `${name}: a claim among ${live} records takes ${fixed(many / few)} x one among ${FEW}`,
-  )
-}
-
-async function timeOf<Tx>(store: Store<Tx>): Promise<number> {
-  const rounds: number[] = []
-  for (let round = 0; round < 5; round += 1) {
-    const startedMs = performance.now()
-    await spendMany(store, SAMPLE)
-    rounds.push(performance.now() - startedMs)
-  }
-  return rounds.toSorted((a, b) => a - b)[2] ?? Number.NaN
-}
-
-/** The longest claim while many records are purged, against the longest without. */
-async function purgeUnderLoad<Tx>(store: Store<Tx>): Promise<void> {
-  const count = Math.min(live, 100_000)
-  await spendMany(store, count, 1)
-  const longest = async (until: () => boolean): Promise<number> => {
-    let most = 0
-    while (!until()) {
-      const startedMs = performance.now()
-      await spend(store)
-      most = Math.max(most, performance.now() - startedMs)
-    }
-    return most
-  }
-  const endMs = performance.now() + 3_000
-  const alone = await longest(() => performance.now() > endMs)
-  let isOver = false
-  let removed = 0
-  const purging = (async () => {
-    for (let more = true; more; ) {
-      const done = await store.purge(10_000)
-      removed += done.removed
-      more = done.more
-    }
-    isOver = true
-  })()
-  const during = await longest(() => isOver)
-  await purging
-  console.log(
-    `PostgreSQL: while ${removed} records were purged the longest claim took ` +
-      `${fixed(during / alone)} x the longest without`,
-  )
-}
-
-async function usedMemory(client: Redis): Promise<number> {
-  const info = await client.info('memory')
-  return Number(/used_memory:(\d+)/.exec(info)?.[1])
 }
 
 function fixed(value: number): string {
