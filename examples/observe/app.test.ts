@@ -50,7 +50,7 @@ describe('docs/observe.md', () => {
       /^poe_events_total\{.*poe_event="undecided",poe_resource="order".*\} 1/m,
       /^poe_handler_active\{.*poe_resource="order".*\} 0/m,
       /^poe_store_up(\{.*\})? 1/m,
-      /^poe_writes_owed(\{.*\})? 0/m,
+      /^poe_writes_pending(\{.*\})? 0/m,
       /^# UNIT poe_handler_duration s$/m,
     ]
     for (const pattern of wanted) expect(told).to.match(pattern)
