@@ -7,14 +7,14 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 
-const { resolve: pathOf } = createRequire(import.meta.url)
+const require = createRequire(import.meta.url)
 const CACHE = new URL('../node_modules/.cache/post-once-exactly/', import.meta.url)
-const COMPILER = readFileSync(pathOf('ts-blank-space/package.json'))
+const COMPILER = readFileSync(require.resolve('ts-blank-space/package.json'))
 
 let compile
 
 /** `./name.js` in TypeScript means `./name.ts`, and the package's own name its sources. */
-export async function resolve(specifier, context, nextResolve) {
+export function resolve(specifier, context, nextResolve) {
   if (/^\..*\.js$/.test(specifier) && context.parentURL?.endsWith('.ts')) {
     const { href } = new URL(specifier.replace(/js$/, 'ts'), context.parentURL)
     if (existsSync(new URL(href))) return { url: href, format: 'module', shortCircuit: true }
@@ -23,17 +23,17 @@ export async function resolve(specifier, context, nextResolve) {
   return nextResolve(specifier, { ...context, conditions })
 }
 
-export async function load(url, context, nextLoad) {
+export function load(url, context, nextLoad) {
   if (!url.endsWith('.ts')) return nextLoad(url, context)
-  return { format: 'module', shortCircuit: true, source: await javaScriptOf(new URL(url)) }
+  return { format: 'module', shortCircuit: true, source: javaScriptOf(new URL(url)) }
 }
 
-async function javaScriptOf(url) {
+function javaScriptOf(url) {
   const text = readFileSync(url, 'utf8')
   const name = createHash('sha256').update(COMPILER).update(text).digest('hex')
   const kept = new URL(`${name}.js`, CACHE)
   if (existsSync(kept)) return readFileSync(kept, 'utf8')
-  compile ??= (await import('ts-blank-space')).default
+  compile ??= require('ts-blank-space').default
   const source = compile(text)
   keep(kept, source)
   return source
