@@ -38,5 +38,6 @@ export const CONDITIONS_ADAPTER: ServerAdapter = {
   valid: { json: { add: 1, note: 'n{n}' } },
   invalid: { json: { add: 0 } },
   effects: { url: '/ledger', pointer: '/added' },
+  provoke: { slow: { fields: { 'X-Fault': 'slow=1200' } } },
   door: { required: true },
 }

@@ -205,6 +205,12 @@ const ROWS: readonly Row[] = [
     ['COND-01/lost-answer'],
   ],
   [
+    'left-unlocked',
+    'does it once more when the client of the first request has left',
+    { whenRunning: first => (first.isGone() ? 'run' : refused(409, 'It is running')) },
+    ['COND-01/given-up'],
+  ],
+  [
     'none-match-tags',
     'knows no If-None-Match but *',
     seeing(({ noneMatch }) => ({ noneMatch: noneMatch === '*' ? '*' : noneMatch && '"none"' })),

@@ -7,6 +7,7 @@
 import {
   type Asked,
   type DoorServer,
+  faultIn,
   memberOf,
   refused,
   startPlain,
@@ -43,6 +44,8 @@ export interface ConditionBehaviour {
   addsAnyway(last: Done): boolean
   /** The request that was done before is told its answer again. */
   replays(asked: Asked, match: string | null, last: Done): boolean
+  /** Where another request is at work. */
+  whenRunning(first: Asked): Told | 'run'
   /** Between comparing and writing, in milliseconds. */
   readonly writePauseMs: number
   /** Before comparing. */
@@ -68,6 +71,7 @@ export const RIGHT_CONDITIONS: ConditionBehaviour = {
   whenFalse: () => refused(412, 'The stock has changed'),
   replays: () => false,
   addsAnyway: () => false,
+  whenRunning: () => refused(409, 'It is running'),
   writePauseMs: 0,
   comparePauseMs: 0,
   changes: () => true,
@@ -98,6 +102,7 @@ class Store {
   #version = 1
   #added = 0
   #last: Done | null = null
+  #running: Asked | null = null
 
   constructor(behaviour: ConditionBehaviour) {
     this.#behaviour = behaviour
@@ -135,7 +140,13 @@ class Store {
       if (again !== null && behaviour.addsAnyway(again)) this.#added += 1
       return isRepeat ? last.answer : behaviour.whenFalse(again)
     }
-    if (behaviour.writePauseMs > 0) await pause(behaviour.writePauseMs)
+    const first = this.#running
+    const meanwhile = first === null ? 'run' : behaviour.whenRunning(first)
+    if (meanwhile !== 'run') return meanwhile
+    const slowMs = faultIn(asked, 'slow')
+    if (slowMs > 0) this.#running = asked
+    if (slowMs + behaviour.writePauseMs > 0) await pause(slowMs + behaviour.writePauseMs)
+    this.#running = null
     return this.#write(asked, match)
   }
 

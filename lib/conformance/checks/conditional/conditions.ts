@@ -4,7 +4,7 @@
  * @see RFC 9110 8.8.3, 13.1.1, 13.1.2, 13.2; RFC 6585 3
  */
 import type { Check, ConditionForm, Step } from '../../catalogue.js'
-import { L, MINT, NOT_2XX, SPENT, SUCCESS } from '../fragments.js'
+import { GIVEN_UP, L, MINT, NOT_2XX, SPENT, SUCCESS } from '../fragments.js'
 import {
   DOCUMENTED,
   NO_EFFECT,
@@ -119,6 +119,15 @@ export const CONDITION_MATCH: readonly Check[] = [
       { send: { to: L } },
       ONE_EFFECT,
     ],
+  },
+  {
+    id: 'COND-01/given-up',
+    requirement: 'COND-01',
+    title: 'a client that gives up while its request runs, and comes back, makes no second effect',
+    why: 'The next one comes while the first is at work: it has compared, and not written yet.',
+    needs: ['slow', 'effects'],
+    blockedBy: ['COND-01/stale-effects', 'COND-01/race', 'COND-01/lost-answer'],
+    steps: GIVEN_UP,
   },
   {
     id: 'COND-01/restart',
