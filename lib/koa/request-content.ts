@@ -7,6 +7,7 @@
  *
  * @see RFC 9112 6.3, 8; RFC 9113 8.1; decision 0013
  */
+import type { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { ServerHttp2Stream } from 'node:http2'
 import type { Context } from 'koa'
@@ -70,16 +71,25 @@ function failWhenCutOff({ req }: Context): void {
   failWithConnection(req)
 }
 
-/** Once a request is answered Node forgets it, and it does not hear that its connection closes. */
+/** Whose content comes over a connection: the latest one's, for the others are whole. */
+const arriving = new WeakMap<EventEmitter, IncomingMessage>()
+
+/**
+ * Once a request is answered Node forgets it, and it does not hear that its connection closes. One
+ * listener serves all requests of a connection: not each of them tells when it is over.
+ */
 function failWithConnection(req: IncomingMessage): void {
-  const { socket } = req
+  const { stream } = req as { readonly stream?: ServerHttp2Stream }
+  const connection: EventEmitter = stream ?? req.socket
   // A request of fetch has no connection, and tells of its end itself.
-  if (typeof socket.once !== 'function') return
-  const fail = () => {
-    if (!req.complete) req.destroy(reset())
+  if (typeof connection.once !== 'function') return
+  if (!arriving.has(connection)) {
+    connection.once('close', () => {
+      const last = arriving.get(connection)
+      if (last?.complete === false) last.destroy(reset())
+    })
   }
-  socket.once('close', fail)
-  req.once('close', () => socket.off('close', fail))
+  arriving.set(connection, req)
 }
 
 function reset(): Error {
