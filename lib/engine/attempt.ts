@@ -177,7 +177,9 @@ export class Attempt implements Run, Overdue, RecordListener {
     const pump = this.#pump
     try {
       if (this.#keepsRefusal(report)) return await this.#kept(report, pump)
-      return this.#isFree(report) ? await this.#refused(pump) : await this.#silent(report, pump)
+      if (!this.#isFree(report)) return await this.#silent(report, pump)
+      // Whoever gets that takes it for a success, and has nowhere to go.
+      return await (leadsNowhere(report) ? this.#threw(unled(report)) : this.#refused(pump))
     } catch (error) {
       return await this.#threw(error)
     }
@@ -294,9 +296,9 @@ export class Attempt implements Run, Overdue, RecordListener {
   }
 
   /** An answer that may have come after the effect, or be somebody else's. */
-  async #silent({ status, hasLocation }: Report, pump: BodyPump | null): Promise<PostVerdict> {
-    const answer = status < 400 && !hasLocation ? `${status} without a Location` : status
-    await this.#fallSilent(new Error(`The handler answered ${answer}, which reports no failure.`))
+  async #silent(report: Report, pump: BodyPump | null): Promise<PostVerdict> {
+    const answer = `The handler answered ${report.status}, which reports no failure.`
+    await this.#fallSilent(leadsNowhere(report) ? unled(report) : new Error(answer))
     this.#pass(pump)
     return { kind: 'silent' }
   }
@@ -439,4 +441,13 @@ function storeVerdict(error: unknown, undone: boolean): StoreFinding | null {
     default:
       return null
   }
+}
+
+/** A redirection that its handler has sent on without saying where to. */
+function leadsNowhere({ status, hasLocation, toldInside }: Report): boolean {
+  return status >= 301 && status <= 303 && !hasLocation && toldInside !== true
+}
+
+function unled({ status }: Report): Error {
+  return new Error(`The handler answered ${status} without a Location: say where its result is.`)
 }

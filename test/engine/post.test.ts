@@ -61,6 +61,14 @@ describe('a POST through the engine', () => {
     }
   })
 
+  it('[FALSE-4371] one without is an error where nothing has happened', async () => {
+    const bench = engineBench()
+    const bare = { status: 303, hasLocation: false }
+    const verdict = await bench.post({ rules: { marks: true }, handler: () => bare })
+    expect(verdict).to.include({ kind: 'threw', free: true })
+    expect(await bench.stateOf()).to.equal('none')
+  })
+
   it('[FALSE-4294] one with a Location is free where the rule turns it down', async () => {
     const bench = engineBench()
     const rules = { success: () => false }

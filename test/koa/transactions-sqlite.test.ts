@@ -83,6 +83,21 @@ describe('transactional resources on sqlite', () => {
     expect(rowsOf(world)).to.deep.equal([{ sku: 'tea' }])
   })
 
+  it('[FALSE-4371] a redirect without a Location is undone, and told as a fault', async () => {
+    await start({
+      handler: async (ctx, here) => {
+        await txOf(ctx.poe).run('INSERT INTO orders (sku) VALUES (?)', 'tea')
+        ctx.status = 303
+        if (here.runs > 1) ctx.set('Location', '/orders/1')
+      },
+    })
+    const link = await world.link()
+    expect((await world.send('POST', link)).status).to.equal(500)
+    expect(rowsOf(world)).to.deep.equal([])
+    expect((await world.send('POST', link)).status).to.equal(303)
+    expect(rowsOf(world)).to.deep.equal([{ sku: 'tea' }])
+  })
+
   it('[POE-A-1] a transaction open for too long is a 503, and nothing happened', async () => {
     const door = latch()
     await start({
