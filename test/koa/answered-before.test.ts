@@ -134,6 +134,36 @@ for (const koa of [3, 2] as const) {
       })
     }
 
+    it('[FALSE-4372] a success that is set, and then a throw: its client is told of none', async () => {
+      const begun = latch()
+      const told = latch()
+      claimed.open()
+      world = await start({
+        extend: app => {
+          app.middleware.unshift(async (ctx, next) => {
+            await next()
+            if (ctx.method === 'POST') await committed.opened
+          })
+        },
+        handler: async ctx => {
+          begun.open()
+          await told.opened
+          ctx.status = 201
+          ctx.body = 'done'
+          throw new Error('after all')
+        },
+      })
+      const answer = world.send('POST', await world.link(), { json: {} })
+      await begun.opened
+      await answered.opened
+      await new Promise(done => setImmediate(done))
+      told.open()
+      await until(() => world.events.some(({ type }) => type === 'undecided'), 'the doubt')
+      await new Promise(done => setImmediate(done))
+      committed.open()
+      expect((await answer).status).to.equal(408)
+    })
+
     it('[FALSE-4301] a status of others that is never sent, for the client has left', async () => {
       const begun = latch()
       const told = latch()

@@ -133,13 +133,19 @@ export class HandlerWork implements Work, Held {
   }
 
   /**
-   * Takes back a body in pieces after an error: nobody sends them, and Koa would wait for them. An
-   * answer that has begun breaks off: Koa would leave it open for ever.
+   * Takes back what was said before an error. Of a body in pieces: nobody sends them, and Koa would
+   * wait for them. An answer that has begun breaks off: Koa would leave it open for ever.
    */
-  takeBackBody(error: unknown): void {
+  takeBackSaid(error: unknown): void {
     const { ctx } = this
     const client = this.#slot?.client ?? null
     if (client !== null && ctx.body === client) settleBody(ctx, true)
+    const { statusOutside } = ctx.poe
+    // Nobody waits who would put the error in the place of what the handler has set.
+    if (statusOutside !== null && !ctx.res.headersSent) {
+      ctx.body = null
+      ctx.status = statusOutside
+    }
     // What it goes on writing itself meets an answer that has ended: that must not end the process.
     if (isTaken(ctx)) ctx.res.on('error', () => {})
     else if (this.#hasBegun) breakAnswer(ctx, error)

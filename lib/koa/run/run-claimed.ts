@@ -90,7 +90,7 @@ function conclude(
       return atEnd(ctx, UNDECIDED_NOW)
     case 'threw':
       void atEnd(ctx, verdict.free ? 'free' : 'held')
-      work.takeBackBody(verdict.error)
+      work.takeBackSaid(verdict.error)
       throw answerable(verdict.error, verdict.free)
     case 'gone':
       // There is nobody left to answer.
