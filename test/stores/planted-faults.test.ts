@@ -105,6 +105,8 @@ const LOOSE: readonly (readonly [spoil: (store: SqliteStore) => SqliteStore, tit
     [loose.revivesTheOld, ['[OUT-06] outbox']],
     [loose.takesTooMany, ['outbox: a take gives what is due']],
     [loose.countsItsDead, ['outbox: what is dropped']],
+    [loose.renewsMessagesItSaw, ['[FALSE-4341] outbox']],
+    [loose.dropsWhatItSaw, ['[FALSE-4341] outbox']],
     [loose.takesWithoutLease, ['[OUT-02] outbox: of many', 'outbox: a take gives what is due']],
     [loose.endsForAnybody, ['[OUT-04] outbox: a late owner', 'outbox: a stranger']],
   ]

@@ -1,6 +1,7 @@
 /**
  * Sqlite stores whose transactions are none: a handler's writes and the mark come apart.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { OutboxStore } from '../../../lib/engine/outbox/outbox-store.js'
 import type { StoreTransaction } from '../../../lib/engine/store.js'
 import type { SqliteStore, SqliteTransaction } from '../../../lib/stores/sqlite.js'
@@ -151,6 +152,35 @@ export function countsItsDead(store: SqliteStore): SqliteStore {
       const [from, to] = [Number(cursor ?? 0), Number(cursor ?? 0) + limit]
       const next = to < messages.length ? String(to) : null
       return { nowMs, messages: messages.slice(from, to), cursor: next }
+    },
+  })
+}
+
+/** Looks whose message it is, and renews it a moment later, whatever has become of it. */
+export function renewsMessagesItSaw(store: SqliteStore): SqliteStore {
+  const { outbox } = store
+  const write = "UPDATE poe_outbox SET state = 'running', due_ms = ? WHERE key = ?"
+  return withOutbox(store, {
+    renew: async (key, owner, leaseMs) => {
+      const reply = await outbox.renew(key, owner, leaseMs)
+      await nextTurn()
+      const { nowMs, state } = reply
+      if (state === 'ok') await store.write(db => db.prepare(write).run(nowMs + leaseMs, key))
+      return reply
+    },
+  })
+}
+
+/** Looks whether a message is dead, and removes it a moment later. */
+export function dropsWhatItSaw(store: SqliteStore): SqliteStore {
+  const find = "SELECT 1 FROM poe_outbox WHERE key = ? AND state = 'dead'"
+  return withOutbox(store, {
+    drop: async key => {
+      const isDead = store.database.prepare(find).get(key) !== undefined
+      await nextTurn()
+      if (!isDead) return { nowMs: 0, state: 'stale' }
+      await store.write(db => db.prepare('DELETE FROM poe_outbox WHERE key = ?').run(key))
+      return { nowMs: 0, state: 'ok' }
     },
   })
 }
