@@ -109,8 +109,9 @@ async function outcomeOf<Tx>(
   const replaces = found.state === 'spent' ? found.mark : null
   const told: Record<string, string> = {}
   const run = async (name: string, by: Store<Tx>): Promise<void> => {
-    const reply = await writes[name]?.(by, key, { ...claim, replaces })
-    told[name] = reply?.state ?? ''
+    const state = (await writes[name]?.(by, key, { ...claim, replaces }))?.state ?? ''
+    // Of a key that is just being decided a claim may be told that it is running still.
+    told[name] = name === 'claim' && state !== 'claimed' ? 'refused' : state
   }
   const [first, second] = [() => run(names[0], stores[0]), () => run(names[1], stores[1])]
   if (isAtOnce) await Promise.all([first(), second()])
