@@ -210,12 +210,14 @@ export class Relay {
   #passLast(way: Way, chunk: Buffer, reset: boolean): void {
     this.#options.tally[`${way}Bytes`] += chunk.length
     this.#deaf = true
-    if (chunk.length === 0) this.cut(reset)
-    else {
-      this.#to(way).write(chunk, () => {
-        this.#cutting = setTimeout(() => this.cut(reset), reset ? BEFORE_RESET_MS : 0)
-      })
+    const cut = (): void => {
+      this.#cutting = setTimeout(() => this.cut(reset), reset ? BEFORE_RESET_MS : 0)
     }
+    // Behind what a fault before this one has delayed.
+    this.#lane(way).push(0, () => {
+      if (chunk.length === 0) this.cut(reset)
+      else this.#to(way).write(chunk, cut)
+    })
   }
 
   #lose(way: Way, chunk: Buffer): void {

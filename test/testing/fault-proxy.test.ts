@@ -256,6 +256,30 @@ describe('the fault proxy', () => {
     expect(heard).to.equal('12')
   })
 
+  it('[FALSE-4342] what is passed before a cut does not overtake what is delayed', async () => {
+    let heard = ''
+    let isEnded = false
+    const sink = await listen(socket => {
+      socket.once('end', () => {
+        isEnded = true
+      })
+      socket.on('data', bytes => {
+        heard += String(bytes)
+      })
+    })
+    const through = await start({ target: { port: sink.port } })
+    const client = connect(through.port, '127.0.0.1')
+    client.on('error', () => {})
+    await through.set({ kind: 'delay', requestMs: 60 })
+    client.write('12')
+    await until(() => through.counts.requestBytes === 2)
+    await through.set({ kind: 'cut', requestBytes: 2 })
+    client.write('3456')
+    await until(() => isEnded)
+    client.destroy()
+    expect(heard).to.equal('1234')
+  })
+
   it('half-open: accepts, and says nothing for ever', async () => {
     await proxy.set('half-open')
     expect(await send(50)).to.include({ ended: 'timeout', response: null })
