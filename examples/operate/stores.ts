@@ -22,7 +22,7 @@ export async function openStore(url: string): Promise<OpenStore> {
     return { store, close: () => store.close() }
   }
   if (url.startsWith('redis:')) {
-    const client = new Redis(url)
+    const client = new Redis(url, { socketTimeout: 5_000 })
     await client.ping()
     const store = redisStore({ client })
     return { store, close: async () => client.disconnect() }

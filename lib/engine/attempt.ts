@@ -330,11 +330,15 @@ export class Attempt implements Run, Overdue, RecordListener {
       await this.#fallSilent(error)
       return { kind: 'threw', error, free }
     }
+    const isReported = this.#work.isReported(error)
     const released = await this.#release()
     // The key is another's by now: the record tells what to answer.
-    if (released === 'stale' && this.#work.isReported(error)) return null
+    if (released === 'stale' && isReported) return null
     if (error instanceof PoeError && error.code === 'ERR_POE_LEASE_LOST') return null
-    if (record.tx !== null) return this.#undone(error)
+    if (record.tx !== null) {
+      // Its transaction was taken from it when its time was over: that is what it fails with.
+      return this.#abandoned !== null && !isReported ? null : this.#undone(error)
+    }
     const verdict = error === this.#markFailure ? storeVerdict(error, false) : null
     return verdict ?? { kind: 'threw', error, free }
   }

@@ -31,8 +31,9 @@ export interface FaultProxy {
   /** What went through so far; a new object each time. */
   readonly counts: FaultCounts
   /**
-   * Sets the fault for new connections and, from their next byte on, for all that are open and
-   * have none of their own. Resolves when the port is open or closed accordingly.
+   * Sets the fault for new connections and, from their next byte on, for all that are open, but
+   * for those that have one of their own or have lost bytes to the one before. Resolves when the
+   * port is open or closed accordingly.
    */
   set(fault: Fault | Fault['kind']): Promise<void>
   /**

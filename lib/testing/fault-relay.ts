@@ -19,7 +19,7 @@ import { connect, type Socket } from 'node:net'
  * - `reset`: the connection is reset as soon as it is there, an open one at its next byte.
  *
  * `reset: true` cuts the client off with RST instead of FIN. Byte counts start anew when the fault
- * is set.
+ * is set. A connection that has lost bytes keeps the fault that has lost them.
  */
 export type Fault =
   | { readonly kind: 'pass' | 'half-open' | 'refuse' | 'reset' }
@@ -85,6 +85,8 @@ export class Relay {
   #counted: Fault | null = null
   /** Nothing is passed any more: the client is cut off, or about to be. */
   #deaf = false
+  /** The fault that has lost bytes of it: it stays. */
+  #lossy: Fault | null = null
   #open = 1
   #settle: () => void = () => {}
 
@@ -143,7 +145,10 @@ export class Relay {
     this.#seen[way] += chunk.length
     if (this.#deaf || !fate.pass) {
       this.#lose(way, chunk)
-      if (!this.#deaf && !fate.pass) this.#follow(fate, fault)
+      if (this.#deaf || fate.pass) return
+      // No network loses bytes in the middle and passes what comes after them.
+      this.#lossy = fault
+      this.#follow(fate, fault)
     } else if (this.#seen[way] < fate.limit) {
       this.#pass(way, chunk, fate.delayMs)
     } else {
@@ -171,7 +176,7 @@ export class Relay {
       return
     }
     if (way === 'reply' && this.#deaf) return
-    const fate = fateOf(this.#options.fault(), way)
+    const fate = fateOf(this.#currentFault(), way)
     const other = this.#to(way)
     other.resume()
     // Without an error it is enough to say that no more comes: after a dropped reply, the server
@@ -205,12 +210,14 @@ export class Relay {
   #passLast(way: Way, chunk: Buffer, reset: boolean): void {
     this.#options.tally[`${way}Bytes`] += chunk.length
     this.#deaf = true
-    if (chunk.length === 0) this.cut(reset)
-    else {
-      this.#to(way).write(chunk, () => {
-        this.#cutting = setTimeout(() => this.cut(reset), reset ? BEFORE_RESET_MS : 0)
-      })
+    const cut = (): void => {
+      this.#cutting = setTimeout(() => this.cut(reset), reset ? BEFORE_RESET_MS : 0)
     }
+    // Behind what a fault before this one has delayed.
+    this.#lane(way).push(0, () => {
+      if (chunk.length === 0) this.cut(reset)
+      else this.#to(way).write(chunk, cut)
+    })
   }
 
   #lose(way: Way, chunk: Buffer): void {
@@ -238,7 +245,7 @@ export class Relay {
   }
 
   #currentFault(): Fault {
-    const fault = this.#options.fault()
+    const fault = this.#lossy ?? this.#options.fault()
     if (fault !== this.#counted) {
       this.#counted = fault
       this.#seen.request = 0

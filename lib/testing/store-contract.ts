@@ -10,6 +10,7 @@ import { adminCases } from './store-contract/admin.js'
 import { argumentCases } from './store-contract/arguments.js'
 import { capabilityCases } from './store-contract/capabilities.js'
 import { claimCases } from './store-contract/claims.js'
+import { eitherOrderCases } from './store-contract/either-order.js'
 import { epochCases } from './store-contract/epochs.js'
 import { keepingCases } from './store-contract/keeping.js'
 import { leaseCases } from './store-contract/leases.js'
@@ -53,6 +54,7 @@ export function storeContract<Tx>(options: StoreContractOptions<Tx>): readonly S
     ...replacingCases(options),
     ...raceCases(options),
     ...togetherCases(options),
+    ...eitherOrderCases(options),
     ...capabilityCases(options),
     ...transactionCases(options),
     ...outboxCases(options),

@@ -9,7 +9,7 @@ import {
 } from 'post-once-exactly/stores/sqlite'
 import type { Run } from '../../lib/engine/operation.js'
 import { fakeClock } from '../../lib/testing/fake-clock.js'
-import { type EngineBench, engineBench } from '../support/engine-bench.js'
+import { type EngineBench, engineBench, gate } from '../support/engine-bench.js'
 
 describe('a transactional resource on a real sqlite file', () => {
   let folder: string
@@ -105,6 +105,34 @@ describe('a transactional resource on a real sqlite file', () => {
       { ...written, key: 'm' },
       { ...written, key: 'n' },
     ])
+  })
+
+  it('[FALSE-4339] overdue while it waits for its turn: no error of its own', async () => {
+    const [begun, turn, last] = [gate(), gate(), gate()]
+    const post = bench.post({
+      rules: { transactional: true, maxRunMs: 1_000 },
+      handler: async run => {
+        begun.open()
+        await turn.promise
+        return insert(1).handler(run)
+      },
+    })
+    await begun.promise
+    const ahead = bench.post({
+      operation: { key: 'ahead' },
+      rules: { transactional: true },
+      handler: async run => {
+        await insert(1).handler(run)
+        turn.open()
+        await last.promise
+        return {}
+      },
+    })
+    await turn.promise
+    await bench.clock.advance(1_000 + 15_000 + 100)
+    last.open()
+    expect((await post).kind).to.equal('running')
+    await ahead
   })
 
   it('a transaction that was open for too long is no outage either', async () => {

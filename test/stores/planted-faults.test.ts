@@ -10,6 +10,7 @@ import { ADMIN_FAULTS, withAdminFault } from './broken/admin-faults.js'
 import * as claims from './broken/claim-faults.js'
 import * as listing from './broken/listing-faults.js'
 import * as loose from './broken/loose-transactions.js'
+import * as moments from './broken/moment-faults.js'
 import { type PlainOptions, PlainStore } from './broken/plain-store.js'
 import * as records from './broken/record-faults.js'
 import { failuresOf, plainContract } from './helpers/plain-options.js'
@@ -34,6 +35,12 @@ const FAULTS: readonly (readonly [Broken: MakeStore, titles: readonly string[]])
   [claims.FreesInDoubt, ['lease: it ends by itself', '[LOCK-09] lease', 'settle: with an outcome']],
   [claims.RenewTakesOver, ['renew: it never takes a key', 'renew: a stranger is stale']],
   [claims.RefusesLateRenewal, ['renew: a lapsed lease comes back']],
+  [claims.LetsTheSameContentIn, ['[FALSE-4332]']],
+  [claims.RunsOtherContent, ['[FALSE-4332]']],
+  [claims.GivesOldPlacesAway, ['[FALSE-4330]']],
+  [claims.RenewsWithoutTheMark, ['[FALSE-4331]']],
+  [claims.RefusesLateMarks, ['[FALSE-4331]']],
+  [claims.ReadsLapsedClaimsAsNone, ['read: no record is none']],
   [records.CompletesForAnybody, ['[LOCK-01] complete: after a take-over', 'complete: a stranger']],
   [records.ConfirmsToAnybody, ['[FALSE-601] confirm: only', 'confirm: a stranger']],
   [records.ConfirmsClaims, ['[FALSE-602] confirm: not before']],
@@ -60,6 +67,19 @@ const FAULTS: readonly (readonly [Broken: MakeStore, titles: readonly string[]])
   [records.TakesTheLastSecrets, ['secrets: the first proposal', 'secrets: of many proposals']],
   [records.ReplacesWhatever, ['replaces: another record', 'replaces: what an operator']],
   [records.KeepsPastItsTime, ['[EXP-05] keepUntilMs: past it']],
+  [records.AttachesForEver, ['[FALSE-4334]']],
+  [records.SettlesForEver, ['[FALSE-4334]']],
+  [records.MarksForEver, ['[FALSE-4334]']],
+  [records.PurgesLapsedClaims, ['purge: nothing goes before']],
+  [records.CompletesWhatWasReleased, ['[LOCK-01] release: sent again late']],
+  [records.AttachesWithoutPrincipal, ['attachBody: the owner that spent']],
+  [records.ClaimsSeeTheFirstOutcome, ['attachBody: the owner that spent']],
+  [moments.RenewsWhatItSaw, ['[FALSE-4333] at once: two writes on a key that is free']],
+  [moments.MarksWhatItSaw, ['[FALSE-4333] at once: two writes on a key that is running']],
+  [moments.ReleasesWhatItSaw, ['[FALSE-4333] at once: two writes on a key that is running']],
+  [moments.CompletesWhatItSaw, ['[FALSE-4333] at once: two writes on a key that is undecided']],
+  [moments.AttachesToWhatItSaw, ['[FALSE-4333] at once: two writes on a key that is spent']],
+  [moments.SettlesWhatItSaw, ['[FALSE-4333] at once: two writes on a key that is undecided']],
   [records.StaysOpen, ['close: it may be repeated']],
   [listing.ListsWhatRuns, ['list: what is undecided, and nothing else']],
   [listing.OverlooksMarks, ['list: what is undecided, and nothing else']],
@@ -79,6 +99,14 @@ const LOOSE: readonly (readonly [spoil: (store: SqliteStore) => SqliteStore, tit
     [loose.writesAtOnce, ['transaction: commit makes', 'transaction: rollback undoes']],
     [loose.commitsBeforeItLooks, ['transaction: an owner that lost', 'transaction: a key that is']],
     [loose.neverOver, ['transaction: once over', 'transaction: rolled back before it was used']],
+    [loose.commitsWhatItSaw, ['[FALSE-4336] transaction']],
+    [loose.commitsAfterARollback, ['[FALSE-4335] transaction']],
+    [loose.forgetsPayloads, ['outbox: to be tried again']],
+    [loose.revivesTheOld, ['[OUT-06] outbox']],
+    [loose.takesTooMany, ['outbox: a take gives what is due']],
+    [loose.countsItsDead, ['outbox: what is dropped']],
+    [loose.renewsMessagesItSaw, ['[FALSE-4341] outbox']],
+    [loose.dropsWhatItSaw, ['[FALSE-4341] outbox']],
     [loose.takesWithoutLease, ['[OUT-02] outbox: of many', 'outbox: a take gives what is due']],
     [loose.endsForAnybody, ['[OUT-04] outbox: a late owner', 'outbox: a stranger']],
   ]

@@ -272,6 +272,16 @@ describeWith(['postgres', 'initdb'], 'a schema that cannot be used', () => {
     await store.close()
   })
 
+  it('[FALSE-4340] is migrated again beside a handler, and waits for none', async () => {
+    const store = await stores.fresh()
+    await claimState(store, 'key', { onSilence: 'free' })
+    const transaction = store.transaction('key', 'owner')
+    await transaction.later?.({ key: 'm', name: 'mail', payload: '1', delayMs: 0 })
+    await store.migrate()
+    expect((await transaction.commit(outcome())).state).to.equal('ok')
+    await store.close()
+  })
+
   it('is out of bounds for the role: the error says so', async () => {
     const store = await stores.fresh()
     await stores.admin.query('CREATE ROLE visitor LOGIN')

@@ -114,6 +114,15 @@ describeWith(['redis-server'], 'redisStore on a way that fails', () => {
     })
   }
 
+  it('[FALSE-4338] dead without a word: a socketTimeout ends it (ioredis)', async () => {
+    const store = await open(port => byIoredis(port, { socketTimeout: 300 }))
+    await proxy.set('half-open')
+    expect((await failure(store.epoch(200))).code).to.equal('ERR_POE_STORE_DOWN')
+    await proxy.set('pass')
+    await back(store)
+    expect(proxy.counts.connections).to.equal(2)
+  })
+
   it('asks a cluster that is just coming up again, but not for long', async () => {
     const node = await startRedis({ cluster: true })
     const connected = await byNodeRedis(node.port)

@@ -256,6 +256,30 @@ describe('the fault proxy', () => {
     expect(heard).to.equal('12')
   })
 
+  it('[FALSE-4342] what is passed before a cut does not overtake what is delayed', async () => {
+    let heard = ''
+    let isEnded = false
+    const sink = await listen(socket => {
+      socket.once('end', () => {
+        isEnded = true
+      })
+      socket.on('data', bytes => {
+        heard += String(bytes)
+      })
+    })
+    const through = await start({ target: { port: sink.port } })
+    const client = connect(through.port, '127.0.0.1')
+    client.on('error', () => {})
+    await through.set({ kind: 'delay', requestMs: 60 })
+    client.write('12')
+    await until(() => through.counts.requestBytes === 2)
+    await through.set({ kind: 'cut', requestBytes: 2 })
+    client.write('3456')
+    await until(() => isEnded)
+    client.destroy()
+    expect(heard).to.equal('1234')
+  })
+
   it('half-open: accepts, and says nothing for ever', async () => {
     await proxy.set('half-open')
     expect(await send(50)).to.include({ ended: 'timeout', response: null })
@@ -276,6 +300,37 @@ describe('the fault proxy', () => {
     )
     client.destroy()
   })
+
+  for (const kind of ['half-open', 'drop-request'] as const) {
+    it(`[FALSE-4337] ${kind}: what has lost bytes passes none after them`, async () => {
+      const seen: string[] = []
+      const echo = await listen(socket => {
+        socket.on('data', bytes => {
+          seen.push(String(bytes))
+          socket.write(bytes)
+        })
+      })
+      const through = await start({ target: { port: echo.port } })
+      const [sends, hears] = [
+        connect(through.port, '127.0.0.1'),
+        connect(through.port, '127.0.0.1'),
+      ]
+      hears.write('one')
+      await once(hears, 'data')
+      const heard: string[] = []
+      for (const client of [sends, hears]) client.on('data', bytes => heard.push(String(bytes)))
+      await through.set(kind === 'half-open' ? kind : { kind, quietMs: 10_000 })
+      sends.write('two')
+      await until(() => through.counts.lostRequestBytes === 3)
+      await through.set('pass')
+      sends.write('three')
+      await until(() => through.counts.lostRequestBytes === 8)
+      hears.write('four')
+      await once(hears, 'data')
+      expect([seen, heard]).to.deep.equal([['one', 'four'], ['four']])
+      for (const client of [sends, hears]) client.destroy()
+    })
+  }
 
   it('refuses, keeps open connections, and comes back on the same port', async () => {
     const client = connect(proxy.port, '127.0.0.1')

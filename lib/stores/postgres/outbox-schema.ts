@@ -7,25 +7,32 @@
  */
 import { IS_TOO_ISOLATED } from './states.js'
 
+/**
+ * Looked for first: to make an index waits for every transaction that has written to its table, and
+ * all others for that, also where the index turns out to be there.
+ */
 const table = (poe: string): string => `
-  CREATE TABLE IF NOT EXISTS ${poe}.outbox (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    key text NOT NULL UNIQUE,
-    name text NOT NULL,
-    state text NOT NULL,
-    payload bytea,
-    written_ms bigint NOT NULL,
-    due_ms bigint,
-    attempt integer NOT NULL DEFAULT 0,
-    first_ms bigint,
-    owner text,
-    error bytea,
-    ended_ms bigint
-  );
-  CREATE INDEX IF NOT EXISTS outbox_due ON ${poe}.outbox (name, due_ms) WHERE due_ms IS NOT NULL;
-  CREATE INDEX IF NOT EXISTS outbox_dead ON ${poe}.outbox (id) WHERE state = 'dead';
-  CREATE INDEX IF NOT EXISTS outbox_delivered ON ${poe}.outbox (ended_ms)
-    WHERE state = 'delivered';`
+  DO $$
+  BEGIN
+    IF to_regclass('${poe}.outbox') IS NOT NULL THEN RETURN; END IF;
+    CREATE TABLE ${poe}.outbox (
+      id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+      key text NOT NULL UNIQUE,
+      name text NOT NULL,
+      state text NOT NULL,
+      payload bytea,
+      written_ms bigint NOT NULL,
+      due_ms bigint,
+      attempt integer NOT NULL DEFAULT 0,
+      first_ms bigint,
+      owner text,
+      error bytea,
+      ended_ms bigint
+    );
+    CREATE INDEX outbox_due ON ${poe}.outbox (name, due_ms) WHERE due_ms IS NOT NULL;
+    CREATE INDEX outbox_dead ON ${poe}.outbox (id) WHERE state = 'dead';
+    CREATE INDEX outbox_delivered ON ${poe}.outbox (ended_ms) WHERE state = 'delivered';
+  END $$;`
 
 const addSql = (poe: string): string => `
   CREATE OR REPLACE FUNCTION ${poe}.outbox_add(

@@ -120,6 +120,8 @@ function replies<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
         renew: () => store.renew('key', 'a', 1),
         mark: () => store.mark('key', 'a'),
         complete: () => store.complete('key', 'a', answer()),
+        confirm: () => store.confirm('key', 'a'),
+        list: () => store.list({ state: 'undecided' }),
         attachBody: () => store.attachBody('key', 'a', answer()),
         release: () => store.release('key', 'a'),
         read: () => store.read('key', null),

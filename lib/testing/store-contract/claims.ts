@@ -15,6 +15,7 @@ import {
 export function claimCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
   return [
     ...whoGetsIt(options),
+    ...whoDoesNot(options),
     ...whoseItStays(options),
     ...orderOfChecks(options),
     ...edges(options),
@@ -81,6 +82,29 @@ function whoGetsIt<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
         await trial.fallSilent('free', 'a', { onSilence: 'free' })
         const late = await trial.claim('free', { owner: 'a', claimByMs: (await trial.now()) - 1 })
         assert.equal(late.state, 'late', 'a free key that its last owner claims late')
+      },
+    ),
+  ]
+}
+
+function whoDoesNot<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
+  return [
+    storeCase(
+      options,
+      '[FALSE-4332] claim: neither whose it is nor its content lets another claim in',
+      async trial => {
+        const ours = { fingerprint: 'print', principal: 'ann' }
+        await trial.take('running', 'a', ours)
+        await trial.spend('spent', 'a', ours)
+        await trial.fallSilent('undecided', 'a', ours)
+        for (const state of ['running', 'spent', 'undecided'] as const) {
+          for (const principal of ['ann', 'bob']) {
+            for (const fingerprint of ['print', 'other', null]) {
+              const reply = await trial.claim(state, { owner: 'b', principal, fingerprint })
+              assert.equal(reply.state, state, `a claim by ${principal}, with '${fingerprint}'`)
+            }
+          }
+        }
       },
     ),
   ]

@@ -46,7 +46,11 @@ function epochs<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
       async trial => {
         await trial.expectState('key', 'none', 'a token of this epoch')
         assert.equal((await trial.store.read('key', null)).state, 'none', 'a key of no epoch')
-        assert.equal((await trial.store.read('key', 'other-epoch')).state, 'wrong-epoch')
+        await trial.fallSilent('lapsed', 'a', { onSilence: 'free' })
+        for (const key of ['key', 'lapsed']) {
+          const reply = await trial.store.read(key, 'other-epoch')
+          assert.equal(reply.state, 'wrong-epoch', `'${key}' from another epoch`)
+        }
       },
     ),
     storeCase(options, 'read: it touches nothing', async trial => {
@@ -81,6 +85,8 @@ function rotation<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
         )
         const claim = await trial.claim('unspent', { epoch: unspent })
         assert.equal(claim.state, 'wrong-epoch', 'a claim with a token from before')
+        const look = await trial.store.read('unspent', unspent)
+        assert.equal(look.state, 'wrong-epoch', 'a read with a token from before')
         const read = await trial.store.read('spent', spent)
         assert.equal(read.state, 'spent', 'a record from before, asked with a token from before')
         await trial.take('unspent', 'b')

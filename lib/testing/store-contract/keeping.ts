@@ -28,14 +28,43 @@ function kept<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
         await trial.take(`running-${suffix}`, 'a', { keepUntilMs: until })
         await trial.spend(`spent-${suffix}`, 'a', { keepUntilMs: until })
         await trial.fallSilent(`undecided-${suffix}`, 'a', { keepUntilMs: until })
+        await trial.fallSilent(`free-${suffix}`, 'a', { keepUntilMs: until, onSilence: 'free' })
       }
       assert.deepEqual(await trial.store.purge(100), { removed: 0, more: false })
       for (const suffix of ['timed', 'for-ever']) {
         for (const state of ['running', 'spent', 'undecided'] as const) {
           await trial.expectState(`${state}-${suffix}`, state, 'after a purge')
         }
+        const late = await trial.store.complete(`free-${suffix}`, 'a', answer('late'))
+        assert.equal(late.state, 'ok', 'of a lapsed free key that nobody took, after a purge')
       }
     }),
+    timedCase(
+      options,
+      '[FALSE-4334] keepUntilMs: no write on a record moves it',
+      async (trial, spanMs) => {
+        const { store } = trial
+        const times = { keepUntilMs: (await trial.now()) + spanMs }
+        await trial.spend('attached', 'a', times)
+        await store.attachBody('attached', 'a', answer('whole'))
+        await trial.fallSilent('settled', 'a', times)
+        await store.settle('settled', 'a', answer('settled'))
+        await trial.take('marked', 'a', { ...times, onSilence: 'free' })
+        await store.mark('marked', 'a')
+        await store.renew('marked', 'a', 0)
+        for (const [key, state] of [
+          ['attached', 'spent'],
+          ['settled', 'spent'],
+          ['marked', 'undecided'],
+        ] as const) {
+          await trial.expectState(key, state, `'${key}' before its time is over`)
+        }
+        await trial.pass(spanMs + 100)
+        for (const key of ['attached', 'settled', 'marked']) {
+          await trial.expectState(key, 'none', `'${key}' after its time`)
+        }
+      },
+    ),
     timedCase(
       options,
       'purge: a claim that somebody is at work on stays past its time',

@@ -129,6 +129,20 @@ function mark<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
         await trial.expectState('key', 'undecided', 'silence after the mark')
       },
     ),
+    storeCase(
+      options,
+      '[FALSE-4331] mark: it outlives a renewal, and counts after the lease as well',
+      async trial => {
+        await trial.take('renewed', 'a', { onSilence: 'free' })
+        await trial.store.mark('renewed', 'a')
+        assert.equal((await trial.store.renew('renewed', 'a', LEASE_MS)).state, 'ok', 'a renewal')
+        await trial.store.renew('renewed', 'a', 0)
+        await trial.expectState('renewed', 'undecided', 'silence after a mark and a renewal')
+        await trial.fallSilent('late', 'a', { onSilence: 'free' })
+        assert.equal((await trial.store.mark('late', 'a')).state, 'ok', 'while nobody has taken it')
+        await trial.expectState('late', 'undecided', 'marked after its lease')
+      },
+    ),
     storeCase(options, "mark: another owner's claim stays as it is", async trial => {
       await trial.fallSilent('key', 'a', { onSilence: 'free' })
       await trial.take('key', 'b', { onSilence: 'free' })

@@ -4,90 +4,15 @@
  * @see OutboxStore
  */
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
-import type { AttemptEnd, OutboxStore, TakenMessage } from '../../engine/outbox/outbox-store.js'
-import type { Store } from '../../engine/store.js'
-import {
-  answer,
-  LEASE_MS,
-  type StoreCase,
-  type StoreContractOptions,
-  storeCase,
-  type Trial,
-} from './trial.js'
+import type { AttemptEnd, DeadReply } from '../../engine/outbox/outbox-store.js'
+import { outboxEitherOrderCases } from './outbox-either-order.js'
+import { outboxCase, outboxOf } from './outbox-trial.js'
+import { answer, LEASE_MS, type StoreCase, type StoreContractOptions } from './trial.js'
 
 const AGAIN = { verdict: 'again', delayMs: 0, error: 'busy' } as const satisfies AttemptEnd
 const DEAD: AttemptEnd = { verdict: 'dead', error: 'refused' }
 const DELIVERED: AttemptEnd = { verdict: 'delivered' }
 const ENDS: readonly AttemptEnd[] = [DELIVERED, AGAIN, DEAD]
-
-/** What a case about the outbox works with. */
-class OutboxTrial<Tx> {
-  readonly trial: Trial<Tx>
-
-  constructor(trial: Trial<Tx>) {
-    this.trial = trial
-  }
-
-  get outbox(): OutboxStore {
-    return outboxOf(this.trial.store)
-  }
-
-  /** Writes messages in one committed transaction. */
-  async write(keys: readonly string[], wishes: Wishes = {}): Promise<void> {
-    const link = `link ${randomUUID()}`
-    await this.trial.take(link, 'a', { onSilence: 'free' })
-    const transaction = this.trial.store.transaction?.(link, 'a')
-    assert.ok(transaction?.later !== undefined, 'a transaction has later()')
-    for (const key of keys) {
-      await transaction.later({ key, name: 'mail', payload: '{}', delayMs: 0, ...wishes })
-    }
-    assert.equal((await transaction.commit(answer())).state, 'ok', 'the commit')
-  }
-
-  async take(owner: string, wishes: TakeWishes = {}): Promise<readonly TakenMessage[]> {
-    const { from = this.outbox, ...rest } = wishes
-    const query = { names: ['mail'], owner, leaseMs: LEASE_MS, limit: 10, ...rest }
-    return (await from.take(query)).messages
-  }
-
-  /** The keys that an owner gets. */
-  async keys(owner: string, wishes: TakeWishes = {}): Promise<readonly string[]> {
-    return (await this.take(owner, wishes)).map(({ key }) => key)
-  }
-
-  /** Lets an owner's lease lapse. */
-  async lapse(key: string, owner: string): Promise<void> {
-    assert.equal((await this.outbox.renew(key, owner, 0)).state, 'ok', `${owner} ends its lease`)
-  }
-
-  async expectEnd(key: string, owner: string, end: AttemptEnd, state: 'ok' | 'stale') {
-    const reply = await this.outbox.end(key, owner, end)
-    assert.equal(reply.state, state, `'${end.verdict}' by ${owner} at ${key}`)
-  }
-
-  async expectDead(keys: readonly string[], why: string): Promise<void> {
-    const { messages } = await this.outbox.dead(10, null)
-    assert.deepEqual(
-      messages.map(({ key }) => key),
-      keys,
-      why,
-    )
-  }
-}
-
-type Wishes = { readonly name?: string; readonly payload?: string; readonly delayMs?: number }
-type TakeWishes = {
-  readonly names?: readonly string[]
-  readonly leaseMs?: number
-  readonly limit?: number
-  readonly from?: OutboxStore
-}
-
-function outboxOf(store: Store<never> | Store<unknown>): OutboxStore {
-  assert.ok(store.outbox !== undefined, 'the store keeps an outbox')
-  return store.outbox
-}
 
 /** Cases about the outbox; none where the store has no transactions that could write to it. */
 export function outboxCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
@@ -97,16 +22,10 @@ export function outboxCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] 
     ...taking(options),
     ...fencing(options),
     ...ending(options),
+    ...burying(options),
     ...keeping(options),
+    ...outboxEitherOrderCases(options),
   ]
-}
-
-function outboxCase<Tx>(
-  options: StoreContractOptions<Tx>,
-  title: string,
-  body: (outbox: OutboxTrial<Tx>) => Promise<void>,
-): StoreCase {
-  return storeCase(options, title, trial => body(new OutboxTrial(trial)))
 }
 
 function writing<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
@@ -163,6 +82,9 @@ function taking<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
         assert.deepEqual(await each.keys('w'), ['three'], 'what is left of that name')
         assert.deepEqual(await each.keys('w'), [], 'what is leased is not taken again')
         const names = ['mail', 'invoice']
+        await each.write(['four'])
+        assert.equal((await each.keys('w', { names, limit: 1 })).length, 1, 'one, of all names')
+        await each.expectEnd('four', 'w', DELIVERED, 'ok')
         const [other] = await each.take('w', { names })
         assert.equal(other?.key, 'other')
         assert.equal(other?.name, 'invoice')
@@ -236,6 +158,8 @@ function fencing<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
       assert.equal((await each.outbox.revive('m')).state, 'stale', 'it is not dead')
       assert.equal((await each.outbox.drop('m')).state, 'stale', 'it is not dead')
       await each.expectEnd('m', 'a', DELIVERED, 'ok')
+      assert.equal((await each.outbox.revive('m')).state, 'stale', 'it is delivered')
+      assert.equal((await each.outbox.drop('m')).state, 'stale', 'it is delivered')
     }),
   ]
 }
@@ -255,16 +179,21 @@ function ending<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
       },
     ),
     outboxCase(options, 'outbox: to be tried again, it is due after its delay', async each => {
-      await each.write(['soon', 'late'])
+      await each.write(['soon', 'late'], { payload: '"same"' })
       await each.take('a')
       await each.expectEnd('soon', 'a', AGAIN, 'ok')
       await each.expectEnd('late', 'a', { ...AGAIN, delayMs: 600_000 }, 'ok')
       const taken = await each.take('b')
       assert.deepEqual(
-        taken.map(({ key, attempt }) => [key, attempt]),
-        [['soon', 2]],
+        taken.map(({ key, attempt, payload }) => [key, attempt, payload]),
+        [['soon', 2, '"same"']],
       )
     }),
+  ]
+}
+
+function burying<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
+  return [
     outboxCase(
       options,
       '[OUT-06] outbox: the dead are listed, revived, and dropped',
@@ -286,12 +215,33 @@ function ending<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
           'in pages',
         )
         assert.equal((await each.outbox.drop('two')).state, 'ok')
-        assert.equal((await each.outbox.revive('three')).state, 'ok')
+        await each.trial.pass(5)
+        const { nowMs: revivedMs, state } = await each.outbox.revive('three')
+        assert.equal(state, 'ok')
         await each.expectDead(['one'], 'what is left')
         const [revived] = await each.take('b')
-        assert.deepEqual([revived?.key, revived?.attempt], ['three', 1], 'counted anew')
+        const { key, attempt, payload, firstMs } = revived ?? assert.fail('there is none')
+        assert.deepEqual([key, attempt, payload], ['three', 1, '7'], 'counted anew')
+        assert.ok(firstMs >= revivedMs, 'the time of its first attempt, too')
       },
     ),
+    outboxCase(options, 'outbox: what is dropped between two pages hides no other', async each => {
+      const keys = Array.from({ length: 7 }, (_, index) => `m${index}`)
+      await each.write(keys)
+      await each.take('a')
+      for (const key of keys) await each.expectEnd(key, 'a', DEAD, 'ok')
+      const seen: string[] = []
+      let cursor: string | null = null
+      do {
+        const page: DeadReply = await each.outbox.dead(2, cursor)
+        for (const { key } of page.messages) {
+          seen.push(key)
+          assert.equal((await each.outbox.drop(key)).state, 'ok', `drop of ${key}`)
+        }
+        cursor = page.cursor
+      } while (cursor !== null)
+      assert.deepEqual(seen, keys, 'each once, the oldest first')
+    }),
   ]
 }
 
@@ -312,15 +262,17 @@ function keeping<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
       assert.equal(invoice?.waiting, 1)
     }),
     outboxCase(options, 'outbox: a purge removes what was delivered long ago', async each => {
-      await each.write(['a', 'b', 'c'])
-      await each.take('w', { limit: 2 })
+      await each.write(['a', 'b', 'c', 'd'])
+      await each.take('w', { limit: 3 })
       await each.expectEnd('a', 'w', DELIVERED, 'ok')
       await each.expectEnd('b', 'w', DEAD, 'ok')
+      await each.expectEnd('c', 'w', DELIVERED, 'ok')
       await each.trial.pass(5)
       assert.equal(await each.outbox.purge(600_000, 10), 0, 'too young')
-      assert.equal(await each.outbox.purge(0, 10), 1, 'the delivered one')
+      assert.equal(await each.outbox.purge(0, 1), 1, 'one of those that were delivered')
+      assert.equal(await each.outbox.purge(0, 10), 1, 'the other one')
       await each.expectDead(['b'], 'the dead stay')
-      assert.deepEqual(await each.keys('x'), ['c'], 'so does what waits')
+      assert.deepEqual(await each.keys('x'), ['d'], 'so does what waits')
     }),
   ]
 }

@@ -3,7 +3,13 @@
  */
 import assert from 'node:assert/strict'
 import type { OwnerReply, Store } from '../../engine/store.js'
-import { answer, type StoreCase, type StoreContractOptions, storeCase } from './trial.js'
+import {
+  answer,
+  expectSame,
+  type StoreCase,
+  type StoreContractOptions,
+  storeCase,
+} from './trial.js'
 
 /** Cases about writes by owners. */
 export function ownerCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
@@ -127,17 +133,21 @@ function attachBody<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
       'attachBody: the owner that spent a key may replace the outcome',
       async trial => {
         const pending = { head: '[200,[],"p",1]', body: null }
-        await trial.spend('key', 'a', { fingerprint: 'print' }, pending)
+        await trial.spend('key', 'a', { fingerprint: 'print', principal: 'ann' }, pending)
         for (const text of ['whole', 'whole', '']) {
           const reply = await trial.store.attachBody('key', 'a', answer(text))
           assert.equal(reply.state, 'ok', 'attachBody by the owner')
           await trial.expectOutcome('key', answer(text), `with '${text}' attached`)
+          const told = await trial.claim('key', { owner: 'b' })
+          assert.ok(told.state === 'spent', `a claim is told ${told.state}`)
+          expectSame(told.outcome, answer(text), 'what a claim is told')
         }
         const none = { head: '[200,[],"o"]', body: null }
         await trial.store.attachBody('key', 'a', none)
         await trial.expectOutcome('key', none, 'with the body taken away')
         const reply = await trial.read('key')
-        assert.ok(reply.state === 'spent' && reply.fingerprint === 'print', 'who claimed it stays')
+        assert.ok(reply.state === 'spent', `the key is ${reply.state}, not spent`)
+        assert.deepEqual([reply.fingerprint, reply.principal], ['print', 'ann'], 'who claimed it')
       },
     ),
     storeCase(options, 'attachBody: a complete that comes again does not undo it', async trial => {
@@ -192,6 +202,9 @@ function release<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
         await trial.take('key', 'a')
         await trial.store.release('key', 'a')
         assert.equal((await trial.store.release('key', 'a')).state, 'stale', 'sent twice')
+        const late = await trial.store.complete('key', 'a', answer('late'))
+        assert.equal(late.state, 'stale', 'a completion after the release')
+        await trial.expectState('key', 'none', 'after that completion')
         await trial.take('key', 'b')
         assert.equal((await trial.store.release('key', 'a')).state, 'stale', 'sent again late')
         await trial.expectState('key', 'running', "b's claim after a's release")

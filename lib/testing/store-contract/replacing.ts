@@ -45,6 +45,21 @@ function overCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
     ),
     timedCase(
       options,
+      '[FALSE-4330] keepUntilMs: in the place of what is gone a claim is judged as any other',
+      async (trial, spanMs) => {
+        const times = { keepUntilMs: (await trial.now()) + spanMs }
+        await trial.spend('spent', 'a', times)
+        await trial.fallSilent('undecided', 'a', times)
+        await trial.fallSilent('free', 'a', { ...times, onSilence: 'free' })
+        await trial.pass(spanMs + 100)
+        for (const key of ['spent', 'undecided', 'free']) {
+          await expectRefusals(trial, key, {})
+          await trial.expectState(key, 'none', 'after claims that were refused')
+        }
+      },
+    ),
+    timedCase(
+      options,
       'keepUntilMs: what is gone is claimed by one of many',
       async (trial, spanMs) => {
         const keepUntilMs = (await trial.now()) + spanMs
@@ -135,19 +150,27 @@ function notReplacedCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
     }),
     storeCase(options, 'replaces: late, wrong-epoch and expired are refused', async trial => {
       await trial.spend('key', 'a')
-      const replaces = await markOf(trial)
-      const nowMs = await trial.now()
-      for (const [state, wishes] of [
-        ['late', { claimByMs: nowMs - 1_000 }],
-        ['wrong-epoch', { epoch: 'aaaaaaaaaaaa' }],
-        ['expired', { tokenExpiresMs: nowMs - 1_000 }],
-      ] as const) {
-        const reply = await trial.claim('key', { ...wishes, replaces })
-        assert.equal(reply.state, state, `a claim that is ${state}`)
-      }
+      await expectRefusals(trial, 'key', { replaces: await markOf(trial) })
       await trial.expectOutcome('key', answer(), 'the record is still there')
     }),
   ]
+}
+
+/** Claims a key that counts as free, in each way that is refused. */
+async function expectRefusals<Tx>(
+  trial: Trial<Tx>,
+  key: string,
+  also: { readonly replaces?: string },
+): Promise<void> {
+  const nowMs = await trial.now()
+  for (const [state, wishes] of [
+    ['late', { claimByMs: nowMs - 1_000 }],
+    ['wrong-epoch', { epoch: 'aaaaaaaaaaaa' }],
+    ['expired', { tokenExpiresMs: nowMs - 1_000 }],
+  ] as const) {
+    const reply = await trial.claim(key, { ...wishes, ...also })
+    assert.equal(reply.state, state, `a claim of '${key}' that is ${state}`)
+  }
 }
 
 async function markOf<Tx>(trial: Trial<Tx>, key = 'key'): Promise<string> {

@@ -8,6 +8,7 @@ import type { StoreTransaction } from '../../engine/store.js'
 import {
   answer,
   type ContractTransactions,
+  PATIENT_MS,
   type StoreCase,
   type StoreContractOptions,
   storeCase,
@@ -159,6 +160,28 @@ function fences<Tx>(
         await tx.trial.expectOutcome('key', answer('b'), 'the outcome that was there')
       },
     ),
+    txCase(
+      options,
+      tools,
+      '[FALSE-4336] transaction: of a commit and a release at once one counts',
+      async tx => {
+        const written: string[] = []
+        for (const key of ['commit first', 'release first']) {
+          await tx.trial.take(key, 'a', { onSilence: 'free' })
+          const transaction = tx.begin(key, 'a')
+          await tools.insert(transaction.handle, key)
+          const commit = () => transaction.commit(answer())
+          const release = () => tx.trial.store.release(key, 'a', PATIENT_MS)
+          const steps = key === 'commit first' ? [commit, release] : [release, commit]
+          const replies = await Promise.all(steps.map(step => step()))
+          const counted = replies.filter(({ state }) => state === 'ok')
+          assert.equal(counted.length, 1, `how many of them were ok, with the ${key}`)
+          const isSpent = (await tx.trial.read(key)).state === 'spent'
+          if (isSpent) written.push(key)
+          await tx.expectWritten(written, `its writes, with the ${key}`)
+        }
+      },
+    ),
   ]
 }
 
@@ -186,6 +209,22 @@ function ends<Tx>(options: StoreContractOptions<Tx>, tools: ContractTransactions
         await transaction.rollback()
         await assert.rejects(() => tools.insert(transaction.handle, 'one'), 'the handle')
         await tx.expectWritten([], 'after a rollback')
+      },
+    ),
+    txCase(
+      options,
+      tools,
+      '[FALSE-4335] transaction: after a rollback nothing commits it, and its key is not spent',
+      async tx => {
+        await tx.trial.take('key', 'a')
+        for (const isUsed of [true, false]) {
+          const transaction = tx.begin('key', 'a')
+          if (isUsed) await tools.insert(transaction.handle, 'one')
+          await transaction.rollback()
+          await assert.rejects(() => transaction.commit(answer()), 'its commit')
+        }
+        await tx.expectWritten([], 'after a rollback and a commit')
+        await tx.trial.expectState('key', 'running', 'after a rollback and a commit')
       },
     ),
     txCase(options, tools, 'transaction: the next one works after a rollback', async tx => {

@@ -109,3 +109,59 @@ export class RefusesLateRenewal extends PlainStore {
     return super.renew(key, owner, leaseMs)
   }
 }
+
+/** Lets a claim with the same content in, as if it were the same claim. */
+export class LetsTheSameContentIn extends PlainStore {
+  override async claim(key: string, claim: Claim): Promise<ClaimReply> {
+    const found = this.look(key, this.now())
+    const isAlike = found?.fingerprint === claim.fingerprint && claim.fingerprint !== null
+    if (found?.state !== 'running' || !isAlike) return super.claim(key, claim)
+    this.put(key, claim, found.nowMs)
+    return { nowMs: found.nowMs, state: 'claimed' }
+  }
+}
+
+/** Takes other content for another key. */
+export class RunsOtherContent extends PlainStore {
+  override async claim(key: string, claim: Claim): Promise<ClaimReply> {
+    const found = this.look(key, this.now())
+    if (found?.state === 'spent' && found.fingerprint !== claim.fingerprint) {
+      this.memory.records.delete(key)
+    }
+    return super.claim(key, claim)
+  }
+}
+
+/** Gives the place of a record past its time to anybody. */
+export class GivesOldPlacesAway extends PlainStore {
+  protected override obstacle(...args: Parameters<PlainStore['obstacle']>) {
+    const [key, , nowMs] = args
+    const record = this.memory.records.get(key)
+    return record !== undefined && this.isOver(record, nowMs) ? null : super.obstacle(...args)
+  }
+}
+
+/** Takes a mark back with the next renewal. */
+export class RenewsWithoutTheMark extends PlainStore {
+  override async renew(key: string, owner: string, leaseMs: number): Promise<OwnerReply> {
+    const record = this.unspent(key, owner)
+    if (record !== null && leaseMs > 0) record.onSilence = record.claim.onSilence
+    return super.renew(key, owner, leaseMs)
+  }
+}
+
+/** Refuses a mark that comes after the lease. */
+export class RefusesLateMarks extends PlainStore {
+  override async mark(key: string, owner: string): Promise<OwnerReply> {
+    const nowMs = this.now()
+    if (this.look(key, nowMs)?.state !== 'running') return { nowMs, state: 'stale' }
+    return super.mark(key, owner)
+  }
+}
+
+/** Looks at the epoch only where no row is. */
+export class ReadsLapsedClaimsAsNone extends PlainStore {
+  override async read(key: string, epoch: string | null): Promise<ReadReply> {
+    return super.read(key, this.memory.records.has(key) ? null : epoch)
+  }
+}

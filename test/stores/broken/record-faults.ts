@@ -3,6 +3,7 @@
  */
 import type {
   Claim,
+  ClaimReply,
   OwnerReply,
   ReadReply,
   StoredOutcome,
@@ -217,5 +218,82 @@ export class ReplacesWhatever extends PlainStore {
 export class KeepsPastItsTime extends PlainStore {
   protected override isOver(): boolean {
     return false
+  }
+}
+
+/** Writes a record anew without its end. */
+class LosesEnds extends PlainStore {
+  protected endless(key: string, reply: OwnerReply): OwnerReply {
+    const record = this.memory.records.get(key)
+    if (reply.state === 'ok' && record) record.claim = { ...record.claim, keepUntilMs: null }
+    return reply
+  }
+}
+
+/** Keeps an outcome for ever once its body was attached. */
+export class AttachesForEver extends LosesEnds {
+  override async attachBody(...args: Parameters<PlainStore['attachBody']>): Promise<OwnerReply> {
+    return this.endless(args[0], await super.attachBody(...args))
+  }
+}
+
+/** Keeps for ever what an operator decided. */
+export class SettlesForEver extends LosesEnds {
+  override async settle(...args: Parameters<PlainStore['settle']>): Promise<OwnerReply> {
+    return this.endless(args[0], await super.settle(...args))
+  }
+}
+
+/** Keeps for ever what was marked. */
+export class MarksForEver extends LosesEnds {
+  override async mark(...args: Parameters<PlainStore['mark']>): Promise<OwnerReply> {
+    return this.endless(args[0], await super.mark(...args))
+  }
+}
+
+/** Purges lapsed claims whose owner may yet come. */
+export class PurgesLapsedClaims extends PlainStore {
+  protected override mayGo(key: string, nowMs: number): boolean {
+    const record = this.memory.records.get(key)
+    return super.mayGo(key, nowMs) || (record !== undefined && this.look(key, nowMs) === null)
+  }
+}
+
+/** Takes the word of an owner whose claim was released. */
+export class CompletesWhatWasReleased extends PlainStore {
+  readonly #released = new Map<string, PlainRecord>()
+
+  override async release(key: string, owner: string): Promise<OwnerReply> {
+    const record = this.unspent(key, owner)
+    if (record !== null) this.#released.set(key, record)
+    return super.release(key, owner)
+  }
+
+  override complete(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
+    const record = this.#released.get(key)
+    if (record && !this.memory.records.has(key)) this.memory.records.set(key, record)
+    return super.complete(key, owner, outcome)
+  }
+}
+
+/** Forgets who made it where a body is attached. */
+export class AttachesWithoutPrincipal extends PlainStore {
+  override attachBody(key: string, owner: string, outcome: StoredOutcome): Promise<OwnerReply> {
+    const record = this.memory.records.get(key)
+    if (record) record.claim = { ...record.claim, principal: '' }
+    return super.attachBody(key, owner, outcome)
+  }
+}
+
+/** Tells claims an outcome as it first was. */
+export class ClaimsSeeTheFirstOutcome extends PlainStore {
+  readonly #first = new Map<string, StoredOutcome>()
+
+  override async claim(key: string, claim: Claim): Promise<ClaimReply> {
+    const reply = await super.claim(key, claim)
+    if (reply.state !== 'spent') return reply
+    const outcome = this.#first.get(reply.mark) ?? reply.outcome
+    this.#first.set(reply.mark, outcome)
+    return { ...reply, outcome }
   }
 }
