@@ -134,7 +134,7 @@ for (const koa of [3, 2] as const) {
       })
     }
 
-    it('[FALSE-4372] a success that is set, and then a throw: its client is told of none', async () => {
+    it('[FALSE-4372] a success that is set before a throw is told to nobody', async () => {
       const begun = latch()
       const told = latch()
       claimed.open()
