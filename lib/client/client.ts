@@ -173,9 +173,7 @@ export class PoeClient extends PoeCore {
       signal,
       ...precedent.sent,
     }
-    const running = this.#begin(order, options)
-    this.#ledger.enter(precedent.sent, running)
-    return await running
+    return await this.#ledger.enter(precedent.sent, this.#begin(order, options))
   }
 
   /**
@@ -282,7 +280,7 @@ export class PoeClient extends PoeCore {
       signal,
     }
     try {
-      const outcome = await this.send(order)
+      const outcome = await this.#ledger.enter(order, this.send(order))
       this.#lines?.outcome(outcome)
       await (onOutcome ? onOutcome(hold.entry, outcome) : this.options.onOutcome?.(outcome))
       await settle(hold, isSettled(outcome))

@@ -73,8 +73,12 @@ export class Ledger {
     )
   }
 
-  /** Notes that a POST is under way, until it is settled or left open. */
-  enter(sent: SentPost, running: Promise<PostOutcome>): void {
+  /**
+   * Notes that a POST is under way, until it is settled or left open.
+   *
+   * @returns how it ends
+   */
+  enter(sent: SentPost, running: Promise<PostOutcome>): Promise<PostOutcome> {
     const name = nameOf(sent)
     const line = { sent, running, isLost: false }
     this.#lines.set(name, line)
@@ -87,6 +91,7 @@ export class Ledger {
       outcome => leave(outcome.outcome === 'unknown', isSettled(outcome) || wasNeverRun(outcome)),
       error => leave(!provesNothingSent(error), false),
     )
+    return running
   }
 
   #leaveOpen(name: string, line: Line): void {
