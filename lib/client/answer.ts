@@ -78,6 +78,19 @@ export function discard(response: Response | null): void {
   else body.cancel().catch(() => {})
 }
 
+const SENT_WITH = new WeakMap<Response, AbortController>()
+
+/** Notes what can end the request of an answer while its content is coming. */
+export function sentWith(response: Response, own: AbortController): Response {
+  SENT_WITH.set(response, own)
+  return response
+}
+
+/** As {@link discard}, for content that somebody waits for no longer, and has locked. */
+export function breakOff(response: Response | null): void {
+  if (response !== null) SENT_WITH.get(response)?.abort()
+}
+
 /** A body of some other `fetch`: a stream of the web, or one of Node. */
 interface ForeignBody extends AsyncIterable<Uint8Array> {
   readonly cancel?: () => Promise<void>

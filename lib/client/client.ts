@@ -5,7 +5,7 @@
  * @see POE draft 2, 3
  */
 
-import { discard, isAnswer } from './answer.js'
+import { breakOff, discard, isAnswer, sentWith } from './answer.js'
 import { type Payload, type PostBody, payloadBytes } from './body.js'
 import { type CorePostOptions, type Parts, PoeCore } from './core.js'
 import { delayFor, retryAfterMs } from './delay.js'
@@ -397,7 +397,7 @@ export class PoeClient extends PoeCore {
         // A page whose content stalls or breaks off is as good as none.
         const found = await inTime(clock, timeoutMs, signal, work).catch((error: unknown) => {
           if (signal?.aborted === true) throw error
-          discard(page)
+          breakOff(page)
           last = error
           return null
         })
@@ -425,10 +425,12 @@ export class PoeClient extends PoeCore {
     const accept = { accept: 'application/json, */*;q=0.5' }
     const all = { ...accept, ...(await commonFields(this.options, url)), ...toFields(given) }
     const hop = (at: URL, by: string, isGiven: boolean) =>
-      within(clock, timeoutMs, signal, async inner => {
+      within(clock, timeoutMs, signal, async (inner, own) => {
         const more = { ...init, method: by, signal: inner, cache: 'no-store' } as const
-        if (!isGiven) return await this.#bare(at.href, { ...more, headers: ungiven(all) })
-        return await fetch(at.href, { ...more, headers: all, redirect: 'manual' })
+        const sent = isGiven
+          ? fetch(at.href, { ...more, headers: all, redirect: 'manual' })
+          : this.#bare(at.href, { ...more, headers: ungiven(all) })
+        return sentWith(await sent, own)
       })
     try {
       return await followHops(url, method, target => this.known.isAllowed(target, url), hop)

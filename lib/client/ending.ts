@@ -1,7 +1,7 @@
 /**
  * Puts the end of a POST into an outcome.
  */
-import { locationOf } from './answer.js'
+import { breakOff, locationOf } from './answer.js'
 import { fetchResult } from './inquiry.js'
 import type { OutcomeDetails, PostOutcome, Refused, Unknown } from './outcome.js'
 import { readAhead } from './read-ahead.js'
@@ -89,7 +89,13 @@ function details(
   let content: Promise<Uint8Array<ArrayBuffer>> | null = null
   if (response !== null) readAhead(response, options)
   const read = (from: Response | null) =>
-    inTime(options.clock, options.totalMs, undefined, () => readAll(from))
+    inTime(
+      options.clock,
+      options.totalMs,
+      undefined,
+      () => readAll(from),
+      () => breakOff(from),
+    )
   const readAgain = async (error: unknown) => {
     const again = isDone ? await fetchResult(sending.again()).catch(() => null) : null
     if (again === null) throw error

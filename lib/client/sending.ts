@@ -5,7 +5,7 @@
  */
 
 import { formatPoe } from '../protocols/poe/field.js'
-import { type ProblemReading, problemOf, readText } from './answer.js'
+import { breakOff, type ProblemReading, problemOf, readText, sentWith } from './answer.js'
 import type { Payload } from './body.js'
 import type { FetchHeaders } from './fetch-types.js'
 import type { FollowHops } from './follow-get.js'
@@ -180,17 +180,19 @@ export class Sending {
 
   /** Reads an answer that may be a problem document; what stalls or breaks off tells nothing. */
   async read(response: Response): Promise<ProblemReading> {
-    const { clock, timeoutMs } = this.options
-    const work = () => readText(response, PROBLEM_LIMIT_BYTES)
-    const reading = inTime(clock, timeoutMs, this.order.signal, work)
-    return problemOf(response, (await reading.catch(() => null)) ?? '')
+    return problemOf(response, (await this.#text(response, response)) ?? '')
   }
 
   /** Reads a copy of an answer's content; `null` where that is long, or cannot be had in time. */
   async peek(response: Response): Promise<string | null> {
+    return await this.#text(response, response.clone())
+  }
+
+  async #text(response: Response, copy: Response): Promise<string | null> {
     const { clock, timeoutMs } = this.options
-    const work = () => readText(response.clone(), PROBLEM_LIMIT_BYTES)
-    return await inTime(clock, timeoutMs, this.order.signal, work).catch(() => null)
+    const work = () => readText(copy, PROBLEM_LIMIT_BYTES)
+    const end = () => breakOff(response)
+    return await inTime(clock, timeoutMs, this.order.signal, work, end).catch(() => null)
   }
 
   /** Waits; ends with the caller's signal. */
@@ -211,12 +213,12 @@ export class Sending {
   /** What the caller's own functions do is a part of a try's time, and ends with its signal. */
   async #exchange(url: URL, make: () => Promise<RequestInit>): Promise<Response> {
     const { clock, timeoutMs, fetch, init: base } = this.options
-    const response = await within(clock, timeoutMs, this.order.signal, async signal => {
+    const response = await within(clock, timeoutMs, this.order.signal, async (signal, own) => {
       const init = await make()
       signal.throwIfAborted()
       this.isBegun = true
       const all: RequestInit = Object.assign({}, base, this.order.init, init, { signal })
-      return await fetch(url.href, all)
+      return sentWith(await fetch(url.href, all), own)
     })
     this.means.known.learn(response, url)
     return response

@@ -10,6 +10,7 @@ import { expect } from 'chai'
 import { type ClientError, createClient, delayFor, type FetchLike } from 'post-once-exactly/client'
 import { createClient as createBrowserClient } from 'post-once-exactly/client/browser/journal'
 import { fetch as undiciFetch } from 'undici'
+import { BOUNDED_MS, until } from '../support/meeting.js'
 import { LINK, lost, SPENT, type Step, scene } from './scripted.js'
 
 const RESULT: Step = { status: 200, headers: { allow: SPENT.allow }, body: 'order 7' }
@@ -250,6 +251,31 @@ describe('answers of another kind', () => {
     const told = await createClient({ totalMs: 300 }).post(`${origin}/once/stalls`, 'tea')
     const thrown = await told.text().catch((error: Error) => error)
     expect(thrown).to.have.property('name', 'TimeoutError')
+  })
+
+  it('[FALSE-4312] what drips is let go of when its time is up', async () => {
+    let held = 0
+    serve = (asked, answer) => {
+      asked.resume()
+      held += 1
+      const isPage = asked.url === '/page'
+      const isUsed = asked.url === '/once/used'
+      answer.writeHead(isPage ? 200 : isUsed ? 405 : 201, { Allow: 'GET', 'POE-Links': '"/1"' })
+      const timer = setInterval(() => answer.write(' '), 5)
+      answer.on('close', () => {
+        held -= 1
+        clearInterval(timer)
+      })
+    }
+    const limits = { baseMs: 1, tries: 1, timeoutMs: 50, totalMs: 100 }
+    for (const client of [createClient(limits), createBrowserClient(limits)]) {
+      const told = await client.post(`${origin}/once/drips`, 'tea')
+      expect(await told.text().catch((error: Error) => error.name)).to.equal('TimeoutError')
+      await client.post(`${origin}/once/used`, 'tea')
+      const page = client.links(`${origin}/page`)
+      expect(await page.catch((error: Error) => error.name)).to.equal('TimeoutError')
+    }
+    await until(() => held === 0, 'no connection is held', BOUNDED_MS)
   })
 
   it('[FALSE-2642] of two Retry-After lines the longer one counts', () => {
