@@ -150,16 +150,18 @@ export async function followResult(sending: Sending, target: URL | null): Promis
 }
 
 /**
- * Whether a GET of the same URL is led to the same place, as a login leads everybody: then that a
+ * Whether a GET of the same URL is led to the same place, or may be, as a login leads everybody: then that a
  * POST was led there tells nothing. For POSTs with a key, which have no link to be asked.
  */
 export async function leadsAll(sending: Sending, target: URL | null): Promise<boolean> {
   // Somebody who knows the server may have said what is a success.
   const isSaid = sending.options.adapter?.isSuccess !== undefined
   if (target === null || sending.door === 'poe' || isSaid) return false
-  const response = await ask(sending, sending.link)
+  const response = await askAgain(sending, sending.link)
   discard(response)
-  if (response === null || response.status < 300 || response.status >= 400) return false
+  // Who cannot be asked says nothing against it.
+  if (response === null) return true
+  if (response.status < 300 || response.status >= 400) return false
   const place = locationOf(response, sending.link)
   return place?.origin === target.origin && place.pathname === target.pathname
 }
