@@ -89,7 +89,7 @@ export class Ledger {
     }
     running.then(
       outcome => leave(outcome.outcome === 'unknown', isSettled(outcome) || wasNeverRun(outcome)),
-      error => leave(!provesNothingSent(error), false),
+      error => leave(!provesNothingSent(error), wasNeverRun(Object(error))),
     )
     return running
   }

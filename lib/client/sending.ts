@@ -80,6 +80,8 @@ export class Sending {
   isBegun = false
   /** It was sent once more because its answer did not tell enough. */
   isVerified = false
+  /** The last answer does not tell by itself, and who is asked may not have told yet. */
+  isAsked = false
   /** An answer that looks like a success, and does not prove it. */
   claimed: Response | null = null
   readonly endMs: number
@@ -137,6 +139,7 @@ export class Sending {
     this.mayHaveArrived = judgement.mayHaveArrived
     this.wasBusy = judgement.isBusy
     this.isAdrift ||= judgement.isAdrift
+    this.isAsked = judgement.action === 'prove' || judgement.action === 'ask'
   }
 
   /** Sends the POST once, and waits for its answer to begin. */
