@@ -166,13 +166,14 @@ export class PoeCore {
       if (USED.has(outcome.outcome)) this.known.forget(outcome.link)
       return outcome
     } catch (error) {
+      sending.end()
       const { isOpen, isAsked, link, attempts } = sending
       const isUnknown = isOpen || isAsked
       const end = order.signal?.aborted
         ? new PostAborted(order.signal.reason, { isUnknown, link: link.href, attempts })
         : error
-      if (end === error && isUnknown) leaveOpen(error)
-      if (!sending.mayHaveArrived && end instanceof Error) NEVER_RUN.add(end)
+      if (isUnknown) leaveOpen(end)
+      if (!sending.mayHaveArrived) NEVER_RUN.add(Object(end))
       throw end
     }
   }

@@ -183,6 +183,8 @@ async function prove(sending: Sending, response: Response): Promise<TryVerdict> 
   const location = linked ?? webUrl(problem.result, link)?.href ?? found?.location ?? null
   const result = found?.result ?? null
   const payloadMatches = problem.payloadMatches ?? (found?.isOther === true ? false : null)
+  // What it says of whose POST it was has not come.
+  if (payloadMatches === null && problem.text === null && !found) return afterLoss(sending, last)
   const { claimed } = sending
   if (payloadMatches ?? sending.mayHaveArrived) {
     if (claimed === null) return acceptedEarlier(sending, response, location, result)

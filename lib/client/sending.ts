@@ -5,7 +5,7 @@
  */
 
 import { formatPoe } from '../protocols/poe/field.js'
-import { breakOff, type ProblemReading, problemOf, readText, sentWith } from './answer.js'
+import { type ProblemReading, problemOf, readText } from './answer.js'
 import type { Payload } from './body.js'
 import type { FetchHeaders } from './fetch-types.js'
 import type { FollowHops } from './follow-get.js'
@@ -85,6 +85,7 @@ export class Sending {
   /** An answer that looks like a success, and does not prove it. */
   claimed: Response | null = null
   readonly endMs: number
+  readonly #own: AbortController[] = []
 
   constructor(order: Order, means: Means) {
     this.order = order
@@ -128,6 +129,11 @@ export class Sending {
   /** Whether the link's life is over. */
   get isExpired(): boolean {
     return this.expiresAtMs !== null && this.now() >= this.expiresAtMs
+  }
+
+  /** Lets go of every answer, so that its connection is free, whoever has locked its content. */
+  end(): void {
+    for (const own of this.#own) own.abort()
   }
 
   now(): number {
@@ -183,19 +189,23 @@ export class Sending {
 
   /** Reads an answer that may be a problem document; what stalls or breaks off tells nothing. */
   async read(response: Response): Promise<ProblemReading> {
-    return problemOf(response, (await this.#text(response, response)) ?? '')
+    return problemOf(response, await this.#text(() => response))
   }
 
   /** Reads a copy of an answer's content; `null` where that is long, or cannot be had in time. */
   async peek(response: Response): Promise<string | null> {
-    return await this.#text(response, response.clone())
+    return await this.#text(() => response.clone())
   }
 
-  async #text(response: Response, copy: Response): Promise<string | null> {
-    const { clock, timeoutMs } = this.options
-    const work = () => readText(copy, PROBLEM_LIMIT_BYTES)
-    const end = () => breakOff(response)
-    return await inTime(clock, timeoutMs, this.order.signal, work, end).catch(() => null)
+  async #text(from: () => Response): Promise<string | null> {
+    const { options, order } = this
+    const work = async () => await readText(from(), PROBLEM_LIMIT_BYTES)
+    return await this.reading(work, options.timeoutMs, order.signal).catch(() => null)
+  }
+
+  /** Reads; when its time is up, every answer is let go of. */
+  reading<T>(work: () => Promise<T>, ms: number, signal?: AbortSignal): Promise<T> {
+    return inTime(this.options.clock, ms, signal, work, () => this.end())
   }
 
   /** Waits; ends with the caller's signal. */
@@ -217,11 +227,12 @@ export class Sending {
   async #exchange(url: URL, make: () => Promise<RequestInit>): Promise<Response> {
     const { clock, timeoutMs, fetch, init: base } = this.options
     const response = await within(clock, timeoutMs, this.order.signal, async (signal, own) => {
+      this.#own.push(own)
       const init = await make()
       signal.throwIfAborted()
       this.isBegun = true
       const all: RequestInit = Object.assign({}, base, this.order.init, init, { signal })
-      return sentWith(await fetch(url.href, all), own)
+      return await fetch(url.href, all)
     })
     this.means.known.learn(response, url)
     return response

@@ -278,6 +278,57 @@ describe('answers of another kind', () => {
     await until(() => held === 0, 'no connection is held', BOUNDED_MS)
   })
 
+  it('[FALSE-4316] nor does an abort leave an answer that had not come whole', async () => {
+    let held = 0
+    let asked = 0
+    serve = (request, answer) => {
+      asked += 1
+      if (request.method === 'POST') return void request.socket.destroy()
+      held += 1
+      answer.on('close', () => {
+        held -= 1
+      })
+      if (request.url === '/once/half') answer.writeHead(405, { Allow: 'POST' }).write('half')
+    }
+    // What is collected is closed at some time.
+    const kept: Response[] = []
+    const keeping: FetchLike = async (input, init) => {
+      const answer = await fetch(input, init)
+      kept.push(answer)
+      return answer
+    }
+    const options = { tries: 1, fetch: keeping }
+    for (const client of [createClient(options), createBrowserClient(options)]) {
+      const controller = new AbortController()
+      asked = 0
+      const { signal } = controller
+      const told = client.post(`${origin}/once/half`, 'tea', { signal }).catch(error => error)
+      await until(() => asked === 3, 'an address beside the link is asked', BOUNDED_MS)
+      controller.abort()
+      expect(await told).to.include({ name: 'AbortError', outcome: 'unknown' })
+    }
+    await until(() => held === 0, 'no connection is held', BOUNDED_MS)
+    expect(kept).to.have.length(2)
+  })
+
+  it('[FALSE-4317] a 405 whose words broke off says nothing of whose POST it was', async () => {
+    const problem = JSON.stringify({ payloadMatches: false })
+    serve = (asked, answer) => {
+      asked.resume()
+      if (asked.method === 'POST') posts += 1
+      if (asked.method === 'GET' || posts === 1) return void asked.socket.destroy()
+      answer.writeHead(405, {
+        'Content-Type': 'application/problem+json',
+        'Content-Length': problem.length,
+        Link: '</o>; rel="urn:post-once-exactly:rel:result"; anchor="/once/1"',
+      })
+      if (posts > 2) answer.end(problem)
+      else answer.write(problem.slice(0, 9), () => asked.socket.destroy())
+    }
+    const told = await createClient({ baseMs: 1 }).post(`${origin}/once/1`, 'tea')
+    expect(told).to.include({ outcome: 'used-before', attempts: 3 })
+  })
+
   it('[FALSE-2642] of two Retry-After lines the longer one counts', () => {
     const pause = (value: string) =>
       delayFor(
