@@ -186,7 +186,8 @@ export class PoeClient extends PoeCore {
    * is not kept gives 204. A refusal gives the refusal.
    *
    * @throws ClientError `ERR_POE_UNKNOWN_OUTCOME`, its `cause` the outcome, where it cannot be
-   *   told; `ERR_POE_RESULT_LOST` from reading an answer that broke off and cannot be had again
+   *   told; `ERR_POE_NOT_TAKEN` for a 2xx that is not the link's; `ERR_POE_RESULT_LOST` from
+   *   reading an answer that broke off and cannot be had again
    * @throws what `fetch` throws
    */
   readonly fetch = async (
@@ -198,7 +199,8 @@ export class PoeClient extends PoeCore {
     const url = new URL(request.url)
     const key = this.known.has(url) ? null : request.headers.get('idempotency-key')
     if (request.method === 'POST' && (key !== null || this.known.has(url))) {
-      return toResponse(await this.#postRequest(url, request, key, given), this.options)
+      const outcome = await this.#postRequest(url, request, key, given)
+      return await toResponse(outcome, this.options, request)
     }
     const { options, known, parts } = this
     return await sendPlain(url, request, given, { options, known, parts, bare: this.#bare })

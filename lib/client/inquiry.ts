@@ -150,8 +150,9 @@ export async function followResult(sending: Sending, target: URL | null): Promis
 }
 
 /**
- * Whether a GET of the same URL is led to the same place, or may be, as a login leads everybody: then that a
- * POST was led there tells nothing. For POSTs with a key, which have no link to be asked.
+ * Whether a GET of the same URL is led to the same place, or may be, as a login leads everybody:
+ * then that a POST was led there tells nothing. For POSTs with a key, which have no link to be
+ * asked.
  */
 export async function leadsAll(sending: Sending, target: URL | null): Promise<boolean> {
   // Somebody who knows the server may have said what is a success.

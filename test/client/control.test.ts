@@ -3,6 +3,7 @@
  * of answers that do not tell enough.
  */
 import { expect } from 'chai'
+import type { ClientError, ClientOptions } from 'post-once-exactly/client'
 import { siblingOf } from '../../lib/client/inquiry.js'
 import { LINK, lost, SPENT, type Step, scene } from './scripted.js'
 
@@ -287,6 +288,20 @@ describe('what a GET proves', () => {
       })
     }
   }
+
+  it('[FALSE-4318] a page of a front is no success of client.fetch, either', async () => {
+    const post = async (options: ClientOptions) => {
+      const one = scene({ post: [SOME_PAGE], get: [UNSPENT] }, options)
+      one.client.known.add(new URL(LINK), null)
+      const work = one.client.fetch(LINK, { method: 'POST', body: 'tea' })
+      return await one.finish(work.catch((error: ClientError) => error))
+    }
+    const thrown = await post({})
+    expect(thrown).to.have.property('code', 'ERR_POE_NOT_TAKEN')
+    expect(thrown).to.have.nested.property('cause.outcome', 'refused')
+    const known = await post({ adapter: { isSuccess: () => false } })
+    expect(known, 'who says that a 200 may be a refusal reads it').to.have.property('status', 200)
+  })
 
   it('[FALSE-1001] our result link needs no control', async () => {
     const one = scene({ post: [lost(), { status: 405, headers: SPENT }], get: [SOME_PAGE] })

@@ -329,6 +329,25 @@ describe('answers of another kind', () => {
     expect(told).to.include({ outcome: 'used-before', attempts: 3 })
   })
 
+  it('[FALSE-4319] the signal of client.fetch ends the reading of its answer', async () => {
+    const half = async (status: number, length: number | null) => {
+      serve = (asked, answer) => {
+        asked.resume()
+        if (asked.method === 'GET') return void answer.writeHead(404).end()
+        const fields = length === null ? {} : { 'Content-Length': length }
+        answer.writeHead(status, { Allow: 'GET', ...fields }).write('half')
+      }
+      const client = createClient({ baseMs: 1 })
+      client.known.add(new URL(`${origin}/once/1`), null)
+      const init = { method: 'POST', body: 'tea', signal: AbortSignal.timeout(200) }
+      const text = async () => await (await client.fetch(`${origin}/once/1`, init)).text()
+      return await text().catch((error: Error) => error.name)
+    }
+    expect(await half(201, 100)).to.equal('TimeoutError')
+    expect(await half(201, null)).to.equal('TimeoutError')
+    expect(await half(422, 100)).to.equal('TimeoutError')
+  })
+
   it('[FALSE-2642] of two Retry-After lines the longer one counts', () => {
     const pause = (value: string) =>
       delayFor(

@@ -241,7 +241,7 @@ describe('an abort', () => {
   })
 
   for (const entry of ['node', 'browser'] as const) {
-    it(`[FALSE-4314] while a link is asked is unknown: it may be our own POST (${entry})`, async () => {
+    it(`[FALSE-4314] while a link is asked is unknown (${entry})`, async () => {
       const answers = [{ status: 405, headers: { allow: 'GET' } }, { status: 409 }]
       for (const answer of answers) {
         const controller = new AbortController()
