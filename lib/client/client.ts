@@ -13,6 +13,7 @@ import { ClientError, PostAborted } from './errors.js'
 import type { FetchHeaders } from './fetch-types.js'
 import { followHops } from './follow-get.js'
 import { type JournalEntry, type JournalHold, journalHeaders } from './journal.js'
+import { isPassing } from './judge.js'
 import type { FoundLink } from './known-links.js'
 import { isSettled, Ledger, provesNothingSent } from './ledger.js'
 import type { LogLines } from './log-lines.js'
@@ -199,8 +200,7 @@ export class PoeClient extends PoeCore {
     const url = new URL(request.url)
     const key = this.known.has(url) ? null : request.headers.get('idempotency-key')
     if (request.method === 'POST' && (key !== null || this.known.has(url))) {
-      const outcome = await this.#postRequest(url, request, key, given)
-      return await toResponse(outcome, this.options, request)
+      return toResponse(await this.#postRequest(url, request, key, given), this.options, request)
     }
     const { options, known, parts } = this
     return await sendPlain(url, request, given, { options, known, parts, bare: this.#bare })
@@ -459,7 +459,7 @@ export class PoeClient extends PoeCore {
 }
 
 function mayPass(response: Response): boolean {
-  return retryAfterMs(response) !== null || [408, 425, 429, 502, 503, 504].includes(response.status)
+  return retryAfterMs(response) !== null || isPassing(response.status)
 }
 
 function noLinks(url: URL, last: unknown): unknown {

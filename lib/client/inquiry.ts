@@ -6,6 +6,7 @@
 import { OTHER_RELATION, problemType } from '../protocols/poe/names.js'
 import { allowsPost, discard, locationOf, saysSpent } from './answer.js'
 import { delayFor } from './delay.js'
+import { isPassing } from './judge.js'
 import { randomHex } from './random.js'
 import type { Sending } from './sending.js'
 
@@ -37,7 +38,6 @@ export type InquiryFinding =
 type Look = InquiryFinding['kind']
 
 const TRIES = 3
-const PASSING = new Set([408, 425, 429, 502, 503, 504])
 /** About the caller's login, not about the link. */
 const ABOUT_LOGIN = new Set([401, 403, 407])
 /** How much of an address is changed so that it was never issued. */
@@ -108,7 +108,7 @@ export function siblingOf(link: URL): URL {
 async function askAgain(sending: Sending, url: URL): Promise<Response | null> {
   for (let attempt = 1; ; attempt += 1) {
     const response = await ask(sending, url)
-    if (response !== null && !PASSING.has(response.status)) return response
+    if (response !== null && !isPassing(response.status)) return response
     discard(response)
     const delayMs = delayFor(attempt, response, sending.options)
     if (attempt === TRIES || sending.now() + delayMs >= sending.endMs) return null
@@ -192,12 +192,9 @@ function lookOf(response: Response): Look {
 /** Our own server says by 410 also that it is done and that the answer is not kept. */
 async function judgeGone(sending: Sending, response: Response): Promise<InquiryFinding> {
   const { type } = await sending.read(response)
-  const isDone = type === problemType('body-not-kept')
-  if (!isDone) return { kind: 'gone' }
-  return {
-    ...{ kind: 'spent', isProven: true, isOther: saysOther(response) },
-    ...{ result: null, location: null },
-  }
+  if (type !== problemType('body-not-kept')) return { kind: 'gone' }
+  const isOther = saysOther(response)
+  return { kind: 'spent', isProven: true, isOther, result: null, location: null }
 }
 
 function saysOther(response: Response): boolean {

@@ -209,8 +209,8 @@ export class Sending {
   }
 
   /** Waits; ends with the caller's signal. */
-  async sleep(ms: number): Promise<void> {
-    await this.options.clock.sleep(ms, this.order.signal)
+  sleep(ms: number): Promise<void> {
+    return this.options.clock.sleep(ms, this.order.signal)
   }
 
   /** A redirect to another origin that is allowed takes along the content only. */
