@@ -53,13 +53,13 @@ const CHANGED_CHARS = 16
  * @throws the caller's reason, where its signal aborts
  */
 export async function inquire(sending: Sending, isSure = false): Promise<InquiryFinding> {
-  const { link, means } = sending
+  const { link } = sending
   const response = await askAgain(sending, link)
   if (response === null) return { kind: 'unreachable' }
-  const result = means.parts.links?.result(response.headers.get('link'), link)
+  const result = sending.linked(response)
   const look = lookOf(response)
   if (response.status === 410) return await judgeGone(sending, response)
-  const isOurs = look === 'spent' && result != null
+  const isOurs = look === 'spent' && result !== null
   const isDoubted = (look === 'spent' && !isOurs && !isSure) || look === 'unspent'
   const doubt = isDoubted ? await control(sending, look) : null
   if (look !== 'spent' || doubt !== null) {

@@ -187,6 +187,11 @@ export class Sending {
     return follows && response.status === 0 ? await hop(url, 'GET', false) : response
   }
 
+  /** Where our own server says that the result is, by its `Link`. */
+  linked({ headers }: Response): string | null {
+    return this.means.parts.links?.result(headers.get('link'), this.link) ?? null
+  }
+
   /** Reads an answer that may be a problem document; what stalls or breaks off tells nothing. */
   async read(response: Response): Promise<ProblemReading> {
     return problemOf(response, await this.#text(() => response))

@@ -42,6 +42,29 @@ const ANOTHERS: Step = {
 
 const ROWS: readonly Row[] = [
   {
+    title: '[FALSE-4321] 405 to the first try, and a used link gives no result (404)',
+    post: [BARE_USED],
+    get: [{ status: 404 }],
+    outcome: 'unknown',
+    posts: 1,
+    isFinal: true,
+  },
+  {
+    title: '[FALSE-4321] 405 to the first try, and a used link gives no result (405)',
+    post: [BARE_USED],
+    get: [{ status: 405, headers: { allow: '' } }],
+    outcome: 'unknown',
+    posts: 1,
+    isFinal: true,
+  },
+  {
+    title: '[FALSE-4321] 405 to the first try, which does not say what is allowed',
+    post: [{ status: 405 }],
+    get: [{ status: 404 }],
+    outcome: 'refused',
+    posts: 1,
+  },
+  {
     title: "[FALSE-3701] every try is lost, and the link gives another POST's result",
     post: [lost(), { status: 502 }, lost(), { status: 502 }, lost()],
     get: [ANOTHERS],

@@ -106,7 +106,7 @@ describe('answers of another kind', () => {
     const one = scene({ post: [lost(), { status: 405, headers: { link } }], get: [RESULT] })
     const told = await one.finish(one.client.post(LINK, 'tea'))
     expect(told).to.include({ outcome: 'accepted-earlier' })
-    const other = scene({ post: [{ status: 405, headers: { allow: 'GET', link: '</help>' } }] })
+    const other = scene({ post: [{ status: 405, headers: { link: '</help>' } }] })
     expect(await other.finish(other.client.post(LINK))).to.include({ outcome: 'refused' })
     const adapter = { linkRelation: 'urn:x' }
     const headers = { link: '</help>, </once/2>; rel="urn:x"' }
