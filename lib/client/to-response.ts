@@ -33,7 +33,8 @@ export async function toResponse(
     case 'accepted-earlier':
       return await resultOf(outcome, options, request)
     case 'used-before':
-      return outcome.refusal.clone()
+      // Who cancels one of two copies waits for the other one.
+      return new Response(await outcome.refusal.clone().arrayBuffer(), outcome.refusal)
     case 'gone':
       if (response === null) return new Response(null, { status: 410 })
       return await takenIn(outcome, response, options, request)

@@ -329,6 +329,16 @@ describe('answers of another kind', () => {
     expect(told).to.include({ outcome: 'used-before', attempts: 3 })
   })
 
+  it('[FALSE-4322] a refusal of a used link can be let go of by client.fetch', async () => {
+    const problem = JSON.stringify({ payloadMatches: false })
+    const headers = { ...SPENT, 'content-type': 'application/problem+json' }
+    const one = scene({ post: [{ status: 405, headers, body: problem }], get: [RESULT] })
+    one.client.known.add(new URL(LINK), null)
+    const answer = await one.finish(one.client.fetch(LINK, { method: 'POST', body: 'tea' }))
+    await answer.body?.cancel()
+    expect(answer.status).to.equal(405)
+  })
+
   it('[FALSE-4319] the signal of client.fetch ends the reading of its answer', async () => {
     const half = async (status: number, length: number | null) => {
       serve = (asked, answer) => {
