@@ -202,7 +202,7 @@ export class RandomFront {
 
   async #meet(asked: IncomingMessage, answer: ServerResponse): Promise<void> {
     const { method = 'GET', url: path = '/', headers: fields, socket } = asked
-    const fate = this.#next(method, path === '/pay')
+    const fate = this.#next(method, path.endsWith('/pay'))
     if (fate.kind === 'early') {
       answer.writeHead(fate.status, { connection: 'close' }).end('early')
       if (fate.isCut) setTimeout(() => socket.destroy(), 3)
@@ -246,12 +246,12 @@ export class RandomFront {
         return say(answer, await this.#twice(asked, fate.tells))
       case 'leads': {
         // What a redirected POST with a key is answered is believed.
-        const isKeyed = asked.path === '/pay' && fate.status > 303
+        const isKeyed = asked.path.endsWith('/pay') && fate.status > 303
         const to = { alias: ALIAS + asked.path, login: '/login', itself: asked.path }[
           isKeyed ? 'alias' : fate.to
         ]
         const led = { status: fate.status, fields: { location: to }, body: Buffer.alloc(0) }
-        if (asked.path === '/pay') this.#led.set(asked.path, led)
+        if (asked.path.endsWith('/pay')) this.#led.set(asked.path, led)
         return say(answer, led)
       }
       case 'informs':
