@@ -8,8 +8,8 @@ type Members = Readonly<Record<string, unknown>>
 
 /** What our own problem documents tell; every member is `null` where it is not there. */
 export interface ProblemReading {
-  /** The content as it came, for whom the answer is passed on to. */
-  readonly text: string
+  /** The content, for whom the answer is passed on to; `null` where it did not come whole. */
+  readonly text: string | null
   readonly type: string | null
   readonly link: string | null
   /** Where the result is. */
@@ -78,6 +78,19 @@ export function discard(response: Response | null): void {
   else body.cancel().catch(() => {})
 }
 
+const SENT_WITH = new WeakMap<Response, AbortController>()
+
+/** Notes what can end the request of an answer while its content is coming. */
+export function sentWith(response: Response, own: AbortController): Response {
+  SENT_WITH.set(response, own)
+  return response
+}
+
+/** As {@link discard}, for content that somebody waits for no longer, and has locked. */
+export function breakOff(response: Response | null): void {
+  if (response !== null) SENT_WITH.get(response)?.abort()
+}
+
 /** A body of some other `fetch`: a stream of the web, or one of Node. */
 interface ForeignBody extends AsyncIterable<Uint8Array> {
   readonly cancel?: () => Promise<void>
@@ -99,13 +112,13 @@ export function isAnswer(value: unknown): value is Response {
  * What a problem document tells.
  *
  * @param response - the answer
- * @param text - its content
+ * @param text - its content; `null` where that did not come whole
  * @returns nothing but the text where it is none
  * @see RFC 9457
  */
-export function problemOf(response: Response, text: string): ProblemReading {
+export function problemOf(response: Response, text: string | null): ProblemReading {
   const isProblem = /\/problem\+json\b/i.test(response.headers.get('content-type') ?? '')
-  const members = ((isProblem && parseJson(text)) || {}) as Members
+  const members = ((isProblem && parseJson(text ?? '')) || {}) as Members
   const { payloadMatches } = members
   const textOf = (name: string) => (typeof members[name] === 'string' ? members[name] : null)
   return {

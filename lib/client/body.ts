@@ -7,6 +7,7 @@
 import { ClientError } from './errors.js'
 import type { FetchBody } from './fetch-types.js'
 import { withoutBoundary } from './multipart.js'
+import { streamFrom } from './stream-from.js'
 
 /**
  * What can be sent: what `fetch` takes, a plain object or array (as JSON), something that yields
@@ -93,15 +94,21 @@ export async function payloadBytes(
  * @returns `true` where that is certain
  */
 export function isSamePayload(one: Payload, other: Payload): boolean {
-  const [a, b] = [one.content, other.content]
-  if (a === b) return one.type === other.type
-  if (!(a instanceof Uint8Array) || !(b instanceof Uint8Array)) return false
-  const [[, these], [, those]] = [
-    withoutBoundary(one.type ?? '', a),
-    withoutBoundary(other.type ?? '', b),
-  ]
+  const isType = one.type === other.type
+  if (one.content === other.content) return isType
+  // What is text here may be bytes there: a `Request` has nothing else.
+  if (typeof one.content !== typeof other.content && !isType) return false
+  const [these, those] = [bareOf(one), bareOf(other)]
+  if (these === null || those === null) return false
   if (typeof these === 'string') return these === those
   return these.length === those.length && these.every((byte, index) => byte === those[index])
+}
+
+/** The bytes without a boundary; `null` where a function makes them, or there are none. */
+function bareOf({ content, type }: Payload): string | Uint8Array | null {
+  if (content === null || typeof content === 'function') return null
+  const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content
+  return withoutBoundary(type ?? '', bytes)[1]
 }
 
 /** Not every browser shows the content of a `Request` as a stream. */
@@ -152,28 +159,18 @@ export function isOfContent(error: unknown): boolean {
   return typeof error === 'object' && error !== null && BROKE_OFF.has(error)
 }
 
-function noteBroken(error: unknown): void {
+function noteBroken(error: unknown): unknown {
   if (typeof error === 'object' && error !== null) BROKE_OFF.add(error)
+  return error
 }
 
 /** Notes what it breaks off with. A stream, since browsers send no generators. */
 function streamOf(source: Chunks): ReadableStream<Uint8Array> {
-  const chunks = pieces(source)
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        try {
-          const { done, value } = await chunks.next()
-          if (done === true) controller.close()
-          else controller.enqueue(bytesOf(value))
-        } catch (error) {
-          noteBroken(error)
-          controller.error(error)
-        }
-      },
-      cancel: () => void chunks.return(undefined).catch(() => {}),
-    },
-    { highWaterMark: 0 },
+  const chunks = bytesIn(source)
+  return streamFrom(
+    () => chunks.next(),
+    () => void chunks.return(undefined).catch(() => {}),
+    noteBroken,
   )
 }
 
@@ -230,8 +227,7 @@ async function collect(source: Chunks | null, limit: number): Promise<Uint8Array
   const chunks: Uint8Array[] = []
   let length = 0
   if (source !== null) {
-    for await (const piece of pieces(source)) {
-      const chunk = bytesOf(piece)
+    for await (const chunk of bytesIn(source)) {
       length += chunk.length
       if (length > limit) throw tooLarge(limit)
       chunks.push(chunk)
@@ -253,9 +249,9 @@ function bytesOf(piece: Uint8Array | string): Uint8Array {
 }
 
 /** Not every browser can iterate over a stream. */
-async function* pieces(source: Chunks): AsyncGenerator<Uint8Array | string> {
+async function* bytesIn(source: Chunks): AsyncGenerator<Uint8Array, void> {
   if (!(source instanceof ReadableStream)) {
-    yield* source
+    for await (const piece of source) yield bytesOf(piece)
     return
   }
   const reader = source.getReader()
@@ -263,7 +259,7 @@ async function* pieces(source: Chunks): AsyncGenerator<Uint8Array | string> {
     for (;;) {
       const { done, value } = await reader.read()
       if (done) return
-      yield value
+      yield bytesOf(value)
     }
   } finally {
     await reader.cancel().catch(() => {})

@@ -5,7 +5,7 @@
  * @see POE draft 2, 3
  */
 
-import { discard, isAnswer } from './answer.js'
+import { breakOff, discard, isAnswer, sentWith } from './answer.js'
 import { type Payload, type PostBody, payloadBytes } from './body.js'
 import { type CorePostOptions, type Parts, PoeCore } from './core.js'
 import { delayFor, retryAfterMs } from './delay.js'
@@ -13,6 +13,7 @@ import { ClientError, PostAborted } from './errors.js'
 import type { FetchHeaders } from './fetch-types.js'
 import { followHops } from './follow-get.js'
 import { type JournalEntry, type JournalHold, journalHeaders } from './journal.js'
+import { isPassing } from './judge.js'
 import type { FoundLink } from './known-links.js'
 import { isSettled, Ledger, provesNothingSent } from './ledger.js'
 import type { LogLines } from './log-lines.js'
@@ -173,9 +174,7 @@ export class PoeClient extends PoeCore {
       signal,
       ...precedent.sent,
     }
-    const running = this.#begin(order, options)
-    this.#ledger.enter(precedent.sent, running)
-    return await running
+    return await this.#ledger.enter(precedent.sent, this.#begin(order, options))
   }
 
   /**
@@ -188,7 +187,8 @@ export class PoeClient extends PoeCore {
    * is not kept gives 204. A refusal gives the refusal.
    *
    * @throws ClientError `ERR_POE_UNKNOWN_OUTCOME`, its `cause` the outcome, where it cannot be
-   *   told; `ERR_POE_RESULT_LOST` from reading an answer that broke off and cannot be had again
+   *   told; `ERR_POE_NOT_TAKEN` for a 2xx that is not the link's; `ERR_POE_RESULT_LOST` from
+   *   reading an answer that broke off and cannot be had again
    * @throws what `fetch` throws
    */
   readonly fetch = async (
@@ -200,7 +200,7 @@ export class PoeClient extends PoeCore {
     const url = new URL(request.url)
     const key = this.known.has(url) ? null : request.headers.get('idempotency-key')
     if (request.method === 'POST' && (key !== null || this.known.has(url))) {
-      return toResponse(await this.#postRequest(url, request, key, given), this.options)
+      return toResponse(await this.#postRequest(url, request, key, given), this.options, request)
     }
     const { options, known, parts } = this
     return await sendPlain(url, request, given, { options, known, parts, bare: this.#bare })
@@ -282,7 +282,7 @@ export class PoeClient extends PoeCore {
       signal,
     }
     try {
-      const outcome = await this.send(order)
+      const outcome = await this.#ledger.enter(order, this.send(order))
       this.#lines?.outcome(outcome)
       await (onOutcome ? onOutcome(hold.entry, outcome) : this.options.onOutcome?.(outcome))
       await settle(hold, isSettled(outcome))
@@ -399,7 +399,7 @@ export class PoeClient extends PoeCore {
         // A page whose content stalls or breaks off is as good as none.
         const found = await inTime(clock, timeoutMs, signal, work).catch((error: unknown) => {
           if (signal?.aborted === true) throw error
-          discard(page)
+          breakOff(page)
           last = error
           return null
         })
@@ -427,10 +427,12 @@ export class PoeClient extends PoeCore {
     const accept = { accept: 'application/json, */*;q=0.5' }
     const all = { ...accept, ...(await commonFields(this.options, url)), ...toFields(given) }
     const hop = (at: URL, by: string, isGiven: boolean) =>
-      within(clock, timeoutMs, signal, async inner => {
+      within(clock, timeoutMs, signal, async (inner, own) => {
         const more = { ...init, method: by, signal: inner, cache: 'no-store' } as const
-        if (!isGiven) return await this.#bare(at.href, { ...more, headers: ungiven(all) })
-        return await fetch(at.href, { ...more, headers: all, redirect: 'manual' })
+        const sent = isGiven
+          ? fetch(at.href, { ...more, headers: all, redirect: 'manual' })
+          : this.#bare(at.href, { ...more, headers: ungiven(all) })
+        return sentWith(await sent, own)
       })
     try {
       return await followHops(url, method, target => this.known.isAllowed(target, url), hop)
@@ -457,7 +459,7 @@ export class PoeClient extends PoeCore {
 }
 
 function mayPass(response: Response): boolean {
-  return retryAfterMs(response) !== null || [408, 425, 429, 502, 503, 504].includes(response.status)
+  return retryAfterMs(response) !== null || isPassing(response.status)
 }
 
 function noLinks(url: URL, last: unknown): unknown {

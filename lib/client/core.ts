@@ -34,12 +34,16 @@ const USED = new Set<PostOutcome['outcome']>([
   'gone',
 ])
 
-/** Outcomes of POSTs of which no try may have taken effect, whatever is unknown of the link. */
-const NEVER_RUN = new WeakSet<PostOutcome>()
+/** How POSTs ended of which no try may have taken effect, whatever is unknown of the link. */
+const NEVER_RUN = new WeakSet<object>()
 
-/** Whether every answer said that another POST was under way, or that nothing was run. */
-export function wasNeverRun(outcome: PostOutcome): boolean {
-  return NEVER_RUN.has(outcome)
+/**
+ * Whether every answer said that another POST was under way, or that nothing was run.
+ *
+ * @param end - the outcome, or what was thrown
+ */
+export function wasNeverRun(end: object): boolean {
+  return NEVER_RUN.has(end)
 }
 
 /** Options of one POST. */
@@ -162,12 +166,15 @@ export class PoeCore {
       if (USED.has(outcome.outcome)) this.known.forget(outcome.link)
       return outcome
     } catch (error) {
-      const { isOpen, link, attempts } = sending
-      if (order.signal?.aborted !== true) {
-        if (isOpen) leaveOpen(error)
-        throw error
-      }
-      throw new PostAborted(order.signal.reason, { isUnknown: isOpen, link: link.href, attempts })
+      sending.end()
+      const { isOpen, isAsked, link, attempts } = sending
+      const isUnknown = isOpen || isAsked
+      const end = order.signal?.aborted
+        ? new PostAborted(order.signal.reason, { isUnknown, link: link.href, attempts })
+        : error
+      if (isUnknown) leaveOpen(end)
+      if (!sending.mayHaveArrived) NEVER_RUN.add(Object(end))
+      throw end
     }
   }
 

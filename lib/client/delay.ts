@@ -69,7 +69,7 @@ export function delayFor(
   }
   const { baseMs = DEFAULT_BASE_MS, capMs = DEFAULT_CAP_MS, random = Math.random } = options
   const step = Math.min(capMs, baseMs * 2 ** (attempt - 1))
-  const pause = step / 2 + (random() * step) / 2
+  const pause = (step / 2) * (1 + random())
   return Math.max(pause, retryAfterMs(response, options.now) ?? 0)
 }
 

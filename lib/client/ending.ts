@@ -6,7 +6,6 @@ import { fetchResult } from './inquiry.js'
 import type { OutcomeDetails, PostOutcome, Refused, Unknown } from './outcome.js'
 import { readAhead } from './read-ahead.js'
 import type { Sending } from './sending.js'
-import { inTime } from './timing.js'
 
 /** What the last answer, or the lack of one, was. */
 export interface LastWord {
@@ -68,13 +67,16 @@ export function unknown(
   isFinal: boolean = reason !== 'gave-up',
   location: string | null = null,
 ): PostOutcome {
-  const more = details(sending, response, response, location)
-  return { outcome: 'unknown', reason, isFinal, cause, ...more }
+  return { outcome: 'unknown', reason, isFinal, cause, ...asAnswered(sending, response, location) }
 }
 
 /** The answer to the last try is what there is to look at. */
-function asAnswered(sending: Sending, response: Response | null): OutcomeDetails {
-  return details(sending, response, response, null)
+function asAnswered(
+  sending: Sending,
+  response: Response | null,
+  location: string | null = null,
+): OutcomeDetails {
+  return details(sending, response, response, location)
 }
 
 /** The result's content can be had again, should it break off. */
@@ -88,14 +90,15 @@ function details(
   const { link, order, attempts, options } = sending
   let content: Promise<Uint8Array<ArrayBuffer>> | null = null
   if (response !== null) readAhead(response, options)
-  const read = (from: Response | null) =>
-    inTime(options.clock, options.totalMs, undefined, () => readAll(from))
+  const read = (from: Response | null, by: Sending) =>
+    by.reading(() => readAll(from), options.totalMs)
   const readAgain = async (error: unknown) => {
-    const again = isDone ? await fetchResult(sending.again()).catch(() => null) : null
+    const by = sending.again()
+    const again = isDone ? await fetchResult(by).catch(() => null) : null
     if (again === null) throw error
-    return await read(again)
+    return await read(again, by)
   }
-  const bytes = () => (content ??= read(response).catch(readAgain))
+  const bytes = () => (content ??= read(response, sending).catch(readAgain))
   const text = async () => new TextDecoder().decode(await bytes())
   return {
     link: link.href,

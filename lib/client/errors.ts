@@ -55,7 +55,7 @@ const LEFT_OPEN = new WeakSet<object>()
 
 /** Notes that this was thrown, by whatever hook, while the POST may have taken effect. */
 export function leaveOpen(error: unknown): void {
-  if (error instanceof Error) LEFT_OPEN.add(error)
+  LEFT_OPEN.add(Object(error))
 }
 
 /** Whether a POST may have taken effect that ended with this. */

@@ -6,6 +6,7 @@
 import { OTHER_RELATION, problemType } from '../protocols/poe/names.js'
 import { allowsPost, discard, locationOf, saysSpent } from './answer.js'
 import { delayFor } from './delay.js'
+import { isPassing } from './judge.js'
 import { randomHex } from './random.js'
 import type { Sending } from './sending.js'
 
@@ -37,7 +38,6 @@ export type InquiryFinding =
 type Look = InquiryFinding['kind']
 
 const TRIES = 3
-const PASSING = new Set([408, 425, 429, 502, 503, 504])
 /** About the caller's login, not about the link. */
 const ABOUT_LOGIN = new Set([401, 403, 407])
 /** How much of an address is changed so that it was never issued. */
@@ -53,13 +53,13 @@ const CHANGED_CHARS = 16
  * @throws the caller's reason, where its signal aborts
  */
 export async function inquire(sending: Sending, isSure = false): Promise<InquiryFinding> {
-  const { link, means } = sending
+  const { link } = sending
   const response = await askAgain(sending, link)
   if (response === null) return { kind: 'unreachable' }
-  const result = means.parts.links?.result(response.headers.get('link'), link)
+  const result = sending.linked(response)
   const look = lookOf(response)
   if (response.status === 410) return await judgeGone(sending, response)
-  const isOurs = look === 'spent' && result != null
+  const isOurs = look === 'spent' && result !== null
   const isDoubted = (look === 'spent' && !isOurs && !isSure) || look === 'unspent'
   const doubt = isDoubted ? await control(sending, look) : null
   if (look !== 'spent' || doubt !== null) {
@@ -108,7 +108,7 @@ export function siblingOf(link: URL): URL {
 async function askAgain(sending: Sending, url: URL): Promise<Response | null> {
   for (let attempt = 1; ; attempt += 1) {
     const response = await ask(sending, url)
-    if (response !== null && !PASSING.has(response.status)) return response
+    if (response !== null && !isPassing(response.status)) return response
     discard(response)
     const delayMs = delayFor(attempt, response, sending.options)
     if (attempt === TRIES || sending.now() + delayMs >= sending.endMs) return null
@@ -150,16 +150,19 @@ export async function followResult(sending: Sending, target: URL | null): Promis
 }
 
 /**
- * Whether a GET of the same URL is led to the same place, as a login leads everybody: then that a
- * POST was led there tells nothing. For POSTs with a key, which have no link to be asked.
+ * Whether a GET of the same URL is led to the same place, or may be, as a login leads everybody:
+ * then that a POST was led there tells nothing. For POSTs with a key, which have no link to be
+ * asked.
  */
 export async function leadsAll(sending: Sending, target: URL | null): Promise<boolean> {
   // Somebody who knows the server may have said what is a success.
   const isSaid = sending.options.adapter?.isSuccess !== undefined
   if (target === null || sending.door === 'poe' || isSaid) return false
-  const response = await ask(sending, sending.link)
+  const response = await askAgain(sending, sending.link)
   discard(response)
-  if (response === null || response.status < 300 || response.status >= 400) return false
+  // Who cannot be asked says nothing against it.
+  if (response === null) return true
+  if (response.status < 300 || response.status >= 400) return false
   const place = locationOf(response, sending.link)
   return place?.origin === target.origin && place.pathname === target.pathname
 }
@@ -189,12 +192,9 @@ function lookOf(response: Response): Look {
 /** Our own server says by 410 also that it is done and that the answer is not kept. */
 async function judgeGone(sending: Sending, response: Response): Promise<InquiryFinding> {
   const { type } = await sending.read(response)
-  const isDone = type === problemType('body-not-kept')
-  if (!isDone) return { kind: 'gone' }
-  return {
-    ...{ kind: 'spent', isProven: true, isOther: saysOther(response) },
-    ...{ result: null, location: null },
-  }
+  if (type !== problemType('body-not-kept')) return { kind: 'gone' }
+  const isOther = saysOther(response)
+  return { kind: 'spent', isProven: true, isOther, result: null, location: null }
 }
 
 function saysOther(response: Response): boolean {

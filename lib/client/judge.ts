@@ -83,8 +83,8 @@ const ABOUT_CONTENT = new Set([400, 406, 411, 413, 414, 415, 416, 417, 422, 431]
 const PLAIN_SUCCESS = new Set([201, 202, 204])
 /** Told before anything is run. */
 const NOT_RUN = new Set([425, 429])
-/** From a server in between, or one that is overwhelmed: a try may have passed. */
-const LOST_BEYOND = new Set([408, 502, 503, 504])
+/** Those, and from a server in between, or one that is overwhelmed: a try may have passed. */
+const PASSING = new Set([408, 425, 429, 502, 503, 504])
 
 /**
  * Judges one answer to a POST at a POE link. For retry helpers of your own; `createClient` does all
@@ -108,7 +108,7 @@ export function classify(answer: unknown, past: Past = {}, rules: JudgeRules = {
   if (status < 400) return next('ask', past, { mayHaveArrived: true })
   if (rules.usedStatuses?.includes(status)) return doubtful(past)
   if (NOT_RUN.has(status)) return next('retry', past)
-  if (LOST_BEYOND.has(status)) return adrift(past)
+  if (isPassing(status)) return adrift(past)
   if (status >= 500) return next('ask', past, { mayHaveArrived: true })
   // A field may be lost on the way: the link says whether something is under way.
   if (status === 409) {
@@ -127,6 +127,11 @@ export function classify(answer: unknown, past: Past = {}, rules: JudgeRules = {
  */
 export function isAboutContent(status: number): boolean {
   return ABOUT_CONTENT.has(status)
+}
+
+/** Whether a status is about the moment: from 520 on only gateways speak, of what they wait for. */
+export function isPassing(status: number): boolean {
+  return PASSING.has(status) || status > 519
 }
 
 /** Whether a status is said where a POST took effect: 2xx, and 303, which leads to the result. */

@@ -73,8 +73,12 @@ export class Ledger {
     )
   }
 
-  /** Notes that a POST is under way, until it is settled or left open. */
-  enter(sent: SentPost, running: Promise<PostOutcome>): void {
+  /**
+   * Notes that a POST is under way, until it is settled or left open.
+   *
+   * @returns how it ends
+   */
+  enter(sent: SentPost, running: Promise<PostOutcome>): Promise<PostOutcome> {
     const name = nameOf(sent)
     const line = { sent, running, isLost: false }
     this.#lines.set(name, line)
@@ -85,8 +89,9 @@ export class Ledger {
     }
     running.then(
       outcome => leave(outcome.outcome === 'unknown', isSettled(outcome) || wasNeverRun(outcome)),
-      error => leave(!provesNothingSent(error), false),
+      error => leave(!provesNothingSent(error), wasNeverRun(Object(error))),
     )
+    return running
   }
 
   #leaveOpen(name: string, line: Line): void {

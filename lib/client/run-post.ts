@@ -163,10 +163,8 @@ function afterLoss(sending: Sending, last: LastWord): TryVerdict {
  * a result at this link alone, together with an `Allow` that says that it is spent, of either.
  */
 async function prove(sending: Sending, response: Response): Promise<TryVerdict> {
-  const { link, means } = sending
-  const field = response.headers.get('link')
-  const { links } = means.parts
-  const linked = links?.result(field, link) ?? null
+  const { link } = sending
+  const linked = sending.linked(response)
   const problem = await sending.read(response)
   // The same answer, with its content to be read again.
   const refusal = new Response(problem.text, response)
@@ -179,10 +177,12 @@ async function prove(sending: Sending, response: Response): Promise<TryVerdict> 
   const found = finding.kind === 'spent' ? finding : null
   const isNamed = problem.type === problemType('used')
   const isProven = linked !== null || found?.isProven || (found && (isNamed || allows === false))
-  if (!isProven) return unproven(sending, last, finding, isNamed)
+  if (!isProven) return unproven(sending, last, finding, isNamed, allows)
   const location = linked ?? webUrl(problem.result, link)?.href ?? found?.location ?? null
   const result = found?.result ?? null
   const payloadMatches = problem.payloadMatches ?? (found?.isOther === true ? false : null)
+  // What it says of whose POST it was has not come.
+  if (payloadMatches === null && problem.text === null && !found) return afterLoss(sending, last)
   const { claimed } = sending
   if (payloadMatches ?? sending.mayHaveArrived) {
     if (claimed === null) return acceptedEarlier(sending, response, location, result)
@@ -204,12 +204,15 @@ function unproven(
   last: LastWord,
   finding: InquiryFinding,
   isNamed: boolean,
+  allows: boolean | null,
 ): TryVerdict {
   const { kind } = finding
   if (kind === 'spent') discard(finding.result)
   if (kind === 'busy') return waitFor(sending, last)
   const isPassing = isOfTheMoment(finding)
-  const isDoubtful = isNamed || kind === 'spent' || kind === 'unreachable'
+  // A server that keeps no results says nothing else of a used link.
+  const isMute = allows === false && (kind === 'gone' || kind === 'unclear')
+  const isDoubtful = isNamed || isMute || kind === 'spent' || kind === 'unreachable'
   if (sending.isOpen || isDoubtful) return unknown(sending, last, 'unproven', !isPassing)
   return refused(sending, last)
 }

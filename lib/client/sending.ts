@@ -80,9 +80,12 @@ export class Sending {
   isBegun = false
   /** It was sent once more because its answer did not tell enough. */
   isVerified = false
+  /** The last answer does not tell by itself, and who is asked may not have told yet. */
+  isAsked = false
   /** An answer that looks like a success, and does not prove it. */
   claimed: Response | null = null
   readonly endMs: number
+  readonly #own: AbortController[] = []
 
   constructor(order: Order, means: Means) {
     this.order = order
@@ -128,6 +131,11 @@ export class Sending {
     return this.expiresAtMs !== null && this.now() >= this.expiresAtMs
   }
 
+  /** Lets go of every answer, so that its connection is free, whoever has locked its content. */
+  end(): void {
+    for (const own of this.#own) own.abort()
+  }
+
   now(): number {
     return this.options.clock.now()
   }
@@ -137,6 +145,7 @@ export class Sending {
     this.mayHaveArrived = judgement.mayHaveArrived
     this.wasBusy = judgement.isBusy
     this.isAdrift ||= judgement.isAdrift
+    this.isAsked = judgement.action === 'prove' || judgement.action === 'ask'
   }
 
   /** Sends the POST once, and waits for its answer to begin. */
@@ -178,24 +187,35 @@ export class Sending {
     return follows && response.status === 0 ? await hop(url, 'GET', false) : response
   }
 
+  /** Where our own server says that the result is, by its `Link`. */
+  linked({ headers }: Response): string | null {
+    return this.means.parts.links?.result(headers.get('link'), this.link) ?? null
+  }
+
   /** Reads an answer that may be a problem document; what stalls or breaks off tells nothing. */
   async read(response: Response): Promise<ProblemReading> {
-    const { clock, timeoutMs } = this.options
-    const work = () => readText(response, PROBLEM_LIMIT_BYTES)
-    const reading = inTime(clock, timeoutMs, this.order.signal, work)
-    return problemOf(response, (await reading.catch(() => null)) ?? '')
+    return problemOf(response, await this.#text(() => response))
   }
 
   /** Reads a copy of an answer's content; `null` where that is long, or cannot be had in time. */
   async peek(response: Response): Promise<string | null> {
-    const { clock, timeoutMs } = this.options
-    const work = () => readText(response.clone(), PROBLEM_LIMIT_BYTES)
-    return await inTime(clock, timeoutMs, this.order.signal, work).catch(() => null)
+    return await this.#text(() => response.clone())
+  }
+
+  async #text(from: () => Response): Promise<string | null> {
+    const { options, order } = this
+    const work = async () => await readText(from(), PROBLEM_LIMIT_BYTES)
+    return await this.reading(work, options.timeoutMs, order.signal).catch(() => null)
+  }
+
+  /** Reads; when its time is up, every answer is let go of. */
+  reading<T>(work: () => Promise<T>, ms: number, signal?: AbortSignal): Promise<T> {
+    return inTime(this.options.clock, ms, signal, work, () => this.end())
   }
 
   /** Waits; ends with the caller's signal. */
-  async sleep(ms: number): Promise<void> {
-    await this.options.clock.sleep(ms, this.order.signal)
+  sleep(ms: number): Promise<void> {
+    return this.options.clock.sleep(ms, this.order.signal)
   }
 
   /** A redirect to another origin that is allowed takes along the content only. */
@@ -211,7 +231,8 @@ export class Sending {
   /** What the caller's own functions do is a part of a try's time, and ends with its signal. */
   async #exchange(url: URL, make: () => Promise<RequestInit>): Promise<Response> {
     const { clock, timeoutMs, fetch, init: base } = this.options
-    const response = await within(clock, timeoutMs, this.order.signal, async signal => {
+    const response = await within(clock, timeoutMs, this.order.signal, async (signal, own) => {
+      this.#own.push(own)
       const init = await make()
       signal.throwIfAborted()
       this.isBegun = true

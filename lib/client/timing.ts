@@ -9,7 +9,7 @@ import type { ClientClock } from './clock.js'
  * @param clock - the time
  * @param ms - how long it may take, in milliseconds
  * @param parent - the caller's signal
- * @param work - gets the signal that ends it
+ * @param work - gets the signal that ends it, and what it is the signal of
  * @returns what the work gives
  * @throws the parent's reason, or a `TimeoutError`
  */
@@ -17,14 +17,14 @@ export function within<T>(
   clock: ClientClock,
   ms: number,
   parent: AbortSignal | undefined,
-  work: (signal: AbortSignal) => Promise<T>,
+  work: (signal: AbortSignal, own: AbortController) => Promise<T>,
 ): Promise<T> {
   const own = new AbortController()
   return inTime(
     clock,
     ms,
     parent,
-    () => work(own.signal),
+    () => work(own.signal, own),
     reason => own.abort(reason),
   )
 }

@@ -1,10 +1,12 @@
 /**
  * Puts an outcome back into what `fetch` gives.
  */
+import { LONGEST_SLEEP_MS } from './clock.js'
 import { ClientError } from './errors.js'
 import type { ResolvedClientOptions } from './options.js'
 import type { Accepted, AcceptedEarlier, PostOutcome } from './outcome.js'
-import { readAhead } from './read-ahead.js'
+import { streamFrom } from './stream-from.js'
+import { inTime } from './timing.js'
 
 const EMPTY = new Set([204, 205, 304])
 
@@ -15,73 +17,95 @@ const EMPTY = new Set([204, 205, 304])
  * @param outcome - of a POST
  * @param options - of the client; content of a known length up to `bodyLimitBytes` is taken in
  *   here, so that it is fetched again where it breaks off
+ * @param request - of the caller; its signal ends the reading as well
  * @returns the result, or the refusal; 204 where the result cannot be had
- * @throws ClientError `ERR_POE_UNKNOWN_OUTCOME`, its `cause` the outcome
- * @throws what kept the request from being sent
+ * @throws ClientError `ERR_POE_UNKNOWN_OUTCOME` or `ERR_POE_NOT_TAKEN`, their `cause` the outcome
+ * @throws what kept the request from being sent; the signal's reason
  */
 export async function toResponse(
   outcome: PostOutcome,
   options: ResolvedClientOptions,
+  request: Request,
 ): Promise<Response> {
+  const { response } = outcome
   switch (outcome.outcome) {
     case 'accepted':
     case 'accepted-earlier':
-      return await resultOf(outcome, options.bodyLimitBytes)
+      return await resultOf(outcome, options, request)
     case 'used-before':
-      return copyOf(outcome.refusal, options)
+      // Who cancels one of two copies waits for the other one.
+      return new Response(await outcome.refusal.clone().arrayBuffer(), outcome.refusal)
     case 'gone':
-      return copyOf(outcome.response ?? new Response(null, { status: 410 }), options)
+      if (response === null) return new Response(null, { status: 410 })
+      return await takenIn(outcome, response, options, request)
     case 'refused':
-      if (outcome.response === null) throw outcome.cause
-      return copyOf(outcome.response, options)
+      if (response === null) throw outcome.cause
+      // The page of a login or portal, unless an adapter knows that a refusal may look so.
+      if (response.ok && options.adapter.isSuccess?.(response) !== false) {
+        throw failure('NOT_TAKEN', 'The POST did not take effect: a front answered.', outcome)
+      }
+      return await takenIn(outcome, response, options, request)
     case 'unknown':
-      throw new ClientError(
-        'ERR_POE_UNKNOWN_OUTCOME',
-        'It cannot be told whether the POST took effect.',
-        { cause: outcome },
-      )
+      throw failure('UNKNOWN_OUTCOME', 'It cannot be told whether the POST took effect.', outcome)
   }
 }
 
-/** Of what is no response of the web there is one only. */
-function copyOf(response: Response, options: ResolvedClientOptions): Response {
-  if (!(response instanceof Response)) return response
-  const copy = response.clone()
-  readAhead(copy, options)
-  return copy
+function failure(
+  code: 'NOT_TAKEN' | 'UNKNOWN_OUTCOME' | 'RESULT_LOST',
+  text: string,
+  cause: unknown,
+): ClientError {
+  return new ClientError(`ERR_POE_${code}`, text, { cause })
 }
 
-async function resultOf(outcome: Accepted | AcceptedEarlier, limit: number): Promise<Response> {
+/** The answer with content of its own, or with none where that broke off. */
+async function takenIn(
+  outcome: PostOutcome,
+  response: Response,
+  options: ResolvedClientOptions,
+  request: Request,
+  orElse: Response = new Response(null, response),
+): Promise<Response> {
+  const reading = untilAborted(request, options, () => outcome.bytes())
+  const bytes = await reading.catch(() => null)
+  request.signal.throwIfAborted()
+  return bytes === null ? orElse : new Response(bytes.length > 0 ? bytes : null, response)
+}
+
+async function resultOf(
+  outcome: Accepted | AcceptedEarlier,
+  options: ResolvedClientOptions,
+  request: Request,
+): Promise<Response> {
   const { response, location } = outcome
   if (response === null) return withoutContent(location)
   const { body, headers, status } = response
   if (body === null || EMPTY.has(status)) return response
   const length = headers.get('content-length')
   // What another call reads as it comes is had again.
-  if (body.locked === true || (length !== null && Number(length) <= limit)) {
-    const bytes = await outcome.bytes().catch(() => null)
-    return bytes === null ? withoutContent(location) : new Response(bytes, response)
+  if (body.locked === true || (length !== null && Number(length) <= options.bodyLimitBytes)) {
+    return await takenIn(outcome, response, options, request, withoutContent(location))
   }
   // What is no stream of the web cannot be wrapped.
-  return typeof body.getReader === 'function' ? new Response(telling(body), response) : response
+  if (typeof body.getReader !== 'function') return response
+  const reader = body.getReader()
+  const next = () => untilAborted(request, options, () => reader.read(), cancel)
+  const cancel = (reason: unknown) => reader.cancel(reason).catch(() => {})
+  const help = 'The POST took effect, and its answer broke off. Ask the link for it by GET.'
+  // A stream may go on for long; where it breaks off, its reader is told what that means.
+  const told = (cause: unknown) =>
+    request.signal.aborted ? cause : failure('RESULT_LOST', help, cause)
+  return new Response(streamFrom(next, cancel, told), response)
 }
 
-/** A stream may go on for long; where it breaks off, its reader is told what that means. */
-function telling(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
-  const reader = body.getReader()
-  return new ReadableStream({
-    pull: async controller => {
-      try {
-        const { done, value } = await reader.read()
-        if (done) controller.close()
-        else controller.enqueue(value)
-      } catch (cause) {
-        const help = 'The POST took effect, and its answer broke off. Ask the link for it by GET.'
-        controller.error(new ClientError('ERR_POE_RESULT_LOST', help, { cause }))
-      }
-    },
-    cancel: reason => reader.cancel(reason),
-  })
+/** Waits as long as its caller does. A signal that follows another one lives with its request. */
+function untilAborted<T>(
+  { signal }: Request,
+  { clock }: ResolvedClientOptions,
+  work: () => Promise<T>,
+  onEnd?: (reason: unknown) => void,
+): Promise<T> {
+  return inTime(clock, LONGEST_SLEEP_MS, signal, work, onEnd)
 }
 
 function withoutContent(location: string | null): Response {

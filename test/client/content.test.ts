@@ -193,6 +193,19 @@ describe('identity', () => {
     expect(again).to.include({ outcome: 'accepted-earlier', attempts: 1 })
   })
 
+  it('[FALSE-4310] the same as text and as bytes is the same content', async () => {
+    const body = '{"a":1}'
+    const headers = { 'content-type': 'application/json' }
+    const one = scene({ post: [lost(), { status: 201 }] }, { tries: 1 })
+    one.client.known.add(new URL(LINK), null)
+    const first = one.client.fetch(LINK, { method: 'POST', body, headers })
+    expect(await codeOf(one.finish(first))).to.equal('ERR_POE_UNKNOWN_OUTCOME')
+    const other = one.client.post(LINK, '{"a":2}', { headers })
+    expect(await codeOf(other)).to.equal('ERR_POE_LINK_BUSY')
+    const again = await one.finish(one.client.post(LINK, { a: 1 }))
+    expect(again).to.include({ outcome: 'accepted' })
+  })
+
   it('[FALSE-4205] of what was left open no more than 64 MiB are kept', async () => {
     const piece = 'x'.repeat(1_048_576)
     const posts = [...Array.from({ length: 70 }, lost), { status: 404 }]

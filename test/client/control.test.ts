@@ -3,6 +3,7 @@
  * of answers that do not tell enough.
  */
 import { expect } from 'chai'
+import type { ClientError, ClientOptions } from 'post-once-exactly/client'
 import { siblingOf } from '../../lib/client/inquiry.js'
 import { LINK, lost, SPENT, type Step, scene } from './scripted.js'
 
@@ -40,6 +41,29 @@ const ANOTHERS: Step = {
 }
 
 const ROWS: readonly Row[] = [
+  {
+    title: '[FALSE-4321] 405 to the first try, and a used link gives no result (404)',
+    post: [BARE_USED],
+    get: [{ status: 404 }],
+    outcome: 'unknown',
+    posts: 1,
+    isFinal: true,
+  },
+  {
+    title: '[FALSE-4321] 405 to the first try, and a used link gives no result (405)',
+    post: [BARE_USED],
+    get: [{ status: 405, headers: { allow: '' } }],
+    outcome: 'unknown',
+    posts: 1,
+    isFinal: true,
+  },
+  {
+    title: '[FALSE-4321] 405 to the first try, which does not say what is allowed',
+    post: [{ status: 405 }],
+    get: [{ status: 404 }],
+    outcome: 'refused',
+    posts: 1,
+  },
   {
     title: "[FALSE-3701] every try is lost, and the link gives another POST's result",
     post: [lost(), { status: 502 }, lost(), { status: 502 }, lost()],
@@ -287,6 +311,20 @@ describe('what a GET proves', () => {
       })
     }
   }
+
+  it('[FALSE-4318] a page of a front is no success of client.fetch, either', async () => {
+    const post = async (options: ClientOptions) => {
+      const one = scene({ post: [SOME_PAGE], get: [UNSPENT] }, options)
+      one.client.known.add(new URL(LINK), null)
+      const work = one.client.fetch(LINK, { method: 'POST', body: 'tea' })
+      return await one.finish(work.catch((error: ClientError) => error))
+    }
+    const thrown = await post({})
+    expect(thrown).to.have.property('code', 'ERR_POE_NOT_TAKEN')
+    expect(thrown).to.have.nested.property('cause.outcome', 'refused')
+    const known = await post({ adapter: { isSuccess: () => false } })
+    expect(known, 'who says that a 200 may be a refusal reads it').to.have.property('status', 200)
+  })
 
   it('[FALSE-1001] our result link needs no control', async () => {
     const one = scene({ post: [lost(), { status: 405, headers: SPENT }], get: [SOME_PAGE] })

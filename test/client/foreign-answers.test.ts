@@ -10,6 +10,7 @@ import { expect } from 'chai'
 import { type ClientError, createClient, delayFor, type FetchLike } from 'post-once-exactly/client'
 import { createClient as createBrowserClient } from 'post-once-exactly/client/browser/journal'
 import { fetch as undiciFetch } from 'undici'
+import { BOUNDED_MS, until } from '../support/meeting.js'
 import { LINK, lost, SPENT, type Step, scene } from './scripted.js'
 
 const RESULT: Step = { status: 200, headers: { allow: SPENT.allow }, body: 'order 7' }
@@ -105,7 +106,7 @@ describe('answers of another kind', () => {
     const one = scene({ post: [lost(), { status: 405, headers: { link } }], get: [RESULT] })
     const told = await one.finish(one.client.post(LINK, 'tea'))
     expect(told).to.include({ outcome: 'accepted-earlier' })
-    const other = scene({ post: [{ status: 405, headers: { allow: 'GET', link: '</help>' } }] })
+    const other = scene({ post: [{ status: 405, headers: { link: '</help>' } }] })
     expect(await other.finish(other.client.post(LINK))).to.include({ outcome: 'refused' })
     const adapter = { linkRelation: 'urn:x' }
     const headers = { link: '</help>, </once/2>; rel="urn:x"' }
@@ -250,6 +251,111 @@ describe('answers of another kind', () => {
     const told = await createClient({ totalMs: 300 }).post(`${origin}/once/stalls`, 'tea')
     const thrown = await told.text().catch((error: Error) => error)
     expect(thrown).to.have.property('name', 'TimeoutError')
+  })
+
+  it('[FALSE-4312] what drips is let go of when its time is up', async () => {
+    let held = 0
+    serve = (asked, answer) => {
+      asked.resume()
+      held += 1
+      const isPage = asked.url === '/page'
+      const isUsed = asked.url === '/once/used'
+      answer.writeHead(isPage ? 200 : isUsed ? 405 : 201, { Allow: 'GET', 'POE-Links': '"/1"' })
+      const timer = setInterval(() => answer.write(' '), 5)
+      answer.on('close', () => {
+        held -= 1
+        clearInterval(timer)
+      })
+    }
+    const limits = { baseMs: 1, tries: 1, timeoutMs: 50, totalMs: 100 }
+    for (const client of [createClient(limits), createBrowserClient(limits)]) {
+      const told = await client.post(`${origin}/once/drips`, 'tea')
+      expect(await told.text().catch((error: Error) => error.name)).to.equal('TimeoutError')
+      await client.post(`${origin}/once/used`, 'tea')
+      const page = client.links(`${origin}/page`)
+      expect(await page.catch((error: Error) => error.name)).to.equal('TimeoutError')
+    }
+    await until(() => held === 0, 'no connection is held', BOUNDED_MS)
+  })
+
+  it('[FALSE-4316] nor does an abort leave an answer that had not come whole', async () => {
+    let held = 0
+    let asked = 0
+    serve = (request, answer) => {
+      asked += 1
+      if (request.method === 'POST') return void request.socket.destroy()
+      held += 1
+      answer.on('close', () => {
+        held -= 1
+      })
+      if (request.url === '/once/half') answer.writeHead(405, { Allow: 'POST' }).write('half')
+    }
+    // What is collected is closed at some time.
+    const kept: Response[] = []
+    const keeping: FetchLike = async (input, init) => {
+      const answer = await fetch(input, init)
+      kept.push(answer)
+      return answer
+    }
+    const options = { tries: 1, fetch: keeping }
+    for (const client of [createClient(options), createBrowserClient(options)]) {
+      const controller = new AbortController()
+      asked = 0
+      const { signal } = controller
+      const told = client.post(`${origin}/once/half`, 'tea', { signal }).catch(error => error)
+      await until(() => asked === 3, 'an address beside the link is asked', BOUNDED_MS)
+      controller.abort()
+      expect(await told).to.include({ name: 'AbortError', outcome: 'unknown' })
+    }
+    await until(() => held === 0, 'no connection is held', BOUNDED_MS)
+    expect(kept).to.have.length(2)
+  })
+
+  it('[FALSE-4317] a 405 whose words broke off says nothing of whose POST it was', async () => {
+    const problem = JSON.stringify({ payloadMatches: false })
+    serve = (asked, answer) => {
+      asked.resume()
+      if (asked.method === 'POST') posts += 1
+      if (asked.method === 'GET' || posts === 1) return void asked.socket.destroy()
+      answer.writeHead(405, {
+        'Content-Type': 'application/problem+json',
+        'Content-Length': problem.length,
+        Link: '</o>; rel="urn:post-once-exactly:rel:result"; anchor="/once/1"',
+      })
+      if (posts > 2) answer.end(problem)
+      else answer.write(problem.slice(0, 9), () => asked.socket.destroy())
+    }
+    const told = await createClient({ baseMs: 1 }).post(`${origin}/once/1`, 'tea')
+    expect(told).to.include({ outcome: 'used-before', attempts: 3 })
+  })
+
+  it('[FALSE-4322] a refusal of a used link can be let go of by client.fetch', async () => {
+    const problem = JSON.stringify({ payloadMatches: false })
+    const headers = { ...SPENT, 'content-type': 'application/problem+json' }
+    const one = scene({ post: [{ status: 405, headers, body: problem }], get: [RESULT] })
+    one.client.known.add(new URL(LINK), null)
+    const answer = await one.finish(one.client.fetch(LINK, { method: 'POST', body: 'tea' }))
+    await answer.body?.cancel()
+    expect(answer.status).to.equal(405)
+  })
+
+  it('[FALSE-4319] the signal of client.fetch ends the reading of its answer', async () => {
+    const half = async (status: number, length: number | null) => {
+      serve = (asked, answer) => {
+        asked.resume()
+        if (asked.method === 'GET') return void answer.writeHead(404).end()
+        const fields = length === null ? {} : { 'Content-Length': length }
+        answer.writeHead(status, { Allow: 'GET', ...fields }).write('half')
+      }
+      const client = createClient({ baseMs: 1 })
+      client.known.add(new URL(`${origin}/once/1`), null)
+      const init = { method: 'POST', body: 'tea', signal: AbortSignal.timeout(200) }
+      const text = async () => await (await client.fetch(`${origin}/once/1`, init)).text()
+      return await text().catch((error: Error) => error.name)
+    }
+    expect(await half(201, 100)).to.equal('TimeoutError')
+    expect(await half(201, null)).to.equal('TimeoutError')
+    expect(await half(422, 100)).to.equal('TimeoutError')
   })
 
   it('[FALSE-2642] of two Retry-After lines the longer one counts', () => {

@@ -88,6 +88,54 @@ describe('a POST with a journal', () => {
   })
 })
 
+describe('a POST that was resumed', () => {
+  const forbidden: Step = { status: 403 }
+  const used: Step = { status: 405, headers: { allow: 'GET' } }
+  const gone: Step = { status: 404 }
+
+  it('[FALSE-4311] and is unknown still is so where the same is sent again', async () => {
+    for (const last of [forbidden, used, gone]) {
+      const one = scene({ post: [lost(), last] }, { journal: holding('tea'), tries: 1 })
+      const [resumed] = await one.finish(one.client.resume())
+      expect(resumed?.outcome).to.include({ outcome: 'unknown', isFinal: false })
+      const again = await one.finish(one.client.post(LINK, 'tea'))
+      expect(again, String(last)).to.include({ outcome: 'unknown' })
+      const other = await one.client.post(LINK, 'gum').catch((error: ClientError) => error)
+      expect(other).to.include({ code: 'ERR_POE_LINK_BUSY' })
+    }
+  })
+
+  it('[FALSE-4311] and is known no longer keeps other content away', async () => {
+    const post = [lost(), { status: 201 }, used]
+    const one = scene({ post }, { journal: holding('tea'), tries: 1 })
+    expect(await one.finish(one.client.post(LINK, 'tea'))).to.include({ outcome: 'unknown' })
+    const [resumed] = await one.finish(one.client.resume())
+    expect(resumed?.outcome).to.include({ outcome: 'accepted' })
+    expect(await one.finish(one.client.post(LINK, 'gum'))).to.include({ status: 405 })
+  })
+
+  it('[FALSE-4311] and goes on is the same send as that of a second call', async () => {
+    const one = scene({ post: [lost(), { status: 201 }] }, { journal: holding('tea') })
+    const resuming = one.client.resume()
+    await one.clock.untilSleeping(1)
+    expect(await one.finish(one.client.post(LINK, 'tea'))).to.include({ outcome: 'accepted' })
+    await one.finish(resuming)
+    expect(one.posts).to.have.length(2)
+  })
+})
+
+/** A journal in which an earlier process has left a POST. */
+function holding(content: string): Journal {
+  const type = ['content-type', 'text/plain;charset=UTF-8'] as const
+  const entry: JournalEntry = {
+    ...{ id: '1', link: LINK, isRepeatable: true, idempotencyKey: null, headers: [type] },
+    ...{ body: new TextEncoder().encode(content), createdAtMs: 0, expiresAtMs: null },
+  }
+  const hold = { entry, pin: async () => {}, done: async () => {}, leave: async () => {} }
+  const more = { list: async () => [entry], take: async () => hold }
+  return { ...telling([], () => 0), ...more }
+}
+
 /** A journal that says what it is asked to do, and how much was sent by then. */
 function telling(events: string[], sent: () => number, kept: JournalEntry[] = []): Journal {
   return {

@@ -66,6 +66,7 @@ describe('classify', () => {
     ['502', response(502), FIRST, 'retry', true],
     ['503', response(503, wait), FIRST, 'retry', true],
     ['504', response(504), FIRST, 'retry', true],
+    ['[FALSE-4320] 524 of a gateway', response(524), FIRST, 'retry', true],
     ['[POE-2-11] a lost answer', lost(), FIRST, 'retry', true],
     ['a timeout', new DOMException('late', 'TimeoutError'), FIRST, 'retry', true],
     ['no connection', refusedConnection(), FIRST, 'retry', false],
@@ -104,6 +105,7 @@ describe('classify', () => {
   it('knows a try that may still be on its way', () => {
     expect(classify(lost()).isAdrift).to.equal(true)
     expect(classify(response(504)).isAdrift).to.equal(true)
+    expect(classify(response(520)).isAdrift).to.equal(true)
     expect(classify(response(500)).isAdrift).to.equal(false)
   })
 })
@@ -133,6 +135,14 @@ function problem(members: Record<string, unknown>): Step {
 }
 
 const ROWS: readonly Row[] = [
+  {
+    title: '[FALSE-4320] a gateway’s own word, while the server is at work and says nothing of it',
+    post: [{ status: 524 }],
+    get: [UNSPENT],
+    outcome: 'unknown',
+    posts: 5,
+    reason: 'gave-up',
+  },
   {
     title: '[POE-5-1] 405 with proof, after a lost answer',
     post: [lost(), USED],

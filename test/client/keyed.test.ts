@@ -181,6 +181,21 @@ describe('a POST with a key', () => {
     expect(told.location).to.equal('https://api.example/login?next=a')
   })
 
+  it('[FALSE-4313] nor is it where nobody can be asked whether all are led there', async () => {
+    for (const get of [lost(), { status: 503 }] as const) {
+      const post = [{ status: 303, headers: { location: '/login' } }]
+      const one = scene({ post, get: [get] })
+      const told = await one.finish(one.client.post(URL, 'ten', { idempotencyKey: 'a' }))
+      expect(told).to.include({ outcome: 'unknown', reason: 'unproven', isFinal: false })
+    }
+    const seldom = scene({
+      post: [{ status: 303, headers: { location: '/done' } }],
+      get: [lost(), { status: 405 }],
+    })
+    const told = await seldom.finish(seldom.client.post(URL, 'ten', { idempotencyKey: 'a' }))
+    expect(told).to.include({ outcome: 'accepted' })
+  })
+
   it('[FALSE-4107] it is one where an adapter says so', async () => {
     const led = { status: 303, headers: { location: '/cart' } }
     const adapter = { isSuccess: (answer: { status: number }) => answer.status === 303 }

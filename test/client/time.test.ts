@@ -11,6 +11,7 @@ import {
   type RetryNotice,
 } from 'post-once-exactly/client'
 import { fakeClock } from 'post-once-exactly/testing'
+import { until } from '../support/meeting.js'
 import { LINK, lost, refusedConnection, scene } from './scripted.js'
 
 const NOW = Date.parse('Wed, 21 Oct 2026 12:00:00 GMT')
@@ -69,21 +70,21 @@ describe('delayFor', () => {
 
 describe('tries and time', () => {
   it('[POE-2-12] [POE-8-3] are bounded by default, and what ends them is told', async () => {
-    const { client, finish, posts, clock, ...rest } = await until(scene({ post: [lost()] }))
+    const { client, finish, posts, clock, ...rest } = await outcomeOf(scene({ post: [lost()] }))
     expect(rest.outcome).to.include({ outcome: 'unknown', reason: 'gave-up', attempts: 5 })
     expect(posts.length).to.equal(5)
     expect(clock.now() - NOW).to.be.below(120_000)
   })
 
   it('[POE-8-1] [POE-8-2] [CL-11] pauses grow from try to try', async () => {
-    const { posts } = await until(scene({ post: [{ status: 503 }] }))
+    const { posts } = await outcomeOf(scene({ post: [{ status: 503 }] }))
     const gaps = posts.slice(1).map((post, index) => post.atMs - (posts[index]?.atMs ?? 0))
     expect(gaps).to.deep.equal([225, 450, 900, 1_800])
   })
 
   it('[CL-11] a server that never answers ends within the total time', async () => {
     const one = scene({ post: ['silence'] }, { timeoutMs: 30_000, totalMs: 50_000 })
-    const { outcome, clock } = await until(one)
+    const { outcome, clock } = await outcomeOf(one)
     expect(outcome).to.include({ outcome: 'unknown', reason: 'gave-up' })
     expect(clock.now() - NOW).to.be.at.most(80_000)
   })
@@ -148,14 +149,14 @@ describe('tries and time', () => {
 
   it('[CL-07] a Retry-After beyond the limit ends it; no try comes too early', async () => {
     const post = [{ status: 503, headers: { 'retry-after': '120' } }]
-    const { outcome, posts } = await until(scene({ post }, { totalMs: 60_000 }))
+    const { outcome, posts } = await outcomeOf(scene({ post }, { totalMs: 60_000 }))
     expect(outcome).to.include({ outcome: 'unknown', reason: 'gave-up' })
     expect(posts).to.have.length(1)
   })
 
   it('a Retry-After beyond the limit after a 429 is a refusal: nothing was run', async () => {
     const post = [{ status: 429, headers: { 'retry-after': '600' } }]
-    const { outcome } = await until(scene({ post }))
+    const { outcome } = await outcomeOf(scene({ post }))
     expect(outcome).to.include({ outcome: 'refused', status: 429 })
   })
 
@@ -239,6 +240,39 @@ describe('an abort', () => {
     expect(await error).to.include({ outcome: 'unknown', attempts: 1 })
   })
 
+  for (const entry of ['node', 'browser'] as const) {
+    it(`[FALSE-4314] while a link is asked is unknown (${entry})`, async () => {
+      const answers = [{ status: 405, headers: { allow: 'GET' } }, { status: 409 }]
+      for (const answer of answers) {
+        const controller = new AbortController()
+        const one = scene({ post: [answer], get: ['silence'] }, { timeoutMs: 9_000 }, entry)
+        const error = thrownBy(one.client.post(LINK, 'x', { signal: controller.signal }))
+        await until(() => one.seen.length === 2, 'the link is asked')
+        controller.abort()
+        expect(await error, String(answer.status)).to.include({ outcome: 'unknown', attempts: 1 })
+      }
+    })
+  }
+
+  it('[FALSE-4315] or a hook that throws makes no success of somebody else’s', async () => {
+    const busy = { status: 409, headers: { 'retry-after': '1' } }
+    const used = { status: 405, headers: { allow: 'GET' } }
+    const result = { status: 200, body: 'order 7' }
+    for (const isAbort of [true, false]) {
+      const controller = new AbortController()
+      const one = scene({ post: [busy, used], get: [result] })
+      const onRetry = () => {
+        if (!isAbort) throw new Error('no paper')
+        controller.abort()
+      }
+      const { signal } = controller
+      const thrown = thrownBy(one.finish(one.client.post(LINK, 'x', { signal, onRetry })))
+      expect(await thrown).to.be.instanceOf(Error)
+      const again = await one.finish(one.client.post(LINK, 'x'))
+      expect(again, String(isAbort)).to.include({ outcome: 'unknown', isFinal: true })
+    }
+  })
+
   it('[CL-09] leaves no listener on the caller’s signal, after many sends', async () => {
     const { signal } = new AbortController()
     const warnings: Error[] = []
@@ -302,7 +336,7 @@ describe('an abort', () => {
 })
 
 /** Sends one POST and lets time pass until it has ended. */
-async function until(one: ReturnType<typeof scene>) {
+async function outcomeOf(one: ReturnType<typeof scene>) {
   const outcome = await one.finish(one.client.post(LINK, 'content'))
   return { ...one, posts: one.posts, outcome }
 }

@@ -197,14 +197,12 @@ class FormSender implements EnhancedForm {
 
   /** Sends until it is known how it ended, or nobody can tell now; no network is waited for. */
   async #settle(order: Order, hasFiles = false): Promise<PostOutcome> {
-    const { tries = 5, timeoutMs, totalMs, baseMs = 300 } = this.#options
+    const { tries = 5, ...limits } = this.#options
     const means = hasFiles ? uploads(part => this.#status.progress(part)) : {}
     const client = createClient({
       ...means,
+      ...limits,
       tries,
-      baseMs,
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
-      ...(totalMs === undefined ? {} : { totalMs }),
       onRetry: async ({ attempt, response }) => {
         // Some browsers take themselves for offline; what answered is there.
         if (response === null) await this.#online()

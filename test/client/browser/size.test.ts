@@ -57,10 +57,11 @@ describe('the browser’s modules', () => {
     expect(bytes).to.be.at.most(8.5 * 1024)
   })
 
-  it('journal, pool and what they bring have at most 10.75 KiB beside the core', async () => {
+  // 10.75 KiB were enough before what client.fetch gives had to end with its caller's signal.
+  it('journal, pool and what they bring have at most 11 KiB beside the core', async () => {
     const { own } = await buildTogether(ENTRIES)
     sizes.push(`journal and pool ${own}`, `all by itself ${await weigh('browser-journal.ts')}`)
-    expect(own).to.be.within(1_000, 10.75 * 1024)
+    expect(own).to.be.within(1_000, 11 * 1024)
   })
 
   it('forms have at most 13.25 KiB, core and journal included', async () => {
