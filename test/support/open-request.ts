@@ -29,6 +29,8 @@ export interface Told {
   readonly isBroken: boolean
 }
 
+const LINGER_MS = 100
+
 const NOTHING: Told = {
   ...{ status: 0, phrase: '', headers: {}, trailers: {}, body: '', isBroken: true },
 }
@@ -83,7 +85,8 @@ export function openRequest(
       const { ':status': status = 0, ...headers } = given
       const isBroken = status === 0 || stream.rstCode !== 0
       resolve({ ...NOTHING, status, headers, trailers, body: pieces(), isBroken })
-      session.close()
+      // A client that leaves a stream keeps its connection.
+      setTimeout(() => session.destroy(), LINGER_MS)
     })
   })
   return { stream, told }
