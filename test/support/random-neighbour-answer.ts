@@ -35,7 +35,6 @@ const NODE: Step<[ServerResponse, IncomingMessage]> = {
       'X-List': ['1', '2'],
       Location: '/orders/1',
       'Content-Type': 'text/plain',
-      'Content-Length': '4',
       'Set-Cookie': ['a=b', 'c=d'],
       ETag: '"h"',
     }).map(([name, value]) => [
@@ -59,7 +58,8 @@ const NODE: Step<[ServerResponse, IncomingMessage]> = {
   'removes a field': response => response.removeHeader('X-A'),
   'sets many': response => response.setHeaders(new Headers({ 'x-h': 'h' })),
   'says a phrase': (response, request) => {
-    if (request.httpVersionMajor < 2) response.statusMessage = 'Fine'
+    const isOpen = !response.headersSent
+    if (isOpen && request.httpVersionMajor < 2) response.statusMessage = 'Fine'
   },
   'adds a trailer': response => {
     if (response.headersSent) return
@@ -91,6 +91,9 @@ const NODE: Step<[ServerResponse, IncomingMessage]> = {
     return new Promise(done => response.once('prefinish', done))
   },
   ends: response => response.end(),
+  'ends with a length': response => {
+    if (!response.headersSent) response.setHeader('Content-Length', '4').end('abcd')
+  },
   'ends with text': response => response.end('it is done ✓'),
   'ends with bytes': response => response.end(Buffer.from([0, 1, 255])),
   'ends and waits': response => new Promise<void>(done => response.end('done', done)),
