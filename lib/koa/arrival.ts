@@ -3,7 +3,7 @@
  *
  * @see RFC 9112 6.3, 8; RFC 9113 5.1, 8.1
  */
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Context } from 'koa'
 
@@ -32,6 +32,16 @@ export function arrivalOf({ req }: Context): Arrival {
 }
 
 const HALF_CLOSED = constants.NGHTTP2_STREAM_STATE_HALF_CLOSED_REMOTE
+
+/**
+ * Whether a response has nobody any more that it could go to; `undefined` where it does not tell.
+ * Koa's `writable` tells of the connection, which outlives a stream of HTTP/2.
+ */
+export function isClosed(res: ServerResponse): boolean | undefined {
+  const { closed, stream } = res as ServerResponse & { readonly stream?: ServerHttp2Stream }
+  // HTTP/2's response has no `closed` of its own.
+  return closed ?? stream?.destroyed
+}
 
 /** Whether a request has no content: without either field there is none. RFC 9112 6.3 */
 export function hasNoContent(req: IncomingMessage): boolean {

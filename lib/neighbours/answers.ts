@@ -15,6 +15,8 @@ import { webStreamOf } from './web-stream.js'
 /** A handler's answer. A `Response` where it is another server's, passed on. */
 export interface GivenAnswer {
   readonly status: number
+  /** The reason phrase; empty where it is that of the status. */
+  readonly phrase: string
   readonly fields: OutgoingHttpHeaders
   readonly content: Buffer | Readable | Response | null
 }
@@ -44,13 +46,16 @@ export async function answerOf(
 }
 
 /** Makes an answer the one that Koa sends and the engine records. */
-export function putAnswer(ctx: Context, { status, fields, content }: GivenAnswer): void {
+export function putAnswer(ctx: Context, { status, phrase, fields, content }: GivenAnswer): void {
   const { response } = ctx
   response.body = content
   response.status = status
   const { res } = response
   if (res.headersSent) return
-  const length = Buffer.isBuffer(content) ? content.byteLength : fields['content-length']
+  if (phrase !== '') res.statusMessage = phrase
+  // Trailers follow content whose length is not told.
+  const isSized = Buffer.isBuffer(content) && fields.trailer === undefined
+  const length = isSized ? content.byteLength : fields['content-length']
   // How it is framed is the server's matter.
   const { 'transfer-encoding': _, ...others } = fields
   putFields(res, { ...others, 'content-length': length })
@@ -69,7 +74,7 @@ export async function answerIn(given: unknown): Promise<GivenAnswer> {
   const cookies = given.headers.getSetCookie?.() ?? []
   if (cookies.length > 0) fields['set-cookie'] = cookies
   const content = given.url === '' ? await contentOf(given.body) : given
-  return { status: given.status, fields, content }
+  return { status: given.status, phrase: given.statusText, fields, content }
 }
 
 /** Content that is here at once is whole, and can be recorded and sent as such. */
@@ -106,12 +111,12 @@ async function* piecesOf(
 }
 
 /** Makes a `Response` of what Koa has answered. */
-export function responseOf({ status, fields, content }: CapturedAnswer): Response {
+export function responseOf({ status, phrase, fields, content }: CapturedAnswer): Response {
   const headers = new Headers()
   for (const [name, value] of Object.entries(fields)) {
     for (const one of [value ?? []].flat()) headers.append(name, String(one))
   }
-  return new Response(bodyOf(content), { status, headers })
+  return new Response(bodyOf(content), { status, statusText: phrase, headers })
 }
 
 function bodyOf(content: CapturedAnswer['content']): BodyInit | null {

@@ -7,13 +7,15 @@
  * @see decision 0034
  */
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
-import { ServerResponse } from 'node:http'
+import { ServerResponse, STATUS_CODES } from 'node:http'
 import { PassThrough } from 'node:stream'
 import { beforeFields } from '../koa/before-fields.js'
 
 /** An answer, or as much of it as is known when it begins. */
 export interface CapturedAnswer {
   readonly status: number
+  /** The reason phrase; empty where it is that of the status. */
+  readonly phrase: string
   readonly fields: OutgoingHttpHeaders
   /** Whole, or still coming; `null` for none. */
   readonly content: Buffer | PassThrough | null
@@ -49,6 +51,8 @@ export class CapturedResponse {
     // Whoever never asks for it is not to be told of it as of an error that nobody has handled.
     this.answer.catch(() => {})
     const response = new ServerResponse(req)
+    // Framing is the other's matter: over HTTP/2 Node would refuse to announce trailers here.
+    response.useChunkedEncodingByDefault = true
     if (like !== null) takeAfter(response, like)
     // Fields that are given to writeHead() count as set from here on, and its status is final.
     beforeFields(response, {
@@ -66,6 +70,7 @@ export class CapturedResponse {
       end: (...given: unknown[]) => this.#end(given),
       flushHeaders: () => void this.#pieces(),
       destroy: (error?: Error) => this.#destroy(error),
+      ...(like !== null && besideAnswer(like)),
     } as Partial<ServerResponse>)
   }
 
@@ -93,7 +98,9 @@ export class CapturedResponse {
     const { response } = this
     if (!response.headersSent) response.writeHead(response.statusCode)
     const status = this.#status ?? response.statusCode
-    this.#resolve({ status, fields: response.getHeaders(), content })
+    const { statusMessage } = response
+    const phrase = statusMessage === STATUS_CODES[status] ? '' : statusMessage
+    this.#resolve({ status, phrase, fields: response.getHeaders(), content })
   }
 
   /** The stream that further pieces go to. */
@@ -133,6 +140,7 @@ export class CapturedResponse {
     const bytes = bytesOf(first, encoding)
     if (this.#stream === null) this.#begin(bytes.byteLength === 0 ? null : bytes)
     response.finished = true
+    response.emit('prefinish')
     if (this.#stream !== null) this.#stream.end(bytes)
     else {
       process.nextTick(() => {
@@ -157,6 +165,17 @@ export class CapturedResponse {
     if (this.#isClosed) return
     this.#isClosed = true
     response.emit('close')
+  }
+}
+
+/** What is no part of an answer that is recorded, and goes straight to the client. */
+function besideAnswer(client: ServerResponse): Partial<ServerResponse> {
+  return {
+    addTrailers: trailers => client.addTrailers(trailers),
+    writeContinue: done => void (client.headersSent || client.writeContinue(done)),
+    writeProcessing: done => void (client.headersSent || client.writeProcessing(done)),
+    writeEarlyHints: (hints, done) =>
+      void (client.headersSent || client.writeEarlyHints(hints, done)),
   }
 }
 

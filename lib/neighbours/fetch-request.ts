@@ -94,7 +94,8 @@ export function handlerRequest(
     headers: request.headers,
     signal: request.signal,
   }
-  if (content !== null && request.method !== 'GET' && request.method !== 'HEAD') {
+  // An empty stream would be used up when it is read: nothing can be read again, and cloned.
+  if (content !== null && hasContent(request)) {
     init.body = bodyOf(content)
     init.duplex = 'half'
   }

@@ -183,7 +183,8 @@ function withFields(answer: Response, res: ServerResponse): Response {
   const cookies = headers.getSetCookie()
   if (cookies.length > 0) res.setHeader('set-cookie', cookies)
   res.writeHead(status)
-  const { headers: written } = responseOf({ status, fields: res.getHeaders(), content: null })
+  const given = { status, phrase: '', fields: res.getHeaders(), content: null }
+  const { headers: written } = responseOf(given)
   return new Response(body, { status, statusText, headers: written })
 }
 

@@ -168,5 +168,8 @@ function giveUp(res: ServerResponse, error: unknown): void {
 /** Leaves the response to somebody else, as Node's server gives it. */
 function leaveTo(ctx: Context): void {
   ctx.respond = false
-  if (!ctx.res.headersSent) ctx.res.statusCode = 200
+  const { req, res } = ctx
+  if (!res.headersSent) res.statusCode = 200
+  // The phrase of an earlier status would stand beside the next one.
+  if (req.httpVersionMajor < 2) res.statusMessage = ''
 }

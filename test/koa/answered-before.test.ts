@@ -8,6 +8,7 @@ import type { Context, Next } from 'koa'
 import { expectProblem, expectSpent } from '../support/answers.js'
 import { aroundStore } from '../support/around-store.js'
 import { type Latch, latch, until } from '../support/meeting.js'
+import { openRequest, overHttp2 } from '../support/open-request.js'
 import { placeOrder, startWorld, type World, type WorldOptions } from '../support/world.js'
 
 const KEPT = { retentionMs: 60_000, dangerouslyNotDurable: true }
@@ -164,34 +165,42 @@ for (const koa of [3, 2] as const) {
       expect((await answer).status).to.equal(408)
     })
 
-    it('[FALSE-4301] a status of others that is never sent, for the client has left', async () => {
-      const begun = latch()
-      const told = latch()
-      claimed.open()
-      world = await start({
-        outside: [],
-        extend: app => app.middleware.unshift(impatient as never),
-        handler: async (ctx, here) => {
-          here.effects.push(ctx.poe.key)
-          begun.open()
-          await told.opened
-          ctx.body = 'done'
-        },
+    for (const [over, id] of [
+      ['HTTP/1.1', 'FALSE-4301'],
+      ['HTTP/2', 'FALSE-4350'],
+    ] as const) {
+      it(`[${id}] a status that is never sent, for the client has left, ${over}`, async () => {
+        const begun = latch()
+        const told = latch()
+        claimed.open()
+        world = await start({
+          outside: [],
+          extend: app => app.middleware.unshift(impatient as never),
+          handler: async (ctx, here) => {
+            here.effects.push(ctx.poe.key)
+            begun.open()
+            await told.opened
+            ctx.body = 'done'
+          },
+        })
+        status = 503
+        const { port, server } = world
+        const second = over === 'HTTP/2' ? await overHttp2(server) : null
+        const place = second ?? { port, isHttp2: false }
+        const link = await world.link()
+        const { stream, told: gone } = openRequest(place, 'POST', link, {})
+        stream.end()
+        await begun.opened
+        stream.destroy()
+        await Promise.all([gone, answered.opened])
+        await new Promise(done => setTimeout(done, 30))
+        told.open()
+        await until(() => world.events.some(({ type }) => type === 'spent'), 'the record')
+        expect((await world.send('POST', link, { json: {} })).status).to.equal(405)
+        expect(world.effects).to.have.length(1)
+        second?.close()
       })
-      status = 503
-      const link = await world.link()
-      const leaving = new AbortController()
-      const { signal } = leaving
-      const gone = world.send('POST', link, { json: {}, signal }).catch(() => {})
-      await begun.opened
-      leaving.abort()
-      await Promise.all([gone, answered.opened])
-      await new Promise(done => setTimeout(done, 30))
-      told.open()
-      await until(() => world.events.some(({ type }) => type === 'spent'), 'the record')
-      expect((await world.send('POST', link, { json: {} })).status).to.equal(405)
-      expect(world.effects).to.have.length(1)
-    })
+    }
 
     for (const door of ['link', 'key'] as const) {
       it(`[FALSE-4297] a content that never comes then holds no claim: ${door}`, async () => {

@@ -8,6 +8,7 @@ import { expect } from 'chai'
 import type { Context } from 'koa'
 import { expectProblem, expectSpent } from '../support/answers.js'
 import { latch, until } from '../support/meeting.js'
+import { openRequest, overHttp2 } from '../support/open-request.js'
 import { startWorld, type World } from '../support/world.js'
 
 const KINDS = ([3, 2] as const).map(koa => ({ store: 'memory', koa, at: 'root' }) as const)
@@ -219,6 +220,26 @@ for (const kind of KINDS) {
       await Promise.all([gone, left.opened])
       await until(() => world.events.some(({ type }) => type === 'spent'), 'the record')
       await expectSpent(await world.send('POST', link, { json: {} }), '/orders/1', link)
+    })
+
+    it('[FALSE-4351] for a client that has left on HTTP/2 it holds no claim', async () => {
+      const begun = latch()
+      world = await startWorld(kind, {
+        handler: async ctx => {
+          begun.open()
+          ctx.respond = false
+          await new Promise(done => ctx.res.on('close', done))
+          ctx.res.end('done')
+        },
+      })
+      const place = await overHttp2(world.server)
+      const link = await world.link()
+      const { stream } = openRequest(place, 'POST', link, {})
+      stream.end()
+      await begun.opened
+      stream.destroy()
+      await until(() => world.events.some(({ type }) => type === 'undecided'), 'it is told')
+      place.close()
     })
 
     it('[FALSE-4299] a throw ends no process where a stream is on its way past Koa', async () => {

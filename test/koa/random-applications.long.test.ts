@@ -1,23 +1,19 @@
-/** As `random-applications.test.ts`, with many more of them. */
-import { expect } from 'chai'
+/** As `random-applications.test.ts`, with many more of them, and on every store. */
 import * as fc from 'fast-check'
-import { answers, compareAnswers } from '../support/random-answer.js'
-import { applications, tryApplication } from '../support/random-application.js'
+import { effects, ON_KOA, words } from '../support/random-suite.js'
+import { INSTALLED_STORES } from '../support/stores.js'
 
-const RUNS = 400
+/** To shrink what a slow store has made would take minutes. */
+const HOW = { endOnFailure: true }
 
 describe('many applications', () => {
-  it('[POE-2-2, POE-2-20] have one effect at most, and say nothing that is not so', async () => {
-    const property = fc.asyncProperty(applications, async each => {
-      expect(await tryApplication(each)).to.deep.equal([])
+  for (const store of INSTALLED_STORES) {
+    it(`[POE-2-2, POE-2-20] have one effect at most, and no false word, ${store}`, async () => {
+      await fc.assert(effects(ON_KOA, store), { numRuns: store === 'memory' ? 100 : 15, ...HOW })
     })
-    await fc.assert(property, { numRuns: RUNS })
-  })
+  }
 
   it('[FALSE-4292, FALSE-4293] answer as they do without the library', async () => {
-    const property = fc.asyncProperty(answers, async each => {
-      expect((await compareAnswers(each)).join('; ')).to.equal('')
-    })
-    await fc.assert(property, { numRuns: RUNS })
+    await fc.assert(words(ON_KOA), { numRuns: 400 })
   })
 })

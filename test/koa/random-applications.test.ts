@@ -4,27 +4,17 @@
  */
 import { expect } from 'chai'
 import * as fc from 'fast-check'
-import { answers, compareAnswers } from '../support/random-answer.js'
-import { applications, type Planted, tryApplication } from '../support/random-application.js'
+import type { Planted } from '../support/random-application.js'
+import { effects, ON_KOA, words } from '../support/random-suite.js'
 import * as spoilt from '../support/spoilt-stores.js'
-
-const RUNS = 100
 
 describe('any application', () => {
   it('[POE-2-2, POE-2-20] has one effect at most, and says nothing that is not so', async () => {
-    await fc.assert(
-      fc.asyncProperty(applications, async each => {
-        expect(await tryApplication(each)).to.deep.equal([])
-      }),
-      { numRuns: RUNS },
-    )
+    await fc.assert(effects(ON_KOA, 'memory'), { numRuns: 25 })
   })
 
   it('[FALSE-4292, FALSE-4293] answers as it does without the library', async () => {
-    const property = fc.asyncProperty(answers, async each => {
-      expect((await compareAnswers(each)).join('; ')).to.equal('')
-    })
-    await fc.assert(property, { numRuns: RUNS })
+    await fc.assert(words(ON_KOA), { numRuns: 100 })
   })
 
   const planted: Readonly<Record<string, Planted>> = {
@@ -36,10 +26,8 @@ describe('any application', () => {
   }
   for (const [what, fault] of Object.entries(planted)) {
     it(`[POE-2-20] a planted fault is found: ${what}`, async () => {
-      const property = fc.asyncProperty(applications, async each => {
-        expect(await tryApplication(each, fault)).to.deep.equal([])
-      })
-      const { failed } = await fc.check(property, { seed: 1, numRuns: 300, endOnFailure: true })
+      const property = effects(ON_KOA, 'memory', fault)
+      const { failed } = await fc.check(property, { seed: 1, numRuns: 100, endOnFailure: true })
       expect(failed).to.equal(true)
     })
   }

@@ -108,6 +108,15 @@ describe('a handler that gives a Response', () => {
     }
   })
 
+  it('[FALSE-4356] gets no content where there is none, and may clone that', async () => {
+    const { link, call, errors } = serve(async request => {
+      await request.text()
+      return Response.json([request.body, request.bodyUsed, await request.clone().text()])
+    })
+    const answer = await call('POST', await link())
+    expect([await answer.json(), errors]).to.deep.equal([[null, false, ''], []])
+  })
+
   it('[FALSE-4305] gives an answer also to a client that has left by now', async () => {
     const { link, handle } = serve(() => new Response(slowly('one', 'two')))
     for (const leavesMs of [0, 0, 1, 1, 2, 2, 4, 4, 8, 8]) {

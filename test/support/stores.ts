@@ -113,9 +113,10 @@ async function openPostgres(): Promise<OpenStore> {
 async function openRedis(): Promise<OpenStore> {
   const { url } = await sharedRedis()
   memories += 1
+  const prefix = `w${memories}`
   const client = new Redis(url)
   await client.ping()
-  const store = redisStore({ client, prefix: `w${memories}` })
+  const store = redisStore({ client, prefix })
   const discard = async () => {
     await store.close()
     client.disconnect()

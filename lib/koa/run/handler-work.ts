@@ -6,7 +6,7 @@ import { finished } from 'node:stream/promises'
 import type { Context, Response as KoaResponse } from 'koa'
 import type { Operation, Report, ResourceRules, Run, Work } from '../../engine/operation.js'
 import type { RecordedField } from '../../engine/outcome.js'
-import { arrivalOf, hasNoContent } from '../arrival.js'
+import { arrivalOf, hasNoContent, isClosed } from '../arrival.js'
 import type { Core } from '../core.js'
 import type { Held } from '../request-poe.js'
 import { BodySlot, breakAnswer } from './body-slot.js'
@@ -277,7 +277,8 @@ async function bypassed(work: HandlerWork, overtaking: Overtaking): Promise<Repo
   const { ctx, core } = work
   const { res } = ctx
   // A client that left does not undo what the handler said.
-  await finished(res).catch(() => {})
+  // HTTP/2's response tells nobody who asks later that it is over.
+  if (isClosed(res) !== true) await finished(res).catch(() => {})
   overtaking.keepStatus()
   // Another response stands in the context where we have answered in its place.
   // Node sends no fields to a client that has left: the end alone tells that there was an answer.

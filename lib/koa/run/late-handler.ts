@@ -7,6 +7,7 @@ import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import type { Context, Response as KoaResponse } from 'koa'
+import { isClosed } from '../arrival.js'
 import { beforeFields, FieldsListener } from '../before-fields.js'
 
 /** Response fields by name, as Node gives them. */
@@ -170,7 +171,8 @@ function hearAnswers(ctx: Context): void {
   Object.defineProperty(Object.getPrototypeOf(ctx), 'respond', {
     configurable: true,
     get(this: Heard) {
-      if (!isAsking && !this.writable) (this.response as Watched)[LATEST]?.leave()
+      const isNobodys = !isAsking && (!this.writable || isClosed(this.res) === true)
+      if (isNobodys) (this.response as Watched)[LATEST]?.leave()
       return this[RESPOND]
     },
     set(this: Heard, value: boolean) {

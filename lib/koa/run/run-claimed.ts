@@ -3,11 +3,10 @@
  * a client whose handler is overdue is answered all the same.
  */
 import type { ServerResponse } from 'node:http'
-import type { Http2Stream } from 'node:http2'
 import type { Context } from 'koa'
 import { type RefusedFinding, UNDECIDED_NOW } from '../../answers/findings.js'
 import type { GoneSignal, PostVerdict } from '../../engine/operation.js'
-import { arrivalOf } from '../arrival.js'
+import { arrivalOf, isClosed } from '../arrival.js'
 import { sendNobody } from '../send.js'
 import { warnOfUnused } from '../warnings.js'
 import { watchAnswer } from '../watch-answer.js'
@@ -112,11 +111,7 @@ class ClientGone implements GoneSignal {
   }
 
   get aborted(): boolean {
-    const { closed, stream, writableFinished } = this.#res as ServerResponse & {
-      readonly stream?: Http2Stream
-    }
-    // HTTP/2's response has no `closed` of its own.
-    return (closed ?? stream?.destroyed ?? true) && !writableFinished
+    return (isClosed(this.#res) ?? true) && !this.#res.writableFinished
   }
 
   addEventListener(_type: 'abort', listener: () => void): void {

@@ -1,0 +1,121 @@
+/** An application of which chance decides, on Koa. */
+import { Readable } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Context, Next } from 'koa'
+import { breaking, type Serve, slowly, type Trial, type Word } from './random-application.js'
+import { startWorld } from './world.js'
+
+/** What serves it. */
+export const KOAS = ['Koa 3', 'Koa 2', 'Koa 3 on HTTP/2'] as const
+
+const KEPT = { retentionMs: 60_000, dangerouslyNotDurable: true }
+
+/** Serves one. */
+export const serveKoa: Serve = (trial, store) => {
+  const { on, parses, door, savesMs } = trial.given
+  const { rules } = trial
+  const isNested = door.includes(',')
+  const impatient = impatience(trial, false)
+  const handle = async (ctx: Context): Promise<void> => {
+    const read = async () => {
+      if (Reflect.get(ctx.request, 'body') === undefined) for await (const _ of ctx.req);
+    }
+    WORDS[await trial.act({ poe: ctx.poe, read })](ctx)
+  }
+  return startWorld(
+    { store: 'memory', koa: on === 'Koa 2' ? 2 : 3, at: 'root' },
+    {
+      parse: parses,
+      poe: { waitMs: 30 },
+      resource: isNested ? {} : rules,
+      outside: [impatient],
+      wrapStore: () => store,
+      handler: handle,
+      extend: (app, router, once) => {
+        app.middleware.unshift(async (_ctx: unknown, next: Next) => {
+          await next()
+          if (savesMs > 0) await pause(savesMs)
+        })
+        app.middleware.unshift(impatience(trial, true) as never)
+        const validator = () => ({ etag: `"${trial.effects}"` })
+        const step = once.conditional({ name: 'step', validator, ...rules })
+        if (door === 'link, step') app.use(step)
+        const key = once.idempotencyKey({ name: 'key', ...KEPT, ...(isNested ? {} : rules) })
+        const identity = () => 'the same'
+        const duplicate = { name: 'duplicate', identity, windowMs: 60_000, ...rules }
+        const entries = { key, step, duplicate: once.detectDuplicates(duplicate) }
+        for (const name of ['key', 'step', 'duplicate'] as const) {
+          const more = name === 'key' && door === 'key, step' ? [step] : []
+          router.post(`/${name}`, impatient, entries[name], ...more, handle as never)
+        }
+      },
+    },
+  )
+}
+
+function impatience(trial: Trial, isOutermost: boolean) {
+  return async (ctx: Context, next: Next): Promise<void> => {
+    const { impatient } = trial.given
+    if (impatient === null || !trial.isImpatient(ctx.method, isOutermost)) return await next()
+    const { ms, status } = impatient
+    const isOver = await Promise.race([next().then(() => false), pause(ms, true)])
+    if (!isOver || ctx.headerSent) return
+    ctx.status = status
+    ctx.body = 'too slow'
+  }
+}
+
+const WORDS: Readonly<Record<Word, (ctx: Context) => void>> = {
+  json: ctx => {
+    ctx.status = 201
+    ctx.set('Location', '/orders/1')
+    ctx.body = { done: true }
+  },
+  text: ctx => {
+    ctx.body = 'done'
+  },
+  stream: ctx => {
+    ctx.body = Readable.from(['do', 'ne'])
+  },
+  slow: ctx => {
+    ctx.body = Readable.from(slowly())
+  },
+  breaks: ctx => {
+    ctx.body = Readable.from(breaking())
+  },
+  '204': ctx => {
+    ctx.status = 204
+  },
+  '303': ctx => {
+    ctx.status = 303
+    ctx.set('Location', '/orders/1')
+  },
+  'by itself': ctx => {
+    ctx.respond = false
+    ctx.res.statusCode = 201
+    ctx.res.end('done')
+  },
+  begun: ctx => {
+    ctx.status = 201
+    ctx.flushHeaders()
+    ctx.body = 'done'
+  },
+  'a refusal': ctx => {
+    ctx.status = 422
+    ctx.body = 'no tea'
+  },
+  'a thrown refusal': ctx => ctx.throw(409, 'no tea'),
+  'an error': () => {
+    throw new Error('planted')
+  },
+  'a status of others': () => {
+    throw Object.assign(new Error('planted'), { status: 404 })
+  },
+  '500': ctx => {
+    ctx.status = 500
+  },
+  nothing: () => {},
+  'no Location': ctx => {
+    ctx.status = 303
+  },
+}

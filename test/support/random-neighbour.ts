@@ -1,0 +1,214 @@
+/** An application of which chance decides, on node:http, Express and fetch. */
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { setTimeout as pause } from 'node:timers/promises'
+import express from 'express'
+import { Hono } from 'hono'
+import createError from 'http-errors'
+import { type FetchDoor, poe as fetchPoe } from 'post-once-exactly/fetch'
+import { type NodeDoor, poe as nodePoe } from 'post-once-exactly/node'
+import { asListener } from '../neighbours/fetch-server.js'
+import { breaking, type Serve, slowly, type Trial, type Word } from './random-application.js'
+
+/** What serves it. */
+export const NEIGHBOURS = ['node', 'node on HTTP/2', 'Express', 'fetch', 'Hono'] as const
+
+const KEPT = { retentionMs: 60_000, dangerouslyNotDurable: true }
+const NAMES = ['key', 'step', 'duplicate'] as const
+
+/** Serves one. */
+export const serveNeighbour: Serve = async (trial, store) => {
+  const { on } = trial.given
+  const options = { store, principal: () => 'ann', waitMs: 30, onError: () => {} }
+  const isFetch = on === 'fetch' || on === 'Hono'
+  const { once, listener } = (isFetch ? onFetch : onNode)(trial, options)
+  const server = createServer(listener)
+  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
+  const { port } = server.address() as AddressInfo
+  const link = async () => (await fetch(`http://127.0.0.1:${port}/page`)).text()
+  const close = async () => {
+    server.closeAllConnections()
+    server.close()
+    await once.close({ graceMs: 100 })
+  }
+  return { port, server, once, link, close }
+}
+
+function onNode(trial: Trial, options: object) {
+  const once = nodePoe(options as never)
+  const handle = async (request: IncomingMessage, response: ServerResponse, poe: never) => {
+    const read = async () => {
+      if (Reflect.get(request, 'body') === undefined) for await (const _ of request);
+    }
+    await NODE_WORDS[await trial.act({ poe, read })](response)
+  }
+  const doors = addDoors<NodeDoor>(trial, once, handle)
+  if (trial.given.on === 'Express') {
+    const app = express()
+    if (trial.given.parses) app.use(express.json())
+    app.use((request, response, next) => impatience(trial, request, response, next))
+    app.use(once.middleware())
+    app.get('/page', (request, response) => void response.end(once.link(request, 'order')))
+    for (const name of NAMES) app.post(`/${name}`, doors[name])
+    // Express would write it to the console.
+    app.use(((_error, _request, response, _next) => {
+      if (response.headersSent) response.destroy()
+      else response.status(500).end()
+    }) as express.ErrorRequestHandler)
+    return { once, listener: app as unknown as RequestListener }
+  }
+  const serve = once.handler(async (request, response, poe) => {
+    const door = doors[request.url?.slice(1) as keyof typeof doors]
+    if (door !== undefined && request.method === 'POST') await door(request, response)
+    else response.writeHead(door === undefined ? 200 : 404).end(poe.link('order'))
+  })
+  const listener: RequestListener = (request, response) => {
+    impatience(trial, request, response, () => void serve(request, response))
+  }
+  return { once, listener }
+}
+
+/** As connect-timeout and express-session do it: past the application, on the response. */
+function impatience(
+  trial: Trial,
+  { method }: IncomingMessage,
+  response: ServerResponse,
+  next: () => void,
+): void {
+  const { impatient, savesMs } = trial.given
+  const { end } = response
+  if (savesMs > 0 && !trial.isLast) {
+    response.end = (...given: never[]) => {
+      setTimeout(() => end.apply(response, given as never), savesMs)
+      return response
+    }
+  }
+  if (impatient !== null && trial.isImpatient(method, impatient.isOutermost)) {
+    setTimeout(() => {
+      if (response.headersSent) return
+      response.writeHead(impatient.status)
+      Reflect.apply(end, response, ['too slow'])
+    }, impatient.ms)
+  }
+  next()
+}
+
+function onFetch(trial: Trial, options: object) {
+  const once = fetchPoe(options as never)
+  const handle = async (request: Request, poe: never) => {
+    return FETCH_WORDS[await trial.act({ poe, read: () => request.text() })]()
+  }
+  const doors = addDoors<FetchDoor>(trial, once, handle)
+  let serve: FetchDoor = once.handler((request, poe) => {
+    const door = doors[new URL(request.url).pathname.slice(1) as keyof typeof doors]
+    if (door !== undefined && request.method === 'POST') return door(request)
+    return new Response(poe.link('order'), { status: door === undefined ? 200 : 404 })
+  })
+  if (trial.given.on === 'Hono') {
+    const app = new Hono()
+    app.all('/orders/once/:token', c => doors.order(c.req.raw, c))
+    const page = once.page((_request, poe) => new Response(poe.link('order')))
+    app.get('/page', c => page(c.req.raw, c))
+    for (const name of NAMES) app.post(`/${name}`, c => doors[name](c.req.raw, c))
+    serve = async request => await app.fetch(request)
+  }
+  const impatient: FetchDoor = async request => {
+    const { impatient, sendings } = trial.given
+    // A server that has answered tells nobody that the rest of a content will not come.
+    const isCut = sendings.some(each => each.isCut)
+    if (impatient === null || isCut || !trial.isImpatient(request.method, impatient.isOutermost))
+      return await serve(request)
+    const late = async () => {
+      await pause(impatient.ms)
+      return new Response('too slow', { status: impatient.status })
+    }
+    return await Promise.race([serve(request), late()])
+  }
+  return { once, listener: asListener(impatient) }
+}
+
+/** The doors by name; a link's has its path itself. */
+function addDoors<Door>(
+  trial: Trial,
+  once: unknown,
+  handle: unknown,
+): Record<(typeof NAMES)[number] | 'order', Door> {
+  const { rules, given } = trial
+  const { door } = given
+  const make = once as Record<string, (options: object, handler: unknown) => Door>
+  const own = door.includes(',') ? {} : rules
+  const validator = () => ({ etag: `"${trial.effects}"` })
+  const step = make.conditional?.({ name: 'step', validator, ...rules }, handle) as Door
+  const inside = (outer: string) => (door === `${outer}, step` ? step : handle)
+  const order = { name: 'order', path: '/orders/once/:token', ...own }
+  const duplicate = { name: 'duplicate', identity: () => 'the same', windowMs: 60_000, ...rules }
+  return {
+    order: make.resource?.(order, inside('link')) as Door,
+    key: make.idempotencyKey?.({ name: 'key', ...KEPT, ...own }, inside('key')) as Door,
+    step,
+    duplicate: make.detectDuplicates?.(duplicate, handle) as Door,
+  }
+}
+
+const MADE = { Location: '/orders/1' }
+const ERRORS = {
+  'a thrown refusal': () => {
+    throw createError(409, 'no tea')
+  },
+  'an error': () => {
+    throw new Error('planted')
+  },
+  'a status of others': () => {
+    throw Object.assign(new Error('planted'), { status: 404 })
+  },
+}
+
+const NODE_WORDS: Readonly<Record<Word, (response: ServerResponse) => unknown>> = {
+  ...ERRORS,
+  json: response => response.writeHead(201, MADE).end('{"done":true}'),
+  text: response => response.end('done'),
+  stream: response => pipeline(Readable.from(['do', 'ne']), response),
+  slow: response => pipeline(Readable.from(slowly()), response),
+  breaks: response => pipeline(Readable.from(breaking()), response),
+  '204': response => response.writeHead(204).end(),
+  '303': response => response.writeHead(303, MADE).end(),
+  'by itself': response => void setTimeout(() => response.writeHead(201).end('done'), 4),
+  begun: response => {
+    response.writeHead(201).flushHeaders()
+    setTimeout(() => response.end('done'), 4)
+  },
+  'a refusal': response => response.writeHead(422).end('no tea'),
+  '500': response => response.writeHead(500).end(),
+  nothing: response => response.destroy(),
+  'no Location': response => response.writeHead(303).end(),
+}
+
+const FETCH_WORDS: Readonly<Record<Word, () => Response>> = {
+  ...ERRORS,
+  json: () => Response.json({ done: true }, { status: 201, headers: MADE }),
+  text: () => new Response('done'),
+  stream: () => new Response(new Blob(['done']).stream()),
+  slow: () => new Response(Readable.toWeb(Readable.from(slowly())) as never),
+  breaks: () => new Response(Readable.toWeb(Readable.from(breaking())) as never),
+  '204': () => new Response(null, { status: 204 }),
+  '303': () => Response.redirect('http://shop.example/orders/1', 303),
+  'by itself': () => {
+    const { readable, writable } = new TransformStream()
+    const writer = writable.getWriter()
+    writer.write(Buffer.from('done')).catch(() => {})
+    setTimeout(() => writer.close().catch(() => {}), 4)
+    return new Response(readable)
+  },
+  begun: () => new Response(new URLSearchParams({ done: 'yes' })),
+  'a refusal': () => new Response('no tea', { status: 422 }),
+  '500': () => new Response(null, { status: 500 }),
+  nothing: () => undefined as never,
+  'no Location': () => new Response(null, { status: 303 }),
+}
