@@ -26,7 +26,7 @@ import { runFiles } from './test-run.mjs'
  * the sources, here only that they are packed whole.
  */
 const SUITES =
-  /^test\/(?:spec\/section-3-minting|koa\/(?:mounts|transactions-.*)|neighbours\/(?:node|fetch))\.test\.ts$/
+  /^test\/(?:spec\/section-3-minting|koa\/(?:mounts|transactions-.*)|frameworks\/(?:node|fetch))\.test\.ts$/
 /** Beside them the consumers are installed and run. */
 const WORKERS = 2
 /** Of Redis; the sources' own tests, which run at the same time, have those below. */

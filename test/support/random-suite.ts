@@ -6,10 +6,10 @@ import { expect } from 'chai'
 import * as fc from 'fast-check'
 import { type AnyAnswer, compareAnswers, type ServeAnswer } from './random-answer.js'
 import { applicationsOn, type Planted, type Serve, tryApplication } from './random-application.js'
+import { FRAMEWORKS, serveFramework } from './random-framework.js'
+import { frameworkAnswers, serveFrameworkAnswer } from './random-framework-answer.js'
 import { KOAS, serveKoa } from './random-koa.js'
 import { isKoaWord, koaAnswers, serveKoaAnswer } from './random-koa-answer.js'
-import { NEIGHBOURS, serveNeighbour } from './random-neighbour.js'
-import { neighbourAnswers, serveNeighbourAnswer } from './random-neighbour-answer.js'
 import type { StoreKind } from './stores.js'
 
 /** Servers of one kind. */
@@ -28,9 +28,9 @@ export const ON_KOA = {
 }
 
 /** node:http, node:http2, Express, fetch and Hono. */
-export const ON_NEIGHBOURS = {
-  ...{ servers: NEIGHBOURS, serve: serveNeighbour, isWord: () => true },
-  ...{ answers: neighbourAnswers(), serveAnswer: serveNeighbourAnswer },
+export const ON_FRAMEWORKS = {
+  ...{ servers: FRAMEWORKS, serve: serveFramework, isWord: () => true },
+  ...{ answers: frameworkAnswers(), serveAnswer: serveFrameworkAnswer },
 }
 
 /** That no application on a store does what none may do. Several are at work at once. */

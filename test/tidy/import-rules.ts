@@ -8,8 +8,8 @@ import { CODE, type File, LIB, lineOf, type Rule, treeOf } from './rule.js'
 
 const BELOW_ANSWERS = ['protocols', 'engine']
 const BELOW_KOA = [...BELOW_ANSWERS, 'answers']
-const BELOW_NEIGHBOURS = [...BELOW_KOA, 'koa']
-const BELOW_TOOLS = [...BELOW_NEIGHBOURS, 'neighbours', 'stores', 'client']
+const BELOW_FRAMEWORKS = [...BELOW_KOA, 'koa']
+const BELOW_TOOLS = [...BELOW_FRAMEWORKS, 'frameworks', 'stores', 'client']
 
 /** Which rooms of lib a room may import from, besides itself and `errors.ts`. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   stores: BELOW_ANSWERS,
   answers: BELOW_ANSWERS,
   koa: BELOW_KOA,
-  neighbours: BELOW_NEIGHBOURS,
+  frameworks: BELOW_FRAMEWORKS,
   client: ['protocols'],
   otel: ['engine'],
   testing: BELOW_TOOLS,
@@ -30,7 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages that belong to one place. */
 const PACKAGE_HOMES: readonly (readonly [RegExp, RegExp])[] = [
-  [/^(?:koa$|koa\/|koa-|@koa\/)/, /^lib\/(?:koa|neighbours)\//],
+  [/^(?:koa$|koa\/|koa-|@koa\/)/, /^lib\/(?:koa|frameworks)\//],
   [/^better-sqlite3/, /^lib\/stores\/sqlite/],
   [/^(?:redis|ioredis|@redis)(?:$|\/)/, /^lib\/stores\/redis/],
   [/^pg(?:$|\/|-)/, /^lib\/stores\/postgres/],
@@ -135,12 +135,12 @@ export function circlesIn(files: readonly File[]): string[] {
 /** All rules about imports. */
 export const IMPORT_RULES: readonly Rule[] = [
   {
-    title: 'imports point one way: protocols <- engine <- answers <- koa <- neighbours <- tools',
+    title: 'imports point one way: protocols <- engine <- answers <- koa <- frameworks <- tools',
     appliesTo: path => LIB.test(path),
     faults: eachImport(wrongRoom),
   },
   {
-    title: 'Koa stays in lib/koa and lib/neighbours, and each driver in its own store',
+    title: 'Koa stays in lib/koa and lib/frameworks, and each driver in its own store',
     appliesTo: path => LIB.test(path),
     faults: eachImport(strayPackage),
   },

@@ -18,7 +18,7 @@ const ON: Readonly<Record<StoreKind, readonly ServerName[]>> =
     ? { memory: SERVERS, sqlite: ['express', 'fastify'], redis: ['node', 'hono'], postgres: [] }
     : { memory: ['node', 'express'], sqlite: ['fastify'], redis: ['hono'], postgres: [] }
 
-describe('[POE-2-1] the neighbours, judged by every profile', function () {
+describe('[POE-2-1] other frameworks, judged by every profile', function () {
   this.timeout(300_000)
 
   const all = INSTALLED_STORES.flatMap(kind => ON[kind].map(name => ({ kind, name })))

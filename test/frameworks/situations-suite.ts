@@ -1,5 +1,5 @@
 /**
- * The same situations through every door, on a neighbour of Koa's: each answers as Koa does.
+ * The same situations through every door, on other frameworks: each answers as Koa does.
  */
 import { expect } from 'chai'
 import { startDoors } from '../koa/doors/doors-app.js'
@@ -9,25 +9,25 @@ import { OUTAGES, playOutage } from '../koa/doors/outages.js'
 import { play, SITUATIONS } from '../koa/doors/situations.js'
 import { sideBySide } from '../support/side-by-side.js'
 import type { StoreKind } from '../support/stores.js'
-import { DOORS_ON, type Neighbour } from './doors-on.js'
+import { DOORS_ON, type Framework } from './doors-on.js'
 
 /** What the server around the doors says itself. */
-function expectedOn(neighbour: Neighbour, id: string, door: Door): string {
+function expectedOn(framework: Framework, id: string, door: Door): string {
   // On Koa that is the router's `allowedMethods()`.
   if (id === 'nameless' && door === 'action') return '404; 0 effects'
   // Express's parser stands in front of every door.
-  if (id === 'too-much' && neighbour === 'express') return '413, then 201; 1 effect'
+  if (id === 'too-much' && framework === 'express') return '413, then 201; 1 effect'
   return expectedAt(id, door)
 }
 
 const AT_ONCE = 12
 
 /** Describes them. */
-export function situationsSuite(neighbour: Neighbour, kind: StoreKind): void {
-  describe(`the same situations through every door, ${neighbour}, ${kind}`, function () {
+export function situationsSuite(framework: Framework, kind: StoreKind): void {
+  describe(`the same situations through every door, ${framework}, ${kind}`, function () {
     this.timeout(60_000)
     const told = new Map<string, string>()
-    const make = DOORS_ON[neighbour]
+    const make = DOORS_ON[framework]
 
     before(async () => {
       const site = await startDoors(kind, { make })
@@ -50,7 +50,7 @@ export function situationsSuite(neighbour: Neighbour, kind: StoreKind): void {
     for (const { id, title } of SITUATIONS) {
       it(title, () => {
         const seen = DOORS.map(door => [door, told.get(`${id} ${door}`)])
-        expect(seen).to.deep.equal(DOORS.map(door => [door, expectedOn(neighbour, id, door)]))
+        expect(seen).to.deep.equal(DOORS.map(door => [door, expectedOn(framework, id, door)]))
       })
     }
 

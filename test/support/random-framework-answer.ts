@@ -11,9 +11,9 @@ import createError from 'http-errors'
 import { type FetchDoor, type FetchHandler, poe as fetchPoe } from 'post-once-exactly/fetch'
 import { type NodeHandler, poe as nodePoe } from 'post-once-exactly/node'
 import { memoryStore } from 'post-once-exactly/stores/memory'
-import { asListener } from '../neighbours/fetch-server.js'
+import { asListener } from '../frameworks/fetch-server.js'
 import type { AnyAnswer, ServeAnswer } from './random-answer.js'
-import { NEIGHBOURS } from './random-neighbour.js'
+import { FRAMEWORKS } from './random-framework.js'
 
 const KEY = { name: 'key', retentionMs: 60_000, dangerouslyNotDurable: true }
 const OPTIONS = { principal: () => 'ann', onError: () => {} }
@@ -223,7 +223,7 @@ const HONO: Step<[Request, Context]> = {
 }
 
 /** All of them. */
-export function neighbourAnswers(servers: readonly string[] = NEIGHBOURS): fc.Arbitrary<AnyAnswer> {
+export function frameworkAnswers(servers: readonly string[] = FRAMEWORKS): fc.Arbitrary<AnyAnswer> {
   const door = fc.constantFrom('link' as const, 'key' as const)
   const of = (on: string) => {
     const isExpress = on === 'Express'
@@ -249,7 +249,7 @@ export function neighbourAnswers(servers: readonly string[] = NEIGHBOURS): fc.Ar
 }
 
 /** Serves one. */
-export const serveNeighbourAnswer: ServeAnswer<AnyAnswer> = (given, isOurs) => {
+export const serveFrameworkAnswer: ServeAnswer<AnyAnswer> = (given, isOurs) => {
   return given.on === 'fetch' || given.on === 'Hono'
     ? onFetch(given, isOurs)
     : onNode(given, isOurs)

@@ -9,7 +9,7 @@ import { expect } from 'chai'
 import express, { type NextFunction, type Request, type Response } from 'express'
 import { anyone, type NodeHandler, poe } from 'post-once-exactly/node'
 import { memoryStore } from 'post-once-exactly/stores/memory'
-import { answerIn } from '../../lib/neighbours/answers.js'
+import { answerIn } from '../../lib/frameworks/answers.js'
 import { ask } from '../support/ask.js'
 import { until } from '../support/meeting.js'
 

@@ -11,14 +11,14 @@ import { DAY_MS, type Ledger, type MakeDoors, SHORT_MS } from '../koa/doors/door
 import { act, type Spoken } from './doors-act.js'
 import { asListener } from './fetch-server.js'
 
-/** The neighbours. */
-export const NEIGHBOURS = ['node', 'express', 'fetch'] as const
+/** The frameworks. */
+export const FRAMEWORKS = ['node', 'express', 'fetch'] as const
 
 /** One of them. */
-export type Neighbour = (typeof NEIGHBOURS)[number]
+export type Framework = (typeof FRAMEWORKS)[number]
 
 /** Makes an application with every door. */
-export const DOORS_ON: Readonly<Record<Neighbour, MakeDoors>> = {
+export const DOORS_ON: Readonly<Record<Framework, MakeDoors>> = {
   node: (settings, ledger) => {
     const { once, routes } = onNode(settings, ledger)
     const listener = once.handler(async (request, response, poe) => {

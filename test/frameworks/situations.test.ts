@@ -1,4 +1,4 @@
 /** Every situation and every door of Koa's guide, on node:http and fetch. */
 import { situationsSuite } from './situations-suite.js'
 
-for (const neighbour of ['node', 'fetch'] as const) situationsSuite(neighbour, 'memory')
+for (const framework of ['node', 'fetch'] as const) situationsSuite(framework, 'memory')

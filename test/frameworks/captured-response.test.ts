@@ -4,8 +4,8 @@ import type { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
-import { CapturedResponse } from '../../lib/neighbours/captured-response.js'
-import { incomingOf } from '../../lib/neighbours/fetch-request.js'
+import { CapturedResponse } from '../../lib/frameworks/captured-response.js'
+import { incomingOf } from '../../lib/frameworks/fetch-request.js'
 
 function make(like: ServerResponse | null = null): CapturedResponse {
   return new CapturedResponse(requestOf(), like)

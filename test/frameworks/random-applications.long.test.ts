@@ -1,6 +1,6 @@
 /** As `random-applications.test.ts`, with many more of them, and on every store. */
 import * as fc from 'fast-check'
-import { effects, ON_NEIGHBOURS, words } from '../support/random-suite.js'
+import { effects, ON_FRAMEWORKS, words } from '../support/random-suite.js'
 import { INSTALLED_STORES } from '../support/stores.js'
 
 /** To shrink what a slow store has made would take minutes. */
@@ -9,7 +9,7 @@ const HOW = { endOnFailure: true }
 describe('many applications without Koa', () => {
   for (const store of INSTALLED_STORES) {
     it(`[POE-2-2, POE-2-20] have one effect at most, and no false word, ${store}`, async () => {
-      await fc.assert(effects(ON_NEIGHBOURS, store), {
+      await fc.assert(effects(ON_FRAMEWORKS, store), {
         numRuns: store === 'memory' ? 100 : 15,
         ...HOW,
       })
@@ -17,6 +17,6 @@ describe('many applications without Koa', () => {
   }
 
   it('[FALSE-4352, FALSE-4355] answer as they do without the library', async () => {
-    await fc.assert(words(ON_NEIGHBOURS), { numRuns: 600 })
+    await fc.assert(words(ON_FRAMEWORKS), { numRuns: 600 })
   })
 })

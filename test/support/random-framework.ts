@@ -14,17 +14,17 @@ import { Hono } from 'hono'
 import createError from 'http-errors'
 import { type FetchDoor, poe as fetchPoe } from 'post-once-exactly/fetch'
 import { type NodeDoor, poe as nodePoe } from 'post-once-exactly/node'
-import { asListener } from '../neighbours/fetch-server.js'
+import { asListener } from '../frameworks/fetch-server.js'
 import { breaking, type Serve, slowly, type Trial, type Word } from './random-application.js'
 
 /** What serves it. */
-export const NEIGHBOURS = ['node', 'node on HTTP/2', 'Express', 'fetch', 'Hono'] as const
+export const FRAMEWORKS = ['node', 'node on HTTP/2', 'Express', 'fetch', 'Hono'] as const
 
 const KEPT = { retentionMs: 60_000, dangerouslyNotDurable: true }
 const NAMES = ['key', 'step', 'duplicate'] as const
 
 /** Serves one. */
-export const serveNeighbour: Serve = async (trial, store) => {
+export const serveFramework: Serve = async (trial, store) => {
   const { on } = trial.given
   const options = { store, principal: () => 'ann', waitMs: 30, onError: () => {} }
   const isFetch = on === 'fetch' || on === 'Hono'
