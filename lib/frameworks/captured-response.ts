@@ -60,8 +60,12 @@ export class CapturedResponse {
         this.#status = response.statusCode
       },
     })
-    // Node's server tells it where there is a socket; Deno's response has no such member.
-    Object.defineProperty(response, 'closed', { get: () => this.#isClosed })
+    // Node's server tells these where there is a socket: Deno's response has no `closed`, and Node
+    // 26 counts as finished only what its server has sent.
+    Object.defineProperties(response, {
+      closed: { get: () => this.#isClosed },
+      writableFinished: { get: () => response.writableEnded },
+    })
     response.on('pipe', ({ statusCode }: { readonly statusCode?: number }) => {
       this.#passedOn = statusCode
     })

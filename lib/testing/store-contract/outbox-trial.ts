@@ -54,7 +54,12 @@ export class OutboxTrial<Tx> {
     assert.equal((await this.outbox.renew(key, owner, 0)).state, 'ok', `${owner} ends its lease`)
   }
 
-  async expectEnd(key: string, owner: string, end: AttemptEnd, state: 'ok' | 'stale') {
+  async expectEnd(
+    key: string,
+    owner: string,
+    end: AttemptEnd,
+    state: 'ok' | 'stale',
+  ): Promise<void> {
     const reply = await this.outbox.end(key, owner, end)
     assert.equal(reply.state, state, `'${end.verdict}' by ${owner} at ${key}`)
   }
