@@ -11,6 +11,7 @@ import { aroundStore } from './around-store.js'
 import { until } from './meeting.js'
 import { openRequest, overHttp2, type Place } from './open-request.js'
 import { openStore, type StoreKind } from './stores.js'
+import { type TinyTransaction, tinyDatabase } from './tiny-transactions.js'
 import type { World, WorldOptions } from './world.js'
 
 const PATIENCE_MS = 20_000
@@ -59,6 +60,8 @@ export interface RandomApplication {
   readonly door: (typeof DOORS)[number]
   readonly parses: boolean
   readonly marks: boolean
+  /** Whether the effect is in the transaction of the innermost door. */
+  readonly isTransactional: boolean
   /** How long a claim takes, in milliseconds. */
   readonly claimMs: number
   readonly impatient: {
@@ -90,6 +93,7 @@ export function applicationsOn(
     door: fc.constantFrom(...DOORS),
     parses: fc.boolean(),
     marks: fc.boolean(),
+    isTransactional: store === 'memory' ? fc.boolean() : fc.constant(false),
     claimMs: fc.constantFrom(0, 0, 6, 15),
     impatient: fc.option(
       fc.record({
@@ -126,7 +130,7 @@ export type Served = Pick<World, 'port' | 'server' | 'link' | 'close'> & {
 
 /** A handler that was entered: what it may do on any server. */
 export interface Entered {
-  readonly poe: Pick<RequestPoe<unknown>, 'pointOfNoReturn'>
+  readonly poe: Pick<RequestPoe<unknown>, 'pointOfNoReturn' | 'tx'>
   /** Reads the content, where nobody has. */
   readonly read: () => unknown
 }
@@ -163,7 +167,9 @@ export async function tryApplication(
 export class Trial {
   readonly given: RandomApplication
   readonly planted: Planted
-  effects = 0
+  /** Effects outside of a transaction, and those that were committed. */
+  #effects = 0
+  #rows: readonly string[] = []
   #entered = 0
   #atWork = 0
   readonly #said: Word[] = []
@@ -175,9 +181,16 @@ export class Trial {
     this.planted = planted
   }
 
+  /** How often it took effect. */
+  get effects(): number {
+    return this.#effects + this.#rows.length
+  }
+
   /** The rules of whoever names the operation. */
   get rules(): object {
-    return { marks: this.given.marks, ...this.planted.rules }
+    const { marks, isTransactional } = this.given
+    const own = isTransactional ? { transactional: true } : { marks }
+    return { ...own, ...this.planted.rules }
   }
 
   /** Whether somebody loses patience with a request. */
@@ -188,8 +201,11 @@ export class Trial {
 
   /** The store with claims that take their time. */
   slow: Wrap = store => {
-    const { claimMs } = this.given
-    return aroundStore(this.planted.wrapStore?.(store) ?? store, async (method, _key, call) => {
+    const { claimMs, isTransactional } = this.given
+    const inner = this.planted.wrapStore?.(store) ?? store
+    const database = isTransactional ? tinyDatabase(inner) : null
+    this.#rows = database?.rows ?? []
+    return aroundStore(database?.store ?? inner, async (method, _key, call) => {
       if (method === 'claim' && !this.isLast && claimMs > 0) await pause(claimMs)
       return call()
     })
@@ -197,7 +213,7 @@ export class Trial {
 
   /** Does what the plan says. @returns what is to be said then */
   async act({ poe, read }: Entered): Promise<Word> {
-    const { plans, marks, door } = this.given
+    const { plans, marks, isTransactional, door } = this.given
     const kind = { beforeMs: 0, afterMs: 0, says: 'json', reads: false } as const
     const acts = this.isLast ? kind : plans[this.#entered === 0 ? 0 : 1]
     this.#entered += 1
@@ -206,9 +222,11 @@ export class Trial {
       if (acts.reads) await read()
       if (acts.beforeMs > 0) await pause(acts.beforeMs)
       if (!isNo(acts.says)) {
-        if (marks && !door.startsWith('link,') && !door.startsWith('key,'))
-          await poe.pointOfNoReturn()
-        this.effects += 1
+        if (isTransactional) (poe.tx as TinyTransaction).write('tea')
+        else {
+          if (marks && !door.includes(',')) await poe.pointOfNoReturn()
+          this.#effects += 1
+        }
       }
       if (acts.afterMs > 0) await pause(acts.afterMs)
       this.#said.push(acts.says)
@@ -219,7 +237,7 @@ export class Trial {
   }
 
   async run(served: Served, place: Place): Promise<string[]> {
-    const { door, sendings, impatient } = this.given
+    const { door, sendings, impatient, isTransactional } = this.given
     const path = door.startsWith('link') ? await served.link() : `/${door.split(',')[0]}`
     const answers = await Promise.all(sendings.map(each => this.#send(place, path, each)))
     await pause(30)
@@ -239,9 +257,12 @@ export class Trial {
       ...({ atMs: 0, leavesMs: null, isCut: false, isOther: false, method: 'POST' } as const),
     })
     if (this.effects > 1) wrong.push(`${this.effects} effects`)
+    // Whatever was said and undone before, everybody is kind to the last request.
+    if (isTransactional && !door.includes(',') && this.effects === 0) wrong.push('no effect')
     if (last === 'hangs' || last === 'left') wrong.push(`the last request: ${last}`)
     const isRun = this.#said.length > said.length
-    if (isRun && said.some(isYes)) wrong.push('run again after a success')
+    // What is in a transaction may have been undone.
+    if (isRun && !isTransactional && said.some(isYes)) wrong.push('run again after a success')
     const isPlain = impatient === null && sendings.every(each => !each.isCut)
     if (isPlain && !isRun && said.every(isNo)) wrong.push(`not free after ${said}: ${last}`)
     return wrong.map(each => `${each}; answers ${answers}, said ${said}, last ${last}`)
