@@ -22,7 +22,8 @@ export function arrivalOf({ req }: Context): Arrival {
   const { stream } = req as { stream?: ServerHttp2Stream }
   if (stream === undefined) {
     if (req.complete || hasNoContent(req)) return 'whole'
-    return req.destroyed ? 'cut-off' : 'on-its-way'
+    // Once a request is answered Node does not tell it that its connection closes.
+    return req.destroyed || req.socket.destroyed ? 'cut-off' : 'on-its-way'
   }
   if (stream.endAfterHeaders) return 'whole'
   if (stream.closed || stream.destroyed || stream.aborted) return 'cut-off'

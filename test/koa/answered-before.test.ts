@@ -202,6 +202,40 @@ for (const koa of [3, 2] as const) {
       })
     }
 
+    it('[FALSE-4373] a content that was cut off by then is waited for by no handler', async () => {
+      world = await startWorld(kind, {
+        parse: false,
+        // The first request waits for what all of them need of the store.
+        wrapStore: store =>
+          aroundStore(store, async (method, _key, call) => {
+            if (method === 'epoch') await claimed.opened
+            return call()
+          }),
+        extend: (app, router, once) => {
+          app.middleware.unshift(impatient as never)
+          const identity = () => 'the same'
+          const suspect = once.detectDuplicates({ name: 'dup', identity, windowMs: 60_000 })
+          router.post('/notes', suspect, async ctx => {
+            for await (const _ of ctx.req);
+            ctx.status = 201
+          })
+        },
+      })
+      const { port } = world
+      const upload = request({ port, method: 'POST', path: '/notes', agent: false })
+      const closed = new Promise(done => upload.on('close', done))
+      upload.on('error', () => {}).on('response', response => response.resume())
+      upload.setHeader('Content-Length', '9')
+      upload.write('half')
+      await answered.opened
+      setTimeout(() => upload.destroy(), 20)
+      await closed
+      await new Promise(done => setTimeout(done, 20))
+      claimed.open()
+      await new Promise(done => setTimeout(done, 20))
+      expect((await world.once.status()).atWork).to.equal(0)
+    })
+
     for (const door of ['link', 'key'] as const) {
       it(`[FALSE-4297] a content that never comes then holds no claim: ${door}`, async () => {
         claimed.open()
