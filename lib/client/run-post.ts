@@ -241,7 +241,8 @@ async function ask(sending: Sending, response: Response, isFirst: boolean): Prom
   if (kind === 'busy') return waitFor(sending, last)
   if (kind === 'gone') return forgotten(sending, last)
   const isSameForAll = isAboutContent(response.status) && !sending.isMadeAnew
-  const isSettled = isSameForAll || !sending.isAdrift
+  // What was under way may have been a copy of ours, and be at work still.
+  const isSettled = isSameForAll || !(sending.isAdrift || sending.wasBusy)
   if (kind === 'unspent' && isSettled) return refused(sending, last)
   return unknown(sending, last, 'unproven', !isOfTheMoment(finding))
 }

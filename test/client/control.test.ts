@@ -65,6 +65,14 @@ const ROWS: readonly Row[] = [
     posts: 1,
   },
   {
+    title:
+      '[FALSE-4374] a POST was under way, perhaps a copy of ours: that it is unused says little',
+    post: [BUSY, { status: 303 }],
+    get: [UNSPENT],
+    outcome: 'unknown',
+    posts: 2,
+  },
+  {
     title: "[FALSE-3701] every try is lost, and the link gives another POST's result",
     post: [lost(), { status: 502 }, lost(), { status: 502 }, lost()],
     get: [ANOTHERS],
