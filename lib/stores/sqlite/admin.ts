@@ -22,7 +22,7 @@ import {
   strangeCursor,
 } from '../arguments.js'
 import { restoreHead } from '../head-text.js'
-import type { SqliteDatabase } from './driver.js'
+import { prepared, type SqliteDatabase } from './driver.js'
 import { hashKey } from './packing.js'
 import * as sql from './statements.js'
 import type { StoreFile } from './store-file.js'
@@ -115,11 +115,11 @@ export class FileAdmin implements StoreAdmin {
     const secrets = newSecrets(next)
     return this.#tools.queue.submit(() => {
       const db = this.#tools.file.writer
-      const known = db.prepare(sql.SECRETS).raw().all() as [id: string, key: string][]
+      const known = prepared(db, sql.SECRETS, 'raw').all() as [id: string, key: string][]
       const isExpected = known.map(([id]) => id).join() === expectedIds.join()
       if (known.length === 0 || !isExpected) return false
-      db.prepare(sql.DROP_SECRETS).run()
-      const add = db.prepare(sql.ADD_SECRET)
+      prepared(db, sql.DROP_SECRETS).run()
+      const add = prepared(db, sql.ADD_SECRET)
       secrets.forEach(({ id, key }, position) => {
         add.run(position, id, key)
       })
@@ -147,10 +147,7 @@ export class FileAdmin implements StoreAdmin {
   }
 
   #all(text: string, ...values: unknown[]): unknown[] {
-    return this.#tools.file.reader
-      .prepare(text)
-      .raw()
-      .all(...values)
+    return prepared(this.#tools.file.reader, text, 'raw').all(...values)
   }
 }
 

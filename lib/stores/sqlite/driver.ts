@@ -8,6 +8,9 @@ import { PoeError, type PoeErrorCode } from '../../errors.js'
 /** A connection of better-sqlite3. */
 export type SqliteDatabase = BetterSqlite3.Database
 
+/** A prepared statement. */
+export type SqliteStatement = BetterSqlite3.Statement<unknown[]>
+
 const BUSY = /^SQLITE_(?:BUSY|LOCKED|PROTOCOL)/
 
 type Constructor = new (file: string, options: BetterSqlite3.Options) => SqliteDatabase
@@ -45,6 +48,34 @@ export function configure(db: SqliteDatabase): void {
   // In KB, taken only as needed: the index of a million records, whose keys are random, fits in.
   db.pragma('cache_size = -32000')
 }
+
+/**
+ * Prepares a statement of ours, once for each connection: to compile one takes longer than most
+ * take to run.
+ *
+ * @param shape - what a row is given as: by default an object, `raw` an array, `pluck` its first
+ *   value; always the same for one statement
+ */
+export function prepared(
+  db: SqliteDatabase,
+  sql: string,
+  shape?: 'raw' | 'pluck',
+): SqliteStatement {
+  let ofConnection = statements.get(db)
+  if (ofConnection === undefined) {
+    ofConnection = new Map()
+    statements.set(db, ofConnection)
+  }
+  let statement = ofConnection.get(sql)
+  if (statement === undefined) {
+    statement = db.prepare<unknown[]>(sql)
+    if (shape !== undefined && statement.reader) statement[shape](true)
+    ofConnection.set(sql, statement)
+  }
+  return statement
+}
+
+const statements = new WeakMap<SqliteDatabase, Map<string, SqliteStatement>>()
 
 /** Whether an error says that another connection holds the lock. */
 export function isBusy(error: unknown): boolean {

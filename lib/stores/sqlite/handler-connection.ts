@@ -6,10 +6,9 @@
  * brought back, or that a handler has changed for the next one, is thrown away. Only one
  * transaction at a time is open on it, by the queue's turns.
  */
-import type BetterSqlite3 from 'better-sqlite3'
 import { LRUCache } from 'lru-cache'
 import { PoeError } from '../../errors.js'
-import { configure, type SqliteDatabase } from './driver.js'
+import { configure, prepared, type SqliteDatabase, type SqliteStatement } from './driver.js'
 import { SqliteRecords } from './records.js'
 import type { StoreFile } from './store-file.js'
 import { rollBack } from './write-queue.js'
@@ -24,9 +23,6 @@ const GUARD = `
     id INTEGER PRIMARY KEY,
     held INTEGER NOT NULL REFERENCES poe_guard (id) DEFERRABLE INITIALLY DEFERRED
   );`
-
-/** A prepared statement. */
-export type SqliteStatement = BetterSqlite3.Statement<unknown[]>
 
 const STATEMENTS_KEPT = 100
 
@@ -78,9 +74,9 @@ export class HandlerConnection {
   begin(): void {
     this.#file.prepare()
     const { db } = this.#open()
-    db.exec('BEGIN IMMEDIATE')
+    prepared(db, 'BEGIN IMMEDIATE').run()
     try {
-      db.exec('INSERT INTO temp.poe_guard (id, held) VALUES (1, 0)')
+      prepared(db, 'INSERT INTO temp.poe_guard (id, held) VALUES (1, 0)').run()
     } catch (error) {
       this.discardLater()
       this.rollBack()
@@ -96,15 +92,15 @@ export class HandlerConnection {
   commit(): void {
     const { db } = this.#open()
     if (!this.isHeld()) throw new PoeError('ERR_POE_TX_STOLEN')
-    db.exec('DELETE FROM temp.poe_guard')
-    db.exec('COMMIT')
+    prepared(db, 'DELETE FROM temp.poe_guard').run()
+    prepared(db, 'COMMIT').run()
     if (this.#isWorn) this.close()
   }
 
   /** Whether the transaction that was begun here is still open. */
   isHeld(): boolean {
     const { db } = this.#open()
-    return db.inTransaction && db.prepare('SELECT 1 FROM temp.poe_guard').get() !== undefined
+    return db.inTransaction && prepared(db, 'SELECT 1 FROM temp.poe_guard').get() !== undefined
   }
 
   /** Tells that the connection is not to be used again after this transaction. */

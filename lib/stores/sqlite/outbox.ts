@@ -13,7 +13,7 @@ import type {
   TakeReply,
 } from '../../engine/outbox/outbox-store.js'
 import type { OwnerReply } from '../../engine/store.js'
-import type { SqliteDatabase } from './driver.js'
+import { prepared, type SqliteDatabase } from './driver.js'
 import type { StoreFile } from './store-file.js'
 import type { WriteQueue } from './write-queue.js'
 
@@ -88,12 +88,12 @@ export class FileOutbox implements OutboxStore {
     const { file, nowMs, read } = this.#tools
     // A look first, which takes no lock: mostly there is nothing.
     const due = await read(() => {
-      const isDue = file.reader.prepare(IS_DUE)
+      const isDue = prepared(file.reader, IS_DUE)
       return names.filter(name => isDue.get(name, nowMs()) !== undefined)
     })
     if (due.length === 0) return { nowMs: nowMs(), messages: [] }
     return await this.#write((db, now) => {
-      const statement = db.prepare(TAKE)
+      const statement = prepared(db, TAKE)
       const messages: TakenMessage[] = []
       for (const name of due) {
         const room = limit - messages.length
@@ -107,29 +107,27 @@ export class FileOutbox implements OutboxStore {
 
   renew(key: string, owner: string, leaseMs: number): Promise<OwnerReply> {
     return this.#write((db, now) =>
-      reply(now, db.prepare(RENEW).run(now + Math.floor(leaseMs), key, owner, now).changes),
+      reply(now, prepared(db, RENEW).run(now + Math.floor(leaseMs), key, owner, now).changes),
     )
   }
 
   end(key: string, owner: string, end: AttemptEnd): Promise<OwnerReply> {
     return this.#write((db, now) => {
       const isAgain = end.verdict === 'again'
-      const { changes } = db
-        .prepare(END)
-        .run(
-          ...[isAgain ? 'waiting' : end.verdict, isAgain ? now + Math.floor(end.delayMs) : null],
-          ...[end.verdict === 'delivered' ? null : end.error, isAgain ? null : now],
-          ...[end.verdict === 'delivered' ? 1 : 0, key, owner, now],
-        )
+      const { changes } = prepared(db, END).run(
+        ...[isAgain ? 'waiting' : end.verdict, isAgain ? now + Math.floor(end.delayMs) : null],
+        ...[end.verdict === 'delivered' ? null : end.error, isAgain ? null : now],
+        ...[end.verdict === 'delivered' ? 1 : 0, key, owner, now],
+      )
       if (changes > 0) return reply(now, changes)
-      return reply(now, db.prepare(WAS_ENDED).get(key, owner) === undefined ? 0 : 1)
+      return reply(now, prepared(db, WAS_ENDED).get(key, owner) === undefined ? 0 : 1)
     })
   }
 
   async dead(limit: number, cursor: string | null): Promise<DeadReply> {
     const { file, nowMs, read } = this.#tools
     const rows = (await read(() =>
-      file.reader.prepare(DEAD).all(Number(cursor ?? 0), limit + 1),
+      prepared(file.reader, DEAD).all(Number(cursor ?? 0), limit + 1),
     )) as (DeadMessage & { readonly id: number })[]
     const last = rows.length > limit ? rows[limit - 1] : undefined
     const messages = rows.slice(0, limit).map(({ id: _, ...message }) => message)
@@ -137,22 +135,22 @@ export class FileOutbox implements OutboxStore {
   }
 
   revive(key: string): Promise<OwnerReply> {
-    return this.#write((db, now) => reply(now, db.prepare(REVIVE).run(now, key).changes))
+    return this.#write((db, now) => reply(now, prepared(db, REVIVE).run(now, key).changes))
   }
 
   drop(key: string): Promise<OwnerReply> {
-    return this.#write((db, now) => reply(now, db.prepare(DROP).run(key).changes))
+    return this.#write((db, now) => reply(now, prepared(db, DROP).run(key).changes))
   }
 
   async counts(): Promise<CountsReply> {
     const { file, nowMs, read } = this.#tools
     const now = nowMs()
-    const counts = await read(() => file.reader.prepare(COUNTS).all({ now }) as MessageCount[])
+    const counts = await read(() => prepared(file.reader, COUNTS).all({ now }) as MessageCount[])
     return { nowMs: now, counts }
   }
 
   purge(keepMs: number, limit: number): Promise<number> {
-    return this.#write((db, now) => db.prepare(PURGE).run(now - keepMs, limit).changes)
+    return this.#write((db, now) => prepared(db, PURGE).run(now - keepMs, limit).changes)
   }
 
   #write<Result>(run: (db: SqliteDatabase, nowMs: number) => Result): Promise<Result> {

@@ -5,7 +5,6 @@
  * lock (`BEGIN IMMEDIATE`), so that nothing changes between their look and their write, here or in
  * another process.
  */
-import type BetterSqlite3 from 'better-sqlite3'
 import type {
   Claim,
   ClaimReply,
@@ -19,7 +18,7 @@ import type {
 } from '../../engine/store.js'
 import type { PageQuery } from '../arguments.js'
 import { restoreHead, shortenHead } from '../head-text.js'
-import type { SqliteDatabase } from './driver.js'
+import { prepared, type SqliteDatabase, type SqliteStatement } from './driver.js'
 import { hashKey, hashOwner, packText, unpackText } from './packing.js'
 import * as sql from './statements.js'
 
@@ -48,14 +47,10 @@ type FoundRow = readonly [
 /** A record that is not free, as replies tell it. */
 type Found = Extract<ReadReply, { readonly state: 'running' | 'spent' | 'undecided' }>
 
-type Statement = BetterSqlite3.Statement<unknown[]>
-
 /** The records of one file, seen through one connection. */
 export class SqliteRecords {
   readonly #connection: () => SqliteDatabase
   readonly #now: () => number
-  #db: SqliteDatabase | null = null
-  readonly #statements = new Map<string, Statement>()
 
   /**
    * @param connection - gives the connection, asked at each statement; its file must have been
@@ -246,19 +241,8 @@ export class SqliteRecords {
     return this.#statement(text).all(...values)
   }
 
-  #statement(text: string): Statement {
-    const db = this.#connection()
-    if (db !== this.#db) {
-      this.#statements.clear()
-      this.#db = db
-    }
-    let statement = this.#statements.get(text)
-    if (statement === undefined) {
-      statement = db.prepare<unknown[]>(text)
-      if (statement.reader) statement.raw(true)
-      this.#statements.set(text, statement)
-    }
-    return statement
+  #statement(text: string): SqliteStatement {
+    return prepared(this.#connection(), text, 'raw')
   }
 }
 

@@ -7,7 +7,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { PoeError } from '../../errors.js'
-import type { SqliteDatabase } from './driver.js'
+import { prepared, type SqliteDatabase } from './driver.js'
 import { hasOutbox, prepareOutbox } from './outbox-table.js'
 import { SLICE_MS } from './statements.js'
 
@@ -123,7 +123,6 @@ function checkVersion(db: SqliteDatabase): void {
 }
 
 function readMeta(db: SqliteDatabase, name: string): string | undefined {
-  return db.prepare('SELECT value FROM poe_meta WHERE name = ?').pluck().get(name) as
-    | string
-    | undefined
+  const find = prepared(db, 'SELECT value FROM poe_meta WHERE name = ?', 'pluck')
+  return find.get(name) as string | undefined
 }

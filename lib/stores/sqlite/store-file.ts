@@ -10,6 +10,7 @@ import {
   isBusy,
   loadDriver,
   openConnection,
+  prepared,
   type SqliteDatabase,
   storeError,
 } from './driver.js'
@@ -99,7 +100,7 @@ export class StoreFile {
     // One that is still in the middle of a query holds the lock, and is closed when that is over.
     this.#stuck = this.#stuck.filter(db => !closeQuietly(db))
     this.prepare()
-    this.writer.exec('BEGIN IMMEDIATE')
+    prepared(this.writer, 'BEGIN IMMEDIATE').run()
   }
 
   /**

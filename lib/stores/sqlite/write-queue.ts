@@ -7,7 +7,7 @@
  */
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import { PoeError } from '../../errors.js'
-import { isBusy, type SqliteDatabase, storeError } from './driver.js'
+import { isBusy, prepared, type SqliteDatabase, storeError } from './driver.js'
 import { ensureEpoch } from './schema.js'
 import type { StoreFile } from './store-file.js'
 
@@ -194,7 +194,7 @@ export class WriteQueue {
       return
     }
     try {
-      db.exec('COMMIT')
+      prepared(db, 'COMMIT').run()
     } catch (error) {
       if (!rollBack(db)) this.#file.replaceWriter()
       const reason = storeError('The writes could not be committed', error)
