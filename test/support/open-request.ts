@@ -9,7 +9,7 @@ import {
   type IncomingHttpHeaders,
   type IncomingHttpStatusHeader,
 } from 'node:http2'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 
 /** Where a server listens. */
@@ -36,12 +36,18 @@ const NOTHING: Told = {
 }
 
 /** Lets the application of a server be asked over HTTP/2 as well. */
-export async function overHttp2(server: Server): Promise<Place & { close(): unknown }> {
+export async function overHttp2(server: Server): Promise<Place & { close(): void }> {
   const [listener] = server.listeners('request') as RequestListener[]
-  const second = createServer(listener as never)
+  const sockets = new Set<Socket>()
+  const second = createServer(listener as never).on('connection', socket => sockets.add(socket))
   await new Promise<void>(done => second.listen(0, '127.0.0.1', done))
   const { port } = second.address() as AddressInfo
-  return { port, isHttp2: true, close: () => second.close() }
+  const close = () => {
+    second.close()
+    // Node 24 lets go of a session here, and leaves its socket open.
+    for (const socket of sockets) socket.destroy()
+  }
+  return { port, isHttp2: true, close }
 }
 
 /** Begins a request. @returns where its content goes, and what is answered in the end */
