@@ -4,7 +4,15 @@
  * nothing but Node itself, and syntax that an old Node can still read.
  */
 import { spawn } from 'node:child_process'
-import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
@@ -12,6 +20,10 @@ import { fileURLToPath } from 'node:url'
 export const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 const OLDEST = [20, 19]
+/** On Node 24 better-sqlite3 12, which the lockfile has, can end the process; on Node 20 13 does. */
+const NEWER_DRIVER = '13.2.0'
+const wantsNewerDriver = Number(process.versions.napi) >= 10
+const DRIVER = `${ROOT}node_modules/better-sqlite3`
 const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
 /** Gets the project ready to run, or ends this process with one line that says why not. */
@@ -27,10 +39,29 @@ export async function prepare() {
   if (isLink(`${ROOT}node_modules`)) {
     fail('node_modules is a link, and what it leads to is out of date: run npm ci there.')
   }
-  console.log('Installing packages: npm ci')
-  const code = await runNpm(['ci', '--include=dev'])
+  let code = 0
+  if (!installedAsLocked() || !wantsNewerDriver) {
+    console.log('Installing packages: npm ci')
+    const noScripts = wantsNewerDriver ? ['--ignore-scripts'] : []
+    code = await runNpm(['ci', '--include=dev', ...noScripts])
+  }
+  if (code === 0 && wantsNewerDriver) code = await exchangeDriver()
   done()
   if (code !== 0) fail('The packages could not be installed; see above.', code)
+}
+
+/** Puts the newer better-sqlite3 in the place of the one that the lockfile has. */
+async function exchangeDriver() {
+  console.log(`Installing better-sqlite3 ${NEWER_DRIVER}, which this Node needs`)
+  const folder = `${ROOT}.tmp/driver`
+  const wishes = ['--no-save', '--no-audit', '--no-fund', '--prefix', folder]
+  mkdirSync(folder, { recursive: true })
+  const code = await runNpm(['install', ...wishes, `better-sqlite3@${NEWER_DRIVER}`])
+  if (code !== 0) return code
+  rmSync(DRIVER, { recursive: true, force: true })
+  renameSync(`${folder}/node_modules/better-sqlite3`, DRIVER)
+  rmSync(folder, { recursive: true, force: true })
+  return 0
 }
 
 /**
@@ -121,11 +152,18 @@ export function fail(line, code = 1) {
   process.exit(code)
 }
 
+function installed() {
+  if (!installedAsLocked()) return false
+  const file = `${DRIVER}/package.json`
+  const version = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).version : ''
+  return (version === NEWER_DRIVER) === wantsNewerDriver
+}
+
 /**
  * Compares what npm says that it installed with the lockfile. File times alone would reinstall
  * after every fresh checkout, also where there is no network.
  */
-function installed() {
+function installedAsLocked() {
   const record = `${ROOT}node_modules/.package-lock.json`
   if (!existsSync(record)) return false
   const present = readPackages(record)

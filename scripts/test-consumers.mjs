@@ -3,19 +3,27 @@
  * supported and on Deno, as ESM and as CommonJS, with the oldest and the newest TypeScript 5, on Koa
  * 2 and 3, and with the client alone. Their programs are in `test/package`.
  *
- * The Nodes, Deno and TypeScript 5 come from the registry, like the package's own dependencies; a
- * driver that has to be compiled is the checkout's own, so sqlite is tried on the Node that runs
- * this, and the memory store on all. `POE_TEST_SQLITE_NODES=24,26` compiles it for others too, once:
- * it is kept in `node_modules/.cache`.
+ * The Nodes, Deno, TypeScript 5 and better-sqlite3 13 come from the registry, like the package's own
+ * dependencies; better-sqlite3 12, which has to be compiled, is the checkout's own.
  */
 import { spawn } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { ROOT, runNpm } from './prepare.mjs'
 
 const MAJORS = [20, 22, 24, 26]
 const OWN_MAJOR = Number.parseInt(process.versions.node, 10)
+/** As of this one better-sqlite3 13 runs. */
+const OLDEST_WITH_13 = 22
 /** The oldest has `Uint8Array<ArrayBuffer>`, which our types name, as do those of Node itself. */
 const TYPESCRIPTS = { oldest: '5.7.3', newest: '5.9.3' }
 /** Those of the checkout that a consumer may have too; what is compiled is compiled already. */
@@ -26,7 +34,6 @@ const BORROWED = [
 const START_MS = 20_000
 const SIDE_BY_SIDE = 3
 const LONGEST_MS = 120_000
-const SQLITE_MS = 300_000
 const INSTALL = ['install', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error']
 
 /**
@@ -38,7 +45,7 @@ const INSTALL = ['install', '--no-audit', '--no-fund', '--prefer-offline', '--lo
  */
 export async function testConsumers(tarball, folder) {
   const packages = [
-    ...[tarball, 'koa@3', '@koa/router', 'deno@2'],
+    ...[tarball, 'koa@3', '@koa/router', 'better-sqlite3@13', 'deno@2'],
     ...Object.entries(TYPESCRIPTS).map(([name, version]) => `ts-${name}@npm:typescript@${version}`),
     ...MAJORS.filter(major => major !== OWN_MAJOR).map(major => {
       return `node${major}@npm:node-${process.platform}-${process.arch}@${major}`
@@ -50,11 +57,15 @@ export async function testConsumers(tarball, folder) {
     project(folder, 'client-alone', [tarball]),
   ])
   if (home === null || alone === null) return [told('the consumers cannot be installed', false)]
+  const driver = join(home, 'node_modules/better-sqlite3')
+  renameSync(driver, `${driver}-13`)
   for (const name of BORROWED)
     link(join(ROOT, 'node_modules', name), join(home, 'node_modules', name))
   const checks = [...onNodes(home), ...compilers(home), onDeno(home), clientAlone(alone)]
   const passed = await sideBySide(checks)
-  // Last, because the others have Koa 3 in the same place.
+  // Last, because the others have Koa 3 and better-sqlite3 12 in the same places.
+  link(`${driver}-13`, driver)
+  passed.push(...(await sideBySide([...onNewDriver(home)])))
   link(join(ROOT, 'node_modules/koa2'), join(home, 'node_modules/koa'))
   const [own, app] = [process.execPath, [process.execPath, 'koa-app.mjs', 'memory']]
   return [...passed, await judged(home, 'Koa 2, memory', app, [own, poe(home)])]
@@ -85,18 +96,28 @@ function* onNodes(home) {
   yield () => judged(home, 'node:http', [own, 'node-app.mjs'], [own, poe(home)])
   yield () => judged(home, 'fetch', [own, 'fetch-app.mjs'], [own, poe(home)])
   for (const major of MAJORS) {
-    const node = major === OWN_MAJOR ? own : join(home, `node_modules/node${major}/bin/node`)
+    const node = nodeOf(home, major)
     yield () => passes(home, `CommonJS on Node ${major}`, [node, 'required.cjs'])
     const app = [node, 'koa-app.mjs', 'memory']
     yield () => judged(home, `Koa 3, memory, Node ${major}`, app, [node, poe(home)])
   }
-  for (const major of (process.env.POE_TEST_SQLITE_NODES ?? '').split(',').filter(Boolean)) {
-    const node = join(home, `node_modules/node${major}/bin/node`)
-    const app = [node, 'koa-app.mjs']
-    yield async () =>
-      (await withSqlite(home, major)) &&
-      judged(home, `Koa 3, sqlite, Node ${major}`, app, [node, poe(home)])
+  const wrong = [nodeOf(home, 24), 'driver.mjs', 'better-sqlite3@13']
+  yield () => passes(home, 'better-sqlite3 12, Node 24', wrong)
+}
+
+function* onNewDriver(home) {
+  for (const major of MAJORS) {
+    const node = nodeOf(home, major)
+    const title = `better-sqlite3 13, Node ${major}`
+    const wrong = [node, 'driver.mjs', 'better-sqlite3@12']
+    if (major < OLDEST_WITH_13) yield () => passes(home, title, wrong)
+    else yield () => judged(home, title, [node, 'koa-app.mjs'], [node, poe(home)])
   }
+}
+
+function nodeOf(home, major) {
+  if (major === OWN_MAJOR) return process.execPath
+  return join(home, `node_modules/node${major}/bin/node`)
 }
 
 function* compilers(home) {
@@ -216,34 +237,6 @@ function firstLine(child) {
     child.once('error', error => settle(() => reject(error)))
     child.once('close', code => settle(() => reject(new Error(`it ended with ${code}`))))
   })
-}
-
-/** Compiles the driver for another Node, with the headers that came with that. */
-async function withSqlite(home, major) {
-  const kept = `${ROOT}node_modules/.cache/post-once-exactly/sqlite-node${major}`
-  const driver = join(home, 'node_modules/better-sqlite3')
-  if (!existsSync(join(kept, 'build/Release/better_sqlite3.node'))) {
-    rmSync(kept, { recursive: true, force: true })
-    cpSync(join(ROOT, 'node_modules/better-sqlite3'), kept, { recursive: true })
-    rmSync(join(kept, 'build'), { recursive: true, force: true })
-    const gyp = join(
-      process.execPath,
-      '../../lib/node_modules/npm/node_modules/node-gyp/bin/node-gyp.js',
-    )
-    const nodedir = join(home, `node_modules/node${major}`)
-    const args = [gyp, 'rebuild', '--release', `--nodedir=${nodedir}`]
-    const node = join(nodedir, 'bin/node')
-    const child = spawn(node, args, {
-      cwd: kept,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: SQLITE_MS,
-    })
-    const heard = hear(child)
-    const code = await new Promise(resolve => child.once('close', resolve))
-    if (code !== 0) return told(`better-sqlite3 for Node ${major}`, false, heard())
-  }
-  link(kept, driver)
-  return true
 }
 
 function poe(home) {

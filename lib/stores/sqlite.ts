@@ -90,7 +90,7 @@ export interface SqliteStore extends Store<SqliteTransaction> {
 }
 
 /**
- * Opens a store in a sqlite file, through better-sqlite3 12.
+ * Opens a store in a sqlite file, through better-sqlite3: 12 on Node 20, 13 from Node 22.14 on.
  *
  * WAL with full sync: what was answered is on the disk. Writes of a turn of the event loop share
  * one commit. Waiting for another process's lock never blocks this one.
@@ -100,7 +100,7 @@ export interface SqliteStore extends Store<SqliteTransaction> {
  * @throws TypeError or RangeError on malformed options
  * @throws PoeError `ERR_POE_STORE_DOWN` when the file cannot be opened, `ERR_POE_STORE_SCHEMA` when
  *   it holds tables of another version
- * @throws Error when better-sqlite3 is not installed
+ * @throws Error when better-sqlite3 is not installed, or when it is not one for this Node
  */
 export function sqliteStore(options: string | SqliteStoreOptions): SqliteStore {
   return new FileStore(resolveOptions(options))

@@ -139,7 +139,7 @@ describe('sqliteStore', () => {
       const flags = [...process.execArgv, '--import', helper('no-driver.mjs')]
       const script = ['--input-type=module', '--eval', code]
       const { stdout } = await run(process.execPath, [...flags, ...script])
-      expect(stdout).to.include('npm install better-sqlite3@12')
+      expect(stdout).to.match(/`npm install better-sqlite3@1[23]`/)
       expect(existsSync(file)).to.equal(false)
     })
   })

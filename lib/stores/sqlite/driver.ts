@@ -22,7 +22,7 @@ type Constructor = new (file: string, options: BetterSqlite3.Options) => SqliteD
  * @param file - path of the database
  * @param options - `fileMustExist`: it is not made where it is absent
  * @throws PoeError `ERR_POE_STORE_DOWN` when it cannot be opened
- * @throws Error when better-sqlite3 is not installed
+ * @throws Error when better-sqlite3 is not installed, or when it is not one for this Node
  */
 export function openConnection(
   file: string,
@@ -123,15 +123,29 @@ let loaded: Constructor | undefined
 /**
  * Loads better-sqlite3, once.
  *
- * @throws Error when it is not installed
+ * @throws Error when it is not installed, or when it is not one for this Node
  */
 export function loadDriver(): Constructor {
   if (loaded !== undefined) return loaded
+  const require = createRequire(import.meta.url)
+  // 13 asks for Node-API 10, and does not look whether that is there.
+  const suitable = Number(process.versions.napi) < 10 ? 12 : 13
+  const install = `run \`npm install better-sqlite3@${suitable}\`.`
+  let version: string
   try {
-    loaded = createRequire(import.meta.url)('better-sqlite3') as Constructor
-    return loaded
+    version = (require('better-sqlite3/package.json') as { version: string }).version
   } catch (cause) {
-    const text = 'sqliteStore needs better-sqlite3 12: run `npm install better-sqlite3@12`.'
-    throw new Error(text, { cause })
+    throw new Error(`sqliteStore needs better-sqlite3: ${install}`, { cause })
   }
+  const what = `better-sqlite3 ${version} on Node ${process.versions.node}`
+  const major = Number.parseInt(version, 10)
+  if (major > 12 && suitable === 12) {
+    throw new Error(`${what} would end the process when a file is opened: ${install}`)
+  }
+  if (major < 13 && Number.parseInt(process.versions.node, 10) >= 24) {
+    const text = `${what} can end the process when memory is cleaned up: ${install}`
+    process.emitWarning(text, { code: 'POE_SQLITE_DRIVER' })
+  }
+  loaded = require('better-sqlite3') as Constructor
+  return loaded
 }

@@ -159,7 +159,7 @@ describe('poe store, called wrongly', () => {
     for (const [url, name] of [
       ['postgres://u@127.0.0.1:1/x', 'npm install pg'],
       ['redis://127.0.0.1:1', 'npm install ioredis'],
-      [`sqlite:${folder}/other.db`, 'npm install better-sqlite3@12'],
+      [`sqlite:${folder}/other.db`, 'npm install better-sqlite3@1'],
     ] as const) {
       const ended = await poe(['store', 'stats', '--store', url], { env })
       expect(ended.err, url).to.include(name)

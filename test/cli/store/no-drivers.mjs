@@ -18,6 +18,6 @@ else Module.register(hooks)
 
 const resolve = Module._resolveFilename
 Module._resolveFilename = function resolveFilename(request, ...rest) {
-  if (DRIVERS.includes(request)) throw new Error(`Cannot find module '${request}'`)
+  if (DRIVERS.includes(request.split('/')[0])) throw new Error(`Cannot find module '${request}'`)
   return resolve.call(this, request, ...rest)
 }
