@@ -132,14 +132,20 @@ describe('sqliteStore', () => {
 
     it('a driver that is not installed: said, and no empty file left', async () => {
       const file = files.fresh()
-      const module = JSON.stringify(helper('../../../lib/stores/sqlite.ts'))
-      const code = `
-        const { sqliteStore } = await import(${module})
-        try { sqliteStore(${JSON.stringify(file)}) } catch (error) { console.log(error.message) }`
-      const flags = [...process.execArgv, '--import', helper('no-driver.mjs')]
-      const script = ['--input-type=module', '--eval', code]
-      const { stdout } = await run(process.execPath, [...flags, ...script])
-      expect(stdout).to.match(/`npm install better-sqlite3@1[23]`/)
+      const told = await openWithDriver(file)
+      expect(told).to.match(/needs better-sqlite3: run `npm install better-sqlite3@1[23]`/)
+      expect(existsSync(file)).to.equal(false)
+    })
+
+    it('[FALSE-4375] a driver that would end this process is told of before it can', async () => {
+      const isOld = Number(process.versions.napi) < 10
+      const [installed, wanted] = isOld ? [13, 12] : [12, 13]
+      const file = files.fresh()
+      const told = await openWithDriver(file, `${installed}.0.0`)
+      if (isOld || Number.parseInt(process.versions.node, 10) >= 24) {
+        expect(told).to.include(`better-sqlite3 ${installed}.0.0 on Node ${process.versions.node}`)
+        expect(told).to.include(`run \`npm install better-sqlite3@${wanted}\``)
+      }
       expect(existsSync(file)).to.equal(false)
     })
   })
@@ -208,3 +214,21 @@ describe('sqliteStore', () => {
     await store.close()
   })
 })
+
+/**
+ * Opens a file in a process of its own.
+ *
+ * @param version - of the driver there; none by default
+ * @returns what it was told
+ */
+async function openWithDriver(file: string, version?: string): Promise<string> {
+  const module = JSON.stringify(helper('../../../lib/stores/sqlite.ts'))
+  const code = `
+    const { sqliteStore } = await import(${module})
+    try { sqliteStore(${JSON.stringify(file)}) } catch (error) { console.log(error.message) }`
+  const flags = [...process.execArgv, '--import', helper('no-driver.mjs')]
+  const env = { ...process.env, ...(version !== undefined && { POE_TEST_DRIVER: version }) }
+  const args = [...flags, '--input-type=module', '--eval', code]
+  const { stdout, stderr } = await run(process.execPath, args, { env })
+  return stdout + stderr
+}

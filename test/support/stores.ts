@@ -1,6 +1,7 @@
 /**
  * A store of its own for each test, of every kind that this machine can run.
  */
+import { mkdtempSync, rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -68,7 +69,8 @@ async function openMemory(now: () => number): Promise<OpenStore> {
 }
 
 async function openSqlite(now: () => number): Promise<OpenStore> {
-  const folder = await mkdtemp(join(tmpdir(), 'poe-test-'))
+  files ??= makeFolder()
+  const folder = await mkdtemp(join(files, 'store-'))
   const file = join(folder, 'store.db')
   const store = sqliteStore({ file, now }) as Store<unknown>
   const discard = async () => {
@@ -76,6 +78,15 @@ async function openSqlite(now: () => number): Promise<OpenStore> {
     await rm(folder, { recursive: true, force: true })
   }
   return { store, file, discard }
+}
+
+/** For the files of this process, some of which nobody discards. */
+let files: string | null = null
+
+function makeFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'poe-test-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return folder
 }
 
 function shifted(opened: OpenStore, now: () => number): OpenStore {
