@@ -12,6 +12,7 @@ import Router from '@koa/router'
 import Koa, { type Middleware } from 'koa'
 import { createClient } from 'post-once-exactly/client'
 import { poe } from 'post-once-exactly/koa'
+import { endAll } from './servers/programs.js'
 import { openStore, type StoreKind } from './stores.js'
 
 /** Until all is compiled that ever is, nearly. */
@@ -21,6 +22,7 @@ type Ask = () => Promise<unknown>
 
 const [kind, counted] = process.argv.slice(2)
 await (kind === 'client' ? ofClient() : ofServer(kind as StoreKind))
+await endAll()
 process.exit()
 
 /** @param prepare - makes what is asked, before anything is counted */

@@ -100,11 +100,11 @@ for (const style of ['draft', 'mint', 'header'] as const) {
 
     it('holds a second order while the first runs, and tells a look to come back', async () => {
       const [short, long] = [await at.link(), await at.link()]
-      const first = at.post(short, { 'X-Fault': 'slow=500' })
-      const second = at.post(long, { 'X-Fault': 'slow=1500, fail=500' })
-      let looked = await at.get(short)
+      const first = at.post(short, { 'X-Fault': 'slow=150' })
+      const second = at.post(long, { 'X-Fault': 'slow=800, fail=500' })
+      let looked = await at.get(long)
       await until(async () => {
-        looked = await at.get(short)
+        looked = await at.get(long)
         return looked.status === 409
       }, 'at work')
       expect(looked.field('Retry-After')).to.equal('1')
