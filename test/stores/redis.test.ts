@@ -12,6 +12,7 @@ import { describeContract } from './helpers/contract-places.js'
 import {
   byIoredis,
   byNodeRedis,
+  byNodeRedis5,
   type Connected,
   freshPrefix,
   redisPlace,
@@ -82,6 +83,17 @@ describeWith(['redis-server'], 'redisStore', () => {
     const reply = await store.read('key', null)
     if (reply.state !== 'undecided') throw new Error(`it is ${reply.state}`)
     expect(reply.sinceMs - claimed.nowMs).to.equal(1_000)
+  })
+
+  it('[FALSE-4376] reads what it has written through a client of redis 5', async () => {
+    const own = await byNodeRedis5(server.port)
+    const store = open({ client: own.client })
+    expect(await claimState(store, 'key')).to.equal('claimed')
+    expect(await claimState(store, 'key', { owner: 'another' })).to.equal('running')
+    await store.complete('key', 'owner', outcome('tea'))
+    const reply = await store.read('key', null)
+    expect(reply).to.have.deep.nested.property('outcome.body', Buffer.from('tea'))
+    own.end()
   })
 
   it('rejects what comes after close, and leaves the client connected', async () => {

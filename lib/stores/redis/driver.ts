@@ -27,8 +27,10 @@ export interface IoredisClient {
 
 /** What the store needs of node-redis: `createClient`, `createSentinel`, `createCluster`. */
 export interface NodeRedisClient {
-  /** Whether commands are sent at once. */
-  readonly isReady: boolean
+  /** Whether it has been told to connect. */
+  readonly isOpen: boolean
+  /** Whether commands are sent at once. A cluster's client tells it from `redis` 6 on. */
+  readonly isReady?: boolean
   /** Gives the same client with other types in its replies. */
   withTypeMapping(mapping: object): unknown
   /** Sends a command. */
@@ -83,7 +85,7 @@ export function driverOf(where: string, client: unknown): Driver {
     }
     return new IoredisDriver(client as unknown as IoredisClient)
   }
-  if (can(client, 'withTypeMapping') && can(client, 'sendCommand') && 'isReady' in client) {
+  if (can(client, 'withTypeMapping') && can(client, 'sendCommand') && 'isOpen' in client) {
     const given = client as unknown as NodeRedisClient
     if (can(client, 'getSlotRandomNode')) return new NodeRedisClusterDriver(given)
     if (can(client, 'getMasterNode')) return new NodeRedisSentinelDriver(given)
@@ -211,43 +213,47 @@ function fromPair(pair: readonly [error: unknown, reply: unknown] | undefined): 
 
 /** `$`, the type of bulk strings in the protocol; the rest is numbers, arrays and null. */
 const BUFFERS = { 36: Buffer }
+/** `redis` 5 heeds it with a command, not what `withTypeMapping` says. */
+const AS_BUFFERS = { typeMapping: BUFFERS }
 
 interface Plain {
-  sendCommand(command: readonly Argument[]): Promise<unknown>
+  sendCommand(command: readonly Argument[], options: typeof AS_BUFFERS): Promise<unknown>
 }
 
 class NodeRedisDriver implements Driver {
   readonly isCluster = false
   readonly keyPrefix = ''
-  readonly #given: NodeRedisClient
-  readonly #client: Plain
+  readonly #client: NodeRedisClient & Plain
   readonly close: () => void
 
   constructor(client: NodeRedisClient) {
-    this.#given = client
-    this.#client = client.withTypeMapping(BUFFERS) as Plain
+    this.#client = client as NodeRedisClient & Plain
     this.close = hear(client)
   }
 
   isReady(): boolean {
-    return this.#given.isReady
+    return isReady(this.#client)
   }
 
   send(_key: string, command: readonly Argument[]): Promise<unknown> {
-    return this.#client.sendCommand(command)
+    return this.#client.sendCommand(command, AS_BUFFERS)
   }
 
   sendBoth(
-    _key: string,
+    key: string,
     first: readonly Argument[],
     second: readonly Argument[],
   ): Promise<readonly [Settled, Settled]> {
-    return settleBoth(this.#client.sendCommand(first), this.#client.sendCommand(second))
+    return settleBoth(this.send(key, first), this.send(key, second))
   }
 }
 
 interface Sentinel {
-  sendCommand(isReadonly: boolean, command: readonly Argument[]): Promise<unknown>
+  sendCommand(
+    isReadonly: boolean,
+    command: readonly Argument[],
+    options: typeof AS_BUFFERS,
+  ): Promise<unknown>
   multi(): SentinelPipeline
 }
 
@@ -270,11 +276,11 @@ class NodeRedisSentinelDriver implements Driver {
   }
 
   isReady(): boolean {
-    return this.#given.isReady
+    return isReady(this.#given)
   }
 
   send(_key: string, command: readonly Argument[]): Promise<unknown> {
-    return this.#client.sendCommand(false, command)
+    return this.#client.sendCommand(false, command, AS_BUFFERS)
   }
 
   sendBoth(
@@ -292,7 +298,12 @@ class NodeRedisSentinelDriver implements Driver {
 }
 
 interface Cluster {
-  sendCommand(key: string, isReadonly: boolean, command: readonly Argument[]): Promise<unknown>
+  sendCommand(
+    key: string,
+    isReadonly: boolean,
+    command: readonly Argument[],
+    options: typeof AS_BUFFERS,
+  ): Promise<unknown>
   /** There from `redis` 6 on. */
   getNodeClientForKey?(key: string): Promise<NodeRedisClient>
 }
@@ -300,22 +311,20 @@ interface Cluster {
 class NodeRedisClusterDriver implements Driver {
   readonly isCluster = true
   readonly keyPrefix = ''
-  readonly #given: NodeRedisClient
-  readonly #client: Cluster
+  readonly #client: NodeRedisClient & Cluster
   readonly close: () => void
 
   constructor(client: NodeRedisClient) {
-    this.#given = client
-    this.#client = client.withTypeMapping(BUFFERS) as Cluster
+    this.#client = client as NodeRedisClient & Cluster
     this.close = hear(client)
   }
 
   isReady(): boolean {
-    return this.#given.isReady
+    return isReady(this.#client)
   }
 
   send(key: string, command: readonly Argument[]): Promise<unknown> {
-    return this.#client.sendCommand(key, false, command)
+    return this.#client.sendCommand(key, false, command, AS_BUFFERS)
   }
 
   async sendBoth(
@@ -328,9 +337,13 @@ class NodeRedisClusterDriver implements Driver {
       const error = new Error("Only 'redis' 6 or newer can address one node of a cluster.")
       return settleBoth(this.send(key, first), Promise.reject(error))
     }
-    const node = given.withTypeMapping(BUFFERS) as Plain
-    return settleBoth(node.sendCommand(first), node.sendCommand(second))
+    const node = given as object as Plain
+    return settleBoth(node.sendCommand(first, AS_BUFFERS), node.sendCommand(second, AS_BUFFERS))
   }
+}
+
+function isReady({ isReady, isOpen }: NodeRedisClient): boolean {
+  return isReady ?? isOpen
 }
 
 async function settleBoth(

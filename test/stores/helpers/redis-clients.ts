@@ -2,7 +2,8 @@
  * Clients of each kind for the tests, and how the contract suite opens redis stores with them.
  */
 import { Cluster, Redis } from 'ioredis'
-import { createClient, createCluster } from 'redis'
+import * as redis from 'redis'
+import * as redis5 from 'redis5'
 import type { Store } from '../../../lib/engine/store.js'
 import { type RedisClient, type RedisStoreOptions, redisStore } from '../../../lib/stores/redis.js'
 import { type StoreContractOptions, storeContract } from '../../../lib/testing/store-contract.js'
@@ -30,6 +31,11 @@ export interface Setup extends Connected {
 /** The kinds of client, each with the servers that it is for. */
 const SETUPS = {
   'the redis client': async () => setUp([await startRedis()], byNodeRedis),
+  'the redis client, version 5': async () => setUp([await startRedis()], byNodeRedis5),
+  'the redis cluster client, version 5': async () =>
+    setUp(await startRedisCluster(), port =>
+      byNodeRedisCluster(port, redis5 as object as NodeRedis),
+    ),
   'the ioredis client': async () => setUp([await startRedis()], byIoredis),
   'the ioredis client, auto-pipelined': async () =>
     setUp([await startRedis()], port => byIoredis(port, { enableAutoPipelining: true })),
@@ -73,9 +79,16 @@ async function setUp(
   }
 }
 
+type NodeRedis = Pick<typeof redis, 'createClient' | 'createCluster'>
+
+/** Connects a client of `redis` 5. */
+export function byNodeRedis5(port: number): Promise<Connected> {
+  return byNodeRedis(port, redis5 as object as NodeRedis)
+}
+
 /** Connects a client of `redis`. */
-export async function byNodeRedis(port: number): Promise<Connected> {
-  const client = createClient({
+export async function byNodeRedis(port: number, library: NodeRedis = redis): Promise<Connected> {
+  const client = library.createClient({
     socket: { port, host: '127.0.0.1', reconnectStrategy: () => 50 },
   })
   client.on('error', () => {})
@@ -106,8 +119,11 @@ export async function byIoredisCluster(port: number): Promise<Connected> {
 }
 
 /** Connects a cluster client of `redis`. */
-export async function byNodeRedisCluster(port: number): Promise<Connected> {
-  const client = createCluster({ rootNodes: [{ url: `redis://127.0.0.1:${port}` }] })
+export async function byNodeRedisCluster(
+  port: number,
+  library: NodeRedis = redis,
+): Promise<Connected> {
+  const client = library.createCluster({ rootNodes: [{ url: `redis://127.0.0.1:${port}` }] })
   client.on('error', () => {})
   await client.connect()
   return { client, end: () => client.destroy() }
