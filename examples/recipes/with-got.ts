@@ -14,6 +14,8 @@ export async function post(link: string, order: object): Promise<string> {
     retry: {
       limit: MOST_TRIES,
       methods: ['POST'],
+      // Else got 15 and later ask only about statuses of a list of their own.
+      enforceRetryRules: false,
       calculateDelay: ({ error }) => {
         const reply = replyOf(error)
         return tries.again(reply ?? error) ? tries.delayMs(reply) : 0
