@@ -42,6 +42,7 @@ export type {
   Argument,
   IoredisClient,
   NodeRedisClient,
+  NodeRedisCluster,
   OnConnectionError,
   RedisClient,
 } from './redis/driver.js'

@@ -2,6 +2,7 @@
  * The redis store: the contract with one client, its options, and what a record costs.
  */
 import { expect } from 'chai'
+import { createClientPool } from 'redis'
 import type { Store } from '../../lib/engine/store.js'
 import { type RedisStoreOptions, redisStore } from '../../lib/stores/redis.js'
 import { until } from '../support/meeting.js'
@@ -47,6 +48,7 @@ describeWith(['redis-server'], 'redisStore', () => {
       [{}, TypeError, "a client of 'redis' 5"],
       [{ client: 'redis://127.0.0.1' }, TypeError, "a client of 'redis' 5"],
       [{ client: {} }, TypeError, "a client of 'redis' 5"],
+      [{ client: createClientPool() }, TypeError, 'no pool'],
       [{ client: {}, url: 'x' }, TypeError, "no option 'url'"],
       [{ client: {}, prefix: '' }, TypeError, 'prefix must be text'],
       [{ client: {}, prefix: 'a{b}' }, TypeError, 'without braces'],

@@ -25,12 +25,10 @@ export interface IoredisClient {
   off(event: 'error', listener: OnConnectionError): unknown
 }
 
-/** What the store needs of node-redis: `createClient`, `createSentinel`, `createCluster`. */
+/** What the store needs of node-redis: `createClient`, `createSentinel`. */
 export interface NodeRedisClient {
-  /** Whether it has been told to connect. */
-  readonly isOpen: boolean
-  /** Whether commands are sent at once. A cluster's client tells it from `redis` 6 on. */
-  readonly isReady?: boolean
+  /** Whether commands are sent at once. */
+  readonly isReady: boolean
   /** Gives the same client with other types in its replies. */
   withTypeMapping(mapping: object): unknown
   /** Sends a command. */
@@ -41,8 +39,18 @@ export interface NodeRedisClient {
   off(event: 'error', listener: OnConnectionError): unknown
 }
 
-/** A connected client of `redis` 5 or newer or of `ioredis` 5 or newer. */
-export type RedisClient = IoredisClient | NodeRedisClient
+/** And of `createCluster`. */
+export interface NodeRedisCluster extends Omit<NodeRedisClient, 'isReady'> {
+  /** There from `redis` 6 on. */
+  readonly isReady?: boolean
+  /** Whether it has been told to connect. */
+  readonly isOpen: boolean
+  /** Names a node; no other client has it. */
+  getSlotRandomNode(slot: number): unknown
+}
+
+/** A connected client of `redis` 5 or newer or of `ioredis` 5 or newer; no pool. */
+export type RedisClient = IoredisClient | NodeRedisClient | NodeRedisCluster
 
 /** The reply to one of two commands that were sent together. */
 export type Settled = { readonly reply: unknown } | { readonly error: unknown }
@@ -85,17 +93,22 @@ export function driverOf(where: string, client: unknown): Driver {
     }
     return new IoredisDriver(client as unknown as IoredisClient)
   }
-  if (can(client, 'withTypeMapping') && can(client, 'sendCommand') && 'isOpen' in client) {
-    const given = client as unknown as NodeRedisClient
-    if (can(client, 'getSlotRandomNode')) return new NodeRedisClusterDriver(given)
-    if (can(client, 'getMasterNode')) return new NodeRedisSentinelDriver(given)
-    return new NodeRedisDriver(given)
+  if (can(client, 'withTypeMapping') && can(client, 'sendCommand')) {
+    if (can(client, 'getSlotRandomNode')) {
+      return new NodeRedisClusterDriver(client as unknown as NodeRedisCluster)
+    }
+    // A pool has none: what has to keep to one connection would go by two.
+    if ('isReady' in client) {
+      const given = client as unknown as NodeRedisClient
+      const isSentinel = can(client, 'getMasterNode')
+      return isSentinel ? new NodeRedisSentinelDriver(given) : new NodeRedisDriver(given)
+    }
   }
   throw notAClient(where, client)
 }
 
 function notAClient(where: string, client: unknown): TypeError {
-  const wanted = "a client of 'redis' 5 or newer or of 'ioredis' 5 or newer"
+  const wanted = "a client of 'redis' 5 or newer or of 'ioredis' 5 or newer, no pool"
   return new TypeError(`${where}: client must be ${wanted}, got ${describe(client)}.`)
 }
 
@@ -232,7 +245,7 @@ class NodeRedisDriver implements Driver {
   }
 
   isReady(): boolean {
-    return isReady(this.#client)
+    return this.#client.isReady
   }
 
   send(_key: string, command: readonly Argument[]): Promise<unknown> {
@@ -276,7 +289,7 @@ class NodeRedisSentinelDriver implements Driver {
   }
 
   isReady(): boolean {
-    return isReady(this.#given)
+    return this.#given.isReady
   }
 
   send(_key: string, command: readonly Argument[]): Promise<unknown> {
@@ -311,16 +324,16 @@ interface Cluster {
 class NodeRedisClusterDriver implements Driver {
   readonly isCluster = true
   readonly keyPrefix = ''
-  readonly #client: NodeRedisClient & Cluster
+  readonly #client: NodeRedisCluster & Cluster
   readonly close: () => void
 
-  constructor(client: NodeRedisClient) {
-    this.#client = client as NodeRedisClient & Cluster
+  constructor(client: NodeRedisCluster) {
+    this.#client = client as NodeRedisCluster & Cluster
     this.close = hear(client)
   }
 
   isReady(): boolean {
-    return isReady(this.#client)
+    return this.#client.isReady ?? this.#client.isOpen
   }
 
   send(key: string, command: readonly Argument[]): Promise<unknown> {
@@ -340,10 +353,6 @@ class NodeRedisClusterDriver implements Driver {
     const node = given as object as Plain
     return settleBoth(node.sendCommand(first, AS_BUFFERS), node.sendCommand(second, AS_BUFFERS))
   }
-}
-
-function isReady({ isReady, isOpen }: NodeRedisClient): boolean {
-  return isReady ?? isOpen
 }
 
 async function settleBoth(
