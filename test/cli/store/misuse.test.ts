@@ -33,6 +33,7 @@ describe('poe store, called wrongly', () => {
     [['stats', '--store', 'memory:'], /once\.status\(\)/],
     [['stats', '--store', 'mysql://h'], /--store takes sqlite:/],
     [['stats', '--store', `redis://u:${PASSWORD}@[bad`], /--store takes/],
+    [['stats', '--store', 'redis://127.0.0.1:1/abc'], /the number of the database/],
     [['stats', 'word', '--store', 'sqlite:x'], /Give one URL|argument/],
     [['stats', '--nope'], /nope/],
     [['list', '--state', 'free', '--store', 'sqlite:x'], /--state takes one of/],
@@ -100,7 +101,7 @@ describe('poe store, called wrongly', () => {
 
   it('[ADM-08] a store that cannot be reached: one line, exit 1, no password in it', async () => {
     for (const scheme of ['redis', 'rediss', 'postgres']) {
-      const url = `${scheme}://u:${PASSWORD}@127.0.0.1:1/x?password=${PASSWORD}`
+      const url = `${scheme}://u:${PASSWORD}@127.0.0.1:1/1?password=${PASSWORD}`
       for (const given of [
         { args: ['--store', url], env: {} },
         { args: [], env: { POE_STORE: url } },
@@ -133,7 +134,7 @@ describe('poe store, called wrongly', () => {
       expect(error.message).to.include('gave no answer')
     })
     const looking = ['redis', 'postgres'].map(async scheme => {
-      const ended = await poeHere(['store', 'stats', '--store', `${scheme}://${at}/x`])
+      const ended = await poeHere(['store', 'stats', '--store', `${scheme}://${at}/1`])
       expect([ended.code, ended.out], ended.err).to.deep.equal([1, ''])
     })
     await Promise.race([Promise.all([...opening, ...looking]), late])
@@ -184,6 +185,19 @@ describeWith(['redis-server'], 'poe store on a Redis without a store', () => {
       expect(await opened.hasStore('nothing-here')).to.equal(false)
       opened.end()
     }
+  })
+
+  it('[FALSE-4440] a database that the server does not have is no other one', async () => {
+    const { url } = await sharedRedis()
+    for (const connect of Object.values(CONNECTS)) {
+      const error = await openClient(`${url}/9999`, [connect]).catch(cause => cause)
+      expect(error).to.be.instanceOf(Error)
+      expect(error.message).to.include('DB index is out of range')
+      ;(await openClient(`${url}/1`, [connect])).end()
+    }
+    const ended = await poeHere(['store', 'rotate-epoch', '--yes', '--store', `${url}/9999`])
+    expect([ended.code, ended.out]).to.deep.equal([1, ''])
+    expect(ended.err).to.include('DB index is out of range')
   })
 })
 
