@@ -155,6 +155,31 @@ for (const kind of EVERY_STORE) {
       expect(undone).to.deep.equal([])
     })
 
+    for (const isAsked of [false, true]) {
+      const who = isAsked ? 'reconcileUndo is asked, by ctx.poe.key' : 'reconcile is not asked'
+      it(`[FALSE-4442] about an undecided undoing ${who}`, async () => {
+        const asked: string[] = []
+        const ask = (what: string) => (key: string) => {
+          asked.push(`${what} ${key}`)
+          return { verdict: 'happened', outcome: { status: 204 } } as const
+        }
+        await start({
+          undo: ctx => {
+            undone.push(ctx.poe.key)
+            throw new Error('a surprise')
+          },
+          reconcile: ask('do'),
+          ...(isAsked && { reconcileUndo: ask('undo') }),
+        })
+        const at = await issue()
+        await put(at)
+        expect((await world.send('DELETE', at)).status).to.equal(500)
+        expect((await world.send('DELETE', at)).status).to.equal(isAsked ? 204 : 409)
+        expect(undone).to.have.lengthOf(1)
+        expect(asked).to.deep.equal(isAsked ? [`undo ${undone[0]}`] : [])
+      })
+    }
+
     it('forged, or another caller’s: 404, and the store is not asked', async () => {
       const lever = storeSwitch()
       await start({}, { wrapStore: lever.wrap })
