@@ -198,6 +198,28 @@ for (const kind of EVERY_STORE) {
       expect(thing.changes).to.equal(3)
     })
 
+    it('[FALSE-4443] also where the step out of it was decided after a crash', async () => {
+      const reconcile = () => ({ verdict: 'happened', outcome: {} }) as const
+      const toggle = () => (thing.etag === '"on"' ? '"off"' : '"on"')
+      let crashes = 0
+      const success = () => {
+        crashes += 1
+        if (crashes > 2) return true
+        throw new Error('planted')
+      }
+      await start('"off"', toggle, { reconcile, success })
+      const set = async (from: string, json: object) =>
+        (await send({ 'If-Match': `"${from}"` }, json)).status
+      for (const round of [1, 2]) {
+        expect(await set('off', { round }), 'a crash after the change').to.equal(500)
+        expect(await set('off', { round }), 'told what became of it').to.equal(200)
+        thing.etag = '"off"'
+      }
+      expect(await set('off', { round: 3 })).to.equal(201)
+      expect(await set('on', { round: 4 })).to.equal(201)
+      expect(thing.changes).to.equal(4)
+    })
+
     it('a refusal of the handler leaves the state as it was', async () => {
       let refuse = true
       world = await startDoorWorld(kind, (router, once) => {
