@@ -220,7 +220,8 @@ async function claim(
 ): Promise<{ readonly replaces: string | null } | null> {
   const { door, ctx, conditions } = visit
   const { core, rules } = door
-  const operation = { replaces, ...stepFrom(visit, stateOf(situation)) }
+  const state = stateOf(conditions, situation)
+  const operation = { replaces, ...stepFrom(visit, state) }
   let again: { readonly replaces: string | null } | null = null
   // Until the handler is called nothing has happened, whatever is thrown.
   let isCalled = false
@@ -228,7 +229,7 @@ async function claim(
     const now = await situationOf(visit, rules.transactional ? ctx.poe.tx : null)
     // The same search, or the same second, may find something else by now.
     const holds = failedCondition(conditions, now) === null
-    if (!holds || stateOf(now) !== stateOf(situation)) throw MOVED
+    if (!holds || stateOf(conditions, now) !== state) throw MOVED
     isCalled = true
     await next()
   }
