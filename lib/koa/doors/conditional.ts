@@ -167,11 +167,10 @@ function targetOf({ options }: Conditional, ctx: Context): string {
   const isLink = ctx.poe.naming === 'link'
   const named = isLink ? otherParams(ctx) : Object.entries(params ?? {})
   if (isLink || named.length > 0) return canonicalJson(Object.fromEntries(named))
-  const path = publicPath(ctx)
-  return canonicalJson({ path: params === undefined ? path : asRouted(path) })
+  return canonicalJson({ path: asRouted(publicPath(ctx)) })
 }
 
-/** One spelling for those that a router takes for one path. */
+/** One spelling for those that a router, here or in the framework, takes for one path. */
 function asRouted(path: string): string {
   try {
     return decodeURIComponent(path).toLowerCase().replace(/\/$/, '')
