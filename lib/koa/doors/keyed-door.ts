@@ -134,7 +134,7 @@ async function runUnlessBegun(
   next: Next,
 ): Promise<unknown> {
   for (const other of others) {
-    const finding = await door.core.engine.look(other)
+    const finding = await door.core.engine.lookAndAsk(other, door.rules)
     if (finding.kind !== 'unspent') return await answer(door, ctx, finding)
   }
   return await run(door, ctx, operation, next)
