@@ -15,5 +15,6 @@ type Content = 'too-large' | 'digest-missing' | 'digest-wrong' | 'too-deep' | 'n
 type Condition = `precondition-${'required' | 'failed' | 'malformed' | 'unjudged'}`
 type Suspicion = 'suspected-duplicate' | 'override-malformed'
 type Action = 'cancelled' | 'action-mismatch' | 'cannot-undo'
+type Kept = 'content-not-kept'
 /** What only doors tell. */
-export type DoorRefusal = Key | Content | Condition | Suspicion | Action | Shared
+export type DoorRefusal = Key | Content | Condition | Suspicion | Action | Kept | Shared

@@ -186,6 +186,15 @@ export const DOOR_REFUSALS: Readonly<Record<DoorRefusal, Problem>> = named({
       'This request was carried out once, and is not carried out again. Its answer is not kept ' +
       'any more.',
   },
+  // Its status is that of the answer.
+  'content-not-kept': {
+    type: 'body-not-kept',
+    status: 409,
+    title: 'This was answered before',
+    detail:
+      'This request was answered with this status before, and is not tried again. What else the ' +
+      'answer said is not kept.',
+  },
   'precondition-required': {
     status: 428,
     title: 'This request needs a condition',

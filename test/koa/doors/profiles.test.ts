@@ -65,6 +65,22 @@ describe('profiles of the key door', () => {
       }
     })
 
+    it('[FALSE-4447] a refusal too large to be kept is repeated as one', async () => {
+      const large = 'declined '.repeat(40_000)
+      world = await startDoorWorld(MEMORY, (router, once) => {
+        router.post('/pay', once.idempotencyKey(options), ctx => {
+          ctx.status = 402
+          ctx.set('Location', '/charges/other')
+          ctx.body = large
+        })
+      })
+      const first = await sendKeyed(world, '/pay', 'k')
+      expect([first.status, await first.text()]).to.deep.equal([402, large])
+      const again = await sendKeyed(world, '/pay', 'k')
+      expect(again.headers.get('Stripe-Should-Retry')).to.equal('false')
+      await expectProblem(again, 402, 'body-not-kept')
+    })
+
     it('a surprise of a transactional handler is not kept: nothing happened', async () => {
       const kind: WorldKind = { store: 'sqlite', koa: 3, at: 'root' }
       const boom = () => {
