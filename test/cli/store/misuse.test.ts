@@ -209,6 +209,31 @@ describeWith(['postgres', 'initdb'], 'poe store on a PostgreSQL without a store'
     expect(ended.err).to.include('npx poe migrate')
   })
 
+  it('[FALSE-4448] a schema of another version is refused, and nothing is changed', async () => {
+    const { url, query } = await sharedPostgres()
+    const schema = 'another_version'
+    const on = ['--store', url, '--schema', schema]
+    expect((await poeHere(['migrate', url, '--schema', schema])).code).to.equal(0)
+    expect((await poeHere(['store', 'stats', ...on])).code).to.equal(0)
+    await query(
+      `CREATE OR REPLACE FUNCTION ${schema}.version() RETURNS integer LANGUAGE sql AS 'SELECT 99'`,
+    )
+    const epochNow = async () => (await query(`SELECT epoch FROM ${schema}.memory`)).rows
+    const before = await epochNow()
+    for (const words of [
+      ...[['rotate-epoch'], ['rotate-secret'], ['purge'], ['release', 'k']].map(more => [
+        ...more,
+        '--yes',
+      ]),
+      ...[['settle', 'k', '--did-not-happen', '--yes'], ['show', 'k'], ['export']],
+    ]) {
+      const ended = await poeHere(['store', ...words, ...on])
+      expect([ended.code, ended.out], words.join(' ')).to.deep.equal([1, ''])
+      expect(ended.err).to.include('made by a newer release')
+    }
+    expect(await epochNow()).to.deep.equal(before)
+  })
+
   it('[ADM-08] a password that the server takes is not printed either', async () => {
     const { url, query } = await sharedPostgres()
     const given = new URL(url)
