@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { sqliteStore } from 'post-once-exactly/stores/sqlite'
 import { Interrupted } from '../../../lib/cli/command.js'
+import { readToken } from '../../../lib/protocols/poe/index.js'
 import { makeClaim, outcome } from '../../stores/helpers/claims.js'
 import { poeHere } from '../fake-terminal.js'
 
@@ -50,6 +51,19 @@ describe('poe store on a sqlite file', () => {
     expect((await run('show', 'order:spent', '--body')).out).to.match(/\ndone\n$/)
     expect((await run('export')).out.trimEnd().split('\n')).to.have.lengthOf(6)
     expect((await run('check')).code).to.equal(0)
+  })
+
+  it('[FALSE-4450] the undoing of an action is found by its link and its resource', async () => {
+    const { nowMs } = await store.epoch()
+    const token = '1oi551p5usXmsZAw0AaIpiSw9FOiFOJlt4AC6ikU5Y4jEWJbmArFFgaRMXSp2aiFgLwpQ'
+    const link = `/seats/${token}`
+    const key = `seat:${readToken(token)?.nonce}:undo3`
+    await store.claim(key, makeClaim(nowMs, { owner: 'a', onSilence: 'undecided' }))
+    await store.renew(key, 'a', 0)
+    expect((await run('list', '--resource', 'seat')).out).to.include(key)
+    expect((await run('show', link)).out).to.include(key)
+    expect((await run('settle', link, '--did-not-happen', '--yes')).code).to.equal(0)
+    expect(await state(key)).to.equal('none')
   })
 
   it('[FALSE-4449] export is interrupted between two pages, and waits for its reader', async () => {

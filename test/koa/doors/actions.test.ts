@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
 import type { Middleware } from 'koa'
 import type { ActionOptions } from 'post-once-exactly/koa'
+import { resourceOf } from '../../../lib/engine/resource-of.js'
 import { allowed, expectProblem } from '../../support/answers.js'
 import { storeSwitch } from '../../support/around-store.js'
 import { latch, until } from '../../support/meeting.js'
@@ -179,6 +180,16 @@ for (const kind of EVERY_STORE) {
         expect(asked).to.deep.equal(isAsked ? [`undo ${undone[0]}`] : [])
       })
     }
+
+    it('[FALSE-4450] whatever is told of an undoing names its resource, and no nonce', async () => {
+      await start()
+      const at = await issue()
+      await put(at)
+      await world.send('DELETE', at)
+      const keys = world.events.flatMap(event => (event.type === 'claimed' ? [event.key] : []))
+      expect(keys).to.have.lengthOf(2)
+      expect(keys.map(resourceOf)).to.deep.equal(['action', 'action'])
+    })
 
     it('forged, or another caller’s: 404, and the store is not asked', async () => {
       const lever = storeSwitch()
