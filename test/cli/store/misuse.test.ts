@@ -189,13 +189,14 @@ describeWith(['redis-server'], 'poe store on a Redis without a store', () => {
 
   it('[FALSE-4440] a database that the server does not have is no other one', async () => {
     const { url } = await sharedRedis()
+    const missing = new URL('/999999', url).href
     for (const connect of Object.values(CONNECTS)) {
-      const error = await openClient(`${url}/9999`, [connect]).catch(cause => cause)
+      const error = await openClient(missing, [connect]).catch(cause => cause)
       expect(error).to.be.instanceOf(Error)
       expect(error.message).to.include('DB index is out of range')
-      ;(await openClient(`${url}/1`, [connect])).end()
+      ;(await openClient(new URL('/1', url).href, [connect])).end()
     }
-    const ended = await poeHere(['store', 'rotate-epoch', '--yes', '--store', `${url}/9999`])
+    const ended = await poeHere(['store', 'rotate-epoch', '--yes', '--store', missing])
     expect([ended.code, ended.out]).to.deep.equal([1, ''])
     expect(ended.err).to.include('DB index is out of range')
   })
