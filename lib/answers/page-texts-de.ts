@@ -182,8 +182,7 @@ const REFUSALS: Readonly<Record<LinkRefusal | DoorRefusal, RefusalWords>> = {
   },
   'not-empty': {
     title: 'Nichts wurde ausgeführt',
-    detail:
-      'Ein POST hierher hat keinen Inhalt: Er gibt eine Adresse. Der Inhalt geht mit PUT dorthin.',
+    detail: 'Ein POST hierher hat keinen Inhalt: Er gibt eine Adresse. Der Inhalt geht dorthin.',
   },
   'not-repeatable': {
     title: 'Hier nicht wiederholbar',

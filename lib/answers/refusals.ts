@@ -258,7 +258,7 @@ export const DOOR_REFUSALS: Readonly<Record<DoorRefusal, Problem>> = named({
   'not-empty': {
     status: 400,
     title: 'Nothing was carried out',
-    detail: 'A POST here takes no content: it gives an address. PUT the content there.',
+    detail: 'A POST here takes no content: it gives an address. Send the content there.',
   },
   'not-repeatable': {
     status: 501,
