@@ -6,7 +6,7 @@
  *
  * @see POE draft 2; RFC 9110 15.4.4; draft-ietf-httpapi-idempotency-key-header-07 2.6
  */
-import { type Outcome, recordedField } from '../engine/outcome.js'
+import { isSuccess, type Outcome, recordedField } from '../engine/outcome.js'
 import { OTHER_RELATION, RESULT_RELATION } from '../protocols/poe/names.js'
 import { toPoeUri } from '../protocols/poe/uri.js'
 import {
@@ -98,7 +98,7 @@ const NOT_EMPTY: readonly string[] = ['location', 'content-type']
  * Repeats the stored answer as it was; where it is not kept, the way to its result.
  *
  * @param marks - the fields that mark it as a repetition
- * @returns a problem where that client can be given nothing
+ * @returns a problem where that client can be given nothing; of a refusal that is kept, its status
  */
 export function repeatedOutcome(
   outcome: Outcome,
@@ -109,20 +109,35 @@ export function repeatedOutcome(
   switch (body.kind) {
     case 'kept': {
       const given = keptAnswer(outcome, request, body.bytes, status, NONE, NONE)
-      if (given === null) return LINK_REFUSALS['coding-refused']
+      if (given === null) return refusedBefore(outcome) ?? LINK_REFUSALS['coding-refused']
       return { ...given, fields: [NO_STORE, ...given.fields, ...marks] }
     }
     case 'none':
       return bare(status, [NO_STORE, ...fieldsOf(outcome, NONE), ...marks])
     case 'pending':
     case 'not-kept':
-      if (recordedField(outcome, 'location') !== null) {
-        return seeOther(resultOf(outcome, ''), [NO_STORE, ...marks])
-      }
-      return body.kind === 'pending'
-        ? LINK_REFUSALS['body-pending']
-        : DOOR_REFUSALS['body-not-kept']
+      return refusedBefore(outcome) ?? wayTo(outcome, marks)
   }
+}
+
+/**
+ * The status of a refusal that is kept: neither "it is done" nor the way to somewhere, which its
+ * client would take for a success. `null` where it is none.
+ */
+function refusedBefore(outcome: Outcome): Problem | null {
+  const { status } = outcome
+  const hasLocation = recordedField(outcome, 'location') !== null
+  if (isSuccess({ status, hasLocation })) return null
+  return { ...DOOR_REFUSALS['content-not-kept'], status }
+}
+
+/** What is told of a success whose content is not there, or not yet. */
+function wayTo(outcome: Outcome, marks: readonly AnswerField[]): Answer | Problem {
+  if (recordedField(outcome, 'location') !== null) {
+    return seeOther(resultOf(outcome, ''), [NO_STORE, ...marks])
+  }
+  const isPending = outcome.body.kind === 'pending'
+  return isPending ? LINK_REFUSALS['body-pending'] : DOOR_REFUSALS['body-not-kept']
 }
 
 /**

@@ -40,6 +40,12 @@ const REFUSALS: Readonly<Record<LinkRefusal | DoorRefusal, RefusalWords>> = {
     title: 'Es ist erledigt',
     detail: 'Diese Anfrage wurde ausgeführt. Ihre Antwort ist nicht mehr aufbewahrt.',
   },
+  'content-not-kept': {
+    title: 'Das wurde schon beantwortet',
+    detail:
+      'Diese Anfrage wurde schon einmal mit diesem Status beantwortet und wird nicht noch einmal ' +
+      'versucht. Was die Antwort sonst gesagt hat, ist nicht aufbewahrt.',
+  },
   'coding-refused': {
     title: 'Es ist erledigt',
     detail:
@@ -176,8 +182,7 @@ const REFUSALS: Readonly<Record<LinkRefusal | DoorRefusal, RefusalWords>> = {
   },
   'not-empty': {
     title: 'Nichts wurde ausgeführt',
-    detail:
-      'Ein POST hierher hat keinen Inhalt: Er gibt eine Adresse. Der Inhalt geht mit PUT dorthin.',
+    detail: 'Ein POST hierher hat keinen Inhalt: Er gibt eine Adresse. Der Inhalt geht dorthin.',
   },
   'not-repeatable': {
     title: 'Hier nicht wiederholbar',

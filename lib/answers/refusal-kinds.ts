@@ -11,7 +11,13 @@ type Shared = 'nobody' | 'body-not-kept' | 'method-not-allowed'
 export type LinkRefusal = Used | Found | Store | Shared
 
 type Key = 'key-missing' | 'key-malformed' | 'mismatch' | 'too-old' | 'in-future' | 'not-repeatable'
-type Content = 'too-large' | 'digest-missing' | 'digest-wrong' | 'too-deep' | 'not-empty'
+type Content =
+  | 'content-not-kept'
+  | 'too-large'
+  | 'digest-missing'
+  | 'digest-wrong'
+  | 'too-deep'
+  | 'not-empty'
 type Condition = `precondition-${'required' | 'failed' | 'malformed' | 'unjudged'}`
 type Suspicion = 'suspected-duplicate' | 'override-malformed'
 type Action = 'cancelled' | 'action-mismatch' | 'cannot-undo'

@@ -186,6 +186,15 @@ export const DOOR_REFUSALS: Readonly<Record<DoorRefusal, Problem>> = named({
       'This request was carried out once, and is not carried out again. Its answer is not kept ' +
       'any more.',
   },
+  // Its status is that of the answer.
+  'content-not-kept': {
+    type: 'body-not-kept',
+    status: 409,
+    title: 'This was answered before',
+    detail:
+      'This request was answered with this status before, and is not tried again. What else the ' +
+      'answer said is not kept.',
+  },
   'precondition-required': {
     status: 428,
     title: 'This request needs a condition',
@@ -249,7 +258,7 @@ export const DOOR_REFUSALS: Readonly<Record<DoorRefusal, Problem>> = named({
   'not-empty': {
     status: 400,
     title: 'Nothing was carried out',
-    detail: 'A POST here takes no content: it gives an address. PUT the content there.',
+    detail: 'A POST here takes no content: it gives an address. Send the content there.',
   },
   'not-repeatable': {
     status: 501,

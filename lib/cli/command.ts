@@ -11,6 +11,8 @@ export interface Terminal {
   readonly err: (line: string) => void
   /** Prints a part of the result as it is. */
   readonly write: (bytes: Uint8Array) => void
+  /** Waits until what was printed has left; absent where nothing is kept. */
+  readonly flushed?: () => Promise<void>
   readonly env: Readonly<Record<string, string | undefined>>
   /** The folder that the process runs in. */
   readonly folder: string

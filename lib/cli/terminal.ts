@@ -21,6 +21,7 @@ export function processTerminal(): Terminal {
     out: line => void process.stdout.write(`${shownLine(line)}\n`),
     err: line => void process.stderr.write(`${shownLine(line)}\n`),
     write: bytes => void process.stdout.write(bytes),
+    flushed: () => written(process.stdout),
     env: process.env,
     folder: process.cwd(),
     stdin: () => process.stdin,

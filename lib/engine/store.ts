@@ -90,7 +90,7 @@ export interface RunningRecord extends ClaimedBy {
 export interface SpentRecord extends ClaimedBy {
   readonly state: 'spent'
   readonly outcome: StoredOutcome
-  /** Names this outcome among all that the key ever has; `''` where an operator decided. */
+  /** Names this outcome among all that the key ever has, also one that an operator decided. */
   readonly mark: string
 }
 

@@ -61,6 +61,14 @@ export function leaseFault(leaseMs: number): TypeError | null {
 }
 
 /**
+ * Names whoever decided a record from outside, in the place of the owner that had fallen silent: no
+ * owner, and another for each.
+ */
+export function deciderFor(owner: string): string {
+  return `decided for ${owner}`
+}
+
+/**
  * Looks at a verdict from outside.
  *
  * @returns what is wrong with it, or `null`

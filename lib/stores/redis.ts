@@ -24,7 +24,14 @@ import {
 } from '../engine/store.js'
 import type { StoreAdmin } from '../engine/store-admin.js'
 import { PoeError } from '../errors.js'
-import { claimFault, leaseFault, pageOf, purgeLimit, verdictFault } from './arguments.js'
+import {
+  claimFault,
+  deciderFor,
+  leaseFault,
+  pageOf,
+  purgeLimit,
+  verdictFault,
+} from './arguments.js'
 import { checkKeys, timeOption } from './options.js'
 import { RedisAdmin } from './redis/admin.js'
 import { type Argument, type Driver, driverOf, type RedisClient } from './redis/driver.js'
@@ -212,7 +219,8 @@ class RedisStore implements Store {
     const fault = verdictFault(key, expectedOwner, verdict)
     if (fault !== null) throw fault
     const outcome = verdict === 'free' ? '' : packOutcome(verdict)
-    return this.#write(scripts.SETTLE, key, [expectedOwner, outcome, key], withinMs)
+    const mark = hashOwner(deciderFor(expectedOwner))
+    return this.#write(scripts.SETTLE, key, [expectedOwner, outcome, key, mark], withinMs)
   }
 
   async list(query: ListQuery, withinMs?: number): Promise<ListReply> {

@@ -104,6 +104,22 @@ describe('outcomes as answers', () => {
     expect(told(repeatedOutcome(outcome, refuser, []))).to.equal('406 coding-refused')
   })
 
+  it('[FALSE-4447] a refusal that is kept without its content is none the less one', () => {
+    const coded: RecordedField[] = [['content-encoding', 'secret']]
+    const refuser = { ...ANY, headers: { 'accept-encoding': 'gzip' } }
+    for (const [status, fields, body] of [
+      [402, [], LOST],
+      [402, [], PENDING],
+      [409, [LOCATION], LOST],
+      [500, [LOCATION], PENDING],
+      [302, [], LOST],
+      [422, coded, KEPT],
+    ] as const) {
+      const answer = repeatedOutcome({ status, fields, body }, refuser, [MARK])
+      expect(told(answer)).to.equal(`${status} body-not-kept`)
+    }
+  })
+
   it('the result is Location, else the link itself, also where that is no URI-reference', () => {
     const at = (location: string) =>
       resultOf({ status: 201, fields: [['location', location]], body: NO_BODY }, '/self')

@@ -52,7 +52,7 @@ describe('a POST to an undecided key', () => {
       kind: 'spent',
       outcome: { status: 201, fields: [['location', '/orders/9']], body: { kind: 'none' } },
       payloadMatches: true,
-      mark: '',
+      mark: 'decided for owner-1',
     })
     expect([asked, bench.runs]).to.deep.equal([['order:1'], 1])
     const event = { type: 'reconciled', key: 'order:1', verdict: 'happened' }

@@ -393,6 +393,30 @@ describe('Express', () => {
     return { app, told, once }
   }
 
+  it('[FALSE-4445] spellings that are one route are one target of a condition', async () => {
+    const { app, once } = application(() => {})
+    let changes = 0
+    const gate = latch()
+    const door = once.conditional(
+      { name: 'thing', validator: () => ({ etag: `"${changes}"` }) },
+      async (_request, response) => {
+        await gate.opened
+        changes += 1
+        response.end('done')
+      },
+    )
+    app.put('/things/:id', door)
+    const port = await listen(createServer(app))
+    const headers = { 'If-Match': '"0"' }
+    const all = ['/things/1', '/Things/1/', '/things/%31'].map(path =>
+      ask({ port }, 'PUT', path, { headers }),
+    )
+    await pause(50)
+    gate.open()
+    const statuses = (await Promise.all(all)).map(({ status }) => status)
+    expect([statuses.sort(), changes]).to.deep.equal([[200, 412, 412], 1])
+  })
+
   it('has its own request and response, below a mount', async () => {
     const { app } = application((request, response) => {
       response

@@ -3,6 +3,7 @@
  *
  * @see POE draft 3, 4, 8
  */
+import { bodyParser } from '@koa/bodyparser'
 import { expect } from 'chai'
 import { parsePoeLinks } from 'post-once-exactly'
 import { anyone } from 'post-once-exactly/koa'
@@ -80,6 +81,22 @@ for (const kind of EVERY_STORE) {
       expect([minted.headers.get('Location'), ...linksIn(minted)]).to.deep.equal([link, link])
       expect(Date.parse(expires) - Date.now()).to.be.within(50_000, 61_000)
       expect((await world.send('POST', link, { json: {} })).status).to.equal(201)
+    })
+
+    it('[FALSE-4451] an endpoint that mints gives no 201 to whoever sends an order', async () => {
+      world = await startWorld(kind, {
+        extend: (_app, router, once) => {
+          once.mintEndpoint(router, { path: '/links', resource: 'order' })
+          const parser = bodyParser() as never
+          once.mintEndpoint(router.use('/parsed', parser), { path: '/parsed', resource: 'order' })
+        },
+      })
+      for (const path of ['/links', '/parsed']) {
+        const refused = await world.send('POST', path, { json: { sku: 'tea' } })
+        await expectProblem(refused, 400, 'not-empty')
+        expect((await world.send('POST', path, { json: {} })).status).to.equal(201)
+        expect((await world.send('POST', path)).status).to.equal(201)
+      }
     })
 
     it('[POE-2-10] an entry that sends a POST on to a fresh link', async () => {

@@ -65,7 +65,10 @@ const FAULTS: readonly (readonly [Broken: MakeStore, titles: readonly string[]])
   [records.CachesTheEpoch, ['epoch: a rotation elsewhere', 'epoch: emptied under a running']],
   [records.RestoresTheEpoch, ['epoch: emptied under a running', 'rotateEpoch:']],
   [records.TakesTheLastSecrets, ['secrets: the first proposal', 'secrets: of many proposals']],
-  [records.ReplacesWhatever, ['replaces: another record', 'replaces: what an operator']],
+  [
+    records.ReplacesWhatever,
+    ['replaces: another record', '[FALSE-4443] replaces: what an operator'],
+  ],
   [records.KeepsPastItsTime, ['[EXP-05] keepUntilMs: past it']],
   [records.AttachesForEver, ['[FALSE-4334]']],
   [records.SettlesForEver, ['[FALSE-4334]']],

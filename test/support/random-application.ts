@@ -26,7 +26,7 @@ const NO = ['a refusal', 'a thrown refusal'] as const
 const SILENCE = [
   ...(['an error', 'a status of others', '500', 'nothing', 'no Location', 'breaks'] as const),
 ]
-const DOORS = ['link', 'key', 'step', 'duplicate', 'link, step', 'key, step'] as const
+const DOORS = ['link', 'key', 'action', 'step', 'duplicate', 'link, step', 'key, step'] as const
 
 /** What a handler may say. */
 export type Word = (typeof YES)[number] | (typeof NO)[number] | (typeof SILENCE)[number]
@@ -173,7 +173,7 @@ export class Trial {
   #entered = 0
   #atWork = 0
   readonly #said: Word[] = []
-  /** Whether the last request is sent, to which everybody is kind. */
+  /** Whether everybody is kind to requests, as to the last one. */
   isLast = false
 
   constructor(given: RandomApplication, planted: Planted) {
@@ -238,7 +238,7 @@ export class Trial {
 
   async run(served: Served, place: Place): Promise<string[]> {
     const { door, sendings, impatient, isTransactional } = this.given
-    const path = door.startsWith('link') ? await served.link() : `/${door.split(',')[0]}`
+    const path = door.startsWith('link') ? await served.link() : await this.#pathOf(place)
     const answers = await Promise.all(sendings.map(each => this.#send(place, path, each)))
     await pause(30)
     const isQuiet = async () => this.#atWork === 0 && (await served.once.status()).atWork === 0
@@ -266,6 +266,18 @@ export class Trial {
     const isPlain = impatient === null && sendings.every(each => !each.isCut)
     if (isPlain && !isRun && said.every(isNo)) wrong.push(`not free after ${said}: ${last}`)
     return wrong.map(each => `${each}; answers ${answers}, said ${said}, last ${last}`)
+  }
+
+  /** Where a door is; an action has an address of its own. */
+  async #pathOf(place: Place): Promise<string> {
+    const path = `/${this.given.door.split(',')[0]}`
+    if (this.given.door !== 'action') return path
+    this.isLast = true
+    const { stream, told } = openRequest(place, 'POST', path, { 'Content-Length': 0 })
+    stream.end()
+    const { location } = (await told).headers
+    this.isLast = false
+    return String(location)
   }
 
   /** Sends a request by hand: its content may be cut off. */

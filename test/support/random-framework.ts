@@ -117,6 +117,9 @@ function onFetch(trial: Trial, options: object) {
     const page = once.page((_request, poe) => new Response(poe.link('order')))
     app.get('/page', c => page(c.req.raw, c))
     for (const name of NAMES) app.post(`/${name}`, c => doors[name](c.req.raw, c))
+    for (const path of ['/action', '/action/:token']) {
+      app.all(path, c => doors.action(c.req.raw, c))
+    }
     serve = async request => await app.fetch(request)
   }
   const impatient: FetchDoor = async request => {
@@ -139,10 +142,10 @@ function addDoors<Door>(
   trial: Trial,
   once: unknown,
   handle: unknown,
-): Record<(typeof NAMES)[number] | 'order', Door> {
+): Record<(typeof NAMES)[number] | 'order' | 'action', Door> {
   const { rules, given } = trial
   const { door } = given
-  const make = once as Record<string, (options: object, handler: unknown) => Door>
+  const make = once as Record<string, (options: object | string, handler: unknown) => Door>
   const own = door.includes(',') ? {} : rules
   const validator = () => ({ etag: `"${trial.effects}"` })
   const step = make.conditional?.({ name: 'step', validator, ...rules }, handle) as Door
@@ -151,6 +154,7 @@ function addDoors<Door>(
   const duplicate = { name: 'duplicate', identity: () => 'the same', windowMs: 60_000, ...rules }
   return {
     order: make.resource?.(order, inside('link')) as Door,
+    action: make.actions?.('/action', { name: 'action', ...rules, do: handle }) as Door,
     key: make.idempotencyKey?.({ name: 'key', ...KEPT, ...own }, inside('key')) as Door,
     step,
     duplicate: make.detectDuplicates?.(duplicate, handle) as Door,

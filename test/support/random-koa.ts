@@ -43,6 +43,12 @@ export const serveKoa: Serve = (trial, store) => {
         const key = once.idempotencyKey({ name: 'key', ...KEPT, ...(isNested ? {} : rules) })
         const identity = () => 'the same'
         const duplicate = { name: 'duplicate', identity, windowMs: 60_000, ...rules }
+        once.actions(
+          router,
+          '/action',
+          { name: 'action', ...rules, do: handle },
+          impatient as never,
+        )
         const entries = { key, step, duplicate: once.detectDuplicates(duplicate) }
         for (const name of ['key', 'step', 'duplicate'] as const) {
           const more = name === 'key' && door === 'key, step' ? [step] : []

@@ -47,11 +47,16 @@ function nonceOf(word: string): string | null {
   return null
 }
 
+/** The undoing of an action has a key of its own, which begins with that of the action. */
+function isOf(key: string, nonce: string): boolean {
+  return key.replace(/:undo\d+$/, '').endsWith(`:${nonce}`)
+}
+
 /** Only of claims is the key kept; what is spent is known by the hash of it. */
 async function searched(desk: Desk, nonce: string): Promise<string | null> {
   let count = 0
   for await (const { key } of desk.operator.undecided()) {
-    if (key.endsWith(`:${nonce}`)) return key
+    if (isOf(key, nonce)) return key
     count += 1
     if (count >= MOST_LOOKED_AT) break
   }
@@ -59,7 +64,7 @@ async function searched(desk: Desk, nonce: string): Promise<string | null> {
   const { admin } = desk.opened
   do {
     const page = await admin.scan({ state: 'running', limit: 1_000, cursor })
-    const found = page.records.find(({ key }) => key?.endsWith(`:${nonce}`))
+    const found = page.records.find(({ key }) => key !== null && isOf(key, nonce))
     if (found !== undefined) return found.key
     cursor = page.cursor
   } while (cursor !== null)

@@ -1,6 +1,7 @@
 /**
  * `poe store list` and `poe store export`: records, page by page.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { resourceOf } from '../../engine/resource-of.js'
 import type { ListedRecord } from '../../engine/store.js'
 import { readCount } from '../arguments.js'
@@ -136,6 +137,7 @@ async function eachRecord(
   tell: (view: ListedView) => void,
 ): Promise<string | null> {
   const interrupted = desk.terminal.interruption()
+  const stopped = new Promise(resolve => interrupted.addEventListener('abort', resolve))
   let { cursor } = filter
   let count = 0
   do {
@@ -148,6 +150,9 @@ async function eachRecord(
       count += 1
     }
     cursor = page.cursor
+    // A reader may be slow, and where the store has all at hand nothing else lets a signal in.
+    await Promise.race([desk.terminal.flushed?.(), stopped])
+    await nextTurn()
   } while (cursor !== null && count < filter.limit)
   return cursor
 }

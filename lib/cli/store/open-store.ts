@@ -69,6 +69,9 @@ export function readAddress(
       ? 'postgres'
       : null
   if (kind === null || !URL.canParse(url)) throw new Misuse(`--store takes ${WANTED}.`)
+  if (kind === 'redis' && !/^\/?\d*$/.test(new URL(url).pathname)) {
+    throw new Misuse('At the end of a redis:// URL stands the number of the database, or nothing.')
+  }
   return { kind, place: url, name: nameOf(new URL(url)), ...rest, hidden: secretsOf(new URL(url)) }
 }
 

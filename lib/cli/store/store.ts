@@ -12,7 +12,7 @@ import { RELEASE, SETTLE } from './settle.js'
 import { SHOW } from './show.js'
 import { STATS } from './stats.js'
 import { PURGE, ROTATE_EPOCH, ROTATE_SECRET } from './upkeep.js'
-import { COMMON_FLAGS, COMMON_HELP, Desk, EXIT_HELP, isGiven, type Verb } from './verb.js'
+import { CALL_MS, COMMON_FLAGS, COMMON_HELP, Desk, EXIT_HELP, isGiven, type Verb } from './verb.js'
 
 const VERBS: readonly Verb[] = [
   ...[STATS, LIST, SHOW, SETTLE, RELEASE, PURGE],
@@ -75,6 +75,8 @@ async function storeCommand(args: string[], terminal: Terminal): Promise<number>
   try {
     const opened = await openStore(address)
     try {
+      // Refuses a store of another version, before anything of it is changed.
+      await opened.store.epoch(CALL_MS)
       return await act(new Desk(terminal, address, opened, settings))
     } finally {
       await opened.close()

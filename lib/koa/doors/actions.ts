@@ -18,7 +18,7 @@ import {
   UNDECIDED_NOW,
 } from '../../answers/findings.js'
 import { shownOutcome } from '../../answers/outcomes.js'
-import { checkNumber, YEAR_MS } from '../../engine/checks.js'
+import { checkFunctions, checkNumber, YEAR_MS } from '../../engine/checks.js'
 import { digestParts } from '../../engine/fingerprint.js'
 import type { Operation, OtherContent, ResourceRules } from '../../engine/operation.js'
 import { isSuccess } from '../../engine/outcome.js'
@@ -49,6 +49,11 @@ export interface ActionOptions<Tx = never> extends DoorOptions {
    * the same here as it was in `do`.
    */
   readonly undo?: ActionHandler<Tx> | undefined
+  /**
+   * Finds out about an undecided undoing, as `reconcile` does about `do` and no more. Both are
+   * given `ctx.poe.key`.
+   */
+  readonly reconcileUndo?: DoorOptions['reconcile']
   /** How long an id may be used. Default: that of `poe()`. */
   readonly lifetimeMs?: number | undefined
   /** What makes a repeated PUT the same. Default `raw`. */
@@ -58,12 +63,13 @@ export interface ActionOptions<Tx = never> extends DoorOptions {
 interface Actions extends ResolvedDoor {
   readonly perform: Middleware
   readonly undo: Middleware | null
+  readonly reconcileUndo: ResourceRules['reconcile']
 }
 
 /** Stands for the content of a cancelled action, which never had any. */
 const CANCEL = digestParts(['cancel'])
 const UNDO = digestParts(['undo'])
-const OWN = ['do', 'undo', 'lifetimeMs', 'fingerprint']
+const OWN = ['do', 'undo', 'reconcileUndo', 'lifetimeMs', 'fingerprint']
 
 /**
  * Registers the routes: POST to `path`, and everything below it.
@@ -80,12 +86,14 @@ export function registerActions<Tx>(
 ): void {
   const made = makeDoor(core, 'actions', options, OWN)
   const { name, where, rules } = made
-  const { undo = null, lifetimeMs = core.options.lifetimeMs } = options
+  const { undo = null, reconcileUndo = null, lifetimeMs = core.options.lifetimeMs } = options
+  checkFunctions(where, options, { reconcileUndo: 'tells what became of an undoing' })
   if (typeof options.do !== 'function' || (undo !== null && typeof undo !== 'function')) {
     throw new TypeError(`${where}: give do, a handler that runs once, and undo if there is one`)
   }
   checkNumber(where, 'lifetimeMs', lifetimeMs, 1, YEAR_MS)
-  const actions = { ...made, perform: options.do as Middleware, undo: undo as Middleware | null }
+  const handlers = { perform: options.do as Middleware, undo: undo as Middleware | null }
+  const actions = { ...made, ...handlers, reconcileUndo }
   const steps = compose([...middleware, (ctx, next) => serveAction(actions, ctx, next)])
   const door: Middleware = function actionId(ctx, next) {
     return isAtLink(ctx, ctx.params[TOKEN_PARAM]) ? steps(ctx, next) : next()
@@ -181,7 +189,7 @@ async function cancelOrUndo(request: ActionRequest): Promise<void> {
 
 async function undo(request: ActionRequest): Promise<void> {
   const { actions, ctx, identity } = request
-  const { core, rules, responder, undo: handle } = actions
+  const { core, rules, responder, undo: handle, reconcileUndo: ask } = actions
   if (handle === null) {
     allow(ctx, 'doneForGood')
     return responder.refuse(ctx, 'cannot-undo')
@@ -192,7 +200,10 @@ async function undo(request: ActionRequest): Promise<void> {
   // What was done may be undone for as long as it is remembered.
   const expiresAtMs = identity.keepUntilMs
   const operation = { ...identity, key, fingerprint: UNDO, expiresAtMs }
-  await run(request, operation, handle, rules, { done: 'done', free: 'done', held: 'undecided' })
+  // By the record's own key nobody outside finds what the handler did under `ctx.poe.key`.
+  const reconcile = ask === null ? null : () => ask(identity.key)
+  const states = { done: 'done', free: 'done', held: 'undecided' } as const
+  await run(request, operation, handle, { ...rules, reconcile }, states)
 }
 
 /**

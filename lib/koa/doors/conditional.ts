@@ -167,11 +167,10 @@ function targetOf({ options }: Conditional, ctx: Context): string {
   const isLink = ctx.poe.naming === 'link'
   const named = isLink ? otherParams(ctx) : Object.entries(params ?? {})
   if (isLink || named.length > 0) return canonicalJson(Object.fromEntries(named))
-  const path = publicPath(ctx)
-  return canonicalJson({ path: params === undefined ? path : asRouted(path) })
+  return canonicalJson({ path: asRouted(publicPath(ctx)) })
 }
 
-/** One spelling for those that a router takes for one path. */
+/** One spelling for those that a router, here or in the framework, takes for one path. */
 function asRouted(path: string): string {
   try {
     return decodeURIComponent(path).toLowerCase().replace(/\/$/, '')
@@ -220,7 +219,8 @@ async function claim(
 ): Promise<{ readonly replaces: string | null } | null> {
   const { door, ctx, conditions } = visit
   const { core, rules } = door
-  const operation = { replaces, ...stepFrom(visit, stateOf(situation)) }
+  const state = stateOf(conditions, situation)
+  const operation = { replaces, ...stepFrom(visit, state) }
   let again: { readonly replaces: string | null } | null = null
   // Until the handler is called nothing has happened, whatever is thrown.
   let isCalled = false
@@ -228,7 +228,7 @@ async function claim(
     const now = await situationOf(visit, rules.transactional ? ctx.poe.tx : null)
     // The same search, or the same second, may find something else by now.
     const holds = failedCondition(conditions, now) === null
-    if (!holds || stateOf(now) !== stateOf(situation)) throw MOVED
+    if (!holds || stateOf(conditions, now) !== state) throw MOVED
     isCalled = true
     await next()
   }

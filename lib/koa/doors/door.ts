@@ -108,6 +108,7 @@ export function makeDoor(
  *
  * @param parts - what tells it from others at this door; hashed, so that neither stores nor logs
  *   see what a client has sent
+ * @param expiresAtMs - when no new record is made any more; by default always one is
  */
 export function operationAt(
   { keyPrefix }: ResolvedDoor,
@@ -115,11 +116,12 @@ export function operationAt(
   principals: Operation['principals'],
   fingerprint: string | null,
   parts: readonly string[],
+  expiresAtMs: number | null = null,
 ): Operation {
   return {
     key: keyPrefix + digestParts(parts),
     epoch: null,
-    expiresAtMs: null,
+    expiresAtMs,
     keepUntilMs,
     principals,
     comparePrincipal: false,

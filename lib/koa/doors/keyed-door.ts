@@ -110,12 +110,14 @@ function passNamed(
   if (made === null) return null
   const fingerprint = also === undefined ? made : digestParts([made, also])
   const untilMs = keepUntilMs ?? door.core.engine.guard.timeIn(door.retentionMs)
+  // Content may come long after the date was judged: what is forgotten by then must not run.
+  const expiresAtMs = keepUntilMs ?? null
   ctx.poe.naming = 'key'
   const operationOf = (caller: string): Operation => {
     const parts = [caller, ctx.method, name]
     return {
       refusesOtherContent: true,
-      ...operationAt(door, untilMs, [caller], fingerprint, parts),
+      ...operationAt(door, untilMs, [caller], fingerprint, parts, expiresAtMs),
     }
   }
   const operation = operationOf(callers[0])
@@ -132,7 +134,7 @@ async function runUnlessBegun(
   next: Next,
 ): Promise<unknown> {
   for (const other of others) {
-    const finding = await door.core.engine.look(other)
+    const finding = await door.core.engine.lookAndAsk(other, door.rules)
     if (finding.kind !== 'unspent') return await answer(door, ctx, finding)
   }
   return await run(door, ctx, operation, next)
@@ -164,6 +166,7 @@ function keeps(kept: KeptAnswers, rules: ResourceRules, error: unknown): boolean
 
 function answer(door: KeyedDoor, ctx: Context, finding: RefusedFinding): void | Promise<void> {
   const { repeat, responder } = door
+  if (finding.kind === 'forgotten') return responder.refuse(ctx, 'too-old')
   if (finding.kind !== 'spent' || repeat === null) return responder.found(ctx, finding)
   const draw = async () => {
     await repeat(ctx, finding)

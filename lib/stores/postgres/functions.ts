@@ -317,8 +317,10 @@ export const settleSql = (poe: string): string => `
     IF the_head IS NULL THEN
       DELETE FROM ${poe}.record WHERE record.key = the_key;
     ELSE
+      -- The mark is no owner's, and another for each.
       UPDATE ${poe}.record SET (head, body, owner, lease_until_ms, means_doubt)
-        = (the_head, the_body, NULL, NULL, NULL) WHERE record.key = the_key;
+        = (the_head, the_body, substr(sha256('decided for '::bytea || the_owner), 1, 8), NULL, NULL)
+        WHERE record.key = the_key;
     END IF;
     DELETE FROM ${poe}.doubt WHERE doubt.key = the_key;
   END $$;`

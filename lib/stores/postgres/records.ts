@@ -468,9 +468,8 @@ function foundIn([nowMs, state, untilMs, owner, told, head, body]: FoundRow): Fo
   }
 }
 
-/** A record that an operator decided has no mark, and nobody takes its place. */
 function markBytes(mark: string | null): Buffer | null {
-  return mark === null || mark === '' ? null : Buffer.from(mark, 'hex')
+  return mark === null ? null : Buffer.from(mark, 'hex')
 }
 
 function wholeOrNull(ms: number | null): number | null {

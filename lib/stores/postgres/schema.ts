@@ -23,7 +23,7 @@ export const SCHEMA_VERSION = 4
 /**
  * One record a key. Eight columns, so that the row's header stays small; `told` is fingerprint and
  * principal in one. Running and undecided: `head` is null, `owner` its name. Spent: `owner` is a
- * mark of whoever spent it, null where that was decided from outside.
+ * mark of whoever spent it, or of whoever decided it from outside.
  */
 const tables = (poe: string): string => `
   CREATE SCHEMA IF NOT EXISTS ${poe};

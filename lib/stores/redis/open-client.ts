@@ -108,6 +108,9 @@ async function connectByIoredis(url: string): Promise<Connected> {
   })
   try {
     await soon(client.connect())
+    const { db } = client.options
+    // The driver goes on in the first database where there is none of that number.
+    if (db) await soon(client.select(db))
   } catch (error) {
     client.disconnect()
     throw failure ?? error

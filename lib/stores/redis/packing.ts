@@ -10,8 +10,6 @@ import { restoreHead, shortenHead } from '../head-text.js'
 /** Bytes of a key's hash: 120 bits stand for the key. */
 export const KEY_BYTES = 15
 const OWNER_BYTES = 6
-/** The mark of a record that an operator decided. */
-const NOBODY = '00'.repeat(OWNER_BYTES)
 /** `who` begins with one of these; a running record begins with a letter. */
 const AS_TEXT = 0
 const FINGERPRINT_BYTES = 32
@@ -117,7 +115,7 @@ export function unpackSpent(
   const to = from + Math.floor(lengths / 2)
   const head = restoreHead(bytes.toString('utf8', from, to))
   const body = lengths % 2 === 0 ? null : bytes.subarray(to)
-  return { outcome: { head, body }, mark: mark === NOBODY ? '' : mark, ...unpackWho(bytes) }
+  return { outcome: { head, body }, mark, ...unpackWho(bytes) }
 }
 
 /**

@@ -242,8 +242,8 @@ export const RELEASE: RedisScript = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}${I
 `)
 
 /**
- * KEYS record, index; ARGV owner, an outcome or '' for free, the record's key. Afterwards nobody's
- * hash fits.
+ * KEYS record, index; ARGV owner, an outcome or '' for free, the record's key, the mark of what is
+ * decided, which is no owner's.
  */
 export const SETTLE: RedisScript = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}${INDEX}
   local mark, lease, keep, owner, who = running()
@@ -251,7 +251,7 @@ export const SETTLE: RedisScript = script(`${ALSO_WHEN_FULL}${TIME}${RECORD}${IN
   if ARGV[2] == '' then
     redis.call('DEL', key)
   else
-    spend(who, string.rep('\\0', 6), ARGV[2], keep)
+    spend(who, ARGV[4], ARGV[2], keep)
   end
   strike(KEYS[2], ARGV[3])
   return OK

@@ -16,7 +16,7 @@ import type {
   StoredOutcome,
   StoredSecret,
 } from '../../engine/store.js'
-import type { PageQuery } from '../arguments.js'
+import { deciderFor, type PageQuery } from '../arguments.js'
 import { restoreHead, shortenHead } from '../head-text.js'
 import { prepared, type SqliteDatabase, type SqliteStatement } from './driver.js'
 import { hashKey, hashOwner, packText, unpackText } from './packing.js'
@@ -145,7 +145,8 @@ export class SqliteRecords {
     }
     const { whole } = hashKey(key)
     const { head, body } = verdict
-    const moved = this.#run(sql.SETTLE, whole, shortenHead(head), body, key, owner, nowMs)
+    const by = hashOwner(deciderFor(owner))
+    const moved = this.#run(sql.SETTLE, whole, by, shortenHead(head), body, key, owner, nowMs)
     if (moved) this.#run(sql.DROP_CLAIM, key)
     return this.#reply(nowMs, moved)
   }
@@ -279,9 +280,8 @@ function isOver(keepUntilMs: number | null, nowMs: number): boolean {
   return keepUntilMs !== null && nowMs > keepUntilMs
 }
 
-/** A record that an operator decided has no mark, and nobody takes its place. */
 function isReplaced(found: Found, { replaces }: Claim): boolean {
-  return found.state === 'spent' && found.mark !== '' && found.mark === replaces
+  return found.state === 'spent' && found.mark === replaces
 }
 
 function claimedBy(fingerprint: Packed | null, principal: Packed) {

@@ -44,11 +44,11 @@ export const SPEND: string = `
   SELECT ?, ?, ?, ?, keep_until_ms, fingerprint, principal
   FROM poe_claim WHERE key = ? AND owner = ?`
 
-/** Copies an undecided record to the spent ones, as nobody's. */
+/** Copies an undecided record to the spent ones. */
 export const SETTLE: string = `
   INSERT INTO poe_spent
-    (key_hash, head, body, keep_until_ms, fingerprint, principal)
-  SELECT ?, ?, ?, keep_until_ms, fingerprint, principal
+    (key_hash, owner, head, body, keep_until_ms, fingerprint, principal)
+  SELECT ?, ?, ?, ?, keep_until_ms, fingerprint, principal
   FROM poe_claim
   WHERE key = ? AND owner = ? AND on_silence = 'undecided' AND lease_until_ms <= ?`
 

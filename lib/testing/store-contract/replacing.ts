@@ -18,7 +18,12 @@ const AT_ONCE = 20
 
 /** Cases about `keepUntilMs` as the end of a record, and about `replaces`. */
 export function replacingCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
-  return [...overCases(options), ...replacedCases(options), ...notReplacedCases(options)]
+  return [
+    ...overCases(options),
+    ...replacedCases(options),
+    ...settledCases(options),
+    ...notReplacedCases(options),
+  ]
 }
 
 function overCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
@@ -117,6 +122,31 @@ function replacedCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
   ]
 }
 
+function settledCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
+  return [
+    storeCase(
+      options,
+      '[FALSE-4443] replaces: what an operator decided is replaced as any other',
+      async trial => {
+        const marks: string[] = []
+        for (const owner of ['a', 'b']) {
+          await trial.fallSilent('key', owner, { replaces: marks.at(-1) ?? null })
+          await trial.store.settle('key', owner, answer(`settled for ${owner}`))
+          marks.push(await markOf(trial))
+          const late = await trial.store.complete('key', owner, answer('late'))
+          assert.equal(late.state, 'stale', 'the silent owner')
+        }
+        assert.notEqual(marks[0], marks[1], 'each decision has a mark of its own')
+        for (const replaces of ['', marks[0] ?? '']) {
+          const reply = await trial.claim('key', { owner: 'c', replaces })
+          assert.equal(reply.state, 'spent', `a claim that names '${replaces}'`)
+        }
+        await trial.expectOutcome('key', answer('settled for b'), 'the last decision')
+      },
+    ),
+  ]
+}
+
 function notReplacedCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
   return [
     storeCase(options, 'replaces: another record than it names answers as it is', async trial => {
@@ -139,14 +169,6 @@ function notReplacedCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
         const reply = await trial.claim(state, { owner: 'b', replaces })
         assert.equal(reply.state, state, `a claim on a key that is ${state}`)
       }
-    }),
-    storeCase(options, 'replaces: what an operator decided is replaced by nobody', async trial => {
-      await trial.fallSilent('key', 'a')
-      await trial.store.settle('key', 'a', answer('settled'))
-      const mark = await markOf(trial)
-      assert.equal(mark, '', 'the mark of what was settled')
-      const reply = await trial.claim('key', { owner: 'b', replaces: mark })
-      assert.equal(reply.state, 'spent', 'a claim that names no mark')
     }),
     storeCase(options, 'replaces: late, wrong-epoch and expired are refused', async trial => {
       await trial.spend('key', 'a')

@@ -33,6 +33,7 @@ describe('poe store, called wrongly', () => {
     [['stats', '--store', 'memory:'], /once\.status\(\)/],
     [['stats', '--store', 'mysql://h'], /--store takes sqlite:/],
     [['stats', '--store', `redis://u:${PASSWORD}@[bad`], /--store takes/],
+    [['stats', '--store', 'redis://127.0.0.1:1/abc'], /the number of the database/],
     [['stats', 'word', '--store', 'sqlite:x'], /Give one URL|argument/],
     [['stats', '--nope'], /nope/],
     [['list', '--state', 'free', '--store', 'sqlite:x'], /--state takes one of/],
@@ -100,7 +101,7 @@ describe('poe store, called wrongly', () => {
 
   it('[ADM-08] a store that cannot be reached: one line, exit 1, no password in it', async () => {
     for (const scheme of ['redis', 'rediss', 'postgres']) {
-      const url = `${scheme}://u:${PASSWORD}@127.0.0.1:1/x?password=${PASSWORD}`
+      const url = `${scheme}://u:${PASSWORD}@127.0.0.1:1/1?password=${PASSWORD}`
       for (const given of [
         { args: ['--store', url], env: {} },
         { args: [], env: { POE_STORE: url } },
@@ -133,7 +134,7 @@ describe('poe store, called wrongly', () => {
       expect(error.message).to.include('gave no answer')
     })
     const looking = ['redis', 'postgres'].map(async scheme => {
-      const ended = await poeHere(['store', 'stats', '--store', `${scheme}://${at}/x`])
+      const ended = await poeHere(['store', 'stats', '--store', `${scheme}://${at}/1`])
       expect([ended.code, ended.out], ended.err).to.deep.equal([1, ''])
     })
     await Promise.race([Promise.all([...opening, ...looking]), late])
@@ -185,6 +186,20 @@ describeWith(['redis-server'], 'poe store on a Redis without a store', () => {
       opened.end()
     }
   })
+
+  it('[FALSE-4440] a database that the server does not have is no other one', async () => {
+    const { url } = await sharedRedis()
+    const missing = new URL('/999999', url).href
+    for (const connect of Object.values(CONNECTS)) {
+      const error = await openClient(missing, [connect]).catch(cause => cause)
+      expect(error).to.be.instanceOf(Error)
+      expect(error.message).to.include('DB index is out of range')
+      ;(await openClient(new URL('/1', url).href, [connect])).end()
+    }
+    const ended = await poeHere(['store', 'rotate-epoch', '--yes', '--store', missing])
+    expect([ended.code, ended.out]).to.deep.equal([1, ''])
+    expect(ended.err).to.include('DB index is out of range')
+  })
 })
 
 describeWith(['postgres', 'initdb'], 'poe store on a PostgreSQL without a store', () => {
@@ -193,6 +208,31 @@ describeWith(['postgres', 'initdb'], 'poe store on a PostgreSQL without a store'
     const ended = await poeHere(['store', 'check', '--store', url, '--schema', 'nothing_here'])
     expect([ended.code, ended.out]).to.deep.equal([1, ''])
     expect(ended.err).to.include('npx poe migrate')
+  })
+
+  it('[FALSE-4448] a schema of another version is refused, and nothing is changed', async () => {
+    const { url, query } = await sharedPostgres()
+    const schema = 'another_version'
+    const on = ['--store', url, '--schema', schema]
+    expect((await poeHere(['migrate', url, '--schema', schema])).code).to.equal(0)
+    expect((await poeHere(['store', 'stats', ...on])).code).to.equal(0)
+    await query(
+      `CREATE OR REPLACE FUNCTION ${schema}.version() RETURNS integer LANGUAGE sql AS 'SELECT 99'`,
+    )
+    const epochNow = async () => (await query(`SELECT epoch FROM ${schema}.memory`)).rows
+    const before = await epochNow()
+    for (const words of [
+      ...[['rotate-epoch'], ['rotate-secret'], ['purge'], ['release', 'k']].map(more => [
+        ...more,
+        '--yes',
+      ]),
+      ...[['settle', 'k', '--did-not-happen', '--yes'], ['show', 'k'], ['export']],
+    ]) {
+      const ended = await poeHere(['store', ...words, ...on])
+      expect([ended.code, ended.out], words.join(' ')).to.deep.equal([1, ''])
+      expect(ended.err).to.include('made by a newer release')
+    }
+    expect(await epochNow()).to.deep.equal(before)
   })
 
   it('[ADM-08] a password that the server takes is not printed either', async () => {

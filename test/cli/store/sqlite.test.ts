@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { sqliteStore } from 'post-once-exactly/stores/sqlite'
+import { Interrupted } from '../../../lib/cli/command.js'
+import { readToken } from '../../../lib/protocols/poe/index.js'
 import { makeClaim, outcome } from '../../stores/helpers/claims.js'
 import { poeHere } from '../fake-terminal.js'
 
@@ -49,6 +51,43 @@ describe('poe store on a sqlite file', () => {
     expect((await run('show', 'order:spent', '--body')).out).to.match(/\ndone\n$/)
     expect((await run('export')).out.trimEnd().split('\n')).to.have.lengthOf(6)
     expect((await run('check')).code).to.equal(0)
+  })
+
+  it('[FALSE-4450] the undoing of an action is found by its link and its resource', async () => {
+    const { nowMs } = await store.epoch()
+    const token = '1oi551p5usXmsZAw0AaIpiSw9FOiFOJlt4AC6ikU5Y4jEWJbmArFFgaRMXSp2aiFgLwpQ'
+    const link = `/seats/${token}`
+    const key = `seat:${readToken(token)?.nonce}:undo3`
+    await store.claim(key, makeClaim(nowMs, { owner: 'a', onSilence: 'undecided' }))
+    await store.renew(key, 'a', 0)
+    expect((await run('list', '--resource', 'seat')).out).to.include(key)
+    expect((await run('show', link)).out).to.include(key)
+    expect((await run('settle', link, '--did-not-happen', '--yes')).code).to.equal(0)
+    expect(await state(key)).to.equal('none')
+  })
+
+  it('[FALSE-4449] export is interrupted between two pages, and waits for its reader', async () => {
+    const { nowMs } = await store.epoch()
+    const keys = Array.from({ length: 1_500 }, (_, index) => `many:${index}`)
+    await Promise.all(keys.map(key => store.claim(key, makeClaim(nowMs, { owner: 'a' }))))
+    const interruption = new AbortController()
+    let [printed, waited] = [0, 0]
+    const interrupt = () => interruption.abort(new Interrupted('SIGINT'))
+    const ended = await poeHere(['store', 'export', '--store', 'sqlite:shop.db'], {
+      ...{ folder, interruption: () => interruption.signal },
+      out: () => {
+        // As a signal comes: by the event loop.
+        if (printed === 0) setImmediate(interrupt)
+        printed += 1
+      },
+      flushed: async () => {
+        waited += 1
+      },
+    })
+    await Promise.all(keys.map(key => store.release(key, 'a')))
+    expect([ended.code, ended.err]).to.deep.equal([130, 'Interrupted by SIGINT.\n'])
+    expect(printed).to.be.below(1_500)
+    expect(waited).to.be.above(0)
   })
 
   it('[ADM-03, ADM-04] settle and release change what they name', async () => {

@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
 import type { Middleware } from 'koa'
 import type { ActionOptions } from 'post-once-exactly/koa'
+import { resourceOf } from '../../../lib/engine/resource-of.js'
 import { allowed, expectProblem } from '../../support/answers.js'
 import { storeSwitch } from '../../support/around-store.js'
 import { latch, until } from '../../support/meeting.js'
@@ -153,6 +154,41 @@ for (const kind of EVERY_STORE) {
       await expectProblem(await put(at), 409, 'undecided')
       await expectProblem(await world.send('DELETE', at), 409, 'undecided')
       expect(undone).to.deep.equal([])
+    })
+
+    for (const isAsked of [false, true]) {
+      const who = isAsked ? 'reconcileUndo is asked, by ctx.poe.key' : 'reconcile is not asked'
+      it(`[FALSE-4442] about an undecided undoing ${who}`, async () => {
+        const asked: string[] = []
+        const ask = (what: string) => (key: string) => {
+          asked.push(`${what} ${key}`)
+          return { verdict: 'happened', outcome: { status: 204 } } as const
+        }
+        await start({
+          undo: ctx => {
+            undone.push(ctx.poe.key)
+            throw new Error('a surprise')
+          },
+          reconcile: ask('do'),
+          ...(isAsked && { reconcileUndo: ask('undo') }),
+        })
+        const at = await issue()
+        await put(at)
+        expect((await world.send('DELETE', at)).status).to.equal(500)
+        expect((await world.send('DELETE', at)).status).to.equal(isAsked ? 204 : 409)
+        expect(undone).to.have.lengthOf(1)
+        expect(asked).to.deep.equal(isAsked ? [`undo ${undone[0]}`] : [])
+      })
+    }
+
+    it('[FALSE-4450] whatever is told of an undoing names its resource, and no nonce', async () => {
+      await start()
+      const at = await issue()
+      await put(at)
+      await world.send('DELETE', at)
+      const keys = world.events.flatMap(event => (event.type === 'claimed' ? [event.key] : []))
+      expect(keys).to.have.lengthOf(2)
+      expect(keys.map(resourceOf)).to.deep.equal(['action', 'action'])
     })
 
     it('forged, or another caller’s: 404, and the store is not asked', async () => {

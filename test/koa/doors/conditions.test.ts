@@ -2,10 +2,12 @@
  * Conditional requests on every store: COND cases, the caller's own change, and states that come
  * back.
  */
+import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
 import type { Context } from 'koa'
 import type { ConditionalOptions } from 'post-once-exactly/koa'
 import { expectProblem, expectSpent } from '../../support/answers.js'
+import { latch } from '../../support/meeting.js'
 import { EVERY_STORE, nameOf, type WorldOptions } from '../../support/world.js'
 import { type DoorWorld, startDoorWorld } from './door-world.js'
 
@@ -198,6 +200,28 @@ for (const kind of EVERY_STORE) {
       expect(thing.changes).to.equal(3)
     })
 
+    it('[FALSE-4443] also where the step out of it was decided after a crash', async () => {
+      const reconcile = () => ({ verdict: 'happened', outcome: {} }) as const
+      const toggle = () => (thing.etag === '"on"' ? '"off"' : '"on"')
+      let crashes = 0
+      const success = () => {
+        crashes += 1
+        if (crashes > 2) return true
+        throw new Error('planted')
+      }
+      await start('"off"', toggle, { reconcile, success })
+      const set = async (from: string, json: object) =>
+        (await send({ 'If-Match': `"${from}"` }, json)).status
+      for (const round of [1, 2]) {
+        expect(await set('off', { round }), 'a crash after the change').to.equal(500)
+        expect(await set('off', { round }), 'told what became of it').to.equal(200)
+        thing.etag = '"off"'
+      }
+      expect(await set('off', { round: 3 })).to.equal(201)
+      expect(await set('on', { round: 4 })).to.equal(201)
+      expect(thing.changes).to.equal(4)
+    })
+
     it('a refusal of the handler leaves the state as it was', async () => {
       let refuse = true
       world = await startDoorWorld(kind, (router, once) => {
@@ -252,6 +276,37 @@ for (const kind of EVERY_STORE) {
       found.push('/patients/2')
       expect((await create('bob')).status).to.equal(412)
       expect(found).to.have.lengthOf(2)
+    })
+
+    it('[FALSE-4444] If-None-Exist: made once, though others change what is there', async () => {
+      const [gate, entered] = [latch(), latch()]
+      const made: string[] = []
+      world = await startDoorWorld(kind, (router, once) => {
+        const validator = () => ({ etag: `"${made.length}"` })
+        const exists = (_ctx: Context, search: string) => made.filter(each => each === search)
+        const door = once.conditional({ name: 'p', validator, exists, waitMs: 5_000 })
+        router.post('/patients', door, async ctx => {
+          const search = ctx.get('If-None-Exist')
+          entered.open()
+          if (search === 'id=7') await gate.opened
+          made.push(search)
+          ctx.status = 201
+          ctx.body = { made: made.length }
+        })
+      })
+      const create = (search: string) =>
+        world.send('POST', '/patients', { headers: { 'If-None-Exist': search }, json: {} })
+      const first = create('id=7')
+      await entered.opened
+      expect((await create('id=8')).status).to.equal(201)
+      const again = create('id=7')
+      await Promise.race([again, pause(100)])
+      gate.open()
+      const answers = await Promise.all([first, again])
+      expect(answers.map(({ status }) => status)).to.deep.equal([201, 201])
+      const [text, other] = await Promise.all(answers.map(each => each.text()))
+      expect([text, other]).to.deep.equal(['{"made":2}', '{"made":2}'])
+      expect(made).to.deep.equal(['id=8', 'id=7'])
     })
 
     it('If-None-Exist: what came between the look and the claim is seen inside it', async () => {

@@ -361,6 +361,32 @@ for (const kind of EVERY_STORE) {
       expect(world.effects).to.have.lengthOf(1)
     })
 
+    for (const verdict of ['happened', 'did-not-happen'] as const) {
+      it(`[FALSE-4446] begun before a login and undecided: asked about; ${verdict}`, async () => {
+        const principal = (ctx: Context) =>
+          ctx.get('X-User') ? [ctx.get('X-User'), 'cart'] : 'cart'
+        const known = { status: 201, location: '/known' }
+        const reconcile = () =>
+          verdict === 'happened' ? { verdict, outcome: known } : ({ verdict } as const)
+        const crash = () => {
+          throw new Error('planted')
+        }
+        world = await startDoorWorld(
+          kind,
+          (router, once, act) => {
+            const handle = inTurn(crash, act as never)
+            router.post('/orders', once.idempotencyKey(keyOptions({ reconcile })), handle)
+          },
+          { poe: { principal } },
+        )
+        expect((await sendKeyed(world, '/orders', '"k"')).status).to.equal(500)
+        const after = await sendKeyed(world, '/orders', '"k"', { a: 1 }, { 'X-User': 'ann' })
+        const location = verdict === 'happened' ? '/known' : '/orders/1'
+        expect([after.status, after.headers.get('Location')]).to.deep.equal([201, location])
+        expect(world.effects).to.have.lengthOf(verdict === 'happened' ? 0 : 1)
+      })
+    }
+
     it('nobody: 403, and nothing runs; a GET passes', async () => {
       world = await startDoorWorld(
         kind,

@@ -10,6 +10,7 @@ import { memoryStore } from 'post-once-exactly/stores/memory'
 import type { PostgresTransaction } from 'post-once-exactly/stores/postgres'
 import type { SqliteTransaction } from 'post-once-exactly/stores/sqlite'
 import { expectProblem } from '../../support/answers.js'
+import { openRequest } from '../../support/open-request.js'
 import { INSTALLED_STORES } from '../../support/stores.js'
 import type { WorldKind } from '../../support/world.js'
 import {
@@ -17,6 +18,7 @@ import {
   type DoorWorld,
   inTurn,
   keyOptions,
+  type Mount,
   sendKeyed,
   startDoorWorld,
 } from './door-world.js'
@@ -61,6 +63,22 @@ describe('profiles of the key door', () => {
         expect(again.headers.get('Idempotent-Replayed')).to.equal('true')
         expect(again.headers.get('Stripe-Should-Retry')).to.equal('false')
       }
+    })
+
+    it('[FALSE-4447] a refusal too large to be kept is repeated as one', async () => {
+      const large = 'declined '.repeat(40_000)
+      world = await startDoorWorld(MEMORY, (router, once) => {
+        router.post('/pay', once.idempotencyKey(options), ctx => {
+          ctx.status = 402
+          ctx.set('Location', '/charges/other')
+          ctx.body = large
+        })
+      })
+      const first = await sendKeyed(world, '/pay', 'k')
+      expect([first.status, await first.text()]).to.deep.equal([402, large])
+      const again = await sendKeyed(world, '/pay', 'k')
+      expect(again.headers.get('Stripe-Should-Retry')).to.equal('false')
+      await expectProblem(again, 402, 'body-not-kept')
     })
 
     it('a surprise of a transactional handler is not kept: nothing happened', async () => {
@@ -130,16 +148,17 @@ describe('profiles of the key door', () => {
 
   describe('repeatable-requests', () => {
     const now = () => new Date().toUTCString()
-    const start = async (retentionMs = DAY_MS) => {
+    const start = async (retentionMs = DAY_MS, clock = Date.now) => {
       const options = keyOptions({ profile: 'repeatable-requests', retentionMs })
-      world = await startDoorWorld(MEMORY, (router, once, act) => {
+      const mount: Mount = (router, once, act) => {
         router.post('/orders', once.idempotencyKey(options), act)
         router.post('/plain', once.refuseRepeatability(), act)
         const failing = once.idempotencyKey({ ...options, name: 'failing' })
         const down = (ctx: Context) => ctx.throw(503, 'down')
         const refuse = (ctx: Context) => ctx.throw(422, 'no')
         router.post('/failing', failing, inTurn(down, refuse, work))
-      })
+      }
+      world = await startDoorWorld(MEMORY, mount, { now: clock })
     }
     const send = (path: string, id: string | null, sent: string | null, json: unknown = {}) =>
       world.send('POST', path, {
@@ -189,6 +208,30 @@ describe('profiles of the key door', () => {
       const future = new Date(Date.now() + 3_600_000).toUTCString()
       expect((await send('/orders', 'b', future)).status).to.equal(412)
       expect(world.effects).to.have.lengthOf(1)
+    })
+
+    it('[FALSE-4441] a repeat whose content comes after its key is forgotten: 412', async () => {
+      let aheadMs = 0
+      await start(1_000, () => Date.now() + aheadMs)
+      const sent = now()
+      expect(resultOf(await send('/orders', 'a', sent))).to.deep.equal([201, 'accepted'])
+      const { stream, told } = openRequest(
+        { port: world.port, isHttp2: false },
+        'POST',
+        '/orders',
+        {
+          ...{ 'Content-Type': 'application/json', 'Content-Length': 2 },
+          ...{ 'Repeatability-Request-ID': 'a', 'Repeatability-First-Sent': sent },
+        },
+      )
+      stream.write('{')
+      await pause(50)
+      aheadMs = 120_000
+      stream.end('}')
+      const { status, body, headers } = await told
+      expect(world.effects).to.have.lengthOf(1)
+      expect([status, headers['repeatability-result']], body).to.deep.equal([412, 'rejected'])
+      expect(JSON.parse(body).type).to.equal('urn:post-once-exactly:problem:outside-window')
     })
 
     it('a 5xx is done again, a 4xx is kept', async () => {

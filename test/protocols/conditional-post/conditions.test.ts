@@ -131,27 +131,36 @@ describe('conditions as they hold', () => {
 })
 
 describe('the states that a step leads out of', () => {
+  const stateAt = (situation: Situation) => stateOf(given({ 'If-Match': '*' }), situation)
+
   it('are named by tag, else by date, else by absence', () => {
-    expect(stateOf(EMPTY)).to.equal('absent')
-    expect(stateOf({ ...EMPTY, current: { etag: '"a"', modifiedMs: 7 } })).to.equal('tag "a"')
-    expect(stateOf({ ...EMPTY, current: { etag: 'W/"a"' } })).to.equal('tag "a"')
+    expect(stateAt(EMPTY)).to.equal('absent')
+    expect(stateAt({ ...EMPTY, current: { etag: '"a"', modifiedMs: 7 } })).to.equal('tag "a"')
+    expect(stateAt({ ...EMPTY, current: { etag: 'W/"a"' } })).to.equal('tag "a"')
     const dated = { ...EMPTY, current: { etag: null, modifiedMs: DATE_MS + 999 } }
-    expect(stateOf(dated)).to.equal(`changed ${DATE_MS / 1_000}`)
-    expect(stateOf({ ...EMPTY, current: { modifiedMs: 0 } })).to.equal('changed 0')
+    expect(stateAt(dated)).to.equal(`changed ${DATE_MS / 1_000}`)
+    expect(stateAt({ ...EMPTY, current: { modifiedMs: 0 } })).to.equal('changed 0')
   })
 
   it('a search is part of them', () => {
-    expect(stateOf({ ...EMPTY, search: 'x', found: [] })).to.equal('search x')
+    expect(stateAt({ ...EMPTY, search: 'x', found: [] })).to.equal('search x')
     const both = { current: { etag: '"a"' }, search: 'x', found: [] }
-    expect(stateOf(both)).to.equal('search x\ntag "a"')
+    expect(stateAt(both)).to.equal('search x\ntag "a"')
+  })
+
+  it('[FALSE-4444] a search alone is one, whatever is there', () => {
+    const alone = given({ 'If-None-Exist': 'x' })
+    for (const current of [null, { etag: '"a"' }, { etag: '"b"' }, {}]) {
+      expect(stateOf(alone, { current, search: 'x', found: [] })).to.equal('search x')
+    }
   })
 
   it('what has neither tag nor date is refused, and so is a tag without quotes', () => {
     for (const current of [{}, { modifiedMs: null }, { modifiedMs: Number.NaN }]) {
-      expect(() => stateOf({ ...EMPTY, current })).to.throw(TypeError, 'an etag or modifiedMs')
+      expect(() => stateAt({ ...EMPTY, current })).to.throw(TypeError, 'an etag or modifiedMs')
     }
     for (const etag of ['a', '', '"a", "b"']) {
-      expect(() => stateOf({ ...EMPTY, current: { etag } })).to.throw(TypeError, 'no entity tag')
+      expect(() => stateAt({ ...EMPTY, current: { etag } })).to.throw(TypeError, 'no entity tag')
     }
   })
 
@@ -185,7 +194,7 @@ describe('the states that a step leads out of', () => {
     ] as const) {
       const conditions = given(fields)
       expect(failedCondition(conditions, situation)).to.equal(null)
-      expect(namedStates(conditions)).to.include(stateOf(situation))
+      expect(namedStates(conditions)).to.include(stateOf(conditions, situation))
     }
   })
 })

@@ -255,7 +255,7 @@ export class PlainStore implements Store {
 
   /** Whether a claim takes a spent record's place. */
   protected isReplaced(found: ReadReply, { replaces }: Claim): boolean {
-    return found.state === 'spent' && found.mark !== '' && found.mark === replaces
+    return found.state === 'spent' && found.mark === replaces
   }
 
   protected decide(key: string, record: PlainRecord, verdict: StoredOutcome | 'free'): void {
@@ -264,7 +264,7 @@ export class PlainStore implements Store {
       return
     }
     record.outcome = this.copy(verdict)
-    record.owner = null
+    record.owner = `decided for ${record.owner}`
   }
 
   protected obstacle(

@@ -7,17 +7,27 @@
 import type { Context } from 'koa'
 import { bare, json, refusalAnswer } from '../../../answers/answer.js'
 import { refusalOf, STORE_DOWN_NOW } from '../../../answers/findings.js'
-import { LINK_REFUSALS } from '../../../answers/refusals.js'
+import { DOOR_REFUSALS, LINK_REFUSALS } from '../../../answers/refusals.js'
 import type { Core, OfferedLink } from '../../core.js'
 import { sendRefusal } from '../../draw-refusal.js'
+import { contentOf } from '../../request-content.js'
 import { poeOf } from '../../request-poe.js'
 import { send, wantsHtml } from '../../send.js'
 
+/** `{}`, which many clients send for nothing. */
+const SAYS_NOTHING_BYTES = 2
+
 /**
  * Answers an empty POST with a fresh link: 201, `Location`, `POE-Links`, and JSON
- * `{ link, expires }`. Harmless to repeat: nothing is stored until the link is used.
+ * `{ link, expires }`. Harmless to repeat: nothing is stored until the link is used. Whoever sends
+ * an order there would take the 201 for its success, and is refused.
  */
 export async function mintLink(core: Core, name: string, ctx: Context): Promise<void> {
+  const content = await contentOf(ctx, SAYS_NOTHING_BYTES)
+  const isParsed = content.kind === 'parsed' && Object.keys(Object(content.value)).length > 0
+  if (isParsed || content.kind === 'too-large') {
+    return send(core, ctx, refusalAnswer(DOOR_REFUSALS['not-empty']), null)
+  }
   const offered = await offer(core, name, ctx)
   if (offered === null) return
   const { link, expiresAtMs } = offered
