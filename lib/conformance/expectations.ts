@@ -159,8 +159,12 @@ const JUDGES: Judges = {
     return /[a-z]/.test(seen.slice('Allow'.length)) ? unmet('methods in capitals', seen) : null
   },
   lists({ lists: [field, token] }, { response }) {
-    const has = tokens(response, field).includes(token.toLowerCase())
-    return has ? null : unmet(`${field} with ${token}`, told(response, field))
+    const listed = tokens(response, field)
+    // RFC 9110 12.5.5: all fields are meant, and then some.
+    const isAll = /^vary$/i.test(field) && listed.includes('*')
+    return isAll || listed.includes(token.toLowerCase())
+      ? null
+      : unmet(`${field} with ${token}`, told(response, field))
   },
   typeIs({ typeIs }, { response }) {
     const type = mediaTypeOf(response)
@@ -328,7 +332,9 @@ function sameField(name: string, one: RawResponse, other: RawResponse): UnmetExp
 }
 
 function isSame(one: RawResponse, other: RawResponse): boolean {
-  return one.status === other.status && one.body.equals(other.body)
+  // Of a redirect it is what there is to read.
+  const isThere = !matches('3xx', one.status) || sameField('Location', one, other) === null
+  return one.status === other.status && isThere && one.body.equals(other.body)
 }
 
 function answerOf(name: string, { answers }: Surroundings): RawResponse {

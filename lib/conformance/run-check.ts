@@ -253,7 +253,11 @@ class CheckRun {
     return await sideBySide(items, this.#settings.jobs ?? 1, work)
   }
 
-  /** Follows redirects of the same origin. */
+  /**
+   * Follows redirects of the same origin.
+   *
+   * @throws NotAsked where one leads to another origin: nothing is asked there
+   */
   async #followed(exchange: Exchange, follows: boolean): Promise<Exchange> {
     let answer = exchange
     for (let times = 0; follows && times < REDIRECTS; times += 1) {
@@ -261,7 +265,8 @@ class CheckRun {
       const [location = ''] = response === null ? [] : fieldValues(response, 'Location')
       const isThere = isIn(response?.status, 300, 399) && URL.canParse(location, sent.url)
       const url = isThere ? new URL(location, sent.url) : null
-      if (url === null || location === '' || url.origin !== sent.url.origin) return answer
+      if (url === null || location === '') return answer
+      if (url.origin !== sent.url.origin) throw elsewhere(url, answer)
       answer = await this.#subject.follow(url, this.#session)
     }
     return answer
@@ -316,7 +321,7 @@ class CheckRun {
     const { jobs = 1 } = this.#settings
     const atOnce = Math.min(jobs, Math.max(ROUNDS_AT_ONCE, jobs >> 1))
     const played = await sideBySide(numbers, atOnce, async round => {
-      const { link } = await this.#subject.mint({ poe: race.poe ?? true }, new Session())
+      const link = await this.#linkOf(race)
       if (failedBy !== undefined) await this.#fail(link, failedBy)
       const requests = Array.from({ length: copies }, (_, index) => {
         const body = index % 2 === 0 ? race.body : inTurn
@@ -357,6 +362,16 @@ class CheckRun {
     if (successes === 0 && failedBy !== undefined) throw new NotAsked(STAYS_FAILED)
     if (successes === 0) throw new CannotTell('No POST of any round was accepted.')
     if (this.#effectsBefore !== null) await this.#effects({ effects: { exactly: successes } })
+  }
+
+  /** A link as whoever races is given one; a page may tell of links to those only who ask. */
+  async #linkOf({ poe = true }: Omit<RequestSpec, 'to'>): Promise<Link> {
+    try {
+      return (await this.#subject.mint({ poe }, new Session())).link
+    } catch (error) {
+      if (poe || !(error instanceof CannotTell)) throw error
+      return (await this.#subject.mint({}, new Session())).link
+    }
   }
 
   /** Sends what the handler reports as a failure. */
@@ -467,6 +482,10 @@ class CheckRun {
 function isPlain({ to, method, body, fields, user, poe, provoke, ...more }: RequestSpec): boolean {
   const isOdd = [method, body, fields, user, poe, provoke].some(one => one !== undefined)
   return !isOdd && Object.keys(to).length === 1 && Object.keys(more).length === 0
+}
+
+function elsewhere({ origin }: URL, answer: Exchange): NotAsked {
+  return new NotAsked(`it does not arise: ${describe(answer)}, which leads to ${origin}`)
 }
 
 /** The compiler holds that there is none; a catalogue of one's own may have slipped by it. */

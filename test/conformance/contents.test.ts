@@ -1,6 +1,7 @@
 /**
  * What is sent, where links are, how they are spelt otherwise, and which options are refused.
  */
+import { randomBytes } from 'node:crypto'
 import { expect } from 'chai'
 import {
   type AdapterContent,
@@ -151,10 +152,31 @@ describe('other spellings of a link', () => {
 
   it('a forged one differs in its longest word', () => {
     const token = new URL('http://shop.example/once/abcDEF123-z?x=y')
-    expect(forged(token, 'changed')).to.equal('/once/abcDEF123-y?x=y')
-    expect(forged(new URL('/once/0123456a', link), 'changed')).to.equal('/once/0123456b')
+    expect(forged(token, 'changed')).to.equal('/once/abcDEG123-z?x=y')
+    expect(forged(new URL('/once/012-zzzz', link), 'changed')).to.equal('/once/012-yzzz')
+    expect(forged(new URL('/once/-', link), 'changed')).to.equal('/onde/-')
     expect(forged(token, 'invented')).to.match(/^\/once\/[a-z]{3}[A-Z]{3}\d{3}-[a-z]\?x=y$/)
     expect(forged(new URL('/', link), 'changed')).to.equal('/never-issued')
+  })
+
+  it('[FALSE-4492] what two links have in common is not forged', () => {
+    const other = new URL('/the-garden-shop/a1b2c3', link)
+    const one = new URL('/the-garden-shop/d4e5f6', link)
+    expect(forged(one, 'changed', other)).to.equal('/the-garden-shop/d4e6f6')
+    expect(forged(one, 'changed', one)).to.equal('/the-gareen-shop/d4e5f6')
+  })
+
+  it('a last bit that base64 leaves unused is another one', () => {
+    const token = randomBytes(16)
+    const one = new URL(`/once/${token.toString('base64url')}?x=y`, link)
+    const other = spelt(one, 'last-bit')
+    expect(other).not.to.equal(one.pathname + one.search)
+    expect(Buffer.from(other.slice(6, -4), 'base64url').equals(token)).to.equal(true)
+  })
+
+  it('[FALSE-4482] what is random is as hard to guess as it is long', () => {
+    const many = () => Array.from({ length: 40 }, () => randomBytes(8).toString('base64url'))
+    for (let times = 0; times < 20; times += 1) expect(entropyBits(many())).to.be.within(57, 66)
   })
 
   it('counters are easy to guess, random words are not', () => {

@@ -161,7 +161,7 @@ const TABLE: readonly (readonly [Expectation, Exchange, Exchange])[] = [
       '200 OK\nContent-Type: text/html\nPOE-Links: "/a"',
       '<form action="a#x">'.replace('a#', '/a#'),
     ),
-    answer('200 OK\nContent-Type: text/html\nPOE-Links: "/a"', '<p>/a'),
+    answer('200 OK\nContent-Type: text/html\nPOE-Links: "/a"', '<!-- /a -->'),
   ],
   [
     { linksInContent: true },

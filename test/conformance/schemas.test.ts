@@ -281,6 +281,7 @@ const SPELLINGS: All<Spelling> = {
   hex: true,
   'encoded-slash': true,
   case: true,
+  'last-bit': true,
   suffix: true,
   extension: true,
   segment: true,
