@@ -105,6 +105,12 @@ export type BodyKind =
   /** Valid, in another media type. */
   | 'otherType'
   | 'invalid'
+  /** `valid` whose media type names its charset. */
+  | 'charset'
+  /** `valid` as plain text. */
+  | 'plain'
+  /** `valid` as multipart/form-data, where it is flat; else nothing. */
+  | 'parts'
   /** Of the media type of `valid`, and not well-formed. */
   | 'broken'
   /** Of a media type that nobody knows. */

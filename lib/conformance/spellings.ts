@@ -25,8 +25,24 @@ export function targetOf(
   if (!('link' in to)) return link.pathname + link.search
   if (to.spelling === 'sibling') return siblingOf(link, sibling ?? '')
   if (to.forged !== undefined) return forged(link, to.forged, other)
-  if (to.spelling === 'last-bit') return replaced(link, other, otherLastBit)
+  const respelt = to.spelling === undefined ? undefined : RESPELT[to.spelling]
+  const isAnywhere = to.spelling === 'last-bit' || !isLast(link, other)
+  if (respelt !== undefined && isAnywhere) return replaced(link, other, respelt)
   return to.spelling === undefined ? link.pathname + link.search : spelt(link, to.spelling)
+}
+
+/** What is done to the token, wherever in the link it stands. */
+const RESPELT: Partial<Readonly<Record<Spelling, (word: string) => string>>> = {
+  encoded: word => encodedLetter(word, 0),
+  hex: encodedAll,
+  case: otherCase,
+  'last-bit': otherLastBit,
+}
+
+/** Whether the token is in the last segment of the path, and not before it or in the query. */
+function isLast(link: URL, other: URL | null): boolean {
+  const last = link.pathname.slice(link.pathname.lastIndexOf('/') + 1)
+  return other === null || last.includes(tokenOf(link, other) ?? '')
 }
 
 /** The request target of a link in another spelling. */
@@ -88,13 +104,18 @@ export function forged(link: URL, how: 'changed' | 'invented', other: URL | null
 /** A link whose token, the longest word that is not in another link, becomes another one. */
 function replaced(link: URL, other: URL | null, become: (word: string) => string): string {
   const target = link.pathname + link.search
+  const token = tokenOf(link, other)
+  if (token === undefined) return `${target}never-issued`
+  const at = target.search(new RegExp(`(?<![\\w-])${token}(?![\\w-])`))
+  return target.slice(0, at) + become(token) + target.slice(at + token.length)
+}
+
+/** The longest word of a link that is not in another one. */
+function tokenOf(link: URL, other: URL | null): string | undefined {
   const shared = new Set(other?.href === link.href ? [] : wordsIn(other))
   const words = wordsIn(link)
   const own = words.filter(word => !shared.has(word))
-  const [longest] = (own.length > 0 ? own : words).sort((a, b) => b.length - a.length)
-  if (longest === undefined) return `${target}never-issued`
-  const at = target.search(new RegExp(`(?<![\\w-])${longest}(?![\\w-])`))
-  return target.slice(0, at) + become(longest) + target.slice(at + longest.length)
+  return (own.length > 0 ? own : words).sort((a, b) => b.length - a.length)[0]
 }
 
 function wordsIn(link: URL | null): string[] {

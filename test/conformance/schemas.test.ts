@@ -232,6 +232,9 @@ const NEEDS: All<Need> = {
   required: true,
 }
 const BODIES: All<BodyKind> = {
+  charset: true,
+  plain: true,
+  parts: true,
   valid: true,
   otherValid: true,
   different: true,
