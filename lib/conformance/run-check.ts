@@ -275,15 +275,9 @@ class CheckRun {
   async #row({ row, pipelined = false, mostSuccesses }: RowStep): Promise<void> {
     const sents = row.map(spec => {
       if (!('link' in spec.to)) throw new TypeError('Only links stand in a row')
-      return {
-        sent: this.#subject.writer.toLink(spec, this.#link(spec.to.link)),
-        name: spec.to.link,
-      }
+      return this.#subject.writer.toLink(spec, this.#link(spec.to.link))
     })
-    const all = await this.#subject.inARow(
-      sents.map(({ sent }) => sent),
-      pipelined,
-    )
+    const all = await this.#subject.inARow(sents, pipelined)
     for (const one of all) this.account.add(one.sent.url.href, one)
     const accepted = all.filter(({ response }) => isIn(response?.status, 200, 299))
     const second = accepted[mostSuccesses]
@@ -399,7 +393,7 @@ class CheckRun {
       if (asked === undefined || asked.response === null) return
       if (firstUnmet(where.is, asked, this.#surroundings()) !== null) return
     }
-    const untilMs = performance.now() + COUNT_LAG_MS
+    let untilMs = performance.now() + COUNT_LAG_MS
     let count = (await this.#subject.effectsNow()) - before
     if ('atMost' in effects) {
       if (count > effects.atMost) throw effectsNotMet(`at most ${effects.atMost}`, count)
@@ -410,7 +404,10 @@ class CheckRun {
         throw effectsNotMet(`${effects.exactly}`, count)
       }
       await sleep(50)
-      count = (await this.#subject.effects()) - before
+      const next = (await this.#subject.effects()) - before
+      // A queue that is at work is not over.
+      if (next > count) untilMs = performance.now() + COUNT_LAG_MS
+      count = next
     }
   }
 
