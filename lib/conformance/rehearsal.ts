@@ -76,8 +76,8 @@ async function use(subject: Subject, { link }: Minted, whole: EffectAccount): Pr
 }
 
 /**
- * A login that is asked for by a redirect looks like a success; so it is one where the page asks for
- * a password, and the same POST is led there again.
+ * A login that is asked for by a redirect looks like a success; so it is one where the page asks
+ * for a password, and the same POST is led there again.
  *
  * @throws CannotTell where it is
  */
