@@ -23,11 +23,12 @@ import type {
 } from './catalogue.js'
 import { FAILURE } from './checks/fragments.js'
 import { COUNT_LAG_MS, EffectAccount } from './effect-account.js'
-import { type CheckEnding, ending, NotAsked, NotMet } from './ending.js'
+import { type CheckEnding, effectsNotMet, ending, NotAsked, NotMet } from './ending.js'
 import { firstUnmet, namesStatus } from './expectations.js'
 import { entropyBits } from './guessing.js'
 import { type Demands, demand, judgeAnswer } from './judge-answer.js'
 import { linkedFrom } from './judge-links.js'
+import { unlessOver } from './link-life.js'
 import { Session, type User } from './session.js'
 import { sideBySide } from './side-by-side.js'
 import type { Subject, UsedLink } from './subject.js'
@@ -100,7 +101,7 @@ async function asked(
     for (const step of check.steps) await run.take(step)
     return { result: 'pass' }
   } catch (error) {
-    return ending(error, subject.writer.secrets, settings.unmetIs)
+    return ending(await run.excused(error), subject.writer.secrets, settings.unmetIs)
   }
 }
 
@@ -140,6 +141,12 @@ class CheckRun {
   /** Lets later checks look again at the links that this one has used. */
   remember(): void {
     this.#subject.used.push(...this.#used)
+  }
+
+  /** How it ended, unless the life of its links was over. */
+  async excused(error: unknown): Promise<unknown> {
+    const links = [...this.#links].map(([name, link]) => [link, this.#answers.get(name)] as const)
+    return await unlessOver(error, this.#subject, links, this.account)
   }
 
   /** Waits for what is still under way: it must not meet the next check. */
@@ -488,9 +495,4 @@ function elsewhere({ origin }: URL, answer: Exchange): NotAsked {
 /** The compiler holds that there is none; a catalogue of one's own may have slipped by it. */
 function unknownStep(step: never): TypeError {
   return new TypeError(`A step of unknown kind: ${JSON.stringify(step)}`)
-}
-
-function effectsNotMet(expected: string, count: number): NotMet {
-  const noun = expected.endsWith('1') ? 'effect' : 'effects'
-  return new NotMet({ expected: `${expected} ${noun}`, seen: `${count}` }, null)
 }
