@@ -1,6 +1,6 @@
 /**
- * Whether a link was over by its age: a server may give its links a short life, and slowness, pauses
- * and refusals of too many requests make a check long.
+ * Whether a link was over by its age: a server may give its links a short life, and slowness,
+ * pauses and refusals of too many requests make a check long.
  *
  * @see POE draft 2
  */
