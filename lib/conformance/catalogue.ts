@@ -278,6 +278,8 @@ export type Expectation =
   | { readonly differsFrom: string }
   | { readonly empty: true }
   | { readonly notEmpty: true }
+  /** A link stands in the content, whatever it leads to. */
+  | { readonly namesLink: true }
   /** `POE-Links` is as the grammar has it. */
   | {
       readonly poeLinks: 'quoted' | 'no fragment' | 'not empty' | 'no empty members' | 'own origin'

@@ -6,7 +6,7 @@
 import { fieldValues, type RawResponse } from '../testing/raw-response.js'
 import type { Expectation } from './catalogue.js'
 import { isCoded } from './content-coding.js'
-import { mediaTypeOf } from './find-links.js'
+import { mediaTypeOf, referencesIn, textIn } from './find-links.js'
 import { judgeCacheable, judgeNotFresh, judgeNotShared, judgeNotStored } from './judge-caching.js'
 import {
   ANY_RESULT,
@@ -180,6 +180,10 @@ const JUDGES: Judges = {
   },
   notEmpty(_, { response: { body } }) {
     return body.length > 0 ? null : unmet('content', '0 bytes')
+  },
+  namesLink(_, { response }) {
+    const found = [...referencesIn(response)].some(one => /^(?:https?:\/\/|\/)[^/\s]/i.test(one))
+    return found || /https?:\/\//i.test(textIn(response)) ? null : unmet('a link in it', 'none')
   },
   noInterim(_, { exchange: { interim } }) {
     return !interim.includes(100)

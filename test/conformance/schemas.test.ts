@@ -202,6 +202,7 @@ const EXPECTATIONS: All<Exclude<NameIn<Expectation>, 'when' | 'of' | 'demand'>> 
   differsFrom: true,
   empty: true,
   notEmpty: true,
+  namesLink: true,
   poeLinks: true,
   ownLink: true,
   linksInContent: true,

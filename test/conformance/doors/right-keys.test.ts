@@ -3,8 +3,10 @@
  */
 import { expect } from 'chai'
 import { type ConformanceReport, runConformance } from 'post-once-exactly/conformance'
-import { KEYS_ADAPTER } from './adapters.js'
+import { CONDITIONS_ADAPTER, KEYS_ADAPTER } from './adapters.js'
+import { type ConditionBehaviour, startConditionServer } from './condition-server.js'
 import { type KeyBehaviour, RIGHT_KEYS, startKeyServer } from './key-server.js'
+import { told } from './plain.js'
 
 async function judged(
   behaviour: Partial<KeyBehaviour>,
@@ -44,5 +46,30 @@ describe('poe check --door idempotency-key of habits that were called wrong', ()
     const { results, verdict } = await judged({ scope }, ['IK-5-3'])
     expect(verdict).to.equal('conformant')
     expect(results.map(({ result }) => result)).to.deep.equal(['warn', 'warn'])
+  })
+
+  it('[FALSE-4502] a refusal leads to its documentation by a link in its content', async () => {
+    const error = { message: 'Give a key', doc_url: 'https://pay.example/doc' }
+    const whenMissing: KeyBehaviour['whenMissing'] = () => told(400, { error })
+    const { results } = await judged({ whenMissing }, ['IK-2.7-1/documented'])
+    expect(results[0]).to.include({ id: 'IK-2.7-1/documented', result: 'pass' })
+  })
+
+  it('[FALSE-4502] a 428 explains itself in words', async () => {
+    const text = 'Get it, and send its ETag as If-Match.\n'
+    const whenMissing: ConditionBehaviour['whenMissing'] = () => ({
+      status: 428,
+      fields: { 'Content-Type': 'text/plain', 'Cache-Control': 'no-store' },
+      text,
+    })
+    const server = await startConditionServer({ whenMissing })
+    const report = await runConformance({
+      url: `${server.origin}/stock/tea`,
+      door: 'conditional',
+      adapter: CONDITIONS_ADAPTER,
+      only: ['H-428-1/explained'],
+    })
+    await server.close()
+    expect(report.results[0]).to.include({ id: 'H-428-1/explained', result: 'pass' })
   })
 })
