@@ -105,6 +105,12 @@ export type BodyKind =
   /** Valid, in another media type. */
   | 'otherType'
   | 'invalid'
+  /** `valid` whose media type names its charset. */
+  | 'charset'
+  /** `valid` as plain text. */
+  | 'plain'
+  /** `valid` as multipart/form-data, where it is flat; else nothing. */
+  | 'parts'
   /** Of the media type of `valid`, and not well-formed. */
   | 'broken'
   /** Of a media type that nobody knows. */
@@ -122,7 +128,8 @@ export type Provocation = 'slow' | 'slowFailure' | 'failure'
  * `dots` (a dot segment), `absolute` (the absolute form of the target), `malformed` (a percent sign
  * that begins nothing), `empty` (its last segment is empty), `hex` (each letter and digit of its
  * last segment percent-encoded, in small letters), `case` (the letters of its last segment in the
- * other case), `suffix` (a letter behind it), `extension` (`.json`), `segment` (one more segment),
+ * other case), `last-bit` (its token ends in another bit, which base64 may leave unused), `suffix`
+ * (a letter behind it), `extension` (`.json`), `segment` (one more segment),
  * `parameter` (`;x=1`), `sibling` (its last segment at the path that the adapter names).
  */
 export type Spelling =
@@ -137,6 +144,7 @@ export type Spelling =
   | 'hex'
   | 'encoded-slash'
   | 'case'
+  | 'last-bit'
   | 'suffix'
   | 'extension'
   | 'segment'
@@ -262,14 +270,16 @@ export type Expectation =
   | { readonly locationOf: string }
   /** It was asked where the `Location` of an earlier answer leads. */
   | { readonly targetOf: string }
-  /** The same status and fields as an earlier answer, and no content. */
+  /** The same status and fields as an earlier answer, and nothing behind them. */
   | { readonly headOf: string }
   /** A field differs from that of an earlier answer. */
   | { readonly unlike: readonly [field: string, answer: string] }
-  /** Differs from an earlier answer in status or content. */
+  /** Differs from an earlier answer in status or content, or leads elsewhere. */
   | { readonly differsFrom: string }
   | { readonly empty: true }
   | { readonly notEmpty: true }
+  /** A link stands in the content, whatever it leads to. */
+  | { readonly namesLink: true }
   /** `POE-Links` is as the grammar has it. */
   | {
       readonly poeLinks: 'quoted' | 'no fragment' | 'not empty' | 'no empty members' | 'own origin'

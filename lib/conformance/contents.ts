@@ -52,6 +52,17 @@ export function contentOf(
     }
     case 'invalid':
       return adapter.invalid === undefined ? null : typed(adapter.invalid, count)
+    case 'charset': {
+      const { type, bytes } = typed(valid, count)
+      return { type: type.includes(';') ? type : `${type}; charset=UTF-8`, bytes }
+    }
+    case 'plain':
+      return { type: 'text/plain;charset=UTF-8', bytes: typed(valid, count).bytes }
+    case 'parts': {
+      const flat = 'form' in valid ? valid : converted(valid)
+      const isFlat = flat !== null && 'form' in flat
+      return isFlat ? typed(sentBy({ isMultipart: true }, flat.form), count) : null
+    }
     case 'broken':
       return { type: typed(valid, count).type, bytes: Buffer.from('{"\xff%', 'latin1') }
     case 'unknownType':
@@ -94,7 +105,7 @@ export function throughForm(
 }
 
 function sentBy(
-  { isMultipart }: PageForm,
+  { isMultipart }: Pick<PageForm, 'isMultipart'>,
   values: Readonly<Record<string, string>>,
 ): AdapterContent {
   if (!isMultipart) return { form: values }

@@ -10,7 +10,7 @@ import type { Subject } from './subject.js'
 import { type UnmetExpectation, unmet } from './unmet-expectation.js'
 import type { Exchange } from './wire.js'
 
-/** A count of effects may lag behind the answers, by this many milliseconds. */
+/** A count of effects may stand still before it is what was answered, for so many milliseconds. */
 export const COUNT_LAG_MS = 2_000
 
 const COUNT_TRIES = 2
@@ -85,7 +85,8 @@ export class EffectAccount {
     const before = this.#before
     if (before === null || this.#owed !== null) return this.#owed
     const accepted = [...this.#told.values()].filter(told => told === 'accepted').length
-    const untilMs = performance.now() + COUNT_LAG_MS
+    let untilMs = performance.now() + COUNT_LAG_MS
+    let last = 0
     for (let isFirst = true; ; isFirst = false) {
       const after = await this.#count(isFirst)
       if (after === null) return null
@@ -95,6 +96,8 @@ export class EffectAccount {
         const words = most === 1 ? '1 effect' : `${most} effects`
         return unmet(`at most ${words} in the end, by what was answered`, `${count} of them`)
       }
+      if (count > last) untilMs = performance.now() + COUNT_LAG_MS
+      last = count
       // What is late would be the next check's.
       if (count >= accepted || performance.now() > untilMs) return null
       await sleep(50)

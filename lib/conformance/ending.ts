@@ -32,6 +32,12 @@ export class NotMet extends Error {
 /** The question does not arise with this server. */
 export class NotAsked extends Error {}
 
+/** There were more effects than that, or fewer. */
+export function effectsNotMet(expected: string, count: number): NotMet {
+  const noun = expected.endsWith('1') ? 'effect' : 'effects'
+  return new NotMet({ expected: `${expected} ${noun}`, seen: `${count}` }, null)
+}
+
 /**
  * How a check ends by what was thrown in it.
  *

@@ -6,7 +6,7 @@
 import { fieldValues, type RawResponse } from '../testing/raw-response.js'
 import type { Expectation } from './catalogue.js'
 import { isCoded } from './content-coding.js'
-import { mediaTypeOf } from './find-links.js'
+import { mediaTypeOf, referencesIn, textIn } from './find-links.js'
 import { judgeCacheable, judgeNotFresh, judgeNotShared, judgeNotStored } from './judge-caching.js'
 import {
   ANY_RESULT,
@@ -159,8 +159,12 @@ const JUDGES: Judges = {
     return /[a-z]/.test(seen.slice('Allow'.length)) ? unmet('methods in capitals', seen) : null
   },
   lists({ lists: [field, token] }, { response }) {
-    const has = tokens(response, field).includes(token.toLowerCase())
-    return has ? null : unmet(`${field} with ${token}`, told(response, field))
+    const listed = tokens(response, field)
+    // RFC 9110 12.5.5: all fields are meant, and then some.
+    const isAll = /^vary$/i.test(field) && listed.includes('*')
+    return isAll || listed.includes(token.toLowerCase())
+      ? null
+      : unmet(`${field} with ${token}`, told(response, field))
   },
   typeIs({ typeIs }, { response }) {
     const type = mediaTypeOf(response)
@@ -176,6 +180,10 @@ const JUDGES: Judges = {
   },
   notEmpty(_, { response: { body } }) {
     return body.length > 0 ? null : unmet('content', '0 bytes')
+  },
+  namesLink(_, { response }) {
+    const found = [...referencesIn(response)].some(one => /^(?:https?:\/\/|\/)[^/\s]/i.test(one))
+    return found || /https?:\/\//i.test(textIn(response)) ? null : unmet('a link in it', 'none')
   },
   noInterim(_, { exchange: { interim } }) {
     return !interim.includes(100)
@@ -328,7 +336,9 @@ function sameField(name: string, one: RawResponse, other: RawResponse): UnmetExp
 }
 
 function isSame(one: RawResponse, other: RawResponse): boolean {
-  return one.status === other.status && one.body.equals(other.body)
+  // Of a redirect it is what there is to read.
+  const isThere = !matches('3xx', one.status) || sameField('Location', one, other) === null
+  return one.status === other.status && isThere && one.body.equals(other.body)
 }
 
 function answerOf(name: string, { answers }: Surroundings): RawResponse {

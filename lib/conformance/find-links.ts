@@ -56,6 +56,23 @@ export function referencesIn(response: RawResponse): ReadonlySet<string> {
   }
 }
 
+/**
+ * What stands in the content as text, scripts included: without what JSON and XML escape in a link,
+ * and of HTML without what is markup.
+ */
+export function textIn(response: RawResponse): string {
+  const content = response.body.toString('utf8')
+  const text = kindOf(response) === 'html' ? textOfHtml(content) : content
+  return text.replaceAll(/\\\/|\\u002f/gi, '/').replaceAll(/\\u0026|&amp;/gi, '&')
+}
+
+function textOfHtml(content: string): string {
+  const nodes = elementsOf(content).flatMap(({ childNodes }) => childNodes)
+  return nodes
+    .map(node => (node.nodeName === '#text' && 'value' in node ? node.value : ''))
+    .join('\n')
+}
+
 /** The content as JSON; `undefined` where it is none. */
 export function jsonOf(response: RawResponse): unknown {
   try {

@@ -40,6 +40,16 @@ export function formsIn(response: RawResponse, url: URL): PageForm[] {
   })
 }
 
+/** Whether a page has a field for a password. */
+export function asksForPassword(response: RawResponse): boolean {
+  if (!isHtml(response)) return false
+  return elementsOf(response.body.toString('utf8')).some(element => {
+    return (
+      element.tagName === 'input' && /^password$/i.test(attributesOf(element).get('type') ?? '')
+    )
+  })
+}
+
 function resolved(reference: string, base: URL): string | null {
   if (!URL.canParse(reference, base)) return null
   const url = new URL(reference, base)

@@ -2,10 +2,13 @@
  * How hard links are to guess from one another.
  */
 
+/** That of base64. */
+const LARGEST_ALPHABET = 64
+
 /**
  * Estimates it from a handful of links: what all of them begin and end with counts nothing, and
- * each place between counts as many characters as were seen there. Random links of 128 bits come
- * out below that, counters and times far below.
+ * each place between counts as many characters as there seem to be, by how many were seen. Random
+ * links come out about right, counters and times far below.
  *
  * @param links - at least two, all different
  * @returns bits
@@ -18,9 +21,20 @@ export function entropyBits(links: readonly string[]): number {
   })
   let bits = 0
   for (let index = start; index < shortest - end; index += 1) {
-    bits += Math.log2(new Set(links.map(link => link.charAt(index))).size)
+    const seen = new Set(links.map(link => link.charAt(index))).size
+    bits += Math.log2(alphabetOf(seen, links.length))
   }
   return bits
+}
+
+/**
+ * How many characters there are, where so many different ones were seen in so many draws: a few
+ * draws do not show all of them.
+ */
+function alphabetOf(seen: number, draws: number): number {
+  let size = seen
+  while (size < LARGEST_ALPHABET && size * (1 - (1 - 1 / size) ** draws) < seen - 0.5) size += 1
+  return size
 }
 
 function common(limit: number, isAlike: (index: number) => boolean): number {

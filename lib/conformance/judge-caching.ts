@@ -13,10 +13,10 @@ const KEPT_BY_HEURISTICS = new Set([200, 203, 204, 206, 300, 301, 308, 404, 405,
 /** Fields that speak to the caches of a site's own front only. */
 const TARGETED = ['CDN-Cache-Control', 'Surrogate-Control']
 
-/** Whether no cache may keep it. */
+/** Whether no cache may keep it, or may give it to anybody without asking again. */
 export function judgeNotStored(response: RawResponse): UnmetExpectation | null {
   const directives = tokens(response, 'Cache-Control')
-  if (directives.includes('no-store')) return null
+  if (directives.includes('no-store') || isAskedAgain(response)) return null
   const isFresh = hasFreshness(response)
   if (!isFresh && !KEPT_BY_HEURISTICS.has(response.status)) return null
   return unmet('Cache-Control: no-store', told(response, 'Cache-Control'))
@@ -42,8 +42,16 @@ export function judgeNotShared({ sent }: Exchange, response: RawResponse): Unmet
   if (targeted !== undefined) {
     return unmet('nothing that lets a shared cache keep it', told(response, targeted))
   }
-  if ((isPrivate || isPersonal) && !isShared) return null
+  if (((isPrivate || isPersonal) && !isShared) || isAskedAgain(response)) return null
   return unmet('Cache-Control with private or no-store', told(response, 'Cache-Control'))
+}
+
+/** Whether each use of it is asked for at its origin first (RFC 9111 4.1, 5.2.2). */
+function isAskedAgain(response: RawResponse): boolean {
+  if (tokens(response, 'Vary').includes('*')) return true
+  const directives = tokens(response, 'Cache-Control')
+  const isHeld = directives.some(one => /^(?:must|proxy)-revalidate$/.test(one))
+  return directives.includes('no-cache') || (isHeld && lifetimeOf(response) === 0)
 }
 
 function isShareable(directives: readonly string[]): boolean {
@@ -62,8 +70,24 @@ export function judgeCacheable({ sent }: Exchange, response: RawResponse): Unmet
 }
 
 function hasFreshness(response: RawResponse): boolean {
-  const isTold = tokens(response, 'Cache-Control').some(one =>
-    /^(?:public$|(?:s-maxage|max-age)=(?!0$))/.test(one),
-  )
-  return isTold || fieldValues(response, 'Expires').some(value => Date.parse(value) > Date.now())
+  const seconds = lifetimeOf(response)
+  return seconds === null ? tokens(response, 'Cache-Control').includes('public') : seconds > 0
+}
+
+/**
+ * For how long some cache may take it for fresh, in seconds; `null` where it says nothing.
+ * `Expires` counts where nothing else is said (RFC 9111 5.3), and by the server's clock.
+ */
+function lifetimeOf(response: RawResponse): number | null {
+  const ages = tokens(response, 'Cache-Control').flatMap(one => {
+    const [, value] = /^(?:s-maxage|max-age)="?(\d+)/.exec(one) ?? []
+    return value === undefined ? [] : [Number(value)]
+  })
+  if (ages.length > 0) return Math.max(...ages)
+  const [expires] = fieldValues(response, 'Expires')
+  if (expires === undefined) return null
+  const date = Date.parse(fieldValues(response, 'Date')[0] ?? '')
+  const seconds = (Date.parse(expires) - (Number.isNaN(date) ? Date.now() : date)) / 1_000
+  // What is no date is in the past.
+  return Number.isNaN(seconds) ? 0 : seconds
 }

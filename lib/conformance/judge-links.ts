@@ -6,7 +6,7 @@
 import { type LinkMember, readLinkField } from '../protocols/link-field.js'
 import { fieldValues, type RawResponse } from '../testing/raw-response.js'
 import type { Expectation } from './catalogue.js'
-import { announced, baseOf, isHtml, referencesIn } from './find-links.js'
+import { announced, baseOf, referencesIn, textIn } from './find-links.js'
 import { resolved, told, type UnmetExpectation, unmet } from './unmet-expectation.js'
 import type { Exchange } from './wire.js'
 
@@ -53,7 +53,7 @@ export function judgeContentLinks(
 ): UnmetExpectation | null {
   const base = baseOf(response, sent.url)
   const there = new Set([...referencesIn(response)].map(one => bare(one, base)))
-  const text = isHtml(response) ? '' : response.body.toString('utf8')
+  const text = textIn(response)
   const missing = announced(response).links.find(({ reference }) => {
     return !there.has(bare(reference, sent.url)) && !text.includes(reference)
   })

@@ -9,7 +9,9 @@ import { SUCCESS } from './checks/fragments.js'
 import { COUNT_LAG_MS, type EffectAccount } from './effect-account.js'
 import type { CheckEnding } from './ending.js'
 import { firstUnmet } from './expectations.js'
-import type { Minted, Subject } from './subject.js'
+import { asksForPassword } from './forms.js'
+import type { Minted, Subject, UsedLink } from './subject.js'
+import { resultsOf } from './successes.js'
 import type { Exchange } from './wire.js'
 import { describe, transcript } from './words.js'
 
@@ -58,7 +60,10 @@ export async function rehearse(subject: Subject, whole: EffectAccount): Promise<
 
 async function use(subject: Subject, { link }: Minted, whole: EffectAccount): Promise<void> {
   const first = await post(subject, { link, answer: null }, whole)
-  if (isMet(first)) return
+  if (isMet(first)) {
+    await refuseLogin(subject, { link, answer: first }, whole)
+    return
+  }
   const status = first.response?.status ?? 0
   if (link.form != null && ABOUT_CONTENT.includes(status)) {
     // What the page has is a form, and what was given is JSON.
@@ -68,6 +73,25 @@ async function use(subject: Subject, { link }: Minted, whole: EffectAccount): Pr
   const advice = first.response === null ? '' : `: ${adviceFor(status, subject)}`
   const { method } = first.sent
   throw new CannotTell(`A plain ${method} did not work (${describe(first)})${advice}.`, first)
+}
+
+/**
+ * A login that is asked for by a redirect looks like a success; so it is one where the page asks
+ * for a password, and the same POST is led there again.
+ *
+ * @throws CannotTell where it is
+ */
+async function refuseLogin(subject: Subject, used: UsedLink, whole: EffectAccount): Promise<void> {
+  const { link, answer } = used
+  const [place] = resultsOf([answer])
+  if (place === undefined || !URL.canParse(place)) return
+  const url = new URL(place)
+  if (url.origin !== answer.sent.url.origin) return
+  const { response } = await subject.follow(url, link.session)
+  if (response === null || !asksForPassword(response)) return
+  if (resultsOf([await post(subject, { link, answer: null }, whole)])[0] !== place) return
+  const words = `leads to a page that asks for a password: ${adviceFor(401, subject)}`
+  throw new CannotTell(`A plain ${answer.sent.method} (${describe(answer)}) ${words}.`, answer)
 }
 
 function adviceFor(status: number, { door }: Subject): string {

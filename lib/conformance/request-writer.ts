@@ -34,6 +34,8 @@ export class RequestWriter {
   /** Flat JSON of the adapter is sent as the form of the page. */
   #isAsForm = false
   #count = 0
+  /** The first link that was used: what others have in common with it is no part of a token. */
+  #firstUrl: URL | null = null
   /** Requests to one link are alike, so that a repeat is one; `{n}` is another for each link. */
   readonly #numbers = new Map<string, number>()
 
@@ -124,7 +126,8 @@ export class RequestWriter {
       ...spec.fields,
     }
     const { url, session } = link
-    const target = targetOf(url, to, this.#adapter.sibling)
+    this.#firstUrl ??= url
+    const target = targetOf(url, to, this.#adapter.sibling, this.#firstUrl)
     const body = content?.bytes ?? null
     const jar = session?.jarOf(user) ?? null
     const fields = withCookies(this.#lines(lines), url, jar)

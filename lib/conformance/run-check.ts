@@ -23,11 +23,12 @@ import type {
 } from './catalogue.js'
 import { FAILURE } from './checks/fragments.js'
 import { COUNT_LAG_MS, EffectAccount } from './effect-account.js'
-import { type CheckEnding, ending, NotAsked, NotMet } from './ending.js'
+import { type CheckEnding, effectsNotMet, ending, NotAsked, NotMet } from './ending.js'
 import { firstUnmet, namesStatus } from './expectations.js'
 import { entropyBits } from './guessing.js'
 import { type Demands, demand, judgeAnswer } from './judge-answer.js'
 import { linkedFrom } from './judge-links.js'
+import { unlessOver } from './link-life.js'
 import { Session, type User } from './session.js'
 import { sideBySide } from './side-by-side.js'
 import type { Subject, UsedLink } from './subject.js'
@@ -100,7 +101,7 @@ async function asked(
     for (const step of check.steps) await run.take(step)
     return { result: 'pass' }
   } catch (error) {
-    return ending(error, subject.writer.secrets, settings.unmetIs)
+    return ending(await run.excused(error), subject.writer.secrets, settings.unmetIs)
   }
 }
 
@@ -140,6 +141,12 @@ class CheckRun {
   /** Lets later checks look again at the links that this one has used. */
   remember(): void {
     this.#subject.used.push(...this.#used)
+  }
+
+  /** How it ended, unless the life of its links was over. */
+  async excused(error: unknown): Promise<unknown> {
+    const links = [...this.#links].map(([name, link]) => [link, this.#answers.get(name)] as const)
+    return await unlessOver(error, this.#subject, links, this.account)
   }
 
   /** Waits for what is still under way: it must not meet the next check. */
@@ -253,7 +260,11 @@ class CheckRun {
     return await sideBySide(items, this.#settings.jobs ?? 1, work)
   }
 
-  /** Follows redirects of the same origin. */
+  /**
+   * Follows redirects of the same origin.
+   *
+   * @throws NotAsked where one leads to another origin: nothing is asked there
+   */
   async #followed(exchange: Exchange, follows: boolean): Promise<Exchange> {
     let answer = exchange
     for (let times = 0; follows && times < REDIRECTS; times += 1) {
@@ -261,7 +272,8 @@ class CheckRun {
       const [location = ''] = response === null ? [] : fieldValues(response, 'Location')
       const isThere = isIn(response?.status, 300, 399) && URL.canParse(location, sent.url)
       const url = isThere ? new URL(location, sent.url) : null
-      if (url === null || location === '' || url.origin !== sent.url.origin) return answer
+      if (url === null || location === '') return answer
+      if (url.origin !== sent.url.origin) throw elsewhere(url, answer)
       answer = await this.#subject.follow(url, this.#session)
     }
     return answer
@@ -270,15 +282,9 @@ class CheckRun {
   async #row({ row, pipelined = false, mostSuccesses }: RowStep): Promise<void> {
     const sents = row.map(spec => {
       if (!('link' in spec.to)) throw new TypeError('Only links stand in a row')
-      return {
-        sent: this.#subject.writer.toLink(spec, this.#link(spec.to.link)),
-        name: spec.to.link,
-      }
+      return this.#subject.writer.toLink(spec, this.#link(spec.to.link))
     })
-    const all = await this.#subject.inARow(
-      sents.map(({ sent }) => sent),
-      pipelined,
-    )
+    const all = await this.#subject.inARow(sents, pipelined)
     for (const one of all) this.account.add(one.sent.url.href, one)
     const accepted = all.filter(({ response }) => isIn(response?.status, 200, 299))
     const second = accepted[mostSuccesses]
@@ -316,7 +322,7 @@ class CheckRun {
     const { jobs = 1 } = this.#settings
     const atOnce = Math.min(jobs, Math.max(ROUNDS_AT_ONCE, jobs >> 1))
     const played = await sideBySide(numbers, atOnce, async round => {
-      const { link } = await this.#subject.mint({ poe: race.poe ?? true }, new Session())
+      const link = await this.#linkOf(race)
       if (failedBy !== undefined) await this.#fail(link, failedBy)
       const requests = Array.from({ length: copies }, (_, index) => {
         const body = index % 2 === 0 ? race.body : inTurn
@@ -359,6 +365,16 @@ class CheckRun {
     if (this.#effectsBefore !== null) await this.#effects({ effects: { exactly: successes } })
   }
 
+  /** A link as whoever races is given one; a page may tell of links to those only who ask. */
+  async #linkOf({ poe = true }: Omit<RequestSpec, 'to'>): Promise<Link> {
+    try {
+      return (await this.#subject.mint({ poe }, new Session())).link
+    } catch (error) {
+      if (poe || !(error instanceof CannotTell)) throw error
+      return (await this.#subject.mint({}, new Session())).link
+    }
+  }
+
   /** Sends what the handler reports as a failure. */
   async #fail(link: Link, provoke: Provocation): Promise<void> {
     const sent = this.#subject.writer.toLink({ to: { link: 'link' }, provoke }, link)
@@ -384,7 +400,7 @@ class CheckRun {
       if (asked === undefined || asked.response === null) return
       if (firstUnmet(where.is, asked, this.#surroundings()) !== null) return
     }
-    const untilMs = performance.now() + COUNT_LAG_MS
+    let untilMs = performance.now() + COUNT_LAG_MS
     let count = (await this.#subject.effectsNow()) - before
     if ('atMost' in effects) {
       if (count > effects.atMost) throw effectsNotMet(`at most ${effects.atMost}`, count)
@@ -395,7 +411,10 @@ class CheckRun {
         throw effectsNotMet(`${effects.exactly}`, count)
       }
       await sleep(50)
-      count = (await this.#subject.effects()) - before
+      const next = (await this.#subject.effects()) - before
+      // A queue that is at work is not over.
+      if (next > count) untilMs = performance.now() + COUNT_LAG_MS
+      count = next
     }
   }
 
@@ -469,12 +488,11 @@ function isPlain({ to, method, body, fields, user, poe, provoke, ...more }: Requ
   return !isOdd && Object.keys(to).length === 1 && Object.keys(more).length === 0
 }
 
+function elsewhere({ origin }: URL, answer: Exchange): NotAsked {
+  return new NotAsked(`it does not arise: ${describe(answer)}, which leads to ${origin}`)
+}
+
 /** The compiler holds that there is none; a catalogue of one's own may have slipped by it. */
 function unknownStep(step: never): TypeError {
   return new TypeError(`A step of unknown kind: ${JSON.stringify(step)}`)
-}
-
-function effectsNotMet(expected: string, count: number): NotMet {
-  const noun = expected.endsWith('1') ? 'effect' : 'effects'
-  return new NotMet({ expected: `${expected} ${noun}`, seen: `${count}` }, null)
 }

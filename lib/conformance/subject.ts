@@ -12,6 +12,7 @@ import type { Door, Need } from './catalogue.js'
 import { contentOf } from './contents.js'
 import { jsonOf, linkIn } from './find-links.js'
 import { formsIn } from './forms.js'
+import { linkedFrom } from './judge-links.js'
 import { Pace } from './pace.js'
 import { type PageSpec, RequestWriter, withCookies } from './request-writer.js'
 import { Session } from './session.js'
@@ -67,6 +68,8 @@ export class Subject {
   #activity = 0
   #underWay = 0
   #counted: { readonly count: number; readonly activity: number } | null = null
+  /** What names the members of the list of effects, as they were last. */
+  #listed: readonly (string | null)[] = []
   #slowestMs = 0
   /** The version of HTTP that the server speaks, as it says. */
   #version = ''
@@ -338,6 +341,7 @@ export class Subject {
     const answer = await this.#untilNow(() => this.#patientExchange(sent))
     const value = answer.response === null ? undefined : jsonOf(answer.response)
     const found = atPointer(value, effects.pointer)
+    if (Array.isArray(found)) this.#refusePart(found, answer)
     const count = Array.isArray(found) ? found.length : found
     if (typeof count === 'number') {
       if (isQuiet) this.#counted = { count, activity }
@@ -345,6 +349,22 @@ export class Subject {
     }
     const where = `${url.href}#${effects.pointer}`
     throw new HarnessFailed(`No number and no list at ${where} (${describe(answer)}).`, answer)
+  }
+
+  /**
+   * A list that is a part of a longer one does not grow with it.
+   *
+   * @throws HarnessFailed where it leads to a next part, or lacks a member that it had
+   */
+  #refusePart(members: readonly unknown[], answer: Exchange): void {
+    const names = members.map(nameOf)
+    const isShorn = names.length > 0 && this.#listed.some(name => !names.includes(name))
+    const { response, sent } = answer
+    const next = response === null ? null : linkedFrom(response, 'next', sent.url)
+    this.#listed = names.includes(null) ? [] : names
+    if (next === null && (!isShorn || names.includes(null))) return
+    const words = `The list at ${sent.url.href} is a part of a longer one, so it counts nothing`
+    throw new HarnessFailed(`${words} (${describe(answer)}).`, answer)
   }
 
   /**
@@ -358,6 +378,8 @@ export class Subject {
     } catch (error) {
       throw new HarnessFailed(`The restart failed: ${(error as Error).message}`)
     }
+    // What it has lost by that is its own affair.
+    this.#listed = []
     const untilMs = performance.now() + UP_MS
     for (;;) {
       const { response } = await this.ask()
@@ -368,6 +390,13 @@ export class Subject {
       await sleep(100)
     }
   }
+}
+
+/** What tells a member of a list from others, whatever else of it changes; `null`: not known. */
+function nameOf(member: unknown): string | null {
+  if (typeof member !== 'object' || member === null) return JSON.stringify(member)
+  const found = Object.entries(member).find(([name]) => /^(?:_?id|uuid|number)$/i.test(name))
+  return found === undefined ? null : JSON.stringify(found[1])
 }
 
 function isLater(response: RawResponse | null): boolean {

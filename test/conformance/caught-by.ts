@@ -29,8 +29,8 @@ export const CAUGHT_BY: Readonly<Record<string, readonly string[]>> = {
   'spelling-double-slash': ['POE-2-23/slashes'],
   'spelling-absolute': ['POE-2-23/absolute'],
   'client-gone-lost': ['POE-2-22/client-gone'],
-  'client-gone-undone': ['POE-2-22/client-gone'],
-  'forged-runs': ['POE-2-18/changed', 'POE-2-18/invented', 'POE-2-23/case'],
+  'client-gone-undone': ['POE-2-22/undone'],
+  'forged-runs': ['POE-2-18/changed', 'POE-2-18/invented', 'POE-2-23/case', 'POE-2-23/last-bit'],
   'other-user': ['POE-8-5/bound', 'POE-8-5/result'],
   'expired-runs': ['POE-2-18/expired'],
   'expired-forgets': ['POE-2-18/expired-told'],
@@ -114,7 +114,7 @@ export const CAUGHT_BY: Readonly<Record<string, readonly string[]>> = {
   'two-share': ['POE-A-2/distinct'],
   'reissues-spent': ['POE-A-2/apart'],
   'cacheable-other': ['POE-2-7/get', 'POE-2-8/cacheable'],
-  'unknown-orders': ['POE-2-18/changed', 'POE-2-18/invented', 'POE-2-23/case'],
+  'unknown-orders': ['POE-2-18/changed', 'POE-2-18/invented', 'POE-2-23/case', 'POE-2-23/last-bit'],
 }
 
 /** Faults that meet nearly every check, or that come late: the check that is meant, at least. */
@@ -148,6 +148,7 @@ export const HOUSE: ReadonlySet<string> = new Set([
   'expired-cacheable',
   'unknown-cacheable',
   'related-without-anchor',
+  'client-gone-undone',
 ])
 
 /** Every wrong server. */

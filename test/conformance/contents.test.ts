@@ -1,6 +1,7 @@
 /**
  * What is sent, where links are, how they are spelt otherwise, and which options are refused.
  */
+import { randomBytes } from 'node:crypto'
 import { expect } from 'chai'
 import {
   type AdapterContent,
@@ -8,13 +9,14 @@ import {
   type ConformanceOptions,
   runConformance,
   type ServerAdapter,
+  type Spelling,
 } from 'post-once-exactly/conformance'
 import { contentOf } from '../../lib/conformance/contents.js'
 import { linkIn } from '../../lib/conformance/find-links.js'
 import { formsIn } from '../../lib/conformance/forms.js'
 import { entropyBits } from '../../lib/conformance/guessing.js'
 import { judgeContentLinks } from '../../lib/conformance/judge-links.js'
-import { forged, spelt } from '../../lib/conformance/spellings.js'
+import { forged, spelt, targetOf } from '../../lib/conformance/spellings.js'
 import type { Exchange } from '../../lib/conformance/wire.js'
 import type { RawResponse } from '../../lib/testing/raw-response.js'
 
@@ -61,6 +63,16 @@ describe('contents', () => {
   it('huge is four megabytes of the valid type', () => {
     const content = contentOf({ valid: TEXT }, 'huge', 1)
     expect([content?.type, content?.bytes.length]).to.deep.equal(['text/csv', 4 * 1024 * 1024])
+  })
+
+  it('[FALSE-4494] one content has other names, and can be sent in parts', () => {
+    const of = (valid: AdapterContent, kind: BodyKind) => told({ valid }, kind)
+    expect(of(JSON_ORDER, 'charset')).to.match(/^application\/json; charset=UTF-8 \{"sku"/)
+    expect(of({ type: 'text/csv; header=absent', text: 'a' }, 'charset')).to.match(/absent a$/)
+    expect(of(FORM, 'plain')).to.equal('text/plain;charset=UTF-8 sku=tea+7')
+    expect(of(FORM, 'parts')).to.match(/^multipart\/form-data; .*name="sku"\r\n\r\ntea 7\r\n--/s)
+    expect(of(JSON_ORDER, 'parts')).to.match(/name="qty"\r\n\r\n1\r\n--.*--\r\n$/s)
+    expect(of(TEXT, 'parts')).to.equal(null)
   })
 })
 
@@ -151,10 +163,49 @@ describe('other spellings of a link', () => {
 
   it('a forged one differs in its longest word', () => {
     const token = new URL('http://shop.example/once/abcDEF123-z?x=y')
-    expect(forged(token, 'changed')).to.equal('/once/abcDEF123-y?x=y')
-    expect(forged(new URL('/once/0123456a', link), 'changed')).to.equal('/once/0123456b')
+    expect(forged(token, 'changed')).to.equal('/once/abcDEG123-z?x=y')
+    expect(forged(new URL('/once/012-zzzz', link), 'changed')).to.equal('/once/012-yzzz')
+    expect(forged(new URL('/once/-', link), 'changed')).to.equal('/onde/-')
     expect(forged(token, 'invented')).to.match(/^\/once\/[a-z]{3}[A-Z]{3}\d{3}-[a-z]\?x=y$/)
     expect(forged(new URL('/', link), 'changed')).to.equal('/never-issued')
+  })
+
+  it('[FALSE-4492] what two links have in common is not forged', () => {
+    const other = new URL('/the-garden-shop/a1b2c3', link)
+    const one = new URL('/the-garden-shop/d4e5f6', link)
+    expect(forged(one, 'changed', other)).to.equal('/the-garden-shop/d4e6f6')
+    expect(forged(one, 'changed', one)).to.equal('/the-gareen-shop/d4e5f6')
+  })
+
+  it('[FALSE-4493] the token is respelt, wherever it stands', () => {
+    const other = new URL('/order?t=Abc123', link)
+    const one = new URL('/order?t=Def456', link)
+    const target = (spelling: Spelling) => {
+      return targetOf(one, { link: 'L', spelling }, undefined, other)
+    }
+    expect(target('encoded')).to.equal('/order?t=%44ef456')
+    expect(target('hex')).to.equal('/order?t=%44%65%66%34%35%36')
+    expect(target('case')).to.equal('/order?t=dEF456')
+    expect(target('last-bit')).to.equal('/order?t=Def457')
+    expect(target('slash')).to.equal('/order/?t=Def456')
+    const middle = new URL('/o/Def456/confirm', link)
+    const first = new URL('/o/Abc123/confirm', link)
+    const to = { link: 'L', spelling: 'case' } as const
+    expect(targetOf(middle, to, undefined, first)).to.equal('/o/dEF456/confirm')
+    expect(targetOf(middle, to, undefined)).to.equal('/o/Def456/CONFIRM')
+  })
+
+  it('a last bit that base64 leaves unused is another one', () => {
+    const token = randomBytes(16)
+    const one = new URL(`/once/${token.toString('base64url')}?x=y`, link)
+    const other = spelt(one, 'last-bit')
+    expect(other).not.to.equal(one.pathname + one.search)
+    expect(Buffer.from(other.slice(6, -4), 'base64url').equals(token)).to.equal(true)
+  })
+
+  it('[FALSE-4482] what is random is as hard to guess as it is long', () => {
+    const many = () => Array.from({ length: 40 }, () => randomBytes(8).toString('base64url'))
+    for (let times = 0; times < 20; times += 1) expect(entropyBits(many())).to.be.within(57, 66)
   })
 
   it('counters are easy to guess, random words are not', () => {

@@ -115,6 +115,19 @@ const TABLE: readonly (readonly [Expectation, Exchange, Exchange])[] = [
   [{ differsFrom: 'first' }, answer('200 OK'), answer('201 Created\nAllow: GET', 'one')],
   [{ empty: true }, answer('200 OK'), answer('200 OK', 'x')],
   [{ notEmpty: true }, answer('200 OK', 'x'), answer('200 OK')],
+  [
+    { namesLink: true },
+    answer(
+      '400 No\nContent-Type: application/json',
+      '{"error":{"doc_url":"https:\\/\\/pay.example\\/doc"}}',
+    ),
+    answer('400 No\nContent-Type: application/json', '{"error":{"doc_url":"none, see / there"}}'),
+  ],
+  [
+    { namesLink: true },
+    answer('400 No\nContent-Type: text/html', '<a href="/doc">Read</a>'),
+    answer('400 No', 'No.'),
+  ],
   [{ noInterim: true }, answer('405 No'), answer('405 No', '', { interim: [100] })],
   [{ after: 'early' }, answer('405 No'), answer('405 No', '', { endedAtMs: 0 })],
   [
@@ -161,7 +174,7 @@ const TABLE: readonly (readonly [Expectation, Exchange, Exchange])[] = [
       '200 OK\nContent-Type: text/html\nPOE-Links: "/a"',
       '<form action="a#x">'.replace('a#', '/a#'),
     ),
-    answer('200 OK\nContent-Type: text/html\nPOE-Links: "/a"', '<p>/a'),
+    answer('200 OK\nContent-Type: text/html\nPOE-Links: "/a"', '<!-- /a -->'),
   ],
   [
     { linksInContent: true },

@@ -202,6 +202,7 @@ const EXPECTATIONS: All<Exclude<NameIn<Expectation>, 'when' | 'of' | 'demand'>> 
   differsFrom: true,
   empty: true,
   notEmpty: true,
+  namesLink: true,
   poeLinks: true,
   ownLink: true,
   linksInContent: true,
@@ -232,6 +233,9 @@ const NEEDS: All<Need> = {
   required: true,
 }
 const BODIES: All<BodyKind> = {
+  charset: true,
+  plain: true,
+  parts: true,
   valid: true,
   otherValid: true,
   different: true,
@@ -281,6 +285,7 @@ const SPELLINGS: All<Spelling> = {
   hex: true,
   'encoded-slash': true,
   case: true,
+  'last-bit': true,
   suffix: true,
   extension: true,
   segment: true,

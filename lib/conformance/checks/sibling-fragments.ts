@@ -10,9 +10,13 @@ export const WAITING: Expectation = { status: ['409', '425', '429', '503'] }
 /** The request was refused, for whatever reason. */
 export const REFUSED: Expectation = { status: ['4xx'] }
 
-/** Says why, or leads to where that is said. */
+/** Says why, or leads to where that is said: by a field, or in its content. */
 export const DOCUMENTED: Expectation = {
-  anyOf: [[{ typeIs: 'application/problem+json' }], [{ linksTo: 'describedby' }]],
+  anyOf: [
+    [{ typeIs: 'application/problem+json' }],
+    [{ linksTo: 'describedby' }],
+    [{ namesLink: true }],
+  ],
 }
 
 /** The same request again, with its answer. */

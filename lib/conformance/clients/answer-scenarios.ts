@@ -12,6 +12,7 @@ import {
   refusal,
   scenario,
   TOLD_AS_NOT_DONE,
+  TOLD_AS_NOT_DONE_OR_ANEW,
 } from './reactions.js'
 import type { Scenario } from './scenario.js'
 
@@ -34,7 +35,7 @@ export const ANSWERS: readonly Scenario[] = [
       id: 'POE-5-6/login',
       title: '401 is told as not done, and is not tried again blindly',
       why: 'Without a login it is refused every time.',
-      expect: [TOLD_AS_NOT_DONE, { posts: { atMost: 1 } }],
+      expect: [TOLD_AS_NOT_DONE, { blindRepeats: 'none' }],
     },
   ),
   scenario(
@@ -44,7 +45,7 @@ export const ANSWERS: readonly Scenario[] = [
       id: 'POE-5-6/gone-first',
       title: '410 to the first try is told as not done',
       why: 'Nothing was sent before that could have been accepted.',
-      expect: [TOLD_AS_NOT_DONE],
+      expect: [TOLD_AS_NOT_DONE_OR_ANEW],
     },
   ),
   scenario(
@@ -54,7 +55,7 @@ export const ANSWERS: readonly Scenario[] = [
       id: 'POE-5-6/unknown-first',
       title: '404 to the first try is told as not done',
       why: 'Nothing was sent before that could have been accepted.',
-      expect: [TOLD_AS_NOT_DONE],
+      expect: [TOLD_AS_NOT_DONE_OR_ANEW],
     },
   ),
   scenario(

@@ -76,6 +76,11 @@ const JUDGES: Judges = {
     return one === undefined ? null : unmet(`no ${nowhere}`, `${one.method} with it`)
   },
   everywhere: ({ everywhere }, { seen }) => judgeEverywhere(everywhere, seen),
+  blindRepeats(_, { seen }) {
+    const posts = seen.filter(isOrder)
+    const again = posts.slice(1).find((post, index) => loginOf(post) === loginOf(posts[index]))
+    return again === undefined ? null : unmet('no POST as before', `${posts.length} POSTs`)
+  },
   saysLength(_, { seen }) {
     const isSilent = (one: Seen) =>
       one.method === 'POST' && one.body.length === 0 && !hasLength(one)
@@ -89,7 +94,12 @@ const JUDGES: Judges = {
   },
   pausesGrow: (_, { seen }) => judgeGrowth(pausesOf(seen)),
   only({ only: [place, method] }, { seen }) {
-    const other = at(seen, place).find(one => one.method !== method && one.method !== 'OPTIONS')
+    const there = at(seen, place)
+    const postedAt = there.findIndex(one => one.method === 'POST')
+    const other = there.find((one, index) => {
+      const isLook = one.method === 'GET' && postedAt >= 0 && index > postedAt
+      return one.method !== method && !isLook && !['OPTIONS', 'HEAD'].includes(one.method)
+    })
     return other === undefined ? null : unmet(`${method} only`, `${other.method} ${other.target}`)
   },
   asked({ asked: [place, method] }, { seen }) {
@@ -206,6 +216,11 @@ function at(seen: readonly Seen[], place: Place): Seen[] {
 
 function hasLength(seen: Seen): boolean {
   return fieldOf(seen, 'content-length') === '0'
+}
+
+function loginOf(seen: Seen | undefined): string {
+  const names = ['authorization', 'proxy-authorization', 'cookie']
+  return JSON.stringify(names.map(name => seen && fieldOf(seen, name)))
 }
 
 function fieldOf({ fields }: Seen, name: string): string | undefined {

@@ -25,6 +25,10 @@ export const NOT_TOLD_AS_ACCEPTED: ClientExpectation = {
 export const TOLD_AS_UNKNOWN: ClientExpectation = { ended: ['unknown'] }
 /** It is certain that nothing happened; an error may mean that. */
 export const TOLD_AS_NOT_DONE: ClientExpectation = { ended: ['refused', 'failed'] }
+/** The same; or it was done by a fresh link, which is what such a page is for. */
+export const TOLD_AS_NOT_DONE_OR_ANEW: ClientExpectation = {
+  ended: ['refused', 'failed', 'accepted'],
+}
 /** There was a further try. */
 export const REPEATED: ClientExpectation = { posts: { atLeast: 2 } }
 

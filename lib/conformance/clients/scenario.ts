@@ -62,7 +62,9 @@ export type ClientExpectation =
   | { readonly alike: true }
   /** Every POST has the same fields, but for those of the connection and of tracing. */
   | { readonly sameFields: true }
-  /** What a place is asked by, and by nothing else. */
+  /** No POST comes again with the login that the one before had, or without any. */
+  | { readonly blindRepeats: 'none' }
+  /** What a place is asked by, and by nothing else; what was posted there may be looked at. */
   | { readonly only: readonly [place: Place, method: string] }
   | { readonly never: Place }
   | { readonly asked: readonly [place: Place, method: string] }

@@ -74,7 +74,6 @@ const ROWS: readonly KeyRow[] = [
       'IK-2.7-2/accepted',
       'IK-2.7-2/effects',
       'IK-2.7-2/running',
-      'IK-5-5/cookie',
       'warn IK-x-1/marked',
     ],
   ],
@@ -167,7 +166,7 @@ const ROWS: readonly KeyRow[] = [
     'any-target',
     'has the keys of all targets in one',
     { scope: (asked, key) => RIGHT_KEYS.scope({ ...asked, target: '' }, key) },
-    ['IK-5-3/query', 'IK-5-3/query-answer'],
+    ['warn IK-5-3/query', 'warn IK-5-3/query-answer'],
   ],
   [
     'missing-runs',
@@ -314,9 +313,14 @@ const ROWS: readonly KeyRow[] = [
   [
     'replay-cookie',
     'repeats Set-Cookie',
-    replay(({ fields }) => {
-      return { fields: { ...fields, 'Set-Cookie': 'seen=1' } }
-    }),
+    {
+      ...WAITS,
+      replays: answer => {
+        const right = RIGHT_KEYS.replays(answer)
+        const { 'Set-Cookie': cookie = '' } = answer.fields
+        return { ...right, fields: { ...right.fields, 'Set-Cookie': cookie } }
+      },
+    },
     ['IK-5-5/cookie'],
   ],
   [

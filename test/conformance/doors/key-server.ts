@@ -93,7 +93,7 @@ export const RIGHT_KEYS: KeyBehaviour = {
     const { 'Set-Cookie': _, ...fields } = answer.fields
     return { ...answer, fields: { ...fields, 'Idempotent-Replayed': 'true' } }
   },
-  first: { 'Set-Cookie': 'seen=1' },
+  first: {},
   paid: (payment, amount) => told(201, { payment, amount }),
   claimPauseMs: 0,
   runPauseMs: 40,
@@ -201,7 +201,8 @@ class Shop {
     if (typeof amount !== 'number' || amount <= 0) return refused(422, 'amount is a number')
     this.#payments += this.#behaviour.pays
     const payment = this.#payments
-    const fields = { Location: `/payments/${payment}`, ...this.#behaviour.first }
+    const own = { Location: `/payments/${payment}`, 'Set-Cookie': `seen=${payment}` }
+    const fields = { ...own, ...this.#behaviour.first }
     const answer = this.#behaviour.paid(payment, amount)
     return { ...answer, fields: { ...answer.fields, ...fields } }
   }

@@ -133,13 +133,13 @@ export const NARROW_KEY_ROWS: readonly KeyRow[] = [
     'query-made-up',
     'makes an answer up for another target, and does nothing',
     { ...shared('target'), ...madeUp(isElsewhere) },
-    ['IK-5-3/query'],
+    ['warn IK-5-3/query'],
   ],
   [
     'query-replayed',
     'does it at another target, and replays',
     { ...shared('target'), paysAnyway: isElsewhere },
-    ['IK-5-3/query-answer'],
+    ['warn IK-5-3/query-answer'],
   ],
   [
     'user-made-up',

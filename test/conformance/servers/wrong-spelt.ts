@@ -80,6 +80,20 @@ const BOTH: readonly MeantRow[] = [
     }),
   ],
   ['spelling-hex', 'POE-2-23/hex', 'reads no percent-encoding in small letters', hex],
+  [
+    'spelling-last-bit',
+    'POE-2-23/last-bit',
+    'decodes a token, and remembers it as it was spelt',
+    () => ({
+      resolve: target => {
+        const record = pathOf(target)
+        const path = record.replace(/(?<=\/\d+-)[\w-]{22}$/, token =>
+          Buffer.from(token, 'base64url').toString('base64url'),
+        )
+        return { path, record }
+      },
+    }),
+  ],
 ]
 
 /** The same, and each of them only where the other spelling is the first to be used. */

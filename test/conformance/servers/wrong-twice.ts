@@ -62,6 +62,18 @@ export const TWICE: readonly MeantRow[] = [
     has('accept-language', /fr/),
   ],
   [
+    'again-by-script-elsewhere',
+    'POE-2-1/retried',
+    'runs again what a script of another origin sends',
+    has('origin', /elsewhere/),
+  ],
+  [
+    'again-with-charset',
+    'POE-2-1/types',
+    'runs again what names its charset',
+    has('content-type', /charset/i),
+  ],
+  [
     'again-by-odd-poe',
     'POE-4-4/guarantee',
     'runs again what has an odd value of POE',

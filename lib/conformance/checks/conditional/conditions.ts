@@ -5,14 +5,7 @@
  */
 import type { Check, ConditionForm, Step } from '../../catalogue.js'
 import { GIVEN_UP, L, MINT, NOT_2XX, SPENT, SUCCESS } from '../fragments.js'
-import {
-  DOCUMENTED,
-  NO_EFFECT,
-  ONE_EFFECT,
-  REFUSED,
-  replayOf,
-  WAITING,
-} from '../sibling-fragments.js'
+import { NO_EFFECT, ONE_EFFECT, REFUSED, replayOf, WAITING } from '../sibling-fragments.js'
 
 const FAILED = { status: ['412'] }
 const STALE = { anyOf: [[FAILED], replayOf('first')] }
@@ -207,7 +200,11 @@ export const CONDITION_ORDER: readonly Check[] = [
     why: 'Whoever meets it for the first time does not know what to send.',
     steps: [
       ...MISSING,
-      { await: 'missing', only: [{ status: ['428'] }], expect: [DOCUMENTED, { notStored: true }] },
+      {
+        await: 'missing',
+        only: [{ status: ['428'] }],
+        expect: [{ notEmpty: true }, { notStored: true }],
+      },
     ],
   },
 ]

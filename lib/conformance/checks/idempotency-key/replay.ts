@@ -3,11 +3,13 @@
  *
  * @see draft-ietf-httpapi-idempotency-key-header-07 2.2, 2.6, 2.7
  */
-import type { Check, RequestSpec, Step } from '../../catalogue.js'
+import type { Check, Expectation, RequestSpec, Step } from '../../catalogue.js'
 import { FAILURE, GIVEN_UP, L, MINT, NOT_2XX, SPENT, SUCCESS } from '../fragments.js'
 import { DOCUMENTED, ONE_EFFECT, REFUSED, replayOf, WAITING } from '../sibling-fragments.js'
 
 const OTHER = { to: L, body: 'different' } as const
+
+const NO_COOKIE: Expectation = { lacks: 'Set-Cookie' }
 
 /** Where one of these fails, all that ask for the whole answer would. */
 export const REPLAYED = ['IK-2.6-2/status', 'IK-2.6-2/content', 'IK-2.6-2/location'] as const
@@ -70,11 +72,19 @@ export const KEY_REPLAY: readonly Check[] = [
   {
     id: 'IK-5-5/cookie',
     requirement: 'IK-5-5',
-    title: 'a repeat does not set a cookie',
+    title: 'a repeat does not set the cookie of the first answer',
     why: 'A recorded session goes to whoever holds the key.',
     steps: [
       ...SPENT,
-      { send: { to: L }, only: [{ statusOf: 'first' }], expect: [{ lacks: 'Set-Cookie' }] },
+      { mint: 'M' },
+      { send: { to: { link: 'M' } }, as: 'another' },
+      // What everybody is given belongs to nobody; fronts give each answer one of its own.
+      { await: 'first', only: [{ anyOf: [[NO_COOKIE], [{ unlike: ['Set-Cookie', 'another'] }]] }] },
+      {
+        send: { to: L },
+        only: [{ statusOf: 'first' }],
+        expect: [{ anyOf: [[NO_COOKIE], [{ unlike: ['Set-Cookie', 'first'] }]] }],
+      },
     ],
   },
   {

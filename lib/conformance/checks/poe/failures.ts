@@ -4,7 +4,7 @@
  *
  * @see POE draft 2, appendix A
  */
-import type { Check } from '../../catalogue.js'
+import type { Check, Step } from '../../catalogue.js'
 import { FAILURE, GIVEN_UP, L, MINT, NOT_2XX, SPENT, STILL_USABLE, SUCCESS } from '../fragments.js'
 
 /** A POST that failed leaves the resource as it was. */
@@ -100,22 +100,30 @@ export const NOT_BURNT: readonly Check[] = [
   },
 ]
 
+/** A client sends a whole POST, and leaves. */
+const GONE: readonly Step[] = [MINT, { leave: { to: L }, before: 'answer' }, { pause: 'arrival' }]
+
 /** What happened counts, whoever was there to see it. */
 export const SILENCE: readonly Check[] = [
   {
     id: 'POE-2-22/client-gone',
     requirement: 'POE-2-22',
-    title: 'the POST of a client that left before the answer counts',
+    title: 'the POST of a client that left before the answer, and comes back, has one effect',
     why: 'Nobody can know how far it came; so it has to be carried out, once.',
     needs: ['effects'],
     blockedBy: ['POE-2-1/same', 'POE-2-2/reuse'],
-    steps: [
-      MINT,
-      { leave: { to: L }, before: 'answer' },
-      { pause: 'arrival' },
-      { send: { to: L }, patiently: true, expect: [NOT_2XX] },
-      { effects: { exactly: 1 } },
-    ],
+    // What was taken back as a whole, or never arrived, is done now.
+    steps: [...GONE, { send: { to: L }, patiently: true }, { effects: { exactly: 1 } }],
+  },
+  {
+    id: 'POE-2-22/undone',
+    requirement: 'POE-2-22',
+    title: 'the POST of a client that left before the answer counts',
+    why: 'Whoever presses the button and closes the page has ordered.',
+    warns: true,
+    needs: ['effects'],
+    blockedBy: 'POE-2-22/client-gone',
+    steps: [...GONE, { send: { to: L }, patiently: true, expect: [NOT_2XX] }],
   },
   {
     id: 'POE-2-22/given-up',
@@ -269,7 +277,7 @@ export const NOT_YOURS: readonly Check[] = [
     requirement: 'POE-8-5',
     title: 'links cannot be guessed from other links',
     why: 'A counter tells everybody what the next link is.',
-    steps: [{ links: 20, are: 'unguessable' }],
+    steps: [{ links: 40, are: 'unguessable' }],
   },
   {
     id: 'POE-A-2/distinct',

@@ -279,6 +279,7 @@ export const SPELLINGS: readonly Check[] = (
     ['hex', 'with each letter percent-encoded', null],
     ['encoded-slash', 'with its last slash percent-encoded', null],
     ['case', 'with its letters in the other case', null],
+    ['last-bit', 'whose token ends in another bit', null],
     ['suffix', 'with a letter behind it', null],
     ['extension', 'with .json behind it', null],
     ['segment', 'with one more segment', null],

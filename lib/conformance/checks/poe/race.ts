@@ -36,6 +36,9 @@ const SECOND_MEANWHILE = (provoke: Provocation): readonly Step[] => [
   { await: 'second' },
 ]
 
+/** Done, or done before: it does not say which. */
+const EITHER: Expectation = { status: ['202', '301', '302', '303'] }
+
 /** Done, once it is known how the other one ended. */
 const DONE: readonly Expectation[] = [SUCCESS, { after: 'first' }]
 
@@ -208,7 +211,18 @@ export const RUNNING: readonly Check[] = [
       // Where claims are seen only when they are committed, the second one may be done at once.
       {
         await: 'second',
-        expect: [{ anyOf: [[NOT_NOW], [{ status: ['200', '201', '204'] }], DONE] }],
+        expect: [{ anyOf: [[NOT_NOW], [{ status: ['200', '201', '204'] }], [EITHER], DONE] }],
+      },
+      // What was told done, and was not, can still be done.
+      {
+        send: { to: L },
+        expect: [
+          {
+            when: [EITHER],
+            of: 'second',
+            demand: [NOT_2XX, { anyOf: [[NO_REDIRECT], [{ locationOf: 'second' }]] }],
+          },
+        ],
       },
     ],
   },

@@ -3,13 +3,21 @@
  *
  * @see POE draft 2, 6; RFC 9110 9.2.1, 9.3, 10.2.1, 15.4.4
  */
-import type { Check, Expectation } from '../../catalogue.js'
+import type { Check, Expectation, Step } from '../../catalogue.js'
 import { GET, L, MINT, NOT_2XX, READER, SPENT, STILL_USABLE, SUCCESS, USE } from '../fragments.js'
 import { overriddenBy } from './reuse.js'
 
 const DONE: Expectation = { status: ['2xx'] }
 const HEAD = { method: 'HEAD', to: L }
 const OPTIONS = { method: 'OPTIONS', to: L }
+
+/** HEAD is as GET is; where GET differs from one time to the next, nobody can tell. */
+const LIKE_GET: readonly Step[] = [
+  { send: GET, as: 'get' },
+  { send: HEAD, as: 'head' },
+  { send: GET, only: [{ headOf: 'get' }] },
+  { await: 'head', expect: [{ headOf: 'get' }] },
+]
 
 /** The result stays to be had. */
 export const RESULT: readonly Check[] = [
@@ -53,6 +61,8 @@ export const RESULT: readonly Check[] = [
         as: 'mine',
         only: [{ status: ['2xx'] }, { notEmpty: true }],
       },
+      // A page that is another one each time, by a token in its forms, tells nothing.
+      { send: { ...GET, follows: true }, only: [{ contentOf: 'mine' }] },
       { mint: 'M' },
       { send: { to: { link: 'M' } }, setup: [SUCCESS] },
       { send: { method: 'GET', to: { link: 'M' }, follows: true }, as: 'theirs' },
@@ -127,6 +137,8 @@ export const RESULT: readonly Check[] = [
         only: [
           { has: 'Content-Location' },
           { when: [{ notFresh: true }], demand: [{ lacks: 'Content-Location' }] },
+          // Of another address it is no answer to a GET of this one.
+          { cacheableByRule: true },
         ],
       },
       { send: GET, expect: [{ contentOf: 'first' }] },
@@ -355,13 +367,13 @@ export const SAFE_METHODS: readonly Check[] = [
     title: 'HEAD is like GET before the POST',
     why: 'HEAD is GET without its content.',
     blockedBy: 'POE-2-16/get',
-    steps: [MINT, { send: GET, as: 'get' }, { send: HEAD, expect: [{ headOf: 'get' }] }],
+    steps: [MINT, ...LIKE_GET],
   },
   {
     id: 'H-HEAD-1/spent',
     requirement: 'H-HEAD-1',
     title: 'HEAD is like GET after the POST',
     why: 'HEAD is GET without its content.',
-    steps: [...SPENT, { send: GET, as: 'get' }, { send: HEAD, expect: [{ headOf: 'get' }] }],
+    steps: [...SPENT, ...LIKE_GET],
   },
 ]

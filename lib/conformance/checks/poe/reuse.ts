@@ -21,6 +21,13 @@ const ADDED: readonly Readonly<Record<string, string>>[] = [
   { 'Accept-Language': 'fr', 'X-Requested-With': 'XMLHttpRequest', 'X-Retry': '1' },
   { Accept: 'text/html', Cookie: 'poe-check=1', Referer: '{origin}/' },
   { Accept: '*/*', Prefer: 'respond-async, return=minimal', 'If-None-Match': '*' },
+  { Origin: '{origin}', 'Sec-Fetch-Site': 'same-origin', 'Accept-Encoding': 'gzip, br' },
+  { Origin: 'https://elsewhere.example', 'Sec-Fetch-Mode': 'cors', Range: 'bytes=0-0' },
+  {
+    POE: '2',
+    'X-Request-Id': 'poe-check',
+    traceparent: `00-${'1'.repeat(32)}-${'1'.repeat(16)}-01`,
+  },
 ]
 
 /** Never a second success (POE-2-1). */
@@ -48,6 +55,21 @@ export const NEVER_AGAIN: readonly Check[] = [
     needs: ['otherType'],
     blockedBy: 'POE-2-1/same',
     steps: [...SPENT, { send: { to: L, body: 'otherType' }, expect: [NOT_2XX] }],
+  },
+  {
+    id: 'POE-2-1/types',
+    requirement: 'POE-2-1',
+    title: 'a POST of this content by another name, as text or in parts, is not answered 2xx',
+    why: 'Scripts, beacons and forms with files name the type otherwise, and may run elsewhere.',
+    blockedBy: ['POE-2-1/same', 'POE-2-1/other-type'],
+    steps: [
+      ...SPENT,
+      ...(['charset', 'plain', 'parts'] as const).map(body => ({
+        send: { to: L, body },
+        expect: [NOT_2XX],
+      })),
+      { send: { to: L }, expect: [NOT_2XX] },
+    ],
   },
   {
     id: 'POE-2-1/other-user',
@@ -324,7 +346,13 @@ export const IN_THE_END: readonly Check[] = [
       'POE-2-1/later',
       'POE-2-1/later-other-body',
     ],
-    steps: [{ used: { method: 'GET' }, expect: [{ resultOf: 'first' }] }],
+    // How long a result is kept nobody says, and whoever says that it is gone shows no other one.
+    steps: [
+      {
+        used: { method: 'GET' },
+        expect: [{ anyOf: [[{ resultOf: 'first' }], [{ status: ['410'] }]] }],
+      },
+    ],
   },
   {
     id: 'POE-2-2/whole-run',
