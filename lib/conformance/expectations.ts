@@ -323,10 +323,17 @@ function judgeHead(response: RawResponse, get: RawResponse): UnmetExpectation | 
     return unmet(`status ${get.status}`, `status ${response.status}`)
   for (const name of HEAD_FIELDS) {
     if (fieldValues(response, name).length === 0) continue
+    if (name === 'Vary' && variesBy(response) === variesBy(get)) continue
     const unlike = sameField(name, response, get)
     if (unlike !== null) return unlike
   }
   return null
+}
+
+/** Without what a front adds that codes contents: it does so only where there is one. */
+function variesBy(response: RawResponse): string {
+  const names = tokens(response, 'Vary').filter(name => name !== 'accept-encoding')
+  return names.sort().join()
 }
 
 function sameField(name: string, one: RawResponse, other: RawResponse): UnmetExpectation | null {

@@ -224,6 +224,14 @@ describe('expectations', () => {
     })
   }
 
+  it('[FALSE-4377] a front that codes contents adds to Vary of GET alone', () => {
+    const get = answer('200 OK\nVary: Accept,X-User,Accept-Encoding', '', { endedAtMs: 1 })
+    const judged = (head: string) =>
+      firstUnmet([{ headOf: 'get' }], answer(head), { answers: new Map([['get', get]]) })
+    expect(judged('200 OK\nVary: X-User, accept')).to.equal(null)
+    expect(judged('200 OK\nVary: Accept')).to.have.property('seen', 'Vary: Accept')
+  })
+
   it('what was not answered, or what has no name, is a mistake of the catalogue', () => {
     const silent = { ...answer('200 OK'), response: null }
     expect(() => firstUnmet([], silent, { answers: OTHERS })).to.throw(TypeError)
