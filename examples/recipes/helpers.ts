@@ -115,6 +115,7 @@ async function withUndici(url: string, methods: ('GET' | 'PUT' | 'DELETE' | 'POS
 function queueOf(url: string): OrderQueue {
   const entries: QueueEntry[] = [{ request: new Request(url, INIT) }]
   return {
+    getAll: async () => [...entries],
     shiftRequest: async () => entries.shift(),
     unshiftRequest: async entry => void entries.unshift(entry),
   }

@@ -141,13 +141,14 @@ describe('the Workbox recipe loses nothing', () => {
   const tell = (link: string, how: Told) => void told.push([new URL(link).pathname, how])
   let entries: QueueEntry[] = []
   const queue: OrderQueue = {
+    getAll: async () => [...entries],
     shiftRequest: async () => entries.shift(),
     unshiftRequest: async entry => void entries.unshift(entry),
   }
   const init = { method: 'POST', body: '{}' }
   const put = (...links: string[]) => {
     told.length = 0
-    entries = links.map(link => ({ request: new Request(link, init) }))
+    entries = links.map((link, timestamp) => ({ request: new Request(link, init), timestamp }))
   }
   const paths = () => entries.map(({ request }) => new URL(request.url).pathname)
 
@@ -176,6 +177,36 @@ describe('the Workbox recipe loses nothing', () => {
         expect([posts(), paths()]).to.deep.equal([1, ['/orders/1']])
       },
     ))
+
+  it('[FALSE-4403] a worker that is stopped at any moment: it stays until it is told', () =>
+    withSite(SENT_TWICE, async ({ link }) => {
+      put(link)
+      const stopped: OrderQueue = {
+        ...queue,
+        shiftRequest: () => {
+          entries.shift()
+          return new Promise(() => {})
+        },
+      }
+      void syncOrders(stopped, tell)
+      const endMs = performance.now() + 5_000
+      while (entries.length > 0 && performance.now() < endMs) {
+        await new Promise(resolve => setTimeout(resolve, 10))
+      }
+      expect(told).to.deep.equal([['/orders/1', 'accepted']])
+    }))
+
+  it('[FALSE-4403] another worker has taken it out: the next one at its link stays', () =>
+    withSite(SENT_TWICE, async ({ link }) => {
+      put(link, link)
+      let count = 0
+      await syncOrders(queue, (_link, how) => {
+        tell(link, how)
+        count += 1
+        if (count === 1) entries.shift()
+      })
+      expect([count, paths()]).to.deep.equal([2, []])
+    }))
 
   it('[FALSE-2643] what was queued had been sent: used at the first sync is accepted', () =>
     withSite(SENT_TWICE, async ({ link }) => {

@@ -11,7 +11,7 @@ export const TRY_MS = 30_000
 /** The first pause, in milliseconds; short, so that the recipes can be tried out quickly. */
 const BASE_MS = 20
 
-/** It did not happen; the link can still be used. */
+/** It did not happen. */
 export class Refused extends Error {
   readonly status: number
 
@@ -34,7 +34,7 @@ export interface Reply {
 
 /** What a link says of itself. */
 export type Asked =
-  | { readonly kind: 'spent'; readonly text: string | null }
+  | { readonly kind: 'spent'; readonly text: string | null; readonly at: string }
   | { readonly kind: 'unspent' | 'unclear' }
 
 /** The tries of one POST: make one for each POST, and judge every answer with it. */
@@ -73,13 +73,40 @@ export class Tries {
     if (outcome === 'unknown' || (action === 'retry' && isOpen)) throw unknown(link)
     if (action === 'stop' || action === 'retry') throw refused(reply)
     const asked = await askLink(link, reply)
-    if (asked.kind === 'spent' && mayHaveArrived) return asked.text ?? ''
-    // It was used, and nobody says whether by us: something in between may have sent it twice.
-    if (asked.kind === 'spent' || (isOpen && asked.kind === 'unclear')) throw unknown(link)
-    // An earlier try may still be on its way to a link that is unspent by now.
-    if (isOpen && this.#isAdrift) throw unknown(link)
+    if (asked.kind === 'spent') {
+      const isOwn = action === 'prove' ? saysOwn(reply, mayHaveArrived) : isSame(reply, asked, link)
+      if (isOwn === true) return asked.text ?? ''
+      if (isOwn === false) throw refused(reply)
+      // Nobody says by whom it was used: something in between may have sent ours twice.
+      throw unknown(link)
+    }
+    // So it may be where a used link cannot be asked.
+    const isUsed = action === 'prove' && allowsPost(reply) !== true
+    if ((isOpen || isUsed) && asked.kind === 'unclear') throw unknown(link)
+    // A try may still be on its way to a link that is unspent by now, or at work.
+    if (this.#isAdrift || wasBusy) throw unknown(link)
     throw refused(reply)
   }
+}
+
+/**
+ * Whether the POST that a 405 tells of was this one; `null` where nobody knows. A server that does
+ * not say it means an earlier try, where there was one.
+ */
+export function saysOwn(reply: Reply | null, mayHaveArrived: boolean): boolean | null {
+  // What it says has not come.
+  if (reply === null || reply.text === null) return null
+  const [, own] = /"payloadMatches": ?(true|false)/.exec(reply.text) ?? []
+  if (own !== undefined) return own === 'true'
+  return mayHaveArrived ? true : null
+}
+
+/** Whether an answer that looks like a success is what the link gives; else a front may speak. */
+function isSame(reply: Reply | null, asked: Asked, link: string): boolean | null {
+  if (reply === null || asked.kind !== 'spent') return null
+  const target = reply.status === 303 ? reply.headers.get('location') : null
+  if (target !== null) return new URL(target, link).href === asked.at || null
+  return (reply.status < 300 && reply.text !== '' && reply.text === asked.text) || null
 }
 
 /**
@@ -103,7 +130,8 @@ export async function askLink(
     if (result.status === 405 && takesPost === true) return { kind: 'unspent' }
     const isUsed = takesPost === false || (takesPost === null && allowsPost(refusal) === false)
     if (!result.ok || !isUsed || (await get(beside)).ok) return { kind: 'unclear' }
-    return { kind: 'spent', text: await result.text().catch(() => null) }
+    const text = await result.text().catch(() => null)
+    return { kind: 'spent', text, at: result.url }
   } catch {
     return { kind: 'unclear' }
   }
