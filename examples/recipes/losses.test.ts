@@ -1,9 +1,11 @@
 /** Recipes where the network fails at the worst moments: nothing is lost, doubt is told. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
+import { build } from 'esbuild'
+import { askLink } from './ask-link.js'
 import { HELPERS } from './helpers.js'
-import { askLink } from './tries.js'
 import { type OrderQueue, type QueueEntry, syncOrders, type Told } from './with-workbox.js'
 
 type Answer = (asked: IncomingMessage, response: ServerResponse, posts: number) => void
@@ -151,6 +153,14 @@ describe('the Workbox recipe loses nothing', () => {
     entries = links.map((link, timestamp) => ({ request: new Request(link, init), timestamp }))
   }
   const paths = () => entries.map(({ request }) => new URL(request.url).pathname)
+
+  it('[FALSE-4404] it can be bundled for where it runs, which has nothing of Node', async () => {
+    const entry = fileURLToPath(new URL('with-workbox.ts', import.meta.url))
+    const conditions = ['@post-once-exactly/source']
+    const quiet = { write: false, logLevel: 'silent' } as const
+    const { errors } = await build({ entryPoints: [entry], bundle: true, conditions, ...quiet })
+    expect(errors).to.deep.equal([])
+  })
 
   it('[FALSE-2661] a proof that cannot be had: it stays, sync by sync', () =>
     withSite(SILENT, async ({ link }) => {

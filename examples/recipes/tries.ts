@@ -3,11 +3,12 @@
  * the tries leave it open, and how it ends.
  */
 import { classify, delayFor, type Judgement } from 'post-once-exactly/client'
+import { type Asked, allowsPost, askLink, type Reply, saysOwn } from './ask-link.js'
+
+export { type Reply, replyOf, TRY_MS } from './ask-link.js'
 
 /** How often a recipe sends at most. */
 export const MOST_TRIES = 5
-/** How long one try may take, in milliseconds. */
-export const TRY_MS = 30_000
 /** The first pause, in milliseconds; short, so that the recipes can be tried out quickly. */
 const BASE_MS = 20
 
@@ -23,19 +24,6 @@ export class Refused extends Error {
 
 /** It cannot be told whether it happened. Never send it anew through another link. */
 export class Unknown extends Error {}
-
-/** An answer in the form that is judged, whatever the helper calls its parts. */
-export interface Reply {
-  readonly status: number
-  /** `null` where it broke off. */
-  readonly text: string | null
-  readonly headers: { get(name: string): string | null }
-}
-
-/** What a link says of itself. */
-export type Asked =
-  | { readonly kind: 'spent'; readonly text: string | null; readonly at: string }
-  | { readonly kind: 'unspent' | 'unclear' }
 
 /** The tries of one POST: make one for each POST, and judge every answer with it. */
 export class Tries {
@@ -89,18 +77,6 @@ export class Tries {
   }
 }
 
-/**
- * Whether the POST that a 405 tells of was this one; `null` where nobody knows. A server that does
- * not say it means an earlier try, where there was one.
- */
-export function saysOwn(reply: Reply | null, mayHaveArrived: boolean): boolean | null {
-  // What it says has not come.
-  if (reply === null || reply.text === null) return null
-  const [, own] = /"payloadMatches": ?(true|false)/.exec(reply.text) ?? []
-  if (own !== undefined) return own === 'true'
-  return mayHaveArrived ? true : null
-}
-
 /** Whether an answer that looks like a success is what the link gives; else a front may speak. */
 function isSame(reply: Reply | null, asked: Asked, link: string): boolean | null {
   if (reply === null || asked.kind !== 'spent') return null
@@ -109,43 +85,11 @@ function isSame(reply: Reply | null, asked: Asked, link: string): boolean | null
   return (reply.status < 300 && reply.text !== '' && reply.text === asked.text) || null
 }
 
-/**
- * Asks a link by GET what became of it.
- *
- * It is spent where it gives a result, takes no POST, and a link beside it that nobody has made
- * gives none: else a front that answers every GET would prove everything.
- *
- * @param refusal - the answer to the POST
- * @returns never throws: what cannot be asked is unclear
- */
-export async function askLink(
-  link: string,
-  refusal: Pick<Reply, 'headers'> | null,
-): Promise<Asked> {
-  const beside = new URL(link)
-  beside.pathname += '-unmade'
-  try {
-    const result = await get(link)
-    const takesPost = allowsPost(result)
-    if (result.status === 405 && takesPost === true) return { kind: 'unspent' }
-    const isUsed = takesPost === false || (takesPost === null && allowsPost(refusal) === false)
-    if (!result.ok || !isUsed || (await get(beside)).ok) return { kind: 'unclear' }
-    const text = await result.text().catch(() => null)
-    return { kind: 'spent', text, at: result.url }
-  } catch {
-    return { kind: 'unclear' }
-  }
-}
-
 /** The text of a result whose own answer had none, or lost it. */
 async function textOf(link: string, reply: Reply | null): Promise<string> {
   if (reply?.text === '' && reply.status !== 303) return ''
   const asked = await askLink(link, reply)
   return asked.kind === 'spent' ? (asked.text ?? '') : ''
-}
-
-async function get(url: string | URL): Promise<Response> {
-  return await fetch(url, { cache: 'no-store', signal: AbortSignal.timeout(TRY_MS) })
 }
 
 function unknown(link: string): Unknown {
@@ -156,20 +100,8 @@ function refused(reply: Reply | null): Refused {
   return new Refused(reply?.status ?? 0, reply === null ? 'nothing was sent' : (reply.text ?? ''))
 }
 
-/** A `Response` as a reply. */
-export async function replyOf(response: Response): Promise<Reply> {
-  const text = await response.text().catch(() => null)
-  return { status: response.status, headers: response.headers, text }
-}
-
 /** Fields as Node's own client gives them, in the form of `Headers`. */
 export function fieldsOf(fields: object): Reply['headers'] {
   const values = fields as Readonly<Record<string, unknown>>
   return { get: name => (values[name] === undefined ? null : String(values[name])) }
-}
-
-/** `null` where it does not say. */
-function allowsPost(reply: Pick<Reply, 'headers'> | null): boolean | null {
-  const allow = reply?.headers.get('allow') ?? null
-  return allow === null ? null : allow.split(/\s*,\s*/).includes('POST')
 }

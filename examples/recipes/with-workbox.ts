@@ -4,8 +4,8 @@
  *
  *     new Queue('orders', { onSync: ({ queue }) => syncOrders(queue, tell) })
  */
-import { classify } from 'post-once-exactly/client'
-import { askLink, replyOf, saysOwn, TRY_MS } from './tries.js'
+import { classify } from 'post-once-exactly/client/browser'
+import { askLink, replyOf, saysOwn, TRY_MS } from './ask-link.js'
 
 /** An entry of Workbox's queue, as workbox-background-sync 7 has it. */
 export interface QueueEntry {
