@@ -7,7 +7,15 @@ import { expect } from 'chai'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import type * as Client from '../../../lib/client/browser-journal.js'
 import { describeWith } from '../../support/servers/programs.js'
-import { bundle, closePages, openPage, type Stage, startBrowser, startStage } from './chromium.js'
+import {
+  bundle,
+  closePages,
+  goTo,
+  openPage,
+  type Stage,
+  startBrowser,
+  startStage,
+} from './chromium.js'
 import { mayBeOverlooked, until } from './form-stage.js'
 
 /** The module, as a page has it. */
@@ -89,6 +97,22 @@ describeWith(['chromium'], 'the client in Chromium', () => {
     await until(async () => (await stage.orders()) === 1)
     expect(await resume(next)).to.deep.equal(['accepted-earlier'])
     expect(await resume(next)).to.deep.equal([])
+    expect(await stage.orders()).to.equal(1)
+  })
+
+  it('[CL-17] a page left in mid-flight, and kept for Back: the next one goes on', async () => {
+    const page = await openPage(context, stage)
+    const link = await linkIn(page)
+    await page.evaluate(() => {
+      addEventListener('pagehide', ({ persisted }) => {
+        sessionStorage.setItem('is kept', String(persisted))
+      })
+    })
+    void order(page, link, { 'demo-fault': 'delay=700' }).catch(() => null)
+    await until(async () => stage.seen.some(({ line }) => line.startsWith('POST /orders/once/')))
+    await goTo(page, `${stage.origin}/page/2`)
+    expect(await page.evaluate(() => sessionStorage.getItem('is kept'))).to.equal('true')
+    expect(await resume(page)).to.deep.equal(['accepted-earlier'])
     expect(await stage.orders()).to.equal(1)
   })
 
