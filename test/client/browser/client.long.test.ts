@@ -129,6 +129,25 @@ describeWith(['chromium'], 'the client in Chromium', () => {
     }
   })
 
+  for (const who of ['the browser', 'a page']) {
+    it(`[FALSE-4407] ${who} clears what is kept: the next order is kept all the same`, async () => {
+      const page = await openPage(context, stage)
+      await page.evaluate(async () => {
+        Object.assign(window, { journal: await poe.indexedDbJournal() })
+      })
+      const link = await linkIn(page)
+      if (who === 'a page') await page.evaluate(clearByPage)
+      else await clearByBrowser(context, page, stage)
+      await page.evaluate(async link => {
+        const { journal } = window as unknown as { journal: Client.Journal }
+        const client = poe.createClient({ journal })
+        await client.post(link, { sku: 'tea', qty: 1 })
+      }, link)
+      expect(await stage.orders()).to.equal(1)
+      expect(await resume(page)).to.deep.equal([])
+    })
+  }
+
   it('[BR-11] two tabs that resume at once send one stored order once', async () => {
     const page = await openPage(context, stage)
     const link = await linkIn(page)
@@ -275,6 +294,33 @@ describeWith(['chromium'], 'the client in Chromium', () => {
     expect(await stage.orders()).to.equal(1)
   })
 })
+
+/** As a page does that forgets all when somebody logs out. */
+async function clearByPage(): Promise<void> {
+  for (const { name = '' } of await indexedDB.databases()) {
+    await new Promise(resolve => {
+      indexedDB.deleteDatabase(name).onsuccess = resolve
+    })
+  }
+}
+
+/** As the field `Clear-Site-Data` does, and the person in the browser's settings. */
+async function clearByBrowser(context: BrowserContext, page: Page, stage: Stage): Promise<void> {
+  const closed = page.evaluate(async () => {
+    const request = indexedDB.open('post-once-exactly')
+    await new Promise(resolve => {
+      request.onsuccess = resolve
+    })
+    await new Promise(resolve => {
+      request.result.onclose = resolve
+    })
+  })
+  await page.waitForTimeout(100)
+  const session = await context.newCDPSession(page)
+  const { origin } = stage
+  await session.send('Storage.clearDataForOrigin', { origin, storageTypes: 'indexeddb' })
+  await closed
+}
 
 /** A fresh link, by the client itself. */
 async function linkIn(page: Page): Promise<string> {
