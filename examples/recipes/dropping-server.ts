@@ -22,7 +22,9 @@ export interface Dropping {
 }
 
 /** What the server with links does to POSTs, in order; then it answers as it should. */
-export type Trick = 'pass' | 'cut' | 'drop' | 'busy' | 'unavailable' | 'refuse' | 'forbid'
+export type Trick =
+  | ('pass' | 'cut' | 'drop' | 'refuse' | 'forbid')
+  | ('busy' | 'unavailable' | 'closed for today')
 
 /** Carries out every POST, and drops every answer. */
 export async function plainServer(): Promise<Dropping> {
@@ -67,9 +69,9 @@ export async function linkServer(tricks: readonly Trick[], isEndless = false): P
     }
     counts.posts += 1
     const now = isEndless ? left[0] : left.shift()
-    if (now === 'busy' || now === 'unavailable') {
+    if (now === 'busy' || now === 'unavailable' || now === 'closed for today') {
       ctx.status = now === 'busy' ? 409 : 503
-      ctx.set('Retry-After', '1')
+      ctx.set('Retry-After', now === 'closed for today' ? '86400' : '1')
     } else if (now === 'refuse') {
       ctx.throw(422, 'no such tea')
     } else if (now === 'forbid') {

@@ -97,6 +97,16 @@ describe('recipes', () => {
     })
   }
 
+  it('[FALSE-4409] nobody waits for a day: it ends as unknown', async () => {
+    const ends = waiting.map(({ recipe }) =>
+      withServer(['closed for today'], async (server, link, page) => {
+        expect(await messageOf(recipe(link, page))).to.match(/told/)
+        expect([server.effects, server.posts]).to.deep.equal([0, 1])
+      }),
+    )
+    await Promise.all(ends)
+  })
+
   it('Workbox: what is not settled stays in the queue until the next sync', async () => {
     const helper = HELPERS.find(({ name }) => name.startsWith('Workbox'))
     await withServer(['unavailable', 'busy'], async (server, link, page) => {

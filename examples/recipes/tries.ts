@@ -9,6 +9,8 @@ export { type Reply, replyOf, TRY_MS } from './ask-link.js'
 
 /** How often a recipe sends at most. */
 export const MOST_TRIES = 5
+/** The longest pause that a server may ask for, in milliseconds. */
+const MOST_WAIT_MS = 120_000
 /** The first pause, in milliseconds; short, so that the recipes can be tried out quickly. */
 const BASE_MS = 20
 
@@ -38,7 +40,8 @@ export class Tries {
     this.#last = classify(answer, this.#past)
     this.#past = { mayHaveArrived: this.#last.mayHaveArrived, wasBusy: this.#last.isBusy }
     this.#isAdrift ||= this.#last.isAdrift
-    return this.#last.action === 'retry' && this.count < MOST_TRIES
+    if (this.#last.action !== 'retry' || this.count >= MOST_TRIES) return false
+    return this.delayMs(answer instanceof Error ? null : (answer as Reply)) <= MOST_WAIT_MS
   }
 
   /** How long to wait before it, in milliseconds; at least one. */
