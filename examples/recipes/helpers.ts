@@ -96,7 +96,8 @@ export const HELPERS: readonly Helper[] = [
         })
       })
       if (told !== 'accepted') throw new Error(told)
-      return await (await fetch(link)).text()
+      const text = fetch(link).then(answer => answer.text())
+      return await text.catch(() => '')
     },
   },
 ]
