@@ -16,11 +16,15 @@ export interface Dropping {
   readonly effects: number
   /** How often a POST arrived. */
   readonly posts: number
+  /** Whether a link can be asked by GET. */
+  isMute: boolean
   close(): Promise<void>
 }
 
 /** What the server with links does to POSTs, in order; then it answers as it should. */
-export type Trick = 'drop' | 'busy' | 'unavailable' | 'refuse'
+export type Trick =
+  | ('pass' | 'cut' | 'drop' | 'refuse' | 'forbid')
+  | ('busy' | 'unavailable' | 'closed for today')
 
 /** Carries out every POST, and drops every answer. */
 export async function plainServer(): Promise<Dropping> {
@@ -40,13 +44,14 @@ export async function plainServer(): Promise<Dropping> {
     get posts() {
       return effects
     },
+    isMute: false,
     close: () => close(server),
   }
 }
 
 /**
- * Has a page at `/` that announces a link. `drop` carries the POST out, or refuses it as used, and
- * then destroys the connection.
+ * Has a page at `/` that announces a link. `cut` destroys the connection; `drop` carries the POST
+ * out first, or refuses it as used.
  */
 export async function linkServer(tricks: readonly Trick[], isEndless = false): Promise<Dropping> {
   const left = [...tricks]
@@ -58,16 +63,21 @@ export async function linkServer(tricks: readonly Trick[], isEndless = false): P
   })
   async function trick(ctx: Context, next: () => Promise<unknown>): Promise<void> {
     if (ctx.method !== 'POST') {
+      if (server.isMute && ctx.path !== '/') ctx.req.socket.destroy()
       await next()
       return
     }
     counts.posts += 1
     const now = isEndless ? left[0] : left.shift()
-    if (now === 'busy' || now === 'unavailable') {
+    if (now === 'busy' || now === 'unavailable' || now === 'closed for today') {
       ctx.status = now === 'busy' ? 409 : 503
-      ctx.set('Retry-After', '1')
+      ctx.set('Retry-After', now === 'closed for today' ? '86400' : '1')
     } else if (now === 'refuse') {
       ctx.throw(422, 'no such tea')
+    } else if (now === 'forbid') {
+      ctx.throw(403, 'not today')
+    } else if (now === 'cut') {
+      ctx.req.socket.destroy()
     } else {
       await next()
       if (now === 'drop') ctx.req.socket.destroy()
@@ -83,9 +93,9 @@ export async function linkServer(tricks: readonly Trick[], isEndless = false): P
     ctx.body = 'order 7'
   })
   app.use(router.routes())
-  const server = createServer(app.callback())
-  const origin = await listen(server)
-  return {
+  const listening = createServer(app.callback())
+  const origin = await listen(listening)
+  const server: Dropping = {
     origin,
     get effects() {
       return counts.effects
@@ -93,11 +103,13 @@ export async function linkServer(tricks: readonly Trick[], isEndless = false): P
     get posts() {
       return counts.posts
     },
+    isMute: false,
     async close() {
-      await close(server)
+      await close(listening)
       await once.close()
     },
   }
+  return server
 }
 
 async function listen(server: Server): Promise<string> {

@@ -96,7 +96,8 @@ export const HELPERS: readonly Helper[] = [
         })
       })
       if (told !== 'accepted') throw new Error(told)
-      return await (await fetch(link)).text()
+      const text = fetch(link).then(answer => answer.text())
+      return await text.catch(() => '')
     },
   },
 ]
@@ -115,6 +116,7 @@ async function withUndici(url: string, methods: ('GET' | 'PUT' | 'DELETE' | 'POS
 function queueOf(url: string): OrderQueue {
   const entries: QueueEntry[] = [{ request: new Request(url, INIT) }]
   return {
+    getAll: async () => [...entries],
     shiftRequest: async () => entries.shift(),
     unshiftRequest: async entry => void entries.unshift(entry),
   }

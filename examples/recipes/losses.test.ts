@@ -1,9 +1,11 @@
 /** Recipes where the network fails at the worst moments: nothing is lost, doubt is told. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
+import { build } from 'esbuild'
+import { askLink } from './ask-link.js'
 import { HELPERS } from './helpers.js'
-import { askLink } from './tries.js'
 import { type OrderQueue, type QueueEntry, syncOrders, type Told } from './with-workbox.js'
 
 type Answer = (asked: IncomingMessage, response: ServerResponse, posts: number) => void
@@ -141,15 +143,24 @@ describe('the Workbox recipe loses nothing', () => {
   const tell = (link: string, how: Told) => void told.push([new URL(link).pathname, how])
   let entries: QueueEntry[] = []
   const queue: OrderQueue = {
+    getAll: async () => [...entries],
     shiftRequest: async () => entries.shift(),
     unshiftRequest: async entry => void entries.unshift(entry),
   }
   const init = { method: 'POST', body: '{}' }
   const put = (...links: string[]) => {
     told.length = 0
-    entries = links.map(link => ({ request: new Request(link, init) }))
+    entries = links.map((link, timestamp) => ({ request: new Request(link, init), timestamp }))
   }
   const paths = () => entries.map(({ request }) => new URL(request.url).pathname)
+
+  it('[FALSE-4404] it can be bundled for where it runs, which has nothing of Node', async () => {
+    const entry = fileURLToPath(new URL('with-workbox.ts', import.meta.url))
+    const conditions = ['@post-once-exactly/source']
+    const quiet = { write: false, logLevel: 'silent' } as const
+    const { errors } = await build({ entryPoints: [entry], bundle: true, conditions, ...quiet })
+    expect(errors).to.deep.equal([])
+  })
 
   it('[FALSE-2661] a proof that cannot be had: it stays, sync by sync', () =>
     withSite(SILENT, async ({ link }) => {
@@ -176,6 +187,36 @@ describe('the Workbox recipe loses nothing', () => {
         expect([posts(), paths()]).to.deep.equal([1, ['/orders/1']])
       },
     ))
+
+  it('[FALSE-4403] a worker that is stopped at any moment: it stays until it is told', () =>
+    withSite(SENT_TWICE, async ({ link }) => {
+      put(link)
+      const stopped: OrderQueue = {
+        ...queue,
+        shiftRequest: () => {
+          entries.shift()
+          return new Promise(() => {})
+        },
+      }
+      void syncOrders(stopped, tell)
+      const endMs = performance.now() + 5_000
+      while (entries.length > 0 && performance.now() < endMs) {
+        await new Promise(resolve => setTimeout(resolve, 10))
+      }
+      expect(told).to.deep.equal([['/orders/1', 'accepted']])
+    }))
+
+  it('[FALSE-4403] another worker has taken it out: the next one at its link stays', () =>
+    withSite(SENT_TWICE, async ({ link }) => {
+      put(link, link)
+      let count = 0
+      await syncOrders(queue, (_link, how) => {
+        tell(link, how)
+        count += 1
+        if (count === 1) entries.shift()
+      })
+      expect([count, paths()]).to.deep.equal([2, []])
+    }))
 
   it('[FALSE-2643] what was queued had been sent: used at the first sync is accepted', () =>
     withSite(SENT_TWICE, async ({ link }) => {

@@ -61,12 +61,51 @@ describe('recipes', () => {
     })
   }
 
+  // ky's finds a link of its own.
+  for (const helper of HELPERS.filter(({ name }) => name !== 'ky 1')) {
+    it(`[FALSE-4401] ${helper.name}: another order at the same link is no success`, async () => {
+      await withServer(['pass', 'cut'], async (server, link, page) => {
+        await send(link, '{"sku":"gum"}')
+        expect(await messageOf(helper.recipe(link, page))).to.match(/refused|405/)
+        expect(server.effects).to.equal(1)
+      })
+    })
+
+    it(`[FALSE-4402] ${helper.name}: a used link that cannot be asked: unknown`, async () => {
+      await withServer([], async (server, link, page) => {
+        // As by something in between that sends a POST twice.
+        await send(link, '{"sku":"tea"}')
+        server.isMute = true
+        const told = await helper.recipe(link, page).catch((error: Error) => error.message)
+        expect(told).to.match(/cannot be told|unknown/)
+        expect(server.effects).to.equal(1)
+      })
+    })
+
+    it(`[FALSE-4402] ${helper.name}: what was under way may be its own copy`, async () => {
+      await withServer(['busy', 'forbid'], async (_server, link, page) => {
+        const told = await helper.recipe(link, page).catch((error: Error) => error.message)
+        expect(told).to.match(/told|unknown/)
+      })
+    })
+  }
+
   const waiting = HELPERS.filter(({ name }) => !name.startsWith('Workbox'))
   for (const trick of ['busy', 'unavailable'] as const) {
     it(`${trick}: each of them waits as long as the server asks for`, async () => {
       await Promise.all(waiting.map(helper => waits(helper, trick)))
     })
   }
+
+  it('[FALSE-4409] nobody waits for a day: it ends as unknown', async () => {
+    const ends = waiting.map(({ recipe }) =>
+      withServer(['closed for today'], async (server, link, page) => {
+        expect(await messageOf(recipe(link, page))).to.match(/told/)
+        expect([server.effects, server.posts]).to.deep.equal([0, 1])
+      }),
+    )
+    await Promise.all(ends)
+  })
 
   it('Workbox: what is not settled stays in the queue until the next sync', async () => {
     const helper = HELPERS.find(({ name }) => name.startsWith('Workbox'))
@@ -109,6 +148,11 @@ async function withServer(
   } finally {
     await server.close()
   }
+}
+
+async function send(link: string, body: string): Promise<void> {
+  const headers = { 'content-type': 'application/json' }
+  await (await fetch(link, { method: 'POST', body, headers })).text()
 }
 
 async function messageOf(work: Promise<unknown>): Promise<string> {

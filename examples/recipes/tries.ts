@@ -3,15 +3,18 @@
  * the tries leave it open, and how it ends.
  */
 import { classify, delayFor, type Judgement } from 'post-once-exactly/client'
+import { type Asked, allowsPost, askLink, type Reply, saysOwn } from './ask-link.js'
+
+export { type Reply, replyOf, TRY_MS } from './ask-link.js'
 
 /** How often a recipe sends at most. */
 export const MOST_TRIES = 5
-/** How long one try may take, in milliseconds. */
-export const TRY_MS = 30_000
+/** The longest pause that a server may ask for, in milliseconds. */
+const MOST_WAIT_MS = 120_000
 /** The first pause, in milliseconds; short, so that the recipes can be tried out quickly. */
 const BASE_MS = 20
 
-/** It did not happen; the link can still be used. */
+/** It did not happen. */
 export class Refused extends Error {
   readonly status: number
 
@@ -23,19 +26,6 @@ export class Refused extends Error {
 
 /** It cannot be told whether it happened. Never send it anew through another link. */
 export class Unknown extends Error {}
-
-/** An answer in the form that is judged, whatever the helper calls its parts. */
-export interface Reply {
-  readonly status: number
-  /** `null` where it broke off. */
-  readonly text: string | null
-  readonly headers: { get(name: string): string | null }
-}
-
-/** What a link says of itself. */
-export type Asked =
-  | { readonly kind: 'spent'; readonly text: string | null }
-  | { readonly kind: 'unspent' | 'unclear' }
 
 /** The tries of one POST: make one for each POST, and judge every answer with it. */
 export class Tries {
@@ -50,7 +40,8 @@ export class Tries {
     this.#last = classify(answer, this.#past)
     this.#past = { mayHaveArrived: this.#last.mayHaveArrived, wasBusy: this.#last.isBusy }
     this.#isAdrift ||= this.#last.isAdrift
-    return this.#last.action === 'retry' && this.count < MOST_TRIES
+    if (this.#last.action !== 'retry' || this.count >= MOST_TRIES) return false
+    return this.delayMs(answer instanceof Error ? null : (answer as Reply)) <= MOST_WAIT_MS
   }
 
   /** How long to wait before it, in milliseconds; at least one. */
@@ -73,40 +64,28 @@ export class Tries {
     if (outcome === 'unknown' || (action === 'retry' && isOpen)) throw unknown(link)
     if (action === 'stop' || action === 'retry') throw refused(reply)
     const asked = await askLink(link, reply)
-    if (asked.kind === 'spent' && mayHaveArrived) return asked.text ?? ''
-    // It was used, and nobody says whether by us: something in between may have sent it twice.
-    if (asked.kind === 'spent' || (isOpen && asked.kind === 'unclear')) throw unknown(link)
-    // An earlier try may still be on its way to a link that is unspent by now.
-    if (isOpen && this.#isAdrift) throw unknown(link)
+    if (asked.kind === 'spent') {
+      const isOwn = action === 'prove' ? saysOwn(reply, mayHaveArrived) : isSame(reply, asked, link)
+      if (isOwn === true) return asked.text ?? ''
+      if (isOwn === false) throw refused(reply)
+      // Nobody says by whom it was used: something in between may have sent ours twice.
+      throw unknown(link)
+    }
+    // So it may be where a used link cannot be asked.
+    const isUsed = action === 'prove' && allowsPost(reply) !== true
+    if ((isOpen || isUsed) && asked.kind === 'unclear') throw unknown(link)
+    // A try may still be on its way to a link that is unspent by now, or at work.
+    if (this.#isAdrift || wasBusy) throw unknown(link)
     throw refused(reply)
   }
 }
 
-/**
- * Asks a link by GET what became of it.
- *
- * It is spent where it gives a result, takes no POST, and a link beside it that nobody has made
- * gives none: else a front that answers every GET would prove everything.
- *
- * @param refusal - the answer to the POST
- * @returns never throws: what cannot be asked is unclear
- */
-export async function askLink(
-  link: string,
-  refusal: Pick<Reply, 'headers'> | null,
-): Promise<Asked> {
-  const beside = new URL(link)
-  beside.pathname += '-unmade'
-  try {
-    const result = await get(link)
-    const takesPost = allowsPost(result)
-    if (result.status === 405 && takesPost === true) return { kind: 'unspent' }
-    const isUsed = takesPost === false || (takesPost === null && allowsPost(refusal) === false)
-    if (!result.ok || !isUsed || (await get(beside)).ok) return { kind: 'unclear' }
-    return { kind: 'spent', text: await result.text().catch(() => null) }
-  } catch {
-    return { kind: 'unclear' }
-  }
+/** Whether an answer that looks like a success is what the link gives; else a front may speak. */
+function isSame(reply: Reply | null, asked: Asked, link: string): boolean | null {
+  if (reply === null || asked.kind !== 'spent') return null
+  const target = reply.status === 303 ? reply.headers.get('location') : null
+  if (target !== null) return new URL(target, link).href === asked.at || null
+  return (reply.status < 300 && reply.text !== '' && reply.text === asked.text) || null
 }
 
 /** The text of a result whose own answer had none, or lost it. */
@@ -114,10 +93,6 @@ async function textOf(link: string, reply: Reply | null): Promise<string> {
   if (reply?.text === '' && reply.status !== 303) return ''
   const asked = await askLink(link, reply)
   return asked.kind === 'spent' ? (asked.text ?? '') : ''
-}
-
-async function get(url: string | URL): Promise<Response> {
-  return await fetch(url, { cache: 'no-store', signal: AbortSignal.timeout(TRY_MS) })
 }
 
 function unknown(link: string): Unknown {
@@ -128,20 +103,8 @@ function refused(reply: Reply | null): Refused {
   return new Refused(reply?.status ?? 0, reply === null ? 'nothing was sent' : (reply.text ?? ''))
 }
 
-/** A `Response` as a reply. */
-export async function replyOf(response: Response): Promise<Reply> {
-  const text = await response.text().catch(() => null)
-  return { status: response.status, headers: response.headers, text }
-}
-
 /** Fields as Node's own client gives them, in the form of `Headers`. */
 export function fieldsOf(fields: object): Reply['headers'] {
   const values = fields as Readonly<Record<string, unknown>>
   return { get: name => (values[name] === undefined ? null : String(values[name])) }
-}
-
-/** `null` where it does not say. */
-function allowsPost(reply: Pick<Reply, 'headers'> | null): boolean | null {
-  const allow = reply?.headers.get('allow') ?? null
-  return allow === null ? null : allow.split(/\s*,\s*/).includes('POST')
 }

@@ -4,8 +4,8 @@
  *
  *     new Queue('orders', { onSync: ({ queue }) => syncOrders(queue, tell) })
  */
-import { classify } from 'post-once-exactly/client'
-import { askLink, TRY_MS } from './tries.js'
+import { classify } from 'post-once-exactly/client/browser'
+import { askLink, replyOf, saysOwn, TRY_MS } from './ask-link.js'
 
 /** An entry of Workbox's queue, as workbox-background-sync 7 has it. */
 export interface QueueEntry {
@@ -16,6 +16,7 @@ export interface QueueEntry {
 
 /** What is used of Workbox's queue. */
 export interface OrderQueue {
+  getAll(): Promise<readonly QueueEntry[]>
   shiftRequest(): Promise<QueueEntry | undefined>
   unshiftRequest(entry: QueueEntry): Promise<void>
 }
@@ -29,14 +30,13 @@ export type Tell = (link: string, how: Told) => void | Promise<void>
 /** Sends what is queued, in order; what cannot be settled now stays for the next sync. */
 export async function syncOrders(queue: OrderQueue, tell: Tell): Promise<void> {
   for (;;) {
-    const entry = await queue.shiftRequest()
+    // It stays there: a worker is stopped without a word, and would take the order with it.
+    const [entry] = await queue.getAll()
     if (entry === undefined) return
-    // Back at once: a worker is stopped without a word, and would take the order with it.
-    await queue.unshiftRequest(entry)
     const how = await send(entry.request.clone())
     if (how === null) throw new Error('Try the sync again later')
     await tell(entry.request.url, how)
-    await remove(queue, entry.request.url)
+    await remove(queue, entry)
   }
 }
 
@@ -49,15 +49,26 @@ async function send(request: Request): Promise<Told | null> {
   const judged = classify(answer, { mayHaveArrived: true })
   if (judged.action === 'retry') return null
   if (judged.action === 'stop') return judged.outcome === 'gone' ? 'unknown' : judged.outcome
-  const { status } = answer as Response
-  const asked = await askLink(link, answer as Response)
-  if (asked.kind === 'spent') return 'accepted'
-  // An unspent link takes the order again; only what was said about the order itself ends it.
-  return asked.kind === 'unspent' && status >= 400 && status < 500 ? 'refused' : null
+  const response = answer as Response
+  const reply = await replyOf(response)
+  const asked = await askLink(link, response)
+  if (asked.kind === 'spent') {
+    // Only a 405 says by whom: the next sync is answered by one.
+    const isOwn = judged.action === 'prove' ? saysOwn(reply, true) : null
+    return isOwn === null ? null : isOwn ? 'accepted' : 'refused'
+  }
+  const { status } = response
+  if (asked.kind === 'unclear' || status < 400 || status >= 500 || status === 401) return null
+  // What is not said of the order itself may be said beside an earlier try that is on its way.
+  return OF_CONTENT.has(status) ? 'refused' : 'unknown'
 }
 
+/** Said of the order itself, whenever it comes. */
+const OF_CONTENT = new Set([400, 413, 415, 422])
+
 /** Takes the order out, unless another worker has done so. */
-async function remove(queue: OrderQueue, link: string): Promise<void> {
+async function remove(queue: OrderQueue, { request, timestamp }: QueueEntry): Promise<void> {
   const first = await queue.shiftRequest()
-  if (first !== undefined && first.request.url !== link) await queue.unshiftRequest(first)
+  const isIt = first?.request.url === request.url && first.timestamp === timestamp
+  if (first !== undefined && !isIt) await queue.unshiftRequest(first)
 }

@@ -35,16 +35,14 @@ export async function indexedDbJournal(options: IndexedDbJournalOptions = {}): P
 
 class IndexedDbJournal implements Journal {
   readonly #name: string
-  readonly #database: IDBDatabase
+  #database: IDBDatabase | null = null
   readonly #locks: LockManager
   readonly #releases = new Set<() => void>()
 
   constructor(name: string, database: IDBDatabase, locks: LockManager) {
     this.#name = name
-    this.#database = database
     this.#locks = locks
-    // A later version of the page shall not have to wait for this one.
-    database.onversionchange = () => database.close()
+    this.#use(database)
   }
 
   async begin(entry: JournalEntry): Promise<JournalHold> {
@@ -82,7 +80,22 @@ class IndexedDbJournal implements Journal {
 
   async close(): Promise<void> {
     for (const release of this.#releases) release()
-    this.#database.close()
+    this.#database?.close()
+  }
+
+  /** Opens it anew where the browser or a page has cleared what is kept here. */
+  async #opened(): Promise<IDBDatabase> {
+    return this.#database ?? this.#use(await open(this.#name))
+  }
+
+  #use(database: IDBDatabase): IDBDatabase {
+    // A later version of the page shall not have to wait for this one.
+    database.onversionchange = database.onclose = () => {
+      database.close()
+      this.#database = null
+    }
+    this.#database = database
+    return database
   }
 
   #hold(entry: JournalEntry, release: () => void): JournalHold {
@@ -128,7 +141,8 @@ class IndexedDbJournal implements Journal {
 
   async #read<T>(ask: (entries: IDBObjectStore) => IDBRequest): Promise<T> {
     return await attempt(async () => {
-      const request = ask(this.#database.transaction(ENTRIES).objectStore(ENTRIES))
+      const database = await this.#opened()
+      const request = ask(database.transaction(ENTRIES).objectStore(ENTRIES))
       return (await settled(request)) as T
     })
   }
@@ -136,7 +150,8 @@ class IndexedDbJournal implements Journal {
   async #write(ask: (entries: IDBObjectStore) => IDBRequest): Promise<void> {
     await attempt(async () => {
       const options = { durability: 'strict' } as const
-      const transaction = this.#database.transaction(ENTRIES, 'readwrite', options)
+      const database = await this.#opened()
+      const transaction = database.transaction(ENTRIES, 'readwrite', options)
       ask(transaction.objectStore(ENTRIES))
       await new Promise<void>((resolve, reject) => {
         transaction.oncomplete = () => resolve()

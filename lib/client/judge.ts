@@ -110,9 +110,10 @@ export function classify(answer: unknown, past: Past = {}, rules: JudgeRules = {
   if (NOT_RUN.has(status)) return next('retry', past)
   if (isPassing(status)) return adrift(past)
   if (status >= 500) return next('ask', past, { mayHaveArrived: true })
-  // A field may be lost on the way: the link says whether something is under way.
+  // Another POST is under way, unless the link still offers POST: then its application refuses.
   if (status === 409) {
-    return answer.headers.get('retry-after') === null ? next('ask', past) : busy(past)
+    if (answer.headers.get('retry-after') !== null) return busy(past)
+    return allowsPost(answer) === true ? next('ask', past) : next('ask', past, { isBusy: true })
   }
   if (status === 405) return next('prove', past)
   if (status === 404 || status === 410) return end(isOpen(past) ? 'unknown' : 'gone')

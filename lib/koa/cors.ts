@@ -18,7 +18,7 @@ export const corsFields: Readonly<
     ...['Repeatability-Request-ID', 'Repeatability-First-Sent', 'Repeatability-Client-ID'],
   ],
   exposeHeaders: [
-    ...['POE-Links', 'Link', 'Location', 'Allow', 'Retry-After', 'ETag'],
+    ...['POE-Links', 'Link', 'Location', 'Allow', 'Retry-After', 'Date', 'ETag'],
     ...['Idempotent-Replayed', 'Repeatability-Result'],
   ],
   allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],

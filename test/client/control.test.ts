@@ -102,9 +102,16 @@ const ROWS: readonly Row[] = [
   },
   {
     title: '[FALSE-801] 409 of the application, and the link is unspent',
-    post: [{ status: 409 }],
+    post: [{ status: 409, headers: { allow: 'POST, OPTIONS' } }],
     get: [UNSPENT],
     outcome: 'refused',
+    posts: 1,
+  },
+  {
+    title: '[FALSE-4400] 409 that does not offer POST: a copy of ours may be under way',
+    post: [{ status: 409 }],
+    get: [UNSPENT],
+    outcome: 'unknown',
     posts: 1,
   },
   {

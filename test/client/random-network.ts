@@ -318,9 +318,7 @@ class Trial {
     this.#calls += count
     life.diesAt = life.journal === null ? null : given.diesAt
     const signals = calls.map((_, index) =>
-      index === 0 && given.abortMs !== null
-        ? AbortSignal.any([user.signal, over.signal])
-        : over.signal,
+      index === 0 && abortMs !== null ? AbortSignal.any([user.signal, over.signal]) : over.signal,
     )
     const begunMs = performance.now()
     const all = Promise.all(

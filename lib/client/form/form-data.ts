@@ -13,7 +13,8 @@ export function targetOf(form: HTMLFormElement, submitter: HTMLElement | null): 
   if (submitter?.hasAttribute('formaction')) return null
   const given = (name: string) => attributeOf(form, submitter, name)
   const isPost = given('method').toLowerCase() === 'post'
-  const isHere = /^(?:_self)?$/i.test(given('target'))
+  const base = document.querySelector<HTMLBaseElement>('base[target]')
+  const isHere = /^(?:_self)?$/i.test(given('target') || (base?.target ?? ''))
   if (!isPost || !isHere || given('enctype').toLowerCase() === 'text/plain') return null
   // Scripts write the fields in no other character set.
   const charset = form.getAttribute('accept-charset') || document.characterSet
@@ -31,7 +32,9 @@ export function isMultipart(form: HTMLFormElement, submitter: HTMLElement | null
 export function fieldsOf(form: HTMLFormElement, submitter: HTMLElement | null): FormData {
   const fields = new FormData(form, submitter)
   for (const [name, value] of saidBy(submitter)) {
-    if (!fields.getAll(name).includes(value)) fields.append(name, value)
+    // One without a value may be sent with the browser's own words for it.
+    const isThere = value === '' ? fields.has(name) : fields.getAll(name).includes(value)
+    if (!isThere) fields.append(name, value)
   }
   return fields
 }
@@ -63,7 +66,7 @@ export function listed(fields: FormData): string {
 export function urlencoded(fields: FormData): URLSearchParams {
   const text = (value: FormDataEntryValue) =>
     (typeof value === 'string' ? value : value.name).replaceAll(/\r\n?|\n/g, '\r\n')
-  return new URLSearchParams([...fields].map(([name, value]) => [name, text(value)]))
+  return new URLSearchParams([...fields].map(pair => pair.map(text)))
 }
 
 function attributeOf(form: HTMLFormElement, submitter: HTMLElement | null, name: string): string {

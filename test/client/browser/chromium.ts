@@ -83,7 +83,7 @@ export async function closePages(context: BrowserContext): Promise<void> {
   await Promise.all(context.pages().map(page => page.close()))
 }
 
-/** Starts a shop in this process, with the client at `/client.js` and an empty page at `/page`. */
+/** Starts a shop in this process, with the client at `/client.js` and empty pages at `/page`. */
 export async function startStage(script: string): Promise<Stage> {
   const storage = await openStorage({ kind: 'memory' })
   const shop = createShop({ storage, faults: true })
@@ -97,7 +97,8 @@ export async function startStage(script: string): Promise<Stage> {
       poe: asked.headers.poe as string | undefined,
     })
     if (asked.url === '/client.js') return say(answer, 'text/javascript', script)
-    if (asked.url === '/page') return say(answer, 'text/html', '<!doctype html><title>page</title>')
+    if (asked.url?.startsWith('/page'))
+      return say(answer, 'text/html', '<!doctype html><title>page</title>')
     if (asked.url?.startsWith('/elsewhere')) return elsewhere(asked, answer)
     if (left > 0 && asked.method === 'POST' && asked.url?.startsWith('/orders/once/')) {
       left -= 1
@@ -129,11 +130,16 @@ export async function startStage(script: string): Promise<Stage> {
 /** A page of the shop's origin, with the client's module as `window.poe`. */
 export async function openPage(context: BrowserContext, stage: Stage): Promise<Page> {
   const page = await context.newPage()
-  await page.goto(`${stage.origin}/page`)
+  await goTo(page, `${stage.origin}/page`)
+  return page
+}
+
+/** Another page with the module, in the same tab. */
+export async function goTo(page: Page, url: string): Promise<void> {
+  await page.goto(url)
   await page.evaluate(async () => {
     Object.assign(window, { poe: await import('/client.js' as string) })
   })
-  return page
 }
 
 /** The effect is there when the answer is about to leave. */

@@ -7,7 +7,15 @@ import { expect } from 'chai'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import type * as Client from '../../../lib/client/browser-journal.js'
 import { describeWith } from '../../support/servers/programs.js'
-import { bundle, closePages, openPage, type Stage, startBrowser, startStage } from './chromium.js'
+import {
+  bundle,
+  closePages,
+  goTo,
+  openPage,
+  type Stage,
+  startBrowser,
+  startStage,
+} from './chromium.js'
 import { mayBeOverlooked, until } from './form-stage.js'
 
 /** The module, as a page has it. */
@@ -92,6 +100,22 @@ describeWith(['chromium'], 'the client in Chromium', () => {
     expect(await stage.orders()).to.equal(1)
   })
 
+  it('[CL-17] a page left in mid-flight, and kept for Back: the next one goes on', async () => {
+    const page = await openPage(context, stage)
+    const link = await linkIn(page)
+    await page.evaluate(() => {
+      addEventListener('pagehide', ({ persisted }) => {
+        sessionStorage.setItem('is kept', String(persisted))
+      })
+    })
+    void order(page, link, { 'demo-fault': 'delay=700' }).catch(() => null)
+    await until(async () => stage.seen.some(({ line }) => line.startsWith('POST /orders/once/')))
+    await goTo(page, `${stage.origin}/page/2`)
+    expect(await page.evaluate(() => sessionStorage.getItem('is kept'))).to.equal('true')
+    expect(await resume(page)).to.deep.equal(['accepted-earlier'])
+    expect(await stage.orders()).to.equal(1)
+  })
+
   it('a journal that forgets is caught by the same', async () => {
     const forgetful = await startStage(
       await bundle(code => code.replace('entries.add(entry)', 'entries.get(entry.id)')),
@@ -104,6 +128,25 @@ describeWith(['chromium'], 'the client in Chromium', () => {
       await forgetful.close()
     }
   })
+
+  for (const who of ['the browser', 'a page']) {
+    it(`[FALSE-4407] ${who} clears what is kept: the next order is kept all the same`, async () => {
+      const page = await openPage(context, stage)
+      await page.evaluate(async () => {
+        Object.assign(window, { journal: await poe.indexedDbJournal() })
+      })
+      const link = await linkIn(page)
+      if (who === 'a page') await page.evaluate(clearByPage)
+      else await clearByBrowser(context, page, stage)
+      await page.evaluate(async link => {
+        const { journal } = window as unknown as { journal: Client.Journal }
+        const client = poe.createClient({ journal })
+        await client.post(link, { sku: 'tea', qty: 1 })
+      }, link)
+      expect(await stage.orders()).to.equal(1)
+      expect(await resume(page)).to.deep.equal([])
+    })
+  }
 
   it('[BR-11] two tabs that resume at once send one stored order once', async () => {
     const page = await openPage(context, stage)
@@ -251,6 +294,33 @@ describeWith(['chromium'], 'the client in Chromium', () => {
     expect(await stage.orders()).to.equal(1)
   })
 })
+
+/** As a page does that forgets all when somebody logs out. */
+async function clearByPage(): Promise<void> {
+  for (const { name = '' } of await indexedDB.databases()) {
+    await new Promise(resolve => {
+      indexedDB.deleteDatabase(name).onsuccess = resolve
+    })
+  }
+}
+
+/** As the field `Clear-Site-Data` does, and the person in the browser's settings. */
+async function clearByBrowser(context: BrowserContext, page: Page, stage: Stage): Promise<void> {
+  const closed = page.evaluate(async () => {
+    const request = indexedDB.open('post-once-exactly')
+    await new Promise(resolve => {
+      request.onsuccess = resolve
+    })
+    await new Promise(resolve => {
+      request.result.onclose = resolve
+    })
+  })
+  await page.waitForTimeout(100)
+  const session = await context.newCDPSession(page)
+  const { origin } = stage
+  await session.send('Storage.clearDataForOrigin', { origin, storageTypes: 'indexeddb' })
+  await closed
+}
 
 /** A fresh link, by the client itself. */
 async function linkIn(page: Page): Promise<string> {

@@ -49,6 +49,16 @@ const CASES: readonly Case[] = [
     fields: { sku: 'tea', do: 'order' },
   },
   {
+    what: '[FALSE-4405] a button with a name, and the browser’s own words as its value',
+    markup: form('<input name="sku" value="tea"><input type="submit" name="do" id="go">'),
+    fields: { sku: 'tea', do: 'Submit' },
+  },
+  {
+    what: '[FALSE-4405] a name with a line break',
+    markup: form(`<input name="a\nb" value="tea">${BUTTON}`),
+    fields: { 'a\r\nb': 'tea' },
+  },
+  {
     what: 'Enter: the first button',
     markup: form(
       '<input name="sku" value="tea" id="sku"><button name="do" value="draft">Draft</button>' +
@@ -272,6 +282,11 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
       ['GET', form(TEA + BUTTON).replace('method="post"', 'method="get" action="/placed/0"'), []],
       ['a dialog', form(TEA + BUTTON).replace('"post"', '"dialog"'), []],
       ['another tab', form(TEA + BUTTON, 'target="tab"'), ['order']],
+      [
+        '[FALSE-4406] another tab, by <base>',
+        `<base target="_blank">${form(TEA + BUTTON)}`,
+        ['order'],
+      ],
       ['text/plain', form(TEA + BUTTON, 'enctype="text/plain"'), ['order']],
       ['[FALSE-4110] another charset', form(TEA + BUTTON, 'accept-charset="cp1252"'), ['order']],
       ['a button’s own address', form(`${TEA}<button formaction="{other}" id="go">`), ['other']],
