@@ -123,7 +123,12 @@ export const SILENCE: readonly Check[] = [
     warns: true,
     needs: ['effects'],
     blockedBy: 'POE-2-22/client-gone',
-    steps: [...GONE, { send: { to: L }, patiently: true, expect: [NOT_2XX] }],
+    steps: [
+      ...GONE,
+      { send: { to: L }, patiently: true, expect: [NOT_2XX] },
+      // One that comes late would be found by the next check.
+      { effects: { exactly: 1 } },
+    ],
   },
   {
     id: 'POE-2-22/given-up',
