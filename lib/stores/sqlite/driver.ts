@@ -55,6 +55,7 @@ export function configure(db: SqliteDatabase): void {
  *
  * @param shape - what a row is given as: by default an object, `raw` an array, `pluck` its first
  *   value; always the same for one statement
+ * @throws what the driver throws, `SQLITE_BUSY` among it
  */
 export function prepared(
   db: SqliteDatabase,
