@@ -38,7 +38,8 @@ const COMPACTION_MS = 30_000
 const PAUSE_MS = 20
 
 /**
- * Opens a journal file, or makes it, readable for its owner only: it holds links and content.
+ * Opens a journal file, or makes it, readable for its owner only (on Windows: as its folder is): it
+ * holds links and content.
  *
  * What `begin` and `pin` write is on the disk (fdatasync) when they resolve; that an entry is
  * settled is not waited for, since an entry that is resumed once more takes no effect twice.
@@ -253,7 +254,12 @@ class FileJournal implements Journal {
   }
 
   async #isCurrent(file: FileHandle): Promise<boolean> {
-    const [named, own] = await Promise.all([stat(this.#path).catch(() => null), file.stat()])
+    // On Windows the number of a file does not always fit into a `number`.
+    const bigint = true
+    const [named, own] = await Promise.all([
+      stat(this.#path, { bigint }).catch(() => null),
+      file.stat({ bigint }),
+    ])
     return named !== null && named.ino === own.ino && named.dev === own.dev
   }
 
@@ -302,6 +308,9 @@ class FileJournal implements Journal {
     }
     // After a sleep others may be writing.
     if (!(await this.#owners.isIn())) return
+    // Windows replaces no file that is open.
+    await this.#file?.close()
+    this.#file = null
     await rename(temporary, this.#path)
     await syncFolder(this.#path)
     await this.#readOn()
@@ -359,8 +368,9 @@ async function readMarker(marker: string): Promise<string | null> {
   }
 }
 
-/** A file is there after a crash only when its folder says so. */
+/** A file is there after a crash only when its folder says so; Windows sees to that by itself. */
 async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return
   const folder = await open(dirname(path), 'r')
   try {
     await folder.sync()

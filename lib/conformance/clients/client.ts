@@ -62,6 +62,8 @@ export interface ClientBounds {
 /** How much of what a program says is kept: the end of it. */
 const SAID_LIMIT_CHARS = 1_000
 const LAST_WORDS_MS = 200
+/** A script such as `npx` is started by a shell there. */
+const HINT = process.platform === 'win32' ? '; on Windows, scripts need cmd /c before them' : ''
 
 /** As `poe post` has them. */
 export const EXITS: Readonly<Record<number, ClientEnding>> = {
@@ -143,7 +145,8 @@ function start(
   return new Promise(resolve => {
     const env = { ...process.env, POE_URL: url, POE_LINK: link }
     // A group of its own, so that what it starts ends with it.
-    const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+    const how = { env, detached: true, windowsHide: true }
+    const child = spawn(program, args, { ...how, stdio: ['ignore', 'pipe', 'pipe'] })
     signal.addEventListener('abort', () => killGroup(child))
     let said = ''
     for (const stream of [child.stdout, child.stderr]) {
@@ -151,7 +154,7 @@ function start(
         said = (said + chunk.toString('utf8')).slice(-SAID_LIMIT_CHARS)
       })
     }
-    child.once('error', error => resolve({ kind: 'failed', message: error.message }))
+    child.once('error', ({ message }) => resolve({ kind: 'failed', message: message + HINT }))
     child.once('exit', code => {
       const ending = code === null ? 'failed' : (exits[code] ?? 'failed')
       const tell = () => resolve({ kind: 'ended', ending, said })

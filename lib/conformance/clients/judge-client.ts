@@ -62,7 +62,8 @@ const JUDGES: Judges = {
     const isIn = ending !== 'late' && ended.includes(ending)
     return isIn ? null : unmet(`told as ${ended.join(' or ')}`, `told as ${ending}`)
   },
-  ends: (_, { ending }) => (ending === 'late' ? unmet('an end', 'none in time') : null),
+  ends: (_, { ending }) =>
+    ending === 'late' ? unmet('an end within --timeout', 'none in time') : null,
   effects: ({ effects }, did) => judgeCount('effects', effects, did.effects),
   posts: ({ posts }, { seen }) => judgeCount('POSTs', posts, seen.filter(isOrder).length),
   oneLink(_, { seen }) {
