@@ -1,10 +1,11 @@
 /**
  * Projects of others that have installed the package, from the tarball alone: on each Node that is
- * supported and on Deno, as ESM and as CommonJS, with the oldest and the newest TypeScript 5, on Koa
- * 2 and 3, and with the client alone. Their programs are in `test/package`.
+ * supported, on Deno and on Bun, as ESM and as CommonJS, with the oldest and the newest TypeScript
+ * 5, on Koa 2 and 3, and with the client alone. Their programs are in `test/package`.
  *
- * The Nodes, Deno, TypeScript 5 and better-sqlite3 13 come from the registry, like the package's own
- * dependencies; better-sqlite3 12, which has to be compiled, is the checkout's own, where it has it.
+ * The Nodes, Deno, Bun, TypeScript 5 and better-sqlite3 13 come from the registry, like the
+ * package's own dependencies; better-sqlite3 12, which has to be compiled, is the checkout's own,
+ * where it has it.
  */
 import { spawn } from 'node:child_process'
 import {
@@ -31,6 +32,8 @@ const BORROWED = [
   ...['better-sqlite3', 'bindings', 'file-uri-to-path', '@hono/node-server', 'pg', 'redis'],
   ...['ioredis', '@types', '@redis', 'pg-protocol', 'pg-types', 'undici-types', 'koa2'],
 ]
+/** The one for machines of any age; Bun's own package fetches it by a script. */
+const BUN = process.arch === 'arm64' ? 'bun-linux-aarch64' : 'bun-linux-x64-baseline'
 const START_MS = 20_000
 const SIDE_BY_SIDE = 3
 const LONGEST_MS = 120_000
@@ -45,7 +48,7 @@ const INSTALL = ['install', '--no-audit', '--no-fund', '--prefer-offline', '--lo
  */
 export async function testConsumers(tarball, folder) {
   const packages = [
-    ...[tarball, 'koa@3', '@koa/router', 'better-sqlite3@13', 'deno@2'],
+    ...[tarball, 'koa@3', '@koa/router', 'better-sqlite3@13', 'deno@2', `bun@npm:@oven/${BUN}@1`],
     ...Object.entries(TYPESCRIPTS).map(([name, version]) => `ts-${name}@npm:typescript@${version}`),
     ...MAJORS.filter(major => major !== OWN_MAJOR).map(major => {
       return `node${major}@npm:node-${process.platform}-${process.arch}@${major}`
@@ -61,7 +64,8 @@ export async function testConsumers(tarball, folder) {
   renameSync(driver, `${driver}-13`)
   for (const name of BORROWED)
     link(join(ROOT, 'node_modules', name), join(home, 'node_modules', name))
-  const checks = [...onNodes(home), ...compilers(home), onDeno(home), clientAlone(alone)]
+  const checks = [...onNodes(home), ...compilers(home), onDeno(home), ...onBun(home, alone)]
+  checks.push(clientAlone(alone))
   const passed = await sideBySide(checks)
   // Last, because the others have Koa 3 and better-sqlite3 12 in the same places.
   link(`${driver}-13`, driver)
@@ -157,6 +161,12 @@ function onDeno(home) {
     'fetch-app.mjs',
   ]
   return () => judged(home, 'fetch on Deno', deno, [process.execPath, poe(home)])
+}
+
+function* onBun(home, alone) {
+  const [bun, own] = [join(home, 'node_modules/bun/bin/bun'), process.execPath]
+  yield () => judged(home, 'fetch on Bun', [bun, 'fetch-app.mjs'], [own, poe(home)])
+  yield () => passes(alone, 'the client alone on Bun', [bun, 'client-alone.mjs'])
 }
 
 /** The client with nothing but the package: no Koa, no driver, and a page's without Node's modules. */

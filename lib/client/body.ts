@@ -114,9 +114,11 @@ function bareOf({ content, type }: Payload): string | Uint8Array | null {
 /** Not every browser shows the content of a `Request` as a stream. */
 async function requestPayload(request: Request, limitBytes: number): Promise<Payload> {
   if (request.bodyUsed) throw readAlready()
+  // Bun does not know it any more once the content is read.
+  const type = request.headers.get('content-type')
   const bytes = new Uint8Array(await request.arrayBuffer())
   if (bytes.length > limitBytes) throw tooLarge(limitBytes)
-  return { content: bytes.length === 0 ? null : bytes, type: request.headers.get('content-type') }
+  return { content: bytes.length === 0 ? null : bytes, type }
 }
 
 function text(content: string, type: string): Payload {
@@ -174,17 +176,19 @@ function streamOf(source: Chunks): ReadableStream<Uint8Array> {
   )
 }
 
-/** `Response` knows the type that belongs to each kind of content, and the bytes of a form. */
-function asSource(body: unknown): { stream: Chunks | null; type: string | null } {
+/**
+ * `Response` knows the type that belongs to each kind of content, and the bytes of a form. It is
+ * asked for the type first: Bun does not know it any more once the content is read.
+ */
+function asSource(body: unknown): { type: string | null; stream: Chunks | null } {
   if (body instanceof Response) {
-    return { stream: body.body, type: body.headers.get('content-type') }
+    return { type: body.headers.get('content-type'), stream: body.body }
   }
-  if (isIterable(body) && !(body instanceof ReadableStream)) return { stream: body, type: null }
+  if (isIterable(body) && !(body instanceof ReadableStream)) return { type: null, stream: body }
   if (!isSendable(body)) throw noContent()
   if (body instanceof ReadableStream && body.locked) throw readAlready()
   try {
-    const response = new Response(body as FetchBody)
-    return { stream: response.body, type: response.headers.get('content-type') }
+    return asSource(new Response(body as FetchBody))
   } catch (error) {
     throw readAlready(error)
   }

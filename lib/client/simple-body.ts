@@ -17,8 +17,9 @@ export async function prepareSimply(body: PostBody): Promise<Payload> {
   if (body === null || body === undefined) return { content: null, type: null }
   if (typeof body === 'function') return { content: async () => simply(await body()), type: null }
   const source = body instanceof Request ? body : new Response(simply(body))
-  const content = new Uint8Array(await source.arrayBuffer())
-  return { content, type: source.headers.get('content-type') }
+  // Bun does not know it any more once the content is read.
+  const type = source.headers.get('content-type')
+  return { content: new Uint8Array(await source.arrayBuffer()), type }
 }
 
 /** A plain object or array is JSON, also where a function made it. */

@@ -1,4 +1,7 @@
-/** The fetch entry, on memory: on Deno by its own server, else by Hono's. Prints where its page is. */
+/**
+ * The fetch entry, on memory: on Deno and Bun by their own server, else by Hono's. Prints where its
+ * page is.
+ */
 import { anyone, poe } from 'post-once-exactly/fetch'
 import { memoryStore } from 'post-once-exactly/stores/memory'
 
@@ -19,6 +22,10 @@ if (globalThis.Deno !== undefined) {
   globalThis.Deno.serve(
     { port: 0, hostname: '127.0.0.1', onListen: at => tell(at.port) },
     request => fetch(request),
+  )
+} else if (globalThis.Bun !== undefined) {
+  tell(
+    globalThis.Bun.serve({ fetch: request => fetch(request), port: 0, hostname: '127.0.0.1' }).port,
   )
 } else {
   const { serve } = await import('@hono/node-server')
