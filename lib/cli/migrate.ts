@@ -10,7 +10,8 @@ const HELP = `Usage: poe migrate [<url>] [--schema <name>] [--print]
 
 Makes the tables of the PostgreSQL store, or brings them to this version. Harmless to repeat.
 
-  <url>             postgres://user@host/database; by default what DATABASE_URL says
+  <url>             postgres://user@host/database; by default what POE_STORE says, as for
+                    poe store, or DATABASE_URL
   --schema <name>   the schema that holds them. Default: poe
   --print           print the SQL of a new schema instead of running it
 
@@ -63,12 +64,16 @@ function read(args: string[], env: Terminal['env']): Arguments {
   const { values, positionals } = parse(args)
   const [given, ...more] = positionals
   if (more.length > 0) throw new Misuse('Give one URL.')
-  const url = given ?? env.DATABASE_URL ?? ''
+  const url = given ?? [env.POE_STORE, env.DATABASE_URL].find(isPostgres)
   const isPrinted = values.print ?? false
-  if (!isPrinted && !/^postgres(?:ql)?:\/\//.test(url)) {
-    throw new Misuse('Give a URL that begins with postgres://, or set DATABASE_URL.')
+  if (!isPrinted && !isPostgres(url)) {
+    throw new Misuse('Give a URL that begins with postgres://, or set POE_STORE or DATABASE_URL.')
   }
-  return { url, schema: values.schema ?? 'poe', isPrinted }
+  return { url: url ?? '', schema: values.schema ?? 'poe', isPrinted }
+}
+
+function isPostgres(url = ''): boolean {
+  return /^postgres(?:ql)?:\/\//.test(url)
 }
 
 function parse(args: string[]) {

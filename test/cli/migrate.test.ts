@@ -26,7 +26,7 @@ describe('poe', () => {
 
   for (const [args, message] of [
     [['no-such'], /no command 'no-such'/],
-    [['migrate'], /postgres:\/\/, or set DATABASE_URL/],
+    [['migrate'], /postgres:\/\/, or set POE_STORE or DATABASE_URL/],
     [['migrate', 'mysql://h'], /begins with postgres/],
     [['migrate', 'postgres://a', 'postgres://b'], /Give one URL/],
     [['migrate', '--nope'], /nope[\s\S]*poe migrate --help/],
@@ -58,10 +58,15 @@ describeWith(['postgres', 'initdb'], 'poe migrate', () => {
     const { url, query } = await sharedPostgres()
     const first = await poe(['migrate', url, '--schema', 'by_command'])
     expect(first.out).to.equal('Made the schema by_command, version 4.\n')
-    const again = await poe(['migrate', '--schema', 'by_command'], {
-      env: { DATABASE_URL: url },
-    })
-    expect(again.out).to.equal('The schema by_command has version 4 already.\n')
+    const other = 'postgres://u@127.0.0.1:1/x'
+    for (const env of [
+      { DATABASE_URL: url },
+      { DATABASE_URL: other, POE_STORE: url },
+      { DATABASE_URL: url, POE_STORE: 'sqlite:shop.db' },
+    ]) {
+      const again = await poeHere(['migrate', '--schema', 'by_command'], { env })
+      expect(again.out).to.equal('The schema by_command has version 4 already.\n')
+    }
     const pool = new pg.Pool({ connectionString: url })
     const store = postgresStore({ pool, schema: 'by_command' })
     expect(await claimState(store, 'key')).to.equal('claimed')
