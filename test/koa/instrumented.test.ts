@@ -72,6 +72,12 @@ describe('applications under instrumentation', () => {
     server?.close()
   })
 
+  async function serve(app: Koa): Promise<string> {
+    server = createServer(app.callback())
+    await new Promise<void>(resolve => server?.listen(0, '127.0.0.1', resolve))
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  }
+
   for (const [title, wrap] of [
     ['in place, when the router is used', { used: wrapInPlace }],
     ['while routes are registered', { atFirst: wrapWhileRegistering }],
@@ -81,9 +87,7 @@ describe('applications under instrumentation', () => {
       it(`[FALSE-4520] links are made and found, middleware wrapped ${title}${where}`, async () => {
         const { app, used } = shop(isNested, wrap)
         const routes = used.stack.length
-        server = createServer(app.callback())
-        await new Promise<void>(resolve => server?.listen(0, '127.0.0.1', resolve))
-        const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+        const origin = await serve(app)
         const tried = await checkLinkRoundTrip(`${origin}/shop/page`)
         expect(tried.problems).to.deep.equal([])
         const url = tried.links[0]?.url ?? ''
@@ -98,4 +102,32 @@ describe('applications under instrumentation', () => {
       })
     }
   }
+
+  it('[FALSE-4521] a path that nobody serves is 404 under New Relic, too', async () => {
+    const once = poe({ store: memoryStore(), principal: () => 'guest' })
+    const app = new Koa()
+    app.silent = true
+    app.use((ctx, next) => {
+      let route: unknown = null
+      Object.defineProperty(ctx, '_matchedRoute', {
+        get: () => route,
+        set: (value: unknown) => {
+          route = value
+        },
+      })
+      return next()
+    })
+    app.use(once.middleware())
+    const rules = { retentionMs: 60_000, dangerouslyNotDurable: true }
+    app.use(once.idempotencyKey({ name: 'all', ...rules }))
+    const router = new Router().post('/mute', () => {})
+    app.use(router.routes())
+    const origin = await serve(app)
+    const post = async (path: string, key: string): Promise<number> => {
+      const headers = { 'Idempotency-Key': `"${key}"` }
+      return (await fetch(origin + path, { method: 'POST', headers })).status
+    }
+    expect([await post('/none', 'a'), await post('/none', 'a')]).to.deep.equal([404, 404])
+    expect([await post('/mute', 'b'), await post('/mute', 'b')]).to.deep.equal([500, 409])
+  })
 })
