@@ -8,6 +8,17 @@ import { Readable } from 'node:stream'
 import httpErrors from 'http-errors'
 import { webStreamOf } from './web-stream.js'
 
+const NO_REQUEST =
+  'A door takes the Request itself: c.req.raw of Hono, the member request of what SvelteKit, ' +
+  'React Router, Astro or Elysia give. For Express, Fastify and node:http take ' +
+  'post-once-exactly/node.'
+
+/** The address of a request. @throws TypeError where it is none, but what a framework has it in */
+export function urlOf(request: Request): URL {
+  if (typeof request?.headers?.get !== 'function') throw new TypeError(NO_REQUEST)
+  return new URL(request.url)
+}
+
 /** As much of an `IncomingMessage` as Koa and the doors look at. Reads nothing until it is read. */
 class FetchRequest extends Readable {
   readonly httpVersion = '1.1'
@@ -24,7 +35,7 @@ class FetchRequest extends Readable {
 
   constructor(request: Request) {
     super()
-    const { protocol, host, pathname, search } = new URL(request.url)
+    const { protocol, host, pathname, search } = urlOf(request)
     this.#request = request
     this.method = request.method
     this.url = pathname + search

@@ -13,7 +13,7 @@ import { putFields } from '../koa/run/late-handler.js'
 import { answerIn, putAnswer, responseOf } from './answers.js'
 import { CapturedResponse } from './captured-response.js'
 import { type Doors, type ForOperators, forOperators, makeDoors } from './doors.js'
-import { handlerRequest, incomingOf } from './fetch-request.js'
+import { handlerRequest, incomingOf, urlOf } from './fetch-request.js'
 import { checkOnError, InnerKoa } from './inner-koa.js'
 import {
   type EntryPoint,
@@ -128,8 +128,8 @@ export function poe<Tx = never>(options: FetchPoeOptions<Tx>): FetchOnce<Tx> {
   const { doors, find } = makeDoors<FetchShape<Tx>, Tx>(once, ways)
 
   async function serve(look: Find, request: Request, context: unknown): Promise<Response> {
-    const { method } = request
-    const found = look(method, new URL(request.url).pathname) ?? NOTHING
+    const { pathname } = urlOf(request)
+    const found = look(request.method, pathname) ?? NOTHING
     const req = incomingOf(request)
     arrivals.set(req, { request, context, given: null })
     const captured = new CapturedResponse(req)
@@ -158,7 +158,7 @@ export function poe<Tx = never>(options: FetchPoeOptions<Tx>): FetchOnce<Tx> {
     handler: fallback => {
       const serveOthers = fallback === undefined ? null : page(fallback)
       return (request, context) => {
-        const isOurs = find(request.method, new URL(request.url).pathname) !== null
+        const isOurs = find(request.method, urlOf(request).pathname) !== null
         if (isOurs || serveOthers === null) return serve(find, request, context)
         return serveOthers(request, context)
       }

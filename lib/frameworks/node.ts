@@ -133,6 +133,7 @@ export function poe<Tx = never>(options: NodePoeOptions<Tx>): NodeOnce<Tx> {
     response: ServerResponse,
     next: ((error?: unknown) => void) | null,
   ): Promise<void> {
+    if (typeof response?.setHeader !== 'function') throw new TypeError(NO_RESPONSE)
     const found = look(request.method ?? '', pathOf(request))
     if (found !== null) {
       keepContent(request)
@@ -169,6 +170,11 @@ export function poe<Tx = never>(options: NodePoeOptions<Tx>): NodeOnce<Tx> {
     },
   }
 }
+
+const NO_RESPONSE =
+  "A door takes node's own request and response: of Fastify request.raw and reply.raw, after " +
+  'reply.hijack(); of hapi request.raw.req and request.raw.res. For fetch and Koa there are ' +
+  'post-once-exactly/fetch and post-once-exactly/koa.'
 
 const NOBODY = async (_ctx: unknown, next: () => Promise<unknown>): Promise<void> => {
   await next()

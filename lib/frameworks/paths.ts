@@ -51,7 +51,6 @@ class PathLayer implements RouterLayer {
   readonly path: string
   readonly method: string | null
   readonly serve: Middleware
-  readonly stack: readonly Middleware[]
   readonly #match: MatchFunction<ParamData>
   readonly #fill: PathFunction<ParamData>
 
@@ -59,7 +58,6 @@ class PathLayer implements RouterLayer {
     this.path = path
     this.method = method
     this.serve = serve
-    this.stack = [serve]
     this.#match = match(path, { decode: decoded })
     this.#fill = compile(path)
   }

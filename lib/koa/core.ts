@@ -13,7 +13,13 @@ import type { ResourceRules } from '../engine/operation.js'
 import type { Clock } from '../engine/ports.js'
 import { StoreSecrets } from '../engine/store-secrets.js'
 import type { UpkeepTools } from '../engine/upkeep.js'
-import { type LinkedParams, type LinkTarget, linkTo, mustBeginWithSlash } from './link-paths.js'
+import {
+  type LinkedParams,
+  type LinkTarget,
+  linkTo,
+  mustBeginWithSlash,
+  serveAt,
+} from './link-paths.js'
 import type { ResolvedPoeOptions, ResourceOptions } from './options.js'
 
 /** A link as it is handed out. */
@@ -101,7 +107,7 @@ export class Core {
    *   one there answers for all, and knows its own only; or where no request can have its path
    */
   register(where: string, resource: Resource): void {
-    const { name, router, door } = resource
+    const { name, router } = resource
     const { path, key } = resource.options
     if (this.resources.has(name)) throw new TypeError(`There is a resource named ${name} already`)
     for (const { name: other, options, router: of } of this.resources.values()) {
@@ -109,7 +115,7 @@ export class Core {
       if (!isThere || key !== undefined || options.key !== undefined) continue
       throw new TypeError(`resource ${name}: the resource ${other} has the path ${path} already`)
     }
-    router.all(path, door)
+    serveAt(path, resource)
     mustBeginWithSlash(where, resource)
     this.resources.set(name, resource)
   }

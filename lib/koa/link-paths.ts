@@ -5,10 +5,16 @@
  */
 import type { Context, Middleware } from 'koa'
 
+/**
+ * What a layer was made for. It stands on the layer, because what its stack holds may be wrapped by
+ * an agent that instruments the process; a nested router's layer takes it along into the outer one.
+ */
+const MADE_FOR: unique symbol = Symbol('post-once-exactly: made for')
+
 /** What is needed of a router's layer. */
 export interface RouterLayer {
   readonly path: string | RegExp
-  readonly stack: readonly unknown[]
+  [MADE_FOR]?: Middleware
   /** Fills in the path. @throws TypeError when a parameter is missing */
   url(params: Readonly<Record<string, string>>): string
   /** Whether a path is this layer's. */
@@ -33,6 +39,17 @@ export function mustBeRouter(where: string, router: RouterPort): RouterPort {
   const { all, post } = (router ?? {}) as Partial<RouterPort>
   if (typeof all === 'function' && typeof post === 'function') return router
   throw new TypeError(`${where}: its first argument must be a router, new Router() of @koa/router`)
+}
+
+/** Notes what the layer is for that was made last. */
+export function noteLayer({ stack }: RouterLike, middleware: Middleware): void {
+  const layer = stack?.at(-1)
+  if (layer !== undefined) layer[MADE_FOR] = middleware
+}
+
+/** Where the layer stands that was made for something; -1 where it does not. */
+export function placeOfLayer(router: RouterLike | undefined, middleware: Middleware): number {
+  return router?.stack?.findIndex(layer => layer[MADE_FOR] === middleware) ?? -1
 }
 
 /** What a resource's link is made of. */
@@ -109,6 +126,12 @@ function mustBeParams({ path }: RouterLayer, params: LinkedParams): void {
   throw new TypeError(`link(): ${path} has no parameter ${stray[0]}, so nobody could use the link`)
 }
 
+/** Serves a target at a path. */
+export function serveAt(path: string, { router, door }: LinkTarget): void {
+  router.all(path, door)
+  noteLayer(router, door)
+}
+
 /** Looks whether a request can have a resource's path, prefix included. @throws TypeError if not */
 export function mustBeginWithSlash(where: string, target: LinkTarget): void {
   const served = ownLayerOf(target)?.path
@@ -136,8 +159,8 @@ function find(router: RouterLike | undefined, target: LinkTarget): RouterLayer |
   const stack = router?.stack
   if (stack === undefined) return undefined
   const last = stack[lastPlaces.get(target) ?? -1]
-  if (last?.stack.includes(door)) return last
-  const at = stack.findIndex(layer => layer.stack.includes(door))
+  if (last?.[MADE_FOR] === door) return last
+  const at = placeOfLayer(router, door)
   lastPlaces.set(target, at)
   return stack[at]
 }

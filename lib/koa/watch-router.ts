@@ -2,11 +2,11 @@
  * A `once.middleware()` that is missing, or that comes too late, is told at the first request.
  */
 import type { Context, Middleware } from 'koa'
+import { noteLayer, placeOfLayer, type RouterLike } from './link-paths.js'
 import { missingMiddleware } from './request-poe.js'
 
 /** What is needed of a router; other routers than `@koa/router` may lack it. */
-interface Router {
-  readonly stack: readonly { readonly stack: readonly unknown[] }[]
+interface Router extends RouterLike {
   use?(middleware: Middleware): unknown
 }
 
@@ -17,16 +17,17 @@ const watched = new WeakSet<object>()
  * comes too late: whoever reads `ctx.poe` gets an error that says so. Routes without it go on as
  * they are. After a first request that has it, this is out of the way.
  */
-export function watchForMiddleware(router: object): void {
+export function watchForMiddleware(router: RouterLike): void {
   const { stack, use } = router as Router
   if (watched.has(router) || typeof use !== 'function' || !Array.isArray(stack)) return
   watched.add(router)
   const watch: Middleware = (ctx, next) => {
     if (ctx.poe === undefined) tellOnReading(ctx)
-    else removeFrom(ctx.router as Partial<Router> | undefined, watch)
+    else removeFrom(ctx.router as RouterLike | undefined, watch)
     return next()
   }
   use.call(router, watch)
+  noteLayer(router, watch)
   // The routes that were registered before are those with the pages.
   stack.unshift(...stack.splice(-1))
 }
@@ -45,8 +46,8 @@ function tellOnReading(ctx: Context): void {
 }
 
 /** A nested router's routes were copied into the outer one. */
-function removeFrom(router: Partial<Router> | undefined, watch: Middleware): void {
+function removeFrom(router: RouterLike | undefined, watch: Middleware): void {
+  const at = placeOfLayer(router, watch)
   const stack = router?.stack as unknown[] | undefined
-  const at = (router?.stack ?? []).findIndex(layer => layer.stack.includes(watch))
   if (at !== -1) stack?.splice(at, 1)
 }

@@ -74,4 +74,27 @@ describe('options on node:http and fetch', () => {
       /durable/,
     )
   })
+
+  it('[FALSE-4524] a door that is given what a framework gives says what to give', async () => {
+    const door = { name: 'k', retentionMs: 1_000, dangerouslyNotDurable: true }
+    const onNode = poe(good)
+    const onFetch = fetchPoe({ store: memoryStore(), principal: anyone })
+    // A request and a reply of Fastify; a context of Hono and its request.
+    const [request, reply] = [
+      { raw: {}, url: '/a', method: 'POST' },
+      { raw: {}, header() {} },
+    ]
+    const hono = { url: 'http://shop/a', method: 'POST', raw: {}, arrayBuffer() {} }
+    for (const [given, wanted, serve] of [
+      [[request, reply], 'reply.raw', onNode.idempotencyKey(door, () => {})],
+      [[{ req: hono }], 'c.req.raw', onFetch.idempotencyKey(door, () => new Response())],
+      [[hono], 'c.req.raw', onFetch.idempotencyKey({ ...door, name: 'l' }, () => new Response())],
+      [[request], 'post-once-exactly/node', onFetch.page(() => new Response())],
+      [[request], 'post-once-exactly/node', onFetch.handler()],
+    ] as const) {
+      const serving = async () => (serve as (...all: readonly unknown[]) => unknown)(...given)
+      const error = await serving().catch((reason: unknown) => reason)
+      expect(error).to.be.instanceOf(TypeError).with.property('message').that.includes(wanted)
+    }
+  })
 })

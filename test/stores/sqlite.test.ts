@@ -2,12 +2,13 @@
  * The sqlite store: the contract, its options, files that it cannot use, and what a record costs.
  */
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import Database from 'better-sqlite3'
 import { expect } from 'chai'
+import { build } from 'esbuild'
 import { PoeError } from '../../lib/errors.js'
 import { type SqliteStoreOptions, sqliteStore } from '../../lib/stores/sqlite.js'
 import { storeContract } from '../../lib/testing/store-contract.js'
@@ -135,6 +136,20 @@ describe('sqliteStore', () => {
       const told = await openWithDriver(file)
       expect(told).to.match(/needs better-sqlite3: run `npm install better-sqlite3@1[23]`/)
       expect(existsSync(file)).to.equal(false)
+    })
+
+    it('[FALSE-4522] bundled as CommonJS it finds its driver', async () => {
+      const folder = `${files.fresh()}-bundle`
+      mkdirSync(folder)
+      const outfile = join(folder, 'bundle.cjs')
+      const modules = fileURLToPath(new URL('../../node_modules', import.meta.url))
+      symlinkSync(modules, join(folder, 'node_modules'))
+      const entryPoints = [helper('../../../lib/stores/sqlite.ts')]
+      const given = { entryPoints, outfile, bundle: true, logLevel: 'silent' } as const
+      await build({ ...given, platform: 'node', external: ['better-sqlite3'] })
+      const code = `require(${JSON.stringify(outfile)}).sqliteStore('${folder}/a.db').close()`
+      await run(process.execPath, ['--eval', code])
+      expect(existsSync(join(folder, 'a.db'))).to.equal(true)
     })
 
     it('[FALSE-4375] a driver that would end this process is told of before it can', async () => {

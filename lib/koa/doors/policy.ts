@@ -9,7 +9,7 @@ import { type AnswerField, bare, json, NO_STORE } from '../../answers/answer.js'
 import type { ResourceRules } from '../../engine/operation.js'
 import { KEY_LIMIT, type NameRules, WANTED } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
-import type { RouterPort } from '../link-paths.js'
+import { type RouterPort, serveAt } from '../link-paths.js'
 import { send } from '../send.js'
 import type { FingerprintRule } from './door.js'
 import type { KeyedDoor } from './keyed-door.js'
@@ -25,8 +25,8 @@ export function servePolicy(core: Core, router: RouterPort, path: string): void 
       send(core, ctx, json(200, CACHED, { operations: core.policies }, 2))
     } else send(core, ctx, bare(ctx.method === 'OPTIONS' ? 204 : 405, ONLY_READ))
   }
-  router.all(path, door)
   core.policy = { router, door }
+  serveAt(path, core.policy)
 }
 
 /** A door of `idempotencyKey`. */

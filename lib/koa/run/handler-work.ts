@@ -370,5 +370,6 @@ export function isUntouched({ response }: Context): boolean {
 
 /** A router looked for a route and found none: nobody was there who could have done anything. */
 function isUnrouted(ctx: Context): boolean {
-  return Array.isArray(ctx.matched) && ctx._matchedRoute === undefined
+  // New Relic has `null` there from the start.
+  return Array.isArray(ctx.matched) && (ctx._matchedRoute ?? null) === null
 }

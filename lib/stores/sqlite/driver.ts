@@ -128,7 +128,8 @@ let loaded: Constructor | undefined
  */
 export function loadDriver(): Constructor {
   if (loaded !== undefined) return loaded
-  const require = createRequire(import.meta.url)
+  // esbuild leaves no address of the module where it writes CommonJS, but a file's name.
+  const require = createRequire(import.meta.url ?? __filename)
   // 13 asks for Node-API 10, and does not look whether that is there.
   const suitable = Number(process.versions.napi) < 10 ? 12 : 13
   const install = `run \`npm install better-sqlite3@${suitable}\`.`
