@@ -24,9 +24,18 @@ export interface ClientClock {
 /** Timers fire at once beyond this, so that one waits no longer. */
 export const LONGEST_SLEEP_MS = 2_147_483_647
 
-/** The real time; a step of the system's clock does not move it. */
+let aheadMs = 0
+
+/**
+ * The real time. The process's own count stands still while its machine sleeps, so that the
+ * system's clock moves it on, and never back.
+ */
 export const systemClock: ClientClock = {
-  now: () => performance.timeOrigin + performance.now(),
+  now() {
+    const ranMs = performance.now()
+    aheadMs = Math.max(aheadMs, Date.now() - ranMs)
+    return aheadMs + ranMs
+  },
   after(ms, call) {
     const timer = setTimeout(call, Math.min(ms, LONGEST_SLEEP_MS))
     return () => clearTimeout(timer)
