@@ -31,7 +31,8 @@ export interface FileJournalOptions {
 }
 
 const MODE = 0o600
-/** How much is read at once. What is settled is written away at far less. */
+/** How much is read at once, and how much where one record is longer than that. */
+const PIECE_BYTES = 16 * 1024 * 1024
 const MOST_BYTES = 256 * 1024 * 1024
 /** Writing the file anew takes moments; whoever takes longer hangs, or is none of ours. */
 const COMPACTION_MS = 30_000
@@ -260,13 +261,17 @@ class FileJournal implements Journal {
   async #readOn(): Promise<void> {
     const { file } = await this.#current()
     const { size } = await file.stat()
-    if (size <= this.#read) return
-    if (size - this.#read > MOST_BYTES) throw new Error(`it is larger than ${MOST_BYTES} bytes`)
-    const text = Buffer.alloc(size - this.#read)
-    const { bytesRead } = await file.read(text, 0, text.length, this.#read)
-    const { records, length } = readRecords(text.subarray(0, bytesRead))
-    for (const record of records) applyRecord(this.#open, record)
-    this.#read += length
+    for (let most = PIECE_BYTES; this.#read < size; ) {
+      const text = Buffer.alloc(Math.min(size - this.#read, most))
+      const { bytesRead } = await file.read(text, 0, text.length, this.#read)
+      const { records, length } = readRecords(text.subarray(0, bytesRead))
+      for (const record of records) applyRecord(this.#open, record)
+      this.#read += length
+      // What has no end yet is the last record, or one that is longer.
+      if (length === 0 && bytesRead < most) return
+      most = length === 0 ? most * 2 : PIECE_BYTES
+      if (most > MOST_BYTES) throw new Error(`it has a record of over ${MOST_BYTES} bytes`)
+    }
   }
 
   async #compactIfDue(): Promise<void> {

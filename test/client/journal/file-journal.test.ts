@@ -8,7 +8,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { appendFile, readFile } from 'node:fs/promises'
+import { appendFile, open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { createClient } from 'post-once-exactly/client'
@@ -207,6 +207,19 @@ describe('fileJournal', () => {
       const journal = await place.open()
       await journal.begin(entryOf('four'))
       expect(await idsIn(journal)).to.deep.equal(['one', 'two', 'three', 'four'])
+    })
+
+    it('[FALSE-4581] however long it is: two that use it write nothing away', async () => {
+      const line = 8 * 1024 * 1024
+      const file = await open(place.path, 'w')
+      // Lines of zeros, which take no place on the disk.
+      for (let at = line; at <= 33 * line; at += line) await file.write('\n', at)
+      await file.close()
+      await appendFile(place.path, whole)
+      const journal = await place.open()
+      expect(await idsIn(journal)).to.deep.equal(['one', 'two', 'three'])
+      await journal.begin(entryOf('five', { body: new Uint8Array(20 * 1024 * 1024) }))
+      expect(await idsIn(await place.open())).to.deep.equal(['one', 'two', 'three', 'five'])
     })
 
     it('goes on in a new file where the old one was removed', async () => {
