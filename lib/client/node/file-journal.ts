@@ -4,7 +4,7 @@
  */
 import { constants } from 'node:fs'
 import { type FileHandle, open, realpath, rename, stat, unlink, writeFile } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ClientError } from '../errors.js'
 import { type Journal, type JournalEntry, type JournalHold, pinned } from '../journal.js'
@@ -56,7 +56,7 @@ export async function fileJournal(
 ): Promise<Journal> {
   const { compactBytes = 1024 * 1024 } = options
   return await attempt(path, async () => {
-    const full = await realpath(path).catch(() => resolve(path))
+    const full = await pathOf(path)
     const owners = await JournalOwners.enter(full)
     try {
       await waitForCompaction(full, owners)
@@ -67,6 +67,14 @@ export async function fileJournal(
       await owners.leave()
       throw error
     }
+  })
+}
+
+/** The one path by which all users know the file, made where a link leads to what is not there. */
+async function pathOf(path: string): Promise<string> {
+  return await realpath(path).catch(async () => {
+    await (await open(path, 'a', MODE)).close()
+    return await realpath(path)
   })
 }
 

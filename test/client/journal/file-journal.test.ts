@@ -127,23 +127,28 @@ describe('fileJournal', () => {
       expect(await idsIn(await place.open())).to.deep.equal(['a'])
     })
 
-    it('follows a symbolic link, so that all of its users see each other', async () => {
-      const real = join(place.folder, 'real.journal')
-      writeFileSync(real, '')
-      symlinkSync(real, place.path)
-      const one = await place.open({ compactBytes: 2_000 })
-      const other = await place.open({}, real)
-      await one.begin(entryOf('a'))
-      expect(await other.take('a'), 'held by one that lives').to.equal(null)
-      await other.close()
-      for (let round = 0; round < 20; round += 1) {
-        await (await one.begin(entryOf(`settled-${round}`))).done()
-      }
-      await one.list()
-      expect(readFileSync(real, 'utf8'), 'it was compacted').to.not.include('settled-0"')
-      expect(lstatSync(place.path).isSymbolicLink()).to.equal(true)
-      expect(await idsIn(await place.open({}, real))).to.deep.equal(['a'])
-    })
+    for (const [title, isThere] of [
+      ['follows a symbolic link', true],
+      ['[FALSE-4582] also to a file that is not there yet', false],
+    ] as const) {
+      it(`${title}, so that all of its users see each other`, async () => {
+        const real = join(place.folder, 'real.journal')
+        if (isThere) writeFileSync(real, '')
+        symlinkSync(real, place.path)
+        const one = await place.open({ compactBytes: 2_000 })
+        const other = await place.open({}, real)
+        await one.begin(entryOf('a'))
+        expect(await other.take('a'), 'held by one that lives').to.equal(null)
+        await other.close()
+        for (let round = 0; round < 20; round += 1) {
+          await (await one.begin(entryOf(`settled-${round}`))).done()
+        }
+        await one.list()
+        expect(readFileSync(real, 'utf8'), 'it was compacted').to.not.include('settled-0"')
+        expect(lstatSync(place.path).isSymbolicLink()).to.equal(true)
+        expect(await idsIn(await place.open({}, real))).to.deep.equal(['a'])
+      })
+    }
   })
 
   describe('what it reads of a spoilt file', () => {
