@@ -24,18 +24,12 @@ export interface ClientClock {
 /** Timers fire at once beyond this, so that one waits no longer. */
 export const LONGEST_SLEEP_MS = 2_147_483_647
 
-let aheadMs = 0
-
 /**
  * The real time. The process's own count stands still while its machine sleeps, so that the
- * system's clock moves it on, and never back.
+ * system's clock counts where it is ahead; where that is set back, it does not.
  */
 export const systemClock: ClientClock = {
-  now() {
-    const ranMs = performance.now()
-    aheadMs = Math.max(aheadMs, Date.now() - ranMs)
-    return aheadMs + ranMs
-  },
+  now: () => Math.max(performance.timeOrigin + performance.now(), Date.now()),
   after(ms, call) {
     const timer = setTimeout(call, Math.min(ms, LONGEST_SLEEP_MS))
     return () => clearTimeout(timer)
