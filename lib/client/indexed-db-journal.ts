@@ -194,7 +194,7 @@ async function attempt<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (cause) {
-    throw failure(cause instanceof Error ? cause.message : String(cause), cause)
+    throw failure(String((cause as Error | null)?.message ?? cause), cause)
   }
 }
 
