@@ -7,6 +7,7 @@
 import { formatPoe } from '../protocols/poe/field.js'
 import { discard, type ProblemReading, problemOf, readText } from './answer.js'
 import type { Payload } from './body.js'
+import { withoutAbsent } from './defaults.js'
 import type { FetchHeaders } from './fetch-types.js'
 import type { FollowHops } from './follow-get.js'
 import type { JournalHold } from './journal.js'
@@ -90,7 +91,7 @@ export class Sending {
   constructor(order: Order, means: Means) {
     this.order = order
     this.means = means
-    this.options = Object.assign({}, means.options, order.limits)
+    this.options = Object.assign({}, means.options, withoutAbsent(order.limits))
     this.link = order.link
     this.isRepeatable = order.isRepeatable
     this.expiresAtMs = order.expiresAtMs
