@@ -6,6 +6,7 @@ import { parseJson } from '../client/answer.js'
 import { systemClock } from '../client/clock.js'
 import type { PostOutcome, RetryNotice, SendOptions } from '../client/index.js'
 import { within } from '../client/timing.js'
+import { endsSoon } from '../client/to-response.js'
 import type { Terminal } from './command.js'
 import { DEFAULT_TIMEOUT_MS, DEFAULT_TOTAL_MS } from './request-options.js'
 import { shown } from './shown.js'
@@ -55,6 +56,9 @@ export function retryLines(
   }
 }
 
+/** An answer is printed as a whole. */
+const MOST_BYTES = 64 * 1024 * 1024
+
 /**
  * Reads the content of an outcome's answer.
  *
@@ -72,7 +76,11 @@ export async function readOutcome(
   const response = outcome.response ?? refusal
   const type = response?.headers.get('content-type') ?? null
   try {
-    const bytes = await within(systemClock, isResult ? totalMs : timeoutMs, signal, async () => {
+    const ms = isResult ? totalMs : timeoutMs
+    const bytes = await within(systemClock, ms, signal, async own => {
+      const limits = { clock: systemClock, bodyLimitBytes: MOST_BYTES, totalMs: ms }
+      const isShort = response === null || (await endsSoon(response, limits, { signal: own }))
+      if (!isShort) throw new Error('it is longer than 64 MiB')
       if (outcome.response !== null || refusal === null) return await outcome.bytes()
       return new Uint8Array(await refusal.arrayBuffer())
     })

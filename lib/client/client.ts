@@ -12,7 +12,7 @@ import { delayFor, retryAfterMs } from './delay.js'
 import { ClientError, PostAborted } from './errors.js'
 import type { FetchHeaders } from './fetch-types.js'
 import { followHops } from './follow-get.js'
-import { type JournalEntry, type JournalHold, journalHeaders } from './journal.js'
+import { entryEndMs, type JournalEntry, type JournalHold, journalHeaders } from './journal.js'
 import { isPassing } from './judge.js'
 import type { FoundLink } from './known-links.js'
 import { isSettled, Ledger, provesNothingSent } from './ledger.js'
@@ -266,14 +266,14 @@ export class PoeClient extends PoeCore {
     signal: AbortSignal | undefined,
     onOutcome: ResumeOptions['onOutcome'],
   ): Promise<PostOutcome> {
-    const { link, origin, idempotencyKey, body, headers, isRepeatable, expiresAtMs } = hold.entry
+    const { link, origin, idempotencyKey, body, headers, isRepeatable } = hold.entry
     const order: Order = {
       link: new URL(link),
       origin,
       payload: { content: body.length === 0 ? null : body, type: null },
       headers: Object.fromEntries(headers),
       idempotencyKey,
-      expiresAtMs,
+      expiresAtMs: entryEndMs(hold.entry),
       isRepeatable,
       isResumed: true,
       hold,

@@ -24,9 +24,12 @@ export interface ClientClock {
 /** Timers fire at once beyond this, so that one waits no longer. */
 export const LONGEST_SLEEP_MS = 2_147_483_647
 
-/** The real time; a step of the system's clock does not move it. */
+/**
+ * The real time. The process's own count stands still while its machine sleeps, so that the
+ * system's clock counts where it is ahead; where that is set back, it does not.
+ */
 export const systemClock: ClientClock = {
-  now: () => performance.timeOrigin + performance.now(),
+  now: () => Math.max(performance.timeOrigin + performance.now(), Date.now()),
   after(ms, call) {
     const timer = setTimeout(call, Math.min(ms, LONGEST_SLEEP_MS))
     return () => clearTimeout(timer)

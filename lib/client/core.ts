@@ -52,7 +52,11 @@ export interface CorePostOptions extends SendOptions {
   readonly headers?: FetchHeaders
   /** Ends the POST; `post` then throws `PostAborted`. */
   readonly signal?: AbortSignal
-  /** When the link ends, in milliseconds since the Unix epoch. Default: as the page said. */
+  /**
+   * When the link ends, or the server forgets the key, in milliseconds since the Unix epoch: it is
+   * not sent any more then. Default: as the page said; for a key that is resumed from a journal, a
+   * day after it was begun.
+   */
   readonly expiresAtMs?: number
 }
 

@@ -10,9 +10,7 @@ import type { ClientOptions, ResolvedClientOptions } from './options.js'
  * @param options - checked already, where they are checked
  */
 export function withDefaults(options: ClientOptions): ResolvedClientOptions {
-  const given = Object.fromEntries(
-    Object.entries(options).filter(([, value]) => value !== undefined),
-  ) as ClientOptions
+  const given = withoutAbsent(options)
   return Object.freeze({
     tries: 5,
     timeoutMs: 30_000,
@@ -32,4 +30,10 @@ export function withDefaults(options: ClientOptions): ResolvedClientOptions {
     random: Math.random,
     ...given,
   })
+}
+
+/** Options without those that are `undefined`. */
+export function withoutAbsent<Options extends object>(options: Options): Options {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(given) as Options
 }

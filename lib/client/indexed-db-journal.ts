@@ -2,9 +2,11 @@
  * A journal in IndexedDB. Each entry is held by a lock of the Web Locks API, which ends with the
  * tab, so that another tab can go on at once.
  */
+import { systemClock } from './clock.js'
 import { ClientError } from './errors.js'
 import { type Journal, type JournalEntry, type JournalHold, pinned } from './journal.js'
 import { isEntry } from './journal-entry.js'
+import { within } from './timing.js'
 
 /** Options of {@link indexedDbJournal}. */
 export interface IndexedDbJournalOptions {
@@ -17,6 +19,8 @@ export interface IndexedDbJournalOptions {
 }
 
 const ENTRIES = 'entries'
+/** Some browsers do not answer, or as long as a page of before stands in the way. */
+const OPENING_MS = 5_000
 
 /**
  * Opens a journal. Entries are written with strict durability.
@@ -167,13 +171,16 @@ function isWhole(value: unknown): value is JournalEntry {
 }
 
 async function open(name: string): Promise<IDBDatabase> {
-  return await attempt(async () => {
+  const opened = async (signal: AbortSignal) => {
     const request = indexedDB.open(name, 1)
     request.onupgradeneeded = () => {
       request.result.createObjectStore(ENTRIES, { keyPath: 'id' })
     }
-    return (await settled(request)) as IDBDatabase
-  })
+    const database = (await settled(request)) as IDBDatabase
+    if (signal.aborted) database.close()
+    return database
+  }
+  return await attempt(() => within(systemClock, OPENING_MS, undefined, opened))
 }
 
 function settled(request: IDBRequest): Promise<unknown> {
@@ -187,7 +194,7 @@ async function attempt<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (cause) {
-    throw failure(cause instanceof Error ? cause.message : String(cause), cause)
+    throw failure(String((cause as Error | null)?.message ?? cause), cause)
   }
 }
 

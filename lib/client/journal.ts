@@ -74,6 +74,20 @@ export interface Journal {
   close(): Promise<void>
 }
 
+/** How long keys are remembered by servers that do not say: the least that is usual. */
+const KEY_LIFE_MS = 86_400_000
+
+/**
+ * When an entry may be sent no more, in milliseconds since the Unix epoch: a server that has
+ * forgotten a key runs it anew, and a link is used up for good.
+ *
+ * @returns `null` where that is not known
+ */
+export function entryEndMs(entry: JournalEntry): number | null {
+  const { idempotencyKey, createdAtMs, expiresAtMs } = entry
+  return expiresAtMs ?? (idempotencyKey === null ? null : createdAtMs + KEY_LIFE_MS)
+}
+
 const LOGIN = new Set(['authorization', 'proxy-authorization', 'cookie'])
 
 /** Whether a field names a person: then it is given anew when an entry is resumed. */

@@ -60,6 +60,8 @@ export async function runPost(sending: Sending, follow: FollowPost | null): Prom
     await tellRetry(sending, last, delayMs)
     if (last.response !== sending.claimed) discard(last.response)
     await sending.sleep(delayMs)
+    // A key that is sent too late, after a machine has slept, may be new again to its server.
+    if (sending.door !== 'poe' && sending.now() >= sending.endMs) return await giveUp(sending, last)
   }
 }
 

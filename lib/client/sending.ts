@@ -5,8 +5,9 @@
  */
 
 import { formatPoe } from '../protocols/poe/field.js'
-import { type ProblemReading, problemOf, readText } from './answer.js'
+import { discard, type ProblemReading, problemOf, readText } from './answer.js'
 import type { Payload } from './body.js'
+import { withoutAbsent } from './defaults.js'
 import type { FetchHeaders } from './fetch-types.js'
 import type { FollowHops } from './follow-get.js'
 import type { JournalHold } from './journal.js'
@@ -90,7 +91,7 @@ export class Sending {
   constructor(order: Order, means: Means) {
     this.order = order
     this.means = means
-    this.options = Object.assign({}, means.options, order.limits)
+    this.options = Object.assign({}, means.options, withoutAbsent(order.limits))
     this.link = order.link
     this.isRepeatable = order.isRepeatable
     this.expiresAtMs = order.expiresAtMs
@@ -157,8 +158,8 @@ export class Sending {
       const headers = await this.#fields(Object.assign({}, own, this.order.headers))
       const body = typeof content === 'function' ? await content() : content
       // `duplex` is for streams, which need to say that an answer begins only after their end.
-      const more = { redirect: 'manual', duplex: 'half' } as const
-      return { method: 'POST', headers, body, ...more }
+      const init = { method: 'POST', headers, body, redirect: 'manual', duplex: 'half' } as const
+      return init
     })
   }
 
@@ -237,11 +238,19 @@ export class Sending {
       signal.throwIfAborted()
       this.isBegun = true
       const all: RequestInit = Object.assign({}, base, this.order.init, init, { signal })
-      return await fetch(url.href, all)
+      const answer = await fetch(url.href, all)
+      if (!init.redirect || !wasLed(answer, url)) return answer
+      discard(answer)
+      return Response.error()
     })
     this.means.known.learn(response, url)
     return response
   }
+}
+
+/** Some `fetch` follow redirects all the same: what answers then is not what was asked. */
+function wasLed({ redirected, url }: Partial<Response>, asked: URL): boolean {
+  return redirected ?? Boolean(url && url !== asked.href)
 }
 
 /** Fields by name, in lower case: cheaper than `Headers` for what is made for every request. */

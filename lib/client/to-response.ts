@@ -58,7 +58,10 @@ function failure(
   return new ClientError(`ERR_POE_${code}`, text, { cause })
 }
 
-/** The answer with content of its own, or with none where that broke off. */
+/**
+ * The answer with content of its own, or with none where that broke off; what is long, once it is
+ * read with its coding taken off, comes as it comes.
+ */
 async function takenIn(
   outcome: PostOutcome,
   response: Response,
@@ -66,10 +69,39 @@ async function takenIn(
   request: Request,
   orElse: Response = new Response(null, response),
 ): Promise<Response> {
+  const isShort = await endsSoon(response, options, request)
+  request.signal.throwIfAborted()
+  if (!isShort) return streamed(response, options, request, cause => cause)
   const reading = untilAborted(request, options, () => outcome.bytes())
   const bytes = await reading.catch(() => null)
   request.signal.throwIfAborted()
   return bytes === null ? orElse : new Response(bytes.length > 0 ? bytes : null, response)
+}
+
+/** Whether content ends, or breaks off, before there is too much; it can be read as before. */
+export async function endsSoon(
+  response: Response,
+  {
+    clock,
+    bodyLimitBytes,
+    totalMs,
+  }: Pick<ResolvedClientOptions, 'clock' | 'bodyLimitBytes' | 'totalMs'>,
+  { signal }: Pick<Request, 'signal'>,
+): Promise<boolean> {
+  // What somebody reads, or is no stream of the web, cannot be read by two.
+  if (response.body?.locked !== false) return true
+  const reader = (response.clone().body as ReadableStream<Uint8Array>).getReader()
+  const work = async () => {
+    for (let left = bodyLimitBytes; left >= 0; ) {
+      const next = await reader.read().catch(() => null)
+      if (next?.value === undefined) return true
+      left -= next.value.length
+    }
+    return false
+  }
+  const isShort = await inTime(clock, totalMs, signal, work).catch(() => false)
+  reader.cancel().catch(() => {})
+  return isShort
 }
 
 async function resultOf(
@@ -88,14 +120,22 @@ async function resultOf(
   }
   // What is no stream of the web cannot be wrapped.
   if (typeof body.getReader !== 'function') return response
-  const reader = body.getReader()
-  const next = () => untilAborted(request, options, () => reader.read(), cancel)
-  const cancel = (reason: unknown) => reader.cancel(reason).catch(() => {})
   const help = 'The POST took effect, and its answer broke off. Ask the link for it by GET.'
   // A stream may go on for long; where it breaks off, its reader is told what that means.
-  const told = (cause: unknown) =>
-    request.signal.aborted ? cause : failure('RESULT_LOST', help, cause)
-  return new Response(streamFrom(next, cancel, told), response)
+  return streamed(response, options, request, cause => failure('RESULT_LOST', help, cause))
+}
+
+function streamed(
+  response: Response,
+  options: ResolvedClientOptions,
+  request: Request,
+  told: (cause: unknown) => unknown,
+): Response {
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+  const next = () => untilAborted(request, options, () => reader.read(), cancel)
+  const cancel = (reason: unknown) => reader.cancel(reason).catch(() => {})
+  const toldOf = (cause: unknown) => (request.signal.aborted ? cause : told(cause))
+  return new Response(streamFrom(next, cancel, toldOf), response)
 }
 
 /** Waits as long as its caller does. A signal that follows another one lives with its request. */

@@ -5,6 +5,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { expect } from 'chai'
 import { withFolder } from '../../examples/shop/support.js'
 import type { Terminal } from '../../lib/cli/command.js'
@@ -189,6 +190,29 @@ describe('poe post: what came back', () => {
         expect(ended.code).to.equal(1)
       },
     ))
+
+  for (const [status, code] of [
+    [201, 0],
+    [422, 1],
+  ] as const) {
+    it(`[FALSE-4585] ${status} with content that grows without an end: told without it`, () =>
+      withServer(
+        (_seen, response) => {
+          response.writeHead(status, { 'content-encoding': 'gzip' })
+          const piece = gzipSync(Buffer.alloc(4_194_304))
+          const go = () => {
+            while (response.write(piece));
+            response.once('drain', go)
+          }
+          go()
+        },
+        async ({ origin }) => {
+          const ended = await poeHere(['post', '--link', `${origin}/t`, '--data', ''])
+          expect(ended.err).to.include('could not be read: it is longer than 64 MiB')
+          expect([ended.code, ended.out]).to.deep.equal([code, ''])
+        },
+      ))
+  }
 
   it('a reader that has gone changes nothing', () =>
     withServer(

@@ -339,6 +339,35 @@ describe('answers of another kind', () => {
     expect(answer.status).to.equal(405)
   })
 
+  it('[FALSE-4585] a refusal without an end is given by client.fetch as it comes', async () => {
+    const piece = Buffer.alloc(65_536, ' ')
+    let sent = 0
+    let isGone = false
+    serve = (asked, answer) => {
+      asked.resume()
+      answer.on('close', () => {
+        isGone = true
+      })
+      answer.writeHead(422, { Allow: 'POST' })
+      const go = () => {
+        while (!isGone && answer.write(piece)) sent += piece.length
+        sent += piece.length
+        answer.once('drain', go)
+      }
+      go()
+    }
+    const client = createClient({ bodyLimitBytes: 1_000_000, totalMs: 5_000 })
+    client.known.add(new URL(`${origin}/once/1`), null)
+    const answer = await client.fetch(`${origin}/once/1`, { method: 'POST', body: 'tea' })
+    expect(answer.status).to.equal(422)
+    const reader = answer.body?.getReader()
+    expect((await reader?.read())?.value?.[0]).to.equal(32)
+    await reader?.cancel()
+    await until(() => isGone, 'the connection is let go of')
+    // What the two sockets hold comes on top.
+    expect(sent).to.be.below(50_000_000)
+  })
+
   it('[FALSE-4319] the signal of client.fetch ends the reading of its answer', async () => {
     const half = async (status: number, length: number | null) => {
       serve = (asked, answer) => {

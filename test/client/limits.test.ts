@@ -1,8 +1,10 @@
 /** Limits of a call of `links` or `mint`, hooks, and what is said of wrong options. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import { expect } from 'chai'
 import { createClient } from 'post-once-exactly/client'
+import { createClient as createCore } from 'post-once-exactly/client/browser'
 
 describe('limits of a call', () => {
   const server = createServer(() => {})
@@ -65,6 +67,29 @@ describe('limits of a call', () => {
   ] as const) {
     it(`${JSON.stringify(options)}: names the option and the way out`, () => {
       expect(() => createClient(options as object)).to.throw(TypeError, text)
+    })
+  }
+})
+
+describe('options of a POST that are undefined', () => {
+  for (const [name, make] of Object.entries({ createClient, createCore })) {
+    it(`[FALSE-4587] are as if absent (${name})`, async () => {
+      const told: string[] = []
+      const client = make({
+        ...{ tries: 2, baseMs: 1, timeoutMs: 5_000 },
+        onRetry: ({ attempt }) => void told.push(`retry ${attempt}`),
+        onGiveUp: ({ outcome }) => void told.push(outcome),
+        fetch: async (_url, init) => {
+          if (init?.method === 'GET') return new Response('', { status: 503 })
+          await setTimeout(20, undefined, { signal: init?.signal as AbortSignal })
+          return new Response('', { status: 503, headers: { 'retry-after': '0' } })
+        },
+      })
+      const names = ['tries', 'timeoutMs', 'totalMs', 'baseMs', 'onRetry', 'onGiveUp', 'signal']
+      const options = Object.fromEntries(names.map(one => [one, undefined]))
+      const outcome = await client.post('http://shop.test/orders/once/1', 'tea', options)
+      expect(outcome).to.include({ outcome: 'unknown', attempts: 2, status: 503 })
+      expect(told).to.deep.equal(['retry 1', 'unknown'])
     })
   }
 })

@@ -2,6 +2,7 @@
  * What a form has begun, kept so that a tab that is opened again can finish it. Where the browser
  * keeps nothing, forms are sent all the same.
  */
+import { systemClock } from '../clock.js'
 import { indexedDbJournal } from '../indexed-db-journal.js'
 import { type Journal, type JournalEntry, type JournalHold, journalHeaders } from '../journal.js'
 import { randomHex } from '../random.js'
@@ -29,7 +30,7 @@ export async function keep(order: Order): Promise<JournalHold | null> {
     idempotencyKey: null,
     body: payload.content as Uint8Array<ArrayBuffer>,
     headers: journalHeaders(headers),
-    createdAtMs: performance.timeOrigin + performance.now(),
+    createdAtMs: systemClock.now(),
     expiresAtMs: null,
   }
   return (await journal?.begin(entry).catch(() => null)) ?? null

@@ -4,7 +4,7 @@
  */
 import { constants } from 'node:fs'
 import { type FileHandle, open, realpath, rename, stat, unlink, writeFile } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ClientError } from '../errors.js'
 import { type Journal, type JournalEntry, type JournalHold, pinned } from '../journal.js'
@@ -31,7 +31,8 @@ export interface FileJournalOptions {
 }
 
 const MODE = 0o600
-/** How much is read at once. What is settled is written away at far less. */
+/** How much is read at once, and how much where one record is longer than that. */
+const PIECE_BYTES = 16 * 1024 * 1024
 const MOST_BYTES = 256 * 1024 * 1024
 /** Writing the file anew takes moments; whoever takes longer hangs, or is none of ours. */
 const COMPACTION_MS = 30_000
@@ -56,7 +57,7 @@ export async function fileJournal(
 ): Promise<Journal> {
   const { compactBytes = 1024 * 1024 } = options
   return await attempt(path, async () => {
-    const full = await realpath(path).catch(() => resolve(path))
+    const full = await pathOf(path)
     const owners = await JournalOwners.enter(full)
     try {
       await waitForCompaction(full, owners)
@@ -67,6 +68,14 @@ export async function fileJournal(
       await owners.leave()
       throw error
     }
+  })
+}
+
+/** The one path by which all users know the file, made where a link leads to what is not there. */
+async function pathOf(path: string): Promise<string> {
+  return await realpath(path).catch(async () => {
+    await (await open(path, 'a', MODE)).close()
+    return await realpath(path)
   })
 }
 
@@ -266,13 +275,17 @@ class FileJournal implements Journal {
   async #readOn(): Promise<void> {
     const { file } = await this.#current()
     const { size } = await file.stat()
-    if (size <= this.#read) return
-    if (size - this.#read > MOST_BYTES) throw new Error(`it is larger than ${MOST_BYTES} bytes`)
-    const text = Buffer.alloc(size - this.#read)
-    const { bytesRead } = await file.read(text, 0, text.length, this.#read)
-    const { records, length } = readRecords(text.subarray(0, bytesRead))
-    for (const record of records) applyRecord(this.#open, record)
-    this.#read += length
+    for (let most = PIECE_BYTES; this.#read < size; ) {
+      const text = Buffer.alloc(Math.min(size - this.#read, most))
+      const { bytesRead } = await file.read(text, 0, text.length, this.#read)
+      const { records, length } = readRecords(text.subarray(0, bytesRead))
+      for (const record of records) applyRecord(this.#open, record)
+      this.#read += length
+      // What has no end yet is the last record, or one that is longer.
+      if (length === 0 && bytesRead < most) return
+      most = length === 0 ? most * 2 : PIECE_BYTES
+      if (most > MOST_BYTES) throw new Error(`it has a record of over ${MOST_BYTES} bytes`)
+    }
   }
 
   async #compactIfDue(): Promise<void> {

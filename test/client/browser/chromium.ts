@@ -83,6 +83,18 @@ export async function closePages(context: BrowserContext): Promise<void> {
   await Promise.all(context.pages().map(page => page.close()))
 }
 
+/** In a page: whoever opens this database from now on is not answered while the page is there. */
+export async function blockDatabase(name: string): Promise<void> {
+  const request = indexedDB.open(name)
+  Object.assign(window, { held: request })
+  await new Promise(resolve => {
+    request.onsuccess = resolve
+  })
+  await new Promise(resolve => {
+    indexedDB.deleteDatabase(name).onblocked = resolve
+  })
+}
+
 /** Starts a shop in this process, with the client at `/client.js` and empty pages at `/page`. */
 export async function startStage(script: string): Promise<Stage> {
   const storage = await openStorage({ kind: 'memory' })

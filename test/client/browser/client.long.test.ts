@@ -8,6 +8,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core'
 import type * as Client from '../../../lib/client/browser-journal.js'
 import { describeWith } from '../../support/servers/programs.js'
 import {
+  blockDatabase,
   bundle,
   closePages,
   goTo,
@@ -147,6 +148,13 @@ describeWith(['chromium'], 'the client in Chromium', () => {
       expect(await resume(page)).to.deep.equal([])
     })
   }
+
+  it('[FALSE-4584] a browser that opens no database, and says nothing: an error', async () => {
+    const page = await openPage(context, stage)
+    await page.evaluate(blockDatabase, 'post-once-exactly')
+    const told = await page.evaluate(() => poe.indexedDbJournal().catch(error => error.code))
+    expect(told).to.equal('ERR_POE_JOURNAL')
+  })
 
   it('[BR-11] two tabs that resume at once send one stored order once', async () => {
     const page = await openPage(context, stage)

@@ -7,7 +7,7 @@
 import { expect } from 'chai'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { describeWith } from '../../support/servers/programs.js'
-import { closePages, startBrowser } from './chromium.js'
+import { blockDatabase, closePages, startBrowser } from './chromium.js'
 import { expectText, formScript, mayBeOverlooked, newcomer, until } from './form-stage.js'
 import { type OddSite, startOddSite } from './odd-site.js'
 
@@ -313,6 +313,16 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
       await page.goto(`${site.origin}/page`)
       await page.waitForTimeout(300)
       expect(await status(page).textContent(), 'nothing is left to be finished').to.equal('')
+    })
+
+    it('[FALSE-4584] a browser that opens no database, and says nothing: it is sent', async () => {
+      const other = await context.newPage()
+      await other.goto(`${site.origin}/placed/0`)
+      await other.evaluate(blockDatabase, 'post-once-exactly forms')
+      await show(page, form(TEA + BUTTON))
+      await page.click('#go')
+      await expectText(page, /Placed 1, once/)
+      expect(posts()).to.deep.equal(['order by script'])
     })
 
     it('a browser that leaves out the button: it is sent all the same', async () => {

@@ -50,18 +50,20 @@ async function weigh(entry: string): Promise<number> {
 describe('the browser’s modules', () => {
   const sizes: string[] = []
 
-  // 6 KiB were enough before a success had to be believed, and a GET to have a control (0016).
-  it('the core has at most 8.5 KiB', async () => {
+  // 6 KiB were enough before a success had to be believed, and a GET to have a control (0016); 8.5
+  // before redirects that are followed unasked, and options of a call that are undefined.
+  it('the core has at most 8.6 KiB', async () => {
     const bytes = await weigh('browser.ts')
     sizes.push(`core ${bytes}`)
-    expect(bytes).to.be.at.most(8.5 * 1024)
+    expect(bytes).to.be.at.most(8.6 * 1024)
   })
 
-  // 10.75 KiB were enough before what client.fetch gives had to end with its caller's signal.
-  it('journal, pool and what they bring have at most 11 KiB beside the core', async () => {
+  // 10.75 KiB were enough before what client.fetch gives had to end with its caller's signal; 11
+  // before content without an end, and keys that are resumed too late.
+  it('journal, pool and what they bring have at most 11.1 KiB beside the core', async () => {
     const { own } = await buildTogether(ENTRIES)
     sizes.push(`journal and pool ${own}`, `all by itself ${await weigh('browser-journal.ts')}`)
-    expect(own).to.be.within(1_000, 11 * 1024)
+    expect(own).to.be.within(1_000, 11.1 * 1024)
   })
 
   // 13.25 KiB were enough before a journal that the browser has closed was opened anew.

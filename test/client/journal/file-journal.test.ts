@@ -8,7 +8,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { appendFile, readFile } from 'node:fs/promises'
+import { appendFile, open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { createClient } from 'post-once-exactly/client'
@@ -127,23 +127,28 @@ describe('fileJournal', () => {
       expect(await idsIn(await place.open())).to.deep.equal(['a'])
     })
 
-    it('follows a symbolic link, so that all of its users see each other', async () => {
-      const real = join(place.folder, 'real.journal')
-      writeFileSync(real, '')
-      symlinkSync(real, place.path)
-      const one = await place.open({ compactBytes: 2_000 })
-      const other = await place.open({}, real)
-      await one.begin(entryOf('a'))
-      expect(await other.take('a'), 'held by one that lives').to.equal(null)
-      await other.close()
-      for (let round = 0; round < 20; round += 1) {
-        await (await one.begin(entryOf(`settled-${round}`))).done()
-      }
-      await one.list()
-      expect(readFileSync(real, 'utf8'), 'it was compacted').to.not.include('settled-0"')
-      expect(lstatSync(place.path).isSymbolicLink()).to.equal(true)
-      expect(await idsIn(await place.open({}, real))).to.deep.equal(['a'])
-    })
+    for (const [title, isThere] of [
+      ['follows a symbolic link', true],
+      ['[FALSE-4582] also to a file that is not there yet', false],
+    ] as const) {
+      it(`${title}, so that all of its users see each other`, async () => {
+        const real = join(place.folder, 'real.journal')
+        if (isThere) writeFileSync(real, '')
+        symlinkSync(real, place.path)
+        const one = await place.open({ compactBytes: 2_000 })
+        const other = await place.open({}, real)
+        await one.begin(entryOf('a'))
+        expect(await other.take('a'), 'held by one that lives').to.equal(null)
+        await other.close()
+        for (let round = 0; round < 20; round += 1) {
+          await (await one.begin(entryOf(`settled-${round}`))).done()
+        }
+        await one.list()
+        expect(readFileSync(real, 'utf8'), 'it was compacted').to.not.include('settled-0"')
+        expect(lstatSync(place.path).isSymbolicLink()).to.equal(true)
+        expect(await idsIn(await place.open({}, real))).to.deep.equal(['a'])
+      })
+    }
   })
 
   describe('what it reads of a spoilt file', () => {
@@ -207,6 +212,19 @@ describe('fileJournal', () => {
       const journal = await place.open()
       await journal.begin(entryOf('four'))
       expect(await idsIn(journal)).to.deep.equal(['one', 'two', 'three', 'four'])
+    })
+
+    it('[FALSE-4581] however long it is: two that use it write nothing away', async () => {
+      const line = 8 * 1024 * 1024
+      const file = await open(place.path, 'w')
+      // Lines of zeros, which take no place on the disk.
+      for (let at = line; at <= 33 * line; at += line) await file.write('\n', at)
+      await file.close()
+      await appendFile(place.path, whole)
+      const journal = await place.open()
+      expect(await idsIn(journal)).to.deep.equal(['one', 'two', 'three'])
+      await journal.begin(entryOf('five', { body: new Uint8Array(20 * 1024 * 1024) }))
+      expect(await idsIn(await place.open())).to.deep.equal(['one', 'two', 'three', 'five'])
     })
 
     it('goes on in a new file where the old one was removed', async () => {
