@@ -121,7 +121,7 @@ describe('the secrets of a store', () => {
     expect(await storeSecrets.find(other.id)).to.have.property('id', other.id)
   })
 
-  it('[FALSE-4553] knows not whether a secret is there while the store cannot be read', async () => {
+  it('[FALSE-4553] cannot tell of a secret while the store cannot be read', async () => {
     const { clock, storeSecrets, faulty } = setUp()
     await storeSecrets.prepare()
     await clock.advance(1_000)
