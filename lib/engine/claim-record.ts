@@ -147,7 +147,7 @@ export class OwnedRecord extends Lease implements ClaimRecord {
     const { store, guard, emit } = this.#tools
     let reply = await guard.call(ms => store.mark(this.#key, this.#owner, ms))
     // Whoever stood still meanwhile reads what was so before: somebody may have decided since.
-    while (reply.state === 'ok' && this.isLapsed) reply = await this.prolong()
+    if (reply.state === 'ok' && this.isLapsed) reply = await this.prolong()
     if (reply.state === 'stale') throw new PoeError('ERR_POE_LEASE_LOST')
     emit({ type: 'marked', key: this.#key })
   }

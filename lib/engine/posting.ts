@@ -228,7 +228,9 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
 
   /** Whether a claim is so old that somebody may have decided what its silence means. */
   #isLapsed(sentMs: number): boolean {
-    return this.#tools.clock.now() >= sentMs + this.#tools.leaseMs
+    const { clock, guard, leaseMs } = this.#tools
+    // A lease may be shorter than what a store that is merely slow may take.
+    return clock.now() >= sentMs + Math.max(leaseMs, guard.timeoutMs)
   }
 
   /**

@@ -215,6 +215,21 @@ describe('a process that stands still', () => {
     })
   }
 
+  it('[FALSE-4552] or was merely slow: a short lease keeps no handler from its start', async () => {
+    const clock = fakeClock()
+    const bench = engineBench({ fakeClock: clock, leaseMs: 100 })
+    bench.faulty.fault = async call => {
+      const reply = await call.arrive()
+      await clock.advance(300)
+      return reply
+    }
+    const handler = async (run: { pointOfNoReturn(): Promise<void> }) => {
+      await run.pointOfNoReturn()
+      return {}
+    }
+    expect((await bench.post({ rules: { marks: true }, handler })).kind).to.equal('done')
+  })
+
   for (const decides of [true, false]) {
     const [title, effects] = decides ? ['is told so at its mark', 0] : ['goes on after it', 1]
     it(`[FALSE-4552] while ${decides ? 'somebody' : 'nobody'} decides: ${title}`, async () => {
