@@ -282,7 +282,9 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
     const { deadlines, leaseMs, emit, dangerouslyRunUnprotected } = this.#tools
     const [operation, rules] = [this.#operation, this.#rules]
     const isDown = !isAnswer(cause)
-    if (!dangerouslyRunUnprotected || rules.transactional || !isDown) return findingOfFailure(cause)
+    if (!dangerouslyRunUnprotected || rules.transactional || !isDown) {
+      return this.#notRun(findingOfFailure(cause))
+    }
     emit({ type: 'unprotected', key: operation.key, cause })
     // Where there is no record, none tells it better.
     return await this.#attempt(new NoRecord(deadlines, rules.maxRunMs + leaseMs)).run()
