@@ -355,7 +355,9 @@ export class Attempt implements Run, Overdue, RecordListener {
     }
     const verdict = storeVerdict(cause, true)
     if (verdict === null) return { kind: 'threw', error, free: true }
-    return cause === error ? verdict : { ...verdict, error }
+    // A conflict is nobody's fault; of all else no event tells, and its client is told no reason.
+    const isConflict = error instanceof PoeError && error.code === 'ERR_POE_TX_CONFLICT'
+    return isConflict ? verdict : { ...verdict, error }
   }
 
   async #release(): Promise<Released> {

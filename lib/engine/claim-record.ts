@@ -145,7 +145,9 @@ export class OwnedRecord extends Lease implements ClaimRecord {
 
   async mark(): Promise<void> {
     const { store, guard, emit } = this.#tools
-    const reply = await guard.call(ms => store.mark(this.#key, this.#owner, ms))
+    let reply = await guard.call(ms => store.mark(this.#key, this.#owner, ms))
+    // Whoever stood still meanwhile reads what was so before: somebody may have decided since.
+    if (reply.state === 'ok' && this.isLapsed) reply = await this.prolong()
     if (reply.state === 'stale') throw new PoeError('ERR_POE_LEASE_LOST')
     emit({ type: 'marked', key: this.#key })
   }

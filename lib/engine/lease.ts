@@ -53,6 +53,11 @@ export abstract class Lease extends Deadline {
     return this.#cause !== null
   }
 
+  /** Whether the store may take this owner for silent by now. */
+  protected get isLapsed(): boolean {
+    return this.#lease.clock.now() >= this.#untilMs
+  }
+
   /** Aborts when the lease is lost or `maxRunMs` is over; the reason is a `PoeError`. */
   get signal(): AbortSignal {
     if (this.#controller === null) {
@@ -111,6 +116,15 @@ export abstract class Lease extends Deadline {
   /** Told once, when the lease is lost or the run is too long. */
   protected abstract onLost(cause: PoeError): void
 
+  /** Renews, and believes in it from when that was sent. */
+  protected async prolong(): Promise<OwnerReply> {
+    const { clock, leaseMs } = this.#lease
+    const sentMs = clock.now()
+    const reply = await this.renew()
+    if (reply.state === 'ok') this.#untilMs = sentMs + leaseMs
+    return reply
+  }
+
   #setDeadline(fromMs: number): void {
     const { deadlines, leaseMs } = this.#lease
     const endMs = Math.min(this.#untilMs, this.#sentMs + this.#maxRunMs)
@@ -118,15 +132,13 @@ export abstract class Lease extends Deadline {
   }
 
   async #keep(): Promise<void> {
-    const { clock, leaseMs } = this.#lease
+    const { clock } = this.#lease
     const maxRunMs = this.#maxRunMs
-    const renewedMs = clock.now()
-    if (renewedMs >= this.#sentMs + maxRunMs) {
+    if (clock.now() >= this.#sentMs + maxRunMs) {
       return this.#lose(new PoeError('ERR_POE_RUN_TOO_LONG', `The run took over ${maxRunMs} ms.`))
     }
-    const reply = await this.renew().catch(() => null)
+    const reply = await this.prolong().catch(() => null)
     if (this.#ended) return
-    if (reply?.state === 'ok') this.#untilMs = renewedMs + leaseMs
     if (reply?.state === 'stale') {
       return this.#settling ? this.end() : this.#lose(new PoeError('ERR_POE_LEASE_LOST'))
     }

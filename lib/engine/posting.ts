@@ -7,6 +7,7 @@
  *
  * @see POE draft 2, appendix A
  */
+import { PoeError } from '../errors.js'
 import { ask } from './at-once.js'
 import { Attempt, type AttemptListener, type AttemptTools } from './attempt.js'
 import { type ClaimRecord, OwnedRecord, type RecordTools } from './claim-record.js'
@@ -31,6 +32,7 @@ import type { Waiters } from './waiters.js'
 
 const STORE_RETRY_AFTER_MS = 1_000
 const CAME_LATE = 'The claim came late to the store, twice.'
+const STOOD_STILL = 'This process stood still until the lease of its claim was over.'
 
 /** What is found where there is no record. */
 const NO_TRACE: ReadonlySet<Finding['kind']> = new Set(['unspent', 'expired', 'forgotten'])
@@ -106,6 +108,10 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
     try {
       switch (reply.state) {
         case 'claimed':
+          if (this.#isLapsed(this.sentMs)) {
+            this.onFailure(new PoeError('ERR_POE_STORE_BUSY', STOOD_STILL))
+            break
+          }
           this.#isAtWork = true
           this.#attempt(this.#granted(this.#claim.owner, this.sentMs)).start(this)
           break
@@ -210,11 +216,21 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
       try {
         const send = (ms: number) => this.#tools.store.claim(operation.key, claim, ms)
         reply = await guard.call(send, guard.timeoutMs, sentMs)
+        if (reply.state === 'claimed' && this.#isLapsed(sentMs)) {
+          throw new PoeError('ERR_POE_STORE_BUSY', STOOD_STILL)
+        }
       } catch (cause) {
         this.#disown(claim)
         return await this.#withoutStore(cause)
       }
     }
+  }
+
+  /** Whether a claim is so old that somebody may have decided what its silence means. */
+  #isLapsed(sentMs: number): boolean {
+    const { clock, guard, leaseMs } = this.#tools
+    // A lease may be shorter than what a store that is merely slow may take.
+    return clock.now() >= sentMs + Math.max(leaseMs, guard.timeoutMs)
   }
 
   /**
@@ -266,7 +282,9 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
     const { deadlines, leaseMs, emit, dangerouslyRunUnprotected } = this.#tools
     const [operation, rules] = [this.#operation, this.#rules]
     const isDown = !isAnswer(cause)
-    if (!dangerouslyRunUnprotected || rules.transactional || !isDown) return findingOfFailure(cause)
+    if (!dangerouslyRunUnprotected || rules.transactional || !isDown) {
+      return this.#notRun(findingOfFailure(cause))
+    }
     emit({ type: 'unprotected', key: operation.key, cause })
     // Where there is no record, none tells it better.
     return await this.#attempt(new NoRecord(deadlines, rules.maxRunMs + leaseMs)).run()

@@ -46,6 +46,8 @@ export class StoreSecrets {
   #reading: Promise<void> | null = null
   #readMs = Number.NEGATIVE_INFINITY
   #unreadable = false
+  /** Whether the store may hold secrets that could not be read. */
+  #isBehind: boolean
 
   constructor(options: StoreSecretsOptions) {
     this.#options = options
@@ -55,6 +57,7 @@ export class StoreSecrets {
     }
     this.#own = secrets === undefined ? null : keyring(secrets.map(secretFromText))
     this.#ring = this.#own
+    this.#isBehind = this.#own === null
   }
 
   /** Whether links can be minted now. */
@@ -109,11 +112,11 @@ export class StoreSecrets {
    * Finds the secret that a token names and that is not {@link known}: the store is asked again, at
    * most once a second, for another process may have put it there.
    *
-   * @returns the secret, or `null` when nobody knows it; `unknown` while no secret is known at all
+   * @returns the secret, or `null` when nobody knows it; `unknown` where the store could not tell
    */
   async find(keyId: string): Promise<Secret | null | 'unknown'> {
     if (this.#ring === null || this.#mayReadSecrets()) await this.#read()
-    return this.#ring === null ? 'unknown' : this.known(keyId)
+    return this.known(keyId) ?? (this.#isBehind ? 'unknown' : null)
   }
 
   /**
@@ -164,8 +167,10 @@ export class StoreSecrets {
       const kept = await guard.call(ms => store.secrets(proposed, ms))
       this.#ring = keyring(kept.map(importSecret))
       this.#kept = kept
+      this.#isBehind = false
       this.#unreadable = false
     } catch (error) {
+      this.#isBehind = true
       const isOther = error instanceof PoeError && error.code !== 'ERR_POE_SECRETS'
       if (!isOther) this.#tell(error)
       throw error

@@ -7,7 +7,7 @@ import { Deadlines } from '../../lib/engine/deadlines.js'
 import { StoreGuard } from '../../lib/engine/store-guard.js'
 import { PoeError } from '../../lib/errors.js'
 import { fakeClock } from '../../lib/testing/fake-clock.js'
-import { engineBench, gate, only, settle } from '../support/engine-bench.js'
+import { engineBench, gate, only, type StoreCall, settle } from '../support/engine-bench.js'
 import { tinyDatabase } from '../support/tiny-transactions.js'
 
 /** What a call of a store is handed as its deadline is the last of its arguments. */
@@ -180,4 +180,70 @@ describe('a process that stands still', () => {
     await settle()
     expect(ended()).to.equal('just so')
   })
+
+  /** A bench whose process stands still for longer than a lease after a call, and an operator. */
+  function setUpBench(method: string, decides: boolean) {
+    const clock = fakeClock()
+    let skippedMs = 0
+    const now = () => clock.now() + skippedMs
+    const bench = engineBench({ fakeClock: Object.create(clock, { now: { value: now } }) })
+    let isLate = false
+    const arrive = async (call: StoreCall): Promise<unknown> => {
+      if (isLate && method === 'late') {
+        isLate = false
+        return { state: 'late', nowMs: now() }
+      }
+      const reply = await call.arrive()
+      if (skippedMs > 0) return reply
+      skippedMs += 20_000
+      const [key, claim] = call.args as [string, string | { readonly owner: string }]
+      const owner = typeof claim === 'string' ? claim : claim.owner
+      if (decides) expect((await bench.real.settle(key, owner, 'free')).state).to.equal('ok')
+      return reply
+    }
+    isLate = method === 'late'
+    bench.faulty.fault = only([method === 'late' ? 'claim' : method], arrive)
+    return bench
+  }
+
+  for (const method of ['claim', 'late']) {
+    it(`[FALSE-4552] runs nothing by a claim that lapsed meanwhile (${method})`, async () => {
+      const bench = setUpBench(method, true)
+      expect((await bench.post()).kind).to.equal('store-down')
+      expect((await bench.post()).kind).to.equal('done')
+      expect(bench.runs).to.equal(1)
+    })
+  }
+
+  it('[FALSE-4552] or was merely slow: a short lease keeps no handler from its start', async () => {
+    const clock = fakeClock()
+    const bench = engineBench({ fakeClock: clock, leaseMs: 100 })
+    bench.faulty.fault = async call => {
+      const reply = await call.arrive()
+      await clock.advance(300)
+      return reply
+    }
+    const handler = async (run: { pointOfNoReturn(): Promise<void> }) => {
+      await run.pointOfNoReturn()
+      return {}
+    }
+    expect((await bench.post({ rules: { marks: true }, handler })).kind).to.equal('done')
+  })
+
+  for (const decides of [true, false]) {
+    const [title, effects] = decides ? ['is told so at its mark', 0] : ['goes on after it', 1]
+    it(`[FALSE-4552] while ${decides ? 'somebody' : 'nobody'} decides: ${title}`, async () => {
+      const bench = setUpBench('mark', decides)
+      let done = 0
+      const verdict = await bench.post({
+        rules: { marks: true },
+        handler: async run => {
+          await run.pointOfNoReturn()
+          done += 1
+          return {}
+        },
+      })
+      expect([verdict.kind, done]).to.deep.equal([decides ? 'undecided' : 'done', effects])
+    })
+  }
 })

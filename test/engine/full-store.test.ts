@@ -2,8 +2,10 @@
  * A store that is full for an answer's body still records the outcome; and what is pending while a
  * store is away does not fill the memory.
  */
+import diagnostics from 'node:diagnostics_channel'
 import { Readable } from 'node:stream'
 import { expect } from 'chai'
+import { EVENTS_CHANNEL } from '../../lib/engine/ports.js'
 import type { StoredOutcome } from '../../lib/engine/store.js'
 import { PoeError } from '../../lib/errors.js'
 import { fakeClock } from '../../lib/testing/fake-clock.js'
@@ -64,11 +66,33 @@ describe('a store that is full', () => {
     const { real } = engineBench({ fakeClock: clock })
     const database = tinyDatabase(real)
     const bench = engineBench({ real: database.store, fakeClock: clock })
-    database.beforeCommit = () => Promise.reject(new PoeError('ERR_POE_STORE_FULL'))
+    const error = new PoeError('ERR_POE_STORE_FULL')
+    database.beforeCommit = () => Promise.reject(error)
     const verdict = await bench.post({ rules: { transactional: true } })
-    expect(verdict).to.deep.equal({ kind: 'store-full', retryAfterMs: 1_000, undone: true })
+    expect(verdict).to.deep.equal({ kind: 'store-full', retryAfterMs: 1_000, undone: true, error })
     expect([await bench.stateOf(), bench.engine.guard.down]).to.deep.equal(['none', false])
   })
+})
+
+describe('a claim that the store refuses', () => {
+  for (const [code, found] of [
+    ['ERR_POE_STORE_FULL', 'store-full'],
+    ['ERR_POE_STORE_BUSY', 'store-down'],
+    ['ERR_POE_STORE_DOWN', 'store-down'],
+  ] as const) {
+    it(`[FALSE-4556] with ${code} is counted as a POST that ran nothing`, async () => {
+      const bench = engineBench()
+      bench.faulty.fault = async () => {
+        throw new PoeError(code)
+      }
+      const heard: unknown[] = []
+      const hear = (event: unknown): unknown => heard.push(event)
+      diagnostics.subscribe(EVENTS_CHANNEL, hear)
+      await bench.post()
+      diagnostics.unsubscribe(EVENTS_CHANNEL, hear)
+      expect(heard).to.deep.include({ type: 'not-run', key: 'order:1', found })
+    })
+  }
 })
 
 describe('outcomes that are pending', () => {

@@ -121,6 +121,18 @@ describe('the secrets of a store', () => {
     expect(await storeSecrets.find(other.id)).to.have.property('id', other.id)
   })
 
+  it('[FALSE-4553] cannot tell of a secret while the store cannot be read', async () => {
+    const { clock, storeSecrets, faulty } = setUp()
+    await storeSecrets.prepare()
+    await clock.advance(1_000)
+    faulty.fault = refuse
+    expect(await storeSecrets.find('AAAA')).to.equal('unknown')
+    expect(await storeSecrets.find('AAAA'), 'without asking again').to.equal('unknown')
+    faulty.fault = pass
+    await clock.advance(1_000)
+    expect(await storeSecrets.find('AAAA')).to.equal(null)
+  })
+
   it('says that nothing is known while the store has never answered', async () => {
     const { clock, storeSecrets, faulty, guard } = setUp()
     faulty.fault = refuse

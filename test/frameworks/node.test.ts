@@ -264,8 +264,13 @@ describe('a handler on node:http that fails', () => {
 
 describe('a client that leaves', () => {
   it('[POE-2-22] after all was sent, while the store is asked: the work counts', async () => {
+    const left = new AbortController()
     const store = aroundStore(memoryStore(), async (method, _key, call) => {
-      if (method === 'claim') await pause(60)
+      if (method === 'claim') {
+        await pause(30)
+        left.abort()
+        await pause(30)
+      }
       return await call()
     })
     const orders: string[] = []
@@ -276,7 +281,7 @@ describe('a client that leaves', () => {
       },
       { store },
     )
-    const signal = AbortSignal.timeout(30)
+    const { signal } = left
     const lost = fetch(`http://127.0.0.1:${port}${link}`, { method: 'POST', body: 'tea', signal })
     await lost.catch(() => {})
     await until(() => orders.length === 1, 'the order')

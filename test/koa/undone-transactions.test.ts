@@ -20,6 +20,7 @@ describe('a transaction that was undone', () => {
   let files = 0
   let store: SqliteStore
   let once: Poe<SqliteTransaction>
+  let logged: unknown[]
   afterEach(async () => {
     await once.close()
     await store.close()
@@ -34,7 +35,8 @@ describe('a transaction that was undone', () => {
     store = sqliteStore({ file: join(folder, `${files}.db`), txMaxMs: 20 })
     once = poe({ store, principal: () => 'guest' })
     const app = new Koa()
-    app.silent = true
+    logged = []
+    app.on('error', ({ code }) => logged.push(code))
     const router = new Router()
     router.get('/page', ctx => {
       ctx.body = ctx.poe.link('order')
@@ -61,13 +63,16 @@ describe('a transaction that was undone', () => {
   })
 
   for (const code of ['ERR_POE_TX_CONFLICT', 'ERR_POE_STORE_DOWN', 'ERR_POE_STORE_FULL'] as const) {
-    it(`[FALSE-2807] because of ${code}`, async () => {
+    const isLogged = code !== 'ERR_POE_TX_CONFLICT'
+    const title = `because of ${code}, which the log ${isLogged ? 'tells' : 'need not tell'}`
+    it(`[FALSE-2807, FALSE-4554] ${title}`, async () => {
       const answer = await answerTo(async ({ tx }) => {
         await tx.run('SELECT 1')
         throw new PoeError(code)
       })
       expect(answer.status).to.equal(503)
       expect(answer.body.detail).to.include('was undone').and.not.include('carried out twice')
+      expect(logged).to.deep.equal(isLogged ? [code] : [])
     })
   }
 })

@@ -197,6 +197,40 @@ describeWith(['postgres', 'initdb'], 'PostgreSQL and its locks', () => {
     expect(fresh).not.to.equal(epoch)
     expect(await claimState(store, 'new', { epoch: fresh })).to.equal('claimed')
   })
+
+  it('[FALSE-4550] so does each dump of servers that are made anew in one way', async () => {
+    const [dump, load] = [findProgram('pg_dump') ?? '', findProgram('psql') ?? '']
+    let sql = execFileSync(dump, ['-n', poe, (await sharedPostgres()).url])
+    const epochs: string[] = []
+    for (let count = 0; count < 2; count += 1) {
+      // In each of them the tables get the same oids.
+      const server = await startPostgres()
+      const restored = new PostgresStores(server.url)
+      const its = restored.open(poe)
+      try {
+        execFileSync(load, ['-q', '-v', 'ON_ERROR_STOP=1', server.url], { input: sql })
+        const before = await claimState(its, 'lost', { epoch: epochs[0] ?? 'none' })
+        expect(before).to.equal('wrong-epoch')
+        const [epoch = ''] = (await its.epoch()).epochs
+        expect(epochs).not.to.include(epoch)
+        epochs.push(epoch)
+        sql = execFileSync(dump, [server.url])
+        expect(await claimState(its, 'lost', { epoch })).to.equal('claimed')
+      } finally {
+        await its.close()
+        await restored.end()
+        await server.remove()
+      }
+    }
+  })
+
+  it('[FALSE-4550] an epoch outlives VACUUM FULL and another migration', async () => {
+    const { epochs } = await store.epoch()
+    await other.query(`VACUUM FULL ${poe}.memory`)
+    expect((await store.epoch()).epochs).to.deep.equal(epochs)
+    await store.migrate()
+    expect((await store.epoch()).epochs).to.deep.equal(epochs)
+  })
 })
 
 describeWith(['postgres', 'initdb'], 'a schema that cannot be used', () => {

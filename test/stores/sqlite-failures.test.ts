@@ -116,7 +116,7 @@ describe('sqlite, when it fails', () => {
   it('a handler connection to what is no database fails, and is closed', async () => {
     writeFileSync(path, 'this is no database, and it is longer than a hundred bytes '.repeat(20))
     const openAnother = () => openConnection(path)
-    const file = { openAnother, prepare: () => {} } as unknown as StoreFile
+    const file = { openAnother, prepare() {}, checkPlace() {} } as unknown as StoreFile
     const connection = new HandlerConnection(file, Date.now)
     expect((await failureOf(() => connection.begin())).message).to.match(/not a database/)
   })

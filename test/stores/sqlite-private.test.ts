@@ -1,9 +1,11 @@
 /** The sqlite file is its owner's alone; the store's own connection is replaced when stuck. */
 import {
   chmodSync,
+  copyFileSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -105,6 +107,37 @@ describe('a sqlite file', () => {
     expect(readdirSync(folder)).to.deep.equal([])
     await store.close()
   })
+
+  for (const [what, spoil] of [
+    ['removed', () => rmSync(path)],
+    ['put in place of another', () => copyFileSync(path, `${path}2`)],
+    ['parted from its WAL', () => rmSync(`${path}-wal`)],
+  ] as const) {
+    it(`[FALSE-4551] that was ${what} while it was open takes nothing more`, async () => {
+      const store = sqliteStore(path)
+      await claimState(store, 'before', { owner: 'a' })
+      const isReady = () =>
+        store.epoch().then(
+          () => true,
+          error => error.message,
+        )
+      expect(await isReady()).to.equal(true)
+      spoil()
+      if (what.startsWith('put')) renameSync(`${path}2`, path)
+      const calls = [
+        () => claimState(store, 'after'),
+        () => store.complete('before', 'a', outcome()),
+        () => store.transaction('before', 'a').handle.run('SELECT 1'),
+        () => store.write(() => 'written'),
+        () => store.epoch(),
+      ]
+      for (const call of calls) {
+        expect(await call().then(String, error => error.code)).to.equal('ERR_POE_STORE_DOWN')
+      }
+      expect(await isReady()).to.include('removed or replaced while it was open')
+      await store.close()
+    })
+  }
 })
 
 describe("the sqlite queue's own connection", () => {
@@ -162,7 +195,7 @@ describe("the sqlite queue's own connection", () => {
     const file = new StoreFile(path)
     file.replaceWriter()
     rmSync(path)
-    expect(() => file.begin()).to.throw(/cannot be opened/)
+    expect(() => file.begin()).to.throw(/was removed/)
     file.close()
   })
 })

@@ -11,7 +11,7 @@
  * Seen through a plan that was made while the tables were empty, a million rows would be read for
  * each claim, so the plans may not read them in sequence.
  */
-import { beStrict } from './functions.js'
+import { beStrict, isOwnMemory } from './functions.js'
 import { IS_TOO_ISOLATED, LINE } from './states.js'
 
 /** Gives a row for each claim, in their order: what a claim gives, or no state. */
@@ -48,7 +48,7 @@ const claimAllSql = (poe: string): string => `
         WHEN (r).key IS NOT NULL OR at_ms > claim_by_ms OR at_ms > expires_ms
           OR (epoch IS NOT NULL AND epoch IS DISTINCT FROM (
             SELECT memory.epoch FROM ${poe}.memory WHERE memory.only_row
-              AND memory.timeline = ${poe}.timeline() AND memory.table_oid = memory.tableoid))
+              AND ${isOwnMemory(poe)}))
           THEN false
         ELSE pg_try_advisory_xact_lock(${LINE}, hashtext(key::text)) END
     ), made AS (

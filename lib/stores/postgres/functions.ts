@@ -18,6 +18,16 @@ export const beStrict = `setting := set_config('lock_timeout', lock_ms::text, tr
     END IF;`
 
 /**
+ * Whether the row of the epoch is the one that was written here: not on another timeline, and not
+ * one that a dump brought. In servers that are made anew its table may well get the oid that it had
+ * before, but there the row is the first of a table that nobody has rewritten, and `epoch()`
+ * leaves none there.
+ */
+export const isOwnMemory = (poe: string): string => `memory.timeline = ${poe}.timeline()
+              AND memory.table_oid = memory.tableoid AND (memory.ctid <> '(0,1)'
+                OR pg_relation_filenode(memory.tableoid) <> memory.tableoid)`
+
+/**
  * Takes over the record that was seen: lapsed and free, or past its time, or to be replaced; unless
  * its owner is in the act of completing it.
  */
@@ -52,7 +62,7 @@ const makeRecord = (poe: string): string => `
           SELECT the_key, the_keep_until_ms, now_ms + lease_ms, the_doubt, the_owner, the_told
           WHERE now_ms <= claim_by_ms AND (expires_ms IS NULL OR now_ms <= expires_ms)
             AND (the_epoch IS NULL OR the_epoch = (SELECT memory.epoch FROM ${poe}.memory
-              WHERE memory.timeline = ${poe}.timeline() AND memory.table_oid = memory.tableoid))
+              WHERE ${isOwnMemory(poe)}))
           ON CONFLICT DO NOTHING;
         IF FOUND THEN
           IF the_doubt THEN ${noteIt(poe)} END IF;
@@ -367,7 +377,9 @@ export const upkeepSql = (poe: string): string => `
         VALUES (fresh, ${poe}.timeline(), '${poe}.memory'::regclass)
         ON CONFLICT (only_row) DO UPDATE SET epoch = excluded.epoch,
           timeline = excluded.timeline, table_oid = memory.tableoid
-        WHERE memory.timeline <> excluded.timeline OR memory.table_oid <> memory.tableoid;
+        WHERE NOT (${isOwnMemory(poe)});
+      -- Away from where a dump would have brought it.
+      UPDATE ${poe}.memory SET only_row = true WHERE NOT (${isOwnMemory(poe)});
       epoch := ${poe}.valid_epoch();
     END IF;
     is_logged := NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class WHERE relpersistence <> 'p'

@@ -8,6 +8,7 @@ import { batchSql } from './batch-functions.js'
 import {
   claimSql,
   finishSql,
+  isOwnMemory,
   listSql,
   readSql,
   settleSql,
@@ -81,7 +82,7 @@ const helpers = (poe: string): string => `
 
   -- The epoch while it holds: not on another timeline, not in tables that a dump made anew.
   CREATE OR REPLACE FUNCTION ${poe}.valid_epoch() RETURNS text LANGUAGE sql STABLE AS
-    'SELECT epoch FROM ${poe}.memory WHERE timeline = ${poe}.timeline() AND table_oid = tableoid';
+    $$SELECT epoch FROM ${poe}.memory WHERE ${isOwnMemory(poe)}$$;
 
   -- What was waited for in vain is an error, and what was answered is on the disk.
   CREATE OR REPLACE FUNCTION ${poe}.be_strict(lock_ms integer) RETURNS void
@@ -106,6 +107,13 @@ const formerly = (poe: string): string => `
     uuid, bytea, text, bigint, bigint, bigint, bigint, boolean, bytea, bytea, integer);
   DROP FUNCTION IF EXISTS ${poe}.mark(uuid, bytea, integer);`
 
+/** An earlier migration left the epoch's row where a dump would have brought it. */
+const ownMemory = (poe: string): string => `
+  DO $$ BEGIN
+    IF pg_get_functiondef('${poe}.valid_epoch'::regproc) LIKE '%ctid%' THEN RETURN; END IF;
+    UPDATE ${poe}.memory SET only_row = true WHERE epoch = ${poe}.valid_epoch();
+  END $$;`
+
 /**
  * The statements that make the schema.
  *
@@ -114,6 +122,6 @@ const formerly = (poe: string): string => `
  */
 export function schemaSql(poe: string, isNew: boolean): string {
   const parts = [names, helpers, claimSql, readSql, writesSql, finishSql, settleSql, listSql]
-  const made = isNew ? tables : formerly
-  return [made, ...parts, batchSql, upkeepSql, outboxSql].map(part => part(poe)).join('\n')
+  const made = isNew ? [tables] : [ownMemory, formerly]
+  return [...made, ...parts, batchSql, upkeepSql, outboxSql].map(part => part(poe)).join('\n')
 }

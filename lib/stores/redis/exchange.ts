@@ -98,8 +98,10 @@ export class RedisExchange {
     if ('error' in both[0] && says(both[0].error, 'NOSCRIPT')) {
       both = await this.#sendBoth(step.slot, byText(step), command)
     }
-    if ('error' in both[0]) throw both[0].error
-    return [both[0].reply, both[1]]
+    if (!('error' in both[0])) return [both[0].reply, both[1]]
+    if (!says(both[0].error, 'ASK')) throw both[0].error
+    // Its slot is on its way to another node. The client follows one command there, but not two.
+    return [await this.#run(step), both[0]]
   }
 
   #send(slot: string, command: readonly Argument[]): Promise<unknown> {
@@ -184,6 +186,11 @@ function asPoeError(cause: unknown): PoeError {
   if (says(cause, 'OOM')) {
     const text = 'Redis is at its maxmemory. Raise it, or shorten the horizon.'
     return new PoeError('ERR_POE_STORE_FULL', text, { cause })
+  }
+  if (says(cause, 'TRYAGAIN')) {
+    const text =
+      'The slot is just moving to another node of the cluster, and what it holds is apart.'
+    return new PoeError('ERR_POE_STORE_BUSY', text, { cause })
   }
   return down('Redis refused, or the connection to it was lost.', { cause })
 }

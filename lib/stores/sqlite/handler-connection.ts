@@ -72,6 +72,7 @@ export class HandlerConnection {
 
   /** Takes the write lock; throws `SQLITE_BUSY` when it is another's. */
   begin(): void {
+    this.#file.checkPlace()
     this.#file.prepare()
     const { db } = this.#open()
     prepared(db, 'BEGIN IMMEDIATE').run()

@@ -2,9 +2,10 @@
  * The file and its connections: one that the queue writes with, one that the store reads with, one
  * that the app may read with. Handlers have another of their own.
  */
-import { closeSync, existsSync, openSync } from 'node:fs'
+import { closeSync, existsSync, openSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { PoeError } from '../../errors.js'
 import {
   configure,
   isBusy,
@@ -26,6 +27,8 @@ export class StoreFile {
   #writer: SqliteDatabase | null
   #appReader: SqliteDatabase | null = null
   #isPrepared = false
+  /** What the file and its WAL are beside their names, once they are open. */
+  #opened: readonly [string, string] | null = null
   /** Connections that could not be closed yet. */
   #stuck: SqliteDatabase[] = []
 
@@ -93,10 +96,30 @@ export class StoreFile {
     configure(this.reader)
     this.reader.pragma('query_only = ON')
     this.#isPrepared = true
+    this.#opened ??= this.#found()
+  }
+
+  /**
+   * Makes sure that the file is where it was opened: what is written to one that was removed, or
+   * that another was put in place of, is gone when this process ends.
+   *
+   * @throws PoeError `ERR_POE_STORE_DOWN`
+   */
+  checkPlace(): void {
+    if (this.#opened === null) return
+    const [file, wal] = this.#found()
+    if (file === this.#opened[0] && wal === this.#opened[1]) return
+    const text = `${this.path} or its -wal was removed or replaced while it was open.`
+    throw new PoeError('ERR_POE_STORE_DOWN', `${text} End all its processes, and start them anew.`)
+  }
+
+  #found(): readonly [string, string] {
+    return [identityOf(this.path), identityOf(`${this.path}-wal`)]
   }
 
   /** Takes the write lock for the queue, or throws `SQLITE_BUSY`. */
   begin(): void {
+    this.checkPlace()
     // One that is still in the middle of a query holds the lock, and is closed when that is over.
     this.#stuck = this.#stuck.filter(db => !closeQuietly(db))
     this.prepare()
@@ -129,6 +152,12 @@ export class StoreFile {
   close(): void {
     for (const db of [this.#appReader, this.reader, ...this.#stuck, this.#writer]) closeQuietly(db)
   }
+}
+
+/** What a file is, whatever its name; none has `''`. */
+function identityOf(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false })
+  return found === undefined ? '' : `${found.dev}:${found.ino}`
 }
 
 /** Tells whether it is closed now. */
