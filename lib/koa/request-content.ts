@@ -252,6 +252,8 @@ function readAhead(
       else if (req.httpVersionMajor < 2 && arrivalOf(ctx) === 'whole') req.read(0)
     }
     if (isAllHere(ctx, 0)) return take()
+    // Node has thrown it away, for its client has left or was answered: nothing will be told.
+    if (req.destroyed || req.readableEnded) return cut()
     failWithConnection(req)
     req.on('readable', take).on('end', over).on('close', cut).on('error', cut)
     if (patienceMs === null) return

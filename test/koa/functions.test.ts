@@ -137,4 +137,26 @@ describe('servers that run as functions', () => {
       expect(contents).to.deep.equal(['ten'])
     })
   }
+
+  it('[FALSE-4523] content that is gone between two doors is not waited for', async () => {
+    const app = new Koa()
+    const router = new Router()
+    app.silent = true
+    const once = poe({ store: memoryStore(), principal: () => 'guest' })
+    const validator = () => ({ etag: '"1"' })
+    // As Node does where the answer, or the client, has gone meanwhile.
+    const lose: Koa.Middleware = async ({ req }, next) => {
+      req.read()
+      req.destroy(new Error('gone'))
+      await new Promise(resolve => setTimeout(resolve, 5))
+      return await next()
+    }
+    const asSeen = once.conditional({ name: 'page', validator })
+    router.post('/pay', once.idempotencyKey(RULES), lose, asSeen, ctx => {
+      ctx.body = 'done'
+    })
+    app.use(once.middleware()).use(router.routes())
+    const fields = { 'idempotency-key': '"a"', 'if-match': '"1"' }
+    expect((await call(app.callback(), 'POST', '/pay', 'ten', fields)).status).to.equal(400)
+  })
 })
