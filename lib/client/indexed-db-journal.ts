@@ -27,8 +27,8 @@ const OPENING_MS = 5_000
  *
  * @param options - see {@link IndexedDbJournalOptions}
  * @returns the journal
- * @throws ClientError `ERR_POE_JOURNAL` where the browser keeps no data, or has no locks (pages
- *   that did not come by https, or from this machine)
+ * @throws ClientError `ERR_POE_JOURNAL` where the browser keeps no data, does not open the database
+ *   within 5,000 ms, or has no locks (pages that did not come by https, or from this machine)
  */
 export async function indexedDbJournal(options: IndexedDbJournalOptions = {}): Promise<Journal> {
   const { name = 'post-once-exactly' } = options

@@ -59,8 +59,8 @@ function failure(
 }
 
 /**
- * The answer with content of its own, or with none where that broke off; what is long, once it is
- * read with its coding taken off, comes as it comes.
+ * The answer with content of its own, or with none where that broke off. Content that is longer
+ * than `bodyLimitBytes`, without its coding, is passed on while it comes.
  */
 async function takenIn(
   outcome: PostOutcome,
