@@ -92,6 +92,8 @@ async function end() {
   process.removeAllListeners('message')
   process.removeAllListeners('disconnect')
   process.disconnect()
+  // Nothing is open any more. Left to itself, Node 20 may go round for ever in its own cleaning up.
+  process.once('beforeExit', () => process.exit())
 }
 
 /** What keeps this process alive: Node names the kinds, and of sockets and children what it knows. */
