@@ -120,7 +120,8 @@ describeWith(['redis-server'], 'redisStore on a way that fails', () => {
     expect((await failure(store.epoch(200))).code).to.equal('ERR_POE_STORE_DOWN')
     await proxy.set('pass')
     await back(store)
-    expect(proxy.counts.connections).to.equal(2)
+    // One more where a busy machine is silent for 300 ms itself.
+    expect(proxy.counts.connections).to.be.at.least(2)
   })
 
   it('asks a cluster that is just coming up again, but not for long', async () => {
