@@ -184,7 +184,8 @@ function resultAt(location: string | null): string {
   return location === null ? '' : `; the result is at ${location}`
 }
 
-function whyUnknown({ reason, status, location, isFinal, cause }: Unknown): string {
+function whyUnknown(outcome: Unknown): string {
+  const { reason, status, location, isFinal, cause, idempotencyKey } = outcome
   // Where the result is, is known: what stays open is whose it is.
   if (isFinal && status === 405 && location !== null) return `${USED}${resultAt(location)}`
   const last = status === null ? failureInWords(cause) : statusInWords(status)
@@ -194,6 +195,9 @@ function whyUnknown({ reason, status, location, isFinal, cause }: Unknown): stri
     case 'unproven':
       return `${last}, which proves nothing`
     case 'forgotten':
+      if (idempotencyKey !== null && status === null) {
+        return `the server may have forgotten the key ${quotedForShell(idempotencyKey)} by now`
+      }
       if (isFinal) return 'the server does not know the link any more'
       return 'the server does not know the link, or not by this login'
     case 'not-repeatable':

@@ -90,9 +90,9 @@ export interface Unknown extends OutcomeDetails {
   /**
    * `gave-up`: the tries or the time ran out; the same POST at the same link may still settle it.
    * `unproven`: the server's answer proves nothing, or not whose POST it was; `location` then says
-   * where the result is. `forgotten`: the server does not know the link any more or, where that is
-   * not final, does not know it by this login. `not-repeatable`: the answer was lost where a second
-   * try is not safe.
+   * where the result is. `forgotten`: the server does not know the link any more, or may
+   * have forgotten the key by now; where that is not final, it does not know the link by this
+   * login. `not-repeatable`: the answer was lost where a second try is not safe.
    */
   readonly reason: 'gave-up' | 'unproven' | 'forgotten' | 'not-repeatable'
   /** Whether asking again cannot tell either: now a person has to look. */

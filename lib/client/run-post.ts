@@ -339,10 +339,11 @@ async function giveUp(sending: Sending, last: LastWord): Promise<PostOutcome> {
   return typeof told === 'string' ? unknown(sending, last, 'gave-up') : told
 }
 
-/** Nothing is posted past a link's life, but it can still be asked. */
+/** Nothing is posted past its life. A link can still be asked; a key is not sent ever again. */
 async function endOfLife(sending: Sending): Promise<PostOutcome> {
   if (!sending.isOpen) return gone(sending, null)
   const told = await settle(sending, null)
   if (typeof told !== 'string') return told
-  return unknown(sending, NOTHING, told === 'gone' ? 'forgotten' : 'gave-up')
+  const isOver = told === 'gone' || sending.door !== 'poe'
+  return unknown(sending, NOTHING, isOver ? 'forgotten' : 'gave-up')
 }

@@ -3,8 +3,9 @@
  * process, without a child for every line.
  */
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
-import { createClient, fileJournal } from 'post-once-exactly/client'
+import { createClient, fileJournal, type PostOptions } from 'post-once-exactly/client'
 import { withFolder } from '../../examples/shop/support.js'
 import { poeHere } from './fake-terminal.js'
 import { ORDER, withServer } from './poe.js'
@@ -146,13 +147,43 @@ describe('what poe says of each ending', () => {
       expect(`${left.out}${left.err}`).to.match(/nothing to resume/i)
     })
   })
+
+  it('[FALSE-4380] a key past its life is told once, with the key', async () => {
+    await withFolder(async folder => {
+      const file = join(folder, 'poe.journal')
+      await withServer(
+        () => {},
+        async ({ origin }) => {
+          await leaveOne(file, `${origin}/payments`, {
+            idempotencyKey: 'k 7',
+            expiresAtMs: soon(500),
+          })
+        },
+      )
+      await sleep(500)
+      const told = await poeHere(['resume', '--journal', file])
+      expect(told.code).to.equal(3)
+      expect(told.out).to.match(/payments unknown: .*may have forgotten the key 'k 7'/)
+      expect(told.err).to.match(/asking again cannot tell/i)
+      const next = await poeHere(['resume', '--journal', file])
+      expect(next.code).to.equal(0)
+      expect(next.err).to.match(/nothing to resume/i)
+    })
+  })
 })
 
+function soon(ms: number): number {
+  return Date.now() + ms
+}
+
 /** A POST whose answer never came, left in the journal. */
-async function leaveOne(file: string, link: string): Promise<void> {
+async function leaveOne(
+  file: string,
+  link: string,
+  given: PostOptions = { expiresAtMs: soon(60_000) },
+): Promise<void> {
   const journal = await fileJournal(file)
   const client = createClient({ journal, tries: 1, timeoutMs: 50, totalMs: 50 })
-  const expiresAtMs = Date.now() + 60_000
-  expect(await client.post(link, 'tea', { expiresAtMs })).to.include({ outcome: 'unknown' })
+  expect(await client.post(link, 'tea', given)).to.include({ outcome: 'unknown' })
   await journal.close()
 }

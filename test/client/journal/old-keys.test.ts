@@ -28,8 +28,13 @@ describe('a POST with a key that is resumed late', () => {
 
   it('[FALSE-4586] after a day is not sent: the server may know the key no more', async () => {
     const told = await resumedAfter(25, null)
-    expect(told).to.include({ outcome: 'unknown', reason: 'gave-up', isFinal: false })
+    expect(told).to.include({ outcome: 'unknown', reason: 'forgotten' })
     expect(one.posts).to.have.length(1)
+  })
+
+  it('[FALSE-4380] and is told once, for it can never be settled', async () => {
+    expect(await resumedAfter(25, null)).to.include({ outcome: 'unknown', isFinal: true })
+    expect(await one.finish(one.client.resume())).to.deep.equal([])
   })
 
   it('[FALSE-4586] within a day it is', async () => {
