@@ -70,8 +70,8 @@ export function createShop(options: ShopOptions): Shop {
       createForm: '/basket',
       refusal: drawRefusal,
     },
-    readBody,
-    counter.placeOrder,
+    // Nobody is asked to upload in vain: a link that is spent says so first.
+    ctx => readBody(ctx, () => counter.placeOrder(ctx)),
   )
   router.get('/orders', async ctx => {
     const orders = await reading(ctx, book.list(userOf(ctx)))

@@ -24,6 +24,9 @@ export type RequestContent = PresentContent | { readonly kind: 'too-large' | 'cu
  */
 export type ContentHere = RequestContent | { readonly kind: 'unread' | 'taken' }
 
+/** A content up to this size is read ahead, if it is here in a moment. */
+export const AHEAD_BYTES = 1_048_576
+
 /**
  * Gives the content if it is here in a moment, as that of most requests is.
  *

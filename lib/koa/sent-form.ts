@@ -4,7 +4,7 @@
  * @see WHATWG HTML 4.10.21; RFC 7578
  */
 import type { Context } from 'koa'
-import type { ContentHere } from './request-content.js'
+import { AHEAD_BYTES, type ContentHere, contentSoon } from './request-content.js'
 
 /** A form that was sent. */
 export interface SentForm {
@@ -30,8 +30,10 @@ export async function sentForm(
   const files = parsedFiles(ctx)
   // Parsers leave an empty object where they have read nothing.
   if (isFields(body) && Object.keys(body).length > 0) return { fields: body, files }
-  if (content?.kind === 'bytes' && ctx.is(FORM) !== false) {
-    const read = await readForm(content.bytes, ctx.get('Content-Type'))
+  if (ctx.is(FORM) !== false) {
+    // A link that names nothing was refused before anybody looked at the content.
+    const here = content ?? (await contentSoon(ctx, AHEAD_BYTES))
+    const read = here.kind === 'bytes' ? await readForm(here.bytes, ctx.get('Content-Type')) : null
     if (read !== null) return read
   }
   return isFields(body) ? { fields: body, files } : null

@@ -153,6 +153,23 @@ describe('a refusal in the application’s own look', () => {
     expect(seen[1]?.fields).to.equal(null)
   })
 
+  it('[FALSE-4381] so they are at a link that is forgotten, or somebody else’s', async () => {
+    await start({}, { parse: false })
+    const others = await world.link({ headers: { 'X-User': 'ann' } })
+    const old = await world.link()
+    expect((await submit(others)).status).to.equal(404)
+    await clock.advance(90_000_001)
+    expect((await submit(old)).status).to.equal(410)
+    expect((await submit(old, '')).status).to.equal(410)
+    const typed = { sku: 'tea' }
+    expect(seen.map(({ kind, fields }) => [kind, fields])).to.deep.equal([
+      ['unverifiable', typed],
+      ['forgotten', typed],
+      ['forgotten', {}],
+    ])
+    expect(world.runs).to.equal(0)
+  })
+
   it('what HTTP demands stays, whatever the page sets; a cookie is its own affair', async () => {
     await start()
     const link = await world.link()

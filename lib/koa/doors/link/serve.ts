@@ -27,7 +27,13 @@ import type { Outcome } from '../../../engine/outcome.js'
 import type { Core, Resource } from '../../core.js'
 import { sendRefusal } from '../../draw-refusal.js'
 import type { RerenderReason } from '../../options.js'
-import { type ContentHere, contentSoon, hasFiles, mayRun } from '../../request-content.js'
+import {
+  AHEAD_BYTES,
+  type ContentHere,
+  contentSoon,
+  hasFiles,
+  mayRun,
+} from '../../request-content.js'
 import type { LinkParams } from '../../request-poe.js'
 import { runClaimed } from '../../run/run-claimed.js'
 import { SAFE_METHODS } from '../../safe-methods.js'
@@ -205,9 +211,6 @@ function tell(
   }
   return refuse(exchange, finding)
 }
-
-/** A content up to this size is read ahead, if it is here in a moment. */
-const AHEAD_BYTES = 1_048_576
 
 /** What a claim may still find free: it asks the application, or waits. */
 const MAY_RUN: ReadonlySet<Finding['kind']> = new Set(['unspent', 'running', 'undecided'])
