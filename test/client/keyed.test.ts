@@ -61,7 +61,7 @@ describe('a POST with a key', () => {
       const endMs = one.clock.now() + 2_000
       expect(await send(endMs)).to.include({ outcome: 'unknown', reason: 'gave-up' })
       await one.clock.advance(2_000)
-      expect(await send(endMs)).to.include({ outcome: 'unknown', reason: 'gave-up' })
+      expect(await send(endMs)).to.include({ outcome: 'unknown', reason: 'forgotten' })
     }
   })
 

@@ -51,7 +51,7 @@ describe('a machine that has slept between two tries', () => {
 
   it('[FALSE-4580] sends no key past its life, for the server may run it anew', async () => {
     const told = await slept({ isKeyed: true, totalMs: 24 * HOUR_MS, lifeMs: HOUR_MS })
-    expect(told).to.deep.equal(gaveUp)
+    expect(told).to.deep.equal({ ...gaveUp, reason: 'forgotten' })
   })
 
   it('[FALSE-4580] nor when the time of all tries is over', async () => {
