@@ -2,8 +2,8 @@
  * Holds the two services side by side: what was added, and what it changes.
  *
  * The rule of counting: imports, comments and blank lines aside, every line of `before.ts` stands
- * in `app.ts` in the same order, except the one that routes the POST; it is rewritten in its place.
- * What `app.ts` has beyond that are the added lines, three of them.
+ * in `app.ts` in the same order, except the two that answer the GET and route the POST; they are
+ * rewritten in their places. What `app.ts` has beyond that are the added lines, two of them.
  */
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
@@ -40,20 +40,20 @@ function difference(old: readonly string[], now: readonly string[]) {
 async function ordersAfterTwoPosts(app: Koa): Promise<{ statuses: number[]; orders: unknown }> {
   const agent = supertest(app.callback())
   const page = await agent.get('/orders')
-  const address = page.headers['poe-links']?.slice(1, -1) ?? '/orders'
+  const address: string = page.body.link ?? '/orders'
   const statuses: number[] = []
   for (const _ of [1, 2]) statuses.push((await agent.post(address).send(ORDER)).status)
-  return { statuses, orders: (await agent.get('/orders')).body }
+  return { statuses, orders: (await agent.get('/orders')).body.orders }
 }
 
-describe('minimal: three lines make a route exactly-once', () => {
-  it('adds three lines, and rewrites the one that routes the POST', () => {
+describe('minimal: four lines make a route exactly-once', () => {
+  it('adds two lines, and rewrites those that answer the GET and route the POST', () => {
     const { added, gone } = difference(codeOf('./before.ts'), codeOf('./app.ts'))
-    expect(gone).to.deep.equal(["router.post('/orders', placeOrder)"])
+    expect(gone).to.deep.equal(['ctx.body = { orders }', "router.post('/orders', placeOrder)"])
     expect(added).to.deep.equal([
       'const once = poe({ store: memoryStore(), principal: anyone })',
-      "ctx.poe.link('order')",
-      // In the place of the line that is gone.
+      // In the places of the lines that are gone.
+      "ctx.body = { orders, link: ctx.poe.link('order') }",
       "once.resource(router, { name: 'order', path: '/orders/once/:token' }, placeOrder)",
       'app.use(once.middleware())',
     ])

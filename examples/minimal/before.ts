@@ -10,7 +10,7 @@ export function createApp(): Koa {
   const router = new Router()
 
   router.get('/orders', ctx => {
-    ctx.body = orders
+    ctx.body = { orders }
   })
   router.post('/orders', placeOrder)
 

@@ -13,7 +13,7 @@ import { createApp } from '../../examples/minimal/app.js'
 const read = (name: string) => readFileSync(new URL(`../support/tls/${name}.pem`, import.meta.url))
 const ADAPTER = {
   valid: { json: { sku: 'tea', qty: 2 } },
-  effects: { url: '/orders', pointer: '' },
+  effects: { url: '/orders', pointer: '/orders' },
 }
 
 describe('poe check over TLS', () => {
