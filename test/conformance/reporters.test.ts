@@ -135,6 +135,9 @@ describe('reports', () => {
     expect(coloured).to.include('\u001b[31m')
     const skipped = writeReport('text', PRINTABLE).split('Not judged:')[1]
     expect(skipped).to.include('POE-2-1/check-7')
+    const unreached = reportOf(['setup-failed', 'blocked', 'skipped'])
+    const short = writeReport('text', printableReport(unreached))
+    expect(short).to.include('Not reached:').and.not.include('Not judged:')
   })
 
   it('text: no server writes to the terminal', () => {

@@ -40,7 +40,9 @@ export function textReport(printable: Printable, isColoured: boolean): string {
   const lines = [flat(`${printable.title} ${printable.target}`), '']
   const told = printable.results.filter(({ result }) => !isSilent(result))
   for (const group of groupsOf(told)) lines.push(...groupLines(group, printable, paint))
-  lines.push(...unasked(printable.results, 'blocked'), ...unasked(printable.results, 'skipped'))
+  lines.push(...unasked(printable.results, 'blocked'))
+  // Where nothing could be judged, what an adapter could add to it is of no interest yet.
+  if (printable.results.some(isJudged)) lines.push(...unasked(printable.results, 'skipped'))
   lines.push('')
   for (const [name, grade] of printable.grades) {
     const word = paint(VERDICT_STYLES[grade.verdict], VERDICT_WORDS[grade.verdict])
@@ -66,6 +68,10 @@ function groupLines({ requirement, level, results }: Group, { asks }: Printable,
 /** What is told by the reason, once. */
 function isSilent(result: ResultKind): boolean {
   return result === 'blocked' || result === 'skipped'
+}
+
+function isJudged({ result }: CheckResult): boolean {
+  return result === 'pass' || result === 'fail' || result === 'warn' || result === 'info'
 }
 
 function resultLines(result: CheckResult, paint: Paint): string[] {
