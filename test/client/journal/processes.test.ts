@@ -31,12 +31,11 @@ describe('fileJournal between processes', () => {
     it('two processes begin 200 each, and both read all of them', async () => {
       const [one, other] = await Promise.all([place.start(), place.start()])
       const ids = (name: string) => Array.from({ length: 200 }, (_, index) => `${name}-${index}`)
-      const begin = async (process: JournalProcess, all: readonly string[]) => {
-        for (let at = 0; at < all.length; at += 10) {
-          await process.tell({ do: 'begin', ids: all.slice(at, at + 10) })
-        }
+      const begin = (process: JournalProcess, name: string, at: number) =>
+        process.tell({ do: 'begin', ids: ids(name).slice(at, at + 10) })
+      for (let at = 0; at < 200; at += 10) {
+        await Promise.all([begin(one, 'one', at), begin(other, 'other', at)])
       }
-      await Promise.all([begin(one, ids('one')), begin(other, ids('other'))])
       const [first, second] = await Promise.all([
         one.tell({ do: 'list' }),
         other.tell({ do: 'list' }),
