@@ -6,7 +6,7 @@ import { CannotTell, HarnessFailed } from './cannot-tell.js'
 import type { ResultKind } from './report.js'
 import type { UnmetExpectation } from './unmet-expectation.js'
 import type { Exchange } from './wire.js'
-import { transcript } from './words.js'
+import { cutShort, transcript } from './words.js'
 
 /** How a check ended, without what the catalogue knows about it. */
 export interface CheckEnding {
@@ -52,7 +52,11 @@ export function ending(
 ): CheckEnding {
   const show = (exchange: Exchange | null) =>
     exchange === null ? {} : { exchange: transcript(exchange, secrets) }
-  if (error instanceof NotMet) return { result: unmetIs, ...error.unmet, ...show(error.exchange) }
+  if (error instanceof NotMet) {
+    const { expected, seen } = error.unmet
+    const words = { expected: cutShort(expected), seen: cutShort(seen) }
+    return { result: unmetIs, ...words, ...show(error.exchange) }
+  }
   if (error instanceof NotAsked) return { result: 'skipped', seen: error.message }
   if (error instanceof CannotTell) {
     const result = error instanceof HarnessFailed ? 'harness-failed' : 'setup-failed'
