@@ -128,6 +128,29 @@ describe('poe check of what is unusual, or without measure', () => {
     expect(failed(report)).to.deep.equal([])
   })
 
+  it('[FALSE-4606] a run ends with its time and its signal, whatever it waits for', async () => {
+    const later: RequestListener = (request, response) => {
+      request.resume()
+      response.writeHead(429, { 'Retry-After': '20' }).end()
+    }
+    const stop = new AbortController()
+    const ends = [
+      [{ totalMs: 300 }, 'the run was to take 300 ms at most'],
+      [{ signal: stop.signal }, 'interrupted'],
+    ] as const
+    for (const [options, why] of ends) {
+      const told: string[] = []
+      const running = judged(later, { ...options, onResult: ({ id }) => told.push(id) })
+      setTimeout(() => stop.abort(), 100)
+      const { exitCode, results } = await running
+      const blocked = results.filter(({ result }) => result !== 'skipped')
+      expect(new Set(blocked.map(({ result, seen }) => `${result}: ${seen}`))).to.deep.equal(
+        new Set([`blocked: ${why}`]),
+      )
+      expect([exitCode, told.length]).to.deep.equal([2, results.length])
+    }
+  })
+
   it('[FALSE-4604] what an answer has in its fields is cut short in a report', async () => {
     const listener: RequestListener = (request, response) => {
       request.resume()
