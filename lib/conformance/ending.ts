@@ -6,7 +6,7 @@ import { CannotTell, HarnessFailed } from './cannot-tell.js'
 import type { ResultKind } from './report.js'
 import type { UnmetExpectation } from './unmet-expectation.js'
 import type { Exchange } from './wire.js'
-import { cutShort, transcript } from './words.js'
+import { cutShort, describe, transcript } from './words.js'
 
 /** How a check ended, without what the catalogue knows about it. */
 export interface CheckEnding {
@@ -31,6 +31,11 @@ export class NotMet extends Error {
 
 /** The question does not arise with this server. */
 export class NotAsked extends Error {}
+
+/** A redirect leads to another origin, where nothing is asked. */
+export function leadsElsewhere({ origin }: URL, answer: Exchange): NotAsked {
+  return new NotAsked(`it does not arise: ${describe(answer)}, which leads to ${origin}`)
+}
 
 /** There were more effects than that, or fewer. */
 export function effectsNotMet(expected: string, count: number): NotMet {
