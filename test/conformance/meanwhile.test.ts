@@ -31,7 +31,7 @@ describe('poe check of what comes and goes while a POST runs', () => {
   })
 
   for (const status of [302, 303, 401, 403]) {
-    it(`[FALSE-4607] a link of its session alone accuses nobody: ${status} without it`, async () => {
+    it(`[FALSE-4607] a link of its session accuses nobody: ${status} without`, async () => {
       const done = new Set<string>()
       const server = createServer(({ method, url = '', headers }, response) => {
         const isPage = url === '/shop'
