@@ -51,7 +51,7 @@ const failed = ({ results }: ConformanceReport) =>
 /** A shop whose page is a button: there is nothing to type in, and so no content. */
 function buttonShop(options: { readonly isBusy?: boolean } = {}): RequestListener {
   const orders = new Map<string, number>()
-  let pages = 0
+  const visits = new Set<string>()
   return async (request, response) => {
     const { method, url = '' } = request
     const tell = (status: number, content = '', fields = {}) => {
@@ -65,10 +65,13 @@ function buttonShop(options: { readonly isBusy?: boolean } = {}): RequestListene
     } catch {
       return
     }
-    if (url === '/shop' && options.isBusy === true) return tell(302, '', { Location: '/basket' })
-    if (url === '/shop' || url === '/basket') {
-      pages += 1
-      if (options.isBusy === true && pages % 3 === 2) return tell(503, '', { 'Retry-After': '0' })
+    if (url === '/shop' && options.isBusy === true) {
+      return tell(302, '', { Location: `/basket/${randomBytes(6).toString('hex')}` })
+    }
+    if (url === '/shop' || url.startsWith('/basket/')) {
+      const isSoon = options.isBusy === true && !visits.has(url)
+      visits.add(url)
+      if (isSoon) return tell(503, '', { 'Retry-After': '0' })
       const link = `/once/${randomBytes(12).toString('hex')}`
       orders.set(link, 0)
       return tell(200, `<form method="post" action="${link}"><button>Order</button></form>`)
