@@ -161,7 +161,8 @@ export function isOfContent(error: unknown): boolean {
   return typeof error === 'object' && error !== null && BROKE_OFF.has(error)
 }
 
-function noteBroken(error: unknown): unknown {
+/** Notes an error as one of content. */
+export function noteBroken(error: unknown): unknown {
   if (typeof error === 'object' && error !== null) BROKE_OFF.add(error)
   return error
 }

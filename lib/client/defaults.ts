@@ -4,6 +4,9 @@
 import { systemClock } from './clock.js'
 import type { ClientOptions, ResolvedClientOptions } from './options.js'
 
+/** How much of a content is kept in memory. */
+export const BODY_LIMIT_BYTES: number = 16 * 1024 * 1024
+
 /**
  * Completes options; `undefined` is as if absent.
  *
@@ -22,7 +25,7 @@ export function withDefaults(options: ClientOptions): ResolvedClientOptions {
     maxRetryAfterMs: given.totalMs ?? 120_000,
     origins: [],
     crossOrigin: false,
-    bodyLimitBytes: 16 * 1024 * 1024,
+    bodyLimitBytes: BODY_LIMIT_BYTES,
     adapter: {},
     keyFormat: 'structured',
     retryUnsent: false,

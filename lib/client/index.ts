@@ -5,6 +5,7 @@
  */
 import { preparePayload } from './body.js'
 import { PoeClient } from './client.js'
+import { BODY_LIMIT_BYTES } from './defaults.js'
 import { followHops } from './follow-get.js'
 import { followPost } from './follow-post.js'
 import { leadsAll } from './inquiry.js'
@@ -13,6 +14,7 @@ import { type AnyRules, classifyAny } from './judge-keyed.js'
 import { finalUrl } from './known-links.js'
 import { logLines } from './log-lines.js'
 import { digestAtOnce } from './node/digest.js'
+import { withKnownContent } from './node/foreign-fetch.js'
 import { linkReader } from './node/link-field.js'
 import { type Adapter, type ClientOptions, checkOptions } from './options.js'
 import { readAllLinks } from './page-links.js'
@@ -35,7 +37,7 @@ export type * from './types.js'
  * @see POE draft 2, 5
  */
 export function createClient(options: ClientOptions = {}): PoeClient {
-  return new PoeClient(options, {
+  return new PoeClient(withForeign(options), {
     links: linkReader,
     readLinks: readAnnounced,
     prepare: preparePayload,
@@ -47,6 +49,14 @@ export function createClient(options: ClientOptions = {}): PoeClient {
     lines: logLines,
     check: checkOptions,
   })
+}
+
+/** What is no function is told of where options are checked; Deno and Bun know no Node streams. */
+function withForeign(options: ClientOptions): ClientOptions {
+  const { fetch, bodyLimitBytes = BODY_LIMIT_BYTES } = options
+  const isNode = !('Deno' in globalThis || 'Bun' in globalThis)
+  if (!isNode || typeof fetch !== 'function' || fetch === globalThis.fetch) return options
+  return { ...options, fetch: withKnownContent(fetch, bodyLimitBytes) }
 }
 
 /** A `Link` names links where the adapter says its relation. */

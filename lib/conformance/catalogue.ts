@@ -216,6 +216,8 @@ export interface RequestSpec {
   readonly user?: 'first' | 'second' | 'nobody'
   /** Whether `POE: 1` goes along. Default true. */
   readonly poe?: boolean
+  /** The cookies of the page do not go along, as with a client that keeps none. */
+  readonly cookies?: false
   /** Of requests with a key. */
   readonly key?: KeyForm
   /** Of conditional requests. */

@@ -6,7 +6,7 @@ import { CannotTell, HarnessFailed } from './cannot-tell.js'
 import type { ResultKind } from './report.js'
 import type { UnmetExpectation } from './unmet-expectation.js'
 import type { Exchange } from './wire.js'
-import { transcript } from './words.js'
+import { cutShort, describe, transcript } from './words.js'
 
 /** How a check ended, without what the catalogue knows about it. */
 export interface CheckEnding {
@@ -32,6 +32,11 @@ export class NotMet extends Error {
 /** The question does not arise with this server. */
 export class NotAsked extends Error {}
 
+/** A redirect leads to another origin, where nothing is asked. */
+export function leadsElsewhere({ origin }: URL, answer: Exchange): NotAsked {
+  return new NotAsked(`it does not arise: ${describe(answer)}, which leads to ${origin}`)
+}
+
 /** There were more effects than that, or fewer. */
 export function effectsNotMet(expected: string, count: number): NotMet {
   const noun = expected.endsWith('1') ? 'effect' : 'effects'
@@ -52,7 +57,11 @@ export function ending(
 ): CheckEnding {
   const show = (exchange: Exchange | null) =>
     exchange === null ? {} : { exchange: transcript(exchange, secrets) }
-  if (error instanceof NotMet) return { result: unmetIs, ...error.unmet, ...show(error.exchange) }
+  if (error instanceof NotMet) {
+    const { expected, seen } = error.unmet
+    const words = { expected: cutShort(expected), seen: cutShort(seen) }
+    return { result: unmetIs, ...words, ...show(error.exchange) }
+  }
   if (error instanceof NotAsked) return { result: 'skipped', seen: error.message }
   if (error instanceof CannotTell) {
     const result = error instanceof HarnessFailed ? 'harness-failed' : 'setup-failed'

@@ -103,7 +103,9 @@ function kindOf(response: RawResponse): 'json' | 'html' | 'other' {
 /** Where JSON or plain text has one reference and no other, that is the link. */
 function onlyReference(response: RawResponse): string | null {
   if (response.status >= 300 || kindOf(response) === 'html') return null
-  const references = [...referencesIn(response)].map(one => one.replace(/[.,;:!?)]+$/, ''))
+  // Behind the first mark of a row there is no need to look: that would take the square of it.
+  const marks = /(?<![.,;:!?)])[.,;:!?)]+$/
+  const references = [...referencesIn(response)].map(one => one.replace(marks, ''))
   const found = new Set(references.filter(one => /^(?:\/[^/\s]|https?:\/\/)\S+$/i.test(one)))
   const [only] = found
   return found.size === 1 ? (only ?? null) : null
@@ -120,7 +122,7 @@ function firstAction(response: RawResponse, url: URL): string | null {
     if (tagName !== 'form') continue
     const attributes = new Map(attrs.map(({ name, value }) => [name, value]))
     if (attributes.get('method')?.toLowerCase() !== 'post') continue
-    return actionOf(attributes.get('action'), response, url)
+    return actionOf(attributes.get('action'), baseOf(response, url), url)
   }
   return null
 }
@@ -129,8 +131,7 @@ function firstAction(response: RawResponse, url: URL): string | null {
  * Where a form is sent: an action is relative to the base of its page, and an empty one is the
  * page itself.
  */
-export function actionOf(action: string | undefined, response: RawResponse, url: URL): string {
-  const base = baseOf(response, url)
+export function actionOf(action: string | undefined, base: URL, url: URL): string {
   const isAsItStands = !action || base.href === url.href || !URL.canParse(action, base)
   return isAsItStands ? (action ?? '') : new URL(action, base).href
 }

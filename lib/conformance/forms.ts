@@ -6,7 +6,7 @@
  */
 import type { DefaultTreeAdapterTypes } from 'parse5'
 import type { RawResponse } from '../testing/raw-response.js'
-import { actionOf, elementsOf, isHtml } from './find-links.js'
+import { actionOf, baseOf, elementsOf, isHtml } from './find-links.js'
 
 type Element = DefaultTreeAdapterTypes.Element
 type Attributes = ReadonlyMap<string, string>
@@ -26,14 +26,13 @@ export interface PageForm {
 export function formsIn(response: RawResponse, url: URL): PageForm[] {
   if (!isHtml(response)) return []
   const elements = elementsOf(response.body.toString('utf8'))
-  const forms = elements.filter(({ tagName }) => tagName === 'form')
-  return forms.flatMap(form => {
+  const base = baseOf(response, url)
+  return [...controlsIn(elements)].flatMap(([form, controls]) => {
     const attributes = attributesOf(form)
     if (attributes.get('method')?.toLowerCase() !== 'post') return []
-    const controls = elements.filter(element => formOf(element, forms) === form)
     const button = controls.find(isButton)
     const own = button === undefined ? undefined : attributesOf(button).get('formaction')
-    const action = resolved(actionOf(own ?? attributes.get('action'), response, url), url)
+    const action = resolved(actionOf(own ?? attributes.get('action'), base, url), url)
     if (action === null) return []
     const isMultipart = attributes.get('enctype')?.toLowerCase() === 'multipart/form-data'
     return [{ action, isMultipart, ...valuesOf(controls, button) }]
@@ -57,16 +56,26 @@ function resolved(reference: string, base: URL): string | null {
   return url.href
 }
 
-function formOf(element: Element, forms: readonly Element[]): Element | undefined {
-  const id = attributesOf(element).get('form')
-  if (id !== undefined) return forms.find(form => attributesOf(form).get('id') === id)
-  let node: DefaultTreeAdapterTypes.Node | null = element.parentNode
-  while (node !== null && 'parentNode' in node) {
-    const above: Element | undefined = forms.find(form => form === node)
-    if (above !== undefined) return above
-    node = node.parentNode
+/** The forms of a page and what each of them has in it: one pass, for shops have many. */
+function controlsIn(elements: readonly Element[]): ReadonlyMap<Element, readonly Element[]> {
+  const controls = new Map<Element, Element[]>()
+  const named = new Map<string, Element>()
+  for (const element of elements) {
+    if (element.tagName !== 'form') continue
+    controls.set(element, [])
+    const id = attributesOf(element).get('id')
+    if (id !== undefined && !named.has(id)) named.set(id, element)
   }
-  return undefined
+  const around = new Map<unknown, Element>()
+  // Whatever an element stands in comes before it.
+  for (const element of elements) {
+    const form = controls.has(element) ? element : around.get(element.parentNode)
+    if (form !== undefined) around.set(element, form)
+    const id = attributesOf(element).get('form')
+    const owner = id === undefined ? form : named.get(id)
+    if (owner !== undefined) controls.get(owner)?.push(element)
+  }
+  return controls
 }
 
 function valuesOf(controls: readonly Element[], button: Element | undefined) {

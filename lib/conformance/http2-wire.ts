@@ -114,7 +114,11 @@ class Call {
       this.#head = { status: Number(headers[':status']), fields: fieldsOf(raw) }
     })
     this.#stream.on('data', (chunk: Buffer) => this.#read(chunk))
-    this.#stream.once('end', () => this.#end(this.#head === null ? 'closed' : 'complete'))
+    this.#stream.once('end', () => {
+      // What a server takes back in the middle of it ends, too.
+      if (this.#stream.rstCode > 0) this.#end('reset')
+      else this.#end(this.#head === null ? 'closed' : 'complete')
+    })
     this.#stream.on('error', fail)
     this.#stream.once('close', () => fail())
   }

@@ -110,5 +110,5 @@ function relationsOf({ params }: LinkMember): readonly string[] {
 
 /** Fragments are another rule's matter. */
 function bare(reference: string, base: URL): string {
-  return resolved(reference, base).replace(/#.*$/, '')
+  return resolved(reference, base).split('#', 1)[0] ?? ''
 }

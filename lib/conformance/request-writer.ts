@@ -129,7 +129,7 @@ export class RequestWriter {
     this.#firstUrl ??= url
     const target = targetOf(url, to, this.#adapter.sibling, this.#firstUrl)
     const body = content?.bytes ?? null
-    const jar = session?.jarOf(user) ?? null
+    const jar = spec.cookies === false ? null : (session?.jarOf(user) ?? null)
     const fields = withCookies(this.#lines(lines), url, jar)
     const { slowly = false, chunked = false, unasked = false, version, trailing } = spec
     const odd = { ...(version && { version }), ...(trailing !== undefined && { trailing }) }

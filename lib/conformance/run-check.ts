@@ -23,7 +23,14 @@ import type {
 } from './catalogue.js'
 import { FAILURE } from './checks/fragments.js'
 import { COUNT_LAG_MS, EffectAccount } from './effect-account.js'
-import { type CheckEnding, effectsNotMet, ending, NotAsked, NotMet } from './ending.js'
+import {
+  type CheckEnding,
+  effectsNotMet,
+  ending,
+  leadsElsewhere,
+  NotAsked,
+  NotMet,
+} from './ending.js'
 import { firstUnmet, namesStatus } from './expectations.js'
 import { entropyBits } from './guessing.js'
 import { type Demands, demand, judgeAnswer } from './judge-answer.js'
@@ -62,6 +69,7 @@ const REDIRECTS = 5
 const ROUNDS_AT_ONCE = 4
 const UNCOUNTED = 'Effects could not be counted each time.'
 const ONE_LINK = 'it does not arise: the page shows the same link until that is used'
+const OF_SESSION = 'it does not arise: without cookies nothing was accepted'
 const STAYS_FAILED = 'it does not arise: after a failure nothing was accepted'
 /** A link must be this hard to guess from others, in bits, by a generous estimate. */
 const HARD_BITS = 50
@@ -167,7 +175,8 @@ class CheckRun {
     else if ('balance' in step) await this.#balance()
     else if ('restart' in step) await this.#subject.restart()
     else if ('pause' in step) await sleep(this.#pauseMs(step.pause))
-    else throw unknownStep(step)
+    // The compiler holds that there is none; a catalogue of one's own may have slipped by it.
+    else throw new TypeError(`A step of unknown kind: ${JSON.stringify(step satisfies never)}`)
   }
 
   async #mint({ mint, like, ...spec }: MintStep): Promise<void> {
@@ -273,7 +282,7 @@ class CheckRun {
       const isThere = isIn(response?.status, 300, 399) && URL.canParse(location, sent.url)
       const url = isThere ? new URL(location, sent.url) : null
       if (url === null || location === '') return answer
-      if (url.origin !== sent.url.origin) throw elsewhere(url, answer)
+      if (url.origin !== sent.url.origin) throw leadsElsewhere(url, answer)
       answer = await this.#subject.follow(url, this.#session)
     }
     return answer
@@ -301,8 +310,7 @@ class CheckRun {
   }
 
   async #await(step: AwaitStep): Promise<void> {
-    const known = this.#answers.get(step.await)
-    const exchange = known ?? (await this.#background.get(step.await))
+    const exchange = this.#answers.get(step.await) ?? (await this.#background.get(step.await))
     if (exchange === undefined) throw new TypeError(`Nothing is called ${step.await}`)
     this.#answers.set(step.await, exchange)
     this.#judge(step, exchange, 'first')
@@ -317,9 +325,8 @@ class CheckRun {
     failedBy,
     same = [],
   }: RaceStep): Promise<void> {
-    const { rounds } = this.#settings
+    const { rounds, jobs = 1 } = this.#settings
     const numbers = Array.from({ length: rounds }, (_, index) => index + 1)
-    const { jobs = 1 } = this.#settings
     const atOnce = Math.min(jobs, Math.max(ROUNDS_AT_ONCE, jobs >> 1))
     const played = await sideBySide(numbers, atOnce, async round => {
       const link = await this.#linkOf(race)
@@ -336,7 +343,10 @@ class CheckRun {
       return { round, all }
     })
     let successes = 0
-    for (const { round, all } of played) {
+    const isAnyone = race.cookies === false
+    for (const { round, all: came } of played) {
+      // To whoever has no cookies a redirect may be that to a login.
+      const all = isAnyone ? came.filter(({ response }) => !isIn(response?.status, 300, 399)) : came
       const done = all.filter(({ response }) => isSuccess(response?.status))
       // A redirect may be a replay, where there may be any; of a link it may lead to the result.
       const accepted =
@@ -361,6 +371,7 @@ class CheckRun {
       if (done.length > 0) successes += 1
     }
     if (successes === 0 && failedBy !== undefined) throw new NotAsked(STAYS_FAILED)
+    if (successes === 0 && isAnyone) throw new NotAsked(OF_SESSION)
     if (successes === 0) throw new CannotTell('No POST of any round was accepted.')
     if (this.#effectsBefore !== null) await this.#effects({ effects: { exactly: successes } })
   }
@@ -486,13 +497,4 @@ class CheckRun {
 function isPlain({ to, method, body, fields, user, poe, provoke, ...more }: RequestSpec): boolean {
   const isOdd = [method, body, fields, user, poe, provoke].some(one => one !== undefined)
   return !isOdd && Object.keys(to).length === 1 && Object.keys(more).length === 0
-}
-
-function elsewhere({ origin }: URL, answer: Exchange): NotAsked {
-  return new NotAsked(`it does not arise: ${describe(answer)}, which leads to ${origin}`)
-}
-
-/** The compiler holds that there is none; a catalogue of one's own may have slipped by it. */
-function unknownStep(step: never): TypeError {
-  return new TypeError(`A step of unknown kind: ${JSON.stringify(step)}`)
 }

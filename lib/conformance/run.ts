@@ -114,6 +114,8 @@ class Run {
   #jobs: number
   /** Why nothing more can be asked; `null` while it can. */
   #obstacle: string | null = null
+  /** Why the run is over before its end; `null` while it is not. */
+  #over: string | null = null
   /** Whether the page itself is judged all the same. */
   #isPageThere = false
   #silent = 0
@@ -133,8 +135,39 @@ class Run {
   }
 
   async results(): Promise<ServerCheckResult[]> {
-    const selected = selectChecks(this.#options)
-    this.#selected = selected
+    this.#selected = selectChecks(this.#options)
+    await this.#untilOver(this.#judgeAll(this.#selected))
+    const results = this.#selected.map(one => this.#results.get(one[0].id) ?? this.#unreached(one))
+    // A work that goes on by itself, because nothing ends its waits, is no part of the report.
+    this.#over ??= 'the run is over'
+    return results
+  }
+
+  /** Ends with its time and its signal, whatever it waits for. */
+  async #untilOver(work: Promise<void>): Promise<void> {
+    const { signal, totalMs } = this.#options
+    let stop = () => {}
+    let timer: NodeJS.Timeout | undefined
+    const over = new Promise<void>(resolve => {
+      const end = (why: string) => {
+        this.#over = why
+        resolve()
+      }
+      stop = () => end('interrupted')
+      const late = () => end(`the run was to take ${totalMs} ms at most`)
+      timer = setTimeout(late, Math.min(totalMs, TIMER_LIMIT_MS))
+      signal?.addEventListener('abort', stop, { once: true })
+      if (signal?.aborted === true) stop()
+    })
+    try {
+      await Promise.race([work, over])
+    } finally {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', stop)
+    }
+  }
+
+  async #judgeAll(selected: readonly Selected[]): Promise<void> {
     await this.#whole.open()
     const found = await rehearse(this.#subject, this.#whole)
     if (found.isFar && this.#options.jobs === null) this.#jobs = JOBS_FAR
@@ -151,7 +184,16 @@ class Run {
       if (together) await this.#together(checks, jobs ?? this.#jobs)
       else for (const one of checks) await this.#judge(one, null)
     }
-    return selected.flatMap(([{ id }]) => this.#results.get(id) ?? [])
+  }
+
+  #unreached(one: Selected): ServerCheckResult {
+    const [check, requirement] = one
+    const skipped = this.#skipReason(check)
+    const blocked = { result: 'blocked', seen: this.#over ?? '' } as const
+    const found: CheckEnding = skipped === null ? blocked : { result: 'skipped', seen: skipped }
+    const result = told(check, requirement, found)
+    this.#options.onResult(result)
+    return result
   }
 
   /** Several checks side by side: their effects are counted together, and told apart if need be. */
@@ -207,6 +249,7 @@ class Run {
   }
 
   async #judge(one: Selected, shared: EffectAccount | null): Promise<void> {
+    if (this.#over !== null) return
     const [check, requirement] = one
     const before = this.#results.get(check.id)
     const isAgain = before !== undefined
@@ -226,6 +269,7 @@ class Run {
   }
 
   #tell([check, requirement]: Selected, found: CheckEnding): void {
+    if (this.#over !== null) return
     const result = told(check, requirement, found)
     this.#results.set(check.id, result)
     this.#options.onResult(result)
@@ -263,24 +307,18 @@ class Run {
   ): Promise<CheckEnding> {
     const skipped = this.#skipReason(check)
     if (skipped !== null) return { result: 'skipped', seen: skipped }
-    const { rounds, strict, signal, totalMs } = this.#options
-    if (signal?.aborted === true) return { result: 'blocked', seen: 'interrupted' }
+    const { rounds, strict } = this.#options
+    if (this.#over !== null) return { result: 'blocked', seen: this.#over }
     if (this.#obstacle !== null && !(this.#isPageThere && isOfPage(check))) {
       return { result: 'blocked', seen: this.#obstacle }
     }
-    const restMs = this.#untilMs - performance.now()
-    const late: CheckEnding = {
-      result: 'blocked',
-      seen: `the run was to take ${totalMs} ms at most`,
-    }
-    if (restMs <= 0) return late
     const isOpen =
       check.warns === true || ['open', 'MAY', 'implied MAY'].includes(requirement.level)
     const unmetIs = isOpen && !strict ? 'warn' : 'fail'
     const common = { rounds, unmetIs, jobs: this.#jobs, whole: this.#whole } as const
     const ask = () =>
       recorded(this.#subject.writer.secrets, () =>
-        within(restMs, late, runCheck(check, this.#subject, { ...common, shared })),
+        runCheck(check, this.#subject, { ...common, shared }),
       )
     let found = await ask()
     // Who leaves before the answer does not learn that it was "not now".
@@ -307,19 +345,6 @@ class Run {
     if (reason !== undefined) return `as asked: ${reason}`
     const missing = needs.filter(need => !this.#subject.has(need))
     return missing.length === 0 ? null : `not judged without ${missing.join(', ')}`
-  }
-}
-
-/** What a promise gives, or something else after a time, in milliseconds. */
-async function within<T>(ms: number, late: T, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const over = new Promise<T>(resolve => {
-    timer = setTimeout(() => resolve(late), Math.min(ms, TIMER_LIMIT_MS))
-  })
-  try {
-    return await Promise.race([work, over])
-  } finally {
-    clearTimeout(timer)
   }
 }
 

@@ -65,7 +65,8 @@ export function spelt(link: URL, spelling: Spelling): string {
     case 'malformed':
       return `${path}%zz${search}`
     case 'empty':
-      return `${path.slice(0, lastAt)}${search}`
+      // What ends with a slash has its id before it.
+      return `${path.replace(/(?<=\/)[^/]+\/?$/, end => (end.endsWith('/') ? '/' : ''))}${search}`
     case 'hex':
       return `${path.slice(0, lastAt)}${encodedAll(path.slice(lastAt))}${search}`
     case 'encoded-slash':

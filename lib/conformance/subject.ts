@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { atPointer } from '../protocols/json-pointer.js'
+import { POE_LINKS_LIMIT_CHARS } from '../protocols/poe/links.js'
 import { fieldValues, type RawResponse } from '../testing/raw-response.js'
 import type { ServerAdapter } from './adapter.js'
 import { CannotTell, HarnessFailed, LinkElsewhere } from './cannot-tell.js'
@@ -245,7 +246,7 @@ export class Subject {
       url.hash = ''
       const target = url.pathname + url.search
       const next = { ...sent, url, target, fields: withCookies(sent.fields, url, sent.jar) }
-      answer = await this.exchange(next)
+      answer = await this.#untilNow(() => this.exchange(next))
     }
     return answer
   }
@@ -285,6 +286,10 @@ export class Subject {
     }
     const url = new URL(reference, sent.url)
     url.hash = ''
+    if (url.href.length > POE_LINKS_LIMIT_CHARS) {
+      const words = `The link has ${url.href.length} characters, which no client takes`
+      throw new CannotTell(`${words} (${describe(answer)}).`, answer)
+    }
     if (url.origin !== sent.url.origin) {
       const where = `The link leads to another origin, ${url.origin}: nothing is sent there`
       throw new LinkElsewhere(`${where} (${describe(answer)}).`, answer)

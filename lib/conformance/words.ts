@@ -6,6 +6,7 @@ import type { RawResponse } from '../testing/raw-response.js'
 import type { Exchange, Sent } from './wire.js'
 
 const CONTENT_LIMIT_CHARS = 600
+const HEAD_LIMIT_CHARS = 8_000
 const HIDDEN = '(left out)'
 
 const ENDINGS: Readonly<Record<RawEnding, string>> = {
@@ -57,7 +58,7 @@ function requestText({ method, target, url, fields, body }: Sent, secrets: Reado
   const lines = fields.map(([name, value]) => {
     return `${name}: ${secrets.has(name.toLowerCase()) ? HIDDEN : value}`
   })
-  const head = [`${method} ${target} HTTP/1.1`, `Host: ${url.host}`, ...lines].join('\n')
+  const head = headText([`${method} ${target} HTTP/1.1`, `Host: ${url.host}`, ...lines])
   return body === null || body.length === 0 ? head : `${head}\n\n${contentText(body)}`
 }
 
@@ -65,13 +66,23 @@ function answerText({ version, status, reason, fields, body }: RawResponse): str
   const lines = fields.map(({ name, value }) => {
     return `${name}: ${/^set-cookie$/i.test(name) ? HIDDEN : value}`
   })
-  const head = [`HTTP/${version} ${status} ${reason}`.trimEnd(), ...lines].join('\n')
+  const head = headText([`HTTP/${version} ${status} ${reason}`.trimEnd(), ...lines])
   return body.length === 0 ? head : `${head}\n\n${contentText(body)}`
 }
 
 /** What a terminal would obey, controls and changes of direction, becomes dots; lines stay. */
 export function readable(text: string): string {
   return text.replaceAll(/[^\P{Cc}\n\t]|[\u202a-\u202e\u2066-\u2069]/gu, '.')
+}
+
+function headText(lines: readonly string[]): string {
+  return cutShort(lines.join('\n'), HEAD_LIMIT_CHARS)
+}
+
+/** As much of a text as anybody reads: a report has it many times. */
+export function cutShort(text: string, limitChars = 2_000): string {
+  const { length } = text
+  return length > limitChars ? `${text.slice(0, limitChars)}... (${length} characters)` : text
 }
 
 function contentText(body: Buffer): string {

@@ -95,12 +95,20 @@ function readHead(text: string): Head | null {
 function readFields(lines: readonly string[]): RawField[] | null {
   const fields: RawField[] = []
   for (const line of lines) {
-    const match = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*(.*?)[ \t]*$/.exec(line)
+    const match = /^([!#$%&'*+.^_`|~\w-]+):(.*)$/.exec(line)
     if (match === null) return null
     const [, name = '', value = ''] = match
-    fields.push({ name, value, line })
+    fields.push({ name, value: trimmed(value), line })
   }
   return fields
+}
+
+/** Without the white space around it; one expression for that takes the square of the length. */
+function trimmed(value: string): string {
+  const start = Math.max(0, value.search(/[^ \t]/))
+  let end = value.length
+  while (end > start && /[ \t]/.test(value.charAt(end - 1))) end -= 1
+  return value.slice(start, end)
 }
 
 function readContent(bytes: Buffer, head: Head, context: RawReadingContext): Content | null {

@@ -3,7 +3,7 @@
  */
 import { once as emitted } from 'node:events'
 import { createServer, type Http2Server } from 'node:http2'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net'
 import { expect } from 'chai'
 import {
   type ConformanceReport,
@@ -50,6 +50,21 @@ describe('poe check over HTTP/2', () => {
     expect(report).to.include({ verdict: 'undetermined' })
   })
 
+  it('[FALSE-4609] an answer that is called off in the middle is none', async () => {
+    /** A frame of stream 1, but for that of the settings. */
+    const frame = (type: number, flags: number, ...content: readonly number[]) =>
+      Buffer.from([0, 0, content.length, type, flags, 0, 0, 0, type === 4 ? 0 : 1, ...content])
+    const server = createTcpServer(socket => {
+      socket.on('error', () => {})
+      socket.once('data', () => {
+        const ok = frame(1, 4, 0x88)
+        socket.write(Buffer.concat([frame(4, 0), ok, frame(0, 0, 0x78), frame(3, 0, 0, 0, 0, 8)]))
+      })
+    })
+    const { results } = await judged(server, ['POE-2-1/same'])
+    expect(results[0]?.seen).to.match(/reset without a whole answer/)
+  })
+
   it('a server that takes every POST fails', async () => {
     let count = 0
     const server = createServer((request, response) => {
@@ -69,7 +84,7 @@ describe('poe check over HTTP/2', () => {
 })
 
 async function judged(
-  server: Http2Server,
+  server: Http2Server | Server,
   only?: readonly string[],
   adapter: ServerAdapter = ADAPTER,
 ): Promise<ConformanceReport> {

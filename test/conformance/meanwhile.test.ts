@@ -2,8 +2,11 @@
  * Wrong servers that let a second POST run beside the first one once somebody has come or gone:
  * `poe check` passed them, since nobody looked meanwhile, and nobody gave up.
  */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
-import { CHECKS } from 'post-once-exactly/conformance'
+import { CHECKS, runConformance } from 'post-once-exactly/conformance'
 import { resultOf } from './wrong-runs.js'
 
 describe('poe check of what comes and goes while a POST runs', () => {
@@ -16,6 +19,40 @@ describe('poe check of what comes and goes while a POST runs', () => {
     it(`[FALSE-4251] ${name} is caught by ${id}`, async () => {
       const check = CHECKS.find(one => one.id === id)
       expect(check && (await resultOf(check, name, true))).to.equal('fail')
+    })
+  }
+
+  const COOKIELESS = 'POE-2-2/race-cookieless'
+
+  it(`[FALSE-4607] lock-by-session is caught by ${COOKIELESS}`, async () => {
+    const check = CHECKS.find(({ id }) => id === COOKIELESS)
+    expect(check && (await resultOf(check, 'lock-by-session', true))).to.equal('fail')
+    expect(check && (await resultOf(check, 'runs-without-poe', true))).to.equal('pass')
+  })
+
+  for (const status of [302, 303, 401, 403]) {
+    it(`[FALSE-4607] a link of its session accuses nobody: ${status} without`, async () => {
+      const done = new Set<string>()
+      const server = createServer(({ method, url = '', headers }, response) => {
+        const isPage = url === '/shop'
+        const link = isPage ? `/once/${crypto.randomUUID()}` : url
+        const [session = link] = headers.cookie?.split(';') ?? []
+        if (isPage) response.setHeader('Set-Cookie', `session=${crypto.randomUUID()}; Path=/`)
+        const isOurs = isPage || url === '/count' || headers.cookie !== undefined
+        const isNew = method === 'POST' && isOurs && !done.has(url)
+        if (isNew) done.add(url)
+        const other = method === 'POST' ? 405 : 200
+        response.writeHead(isNew ? 303 : isOurs ? other : status, { Location: `/of/${session}` })
+        response.end(JSON.stringify({ link, orders: done.size }))
+      })
+      server.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      const { port } = server.address() as AddressInfo
+      const url = `http://127.0.0.1:${port}/shop`
+      const adapter = { effects: { url: '/count', pointer: '/orders' } }
+      const { results } = await runConformance({ url, adapter, rounds: 2, only: [COOKIELESS] })
+      server.close()
+      expect(results[0]).to.include({ id: COOKIELESS, result: 'skipped' })
     })
   }
 })

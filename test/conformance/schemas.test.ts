@@ -135,6 +135,7 @@ const REQUEST: Members<RequestSpec> = {
   fields: 'may',
   user: 'may',
   poe: 'may',
+  cookies: 'may',
   key: 'may',
   condition: 'may',
   provoke: 'may',

@@ -156,6 +156,12 @@ const ROWS: readonly Row[] = [
     'missing-400',
     'says 400 of a missing condition',
     { whenMissing: () => refused(400, 'No') },
+    ['warn H-428-1/told'],
+  ],
+  [
+    'missing-adds',
+    'does what it refuses for want of a condition',
+    { addsMissing: true },
     ['COND-05/missing'],
   ],
   [

@@ -40,6 +40,8 @@ export interface ConditionBehaviour {
   whenMissing(): Told | 'run'
   /** `last`: where the request that was done last comes again. */
   whenFalse(last: Done | null): Told
+  /** Something is added although a condition is missing. */
+  readonly addsMissing: boolean
   /** Something is added although the request that was done last is refused when it comes again. */
   addsAnyway(last: Done): boolean
   /** The request that was done before is told its answer again. */
@@ -70,6 +72,7 @@ export const RIGHT_CONDITIONS: ConditionBehaviour = {
   whenMissing: () => refused(428, 'Send If-Match'),
   whenFalse: () => refused(412, 'The stock has changed'),
   replays: () => false,
+  addsMissing: false,
   addsAnyway: () => false,
   whenRunning: () => refused(409, 'It is running'),
   writePauseMs: 0,
@@ -131,7 +134,10 @@ class Store {
     const [noneMatch = null] = asked.lines('If-None-Match')
     const isTrue = behaviour.holds({ match, noneMatch, tag: this.#tag() })
     const missing = isTrue === null ? behaviour.whenMissing() : 'run'
-    if (missing !== 'run') return missing
+    if (missing !== 'run') {
+      if (behaviour.addsMissing) this.#added += 1
+      return missing
+    }
     if (isTrue === false) {
       const last = this.#last
       const isRepeat = last !== null && behaviour.replays(asked, match, last)

@@ -6,7 +6,7 @@ import { type ConformanceReport, runConformance } from 'post-once-exactly/confor
 import { CONDITIONS_ADAPTER, KEYS_ADAPTER } from './adapters.js'
 import { type ConditionBehaviour, startConditionServer } from './condition-server.js'
 import { type KeyBehaviour, RIGHT_KEYS, startKeyServer } from './key-server.js'
-import { told } from './plain.js'
+import { refused, told } from './plain.js'
 
 async function judged(
   behaviour: Partial<KeyBehaviour>,
@@ -72,4 +72,22 @@ describe('poe check --door idempotency-key of habits that were called wrong', ()
     await server.close()
     expect(report.results[0]).to.include({ id: 'H-428-1/explained', result: 'pass' })
   })
+
+  for (const status of [400, 403]) {
+    it(`[FALSE-4610] a condition that is missing is told ${status}`, async () => {
+      const whenMissing = () => refused(status, 'Send If-Match')
+      const server = await startConditionServer({ whenMissing })
+      try {
+        const url = `${server.origin}/stock/tea`
+        const only = ['COND-05/missing', 'COND-05/required', 'H-428-1']
+        const options = { url, door: 'conditional', adapter: CONDITIONS_ADAPTER, only } as const
+        const { results, verdict } = await runConformance(options)
+        expect(verdict).to.equal('conformant')
+        const kinds = results.map(({ result }) => result)
+        expect(kinds).to.deep.equal(['pass', 'pass', 'warn', 'skipped'])
+      } finally {
+        await server.close()
+      }
+    })
+  }
 })

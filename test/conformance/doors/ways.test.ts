@@ -84,8 +84,10 @@ describe('keys and conditions', () => {
     expect(methods).to.deep.equal(['POST', 'PATCH', 'PATCH', 'PATCH'])
   })
 
-  it('an empty last segment', () => {
+  it('[FALSE-4608] an empty last segment', () => {
     expect(spelt(new URL('/actions/7?x=y', url), 'empty')).to.equal('/actions/?x=y')
+    expect(spelt(new URL('/actions/7/?x=y', url), 'empty')).to.equal('/actions//?x=y')
+    expect(spelt(new URL('/', url), 'empty')).to.equal('/')
   })
 })
 

@@ -4,7 +4,16 @@
  */
 import { type Answer, emptyAnswer } from './answers.js'
 import type { Behaviour, Seen } from './behaviour.js'
-import { type Fault, fieldOf, isResult, isReuse, refielded, restated, where } from './fault.js'
+import {
+  type Fault,
+  fieldOf,
+  isPage,
+  isResult,
+  isReuse,
+  refielded,
+  restated,
+  where,
+} from './fault.js'
 import type { Link } from './link-book.js'
 import { MEANWHILE } from './wrong-meanwhile.js'
 import { type MeantRow, OURS } from './wrong-ours.js'
@@ -58,6 +67,16 @@ const STATES: readonly Row[] = [
     () => ({
       handlerPauseMs: 30,
       whenRunning: ({ request }) => (request.headers.poe === undefined ? 'run' : 'wait'),
+    }),
+  ],
+  [
+    'lock-by-session',
+    'POE-2-2/race-cookieless',
+    'lets POSTs without the cookie of the page run side by side',
+    () => ({
+      handlerPauseMs: 30,
+      whenRunning: ({ request }) => (request.headers.cookie === undefined ? 'run' : 'wait'),
+      ...where(isPage, answer => refielded(answer, { 'Set-Cookie': 'session=1; Path=/' })),
     }),
   ],
   [

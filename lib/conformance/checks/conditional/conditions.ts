@@ -155,19 +155,21 @@ export const CONDITION_ORDER: readonly Check[] = [
     steps: [MINT, { send: { to: L, condition: 'unlike' }, expect: [FAILED] }, NO_EFFECT],
   },
   {
+    id: 'COND-05/missing',
+    requirement: 'COND-05',
+    title: 'where a request without a condition is refused, it has no effect',
+    why: 'A refusal says that nothing happened.',
+    needs: ['effects'],
+    steps: [...MISSING, NO_EFFECT],
+  },
+  {
     id: 'COND-05/required',
     requirement: 'COND-05',
     title: 'where a condition is demanded, a request without one is refused and has no effect',
     why: 'A demand that is not enforced protects nobody.',
     needs: ['required'],
+    blockedBy: 'COND-05/missing',
     steps: [MINT, { send: { to: L, condition: 'none' }, expect: [REFUSED] }, NO_EFFECT],
-  },
-  {
-    id: 'COND-05/missing',
-    requirement: 'COND-05',
-    title: 'where a request without a condition is refused, it is told 428, and has no effect',
-    why: 'The client has to learn what is missing.',
-    steps: [...MISSING, { await: 'missing', expect: [{ status: ['428'] }] }, NO_EFFECT],
   },
   {
     id: 'COND-05/elsewhere',
@@ -192,6 +194,14 @@ export const CONDITION_ORDER: readonly Check[] = [
       { send: { to: L }, expect: [SUCCESS] },
       ONE_EFFECT,
     ],
+  },
+  {
+    id: 'H-428-1/told',
+    requirement: 'H-428-1',
+    title: 'a request that is refused for want of a condition is told 428',
+    why: 'The client has to learn what is missing; nothing demands that it does so by this status.',
+    warns: true,
+    steps: [...MISSING, { await: 'missing', expect: [{ status: ['428'] }] }],
   },
   {
     id: 'H-428-1/explained',

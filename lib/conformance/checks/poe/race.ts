@@ -174,6 +174,14 @@ export const AT_MOST_ONCE: readonly Check[] = [
     steps: [{ race: {}, failedBy: 'failure', copies: 8, mostSuccesses: 1, others: [NOT_2XX] }],
   },
   {
+    id: 'POE-2-2/race-cookieless',
+    requirement: 'POE-2-2',
+    title: 'of POSTs at once without the cookies of the page, one succeeds and one takes effect',
+    why: 'A lock on the session, as PHP has one, lets them through side by side.',
+    blockedBy: ['POE-2-2/race', 'POE-2-1/nobody'],
+    steps: [{ race: { cookies: false }, copies: 8, mostSuccesses: 1, others: [NOT_2XX] }],
+  },
+  {
     id: 'POE-1-3/race',
     requirement: 'POE-1-3',
     title: 'the same holds for clients that send no POE field',
