@@ -5,8 +5,10 @@
  * @see decision 0034
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { finished } from 'node:stream/promises'
 import Koa, { type Context, type Middleware } from 'koa'
 import type { ParamData } from 'path-to-regexp'
+import { isClosed } from '../koa/arrival.js'
 import type { Poe } from '../koa/poe.js'
 
 /** How one request is to be served. */
@@ -62,6 +64,7 @@ export class InnerKoa {
     this.#callback = async (req, res) => {
       try {
         await callback(req, res)
+        if (!res.writableEnded) await this.#isSent(req, res)
       } catch (error) {
         giveUp(res, error)
       }
@@ -116,6 +119,12 @@ export class InnerKoa {
   #remember(ctx: Context): void {
     this.#contexts.set(ctx.req, ctx)
     Object.defineProperty(ctx, 'path', { value: ctx.path, configurable: true, writable: true })
+  }
+
+  /** Koa leaves what it sends in pieces to itself; whoever waits for a door may end the response. */
+  async #isSent(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const isAnothers = this.#contexts.get(req)?.respond === false
+    if (!isAnothers && isClosed(res) !== true) await finished(res).catch(() => {})
   }
 
   #visitOf(ctx: Context): Visit {
