@@ -124,7 +124,9 @@ export class InnerKoa {
   async #isSent(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const isAnothers = this.#contexts.get(req)?.respond === false
     if (isAnothers || isClosed(res) === true) return
-    // Not finished(): Koa's pipeline leaves room for few listeners before Node warns of a leak.
+    // Koa's pipeline leaves room for few listeners before Node warns of a leak: ours takes none.
+    const most = res.getMaxListeners()
+    if (most > 0) res.setMaxListeners(most + 1)
     await new Promise(resolve => res.once('finish', resolve).once('close', resolve))
   }
 

@@ -2,6 +2,7 @@
  * Whoever waits for a door on node:http: h3 and Nitro end a response themselves once their handler
  * is at its end, if its fields have not been sent by then.
  */
+import { EventEmitter } from 'node:events'
 import {
   createServer,
   type IncomingMessage,
@@ -57,6 +58,18 @@ describe('a door that is waited for', () => {
       expect(await response.text()).to.equal('one two three')
     }
     expect(await Promise.all(ends)).to.deep.equal([true, true])
+  })
+
+  it('[FALSE-4527] and takes no room for listeners, of which Koa leaves few', async () => {
+    let sent: ServerResponse | null = null
+    const { url } = await serve(async (req, res) => {
+      sent = res
+      await pay(req, res)
+    })
+    const headers = { 'Idempotency-Key': '"c"' }
+    await (await fetch(url, { method: 'POST', headers })).text()
+    const most = (sent as ServerResponse | null)?.getMaxListeners()
+    expect(most).to.equal(EventEmitter.defaultMaxListeners + 1)
   })
 
   it('[FALSE-4527] and when its client leaves', async () => {
