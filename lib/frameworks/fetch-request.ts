@@ -143,8 +143,8 @@ const UNREADABLE = {
   'read-before': () =>
     httpErrors(
       400,
-      'The content of the request was read before the door and is gone. Give the door a clone that ' +
-        'was made before that, or read it in the handler only.',
+      'The content of the request was read before the door and is gone. Give the door a clone ' +
+        'that was made before that, or read it in the handler only.',
       { expose: false },
     ),
 }

@@ -120,7 +120,7 @@ export class InnerKoa {
     Object.defineProperty(ctx, 'path', { value: ctx.path, configurable: true, writable: true })
   }
 
-  /** Koa leaves what it sends in pieces to itself; whoever waits for a door may end the response. */
+  /** Koa leaves what it sends in pieces alone; whoever waits for a door may end the response. */
   async #isSent(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const isAnothers = this.#contexts.get(req)?.respond === false
     if (isAnothers || isClosed(res) === true) return

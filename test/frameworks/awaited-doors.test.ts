@@ -18,11 +18,6 @@ import { memoryStore } from 'post-once-exactly/stores/memory'
 
 let server: Server
 
-afterEach(() => {
-  server.closeAllConnections()
-  server.close()
-})
-
 const once = poe({ store: memoryStore(), principal: anyone, onError: () => {} })
 const rules = { name: 'pay', retentionMs: 60_000, dangerouslyNotDurable: true }
 const pay = once.idempotencyKey(rules, async (_request, response) => {
@@ -49,6 +44,11 @@ async function serve(door: NodeDoor): Promise<{ url: string; ends: Promise<boole
 }
 
 describe('a door that is waited for', () => {
+  afterEach(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+
   it('[FALSE-4527] is at its end when an answer in pieces is', async () => {
     const { url, ends } = await serve(pay)
     const headers = { 'Idempotency-Key': '"a"' }

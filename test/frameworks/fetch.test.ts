@@ -356,7 +356,7 @@ describe('a handler that gives a Response, and fails', () => {
     expect(String(errors[0])).to.match(/content of the request was read before the door.*clone/)
   })
 
-  it('[FALSE-4532] a handler that reads it once more is told so, and the client nothing', async () => {
+  it('[FALSE-4532] a handler that reads it again is told so, and its client nothing', async () => {
     const { errors, link, handle } = serve(async request => Response.json(await request.json()))
     const path = await link()
     for (const readsFirst of [true, false]) {

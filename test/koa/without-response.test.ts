@@ -1,4 +1,4 @@
-/** A context without a response, as koa-websocket makes for a connection: links go into messages. */
+/** A context without a response, as koa-websocket makes it: links go into messages. */
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import Router from '@koa/router'
