@@ -36,7 +36,7 @@ async function serve(door: NodeDoor): Promise<{ url: string; ends: Promise<boole
     await door(req, res)
     const { headersSent } = res
     if (!headersSent) res.writeHead(204).end()
-    return res.closed || res.writableFinished
+    return res.closed || res.writableEnded
   }
   server = createServer((req, res) => ends.push(call(req, res)))
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
