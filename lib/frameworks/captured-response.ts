@@ -54,6 +54,8 @@ export class CapturedResponse {
     // Framing is the other's matter: over HTTP/2 Node would refuse to announce trailers here.
     response.useChunkedEncodingByDefault = true
     if (like !== null) takeAfter(response, like)
+    // Another class's own would tell its client: light-my-request's does.
+    response.writeHead = ServerResponse.prototype.writeHead
     // Fields that are given to writeHead() count as set from here on, and its status is final.
     beforeFields(response, {
       beforeFields: () => {
@@ -188,16 +190,29 @@ function takeAfter(response: ServerResponse, like: ServerResponse): void {
   if (like instanceof ServerResponse) {
     Object.setPrototypeOf(response, Object.getPrototypeOf(like) as object)
     for (const [name, value] of Object.entries(like)) {
-      // The status is yet to be said; functions that somebody has put there are the other's.
-      const isOther =
-        name.startsWith('_') || name.startsWith('status') || typeof value === 'function'
-      if (isOther || Object.hasOwn(response, name)) continue
-      Reflect.set(response, name, value)
+      if (Object.hasOwn(response, name)) continue
+      if (typeof value === 'function') refuseOthers(response, name)
+      // The status is yet to be said.
+      else if (!name.startsWith('status')) Reflect.set(response, name, value)
     }
   }
   for (const [name, value] of Object.entries(like.getHeaders())) {
     if (value !== undefined) response.setHeader(name, value)
   }
+}
+
+/**
+ * Functions that somebody has put on the client's response are that one's, as `json()` of Next.js's
+ * API routes is. Whoever calls one is told so; what compression offers is only asked for.
+ */
+function refuseOthers(response: ServerResponse, name: string): void {
+  if (name in response || name.startsWith('_') || name === 'flush') return
+  Reflect.set(response, name, () => {
+    throw new TypeError(
+      `response.${name}() was put on the client's own response, and would answer past the door. ` +
+        'Use response.writeHead() and response.end(), or methods of its class, as Express has.',
+    )
+  })
 }
 
 function readArguments(more: readonly unknown[]) {

@@ -94,11 +94,12 @@ export function incomingOf(request: Request): IncomingMessage {
  *
  * Content that is no JSON or no form is a 400 of the handler's own, where it does not catch it.
  *
- * @param content - the bytes; or what gives them when they are read; `too-large` for a 413 then
+ * @param content - the bytes; or what gives them when they are read; `too-large` for a 413 then,
+ *   and `read-before` for a 400 that the log has to explain
  */
 export function handlerRequest(
   request: Request,
-  content: Uint8Array | IncomingMessage | 'too-large' | null,
+  content: Uint8Array | IncomingMessage | keyof typeof UNREADABLE | null,
 ): Request {
   const init: RequestInit & { duplex?: 'half' } = {
     method: request.method,
@@ -137,11 +138,22 @@ async function refusing<Read>(reading: Promise<Read>, what: string): Promise<Rea
   }
 }
 
-function bodyOf(content: Uint8Array | IncomingMessage | 'too-large'): BodyInit {
+const UNREADABLE = {
+  'too-large': () => httpErrors(413, 'The content is too large.'),
+  'read-before': () =>
+    httpErrors(
+      400,
+      'The content of the request was read before the door and is gone. Give the door a clone ' +
+        'that was made before that, or read it in the handler only.',
+      { expose: false },
+    ),
+}
+
+function bodyOf(content: Uint8Array | IncomingMessage | keyof typeof UNREADABLE): BodyInit {
   if (content instanceof Uint8Array) return content as Uint8Array<ArrayBuffer>
   // What a handler does not want is left where it is.
-  if (content !== 'too-large') return webStreamOf(content, () => {})
-  const error = httpErrors(413, 'The content is too large.')
+  if (typeof content !== 'string') return webStreamOf(content, () => {})
+  const error = UNREADABLE[content]()
   return new ReadableStream({ pull: controller => controller.error(error) })
 }
 

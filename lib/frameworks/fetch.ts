@@ -131,7 +131,8 @@ export function poe<Tx = never>(options: FetchPoeOptions<Tx>): FetchOnce<Tx> {
     const { pathname } = urlOf(request)
     const found = look(request.method, pathname) ?? NOTHING
     const req = incomingOf(request)
-    arrivals.set(req, { request, context, given: null })
+    const given = request.bodyUsed ? handlerRequest(request, 'read-before') : null
+    arrivals.set(req, { request, context, given })
     const captured = new CapturedResponse(req)
     const leave = () => captured.leave()
     request.signal.addEventListener('abort', leave, { once: true })

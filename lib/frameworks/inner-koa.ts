@@ -7,6 +7,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import Koa, { type Context, type Middleware } from 'koa'
 import type { ParamData } from 'path-to-regexp'
+import { isClosed } from '../koa/arrival.js'
 import type { Poe } from '../koa/poe.js'
 
 /** How one request is to be served. */
@@ -62,6 +63,7 @@ export class InnerKoa {
     this.#callback = async (req, res) => {
       try {
         await callback(req, res)
+        if (!res.writableEnded) await this.#isSent(req, res)
       } catch (error) {
         giveUp(res, error)
       }
@@ -116,6 +118,16 @@ export class InnerKoa {
   #remember(ctx: Context): void {
     this.#contexts.set(ctx.req, ctx)
     Object.defineProperty(ctx, 'path', { value: ctx.path, configurable: true, writable: true })
+  }
+
+  /** Koa leaves what it sends in pieces alone; whoever waits for a door may end the response. */
+  async #isSent(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const isAnothers = this.#contexts.get(req)?.respond === false
+    if (isAnothers || isClosed(res) === true) return
+    // Koa's pipeline leaves room for few listeners before Node warns of a leak: ours takes none.
+    const most = res.getMaxListeners()
+    if (most > 0) res.setMaxListeners(most + 1)
+    await new Promise(resolve => res.once('finish', resolve).once('close', resolve))
   }
 
   #visitOf(ctx: Context): Visit {

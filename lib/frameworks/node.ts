@@ -42,7 +42,7 @@ export type NodeHandler<Tx = never> = Lenient<
 
 /**
  * Serves a request: to be called with it, or given to Express. Where it is for nobody here, `next`
- * is called, or 404 is answered where there is none.
+ * is called, or 404 is answered where there is none. Its promise is kept when the answer is sent.
  */
 export type NodeDoor = (
   request: IncomingMessage,

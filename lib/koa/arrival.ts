@@ -21,7 +21,7 @@ export type Arrival = 'whole' | 'on-its-way' | 'cut-off'
 export function arrivalOf({ req }: Context): Arrival {
   const { stream } = req as { stream?: ServerHttp2Stream }
   if (stream === undefined) {
-    if (req.complete || hasNoContent(req)) return 'whole'
+    if ((req.complete ?? isPushed(req)) || hasNoContent(req)) return 'whole'
     // Once a request is answered Node does not tell it that its connection closes.
     return req.destroyed || req.socket.destroyed ? 'cut-off' : 'on-its-way'
   }
@@ -30,6 +30,12 @@ export function arrivalOf({ req }: Context): Arrival {
   // While the last frame is being read, only the stream's end tells.
   const isEnded = stream.readableEnded || stream.state.state === HALF_CLOSED
   return isEnded ? 'whole' : 'on-its-way'
+}
+
+/** Whether all of a stream is in its buffer: light-my-request's requests have no `complete`. */
+function isPushed(req: IncomingMessage): boolean {
+  const { _readableState: state } = req as unknown as { _readableState?: { ended: boolean } }
+  return state?.ended === true
 }
 
 const HALF_CLOSED = constants.NGHTTP2_STREAM_STATE_HALF_CLOSED_REMOTE

@@ -5,7 +5,7 @@ import type { Context } from 'koa'
 import { NONE } from '../answers/answer.js'
 import { isTokenShaped, TOKEN_LENGTH } from '../protocols/poe/index.js'
 import { type Core, TOKEN_PARAM } from './core.js'
-import { ownLayerOf, type RouterLayer } from './link-paths.js'
+import { layersOf, type RouterLayer } from './link-paths.js'
 
 /**
  * Whether a request is a link's, or will be once it is routed: a door in front of the router lets
@@ -19,9 +19,10 @@ export function isLinks(core: Core, ctx: Context): boolean {
   for (const resource of core.resources.values()) {
     const isNamed = resource.options.key !== undefined
     if (!hasToken && !isNamed) continue
-    const layer = ownLayerOf(resource)
-    if (layer?.match?.(path) !== true) continue
-    if (isNamed || isTokenShaped(segments[placeOfToken(layer)] ?? '')) return true
+    for (const layer of layersOf(resource)) {
+      if (layer.match?.(path) !== true) continue
+      if (isNamed || isTokenShaped(segments[placeOfToken(layer)] ?? '')) return true
+    }
   }
   return false
 }

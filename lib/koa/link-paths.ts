@@ -19,6 +19,8 @@ export interface RouterLayer {
   url(params: Readonly<Record<string, string>>): string
   /** Whether a path is this layer's. */
   match?(path: string): boolean
+  /** Puts an outer router's prefix in front of its path. */
+  setPrefix?(prefix: string): unknown
 }
 
 /** What is needed of a router; `@koa/router` has it. */
@@ -130,6 +132,32 @@ function mustBeParams({ path }: RouterLayer, params: LinkedParams): void {
 export function serveAt(path: string, { router, door }: LinkTarget): void {
   router.all(path, door)
   noteLayer(router, door)
+  const layer = router.stack?.at(-1)
+  if (layer !== undefined) layersOfDoors.set(door, copiesOf(layer))
+}
+
+const layersOfDoors = new WeakMap<Middleware, ReadonlySet<RouterLayer>>()
+const NO_LAYERS: ReadonlySet<RouterLayer> = new Set()
+
+/**
+ * A layer and its copies: a router that takes in another one copies its layers, members of their
+ * own included, and puts its prefix in front. Nothing else tells of it before a request is routed.
+ */
+function copiesOf(layer: RouterLayer): ReadonlySet<RouterLayer> {
+  const layers = new Set([layer])
+  const { setPrefix } = layer
+  if (setPrefix !== undefined) {
+    layer.setPrefix = function (this: RouterLayer, prefix) {
+      layers.add(this)
+      return setPrefix.call(this, prefix)
+    }
+  }
+  return layers
+}
+
+/** The layers that serve a target, in outer routers as well. */
+export function layersOf({ door }: LinkTarget): ReadonlySet<RouterLayer> {
+  return layersOfDoors.get(door) ?? NO_LAYERS
 }
 
 /** Looks whether a request can have a resource's path, prefix included. @throws TypeError if not */
@@ -140,7 +168,7 @@ export function mustBeginWithSlash(where: string, target: LinkTarget): void {
 }
 
 /** The layer of a resource on the router that it was registered on. */
-export function ownLayerOf(target: LinkTarget): RouterLayer | undefined {
+function ownLayerOf(target: LinkTarget): RouterLayer | undefined {
   return find(target.router, target)
 }
 

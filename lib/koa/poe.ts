@@ -178,7 +178,7 @@ function endpointOf(where: string, router: RouterPort, given: Endpoint): Endpoin
 function contextMiddleware(core: Core): Middleware {
   const enter = (ctx: Context, next: Next): Promise<void> => {
     ctx.poe = new RequestPoe(core, ctx)
-    return next().then(() => sendAgain(ctx))
+    return ctx.res === undefined ? next() : next().then(() => sendAgain(ctx))
   }
   return function poeContext(ctx, next) {
     const mayEnter = core.secrets.ready || core.engine.guard.down

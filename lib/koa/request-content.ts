@@ -156,7 +156,8 @@ const CUT_OFF: RequestContent = { kind: 'cut-off' }
 function gone(): TypeError {
   return new TypeError(
     'The content of the request was read before the door and is gone. Put the door in front of ' +
-      'what reads it, or use a parser that keeps ctx.request.rawBody or ctx.request.body.',
+      'what reads it, or use a parser that keeps ctx.request.rawBody or ctx.request.body; over ' +
+      'fetch, give the door a clone that was made before that.',
   )
 }
 

@@ -101,7 +101,8 @@ export class RequestPoe<Tx = unknown> {
       return null
     }
     const offered = core.offer(ctx, principal, resource, params)
-    if (offered === null) return offered
+    // A connection of koa-websocket has no response: the link goes into a message.
+    if (offered === null || ctx.res === undefined) return offered
     this.#advertisement ??= new Advertisement(ctx.res, options)
     this.#advertisement.add(resource.isPoe ? offered.link : null)
     return offered

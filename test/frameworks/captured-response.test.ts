@@ -68,6 +68,18 @@ describe('a captured response', () => {
     expect(like.getHeader('x-a')).to.equal('1')
   })
 
+  it('[FALSE-4526] functions that were put on the other one would answer there, and say so', () => {
+    const like = new ServerResponse(requestOf())
+    // As Next.js does for its API routes, Vercel for functions, and an application for itself.
+    const json = (value: unknown) => like.end(JSON.stringify(value))
+    Object.assign(like, { json, flush: () => {}, status: (code: number) => like.writeHead(code) })
+    const response = make(like).response as ServerResponse & Readonly<Record<string, () => void>>
+    expect(() => response.status?.()).to.throw(TypeError, /response\.status\(\).*past the door/)
+    expect(() => response.json?.()).to.throw(TypeError, /writeHead\(\) and response\.end\(\)/)
+    expect(response.flush).to.equal(undefined)
+    expect(like.headersSent).to.equal(false)
+  })
+
   it('an error of whoever answers is the answer, where none has begun', async () => {
     const captured = make()
     captured.fail(new Error('a surprise'))

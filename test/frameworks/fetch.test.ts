@@ -353,7 +353,21 @@ describe('a handler that gives a Response, and fails', () => {
     }
     expect((await handle(await read(await link()))).status).to.equal(200)
     expect((await door(await read('/keys'))).status).to.equal(500)
-    expect(String(errors[0])).to.match(/content of the request was read before the door/)
+    expect(String(errors[0])).to.match(/content of the request was read before the door.*clone/)
+  })
+
+  it('[FALSE-4532] a handler that reads it again is told so, and its client nothing', async () => {
+    const { errors, link, handle } = serve(async request => Response.json(await request.json()))
+    const path = await link()
+    for (const readsFirst of [true, false]) {
+      const request = new Request(ORIGIN + path, { method: 'POST', body: '{}' })
+      if (readsFirst) await request.json()
+      const answer = await handle(request)
+      expect(answer.status).to.equal(readsFirst ? 400 : 200)
+      expect(await answer.text()).to.equal(readsFirst ? 'Bad Request' : '{}')
+    }
+    expect(errors.map(String)).to.have.lengthOf(1)
+    expect(String(errors[0])).to.match(/was read before the door and is gone.*clone/)
   })
 })
 

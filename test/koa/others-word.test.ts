@@ -147,6 +147,46 @@ for (const kind of KINDS) {
       })
     }
 
+    it('[FALSE-4529] and where it flows past Koa, as http-proxy lets it', async () => {
+      const pass = async (ctx: Context, status: number) => {
+        ctx.respond = false
+        const answer = await asked(status)
+        ctx.res.statusCode = status
+        await pipeline(answer, ctx.res)
+      }
+      const ways: (typeof pass)[] = [
+        pass,
+        async (ctx, status) => {
+          const answer = await asked(status)
+          ctx.status = status
+          answer.pipe(ctx.res)
+          ctx.respond = false
+        },
+      ]
+      for (const way of ways) {
+        charges = 0
+        await expectSilence(kind, ctx => way(ctx, 402), 402)
+        await expectSilence(kind, ctx => way(ctx, 503), 503)
+        const here = await start(kind, { handler: ctx => way(ctx as unknown as Context, 201) })
+        const link = await here.link()
+        expect((await here.send('POST', link, BODY)).status).to.equal(201)
+        await expectProblem(await here.send('POST', link, BODY), 405, 'used')
+        expect(charges).to.equal(3)
+        const own = await start(kind, {
+          handler: ctx => {
+            const { res } = ctx as unknown as Context
+            ctx.respond = false
+            res.statusCode = 422
+            Readable.from(['the form']).pipe(res)
+          },
+        })
+        const again = await own.link()
+        for (let tries = 0; tries < 2; tries += 1) {
+          expect((await own.send('POST', again, BODY)).status).to.equal(422)
+        }
+      }
+    })
+
     it('[FALSE-4202] a stream of the handler’s own is its own word', async () => {
       const form = (ctx: Context) => {
         ctx.status = 422

@@ -138,19 +138,29 @@ describe('sqliteStore', () => {
       expect(existsSync(file)).to.equal(false)
     })
 
-    it('[FALSE-4522] bundled as CommonJS it finds its driver', async () => {
-      const folder = `${files.fresh()}-bundle`
-      mkdirSync(folder)
-      const outfile = join(folder, 'bundle.cjs')
-      const modules = fileURLToPath(new URL('../../node_modules', import.meta.url))
-      symlinkSync(modules, join(folder, 'node_modules'))
-      const entryPoints = [helper('../../../lib/stores/sqlite.ts')]
-      const given = { entryPoints, outfile, bundle: true, logLevel: 'silent' } as const
-      await build({ ...given, platform: 'node', external: ['better-sqlite3'] })
-      const code = `require(${JSON.stringify(outfile)}).sqliteStore('${folder}/a.db').close()`
-      await run(process.execPath, ['--eval', code])
-      expect(existsSync(join(folder, 'a.db'))).to.equal(true)
-    })
+    const BUNDLES = {
+      '[FALSE-4522] bundled as CommonJS': {},
+      // As webpack does in Next.js: the place where it was built, which is not where it runs.
+      '[FALSE-4531] bundled elsewhere': {
+        'import.meta.url': '"file:///built/elsewhere/driver.js"',
+      },
+    }
+    for (const [title, define] of Object.entries(BUNDLES)) {
+      it(`${title} it finds its driver`, async () => {
+        const folder = `${files.fresh()}-bundle`
+        mkdirSync(folder)
+        const outfile = join(folder, 'bundle.cjs')
+        const modules = fileURLToPath(new URL('../../node_modules', import.meta.url))
+        symlinkSync(modules, join(folder, 'node_modules'))
+        const entryPoints = [helper('../../../lib/stores/sqlite.ts')]
+        const given = { entryPoints, outfile, define, bundle: true, logLevel: 'silent' } as const
+        await build({ ...given, platform: 'node', external: ['better-sqlite3'] })
+        const program = join(folder, 'program.cjs')
+        writeFileSync(program, `require('./bundle.cjs').sqliteStore('${folder}/a.db').close()`)
+        await run(process.execPath, [program])
+        expect(existsSync(join(folder, 'a.db'))).to.equal(true)
+      })
+    }
 
     it('[FALSE-4375] a driver that would end this process is told of before it can', async () => {
       const isOld = Number(process.versions.napi) < 10

@@ -6,6 +6,7 @@
  * outlives a client that leaves, its error can still become an answer, and Koa 2 sends a Blob or a
  * Response as Koa 3 does. What nobody is going to read is closed here, as Koa would.
  */
+import type { ServerResponse } from 'node:http'
 import { finished, PassThrough, Readable, Stream } from 'node:stream'
 import type { Context, Response as KoaResponse } from 'koa'
 import { closeSource } from '../../engine/body-pump.js'
@@ -50,7 +51,7 @@ export class BodySlot {
 
   /** Whether the body is another server's answer, and this the status that came with it. */
   isPassedOn(status: number): boolean {
-    return this.#passedOn === 'something' || this.#passedOn === status
+    return isAnothers(this.#passedOn, status)
   }
 
   /** What the handler gave. */
@@ -150,6 +151,32 @@ function describe(response: KoaResponse, body: unknown, isTyped: boolean): void 
     response.status = body.status
     for (const [name, value] of body.headers) response.set(name, value)
   }
+}
+
+const FLOWS_IN = Symbol('post-once-exactly flows in')
+
+/** A response that something flows into, and what another server has said with that. */
+interface Fed extends ServerResponse {
+  [FLOWS_IN]?: Said
+}
+
+/** Notes what flows into a response past Koa, as another server's answer does by http-proxy. */
+export function hearPipes(res: ServerResponse): void {
+  res.on('pipe', notePipe)
+}
+
+/** One function for all responses. */
+function notePipe(this: Fed, source: Readable): void {
+  this[FLOWS_IN] = saidWith(source)
+}
+
+/** Whether what has flowed into a response is another server's answer, with the status it has. */
+export function isFedByAnother(res: ServerResponse): boolean {
+  return isAnothers((res as Fed)[FLOWS_IN] ?? null, res.statusCode)
+}
+
+function isAnothers(said: Said, status: number): boolean {
+  return said === 'something' || said === status
 }
 
 /** The status that another server has said, or that it has said one; `null` where it is none. */

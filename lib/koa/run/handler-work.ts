@@ -9,7 +9,7 @@ import type { RecordedField } from '../../engine/outcome.js'
 import { arrivalOf, hasNoContent, isClosed } from '../arrival.js'
 import type { Core } from '../core.js'
 import type { Held } from '../request-poe.js'
-import { BodySlot, breakAnswer } from './body-slot.js'
+import { BodySlot, breakAnswer, hearPipes, isFedByAnother } from './body-slot.js'
 import {
   isTaken,
   Overtaking,
@@ -108,6 +108,7 @@ export class HandlerWork implements Work, Held {
     this.#run = run
     ctx.poe.enter(this)
     const overtaking = new Overtaking(ctx)
+    if (this.around === null) hearPipes(ctx.res)
     const slot = new BodySlot(ctx)
     this.#slot = slot
     let handling: unknown
@@ -288,6 +289,7 @@ async function bypassed(work: HandlerWork, overtaking: Overtaking): Promise<Repo
     status: res.statusCode,
     fields: fieldsOf(res, core.recorded),
     hasLocation: res.hasHeader('location'),
+    passedOn: isFedByAnother(res),
     toldInside: work.toldInside,
     hasTransactionInside: work.hasTransactionInside,
     body: { kind: 'elsewhere' },

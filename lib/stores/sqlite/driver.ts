@@ -1,7 +1,7 @@
 /**
  * The driver: loads better-sqlite3, opens connections, and tells its errors apart.
  */
-import { createRequire } from 'node:module'
+import Module, { createRequire } from 'node:module'
 import type BetterSqlite3 from 'better-sqlite3'
 import { PoeError, type PoeErrorCode } from '../../errors.js'
 
@@ -128,17 +128,10 @@ let loaded: Constructor | undefined
  */
 export function loadDriver(): Constructor {
   if (loaded !== undefined) return loaded
-  // esbuild leaves no address of the module where it writes CommonJS, but a file's name.
-  const require = createRequire(import.meta.url ?? __filename)
   // 13 asks for Node-API 10, and does not look whether that is there.
   const suitable = Number(process.versions.napi) < 10 ? 12 : 13
   const install = `run \`npm install better-sqlite3@${suitable}\`.`
-  let version: string
-  try {
-    version = (require('better-sqlite3/package.json') as { version: string }).version
-  } catch (cause) {
-    throw new Error(`sqliteStore needs better-sqlite3: ${install}`, { cause })
-  }
+  const { version, load } = findDriver(install)
   const what = `better-sqlite3 ${version} on Node ${process.versions.node}`
   const major = Number.parseInt(version, 10)
   if (major > 12 && suitable === 12) {
@@ -148,6 +141,40 @@ export function loadDriver(): Constructor {
     const text = `${what} can end the process when memory is cleaned up: ${install}`
     process.emitWarning(text, { code: 'POE_SQLITE_DRIVER' })
   }
-  loaded = require('better-sqlite3') as Constructor
+  loaded = load()
   return loaded
+}
+
+/** The driver that is installed, not loaded yet. */
+interface Driver {
+  readonly version: string
+  load(): Constructor
+}
+
+function findDriver(install: string): Driver {
+  // esbuild leaves no address of the module where it writes CommonJS, but a file's name. Bundlers
+  // know this form of words, and may put the driver into the bundle.
+  const require = createRequire(import.meta.url ?? __filename)
+  try {
+    const { version } = require('better-sqlite3/package.json') as { version: string }
+    return { version, load: () => require('better-sqlite3') as Constructor }
+  } catch (cause) {
+    const driver = findByProgram()
+    if (driver !== null) return driver
+    throw new Error(`sqliteStore needs better-sqlite3: ${install}`, { cause })
+  }
+}
+
+/** webpack, as in Next.js, writes the address where the bundle was made, which may not be here. */
+function findByProgram(): Driver | null {
+  const [, program] = process.argv
+  if (program === undefined) return null
+  try {
+    // Bundlers warn of the other form where they do not know what is given.
+    const find = Module.createRequire(program)
+    const { version } = find('better-sqlite3/package.json') as { version: string }
+    return { version, load: () => find('better-sqlite3') as Constructor }
+  } catch {
+    return null
+  }
 }

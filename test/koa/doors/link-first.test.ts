@@ -14,6 +14,8 @@ import { poe } from 'post-once-exactly/koa'
 import { expectProblem } from '../../support/answers.js'
 import { INSTALLED_STORES, openStore, type StoreKind } from '../../support/stores.js'
 
+type Place = 'at the root' | 'below a mount' | 'in a nested router'
+
 const KEPT = { retentionMs: 60_000, dangerouslyNotDurable: true }
 const NAMED = {
   'Idempotency-Key': '"one"',
@@ -36,7 +38,7 @@ const DOORS: Readonly<Record<string, (once: Poe<unknown>) => Middleware>> = {
 for (const kind of INSTALLED_STORES) {
   describe(`a door in front of a link, ${kind}`, () => {
     for (const [name, makeDoor] of Object.entries(DOORS)) {
-      for (const place of ['at the root', 'below a mount'] as const) {
+      for (const place of ['at the root', 'below a mount', 'in a nested router'] as const) {
         it(`[FALSE-2503] ${name}, ${place}: the link decides`, async () => {
           const site = await startSite(kind, place, makeDoor)
           const link = await (await fetch(`${site.base}/page`)).text()
@@ -73,6 +75,20 @@ describe('doors that let links pass', () => {
       const response = await fetch(site.origin + path, { method: 'POST', body: 'a=1' })
       await expectProblem(response, 400, 'key-missing')
     }
+    await site.close()
+  })
+
+  it('[FALSE-4528] a link of a nested router needs no key where one is required', async () => {
+    const site = await startSite('memory', 'in a nested router', once => {
+      return once.idempotencyKey({ name: 'all', ...KEPT })
+    })
+    const link = await (await fetch(`${site.base}/page`)).text()
+    const post = (path: string) => fetch(site.origin + path, { method: 'POST', body: 'a=1' })
+    expect((await post(link)).status).to.equal(201)
+    await expectProblem(await post(link), 405, 'used')
+    const token = link.slice(link.lastIndexOf('/') + 1)
+    await expectProblem(await post(`/eu/shop/pay/${token}`), 400, 'key-missing')
+    expect(site.runs()).to.equal(1)
     await site.close()
   })
 
@@ -120,7 +136,7 @@ interface Site {
 
 async function startSite(
   kind: StoreKind,
-  place: 'at the root' | 'below a mount',
+  place: Place,
   makeDoor: (once: Poe<unknown>) => Middleware,
 ): Promise<Site> {
   const { store, discard } = await openStore(kind)
@@ -141,14 +157,20 @@ async function startSite(
   once.resource(router, { name: 'order', path: '/orders/:token' }, act as never)
   for (const path of ['/pay/:id', '/orders/:id/more', '/:id/pay']) router.post(path, act)
   app.use(once.middleware()).use(makeDoor(once))
-  const isMounted = place === 'below a mount'
-  app.use(isMounted ? mount('/shop', router.routes() as never) : router.routes())
+  if (place === 'at the root') app.use(router.routes())
+  else if (place === 'below a mount') app.use(mount('/shop', router.routes() as never))
+  else {
+    const between = new Router().use('/shop', router.routes())
+    app.use(new Router({ prefix: '/eu' }).use(between.routes()).routes())
+  }
   const server = app.listen(0, '127.0.0.1')
   await new Promise(done => server.once('listening', done))
   const origin = `http://127.0.0.1:${(server.address() as { port: number }).port}`
   return {
     origin,
-    base: origin + (isMounted ? '/shop' : ''),
+    base:
+      origin +
+      { 'at the root': '', 'below a mount': '/shop', 'in a nested router': '/eu/shop' }[place],
     errors,
     runs: () => runs,
     async close() {
