@@ -99,7 +99,7 @@ export function incomingOf(request: Request): IncomingMessage {
  */
 export function handlerRequest(
   request: Request,
-  content: Uint8Array | IncomingMessage | keyof typeof UNREADABLE | null,
+  content: Uint8Array | IncomingMessage | Unreadable | null,
 ): Request {
   const init: RequestInit & { duplex?: 'half' } = {
     method: request.method,
@@ -138,7 +138,10 @@ async function refusing<Read>(reading: Promise<Read>, what: string): Promise<Rea
   }
 }
 
-const UNREADABLE = {
+/** Why a content cannot be read. */
+type Unreadable = 'too-large' | 'read-before'
+
+const UNREADABLE: Readonly<Record<Unreadable, () => Error>> = {
   'too-large': () => httpErrors(413, 'The content is too large.'),
   'read-before': () =>
     httpErrors(
@@ -149,7 +152,7 @@ const UNREADABLE = {
     ),
 }
 
-function bodyOf(content: Uint8Array | IncomingMessage | keyof typeof UNREADABLE): BodyInit {
+function bodyOf(content: Uint8Array | IncomingMessage | Unreadable): BodyInit {
   if (content instanceof Uint8Array) return content as Uint8Array<ArrayBuffer>
   // What a handler does not want is left where it is.
   if (typeof content !== 'string') return webStreamOf(content, () => {})
