@@ -15,6 +15,7 @@ import {
   type SqliteDatabase,
   storeError,
 } from './driver.js'
+import { refuseLoneMount } from './lone-mount.js'
 import { prepareFile } from './schema.js'
 
 const LONGEST_PAUSE_MS = 20
@@ -41,6 +42,7 @@ export class StoreFile {
     this.path = resolve(path.trim())
     // Where it is missing, no empty file is left behind.
     loadDriver()
+    refuseLoneMount(this.path)
     makePrivate(this.path)
     this.#writer = openConnection(this.path)
     this.reader = openConnection(this.path)
