@@ -6,6 +6,7 @@
 import pg from 'pg'
 import { PoeError } from '../../errors.js'
 import { USUAL_MS, within } from '../within.js'
+import { cancelStatement } from './cancel.js'
 import {
   isConflict,
   needsOwnTransaction,
@@ -133,8 +134,10 @@ export class Connections {
       giveBack(client)
       return rows
     } catch (error) {
-      // In a transaction, late, or cut off: whatever it is in, it is not used again.
-      giveBack(client, isWrapped || !(error instanceof pg.DatabaseError))
+      // In a transaction, late, or cut off: whatever it is in, it is not used again. What is late
+      // would go on in the server, and each call that waits for the same adds one.
+      if (error instanceof PoeError) discard(client, true)
+      else giveBack(client, isWrapped || !(error instanceof pg.DatabaseError))
       throw error
     }
   }
@@ -202,6 +205,17 @@ export function giveBack(client: PostgresClient, isSpoilt = false): void {
   // Without a listener an error of the connection would end the process, so it stays to the end.
   if (!isSpoilt) client.off('error', ignore)
   client.release(isSpoilt)
+}
+
+/**
+ * Closes a connection in the middle of something.
+ *
+ * @param isAtWork - whether the server is, and is to stop that
+ */
+export function discard(client: PostgresClient, isAtWork: boolean): void {
+  const close = (): void => giveBack(client, true)
+  if (isAtWork) cancelStatement(client).then(close, close)
+  else close()
 }
 
 function rowsOf<Row>(result: { readonly rows: unknown[] }): readonly Row[] {
