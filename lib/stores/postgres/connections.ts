@@ -178,11 +178,10 @@ export async function checkOut(
   patienceMs = 0,
 ): Promise<PostgresClient> {
   const untilMs = performance.now() + patienceMs
-  const coming = pool.connect()
+  const coming = connectionOf(pool)
   let isLate = false
   coming.then(
     client => {
-      client.on('error', ignore)
       if (isLate) giveBack(client)
     },
     () => {},
@@ -198,6 +197,21 @@ export async function checkOut(
       throw isPatient ? new PoeError('ERR_POE_STORE_BUSY', ALL_IN_USE, { cause: error }) : error
     }
   }
+}
+
+/**
+ * Takes a connection out of a pool, however long that takes. The pool hears its errors no more from
+ * then on, and the server's next word may be in the same packet as its first: whoever began to
+ * listen after a promise would be too late, and the error would end the process.
+ */
+export function connectionOf(pool: PostgresPool): Promise<PostgresClient> {
+  return new Promise((resolve, reject) => {
+    pool.connect((error, client) => {
+      client?.on('error', ignore)
+      if (client === undefined) reject(error)
+      else resolve(client)
+    })
+  })
 }
 
 /** Gives a connection back to its pool, or throws it away. */
