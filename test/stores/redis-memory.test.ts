@@ -126,6 +126,20 @@ describeWith(['redis-server'], 'redisStore on a server that forgets', () => {
     expect((await store.claim('before', { ...before, owner: 'b' })).state).to.equal('spent')
   })
 
+  for (const [name, connect] of Object.entries(CLIENTS)) {
+    it(`[FALSE-4561] an answer that is too large for it is no outage (${name})`, async () => {
+      const server = await serve({ settings: ['--proto-max-bulk-len', '1mb'] })
+      const store = await open(server, connect)
+      await store.claim('key', { ...(await tokenFor(store, 'key')), owner: 'a' })
+      const large = store.complete('key', 'a', outcome('x'.repeat(2 ** 20 + 1)))
+      const error = await failure(large)
+      expect(error).to.have.property('code', 'ERR_POE_STORE_FULL')
+      expect(error.message).to.include('proto-max-bulk-len')
+      await back(store)
+      expect((await store.complete('key', 'a', outcome())).state).to.equal('ok')
+    })
+  }
+
   it('[STORE-07] a server that may evict keys is refused, and the way out is named', async () => {
     const server = await serve()
     for (const policy of ['allkeys-lru', 'volatile-ttl', 'allkeys-random']) {

@@ -187,6 +187,11 @@ function asPoeError(cause: unknown): PoeError {
     const text = 'Redis is at its maxmemory. Raise it, or shorten the horizon.'
     return new PoeError('ERR_POE_STORE_FULL', text, { cause })
   }
+  // It ends the connection, and would each time again.
+  if (textOf(cause).includes('invalid bulk length')) {
+    const text = 'An answer is larger than its proto-max-bulk-len. Lower bodyLimitBytes.'
+    return new PoeError('ERR_POE_STORE_FULL', text, { cause })
+  }
   if (says(cause, 'TRYAGAIN')) {
     const text =
       'The slot is just moving to another node of the cluster, and what it holds is apart.'
