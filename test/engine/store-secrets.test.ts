@@ -96,6 +96,19 @@ describe('the secrets of a store', () => {
     expect(() => setUp({ secrets: [] })).to.throw(RangeError)
   })
 
+  it('[FALSE-4562] servers that get another secret in turn, by the guide, verify all', async () => {
+    const [older, newer] = ['1', '2'].map(letter => letter.repeat(43)) as [string, string]
+    const strangers = async (...lists: readonly (readonly string[])[]): Promise<number> => {
+      const servers = lists.map(secrets => setUp({ secrets }).storeSecrets)
+      const signed = servers.map(({ signing }) => signing?.id ?? '')
+      const found = servers.flatMap(server => signed.map(id => server.find(id)))
+      return (await Promise.all(found)).filter(secret => secret === null).length
+    }
+    expect(await strangers([older], [older, newer])).to.equal(0)
+    expect(await strangers([older, newer], [newer, older])).to.equal(0)
+    expect(await strangers([older], [newer, older]), 'in one go').to.equal(1)
+  })
+
   it('with an unknown secret, reads again at most once a second', async () => {
     const { clock, storeSecrets, faulty } = setUp()
     await storeSecrets.prepare()
