@@ -1,11 +1,11 @@
 /** A connection that ends, whenever that is, ends a call and never the process. */
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { expect } from 'chai'
 import pg from 'pg'
 import { postgresStore } from '../../lib/stores/postgres.js'
 import { until } from '../support/meeting.js'
-import { startPostgres } from '../support/servers/postgres-server.js'
+import { startPostgres, startStandby } from '../support/servers/postgres-server.js'
 import { describeWith } from '../support/servers/programs.js'
 
 const codeOf = (call: Promise<unknown>): Promise<string> =>
@@ -57,6 +57,40 @@ describe('a PostgreSQL connection that ends as soon as it is there', () => {
     expect(await codeOf(handle.query('SELECT 1'))).to.equal('ERR_POE_STORE_DOWN')
     expect(await codeOf(store.migrate())).to.equal('ERR_POE_STORE_DOWN')
     await store.close()
+  })
+})
+
+describeWith(['postgres', 'initdb'], 'an address that leads to a standby at first', () => {
+  it('[FALSE-4565] once it leads to the primary, the store is there', async () => {
+    const primary = await startPostgres()
+    const standby = await startStandby(primary)
+    let to = standby.port
+    // As a Service of Kubernetes or HAProxy do, it leaves connections where they are.
+    const front = createServer(socket => {
+      const behind = connect(to, '127.0.0.1')
+      for (const end of [socket, behind]) end.on('error', () => {})
+      socket.pipe(behind).pipe(socket)
+    }).listen(0, '127.0.0.1')
+    await once(front, 'listening')
+    const { port } = front.address() as AddressInfo
+    const pool = new pg.Pool({ host: '127.0.0.1', port, user: 'postgres', database: 'postgres' })
+    const own = new pg.Pool({ connectionString: primary.url })
+    const store = postgresStore({ pool })
+    try {
+      await postgresStore({ pool: own }).migrate()
+      const there = 'SELECT FROM pg_namespace WHERE nspname = $1'
+      await until(async () => (await standby.query(there, ['poe'])).rowCount === 1, 'it follows')
+      expect(await codeOf(store.epoch())).to.equal('ERR_POE_STORE_CONFIG')
+      to = primary.port
+      expect(await codeOf(store.epoch())).to.equal('none')
+    } finally {
+      await store.close()
+      await pool.end()
+      await own.end()
+      front.close()
+      await standby.remove()
+      await primary.remove()
+    }
   })
 })
 

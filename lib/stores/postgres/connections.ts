@@ -12,10 +12,12 @@ import {
   needsOwnTransaction,
   type PostgresClient,
   type PostgresPool,
+  sqlState,
   storeError,
   TYPES,
 } from './driver.js'
 import { isBusy } from './pool-use.js'
+import { IS_STANDBY } from './states.js'
 
 const CONFLICT_TRIES = 4
 const POOL_LATER_MS = 1_000
@@ -135,9 +137,11 @@ export class Connections {
       return rows
     } catch (error) {
       // In a transaction, late, or cut off: whatever it is in, it is not used again. What is late
-      // would go on in the server, and each call that waits for the same adds one.
+      // would go on in the server, and each call that waits for the same adds one. Nor is one that
+      // leads to a standby: its address may lead to the primary by now.
+      const isStandby = sqlState(error) === IS_STANDBY
       if (error instanceof PoeError) discard(client, true)
-      else giveBack(client, isWrapped || !(error instanceof pg.DatabaseError))
+      else giveBack(client, isWrapped || isStandby || !(error instanceof pg.DatabaseError))
       throw error
     }
   }
