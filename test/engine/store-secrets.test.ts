@@ -190,6 +190,22 @@ describe("the secrets of a store and a memory that is not the store's any more",
     expect(changes).to.have.lengthOf(1)
   })
 
+  it('[FALSE-4567] that came back is read again before the next link is minted', async () => {
+    const { clock, real, faulty, guard, storeSecrets } = setUp()
+    await storeSecrets.prepare()
+    faulty.fault = refuse
+    await guard.call(() => faulty.store.epoch()).catch(() => {})
+    await real.rotateEpoch()
+    faulty.fault = pass
+    await clock.advance(250)
+    await settle()
+    expect(guard.down).to.equal(false)
+    expect(storeSecrets.ready).to.equal(false)
+    await storeSecrets.prepare()
+    expect(storeSecrets.ready).to.equal(true)
+    expect(storeSecrets.epochOf('k')).to.equal(await epochOf(real))
+  })
+
   it('a wrong epoch that is not ours is an old link, and no reason to read', async () => {
     const { storeSecrets, events, faulty } = setUp()
     await storeSecrets.prepare()
