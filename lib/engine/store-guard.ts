@@ -106,6 +106,7 @@ export class StoreGuard {
   readonly #closing = new AbortController()
   #offsetMs = 0
   #down = false
+  #outages = 0
   #probing = false
 
   constructor(options: StoreGuardOptions) {
@@ -119,6 +120,11 @@ export class StoreGuard {
   /** Whether the last call got no answer and no probe has had one since. */
   get down(): boolean {
     return this.#down
+  }
+
+  /** How often the store has gone down: each time it may have come back with another memory. */
+  get outages(): number {
+    return this.#outages
   }
 
   /** How much the store's clock is ahead of ours, as well as known, in milliseconds. */
@@ -245,6 +251,7 @@ export class StoreGuard {
   #noteDown(cause: unknown): void {
     if (this.#down) return
     this.#down = true
+    this.#outages += 1
     this.#emit({ type: 'store-down', cause })
     if (!this.#probing) this.#probeUntilUp().catch(() => {})
   }

@@ -41,6 +41,8 @@ export class StoreSecrets {
   /** `null` before the first reading, and while they are known to be outdated. */
   #epochs: readonly string[] | null = null
   #epochsBefore = ''
+  /** How often the store had gone down when they were read. */
+  #outages = 0
   #ring: Keyring | null = null
   #kept: readonly PortableSecret[] = []
   #reading: Promise<void> | null = null
@@ -60,9 +62,10 @@ export class StoreSecrets {
     this.#isBehind = this.#own === null
   }
 
-  /** Whether links can be minted now. */
+  /** Whether links can be minted: what is known here was read since the store was last away. */
   get ready(): boolean {
-    return this.#epochs !== null && this.#ring !== null
+    const isKnown = this.#epochs !== null && this.#ring !== null
+    return isKnown && this.#outages === this.#options.guard.outages
   }
 
   /** The secret that signs, or `null` before the store has answered. */
@@ -153,7 +156,9 @@ export class StoreSecrets {
     const { store, guard, emit } = this.#options
     // Secrets first: a memory that was lost gets the old ones back, so that its tokens verify.
     if (this.#own === null) await this.#readSecrets()
+    const { outages } = guard
     const { epochs } = await guard.call(ms => store.epoch(ms))
+    this.#outages = outages
     const before = this.#epochsBefore
     this.#epochs = epochs
     this.#epochsBefore = epochs.join()

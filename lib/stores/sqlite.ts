@@ -243,10 +243,7 @@ class FileStore implements SqliteStore {
 
   async epoch(): Promise<StoreTime & { readonly epochs: readonly string[] }> {
     // A look first, which waits for nobody's transaction.
-    const known = await this.#read(() => {
-      this.#file.checkPlace()
-      return readEpoch(this.#file.reader)
-    })
+    const known = await this.#read(() => readEpoch(this.#file.reader))
     const epoch = known ?? (await this.#queue.submit(inQueue => inQueue()))
     return { nowMs: this.#records.nowMs(), epochs: [epoch] }
   }

@@ -96,6 +96,19 @@ describe('the secrets of a store', () => {
     expect(() => setUp({ secrets: [] })).to.throw(RangeError)
   })
 
+  it('[FALSE-4562] servers that get another secret in turn, by the guide, verify all', async () => {
+    const [older, newer] = ['1', '2'].map(letter => letter.repeat(43)) as [string, string]
+    const strangers = async (...lists: readonly (readonly string[])[]): Promise<number> => {
+      const servers = lists.map(secrets => setUp({ secrets }).storeSecrets)
+      const signed = servers.map(({ signing }) => signing?.id ?? '')
+      const found = servers.flatMap(server => signed.map(id => server.find(id)))
+      return (await Promise.all(found)).filter(secret => secret === null).length
+    }
+    expect(await strangers([older], [older, newer])).to.equal(0)
+    expect(await strangers([older, newer], [newer, older])).to.equal(0)
+    expect(await strangers([older], [newer, older]), 'in one go').to.equal(1)
+  })
+
   it('with an unknown secret, reads again at most once a second', async () => {
     const { clock, storeSecrets, faulty } = setUp()
     await storeSecrets.prepare()
@@ -175,6 +188,22 @@ describe("the secrets of a store and a memory that is not the store's any more",
       .and.not.equal(before)
     const changes = events.filter(event => event.type === 'epoch-changed')
     expect(changes).to.have.lengthOf(1)
+  })
+
+  it('[FALSE-4567] that came back is read again before the next link is minted', async () => {
+    const { clock, real, faulty, guard, storeSecrets } = setUp()
+    await storeSecrets.prepare()
+    faulty.fault = refuse
+    await guard.call(() => faulty.store.epoch()).catch(() => {})
+    await real.rotateEpoch()
+    faulty.fault = pass
+    await clock.advance(250)
+    await settle()
+    expect(guard.down).to.equal(false)
+    expect(storeSecrets.ready).to.equal(false)
+    await storeSecrets.prepare()
+    expect(storeSecrets.ready).to.equal(true)
+    expect(storeSecrets.epochOf('k')).to.equal(await epochOf(real))
   })
 
   it('a wrong epoch that is not ours is an old link, and no reason to read', async () => {

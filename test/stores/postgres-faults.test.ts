@@ -179,6 +179,24 @@ describeWith(['postgres', 'initdb'], 'PostgreSQL and its locks', () => {
     await other.query(`DROP TRIGGER slowly ON ${poe}.record; DROP FUNCTION ${poe}.slowly()`)
   })
 
+  it('[FALSE-4559] what nobody waits for any more does not stay in the server', async () => {
+    await store.epoch()
+    // As VACUUM FULL, CLUSTER or REINDEX do, for as long as they take.
+    await other.query(`BEGIN; LOCK TABLE ${poe}.record`)
+    const text = 'SELECT 1 FROM pg_locks WHERE NOT granted AND relation = $1::regclass'
+    const waiting = async () => (await other.query(text, [`${poe}.record`])).rowCount
+    for (let round = 0; round < 3; round += 1) {
+      const asked = [
+        ...[store.read('key', null, 300), store.claim('key', makeClaim(Date.now()), 300)],
+        ...[store.confirm('key', 'a', 300), store.list({ state: 'undecided', limit: 9 }, 300)],
+      ]
+      for (const code of await Promise.all(asked.map(codeOf))) expect(code).to.match(/DOWN|BUSY/)
+      await until(async () => (await waiting()) === 0, 'nobody waits in the server', 10_000)
+    }
+    await other.query('ROLLBACK')
+    expect((await store.read('key', null)).state).to.equal('none')
+  })
+
   it('[STORE-11] a table that was emptied and made anew by a dump voids every link', async () => {
     const [epoch = ''] = (await store.epoch()).epochs
     await claimState(store, 'spent', { owner: 'a', epoch })

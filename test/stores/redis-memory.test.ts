@@ -2,7 +2,9 @@
  * A Redis server that forgets, or could have: emptied, restarted, restored, full, failed over, set
  * up as a cache. What was spent never runs again, and what is claimed never by half.
  */
+import { once } from 'node:events'
 import { copyFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { bucketOf, type Claim, type Store } from '../../lib/engine/store.js'
@@ -126,6 +128,20 @@ describeWith(['redis-server'], 'redisStore on a server that forgets', () => {
     expect((await store.claim('before', { ...before, owner: 'b' })).state).to.equal('spent')
   })
 
+  for (const [name, connect] of Object.entries(CLIENTS)) {
+    it(`[FALSE-4561] an answer that is too large for it is no outage (${name})`, async () => {
+      const server = await serve({ settings: ['--proto-max-bulk-len', '1mb'] })
+      const store = await open(server, connect)
+      await store.claim('key', { ...(await tokenFor(store, 'key')), owner: 'a' })
+      const large = store.complete('key', 'a', outcome('x'.repeat(2 ** 20 + 1)))
+      const error = await failure(large)
+      expect(error).to.have.property('code', 'ERR_POE_STORE_FULL')
+      expect(error.message).to.include('proto-max-bulk-len')
+      await back(store)
+      expect((await store.complete('key', 'a', outcome())).state).to.equal('ok')
+    })
+  }
+
   it('[STORE-07] a server that may evict keys is refused, and the way out is named', async () => {
     const server = await serve()
     for (const policy of ['allkeys-lru', 'volatile-ttl', 'allkeys-random']) {
@@ -169,6 +185,34 @@ describeWith(['redis-server'], 'redisStore on a server that forgets', () => {
     expect(error).to.have.property('code', 'ERR_POE_STORE_FULL')
     await server.ask('CONFIG', 'SET', 'maxmemory', '0')
     expect((await store.claim('more', more)).state).to.equal('claimed')
+  })
+
+  it('[FALSE-4566] one that became a replica says so in the way that clients know', async () => {
+    const [former, later] = [await serve(), await serve()]
+    let to = former.port
+    // As a Service of Kubernetes or HAProxy do, it leaves connections where they are.
+    const front = createServer(socket => {
+      const behind = connect(to, '127.0.0.1')
+      for (const end of [socket, behind]) end.on('error', () => {})
+      socket.pipe(behind).pipe(socket)
+    }).listen(0, '127.0.0.1')
+    await once(front, 'listening')
+    const { port } = front.address() as AddressInfo
+    // What ioredis says to do for a failover that cuts no connection.
+    const reconnectOnError = (error: Error) => error.message.startsWith('READONLY')
+    const store = await open({ port } as RedisServer, there =>
+      byIoredis(there, { reconnectOnError }),
+    )
+    await store.epoch()
+    await former.ask('REPLICAOF', '127.0.0.1', later.port)
+    to = later.port
+    const isThere = () =>
+      store.epoch().then(
+        () => true,
+        () => false,
+      )
+    await until(isThere, 'the store')
+    front.close()
   })
 
   it('a replica is refused', async () => {

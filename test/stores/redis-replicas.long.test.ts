@@ -22,7 +22,11 @@ import {
 } from './helpers/redis-clients.js'
 
 const CLIENTS = { redis: byNodeRedis, ioredis: byIoredis }
-const CLUSTERS = { redis: byNodeRedisCluster, ioredis: byIoredisCluster }
+const CLUSTERS: Readonly<Record<string, Connect>> = {
+  redis: byNodeRedisCluster,
+  ioredis: byIoredisCluster,
+  'ioredis, auto-pipelined': port => byIoredisCluster(port, { enableAutoPipelining: true }),
+}
 type Connect = (port: number) => Promise<Connected>
 
 describeWith(['redis-server'], 'redisStore with replicas and clusters', () => {
@@ -132,6 +136,19 @@ describeWith(['redis-server'], 'redisStore with replicas and clusters', () => {
       expect((await store.read('key', claim.epoch)).state).to.equal('spent')
       expect((await store.claim('unspent', unspent)).state).to.equal('wrong-epoch')
       expect((await tokenFor(store, 'unspent')).epoch).not.to.equal(unspent.epoch)
+    })
+
+    it(`[FALSE-4563] slots that went elsewhere are found there (${name})`, async () => {
+      const nodes = (await startRedisCluster()).map(keep)
+      const [node] = nodes
+      if (node === undefined) throw new Error('there is no node')
+      const store = await open(node, connect)
+      await store.epoch()
+      for (const bucket of [0, 1, 2, 3]) await moveSlot(nodes, bucket)
+      expect((await store.epoch()).epochs).to.have.length(64)
+      const claims = await Promise.all(['a', 'b', 'c', 'd'].map(key => tokenFor(store, key)))
+      const replies = await Promise.all(claims.map(claim => store.claim(claim.owner, claim)))
+      expect(replies.map(({ state }) => state)).to.not.include('unsettled')
     })
 
     it(`[FALSE-4555] a slot that is on its way is no outage of the others (${name})`, async () => {

@@ -112,8 +112,10 @@ describe('a sqlite file', () => {
     ['removed', () => rmSync(path)],
     ['put in place of another', () => copyFileSync(path, `${path}2`)],
     ['parted from its WAL', () => rmSync(`${path}-wal`)],
+    // Locks are in there: a process that starts now has others than this one.
+    ['parted from its locks', () => rmSync(`${path}-shm`)],
   ] as const) {
-    it(`[FALSE-4551] that was ${what} while it was open takes nothing more`, async () => {
+    it(`[FALSE-4551, FALSE-4557] that was ${what} meanwhile takes nothing more`, async () => {
       const store = sqliteStore(path)
       await claimState(store, 'before', { owner: 'a' })
       const isReady = () =>
@@ -130,6 +132,7 @@ describe('a sqlite file', () => {
         () => store.transaction('before', 'a').handle.run('SELECT 1'),
         () => store.write(() => 'written'),
         () => store.epoch(),
+        () => store.read('before', null),
       ]
       for (const call of calls) {
         expect(await call().then(String, error => error.code)).to.equal('ERR_POE_STORE_DOWN')

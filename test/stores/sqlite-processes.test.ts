@@ -107,6 +107,20 @@ describe('sqliteStore between processes', () => {
     expect(await claimState(store, 'key')).to.equal('claimed')
   })
 
+  it('[FALSE-4564] a backup by the guide, beside one at work, has all that was told', async () => {
+    const worker = fork()
+    await worker.tell({ do: 'work', name: 'job' })
+    await worker.heard('spent', 40)
+    const told = worker.reports.flatMap(report => report.key ?? [])
+    const other = new Database(file, { readonly: true })
+    other.exec(`VACUUM INTO '${file}-copy'`)
+    other.close()
+    const copy = sqliteStore(`${file}-copy`)
+    stores.push(copy)
+    for (const key of told) expect((await copy.read(key, null)).state, key).to.equal('spent')
+    expect(told).to.have.length.at.least(40)
+  })
+
   it('keeps what it confirmed when the process is killed at work', async () => {
     const worker = fork()
     await worker.tell({ do: 'work', name: 'job' })

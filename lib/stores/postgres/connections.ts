@@ -6,15 +6,18 @@
 import pg from 'pg'
 import { PoeError } from '../../errors.js'
 import { USUAL_MS, within } from '../within.js'
+import { cancelStatement } from './cancel.js'
 import {
   isConflict,
   needsOwnTransaction,
   type PostgresClient,
   type PostgresPool,
+  sqlState,
   storeError,
   TYPES,
 } from './driver.js'
 import { isBusy } from './pool-use.js'
+import { IS_STANDBY } from './states.js'
 
 const CONFLICT_TRIES = 4
 const POOL_LATER_MS = 1_000
@@ -133,8 +136,12 @@ export class Connections {
       giveBack(client)
       return rows
     } catch (error) {
-      // In a transaction, late, or cut off: whatever it is in, it is not used again.
-      giveBack(client, isWrapped || !(error instanceof pg.DatabaseError))
+      // In a transaction, late, or cut off: whatever it is in, it is not used again. What is late
+      // would go on in the server, and each call that waits for the same adds one. Nor is one that
+      // leads to a standby: its address may lead to the primary by now.
+      const isStandby = sqlState(error) === IS_STANDBY
+      if (error instanceof PoeError) discard(client, true)
+      else giveBack(client, isWrapped || isStandby || !(error instanceof pg.DatabaseError))
       throw error
     }
   }
@@ -175,11 +182,10 @@ export async function checkOut(
   patienceMs = 0,
 ): Promise<PostgresClient> {
   const untilMs = performance.now() + patienceMs
-  const coming = pool.connect()
+  const coming = connectionOf(pool)
   let isLate = false
   coming.then(
     client => {
-      client.on('error', ignore)
       if (isLate) giveBack(client)
     },
     () => {},
@@ -197,11 +203,37 @@ export async function checkOut(
   }
 }
 
+/**
+ * Takes a connection out of a pool, however long that takes. The pool hears its errors no more from
+ * then on, and the server's next word may be in the same packet as its first: whoever began to
+ * listen after a promise would be too late, and the error would end the process.
+ */
+export function connectionOf(pool: PostgresPool): Promise<PostgresClient> {
+  return new Promise((resolve, reject) => {
+    pool.connect((error, client) => {
+      client?.on('error', ignore)
+      if (client === undefined) reject(error)
+      else resolve(client)
+    })
+  })
+}
+
 /** Gives a connection back to its pool, or throws it away. */
 export function giveBack(client: PostgresClient, isSpoilt = false): void {
   // Without a listener an error of the connection would end the process, so it stays to the end.
   if (!isSpoilt) client.off('error', ignore)
   client.release(isSpoilt)
+}
+
+/**
+ * Closes a connection in the middle of something.
+ *
+ * @param isAtWork - whether the server is, and is to stop that
+ */
+export function discard(client: PostgresClient, isAtWork: boolean): void {
+  const close = (): void => giveBack(client, true)
+  if (isAtWork) cancelStatement(client).then(close, close)
+  else close()
 }
 
 function rowsOf<Row>(result: { readonly rows: unknown[] }): readonly Row[] {

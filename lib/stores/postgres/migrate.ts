@@ -4,6 +4,7 @@
  */
 import pg from 'pg'
 import { PoeError } from '../../errors.js'
+import { connectionOf, giveBack } from './connections.js'
 import { type PostgresClient, type PostgresPool, sqlState, storeError, TYPES } from './driver.js'
 import { SCHEMA_VERSION, schemaSql } from './schema.js'
 
@@ -26,7 +27,7 @@ export interface Migration {
  */
 export async function migrate(pool: PostgresPool, schema: string): Promise<Migration> {
   const poe = pg.escapeIdentifier(schema)
-  const client = await pool.connect().catch(error => {
+  const client = await connectionOf(pool).catch(error => {
     throw storeError('No connection for the migration', error)
   })
   try {
@@ -36,10 +37,10 @@ export async function migrate(pool: PostgresPool, schema: string): Promise<Migra
     if (from !== null && from > SCHEMA_VERSION) throw tooNew(from, schema)
     await client.query(schemaSql(poe, from === null))
     await client.query('COMMIT')
-    client.release()
+    giveBack(client)
     return { from, to: SCHEMA_VERSION }
   } catch (error) {
-    client.release(true)
+    giveBack(client, true)
     throw storeError(`The schema ${schema} cannot be made`, error)
   }
 }

@@ -15,8 +15,7 @@ import type { OwnerReply, StoredOutcome, StoreTransaction } from '../../engine/s
 import { ERROR_CODES, PoeError } from '../../errors.js'
 import { Unawaited } from '../unawaited.js'
 import { within } from '../within.js'
-import { cancelStatement } from './cancel.js'
-import { checkOut, giveBack, NO_ANSWER } from './connections.js'
+import { checkOut, discard, giveBack, NO_ANSWER } from './connections.js'
 import {
   isConflict,
   isFull,
@@ -401,13 +400,6 @@ export class PostgresClaimTransaction
     this.#failure = storeError('The connection was lost', error)
     return this.#failure
   }
-}
-
-/** Closes a connection in the middle of a transaction. */
-function discard(client: PostgresClient, isAtWork: boolean): void {
-  const close = (): void => giveBack(client, true)
-  if (isAtWork) cancelStatement(client).then(close, close)
-  else close()
 }
 
 function storeFailure(cause: unknown): PoeError {

@@ -152,14 +152,18 @@ interface Writable {
 class IoredisDriver implements Driver {
   readonly #client: IoredisClient
   #gathering: Writable | null = null
+  /** Whether the client gathers commands itself, of which it then follows none to another node. */
+  readonly #losesMoved: boolean
   readonly isCluster: boolean
   readonly keyPrefix: string
   readonly close: () => void
 
   constructor(client: IoredisClient) {
     this.#client = client
+    const { keyPrefix, enableAutoPipelining } = optionsOf(client)
     this.isCluster = 'nodes' in client
-    this.keyPrefix = String(optionsOf(client).keyPrefix ?? '')
+    this.keyPrefix = String(keyPrefix ?? '')
+    this.#losesMoved = this.isCluster && enableAutoPipelining === true
     this.close = hear(client)
   }
 
@@ -167,7 +171,11 @@ class IoredisDriver implements Driver {
     return this.#client.status === 'ready'
   }
 
-  send(_key: string, [name = '', ...args]: readonly Argument[]): Promise<unknown> {
+  send(_key: string, command: readonly Argument[]): Promise<unknown> {
+    if (this.#losesMoved) {
+      return this.#pipelined(command).then(replies => replyOf(fromPair(replies?.[0])))
+    }
+    const [name = '', ...args] = command
     this.#gather()
     // By a method of its own: auto-pipelining loses the name of a `callBuffer`.
     const methods = this.#client as unknown as Record<string, Send>
@@ -194,17 +202,21 @@ class IoredisDriver implements Driver {
     first: readonly Argument[],
     second: readonly Argument[],
   ): Promise<readonly [Settled, Settled]> {
-    const pipeline = this.#client.pipeline() as IoredisPipeline
-    const replies = await pipeline
-      .callBuffer(...first)
-      .callBuffer(...second)
-      .exec()
+    const replies = await this.#pipelined(first, second)
     return [fromPair(replies?.[0]), fromPair(replies?.[1])]
+  }
+
+  #pipelined(...commands: readonly (readonly Argument[])[]): ReturnType<IoredisPipeline['exec']> {
+    const pipeline = this.#client.pipeline() as IoredisPipeline
+    for (const command of commands) pipeline.callBuffer(...command)
+    return pipeline.exec()
   }
 }
 
 interface IoredisOptions {
   readonly keyPrefix?: unknown
+  /** Commands of one turn of the event loop go together. */
+  readonly enableAutoPipelining?: unknown
   /** All numbers become text. */
   readonly stringNumbers?: unknown
   /** Of the clients that a cluster's client makes. */
@@ -222,6 +234,11 @@ function canGather(stream: Partial<Writable> | null | undefined): stream is Writ
 function fromPair(pair: readonly [error: unknown, reply: unknown] | undefined): Settled {
   if (pair === undefined) return { error: new Error('The pipeline gave no reply.') }
   return pair[0] ? { error: pair[0] } : { reply: pair[1] }
+}
+
+function replyOf(settled: Settled): unknown {
+  if ('error' in settled) throw settled.error
+  return settled.reply
 }
 
 /** `$`, the type of bulk strings in the protocol; the rest is numbers, arrays and null. */

@@ -143,9 +143,6 @@ function lookFrom(reply: unknown): Look {
   refuseOld(version)
   refusePolicy(policy)
   refuseNewer(value)
-  if (field('role') !== 'master') {
-    throw config('The Redis server is a replica, which may lag. Connect to its master.')
-  }
   const id = field('master_replid') ?? ''
   if (!/[1-9a-f]/.test(id)) {
     throw config('INFO replication names no master_replid, so that a restart would go unseen.')

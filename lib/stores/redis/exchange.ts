@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { PoeError } from '../../errors.js'
 import { within } from '../within.js'
 import type { Argument, Driver, Settled } from './driver.js'
-import type { RedisScript } from './scripts.js'
+import { IS_REPLICA, type RedisScript } from './scripts.js'
 
 /** A server that is not ready is not asked again when so little time is left, in milliseconds. */
 const LAST_ASKED_MS = 150
@@ -185,6 +185,14 @@ function asPoeError(cause: unknown): PoeError {
   hideCommand(cause)
   if (says(cause, 'OOM')) {
     const text = 'Redis is at its maxmemory. Raise it, or shorten the horizon.'
+    return new PoeError('ERR_POE_STORE_FULL', text, { cause })
+  }
+  if (textOf(cause).endsWith(IS_REPLICA)) {
+    return new PoeError('ERR_POE_STORE_CONFIG', IS_REPLICA, { cause })
+  }
+  // It ends the connection, and would each time again.
+  if (textOf(cause).includes('invalid bulk length')) {
+    const text = 'An answer is larger than its proto-max-bulk-len. Lower bodyLimitBytes.'
     return new PoeError('ERR_POE_STORE_FULL', text, { cause })
   }
   if (says(cause, 'TRYAGAIN')) {

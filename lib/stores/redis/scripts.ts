@@ -349,12 +349,19 @@ export const REPLACE_SECRETS: RedisScript = script(`${ALSO_WHEN_FULL}
   return 1
 `)
 
+/** What a replica is told to be; `READONLY` before it is what clients know, and connect anew by. */
+export const IS_REPLICA = 'The Redis server is a replica, which may lag. Connect to its master.'
+
 /** KEYS epoch. No flags: also a server that is too old must be able to say so. */
 export const LOOK: RedisScript = script(`${TIME}
+  local replication = redis.call('INFO', 'replication')
+  if not string.find(replication, 'role:master', 1, true) then
+    return redis.error_reply('READONLY ${IS_REPLICA}')
+  end
   local policy = string.match(redis.call('INFO', 'memory'), 'maxmemory_policy:([%w-]+)')
   local version = string.match(redis.call('INFO', 'server'), 'redis_version:([%w.]+)')
   local stored = redis.call('GET', KEYS[1])
-  return {now, stored or '', redis.call('INFO', 'replication'), policy or '', version or ''}
+  return {now, stored or '', replication, policy or '', version or ''}
 `)
 
 /** KEYS epoch; ARGV the value that was seen, the replication id that was seen, the new value. */

@@ -15,6 +15,7 @@ import {
   type SqliteDatabase,
   storeError,
 } from './driver.js'
+import { refuseLoneMount } from './lone-mount.js'
 import { prepareFile } from './schema.js'
 
 const LONGEST_PAUSE_MS = 20
@@ -27,8 +28,8 @@ export class StoreFile {
   #writer: SqliteDatabase | null
   #appReader: SqliteDatabase | null = null
   #isPrepared = false
-  /** What the file and its WAL are beside their names, once they are open. */
-  #opened: readonly [string, string] | null = null
+  /** What the file, its WAL and its locks are beside their names, once they are open. */
+  #opened: string | null = null
   /** Connections that could not be closed yet. */
   #stuck: SqliteDatabase[] = []
 
@@ -41,6 +42,7 @@ export class StoreFile {
     this.path = resolve(path.trim())
     // Where it is missing, no empty file is left behind.
     loadDriver()
+    refuseLoneMount(this.path)
     makePrivate(this.path)
     this.#writer = openConnection(this.path)
     this.reader = openConnection(this.path)
@@ -101,20 +103,20 @@ export class StoreFile {
 
   /**
    * Makes sure that the file is where it was opened: what is written to one that was removed, or
-   * that another was put in place of, is gone when this process ends.
+   * that another was put in place of, is gone when this process ends. Locks are in its `-shm`: two
+   * processes that have each another one both write.
    *
    * @throws PoeError `ERR_POE_STORE_DOWN`
    */
   checkPlace(): void {
     if (this.#opened === null) return
-    const [file, wal] = this.#found()
-    if (file === this.#opened[0] && wal === this.#opened[1]) return
-    const text = `${this.path} or its -wal was removed or replaced while it was open.`
+    if (this.#found() === this.#opened) return
+    const text = `${this.path}, its -wal or its -shm was removed or replaced while it was open.`
     throw new PoeError('ERR_POE_STORE_DOWN', `${text} End all its processes, and start them anew.`)
   }
 
-  #found(): readonly [string, string] {
-    return [identityOf(this.path), identityOf(`${this.path}-wal`)]
+  #found(): string {
+    return ['', '-wal', '-shm'].map(end => identityOf(this.path + end)).join()
   }
 
   /** Takes the write lock for the queue, or throws `SQLITE_BUSY`. */
@@ -137,6 +139,7 @@ export class StoreFile {
     const giveUpMs = performance.now() + waitMs
     for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       try {
+        this.checkPlace()
         this.prepare()
         return read()
       } catch (error) {

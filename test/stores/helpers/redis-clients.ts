@@ -111,8 +111,8 @@ export async function byIoredis(port: number, options: object = {}): Promise<Con
 }
 
 /** Connects a Cluster of `ioredis`. */
-export async function byIoredisCluster(port: number): Promise<Connected> {
-  const client = new Cluster([{ port, host: '127.0.0.1' }], { lazyConnect: true })
+export async function byIoredisCluster(port: number, options: object = {}): Promise<Connected> {
+  const client = new Cluster([{ port, host: '127.0.0.1' }], { lazyConnect: true, ...options })
   client.on('error', () => {})
   await client.connect()
   return { client, end: () => client.disconnect() }
