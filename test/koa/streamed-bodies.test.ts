@@ -87,6 +87,29 @@ describe('a body that comes in pieces', () => {
       expect(await (await world.send('GET', link)).text()).to.equal(WHOLE)
     })
 
+    it(`[FALSE-4382] leaves its type to whoever answers in its place, ${kind.koa}`, async () => {
+      world = await startWorld(kind, {
+        outside: [
+          async (ctx, next) => {
+            await next().catch((error: Error) => {
+              ctx.status = 422
+              ctx.body = { error: error.message }
+            })
+          },
+        ],
+        handler: ctx => {
+          ctx.body = Readable.from(PIECES)
+          ctx.set('Content-Type', 'application/vnd.tea+json')
+          ctx.throw(422, 'no tea')
+        },
+      })
+      const answer = await world.send('POST', await world.link(), { json: {} })
+      // Koa 2 says so of every object.
+      const type = kind.koa === 2 ? 'application/json; charset=utf-8' : 'application/vnd.tea+json'
+      expect(answer.headers.get('Content-Type')).to.equal(type)
+      expect([answer.status, await answer.json()]).to.deep.equal([422, { error: 'no tea' }])
+    })
+
     it(`[FALSE-4300] breaks with its source while the store is slow, ${kind.koa}`, async () => {
       world = await startWorld(kind, {
         wrapStore: store =>

@@ -140,7 +140,12 @@ export class HandlerWork implements Work, Held {
   takeBackSaid(error: unknown): void {
     const { ctx } = this
     const client = this.#slot?.client ?? null
-    if (client !== null && ctx.body === client) settleBody(ctx, true)
+    if (client !== null && ctx.body === client) {
+      const type = ctx.res.getHeader('Content-Type')
+      settleBody(ctx, true)
+      // Koa goes by it where somebody outside answers in place of the error.
+      if (type !== undefined && !ctx.res.headersSent) ctx.res.setHeader('Content-Type', type)
+    }
     const { statusOutside } = ctx.poe
     // Nobody waits who would put the error in the place of what the handler has set.
     if (statusOutside !== null && !ctx.res.headersSent) {
