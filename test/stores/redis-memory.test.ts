@@ -135,7 +135,7 @@ describeWith(['redis-server'], 'redisStore on a server that forgets', () => {
       await store.claim('key', { ...(await tokenFor(store, 'key')), owner: 'a' })
       const send = () => failure(store.complete('key', 'a', outcome('x'.repeat(2 ** 20 + 1))))
       let error = await send()
-      // The end of the connection may overtake the server's word; pending writes are sent again, too.
+      // The connection may end before the server's word comes; pending writes are sent again, too.
       for (let tries = 0; tries < 20 && /connection/.test(error.message); tries += 1) {
         await back(store)
         error = await send()
