@@ -1,12 +1,13 @@
 /** A connection that ends, whenever that is, ends a call and never the process. */
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { expect } from 'chai'
 import pg from 'pg'
 import { postgresStore } from '../../lib/stores/postgres.js'
 import { until } from '../support/meeting.js'
 import { startPostgres, startStandby } from '../support/servers/postgres-server.js'
 import { describeWith } from '../support/servers/programs.js'
+import { movingAddress } from './helpers/moving-address.js'
 
 const codeOf = (call: Promise<unknown>): Promise<string> =>
   call.then(
@@ -64,15 +65,8 @@ describeWith(['postgres', 'initdb'], 'an address that leads to a standby at firs
   it('[FALSE-4565] once it leads to the primary, the store is there', async () => {
     const primary = await startPostgres()
     const standby = await startStandby(primary)
-    let to = standby.port
-    // As a Service of Kubernetes or HAProxy do, it leaves connections where they are.
-    const front = createServer(socket => {
-      const behind = connect(to, '127.0.0.1')
-      for (const end of [socket, behind]) end.on('error', () => {})
-      socket.pipe(behind).pipe(socket)
-    }).listen(0, '127.0.0.1')
-    await once(front, 'listening')
-    const { port } = front.address() as AddressInfo
+    const front = await movingAddress(standby.port)
+    const { port } = front
     const pool = new pg.Pool({ host: '127.0.0.1', port, user: 'postgres', database: 'postgres' })
     const own = new pg.Pool({ connectionString: primary.url })
     const store = postgresStore({ pool })
@@ -81,7 +75,7 @@ describeWith(['postgres', 'initdb'], 'an address that leads to a standby at firs
       const there = 'SELECT FROM pg_namespace WHERE nspname = $1'
       await until(async () => (await standby.query(there, ['poe'])).rowCount === 1, 'it follows')
       expect(await codeOf(store.epoch())).to.equal('ERR_POE_STORE_CONFIG')
-      to = primary.port
+      front.moveTo(primary.port)
       expect(await codeOf(store.epoch())).to.equal('none')
     } finally {
       await store.close()

@@ -2,9 +2,7 @@
  * A Redis server that forgets, or could have: emptied, restarted, restored, full, failed over, set
  * up as a cache. What was spent never runs again, and what is claimed never by half.
  */
-import { once } from 'node:events'
 import { copyFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { bucketOf, type Claim, type Store } from '../../lib/engine/store.js'
@@ -17,6 +15,7 @@ import {
   until,
 } from '../support/servers/redis-server.js'
 import { claimState, makeClaim, outcome } from './helpers/claims.js'
+import { movingAddress } from './helpers/moving-address.js'
 import { byIoredis, byNodeRedis, type Connected } from './helpers/redis-clients.js'
 
 const CLIENTS = { redis: byNodeRedis, ioredis: byIoredis }
@@ -29,7 +28,7 @@ describeWith(['redis-server'], 'redisStore on a server that forgets', () => {
     servers.push(server)
     return server
   }
-  const open = async (server: RedisServer, connect = byNodeRedis): Promise<Store> => {
+  const open = async (server: Pick<RedisServer, 'port'>, connect = byNodeRedis): Promise<Store> => {
     const connected = await connect(server.port)
     clients.push(connected)
     return redisStore({ client: connected.client })
@@ -194,23 +193,13 @@ describeWith(['redis-server'], 'redisStore on a server that forgets', () => {
 
   it('[FALSE-4566] one that became a replica says so in the way that clients know', async () => {
     const [former, later] = [await serve(), await serve()]
-    let to = former.port
-    // As a Service of Kubernetes or HAProxy do, it leaves connections where they are.
-    const front = createServer(socket => {
-      const behind = connect(to, '127.0.0.1')
-      for (const end of [socket, behind]) end.on('error', () => {})
-      socket.pipe(behind).pipe(socket)
-    }).listen(0, '127.0.0.1')
-    await once(front, 'listening')
-    const { port } = front.address() as AddressInfo
+    const front = await movingAddress(former.port)
     // What ioredis says to do for a failover that cuts no connection.
     const reconnectOnError = (error: Error) => error.message.startsWith('READONLY')
-    const store = await open({ port } as RedisServer, there =>
-      byIoredis(there, { reconnectOnError }),
-    )
+    const store = await open(front, there => byIoredis(there, { reconnectOnError }))
     await store.epoch()
     await former.ask('REPLICAOF', '127.0.0.1', later.port)
-    to = later.port
+    front.moveTo(later.port)
     const isThere = () =>
       store.epoch().then(
         () => true,
