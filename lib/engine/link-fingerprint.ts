@@ -28,13 +28,14 @@ export function fingerprintOfContent(
   content: PresentContent,
   hasFiles: () => boolean,
 ): string | null {
-  if (content.kind === 'bytes') return `content:${ofBytes(type, content.bytes)}`
-  const { value } = content
-  if (typeof value === 'string' || value instanceof Uint8Array) {
-    return `content:${ofBytes(type, value)}`
-  }
+  const value = content.kind === 'bytes' ? content.bytes : content.value
+  if (typeof value === 'string' || value instanceof Uint8Array) return named(ofBytes(type, value))
   const fields = hasFiles() ? null : spelled(value)
-  return fields === null ? null : `content:${fingerprint('fields', fields)}`
+  return named(fields === null ? null : fingerprint('fields', fields))
+}
+
+function named(digest: string | null): string | null {
+  return digest === null ? null : `content:${digest}`
 }
 
 const BOUNDARY = /^multipart\/form-data\s*;.*?\bboundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/is
@@ -43,23 +44,28 @@ const FORM = 'application/x-www-form-urlencoded'
 /** A form is in UTF-8, whether its type says so, as `fetch` does, or not. WHATWG URL 5 */
 const UTF8_FORM = /^application\/x-www-form-urlencoded\s*(?:;\s*charset="?utf-8"?\s*)?$/i
 
+/** To take a content apart costs hundreds of times what its digest does: that is for forms only. */
+const MOST_PARTS = 10_000
+
 /** A browser makes a new boundary each time it sends the same form. RFC 7578 4.1 */
-function ofBytes(type: string, content: string | Uint8Array): string {
+function ofBytes(type: string, content: string | Uint8Array): string | null {
   const found = BOUNDARY.exec(type)
   const boundary = found?.[1] ?? found?.[2]
   if (boundary === undefined) return fingerprint(UTF8_FORM.test(type) ? FORM : type, content)
-  return digestParts(['multipart', ...partsOf(Buffer.from(content), `--${boundary}`)])
+  const parts = partsOf(Buffer.from(content), `--${boundary}`)
+  return parts === null ? null : digestParts(['multipart', ...parts])
 }
 
-function partsOf(content: Buffer, delimiter: string): readonly Buffer[] {
+function partsOf(content: Buffer, delimiter: string): readonly Buffer[] | null {
   const parts: Buffer[] = []
   let from = 0
-  for (;;) {
+  while (parts.length < MOST_PARTS) {
     const to = content.indexOf(delimiter, from)
     parts.push(content.subarray(from, to < 0 ? content.length : to))
     if (to < 0) return parts
     from = to + delimiter.length
   }
+  return null
 }
 
 /** One spelling of what a parser left; `null` where that does not show all of it. */

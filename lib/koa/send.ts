@@ -197,9 +197,13 @@ export function sendAgain(ctx: Context): void {
  * @see RFC 9110 12.5.1
  */
 export function wantsHtml(ctx: Context): boolean {
-  if (ctx.req.headers.accept === undefined) return false
+  const { accept } = ctx.req.headers
+  if (accept === undefined || accept.length > LONGEST_ACCEPT) return false
   return ctx.accepts('application/problem+json', 'application/json', 'text/html') === 'text/html'
 }
+
+/** No browser sends a tenth of it, and what reads it takes time by the square of its quotes. */
+const LONGEST_ACCEPT = 2_048
 
 /** What was asked for as the client named it, without its query, safe to be quoted in a field. */
 export function selfOf(core: Core, ctx: Context): string {

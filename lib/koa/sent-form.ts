@@ -39,8 +39,21 @@ export async function sentForm(
   return isFields(body) ? { fields: body, files } : null
 }
 
+/** A file costs what thirty fields do, and nobody chooses so many. */
+const MOST_FILES = 500
+
+function hasManyFiles(content: Buffer): boolean {
+  let at = -1
+  for (let count = 0; count <= MOST_FILES; count += 1) {
+    at = content.indexOf('filename', at + 1)
+    if (at < 0) return false
+  }
+  return true
+}
+
 async function readForm(bytes: Uint8Array | string, type: string): Promise<SentForm | null> {
-  const fields = new Map<string, string | string[]>()
+  if (hasManyFiles(Buffer.from(bytes))) return null
+  const fields = new Map<string, string[]>()
   const files = new Set<string>()
   try {
     const content = new Blob([bytes as Uint8Array<ArrayBuffer> | string])
@@ -51,14 +64,19 @@ async function readForm(bytes: Uint8Array | string, type: string): Promise<SentF
         if (value.size > 0 || value.name !== '') files.add(name)
         continue
       }
-      const before = fields.get(name)
-      fields.set(name, before === undefined ? value : [before, value].flat())
+      const values = fields.get(name)
+      if (values === undefined) fields.set(name, [value])
+      else values.push(value)
     }
   } catch {
     // Broken content; the refusal stands all the same.
     return null
   }
-  return { fields: Object.fromEntries(fields), files: [...files] }
+  const told = Array.from(fields, ([name, values]) => [
+    name,
+    values.length > 1 ? values : values[0],
+  ])
+  return { fields: Object.fromEntries(told), files: [...files] }
 }
 
 /** Where parsers leave files: a list that names the members (multer), or by name (formidable). */

@@ -43,6 +43,12 @@ describe('what tells one content at a link from another', () => {
     expect(ofBytes('a=1', urlencoded)).to.equal(ofBytes('a=1', `${urlencoded};charset=UTF-8`))
   })
 
+  it('[FALSE-4385] nothing of a form with more parts than any form has', () => {
+    const form = (parts: number) => ofBytes('--x'.repeat(parts), 'multipart/form-data; boundary=x')
+    expect(form(9_999)).to.be.a('string').and.not.to.equal(form(9_998))
+    expect(form(10_000)).to.equal(null)
+  })
+
   it('an id that can be read, which says nothing of a content', () => {
     expect(fingerprintOfId('"k"')).to.equal(fingerprintOfId('k')).and.match(/^id:/)
     for (const field of [undefined, ['"a"', '"b"'], '', '"open']) {

@@ -170,6 +170,26 @@ describe('a refusal in the application’s own look', () => {
     expect(world.runs).to.equal(0)
   })
 
+  it('[FALSE-4383] a form that names one member as often as there is room for', async () => {
+    await start({}, { parse: false })
+    const link = await world.link({ headers: { 'X-User': 'ann' } })
+    expect((await submit(link, 'a=&'.repeat(60_000))).status).to.equal(404)
+    expect(seen[0]?.fields).to.have.property('a').with.lengthOf(60_000)
+    const file = '--x\r\nContent-Disposition: form-data; name="a"; filename="b"\r\n\r\n\r\n'
+    const typed = { ...FORM, 'Content-Type': 'multipart/form-data; boundary=x' }
+    expect((await submit(link, `${file.repeat(9_000)}--x--\r\n`, typed)).status).to.equal(404)
+    expect(seen[1]?.fields).to.equal(null)
+  })
+
+  it('[FALSE-4384] an Accept that is longer than any browser’s is not taken apart', async () => {
+    await start()
+    const link = await world.link()
+    expect((await submit(link)).status).to.equal(201)
+    const long = `text/html,${'"a",'.repeat(2_000)}`
+    await expectProblem(await submit(link, 'sku=tea', { ...FORM, Accept: long }), 405, 'used')
+    expect(seen).to.deep.equal([])
+  })
+
   it('what HTTP demands stays, whatever the page sets; a cookie is its own affair', async () => {
     await start()
     const link = await world.link()

@@ -22,7 +22,7 @@ import { isWhole } from '../request-content.js'
 import { poeOf } from '../request-poe.js'
 import { runClaimed } from '../run/run-claimed.js'
 import { SAFE_METHODS } from '../safe-methods.js'
-import { sendDrawn } from '../send.js'
+import { sendDrawn, wantsHtml } from '../send.js'
 import { type DoorOptions, makeDoor, operationAt, type ResolvedDoor } from './door.js'
 import { callersOf } from './request-identity.js'
 
@@ -120,7 +120,7 @@ async function tell(
   const problem = DOOR_REFUSALS['suspected-duplicate']
   const why = { result, override: nanoid() }
   const links = result === null ? NONE : [resultLink(result, self)]
-  if (options.rerender !== undefined && ctx.accepts('json', 'html') === 'html') {
+  if (options.rerender !== undefined && wantsHtml(ctx)) {
     await options.rerender(ctx, why)
     return sendDrawn(ctx, problem.status, links)
   }
