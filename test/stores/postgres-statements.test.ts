@@ -63,6 +63,14 @@ describe('SQL that controls a transaction', () => {
     })
   }
 
+  it('[FALSE-4386] a line of dashes behind a string with escapes is a comment', () => {
+    const sql = (end: string) => `SELECT CASE WHEN b = E'\\t' ${'-'.repeat(200)}\n ${end}`
+    expect(findTransactionControl(sql('THEN 1 END'))).to.equal(null)
+    expect(findTransactionControl(sql("'; COMMIT' THEN 1 END"))).to.equal(null)
+    expect(findTransactionControl(sql("'\\'; COMMIT"))).to.equal(null)
+    expect(findTransactionControl(sql('THEN 1 END; COMMIT'))).to.equal('COMMIT')
+  })
+
   it('is read in linear time', () => {
     const long = `SELECT '${"a''".repeat(400_000)}', $a$${'$a'.repeat(400_000)}$a$; COMMIT`
     expect(findTransactionControl(long)).to.equal('COMMIT')

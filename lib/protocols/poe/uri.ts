@@ -7,7 +7,8 @@
  * @see POE draft 3; RFC 3986 4.2, 4.3, appendix A
  */
 
-const PARTS = /^(?:([^:/?#]*):)?(?:\/\/([^/?#]*))?([^?#]*)(?:\?([^#]*))?$/
+/** It fits every text without a fragment: one that did not fit would be tried in many ways. */
+const PARTS = /^(?:([^:/?]*):)?(?:\/\/([^/?]*))?([^?]*)(?:\?(.*))?$/s
 const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]*$/
 const AUTHORITY = /^(?:[^@[\]]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^@:[\]]+)(?::[0-9]*)?$/
 const NOT_AUTHORITY = /[^A-Za-z0-9\-._~!$&'()*+,;=:@%[\]]|%(?![0-9A-Fa-f]{2})/
@@ -30,7 +31,7 @@ const PLAIN_PATH = /^\/(?!\/)[\w\-.~!$&'()*+,;=:@/]*$/
  * @see RFC 3986 4.2, 4.3
  */
 export function isPoeUri(text: string): boolean {
-  const parts = PARTS.exec(text)
+  const parts = text.includes('#') ? null : PARTS.exec(text)
   if (parts === null) return false
   const [, scheme, authority, path = '', query = ''] = parts
   if (scheme !== undefined && !SCHEME.test(scheme)) return false

@@ -17,7 +17,7 @@ const QUOTED_NAME = /"[^"]*(?:""[^"]*)*(?:"|$)/y
 const STRING = /'[^']*(?:''[^']*)*(?:'|$)/y
 const ESCAPE_STRING = /'[^'\\]*(?:(?:''|\\[\s\S])[^'\\]*)*(?:'|\\?$)/y
 /** What may stand between two parts of one string. */
-const CONTINUED = /(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:[ \t\f\v\n\r]|--[^\n\r]*[\n\r])*(?=')/y
+const CONTINUED = /[ \t\f\v]*(?:--[^\n\r]*)?[\n\r](?:[ \t\f\v\n\r]|--[^\n\r]*[\n\r])*(?=')/y
 const DOLLAR_QUOTE = /\$(?:[a-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$/iy
 const NUMBER = /\d+/y
 const COMMENT_EDGE = /\/\*|\*\//g

@@ -8,6 +8,7 @@ import {
   type PoeLinkDropReason,
   parsePoeLinks,
 } from '../../../lib/protocols/poe/links.js'
+import { isPoeUri } from '../../../lib/protocols/poe/uri.js'
 
 type Reason = PoeLinkDropReason
 
@@ -248,6 +249,10 @@ describe('limits in reading POE-Links', () => {
     `"//[${':'.repeat(size - 10)}"`,
     '"a" '.repeat(size / 4),
   ]
+  it('[CL-15] a reference with a fragment is refused at once, however long', () => {
+    expect(isPoeUri(`//${'a'.repeat(400_000)}#`)).to.equal(false)
+  })
+
   for (const [index, value] of hostile.entries()) {
     it(`[CL-15] hostile value ${index} is read in linear time`, function () {
       this.timeout(20_000)
