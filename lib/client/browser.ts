@@ -17,7 +17,8 @@ export { classify } from './judge.js'
 export type * from './types.js'
 
 /**
- * Makes a client. Its options are not checked here; TypeScript does that.
+ * Makes a client. Options are not checked here, TypeScript does that; but a key is refused, which
+ * takes the client of `client/browser/journal`.
  *
  * @param options - all but `journal`, `logger`, `onOutcome` and the adapter's pointers
  * @returns the client
@@ -34,6 +35,9 @@ export function createClient(
     // A browser hides every redirect that it does not follow by itself.
     follow: null,
     hops: null,
-    check: () => {},
+    check: options => {
+      // Without its key a POST would be sent again all the same.
+      if ('idempotencyKey' in options) throw new TypeError('No idempotencyKey here')
+    },
   })
 }

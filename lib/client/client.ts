@@ -14,6 +14,7 @@ import type { FetchHeaders } from './fetch-types.js'
 import { followHops } from './follow-get.js'
 import { entryEndMs, type JournalEntry, type JournalHold, journalHeaders } from './journal.js'
 import { isPassing } from './judge.js'
+import { keyOf, quoted, unquoted } from './key-field.js'
 import type { FoundLink } from './known-links.js'
 import { isSettled, Ledger, provesNothingSent } from './ledger.js'
 import type { LogLines } from './log-lines.js'
@@ -24,7 +25,7 @@ import type { PostOutcome } from './outcome.js'
 import { mayBePage, pageHint } from './page-hint.js'
 import { findLinks } from './page-links.js'
 import { sendPlain, shapeOf } from './plain-fetch.js'
-import { randomHex } from './random.js'
+import { randomUuid } from './random.js'
 import { commonFields, type Fields, type Order, toFields } from './sending.js'
 import { sharedSend } from './shared-send.js'
 import { inTime, within } from './timing.js'
@@ -145,16 +146,15 @@ export class PoeClient extends PoeCore {
     body?: PostBody,
     options: PostOptions = {},
   ): Promise<PostOutcome> {
-    const { headers, idempotencyKey } = options
-    const key = idempotencyKey === true ? randomUuid() : (idempotencyKey ?? null)
-    const fields = this.#postHeaders(headers, key)
+    const key = keyOf(options.idempotencyKey)
+    const fields = this.#postHeaders(options.headers, key)
     return await this.#post(this.target(link), body, { options, key, fields, init: {} })
   }
 
   async #post(url: URL, body: PostBody, { options, key, fields, init }: Begun) {
     const { headers, signal, idempotencyKey, expiresAtMs, onStart, onOutcome, ...limits } = options
     const { check, prepare } = this.parts
-    check(limits)
+    check(limits, { signal, expiresAtMs, onStart, onOutcome })
     const payload = await prepare(body, this.options.bodyLimitBytes)
     const sent = { link: url, payload, headers: fields, idempotencyKey: key }
     let precedent = this.#ledger.precedent(sent)
@@ -247,7 +247,7 @@ export class PoeClient extends PoeCore {
     const { journal } = this.options
     if (journal === undefined) throw new TypeError('This client has no journal to resume from')
     const { signal, onOutcome, ...limits } = options
-    this.parts.check(limits)
+    this.parts.check(limits, { signal, onOutcome })
     const resumed: Resumed[] = []
     for (const { id } of await journal.list()) {
       signal?.throwIfAborted()
@@ -385,7 +385,7 @@ export class PoeClient extends PoeCore {
     url: URL,
     { headers, signal, ...limits }: RequestOptions,
   ): Promise<readonly FoundLink[]> {
-    this.parts.check(limits)
+    this.parts.check(limits, { signal })
     const { clock } = this.options
     const { tries = this.options.tries, timeoutMs = this.options.timeoutMs } = limits
     const { totalMs = this.options.totalMs } = limits
@@ -445,7 +445,6 @@ export class PoeClient extends PoeCore {
   #postHeaders(given: FetchHeaders | undefined, key: string | null): Fields {
     const headers = toFields(given)
     if (key === null) return headers
-    if (!/^[\x20-\x7e]+$/.test(key)) throw new TypeError('A key is made of ASCII characters')
     const field = this.options.keyFormat === 'plain' ? key : quoted(key)
     return Object.assign({}, headers, { 'idempotency-key': field })
   }
@@ -479,22 +478,6 @@ async function settle(hold: JournalHold | null, isOver: boolean): Promise<void> 
   await (isOver ? hold?.done() : hold?.leave())?.catch(() => {})
 }
 
-/** A UUID of version 4; `crypto.randomUUID` is not there on pages that did not come by https. */
-function randomUuid(): string {
-  return randomHex().replace(/^(.{8})(.{4}).(.{3}).(.{3})/, '$1-$2-4$3-a$4-')
-}
-
 function abortedBefore(signal: AbortSignal, link: URL): PostAborted {
   return new PostAborted(signal.reason, { isUnknown: false, link: link.href, attempts: 0 })
-}
-
-/** A Structured Field string. @see RFC 9651 4.1.6 */
-function quoted(key: string): string {
-  return `"${key.replaceAll(/["\\]/g, '\\$&')}"`
-}
-
-/** What stands in the quotes, or the value as it is where there are none. */
-function unquoted(field: string): string {
-  const [, text] = /^"(.*)"$/.exec(field) ?? []
-  return text?.replaceAll(/\\(.)/g, '$1') ?? field
 }

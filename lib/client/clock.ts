@@ -41,6 +41,7 @@ export const systemClock: ClientClock = {
         clearTimeout(timer)
         reject(signal?.reason)
       }
+      signal?.addEventListener('abort', stop, { once: true })
       const timer = setTimeout(
         () => {
           signal?.removeEventListener('abort', stop)
@@ -48,7 +49,6 @@ export const systemClock: ClientClock = {
         },
         Math.min(ms, LONGEST_SLEEP_MS),
       )
-      signal?.addEventListener('abort', stop, { once: true })
     })
   },
 }

@@ -14,7 +14,13 @@ import { leaveOpen, PostAborted } from './errors.js'
 import type { FetchHeaders } from './fetch-types.js'
 import { type FoundLink, KnownLinks, type ReadLinks } from './known-links.js'
 import type { LogLines } from './log-lines.js'
-import type { ClientLogger, ClientOptions, ResolvedClientOptions, SendOptions } from './options.js'
+import type {
+  CallOptions,
+  ClientLogger,
+  ClientOptions,
+  ResolvedClientOptions,
+  SendOptions,
+} from './options.js'
 import type { PostOutcome } from './outcome.js'
 import { type FollowPost, runPost } from './run-post.js'
 import {
@@ -73,7 +79,7 @@ export interface Parts extends Strategies {
   /** What a logger is told; left out, nothing. */
   readonly lines?: (logger: ClientLogger) => LogLines
   /** Checks options; throws TypeError. */
-  readonly check: (options: SendOptions) => void
+  readonly check: (options: SendOptions, own?: CallOptions) => void
 }
 
 /**
@@ -119,7 +125,7 @@ export class PoeCore {
     options: CorePostOptions = {},
   ): Promise<PostOutcome> {
     const { headers, signal, expiresAtMs, ...limits } = options
-    this.parts.check(limits)
+    this.parts.check(limits, { signal, expiresAtMs })
     const url = this.target(link)
     const payload = await this.parts.prepare(body, this.options.bodyLimitBytes)
     return await this.send({

@@ -284,31 +284,55 @@ const WANTED: ReadonlyMap<(value: unknown) => boolean, string> = new Map([
   [isKeyFormat, "'structured' or 'plain'"],
   [isClock, 'an object with now and sleep'],
   [isLogger, 'an object with the functions debug, info and warn'],
+  [isSignal, 'an AbortSignal'],
+  [isMoment, 'milliseconds since the Unix epoch'],
 ])
+
+/** What only a call can be given. */
+export interface CallOptions {
+  readonly signal?: unknown
+  readonly expiresAtMs?: unknown
+  readonly onStart?: unknown
+  readonly onOutcome?: unknown
+}
+
+const CALL_CHECKS: Readonly<Record<keyof CallOptions, (value: unknown) => boolean>> = {
+  signal: isSignal,
+  expiresAtMs: isMoment,
+  onStart: isFunction,
+  onOutcome: isFunction,
+}
 
 /**
  * Checks those options that are there.
  *
+ * @param options - of the client, or of a call
+ * @param own - what else a call was given
  * @throws TypeError for a name that there is not, or a value that cannot be meant
  */
-export function checkOptions(options: SendOptions): void {
+export function checkOptions(options: SendOptions, own: CallOptions = {}): void {
   for (const [name, value] of Object.entries(options)) {
     const check = CHECKS[name as keyof ClientOptions]
     if (check === undefined) {
       const names = Object.keys(CHECKS).join(', ')
       throw new TypeError(`There is no option '${name}'. Leave it out, or give one of ${names}.`)
     }
-    if (value !== undefined && !check(value)) {
-      const problem = `The option '${name}' cannot be ${describe(value)}`
-      throw new TypeError(`${problem}; give ${WANTED.get(check)}.`)
-    }
+    mustPass(check, name, value)
+  }
+  for (const [name, value] of Object.entries(own)) {
+    mustPass(CALL_CHECKS[name as keyof CallOptions], name, value)
   }
 }
 
+function mustPass(check: (value: unknown) => boolean, name: string, value: unknown): void {
+  if (value === undefined || check(value)) return
+  const problem = `The option '${name}' cannot be ${describe(value)}`
+  throw new TypeError(`${problem}; give ${WANTED.get(check)}.`)
+}
+
 function describe(value: unknown): string {
-  return typeof value === 'number' || typeof value === 'string'
-    ? JSON.stringify(value)
-    : typeof value
+  if (typeof value === 'string') return JSON.stringify(value)
+  return typeof value === 'number' || value === null ? String(value) : typeof value
 }
 
 function isCount(value: unknown): boolean {
@@ -353,6 +377,14 @@ function isClock(value: unknown): boolean {
 
 function isLogger(value: unknown): boolean {
   return ['debug', 'info', 'warn'].every(name => has(value, name))
+}
+
+function isSignal(value: unknown): boolean {
+  return value === null || has(value, 'addEventListener')
+}
+
+function isMoment(value: unknown): boolean {
+  return value === null || Number.isFinite(value)
 }
 
 function has(value: unknown, name: string): boolean {

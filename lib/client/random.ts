@@ -11,3 +11,8 @@ export function randomHex(): string {
 export function hexOf(bytes: Uint8Array): string {
   return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
 }
+
+/** A UUID of version 4; `crypto.randomUUID` is not there on pages that did not come by https. */
+export function randomUuid(): string {
+  return randomHex().replace(/^(.{8})(.{4}).(.{3}).(.{3})/, '$1-$2-4$3-a$4-')
+}

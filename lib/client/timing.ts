@@ -48,9 +48,7 @@ export function inTime<T>(
       reject(reason)
     }
     const stop = () => end(parent?.reason)
-    const cancel = after(clock, ms, () => {
-      end(new DOMException(`No answer within ${ms} ms`, 'TimeoutError'))
-    })
+    let cancel = () => {}
     const over = () => {
       cancel()
       parent?.removeEventListener('abort', stop)
@@ -59,7 +57,11 @@ export function inTime<T>(
       stop()
       return
     }
+    // First: what is no signal throws here, and would throw once more in a timer.
     parent?.addEventListener('abort', stop, { once: true })
+    cancel = after(clock, ms, () => {
+      end(new DOMException(`No answer within ${ms} ms`, 'TimeoutError'))
+    })
     work().then(
       value => {
         over()

@@ -51,6 +51,9 @@ const NEVER = new Set([
  * @throws TypeError for one that cannot be
  */
 export function recordedFields(where: string, more: readonly string[]): readonly string[] {
+  if (!Array.isArray(more) || more.some(name => typeof name !== 'string')) {
+    throw new TypeError(`${where}: recordedFields must be a list of names, such as ['X-Total']`)
+  }
   const names = more.map(name => name.toLowerCase())
   const at = names.findIndex(name => NEVER.has(name))
   if (at === -1) return [...ALWAYS, ...names]

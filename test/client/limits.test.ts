@@ -71,6 +71,70 @@ describe('limits of a call', () => {
   }
 })
 
+describe('what is given to one call', () => {
+  const LINK = 'http://shop.test/orders/once/1'
+  let sent = 0
+  const sending = {
+    fetch: async () => {
+      sent += 1
+      return new Response('', { status: 201, headers: { Allow: 'GET' } })
+    },
+  }
+  beforeEach(() => {
+    sent = 0
+  })
+
+  for (const [options, text] of [
+    [{ signal: new AbortController() }, /'signal' cannot be object; give an AbortSignal/],
+    [{ signal: 'stop' }, /'signal' cannot be "stop"; give an AbortSignal/],
+    [{ expiresAtMs: Number.NaN }, /'expiresAtMs' cannot be NaN; give milliseconds since the Unix/],
+    [{ expiresAtMs: new Date() }, /'expiresAtMs' cannot be object; give milliseconds since/],
+    [{ onStart: true }, /'onStart' cannot be boolean; give a function/],
+    [{ onOutcome: 'log' }, /'onOutcome' cannot be "log"; give a function/],
+    [{ idempotencyKey: 4711 }, /idempotencyKey must be true, or text of ASCII characters/],
+    [{ idempotencyKey: null }, /idempotencyKey must be true, or text of ASCII characters/],
+    [{ idempotencyKey: '' }, /idempotencyKey must be true, or text of ASCII characters/],
+  ] as const) {
+    const [name] = Object.keys(options)
+    it(`[FALSE-4388] a wrong ${name} is refused before anything is sent`, async () => {
+      const client = createClient(sending)
+      const error = await client.post(LINK, 'tea', options as object).catch(cause => cause)
+      expect(error).to.be.instanceOf(TypeError).with.property('message').that.matches(text)
+      expect(sent).to.equal(0)
+    })
+  }
+
+  it('[FALSE-4387] what is no signal is not met again by a timer', async () => {
+    const wrong = { signal: new AbortController() as object, timeoutMs: 20, baseMs: 1 }
+    for (const client of [createClient(sending), createCore(sending)]) {
+      expect(await client.post(LINK, 'tea', wrong as object).catch(cause => cause))
+        .to.be.instanceOf(TypeError)
+        .with.property('message')
+        .that.matches(/signal/)
+    }
+    for (const method of ['links', 'mint'] as const) {
+      const error = await createClient(sending)
+        [method](LINK, wrong as object)
+        .catch(cause => cause)
+      expect(error).to.be.instanceOf(TypeError)
+    }
+    // Mocha fails for what a timer throws.
+    await setTimeout(60)
+  })
+
+  it('[FALSE-4389] a key is refused by the core for browsers, which sends none', async () => {
+    const options = { idempotencyKey: 'order-7' } as object
+    const error = await createCore(sending)
+      .post(LINK, 'tea', options)
+      .catch(cause => cause)
+    expect(error)
+      .to.be.instanceOf(TypeError)
+      .with.property('message')
+      .that.matches(/No idemp/)
+    expect(sent).to.equal(0)
+  })
+})
+
 describe('options of a POST that are undefined', () => {
   for (const [name, make] of Object.entries({ createClient, createCore })) {
     it(`[FALSE-4587] are as if absent (${name})`, async () => {

@@ -28,6 +28,8 @@ const BAD_OPTIONS: readonly Bad[] = [
   ['recordForMs', -1, /recordForMs must be/],
   ['bodyLimitBytes', Number.POSITIVE_INFINITY, /bodyLimitBytes must be/],
   ['recordedFields', ['Set-Cookie'], /Set-Cookie belongs to one exchange/],
+  ['recordedFields', 'X-Ok', /recordedFields must be a list of names/],
+  ['recordedFields', [7], /recordedFields must be a list of names/],
   ['recordedFields', ['X-Ok', 'Proxy-Authenticate'], /cannot be recorded/],
   ['publicPrefix', 'shop', /publicPrefix must be '' or a path/],
   ['publicPrefix', '/shop/', /publicPrefix must be '' or a path/],

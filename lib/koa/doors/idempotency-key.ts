@@ -3,6 +3,7 @@
  *
  * @see draft-ietf-httpapi-idempotency-key-header-07; decision 0010
  */
+import { isRegExp } from 'node:util/types'
 import type { Context, Middleware } from 'koa'
 import { dialectOf } from '../../answers/dialects.js'
 import { checkChoice } from '../../engine/checks.js'
@@ -85,7 +86,7 @@ function resolve(core: Core, options: IdempotencyKeyOptions): KeyDoor {
   }
   checkChoice(where, 'syntax', syntax, Object.keys(WANTED))
   checkChoice(where, 'kept', kept, ['success', 'below-500', 'every'])
-  const rules = { profile, syntax, format: stateless(options.format), retentionMs }
+  const rules = { profile, syntax, format: stateless(where, options.format), retentionMs }
   const read = (ctx: Context) =>
     readName(rules, name => fieldOf(ctx, name), core.engine.guard.now())
   const keyed = { ...common, kept, retentionMs, repeat: null, read }
@@ -93,7 +94,9 @@ function resolve(core: Core, options: IdempotencyKeyOptions): KeyDoor {
 }
 
 /** A pattern that remembers nothing between two keys. */
-function stateless(pattern: RegExp | undefined): RegExp | null {
+function stateless(where: string, pattern: RegExp | undefined): RegExp | null {
   if (pattern === undefined) return null
+  // Not `instanceof`: Jest runs applications in a realm of its own.
+  if (!isRegExp(pattern)) throw new TypeError(`${where}: format must be a RegExp, such as /^ord-/`)
   return new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ''))
 }

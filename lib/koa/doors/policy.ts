@@ -6,6 +6,7 @@
 import type { Context } from 'koa'
 import { POLICY_ALLOW } from '../../answers/allow.js'
 import { type AnswerField, bare, json, NO_STORE } from '../../answers/answer.js'
+import { checkText } from '../../engine/checks.js'
 import type { ResourceRules } from '../../engine/operation.js'
 import { KEY_LIMIT, type NameRules, WANTED } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
@@ -19,6 +20,7 @@ const ONLY_READ: readonly AnswerField[] = [['Allow', POLICY_ALLOW], NO_STORE]
 
 /** Serves the policy document at a path, and makes refusals lead there. */
 export function servePolicy(core: Core, router: RouterPort, path: string): void {
+  checkText('policy()', 'path', path)
   if (core.policy !== null) throw new TypeError('policy() is served already')
   const door = async function poePolicy(ctx: Context): Promise<void> {
     if (ctx.method === 'GET' || ctx.method === 'HEAD') {

@@ -317,6 +317,7 @@ describe('profiles of the key door', () => {
       [key({ profile: 'toString' }), /no profile toString; known are draft-07/],
       [key({ profile: 'repeatable-requests', retentionMs: null }), /give retentionMs/],
       [key({ syntax: 'loose' }), /syntax must be/],
+      [key({ format: '^ord-' }), /format must be a RegExp/],
       [key({ kept: 'some' }), /kept must be/],
       [key({ fingerprint: [] }), /fingerprint must be/],
       [key({ fingerprint: ['amount'] }), /fingerprint must be/],
