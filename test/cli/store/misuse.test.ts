@@ -96,6 +96,7 @@ describe('poe store, called wrongly', () => {
     )
     const text = await poeHere(['store', 'stats', '--store', `sqlite:${folder}/text.db`])
     expect([text.code, text.out]).to.deep.equal([1, ''])
+    expect(text.err).to.include('cannot be read: file is not a database. Name another file')
     expect(readdirSync(folder).sort()).to.deep.equal(['other.db', 'text.db'])
   })
 
