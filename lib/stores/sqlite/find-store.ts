@@ -8,7 +8,8 @@ import { hasTables } from './schema.js'
  * Looks into a file that is there.
  *
  * @param file - its path
- * @throws PoeError where it is no database, or not to be read; Error where better-sqlite3 is not installed
+ * @throws PoeError where it is no database, or not to be read; Error where better-sqlite3 is not
+ *   installed
  */
 export function holdsStore(file: string): boolean {
   const db = openConnection(file, { fileMustExist: true })
