@@ -10,11 +10,12 @@ import { pipeline } from 'node:stream/promises'
 import axios from 'axios'
 import { expect } from 'chai'
 import got from 'got'
+import createError from 'http-errors'
 import type { Context } from 'koa'
 import { poe as fetchPoe } from 'post-once-exactly/fetch'
 import { poe as nodePoe } from 'post-once-exactly/node'
 import { memoryStore } from 'post-once-exactly/stores/memory'
-import { fetch as undiciFetch, request as undiciRequest } from 'undici'
+import { Agent, interceptors, fetch as undiciFetch, request as undiciRequest } from 'undici'
 import { allowed, expectProblem, expectUnspent } from '../support/answers.js'
 import { until } from '../support/meeting.js'
 import { startWorld, type World, type WorldKind, type WorldOptions } from '../support/world.js'
@@ -102,6 +103,60 @@ for (const kind of KINDS) {
       }
       const here = await start(kind, { handler: ctx => ctx.throw(422, foreign(404)) })
       expectUnspent(await here.send('POST', await here.link(), BODY), 422)
+    })
+
+    it('[FALSE-4568] and so it is where http-errors makes the answer without ctx.throw', async () => {
+      const undici = (status: number) =>
+        undiciRequest(url(status), {
+          method: 'POST',
+          dispatcher: new Agent().compose(interceptors.responseError()),
+        })
+      for (const ask of [charge, undici]) {
+        for (const status of [402, 503]) {
+          const wrap = (say: (error: Error) => Error) => () =>
+            ask(status).catch(error => Promise.reject(say(error)))
+          await expectSilence(kind, wrap(createError), 500)
+          await expectSilence(
+            kind,
+            wrap(error => createError(500, error)),
+            500,
+          )
+          const twice = (ctx: Context) =>
+            ask(status).catch(error => ctx.throw(502, createError(error)))
+          await expectSilence(kind, twice, 502)
+        }
+      }
+      expect(charges).to.equal(12)
+    })
+
+    it('[FALSE-4568] an error that had no status, or is a class of answers, is a report', async () => {
+      class Refusal extends Error {
+        status = 422
+        statusCode = 422
+        expose = true
+      }
+      const words: readonly ((ctx: Context) => never)[] = [
+        () => {
+          throw createError(422, new TypeError('not so'))
+        },
+        () => {
+          throw createError(createError(422))
+        },
+        () => {
+          throw new Refusal()
+        },
+        ctx => {
+          try {
+            return ctx.throw(422, Object.assign(new Error('no'), { status: 404 }))
+          } catch (error) {
+            throw createError(error as Error)
+          }
+        },
+      ]
+      for (const say of words) {
+        const here = await start(kind, { handler: say as never })
+        expectUnspent(await here.send('POST', await here.link(), BODY), 422)
+      }
     })
   })
 

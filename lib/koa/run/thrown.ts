@@ -38,7 +38,17 @@ export function isReportedFailure(error: unknown, rules: ResourceRules): boolean
 export function answeredStatus(error: unknown): number | null {
   const said = isObject(error) ? SAID.get(error) : undefined
   if (said !== undefined) return said
-  return httpErrors.isHttpError(error) ? failureOf(error) : null
+  return httpErrors.isHttpError(error) && !hadStatus(error) ? failureOf(error) : null
+}
+
+/**
+ * Whether http-errors was given an error that had a status already, as a client library's has what
+ * its server said: it keeps that one, whatever is said beside it, and only adds what is missing.
+ */
+function hadStatus(error: object): boolean {
+  const names = Object.keys(error)
+  const added = names.indexOf('expose')
+  return names.indexOf('status') < added !== names.indexOf('statusCode') < added
 }
 
 /** The types of raw-body's errors. Koa's parsers read by it, and handlers any other stream. */
@@ -93,7 +103,7 @@ export function hearThrow(ctx: Context): void {
   const { throw: make } = shared
   shared.throw = function hear(...given: unknown[]): never {
     const error = given.find(one => one instanceof Error)
-    if (error !== undefined && statusOf(error) !== null && !httpErrors.isHttpError(error)) {
+    if (error !== undefined && statusOf(error) !== null && answeredStatus(error) === null) {
       const [status] = given
       SAID.set(error, failureOf({ status }))
     }
