@@ -105,7 +105,7 @@ for (const kind of KINDS) {
       expectUnspent(await here.send('POST', await here.link(), BODY), 422)
     })
 
-    it('[FALSE-4568] and so it is where http-errors makes the answer without ctx.throw', async () => {
+    it('[FALSE-4568] so it is without ctx.throw, where http-errors makes the answer', async () => {
       const undici = (status: number) =>
         undiciRequest(url(status), {
           method: 'POST',
@@ -129,7 +129,7 @@ for (const kind of KINDS) {
       expect(charges).to.equal(12)
     })
 
-    it('[FALSE-4568] an error that had no status, or is a class of answers, is a report', async () => {
+    it('[FALSE-4568] one that had no status, or is made as an answer, is a report', async () => {
       class Refusal extends Error {
         status = 422
         statusCode = 422
@@ -242,6 +242,27 @@ for (const kind of KINDS) {
       }
     })
 
+    it('[FALSE-4569] and where its status comes after it was passed on', async () => {
+      const begin = () =>
+        got.stream.post(url(402), { throwHttpErrors: false, retry: { limit: 0 }, body: 'x' })
+      await expectSilence(
+        kind,
+        async ctx => {
+          const answer = begin()
+          ctx.body = answer
+          await new Promise(resolve => answer.once('response', resolve))
+          ctx.status = answer.response?.statusCode ?? 0
+        },
+        409,
+      )
+      const past = (ctx: Context) => {
+        ctx.respond = false
+        begin().pipe(ctx.res)
+      }
+      await expectSilence(kind, past, 402)
+      expect(charges).to.equal(2)
+    })
+
     it('[FALSE-4202] a stream of the handler’s own is its own word', async () => {
       const form = (ctx: Context) => {
         ctx.status = 422
@@ -279,36 +300,44 @@ describe('another server’s answer, passed on without Koa', () => {
   const options = { store: memoryStore(), principal: () => 'guest', onError: () => {} }
   const path = '/pay/:token'
 
-  it('[FALSE-4202] a Response of a package, over fetch', async () => {
-    const once = fetchPoe(options)
-    once.resource(
-      { name: 'pay', path },
-      async () => (await undiciFetch(url(402), { method: 'POST' })) as unknown as Response,
-    )
-    const serve = once.handler((_request, poe) => new Response(poe.link('pay')))
-    const link = await (await serve(new Request('http://shop.test/'))).text()
-    for (let tries = 0; tries < 2; tries += 1) {
-      const asks = new Request(`http://shop.test${link}`, { method: 'POST', body: 'x' })
-      expect((await serve(asks)).status).to.equal(409)
-    }
-    expect(charges).to.equal(1)
-  })
+  const ANSWERS: Readonly<Record<string, () => Promise<Response>>> = {
+    '[FALSE-4202] a Response of a package': async () =>
+      (await undiciFetch(url(402), { method: 'POST' })) as unknown as Response,
+  }
+  for (const [title, answer] of Object.entries(ANSWERS)) {
+    it(`${title}, over fetch`, async () => {
+      const once = fetchPoe(options)
+      once.resource({ name: 'pay', path }, answer)
+      const serve = once.handler((_request, poe) => new Response(poe.link('pay')))
+      const link = await (await serve(new Request('http://shop.test/'))).text()
+      for (let tries = 0; tries < 2; tries += 1) {
+        const asks = new Request(`http://shop.test${link}`, { method: 'POST', body: 'x' })
+        expect((await serve(asks)).status).to.equal(409)
+      }
+      expect(charges).to.equal(1)
+    })
+  }
 
-  const PIPED: Readonly<
-    Record<string, (from: IncomingMessage, to: ServerResponse) => Promise<unknown> | unknown>
-  > = {
-    pipe: (from, to) => from.pipe(to),
-    pipeline: (from, to) => pipeline(from, to),
+  const PIPED: Readonly<Record<string, (to: ServerResponse) => Promise<unknown> | unknown>> = {
+    pipe: async to => (await asked(402)).pipe(to),
+    pipeline: async to => pipeline(await asked(402), to),
+    'a stream of got': to =>
+      got.stream
+        .post(url(402), { throwHttpErrors: false, retry: { limit: 0 }, body: 'x' })
+        .pipe(to),
+    'what undici gives': async to =>
+      (await undiciRequest(url(402), { method: 'POST' })).body.pipe(to),
   }
   for (const [how, pass] of Object.entries(PIPED)) {
-    it(`[FALSE-4202] a message that flows into the response by ${how}`, async () => {
+    const id = how.startsWith('pipe') ? 'FALSE-4202' : 'FALSE-4569'
+    it(`[${id}] a message that flows into the response: ${how}`, async () => {
       const once = nodePoe(options)
-      once.resource({ name: how, path: `/${how}/:token` }, async (_request, response) => {
+      once.resource({ name: 'pay', path: `/${how.length}/:token` }, async (_request, response) => {
         response.statusCode = 402
-        await pass(await asked(402), response)
+        await pass(response)
       })
       const server = createServer(
-        once.handler((_request, response, poe) => response.end(poe.link(how))),
+        once.handler((_request, response, poe) => response.end(poe.link('pay'))),
       )
       await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
       const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
