@@ -263,6 +263,34 @@ for (const kind of KINDS) {
       expect(charges).to.equal(2)
     })
 
+    it('[FALSE-4570] and with its fields, which are of no handler', async () => {
+      const ways: ((ctx: Context, status: number) => Promise<unknown>)[] = [
+        async (ctx, status) => {
+          const answer = await fetch(url(status), { method: 'POST' })
+          ctx.body = new Response(answer.body, answer)
+        },
+        async (ctx, status) => {
+          const answer = await axios.post(url(status), {}, { validateStatus: () => true })
+          ctx.set(answer.headers as Record<string, string>)
+          ctx.status = answer.status
+          ctx.body = answer.data
+        },
+        async (ctx, status) => {
+          const answer = await asked(status)
+          ctx.respond = false
+          ctx.res.writeHead(status, answer.headers)
+          for await (const piece of answer) ctx.res.write(piece)
+          ctx.res.end()
+        },
+      ]
+      for (const way of ways) {
+        charges = 0
+        await expectSilence(kind, ctx => way(ctx, 402), way === ways[2] ? 402 : 409)
+        await expectSilence(kind, ctx => way(ctx, 503), 503)
+        expect(charges).to.equal(2)
+      }
+    })
+
     it('[FALSE-4202] a stream of the handler’s own is its own word', async () => {
       const form = (ctx: Context) => {
         ctx.status = 422
@@ -303,6 +331,10 @@ describe('another server’s answer, passed on without Koa', () => {
   const ANSWERS: Readonly<Record<string, () => Promise<Response>>> = {
     '[FALSE-4202] a Response of a package': async () =>
       (await undiciFetch(url(402), { method: 'POST' })) as unknown as Response,
+    '[FALSE-4570] a Response made of it, as proxies do': async () => {
+      const answer = await fetch(url(402), { method: 'POST' })
+      return new Response(answer.body, answer)
+    },
   }
   for (const [title, answer] of Object.entries(ANSWERS)) {
     it(`${title}, over fetch`, async () => {
