@@ -2,6 +2,7 @@
  * What another server has said is no word of the handler's, however it is passed on: as the error
  * that `ctx.throw` makes an answer of, or as the body. Decision 0012.
  */
+import { readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
 import { type AddressInfo, connect } from 'node:net'
@@ -127,6 +128,15 @@ for (const kind of KINDS) {
         }
       }
       expect(charges).to.equal(12)
+    })
+
+    it('[FALSE-4571] nor is a file that koa-send does not find a report', async () => {
+      const sendFile = () =>
+        readFile('/no/such/file').catch(error => Promise.reject(createError(404, error)))
+      await expectSilence(kind, sendFile, 500)
+      const own = (ctx: Context) => readFile('/no/such/file').catch(error => ctx.throw(404, error))
+      const here = await start(kind, { handler: own as never })
+      expectUnspent(await here.send('POST', await here.link(), BODY), 404)
     })
 
     it('[FALSE-4568] one that had no status, or is made as an answer, is a report', async () => {

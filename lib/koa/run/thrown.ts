@@ -38,7 +38,13 @@ export function isReportedFailure(error: unknown, rules: ResourceRules): boolean
 export function answeredStatus(error: unknown): number | null {
   const said = isObject(error) ? SAID.get(error) : undefined
   if (said !== undefined) return said
-  return httpErrors.isHttpError(error) && !hadStatus(error) ? failureOf(error) : null
+  const isAnswer = httpErrors.isHttpError(error) && !hadStatus(error) && !isMissingFile(error)
+  return isAnswer ? failureOf(error) : null
+}
+
+/** Whether a file is missing. What sends files makes 404 of it, though the handler may be done. */
+function isMissingFile(error: unknown): boolean {
+  return isObject(error) && /^(?:ENOENT|ENOTDIR|ENAMETOOLONG)$/.test(String(error.code))
 }
 
 /**
@@ -103,7 +109,8 @@ export function hearThrow(ctx: Context): void {
   const { throw: make } = shared
   shared.throw = function hear(...given: unknown[]): never {
     const error = given.find(one => one instanceof Error)
-    if (error !== undefined && statusOf(error) !== null && answeredStatus(error) === null) {
+    const isTold = error === undefined || (statusOf(error) === null && !isMissingFile(error))
+    if (!isTold && answeredStatus(error) === null) {
       const [status] = given
       SAID.set(error, failureOf({ status }))
     }
@@ -126,9 +133,8 @@ export function answerable(error: unknown, free: boolean): unknown {
     return httpErrors(answered, { cause: error })
   }
   if (answered !== null || (free && failureOf(error) !== null)) return error
-  const isMissingFile = isObject(error) && error.code === 'ENOENT'
   const isPlain = error !== null && error !== undefined && statusOf(error) === null
-  if (isPlain && !isMissingFile) return error
+  if (isPlain && !isMissingFile(error)) return error
   return new Error(
     'The handler threw an error that reports no failure. Where nothing has happened, use ' +
       'ctx.throw(422), or accept the error with isRefusal.',
