@@ -38,7 +38,9 @@ function start() {
     if (ctx.get('X-Refuse') !== '') ctx.throw(402, 'no money')
     payments.push(ctx.poe.key)
     const silent = ctx.get('X-Silent')
-    if (silent === 'upstream') throw Object.assign(new Error('timeout'), { status: 404 })
+    const upstream = Object.assign(new Error('timeout'), { status: 404 })
+    if (silent === 'upstream') throw upstream
+    if (silent === 'upstream, passed on') ctx.throw(500, upstream)
     if (silent === 'thrown 500') ctx.throw(500)
     if (silent === '502') ctx.status = 502
     if (silent !== '') return
@@ -84,8 +86,9 @@ describe('idempotency-key: keys of another solution', () => {
     expect(payments).to.have.lengthOf(1)
   })
 
-  it('[FALSE-1015] after silence it is free in neither', async () => {
-    for (const silent of ['upstream', 'thrown 500', '502', 'nothing said']) {
+  it('[FALSE-1015, FALSE-4573] after silence it is free in neither', async () => {
+    const all = ['upstream', 'upstream, passed on', 'thrown 500', '502', 'nothing said']
+    for (const silent of all) {
       const { payments, old, pay } = start()
       await pay('k', { 'X-Silent': silent })
       expect(old.rows.get('k'), silent).to.equal('running')

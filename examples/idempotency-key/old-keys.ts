@@ -34,8 +34,10 @@ export function alsoIn(old: OldKeys): Middleware {
       await next()
     } catch (error) {
       // A failure that is reported is over. Silence is left as it is, here and there: the status of
-      // an error that a client library throws is somebody else's.
-      if (httpErrors.isHttpError(error) && isReport(error.status)) await old.forget(key)
+      // an error that a client library throws is somebody else's, and stays its own when that is
+      // passed on, as by ctx.throw(500, error).
+      const isMade = httpErrors.isHttpError(error) && !Object.hasOwn(error, 'status')
+      if (isMade && isReport(error.status)) await old.forget(key)
       throw error
     }
     if (isSuccess(ctx)) await old.finish(key, { status: ctx.status, body: ctx.body })

@@ -10,6 +10,7 @@ import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { ServerResponse, STATUS_CODES } from 'node:http'
 import { PassThrough } from 'node:stream'
 import { beforeFields } from '../koa/before-fields.js'
+import { saidWith } from '../koa/run/body-slot.js'
 
 /** An answer, or as much of it as is known when it begins. */
 export interface CapturedAnswer {
@@ -32,8 +33,8 @@ export class CapturedResponse {
   #resolve: (answer: CapturedAnswer) => void = () => {}
   #reject: (error: unknown) => void = () => {}
   #stream: PassThrough | null = null
-  /** The status of another server's answer that flows into this one. */
-  #passedOn: number | undefined
+  /** What flows into it, such as another server's answer. */
+  #source: unknown = null
   #isClosed = false
   #status: number | null = null
 
@@ -68,8 +69,8 @@ export class CapturedResponse {
       closed: { get: () => this.#isClosed },
       writableFinished: { get: () => response.writableEnded },
     })
-    response.on('pipe', ({ statusCode }: { readonly statusCode?: number }) => {
-      this.#passedOn = statusCode
+    response.on('pipe', source => {
+      this.#source = source
     })
     this.response = Object.assign(response, {
       write: (chunk: unknown, ...more: unknown[]) => this.#write(chunk, more),
@@ -114,7 +115,7 @@ export class CapturedResponse {
     if (this.#stream !== null) return this.#stream
     const { response } = this
     // A stream that is another server's answer has its status, as node:http's messages do.
-    const stream = Object.assign(new PassThrough(), { statusCode: this.#passedOn })
+    const stream = Object.assign(new PassThrough(), { statusCode: saidWith(this.#source) })
     this.#stream = stream
     stream.on('drain', () => response.emit('drain'))
     // Whoever reads it hears of it; without a listener here it would end the process.

@@ -9,6 +9,7 @@ import type { Context } from 'koa'
 import type { PoeOptions } from '../koa/options.js'
 import { poe as koaPoe } from '../koa/poe.js'
 import type { LinkParams } from '../koa/request-poe.js'
+import { answeredStatus } from '../koa/run/thrown.js'
 import { answerOf, putAnswer } from './answers.js'
 import { CapturedResponse } from './captured-response.js'
 import { type Doors, type ForOperators, forOperators, makeDoors } from './doors.js'
@@ -192,12 +193,18 @@ async function runHandler(
   const { next } = request
   // Express's own methods tell of an error there, past the handler: a page of errors would answer
   // in its place, while nobody knows what it has done.
-  if (next !== undefined) request.next = error => captured.fail(error ?? wentOn())
+  if (next !== undefined) request.next = error => captured.fail(ofMethod(error ?? wentOn()))
   try {
     putAnswer(ctx, await answerOf(captured, () => handler(...given), tell))
   } finally {
     if (next !== undefined) request.next = next
   }
+}
+
+/** They speak of the answer, of a type that the client does not take, and not of what was done. */
+function ofMethod(error: unknown): unknown {
+  if (answeredStatus(error) === null) return error
+  return new Error('The handler could not answer by a method of Express.', { cause: error })
 }
 
 function wentOn(): Error {

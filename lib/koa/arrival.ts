@@ -46,8 +46,8 @@ const HALF_CLOSED = constants.NGHTTP2_STREAM_STATE_HALF_CLOSED_REMOTE
  */
 export function isClosed(res: ServerResponse): boolean | undefined {
   const { closed, stream } = res as ServerResponse & { readonly stream?: ServerHttp2Stream }
-  // HTTP/2's response has no `closed` of its own.
-  return closed ?? stream?.destroyed
+  // HTTP/2's response has no `closed` of its own, and Deno's has none at all.
+  return closed ?? (stream ?? res).destroyed
 }
 
 /** Whether a request has no content: without either field there is none. RFC 9112 6.3 */

@@ -105,12 +105,13 @@ describe('late errors on node:http', () => {
     })
   }
 
-  it('[FALSE-4024] of Express’s own methods are the handler’s', async () => {
+  /** Orders, and answers by a method of Express's that fails. */
+  async function expectUndecided(answer: (response: Response) => unknown) {
     const once = poe({ store: memoryStore(), principal: anyone })
     const orders: string[] = []
     once.resource({ name: 'order', path: '/once/:token' }, (_, response: Response) => {
       orders.push('tea')
-      response.render('no such view')
+      answer(response)
     })
     const app = express()
     app.engine('html', (_path, _options, done) => done(null, ''))
@@ -122,11 +123,20 @@ describe('late errors on node:http', () => {
     })
     const port = await listen(createServer(app))
     const { text: link } = await ask({ port }, 'GET', '/')
-    const first = await ask({ port }, 'POST', link)
+    const first = await ask({ port }, 'POST', link, { headers: { accept: 'text/csv' } })
     expect([first.status, first.allow]).to.deep.equal([404, ['OPTIONS']])
     const again = await ask({ port }, 'POST', link)
     expect(again.json()).to.include({ type: 'urn:post-once-exactly:problem:undecided' })
     expect(orders).to.deep.equal(['tea'])
+  }
+
+  it('[FALSE-4024] of Express’s own methods are the handler’s', async () => {
+    await expectUndecided(response => response.render('no such view'))
+  })
+
+  it('[FALSE-4571] of Express’s own methods are no report of the handler’s', async () => {
+    await expectUndecided(response => response.sendFile('/no/such/file'))
+    await expectUndecided(response => response.format({ 'image/png': () => response.end('tea') }))
   })
 })
 

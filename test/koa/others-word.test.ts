@@ -2,6 +2,7 @@
  * What another server has said is no word of the handler's, however it is passed on: as the error
  * that `ctx.throw` makes an answer of, or as the body. Decision 0012.
  */
+import { readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
 import { type AddressInfo, connect } from 'node:net'
@@ -10,11 +11,12 @@ import { pipeline } from 'node:stream/promises'
 import axios from 'axios'
 import { expect } from 'chai'
 import got from 'got'
+import createError from 'http-errors'
 import type { Context } from 'koa'
 import { poe as fetchPoe } from 'post-once-exactly/fetch'
 import { poe as nodePoe } from 'post-once-exactly/node'
 import { memoryStore } from 'post-once-exactly/stores/memory'
-import { fetch as undiciFetch, request as undiciRequest } from 'undici'
+import { Agent, interceptors, fetch as undiciFetch, request as undiciRequest } from 'undici'
 import { allowed, expectProblem, expectUnspent } from '../support/answers.js'
 import { until } from '../support/meeting.js'
 import { startWorld, type World, type WorldKind, type WorldOptions } from '../support/world.js'
@@ -103,6 +105,69 @@ for (const kind of KINDS) {
       const here = await start(kind, { handler: ctx => ctx.throw(422, foreign(404)) })
       expectUnspent(await here.send('POST', await here.link(), BODY), 422)
     })
+
+    it('[FALSE-4568] so it is without ctx.throw, where http-errors makes the answer', async () => {
+      const undici = (status: number) =>
+        undiciRequest(url(status), {
+          method: 'POST',
+          dispatcher: new Agent().compose(interceptors.responseError()),
+        })
+      for (const ask of [charge, undici]) {
+        for (const status of [402, 503]) {
+          const wrap = (say: (error: Error) => Error) => () =>
+            ask(status).catch(error => Promise.reject(say(error)))
+          await expectSilence(kind, wrap(createError), 500)
+          await expectSilence(
+            kind,
+            wrap(error => createError(500, error)),
+            500,
+          )
+          const twice = (ctx: Context) =>
+            ask(status).catch(error => ctx.throw(502, createError(error)))
+          await expectSilence(kind, twice, 502)
+        }
+      }
+      expect(charges).to.equal(12)
+    })
+
+    it('[FALSE-4571] nor is a file that koa-send does not find a report', async () => {
+      const sendFile = () =>
+        readFile('/no/such/file').catch(error => Promise.reject(createError(404, error)))
+      await expectSilence(kind, sendFile, 500)
+      const own = (ctx: Context) => readFile('/no/such/file').catch(error => ctx.throw(404, error))
+      const here = await start(kind, { handler: own as never })
+      expectUnspent(await here.send('POST', await here.link(), BODY), 404)
+    })
+
+    it('[FALSE-4568] one that had no status, or is made as an answer, is a report', async () => {
+      class Refusal extends Error {
+        status = 422
+        statusCode = 422
+        expose = true
+      }
+      const words: readonly ((ctx: Context) => never)[] = [
+        () => {
+          throw createError(422, new TypeError('not so'))
+        },
+        () => {
+          throw createError(createError(422))
+        },
+        () => {
+          throw new Refusal()
+        },
+        ctx => {
+          try {
+            return ctx.throw(422, Object.assign(new Error('no'), { status: 404 }))
+          } catch (error) {
+            throw createError(error as Error)
+          }
+        },
+      ]
+      for (const say of words) {
+        const here = await start(kind, { handler: say as never })
+        expectUnspent(await here.send('POST', await here.link(), BODY), 422)
+      }
+    })
   })
 
   describe(`another server's answer as the body, on Koa ${kind.koa}`, () => {
@@ -187,6 +252,55 @@ for (const kind of KINDS) {
       }
     })
 
+    it('[FALSE-4569] and where its status comes after it was passed on', async () => {
+      const begin = () =>
+        got.stream.post(url(402), { throwHttpErrors: false, retry: { limit: 0 }, body: 'x' })
+      await expectSilence(
+        kind,
+        async ctx => {
+          const answer = begin()
+          ctx.body = answer
+          await new Promise(resolve => answer.once('response', resolve))
+          ctx.status = answer.response?.statusCode ?? 0
+        },
+        409,
+      )
+      const past = (ctx: Context) => {
+        ctx.respond = false
+        begin().pipe(ctx.res)
+      }
+      await expectSilence(kind, past, 402)
+      expect(charges).to.equal(2)
+    })
+
+    it('[FALSE-4570] and with its fields, which are of no handler', async () => {
+      const ways: ((ctx: Context, status: number) => Promise<unknown>)[] = [
+        async (ctx, status) => {
+          const answer = await fetch(url(status), { method: 'POST' })
+          ctx.body = new Response(answer.body, answer)
+        },
+        async (ctx, status) => {
+          const answer = await axios.post(url(status), {}, { validateStatus: () => true })
+          ctx.set(answer.headers as Record<string, string>)
+          ctx.status = answer.status
+          ctx.body = answer.data
+        },
+        async (ctx, status) => {
+          const answer = await asked(status)
+          ctx.respond = false
+          ctx.res.writeHead(status, answer.headers)
+          for await (const piece of answer) ctx.res.write(piece)
+          ctx.res.end()
+        },
+      ]
+      for (const way of ways) {
+        charges = 0
+        await expectSilence(kind, ctx => way(ctx, 402), way === ways[2] ? 402 : 409)
+        await expectSilence(kind, ctx => way(ctx, 503), 503)
+        expect(charges).to.equal(2)
+      }
+    })
+
     it('[FALSE-4202] a stream of the handler’s own is its own word', async () => {
       const form = (ctx: Context) => {
         ctx.status = 422
@@ -224,36 +338,48 @@ describe('another server’s answer, passed on without Koa', () => {
   const options = { store: memoryStore(), principal: () => 'guest', onError: () => {} }
   const path = '/pay/:token'
 
-  it('[FALSE-4202] a Response of a package, over fetch', async () => {
-    const once = fetchPoe(options)
-    once.resource(
-      { name: 'pay', path },
-      async () => (await undiciFetch(url(402), { method: 'POST' })) as unknown as Response,
-    )
-    const serve = once.handler((_request, poe) => new Response(poe.link('pay')))
-    const link = await (await serve(new Request('http://shop.test/'))).text()
-    for (let tries = 0; tries < 2; tries += 1) {
-      const asks = new Request(`http://shop.test${link}`, { method: 'POST', body: 'x' })
-      expect((await serve(asks)).status).to.equal(409)
-    }
-    expect(charges).to.equal(1)
-  })
+  const ANSWERS: Readonly<Record<string, () => Promise<Response>>> = {
+    '[FALSE-4202] a Response of a package': async () =>
+      (await undiciFetch(url(402), { method: 'POST' })) as unknown as Response,
+    '[FALSE-4570] a Response made of it, as proxies do': async () => {
+      const answer = await fetch(url(402), { method: 'POST' })
+      return new Response(answer.body, answer)
+    },
+  }
+  for (const [title, answer] of Object.entries(ANSWERS)) {
+    it(`${title}, over fetch`, async () => {
+      const once = fetchPoe(options)
+      once.resource({ name: 'pay', path }, answer)
+      const serve = once.handler((_request, poe) => new Response(poe.link('pay')))
+      const link = await (await serve(new Request('http://shop.test/'))).text()
+      for (let tries = 0; tries < 2; tries += 1) {
+        const asks = new Request(`http://shop.test${link}`, { method: 'POST', body: 'x' })
+        expect((await serve(asks)).status).to.equal(409)
+      }
+      expect(charges).to.equal(1)
+    })
+  }
 
-  const PIPED: Readonly<
-    Record<string, (from: IncomingMessage, to: ServerResponse) => Promise<unknown> | unknown>
-  > = {
-    pipe: (from, to) => from.pipe(to),
-    pipeline: (from, to) => pipeline(from, to),
+  const PIPED: Readonly<Record<string, (to: ServerResponse) => Promise<unknown> | unknown>> = {
+    pipe: async to => (await asked(402)).pipe(to),
+    pipeline: async to => pipeline(await asked(402), to),
+    'a stream of got': to =>
+      got.stream
+        .post(url(402), { throwHttpErrors: false, retry: { limit: 0 }, body: 'x' })
+        .pipe(to),
+    'what undici gives': async to =>
+      (await undiciRequest(url(402), { method: 'POST' })).body.pipe(to),
   }
   for (const [how, pass] of Object.entries(PIPED)) {
-    it(`[FALSE-4202] a message that flows into the response by ${how}`, async () => {
+    const id = how.startsWith('pipe') ? 'FALSE-4202' : 'FALSE-4569'
+    it(`[${id}] a message that flows into the response: ${how}`, async () => {
       const once = nodePoe(options)
-      once.resource({ name: how, path: `/${how}/:token` }, async (_request, response) => {
+      once.resource({ name: 'pay', path: `/${how.length}/:token` }, async (_request, response) => {
         response.statusCode = 402
-        await pass(await asked(402), response)
+        await pass(response)
       })
       const server = createServer(
-        once.handler((_request, response, poe) => response.end(poe.link(how))),
+        once.handler((_request, response, poe) => response.end(poe.link('pay'))),
       )
       await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
       const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`

@@ -33,7 +33,6 @@ export class BodySlot {
   #earlier: readonly unknown[] = NONE
   #isTaken = false
   #client: PassThrough | null = null
-  #passedOn: Said = null
 
   /** Puts the slot in place. */
   constructor(ctx: Context) {
@@ -51,7 +50,7 @@ export class BodySlot {
 
   /** Whether the body is another server's answer, and this the status that came with it. */
   isPassedOn(status: number): boolean {
-    return isAnothers(this.#passedOn, status)
+    return isAnothers(this.#source, status)
   }
 
   /** What the handler gave. */
@@ -63,7 +62,6 @@ export class BodySlot {
   set body(given: unknown) {
     const ctx = this.#ctx
     const { response } = ctx
-    this.#passedOn = null
     if (!isStreaming(given)) {
       this.#closeSources()
       this.#client = null
@@ -75,7 +73,6 @@ export class BodySlot {
     if (this.#source !== null && this.#source !== value) {
       this.#earlier = [...this.#earlier, this.#source]
     }
-    this.#passedOn = saidWith(value)
     const client = new PassThrough()
     this.#source = value
     this.#client = client
@@ -155,9 +152,9 @@ function describe(response: KoaResponse, body: unknown, isTyped: boolean): void 
 
 const FLOWS_IN = Symbol('post-once-exactly flows in')
 
-/** A response that something flows into, and what another server has said with that. */
+/** A response that something flows into, such as another server's answer. */
 interface Fed extends ServerResponse {
-  [FLOWS_IN]?: Said
+  [FLOWS_IN]?: Readable
 }
 
 /** Notes what flows into a response past Koa, as another server's answer does by http-proxy. */
@@ -167,29 +164,31 @@ export function hearPipes(res: ServerResponse): void {
 
 /** One function for all responses. */
 function notePipe(this: Fed, source: Readable): void {
-  this[FLOWS_IN] = saidWith(source)
+  this[FLOWS_IN] = source
 }
 
 /** Whether what has flowed into a response is another server's answer, with the status it has. */
 export function isFedByAnother(res: ServerResponse): boolean {
-  return isAnothers((res as Fed)[FLOWS_IN] ?? null, res.statusCode)
+  return isAnothers((res as Fed)[FLOWS_IN], res.statusCode)
 }
 
-function isAnothers(said: Said, status: number): boolean {
+function isAnothers(source: unknown, status: number): boolean {
+  const said = saidWith(source)
   return said === 'something' || said === status
 }
 
-/** The status that another server has said, or that it has said one; `null` where it is none. */
-type Said = number | 'something' | null
-
 /**
- * The status that came with a body which is another server's answer: a fetched `Response`, the
- * message of node:http that axios gives too, got's stream, and what undici's `request` gives.
+ * What another server has said where this is the content of its answer: a fetched `Response`, the
+ * message of node:http that axios gives too, got's stream, and what undici's `request` gives. Got's
+ * does not know it before the answer has come, when it may have been passed on already.
+ *
+ * @param source - what is passed on
+ * @returns the status; 'something' where it is unknown; `null` for what is no other server's
  */
-function saidWith(body: Readable | ReadableStream | Blob | Response): Said {
+export function saidWith(source: unknown): number | 'something' | null {
   // One that the handler has made itself comes from nowhere.
-  if (isResponse(body)) return body.url === '' ? null : body.status
-  const { statusCode, response, bodyUsed } = body as Partial<Answered>
+  if (isResponse(source)) return source.url === '' ? null : source.status
+  const { statusCode, response, bodyUsed } = (source ?? {}) as Partial<Answered>
   return statusCode ?? response?.statusCode ?? (bodyUsed === undefined ? null : 'something')
 }
 

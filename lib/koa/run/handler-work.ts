@@ -93,6 +93,15 @@ export class HandlerWork implements Work, Held {
   }
 
   /**
+   * Whether the fields are those of another server's answer, passed on with its status: they say
+   * when that was made, and of its own answers a server adds that itself, on sending.
+   */
+  get hasPassedOnFields(): boolean {
+    const { res } = this.ctx
+    return res.statusCode >= 400 && res.getHeader('date') !== this.#fieldsBefore?.date
+  }
+
+  /**
    * Runs the handler.
    *
    * @returns at once where the handler does
@@ -264,7 +273,7 @@ function reported(work: HandlerWork, slot: BodySlot): Report {
     status,
     fields: fieldsOf(res, core.recorded),
     hasLocation: res.hasHeader('location'),
-    passedOn: slot.isPassedOn(status),
+    passedOn: slot.isPassedOn(status) || work.hasPassedOnFields,
     toldInside: toldInside || isPutOff(ctx),
     hasTransactionInside,
     body: empty ? { kind: 'none' } : slot.produced(),
@@ -294,7 +303,7 @@ async function bypassed(work: HandlerWork, overtaking: Overtaking): Promise<Repo
     status: res.statusCode,
     fields: fieldsOf(res, core.recorded),
     hasLocation: res.hasHeader('location'),
-    passedOn: isFedByAnother(res),
+    passedOn: isFedByAnother(res) || work.hasPassedOnFields,
     toldInside: work.toldInside,
     hasTransactionInside: work.hasTransactionInside,
     body: { kind: 'elsewhere' },

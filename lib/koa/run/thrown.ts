@@ -38,7 +38,23 @@ export function isReportedFailure(error: unknown, rules: ResourceRules): boolean
 export function answeredStatus(error: unknown): number | null {
   const said = isObject(error) ? SAID.get(error) : undefined
   if (said !== undefined) return said
-  return httpErrors.isHttpError(error) ? failureOf(error) : null
+  const isAnswer = httpErrors.isHttpError(error) && !hadStatus(error) && !isMissingFile(error)
+  return isAnswer ? failureOf(error) : null
+}
+
+/** Whether a file is missing. What sends files makes 404 of it, though the handler may be done. */
+function isMissingFile(error: unknown): boolean {
+  return isObject(error) && /^(?:ENOENT|ENOTDIR|ENAMETOOLONG)$/.test(String(error.code))
+}
+
+/**
+ * Whether http-errors was given an error that had a status already, as a client library's has what
+ * its server said: it keeps that one, whatever is said beside it, and only adds what is missing.
+ */
+function hadStatus(error: object): boolean {
+  const names = Object.keys(error)
+  const added = names.indexOf('expose')
+  return names.indexOf('status') < added !== names.indexOf('statusCode') < added
 }
 
 /** The types of raw-body's errors. Koa's parsers read by it, and handlers any other stream. */
@@ -93,7 +109,8 @@ export function hearThrow(ctx: Context): void {
   const { throw: make } = shared
   shared.throw = function hear(...given: unknown[]): never {
     const error = given.find(one => one instanceof Error)
-    if (error !== undefined && statusOf(error) !== null && !httpErrors.isHttpError(error)) {
+    const isTold = error === undefined || (statusOf(error) === null && !isMissingFile(error))
+    if (!isTold && answeredStatus(error) === null) {
       const [status] = given
       SAID.set(error, failureOf({ status }))
     }
@@ -116,9 +133,8 @@ export function answerable(error: unknown, free: boolean): unknown {
     return httpErrors(answered, { cause: error })
   }
   if (answered !== null || (free && failureOf(error) !== null)) return error
-  const isMissingFile = isObject(error) && error.code === 'ENOENT'
   const isPlain = error !== null && error !== undefined && statusOf(error) === null
-  if (isPlain && !isMissingFile) return error
+  if (isPlain && !isMissingFile(error)) return error
   return new Error(
     'The handler threw an error that reports no failure. Where nothing has happened, use ' +
       'ctx.throw(422), or accept the error with isRefusal.',
