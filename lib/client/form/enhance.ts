@@ -38,7 +38,7 @@ export interface EnhancedForm {
 }
 
 const ACCEPT = 'application/json, text/html;q=0.5'
-const ENHANCED = new WeakMap<HTMLFormElement, EnhancedForm>()
+const ENHANCED = new WeakMap<HTMLFormElement, FormSender>()
 
 /**
  * Enhances a form whose action is a POE link.
@@ -103,10 +103,21 @@ class FormSender implements EnhancedForm {
       this.#status.say('waiting', this.#texts.resuming)
       const outcome = await this.#settle(resumed(hold)).catch(() => null)
       this.#isBusy = false
+      if (outcome !== null && (await this.#handsOn(hold, outcome))) continue
       const isOver = outcome !== null && isKnown(outcome)
       await (isOver ? hold.done() : hold.leave()).catch(() => {})
       if (outcome !== null && this.#tells(outcome)) this.#sayResumed(outcome)
     }
+  }
+
+  /** Where a script has put another page in this one's place, the form that is there now tells. */
+  async #handsOn(hold: JournalHold, outcome: PostOutcome): Promise<boolean> {
+    if (this.#form.isConnected) return false
+    await (this.#tells(outcome) ? hold.leave() : hold.done()).catch(() => {})
+    for (const line of document.querySelectorAll('form [data-poe-status]')) {
+      void ENHANCED.get(line.closest('form') as HTMLFormElement)?.resume()
+    }
+    return true
   }
 
   /** The page's own checks may call it off, whenever they were added. */
@@ -141,7 +152,10 @@ class FormSender implements EnhancedForm {
     const hasFiles = [...fields.values()].some(value => value instanceof File && value.size > 0)
     const order = await this.#ordered(target, fields, isMultipart(this.#form, submitter))
     const outcome = await this.#allowed(order, hasFiles)
-    if (isKnown(outcome)) await order.hold?.done().catch(() => {})
+    const { hold } = order
+    const isDone = outcome.outcome === 'accepted' || outcome.outcome === 'accepted-earlier'
+    if (!isDone && hold !== null && (await this.#handsOn(hold, outcome))) return
+    if (isKnown(outcome)) await hold?.done().catch(() => {})
     else this.#open = order
     if (!this.#tells(outcome)) return
     switch (outcome.outcome) {
