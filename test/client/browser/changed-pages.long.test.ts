@@ -78,7 +78,7 @@ describeWith(['chromium'], 'an enhanced form in a page that a script changes', (
     expect(site.placed).to.deep.equal([])
   })
 
-  it('[FALSE-4611] refused when it is gone, and no form is there: the next one says so', async () => {
+  it('[FALSE-4611] refused when it is gone, and none is there: the next one says so', async () => {
     const refuse = await press(422)
     await leave()
     refuse()
@@ -112,6 +112,26 @@ describeWith(['chromium'], 'an enhanced form in a page that a script changes', (
     answer()
     await expectText(page, /What you sent before is done, once/)
     expect(site.placed).to.have.length(1)
+  })
+
+  it('[FALSE-4612] a copy of a form that was on its way does not say that it is', async () => {
+    const answer = await press(422)
+    await leave()
+    await comeBack()
+    await page.locator('form').waitFor()
+    expect(await textOf(page)).not.to.include('Sending')
+    expect(await page.locator('form[aria-busy], [aria-disabled]').count()).to.equal(0)
+    answer()
+  })
+
+  it('[FALSE-4613] a form whose line was taken away says what there is to say', async () => {
+    const refuse = await press(422)
+    await page.evaluate(() => {
+      document.querySelector('[data-poe-status]')?.remove()
+      ;(document.querySelector('#sku') as HTMLInputElement).value = 'coffee'
+    })
+    refuse()
+    await expectText(page, /What you sent before was not carried out/)
   })
 
   it('a form that is moved while it is on its way goes on', async () => {
