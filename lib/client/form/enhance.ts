@@ -165,7 +165,9 @@ class FormSender implements EnhancedForm {
         location.assign(outcome.location ?? outcome.link)
         break
       case 'unknown':
-        this.#sayUnknown(outcome, this.#texts.unknown)
+        // What answered in the server's place, as a login does, has a page of its own.
+        if (isAnswered(outcome) && !this.#isChanged(submitter, fields)) this.#sendPlain(submitter)
+        else this.#sayUnknown(outcome, this.#texts.unknown)
         break
       default:
         // The server has a page of its own that says why.
@@ -268,10 +270,14 @@ class FormSender implements EnhancedForm {
     }
   }
 
+  #isChanged(submitter: HTMLElement | null, sent: FormData): boolean {
+    return listed(fieldsOf(this.#form, submitter)) !== listed(sent)
+  }
+
   /** The browser sends the form, and shows what the server says. */
   #sendPlain(submitter: HTMLElement | null, sent: FormData | null = null): void {
     // What was changed meanwhile was not meant to be sent; the next press is.
-    const isChanged = sent !== null && listed(fieldsOf(this.#form, submitter)) !== listed(sent)
+    const isChanged = sent !== null && this.#isChanged(submitter, sent)
     this.#status.say('idle', isChanged ? this.#texts.notDone : '')
     this.#isPlain = isChanged
     if (isChanged) return
@@ -294,6 +300,11 @@ function isSame({ link, headers }: Order, other: URL, id: Fields): boolean {
 function isKnown(outcome: PostOutcome): boolean {
   if (outcome.outcome === 'refused') return outcome.reason !== 'not-sent'
   return outcome.outcome !== 'unknown' || outcome.isFinal
+}
+
+/** Whether a page answered, or a redirect that the browser hides, and no failure. */
+function isAnswered({ isFinal, status }: Unknown): boolean {
+  return !isFinal && status !== null && status < 400
 }
 
 function resumed(hold: JournalHold): Order {
