@@ -14,7 +14,7 @@ import type { PostOutcome, Unknown } from '../outcome.js'
 import type { Fields, Order } from '../sending.js'
 import { fieldsOf, isMultipart, listed, submitPlain, targetOf, urlencoded } from './form-data.js'
 import { keep, leftBehind } from './form-journal.js'
-import { StatusLine } from './status.js'
+import { type FormState, StatusLine } from './status.js'
 import { type FormTexts, filledIn, formTexts } from './texts.js'
 import { uploads } from './upload-fetch.js'
 
@@ -70,6 +70,8 @@ class FormSender implements EnhancedForm {
   readonly #status: StatusLine
   readonly #over = new AbortController()
   #isBusy = false
+  /** What is under way is of an earlier page: nothing is said of what this form holds. */
+  #isResuming = false
   /** The next submission is the browser's own. */
   #isPlain = false
   /** Not known how it ended: the same may be sent again. */
@@ -99,10 +101,10 @@ class FormSender implements EnhancedForm {
         await hold.leave().catch(() => {})
         continue
       }
-      this.#isBusy = true
-      this.#status.say('waiting', this.#texts.resuming)
+      this.#isBusy = this.#isResuming = true
+      this.#sayUnderWay('waiting', this.#texts.resuming)
       const outcome = await this.#settle(resumed(hold)).catch(() => null)
-      this.#isBusy = false
+      this.#isBusy = this.#isResuming = false
       if (outcome !== null && (await this.#handsOn(hold, outcome))) continue
       const isOver = outcome !== null && isKnown(outcome)
       await (isOver ? hold.done() : hold.leave()).catch(() => {})
@@ -222,7 +224,7 @@ class FormSender implements EnhancedForm {
       onRetry: async ({ attempt, response }) => {
         // Some browsers take themselves for offline; what answered is there.
         if (response === null) await this.#online()
-        this.#status.say('waiting', filledIn(this.#texts.again, attempt + 1, tries))
+        this.#sayUnderWay('waiting', filledIn(this.#texts.again, attempt + 1, tries))
       },
     })
     for (let isResumed = order.isResumed; ; isResumed = true) {
@@ -235,9 +237,13 @@ class FormSender implements EnhancedForm {
   /** Waits until there is a network. */
   async #online(): Promise<void> {
     if (navigator.onLine) return
-    this.#status.say('offline', this.#texts.offline)
+    this.#sayUnderWay('offline', this.#texts.offline)
     await new Promise(resolve => addEventListener('online', resolve, { once: true }))
-    this.#status.say('sending', this.#texts.sending)
+    this.#sayUnderWay('sending', this.#texts.sending)
+  }
+
+  #sayUnderWay(state: FormState, text: string): void {
+    this.#status.say(state, this.#isResuming ? this.#texts.resuming : text)
   }
 
   #tells(outcome: PostOutcome): boolean {
