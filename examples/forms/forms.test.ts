@@ -90,6 +90,20 @@ describe('forms: links and CSRF', () => {
     expect((await post(link, cookie, order())).headers.get('Location')).to.equal('/orders/1')
   })
 
+  it('[FALSE-4616] a library that sends the form gets pages where it asks for them', async () => {
+    const { link, cookie } = await visit('/order')
+    await post(link, cookie, order())
+    const again = async (accept: string) => {
+      const headers = { Accept: accept, 'HX-Request': 'true', 'HX-Boosted': 'true', cookie }
+      const answer = await fetch(`${origin}${link}`, { method: 'POST', headers, body: order() })
+      return [answer.status, answer.headers.get('Content-Type')]
+    }
+    expect(await again('*/*')).to.deep.equal([405, 'application/problem+json'])
+    for (const accept of ['text/html', 'text/vnd.turbo-stream.html, text/html, */*']) {
+      expect(await again(accept)).to.deep.equal([405, 'text/html; charset=utf-8'])
+    }
+  })
+
   it('what was typed is escaped where the form is drawn again', async () => {
     const { link, cookie } = await visit('/order')
     await post(link, cookie, order())

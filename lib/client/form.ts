@@ -34,9 +34,13 @@ export function definePoeForm(options: EnhanceOptions = {}, name = 'poe-form'): 
       }
 
       disconnectedCallback(): void {
-        this.#changes.disconnect()
-        this.#enhanced?.release()
-        this.#form = null
+        // What is only moved is back by then.
+        queueMicrotask(() => {
+          if (this.isConnected) return
+          this.#changes.disconnect()
+          this.#enhanced?.release()
+          this.#form = null
+        })
       }
 
       #take(): void {

@@ -14,7 +14,7 @@ import type { PostOutcome, Unknown } from '../outcome.js'
 import type { Fields, Order } from '../sending.js'
 import { fieldsOf, isMultipart, listed, submitPlain, targetOf, urlencoded } from './form-data.js'
 import { keep, leftBehind } from './form-journal.js'
-import { StatusLine } from './status.js'
+import { type FormState, StatusLine } from './status.js'
 import { type FormTexts, filledIn, formTexts } from './texts.js'
 import { uploads } from './upload-fetch.js'
 
@@ -38,7 +38,7 @@ export interface EnhancedForm {
 }
 
 const ACCEPT = 'application/json, text/html;q=0.5'
-const ENHANCED = new WeakMap<HTMLFormElement, EnhancedForm>()
+const ENHANCED = new WeakMap<HTMLFormElement, FormSender>()
 
 /**
  * Enhances a form whose action is a POE link.
@@ -70,6 +70,8 @@ class FormSender implements EnhancedForm {
   readonly #status: StatusLine
   readonly #over = new AbortController()
   #isBusy = false
+  /** What is under way is of an earlier page: nothing is said of what this form holds. */
+  #isResuming = false
   /** The next submission is the browser's own. */
   #isPlain = false
   /** Not known how it ended: the same may be sent again. */
@@ -99,14 +101,25 @@ class FormSender implements EnhancedForm {
         await hold.leave().catch(() => {})
         continue
       }
-      this.#isBusy = true
-      this.#status.say('waiting', this.#texts.resuming)
+      this.#isBusy = this.#isResuming = true
+      this.#sayUnderWay('waiting', this.#texts.resuming)
       const outcome = await this.#settle(resumed(hold)).catch(() => null)
-      this.#isBusy = false
+      this.#isBusy = this.#isResuming = false
+      if (outcome !== null && (await this.#handsOn(hold, outcome))) continue
       const isOver = outcome !== null && isKnown(outcome)
       await (isOver ? hold.done() : hold.leave()).catch(() => {})
       if (outcome !== null && this.#tells(outcome)) this.#sayResumed(outcome)
     }
+  }
+
+  /** Where a script has put another page in this one's place, the form that is there now tells. */
+  async #handsOn(hold: JournalHold, outcome: PostOutcome): Promise<boolean> {
+    if (this.#form.isConnected) return false
+    await (this.#tells(outcome) ? hold.leave() : hold.done()).catch(() => {})
+    for (const line of document.querySelectorAll('form [data-poe-status]')) {
+      void ENHANCED.get(line.closest('form') as HTMLFormElement)?.resume()
+    }
+    return true
   }
 
   /** The page's own checks may call it off, whenever they were added. */
@@ -141,7 +154,10 @@ class FormSender implements EnhancedForm {
     const hasFiles = [...fields.values()].some(value => value instanceof File && value.size > 0)
     const order = await this.#ordered(target, fields, isMultipart(this.#form, submitter))
     const outcome = await this.#allowed(order, hasFiles)
-    if (isKnown(outcome)) await order.hold?.done().catch(() => {})
+    const { hold } = order
+    const isDone = outcome.outcome === 'accepted' || outcome.outcome === 'accepted-earlier'
+    if (!isDone && hold !== null && (await this.#handsOn(hold, outcome))) return
+    if (isKnown(outcome)) await hold?.done().catch(() => {})
     else this.#open = order
     if (!this.#tells(outcome)) return
     switch (outcome.outcome) {
@@ -151,7 +167,9 @@ class FormSender implements EnhancedForm {
         location.assign(outcome.location ?? outcome.link)
         break
       case 'unknown':
-        this.#sayUnknown(outcome, this.#texts.unknown)
+        // What answered in the server's place, as a login does, has a page of its own.
+        if (isAnswered(outcome) && !this.#isChanged(submitter, fields)) this.#sendPlain(submitter)
+        else this.#sayUnknown(outcome, this.#texts.unknown)
         break
       default:
         // The server has a page of its own that says why.
@@ -206,7 +224,7 @@ class FormSender implements EnhancedForm {
       onRetry: async ({ attempt, response }) => {
         // Some browsers take themselves for offline; what answered is there.
         if (response === null) await this.#online()
-        this.#status.say('waiting', filledIn(this.#texts.again, attempt + 1, tries))
+        this.#sayUnderWay('waiting', filledIn(this.#texts.again, attempt + 1, tries))
       },
     })
     for (let isResumed = order.isResumed; ; isResumed = true) {
@@ -219,9 +237,13 @@ class FormSender implements EnhancedForm {
   /** Waits until there is a network. */
   async #online(): Promise<void> {
     if (navigator.onLine) return
-    this.#status.say('offline', this.#texts.offline)
+    this.#sayUnderWay('offline', this.#texts.offline)
     await new Promise(resolve => addEventListener('online', resolve, { once: true }))
-    this.#status.say('sending', this.#texts.sending)
+    this.#sayUnderWay('sending', this.#texts.sending)
+  }
+
+  #sayUnderWay(state: FormState, text: string): void {
+    this.#status.say(state, this.#isResuming ? this.#texts.resuming : text)
   }
 
   #tells(outcome: PostOutcome): boolean {
@@ -254,10 +276,14 @@ class FormSender implements EnhancedForm {
     }
   }
 
+  #isChanged(submitter: HTMLElement | null, sent: FormData): boolean {
+    return listed(fieldsOf(this.#form, submitter)) !== listed(sent)
+  }
+
   /** The browser sends the form, and shows what the server says. */
   #sendPlain(submitter: HTMLElement | null, sent: FormData | null = null): void {
     // What was changed meanwhile was not meant to be sent; the next press is.
-    const isChanged = sent !== null && listed(fieldsOf(this.#form, submitter)) !== listed(sent)
+    const isChanged = sent !== null && this.#isChanged(submitter, sent)
     this.#status.say('idle', isChanged ? this.#texts.notDone : '')
     this.#isPlain = isChanged
     if (isChanged) return
@@ -280,6 +306,11 @@ function isSame({ link, headers }: Order, other: URL, id: Fields): boolean {
 function isKnown(outcome: PostOutcome): boolean {
   if (outcome.outcome === 'refused') return outcome.reason !== 'not-sent'
   return outcome.outcome !== 'unknown' || outcome.isFinal
+}
+
+/** Whether a page answered, or a redirect that the browser hides, and no failure. */
+function isAnswered({ isFinal, status }: Unknown): boolean {
+  return !isFinal && status !== null && status < 400
 }
 
 function resumed(hold: JournalHold): Order {

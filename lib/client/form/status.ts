@@ -13,18 +13,15 @@ export type FormState = 'idle' | 'sending' | 'waiting' | 'offline' | 'done' | 'u
 export class StatusLine {
   readonly #form: HTMLFormElement
   readonly #texts: FormTexts
-  readonly #line: HTMLElement
   #bar: HTMLProgressElement | null = null
 
   /** Takes the element with `data-poe-status`, or makes one at the form's end. */
   constructor(form: HTMLFormElement, texts: FormTexts) {
     this.#form = form
     this.#texts = texts
-    const given = form.querySelector<HTMLElement>('[data-poe-status]')
-    this.#line = given ?? form.appendChild(document.createElement('p'))
-    this.#line.dataset.poeStatus = ''
-    this.#line.setAttribute('role', 'status')
-    this.#line.setAttribute('aria-live', 'polite')
+    this.#line()
+    // A copy that a script has kept of a form on its way is not on its way.
+    if (form.hasAttribute('aria-busy')) this.say('idle', '')
   }
 
   /** Says something, with the way to the result where there is one. */
@@ -39,21 +36,33 @@ export class StatusLine {
       if (isBusy) button.setAttribute('aria-disabled', 'true')
       else button.removeAttribute('aria-disabled')
     }
-    this.#line.textContent = text
+    const line = this.#line()
+    line.textContent = text
     if (result !== null) {
       const link = document.createElement('a')
       link.href = result
       link.textContent = this.#texts.result
-      this.#line.append(' ', link)
+      line.append(' ', link)
     }
     this.#bar = null
   }
 
   /** Shows how much has been sent, from 0 to 1. */
   progress(part: number): void {
-    this.#bar ??= this.#line.appendChild(document.createElement('progress'))
+    this.#bar ??= this.#line().appendChild(document.createElement('progress'))
     this.#bar.setAttribute('aria-label', this.#texts.progress)
     this.#bar.value = part
+  }
+
+  /** A script may have written the form anew since it was last there. */
+  #line(): HTMLElement {
+    const form = this.#form
+    const given = form.querySelector<HTMLElement>('[data-poe-status]')
+    const line = given ?? form.appendChild(document.createElement('p'))
+    line.dataset.poeStatus = ''
+    line.setAttribute('role', 'status')
+    line.setAttribute('aria-live', 'polite')
+    return line
   }
 }
 

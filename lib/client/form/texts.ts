@@ -39,8 +39,8 @@ const ENGLISH: FormTexts = {
   doneBefore: 'What you sent before is done, once. Send this form only if you want more.',
   notDone: 'What you sent before was not carried out.',
   unknown:
-    'No answer came, and it is not known whether it was carried out. You can safely send the ' +
-    'same again: it is carried out once.',
+    'It is not known whether it was carried out. You can safely send the same again: it is ' +
+    'carried out once.',
   unknownBefore:
     'It is not known yet whether what you sent before was carried out. Reload this page to ask ' +
     'again, before you send this form.',
@@ -59,8 +59,8 @@ const GERMAN: FormTexts = {
     'Was vorher gesendet wurde, ist erledigt, einmal. Dieses Formular nur für mehr senden.',
   notDone: 'Was vorher gesendet wurde, ist nicht ausgeführt worden.',
   unknown:
-    'Es kam keine Antwort, und ob es ausgeführt wurde, ist nicht bekannt. Dasselbe kann ' +
-    'gefahrlos noch einmal gesendet werden: Es wird einmal ausgeführt.',
+    'Ob es ausgeführt wurde, ist nicht bekannt. Dasselbe kann gefahrlos noch einmal gesendet ' +
+    'werden: Es wird einmal ausgeführt.',
   unknownBefore:
     'Ob das vorher Gesendete ausgeführt wurde, ist noch nicht bekannt. Bitte die Seite neu ' +
     'laden, um noch einmal zu fragen, bevor dieses Formular gesendet wird.',

@@ -134,6 +134,30 @@ describeWith(['chromium'], 'an enhanced form in Chromium', () => {
         expect(amounts()).to.deep.equal([1])
       })
 
+      it('[FALSE-4615] what is said of an earlier tab’s form is not said of this one', async () => {
+        site.slowMs = 500
+        await visit()
+        await press(page)
+        await until(() => site.seen.some(line => line.startsWith('POST')))
+        await page.close()
+        site.cut(100)
+        const next = await context.newPage()
+        await next.addInitScript(() => {
+          const isOnline = () => 'isOnline' in window
+          Object.defineProperty(Navigator.prototype, 'onLine', { get: isOnline })
+        })
+        await next.goto(`${site.origin}/order`)
+        await next.locator('form[data-poe-state=offline]').waitFor()
+        expect(await statusOf(next).textContent()).to.match(/^Finishing what you sent before/)
+        site.cut(0)
+        await next.evaluate(() => {
+          Object.assign(window, { isOnline: true })
+          window.dispatchEvent(new Event('online'))
+        })
+        await expectText(next, /What you sent before is done, once/)
+        expect(amounts()).to.deep.equal([1])
+      })
+
       it('[BR-05] out of the cache of Back the button works, and says what was done', async () => {
         await page.addInitScript(() => {
           addEventListener('pageshow', event => {

@@ -5,7 +5,7 @@
  * @see WHATWG HTML 4.10.21
  */
 import { expect } from 'chai'
-import type { Browser, BrowserContext, Page } from 'playwright-core'
+import type { Browser, BrowserContext, Page, Route } from 'playwright-core'
 import { describeWith } from '../../support/servers/programs.js'
 import { blockDatabase, closePages, startBrowser } from './chromium.js'
 import { expectText, formScript, mayBeOverlooked, newcomer, until } from './form-stage.js'
@@ -324,6 +324,23 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
       await expectText(page, /Placed 1, once/)
       expect(posts()).to.deep.equal(['order by script'])
     })
+
+    for (const [what, login] of [
+      ['leads there', { status: 302, headers: { location: '/placed/0' } }],
+      ['stands in its place', { status: 200, body: '<p>Placed 0, once.' }],
+    ] as const) {
+      it(`[FALSE-4614] a login that ${what}: it is shown, and what was sent is kept`, async () => {
+        const front = (route: Route) => route.fulfill({ contentType: 'text/html', ...login })
+        await show(page, form(TEA + BUTTON))
+        await page.route('**/order/once/**', front)
+        await page.click('#go')
+        await expectText(page, /Placed 0, once/)
+        await page.unroute('**/order/once/**')
+        await page.goto(`${site.origin}/page`)
+        await expectText(page, /What you sent before is done, once/)
+        expect(site.placed).to.have.length(1)
+      })
+    }
 
     it('a browser that leaves out the button: it is sent all the same', async () => {
       await page.addInitScript(() => {

@@ -66,11 +66,12 @@ describe('the browser’s modules', () => {
     expect(own).to.be.within(1_000, 11.1 * 1024)
   })
 
-  // 13.25 KiB were enough before a journal that the browser has closed was opened anew.
-  it('forms have at most 13.5 KiB, core and journal included', async () => {
+  // 13.25 KiB were enough before a journal that the browser has closed was opened anew; 13.5 before
+  // forms that a script takes out of the page.
+  it('forms have at most 13.7 KiB, core and journal included', async () => {
     const bytes = await weigh('form.ts')
     sizes.push(`forms ${bytes}`)
-    expect(bytes).to.be.within(8_000, 13.5 * 1024)
+    expect(bytes).to.be.within(8_000, 13.7 * 1024)
   })
 
   it('there is nothing of Node in them, no dependency, and no reading of Link', async () => {
