@@ -15,11 +15,12 @@ import type { OwnerReply, StoredOutcome, StoreTransaction } from '../../engine/s
 import { ERROR_CODES, PoeError } from '../../errors.js'
 import { Unawaited } from '../unawaited.js'
 import { within } from '../within.js'
-import { checkOut, discard, giveBack, NO_ANSWER } from './connections.js'
+import { checkOut, discard, giveBack, isLost, NO_ANSWER } from './connections.js'
 import {
   isConflict,
   isFull,
   isInVain,
+  isOfStatement,
   isServersWord,
   type PostgresClient,
   type PostgresPool,
@@ -237,7 +238,7 @@ export class PostgresClaimTransaction
       if (!isServersWord(error)) return await this.#resolve(error)
       if (sqlState(error) === IS_STALE) return { nowMs: Date.now(), state: 'stale' }
       if (isInVain(error)) this.#failure = storeError('The claim could not be completed', error)
-      throw this.#judge(error)
+      throw this.#judge(error, client)
     } finally {
       records.endOutlasting(this.#owner)
     }
@@ -300,7 +301,7 @@ export class PostgresClaimTransaction
     try {
       return await (client.query as (...all: unknown[]) => Promise<QueryResult>)(...args)
     } catch (error) {
-      throw this.over ?? this.#judge(error)
+      throw this.over ?? this.#judge(error, client)
     }
   }
 
@@ -386,7 +387,7 @@ export class PostgresClaimTransaction
     return client
   }
 
-  #judge(error: unknown): unknown {
+  #judge(error: unknown, client: PostgresClient): unknown {
     if (isConflict(error)) {
       const reason = error instanceof Error ? error.message : String(error)
       const text = `The database says: ${reason}.`
@@ -396,7 +397,7 @@ export class PostgresClaimTransaction
     if (sqlState(error) === IS_STOLEN) return new PoeError('ERR_POE_TX_STOLEN')
     // The handler's tool may have it, or nobody: what is told of it is that there is no room.
     if (isFull(error)) this.#failure = storeError('A statement failed', error)
-    if (isServersWord(error)) return error
+    if (isServersWord(error) || (isOfStatement(error) && !isLost(client))) return error
     this.#failure = storeError('The connection was lost', error)
     return this.#failure
   }
