@@ -302,15 +302,16 @@ export class OwnedRecord extends Lease implements ClaimRecord {
         await Promise.all(this.#messages.map(({ written }) => written))
         return await transaction.commit(stored, withinMs)
       } catch (error) {
-        // A full store has undone it all, and is to be told of once that is certain.
-        if (isFull(error)) failure = error
-        if (isUnclear(error)) throw error
-        // What the handler did to its transaction does not make the store down.
         failure = error
+        // What the handler did to its transaction does not make the store down.
+        if (isUnclear(error)) throw error
         return null
       }
     }
-    const reply = await guard.call(commit, withinMs).catch(() => null)
+    const reply = await guard.call(commit, withinMs).catch(cause => {
+      failure ??= cause
+      return null
+    })
     if (reply?.state === 'ok') {
       emit({ type: 'spent', key: this.#key, late })
       this.#tellOfMessages()

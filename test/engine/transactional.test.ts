@@ -148,12 +148,12 @@ describe('a transactional resource', () => {
     ])
   })
 
-  it('[STORE-13] a commit that never got there: rolled back and free, told as busy', async () => {
+  it('[STORE-13, FALSE-4534] a commit that never got there: undone, free, told so', async () => {
     const { bench, database } = setUp()
-    database.beforeCommit = async () => {
-      throw new PoeError('ERR_POE_STORE_DOWN')
-    }
-    expect(await bench.post(order)).to.deep.equal({ kind: 'running', retryAfterMs: 1_000 })
+    const error = new PoeError('ERR_POE_STORE_DOWN')
+    database.beforeCommit = () => Promise.reject(error)
+    const told = { kind: 'store-down', retryAfterMs: 1_000, undone: true, error }
+    expect(await bench.post(order)).to.deep.equal(told)
     expect([database.rows, await bench.stateOf()]).to.deep.equal([[], 'none'])
   })
 

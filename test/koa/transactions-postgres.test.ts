@@ -96,6 +96,35 @@ describeWith(['postgres', 'initdb'], 'transactional resources on PostgreSQL', ()
     })
   }
 
+  it('[FALSE-4534] a connection that ends before the commit: 503, the log says why', async () => {
+    const { query } = await sharedPostgres()
+    const log: string[] = []
+    world = await startWorld(POSTGRES, {
+      extend: app => app.on('error', error => log.push(String(error))),
+      resource: { transactional: true },
+      handler: async (ctx, here) => {
+        const tx = txOf(ctx.poe)
+        const { rows } = await tx.query('SELECT pg_backend_pid() AS pid')
+        await sell(tx, 'a')
+        // As `transaction_timeout` does, or a pooler's `idle_transaction_timeout`.
+        if (here.runs === 1) {
+          const isThere = 'SELECT FROM pg_stat_activity WHERE pid = $1'
+          await query('SELECT pg_terminate_backend($1)', [rows[0]?.pid])
+          await until(async () => (await query(isThere, [rows[0]?.pid])).rowCount === 0, 'ended')
+        }
+        ctx.status = 201
+        ctx.body = 'sold'
+      },
+    })
+    const link = await world.link()
+    const refused = await world.send('POST', link, BODY)
+    await expectProblem(refused, 503, 'store-down')
+    expect([await sold(), refused.headers.get('Retry-After')]).to.deep.equal([0, '1'])
+    expect(log.join()).to.include('terminating connection due to')
+    expect((await world.send('POST', link, BODY)).status).to.equal(201)
+    expect(await sold()).to.equal(1)
+  })
+
   it('[POE-A-1] a pool without a free connection: 503, not run again late', async () => {
     const door = latch()
     let begun = 0

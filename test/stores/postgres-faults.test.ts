@@ -242,6 +242,23 @@ describeWith(['postgres', 'initdb'], 'PostgreSQL and its locks', () => {
     }
   })
 
+  for (const role of ['origin', 'replica']) {
+    it(`[FALSE-4535] so does a row of another server's that comes as ${role}`, async () => {
+      const [epoch = ''] = (await store.epoch()).epochs
+      // What a dump of the data alone does, or logical replication, into tables with the same oids.
+      await other.query(`SET session_replication_role = ${role};
+        CREATE TEMP TABLE kept AS SELECT * FROM ${poe}.memory; DELETE FROM ${poe}.memory;
+        INSERT INTO ${poe}.memory SELECT * FROM kept; DROP TABLE kept;
+        UPDATE ${poe}.memory SET epoch = epoch; RESET session_replication_role`)
+      expect(await claimState(store, 'lost', { epoch })).to.equal('wrong-epoch')
+      const [fresh = ''] = (await store.epoch()).epochs
+      expect(fresh).not.to.equal(epoch)
+      await store.rotateEpoch()
+      const [last = ''] = (await store.epoch()).epochs
+      expect(await claimState(store, 'new', { epoch: last })).to.equal('claimed')
+    })
+  }
+
   it('[FALSE-4550] an epoch outlives VACUUM FULL and another migration', async () => {
     const { epochs } = await store.epoch()
     await other.query(`VACUUM FULL ${poe}.memory`)

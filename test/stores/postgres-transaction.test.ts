@@ -7,6 +7,7 @@ import { expect } from 'chai'
 import knex from 'knex'
 import pg from 'pg'
 import type { StoreTransaction } from '../../lib/engine/store.js'
+import { PoeError } from '../../lib/errors.js'
 import {
   type PostgresStore,
   type PostgresTransaction,
@@ -95,6 +96,30 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', () => {
     await transaction.rollback()
     expect(await effects()).to.deep.equal([])
     expect((await store.release('key', 'key')).state).to.equal('ok')
+  })
+
+  it('[FALSE-4533] a statement that cannot be sent, or read, is no lost connection', async () => {
+    const unsendable = { toPostgres: () => JSON.stringify({ cents: 1n }) }
+    const unreadable = { getTypeParser: () => () => BigInt('no number') }
+    const transaction = await begin('key')
+    const { handle } = transaction
+    const asked = {
+      'a value that is no JSON': () => handle.query('SELECT $1::jsonb', [unsendable]),
+      'values that are no array': () => handle.query('SELECT $1', 'x' as unknown as unknown[]),
+      'a type parser': () => handle.query({ text: 'SELECT 1', types: unreadable }),
+    }
+    for (const [what, ask] of Object.entries(asked)) {
+      const error: unknown = await ask().catch((thrown: unknown) => thrown)
+      expect(error, what).to.be.instanceOf(Error)
+      expect(error, what).to.not.be.instanceOf(PoeError)
+    }
+    await handle.query('SAVEPOINT a')
+    expect(await codeOf(handle.query('SELECT $1', ['one', 'too many']))).to.equal('08P01')
+    await handle.query('ROLLBACK TO a')
+    expect(transaction.failure).to.equal(null)
+    await insert(handle, 'one')
+    expect((await transaction.commit(outcome())).state).to.equal('ok')
+    expect(await effects()).to.deep.equal(['one'])
   })
 
   it('a constraint that is checked at the commit undoes effect and mark', async () => {

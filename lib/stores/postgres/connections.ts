@@ -211,7 +211,7 @@ export async function checkOut(
 export function connectionOf(pool: PostgresPool): Promise<PostgresClient> {
   return new Promise((resolve, reject) => {
     pool.connect((error, client) => {
-      client?.on('error', ignore)
+      client?.on('error', noteLoss)
       if (client === undefined) reject(error)
       else resolve(client)
     })
@@ -221,7 +221,7 @@ export function connectionOf(pool: PostgresPool): Promise<PostgresClient> {
 /** Gives a connection back to its pool, or throws it away. */
 export function giveBack(client: PostgresClient, isSpoilt = false): void {
   // Without a listener an error of the connection would end the process, so it stays to the end.
-  if (!isSpoilt) client.off('error', ignore)
+  if (!isSpoilt) client.off('error', noteLoss)
   client.release(isSpoilt)
 }
 
@@ -240,5 +240,20 @@ function rowsOf<Row>(result: { readonly rows: unknown[] }): readonly Row[] {
   return result.rows as Row[]
 }
 
-/** An error of a connection shows in its next call, too; nobody has to hear it twice. */
+/** What connections have failed by. */
+const losses = new WeakMap<PostgresClient, Error>()
+
+/** What a connection has failed by since it was taken out of its pool, if it has. */
+export function lossOf(client: PostgresClient): Error | undefined {
+  return losses.get(client)
+}
+
+/**
+ * An error of a connection shows in its next call, too; nobody has to hear it twice. The first one
+ * is the reason, the others say that it is gone.
+ */
+function noteLoss(this: PostgresClient, error: Error): void {
+  if (!losses.has(this)) losses.set(this, error)
+}
+
 function ignore(): void {}

@@ -66,6 +66,16 @@ export function isServersWord(error: unknown): boolean {
 }
 
 /**
+ * Whether an error is a statement's own, unless its connection is gone: the driver could not send
+ * it, or read what came. So is one whose values are too many or too few, which the server calls a
+ * violation of the protocol; a pooler says that of what it has ended.
+ */
+export function isOfStatement(error: unknown): boolean {
+  if (sqlState(error) !== '08P01') return !endsConnection(error)
+  return (error as { readonly severity?: unknown }).severity !== 'FATAL'
+}
+
+/**
  * Whether an error says that the connection is gone: the network ended it, or the server, when it
  * shuts down or a transaction has been idle, or open, for longer than it allows.
  */

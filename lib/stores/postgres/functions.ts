@@ -27,6 +27,33 @@ export const isOwnMemory = (poe: string): string => `memory.timeline = ${poe}.ti
               AND memory.table_oid = memory.tableoid AND (memory.ctid <> '(0,1)'
                 OR pg_relation_filenode(memory.tableoid) <> memory.tableoid)`
 
+/** Says that the row of the epoch is written here, by one of the functions that may. */
+const writeMemory = "PERFORM set_config('poe.writes_memory', 'on', true);"
+
+/**
+ * What has written the row of the epoch otherwise, has brought it from another server: logical
+ * replication, which may lag, or a dump of the data alone. It is void then.
+ */
+const watchMemory = (poe: string): string => `
+  CREATE OR REPLACE FUNCTION ${poe}.watch_memory() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
+    IF current_setting('poe.writes_memory', true) IS DISTINCT FROM 'on' THEN
+      NEW.table_oid := 0;
+    END IF;
+    RETURN NEW;
+  END $$;
+
+  -- Looked for first: to make it waits for whoever has written to the table.
+  DO $$ BEGIN
+    IF EXISTS (SELECT FROM pg_trigger WHERE tgrelid = '${poe}.memory'::regclass
+      AND tgname = 'watch' AND tgenabled = 'A') THEN RETURN; END IF;
+    DROP TRIGGER IF EXISTS watch ON ${poe}.memory;
+    CREATE TRIGGER watch BEFORE INSERT OR UPDATE ON ${poe}.memory
+      FOR EACH ROW EXECUTE FUNCTION ${poe}.watch_memory();
+    -- Also where replication writes.
+    ALTER TABLE ${poe}.memory ENABLE ALWAYS TRIGGER watch;
+  END $$;`
+
 /**
  * Takes over the record that was seen: lapsed and free, or past its time, or to be replaced; unless
  * its owner is in the act of completing it.
@@ -363,7 +390,7 @@ export const listSql = (poe: string): string => `
   END $$;`
 
 /** Epoch, secrets and the purge. */
-export const upkeepSql = (poe: string): string => `
+export const upkeepSql = (poe: string): string => `${watchMemory(poe)}
   CREATE OR REPLACE FUNCTION ${poe}.epoch(
     fresh text, lock_ms integer, OUT now_ms bigint, OUT version integer, OUT epoch text,
     OUT is_logged boolean
@@ -373,6 +400,7 @@ export const upkeepSql = (poe: string): string => `
     epoch := ${poe}.valid_epoch();
     IF epoch IS NULL THEN
       PERFORM ${poe}.be_strict(lock_ms);
+      ${writeMemory}
       INSERT INTO ${poe}.memory (epoch, timeline, table_oid)
         VALUES (fresh, ${poe}.timeline(), '${poe}.memory'::regclass)
         ON CONFLICT (only_row) DO UPDATE SET epoch = excluded.epoch,
@@ -422,6 +450,7 @@ const keepSql = (poe: string): string => `
   RETURNS void LANGUAGE plpgsql AS $$
   BEGIN
     PERFORM ${poe}.be_strict(lock_ms);
+    ${writeMemory}
     DELETE FROM ${poe}.memory;
     INSERT INTO ${poe}.memory (epoch, timeline, table_oid)
       VALUES (fresh, ${poe}.timeline(), '${poe}.memory'::regclass)

@@ -15,11 +15,12 @@ import type { OwnerReply, StoredOutcome, StoreTransaction } from '../../engine/s
 import { ERROR_CODES, PoeError } from '../../errors.js'
 import { Unawaited } from '../unawaited.js'
 import { within } from '../within.js'
-import { checkOut, discard, giveBack, NO_ANSWER } from './connections.js'
+import { checkOut, discard, giveBack, lossOf, NO_ANSWER } from './connections.js'
 import {
   isConflict,
   isFull,
   isInVain,
+  isOfStatement,
   isServersWord,
   type PostgresClient,
   type PostgresPool,
@@ -40,7 +41,6 @@ const AFTER_OURS_MS = 1_000
 const BUSY_POOL_MS = 5_000
 /** How long a lease lasts beyond a transaction that it is not renewed in, in milliseconds. */
 const COMMIT_MS = 10_000
-const COMMIT_LOST = 'The answer to COMMIT was lost, and the record does not tell yet what it was.'
 
 const INSIDE =
   "ctx.poe.later() waits for the end of a transaction that the handler's tool has open: call it " +
@@ -234,10 +234,10 @@ export class PostgresClaimTransaction
       return { nowMs: nowIn(results), state: 'ok' }
     } catch (error) {
       giveBack(client, true)
-      if (!isServersWord(error)) return await this.#resolve(error)
+      if (!isServersWord(error)) return await this.#resolve(lossOf(client) ?? error)
       if (sqlState(error) === IS_STALE) return { nowMs: Date.now(), state: 'stale' }
       if (isInVain(error)) this.#failure = storeError('The claim could not be completed', error)
-      throw this.#judge(error)
+      throw this.#judge(error, client)
     } finally {
       records.endOutlasting(this.#owner)
     }
@@ -250,8 +250,8 @@ export class PostgresClaimTransaction
     if (!(reply instanceof PoeError) && reply.state === 'ok') return reply
     // The server that answered the question is no outage.
     const isThere = !(reply instanceof PoeError) || reply.code === 'ERR_POE_STORE_BUSY'
-    if (isThere) throw new PoeError('ERR_POE_STORE_BUSY', COMMIT_LOST, { cause })
-    throw storeError('The answer to COMMIT was lost', cause)
+    const error = storeError('The answer to COMMIT was lost', cause)
+    throw isThere ? new PoeError('ERR_POE_STORE_BUSY', error.message, { cause }) : error
   }
 
   #takeQuery(args: unknown[]): Promise<QueryResult> | undefined {
@@ -300,7 +300,7 @@ export class PostgresClaimTransaction
     try {
       return await (client.query as (...all: unknown[]) => Promise<QueryResult>)(...args)
     } catch (error) {
-      throw this.over ?? this.#judge(error)
+      throw this.over ?? this.#judge(error, client)
     }
   }
 
@@ -386,7 +386,7 @@ export class PostgresClaimTransaction
     return client
   }
 
-  #judge(error: unknown): unknown {
+  #judge(error: unknown, client: PostgresClient): unknown {
     if (isConflict(error)) {
       const reason = error instanceof Error ? error.message : String(error)
       const text = `The database says: ${reason}.`
@@ -396,8 +396,9 @@ export class PostgresClaimTransaction
     if (sqlState(error) === IS_STOLEN) return new PoeError('ERR_POE_TX_STOLEN')
     // The handler's tool may have it, or nobody: what is told of it is that there is no room.
     if (isFull(error)) this.#failure = storeError('A statement failed', error)
-    if (isServersWord(error)) return error
-    this.#failure = storeError('The connection was lost', error)
+    const loss = lossOf(client)
+    if (isServersWord(error) || (isOfStatement(error) && loss === undefined)) return error
+    this.#failure = storeError('The connection was lost', loss ?? error)
     return this.#failure
   }
 }
