@@ -23,7 +23,7 @@ export function linkIn(response: RawResponse, place: LinkPlace, url: URL): strin
     case 'field':
       return announced(response).links[0]?.reference ?? null
     case 'form':
-      return firstAction(response, url)
+      return formAction(response, url)
     case 'location':
       return fieldValues(response, 'Location')[0] ?? null
     case 'auto':
@@ -116,15 +116,21 @@ function textAt(response: RawResponse, pointer: string): string | null {
   return typeof value === 'string' ? value : null
 }
 
-function firstAction(response: RawResponse, url: URL): string | null {
+/** Whether an address has a name in it that no person has chosen: a logout's has none. */
+function hasMadeName(action: string): boolean {
+  return action.split(/[^\w-]+/).some(name => name.length > 10 && /\d|[a-z][A-Z]/.test(name))
+}
+
+/** Where the first form leads whose address may be a link; or else the first of all. */
+function formAction(response: RawResponse, url: URL): string | null {
   if (kindOf(response) !== 'html') return null
-  for (const { tagName, attrs } of elementsOf(response.body.toString('utf8'))) {
-    if (tagName !== 'form') continue
+  const actions = elementsOf(response.body.toString('utf8')).flatMap(({ tagName, attrs }) => {
     const attributes = new Map(attrs.map(({ name, value }) => [name, value]))
-    if (attributes.get('method')?.toLowerCase() !== 'post') continue
-    return actionOf(attributes.get('action'), baseOf(response, url), url)
-  }
-  return null
+    const isSent = tagName === 'form' && attributes.get('method')?.toLowerCase() === 'post'
+    return isSent ? [attributes.get('action') ?? ''] : []
+  })
+  const action = actions.find(hasMadeName) ?? actions[0]
+  return action === undefined ? null : actionOf(action, baseOf(response, url), url)
 }
 
 /**

@@ -115,6 +115,17 @@ describe('where the link is', () => {
     expect(linkIn(page(200, {}), 'field', PAGE)).to.equal(null)
   })
 
+  it('[FALSE-4390] the first form whose address may be a link, no logout in front of it', () => {
+    const forms = (...actions: string[]) =>
+      actions.map(action => `<form method=post action="${action}"></form>`).join('')
+    const found = (...actions: string[]) =>
+      linkIn(page(200, { 'Content-Type': 'text/html' }, forms(...actions)), 'auto', PAGE)
+    const [uuid, token] = ['8e03978e-40d5-43dd-bc93-6894a57f9324', 'Zk3xWq81LmPv']
+    expect(found('/logout', `/orders/once/${token}`)).to.equal(`/orders/once/${token}`)
+    expect(found('/newsletter/subscription', `/pay?id=${uuid}`, '/x')).to.equal(`/pay?id=${uuid}`)
+    expect(found('/orders/once/7', '/logout')).to.equal('/orders/once/7')
+  })
+
   it('[FALSE-3605] the action of a form is relative to the base of its page', () => {
     for (const [base, action, where] of [
       ['/shop/', 'once/7', 'http://shop.example/shop/once/7'],
