@@ -13,10 +13,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import blankSpace from 'ts-blank-space'
+import type blankSpaceOf from 'ts-blank-space'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** What programs are made of: the library, the tests' own, and the shop. */
@@ -45,6 +46,10 @@ export function strippedTree(): string {
 }
 
 function strip(): string {
+  // Not imported: it would be half loaded when what takes the types out of the other modules asks
+  // for it, which Node 24 refuses.
+  const compiler = createRequire(import.meta.url)('ts-blank-space')
+  const { default: blankSpace } = compiler as { readonly default: typeof blankSpaceOf }
   const target = mkdtempSync(join(tmpdir(), 'poe-stripped-'))
   process.once('exit', () => rmSync(target, { recursive: true, force: true }))
   symlinkSync(join(ROOT, 'node_modules'), join(target, 'node_modules'))
