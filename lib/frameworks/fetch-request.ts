@@ -52,7 +52,11 @@ class FetchRequest extends Readable {
   }
 
   override _read(): void {
-    this.#pull().catch((error: unknown) => this.destroy(asError(error)))
+    // Of its own make: Deno gives another one in the place of its own to whoever reads the rest, so
+    // that it could not be told from an error of somebody else's.
+    this.#pull().catch((cause: unknown) =>
+      this.destroy(new Error('The content of the request broke off', { cause })),
+    )
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
@@ -158,8 +162,4 @@ function bodyOf(content: Uint8Array | IncomingMessage | Unreadable): BodyInit {
   if (typeof content !== 'string') return webStreamOf(content, () => {})
   const error = UNREADABLE[content]()
   return new ReadableStream({ pull: controller => controller.error(error) })
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error('The content was cut off', { cause: error })
 }

@@ -341,6 +341,22 @@ describe('a handler that gives a Response, and fails', () => {
     expect((await call('POST', path)).status).to.equal(200)
   })
 
+  it('[FALSE-4576] content cut off under a handler frees its link, on Deno too', async () => {
+    const { link, call } = serve(async request => {
+      // Deno tells another error of this kind than its content broke off with.
+      const told = (error: Error) => Promise.reject(error.name === 'BadResource' ? Error() : error)
+      return new Response(await request.text().catch(told))
+    })
+    const pull = async (controller: ReadableStreamDefaultController) => {
+      await pause(50)
+      controller.error(Object.assign(new Error('cut off'), { name: 'BadResource' }))
+    }
+    const path = await link()
+    const body = new ReadableStream({ pull })
+    expect((await call('POST', path, { body, duplex: 'half' })).status).to.equal(500)
+    expect((await call('POST', path)).status).to.equal(200)
+  })
+
   it('content that somebody has read in front runs at a link, and is told at a key', async () => {
     const { once, errors, link, handle } = serve(() => new Response('x'))
     const options = { name: 'k', retentionMs: 1_000, dangerouslyNotDurable: true }

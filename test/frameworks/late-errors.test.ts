@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
 import express, { type NextFunction, type Request, type Response } from 'express'
+import { poe as fetchPoe } from 'post-once-exactly/fetch'
 import { anyone, type NodeHandler, poe } from 'post-once-exactly/node'
 import { memoryStore } from 'post-once-exactly/stores/memory'
 import { answerIn } from '../../lib/frameworks/answers.js'
@@ -141,6 +142,21 @@ describe('late errors on node:http', () => {
 })
 
 describe('late errors of fetch handlers', () => {
+  it('[FALSE-4575] what refuses by an error of another make is told what to throw', async () => {
+    const errors: Error[] = []
+    const onError = (error: unknown) => void errors.push(error as Error)
+    const once = fetchPoe({ store: memoryStore(), principal: anyone, onError })
+    // As Hono's HTTPException.
+    once.resource({ name: 'order', path: '/once/:token' }, () =>
+      Promise.reject(Object.assign(new Error('sold out'), { status: 409 })),
+    )
+    const serve = once.handler((_request, links) => new Response(links.link('order')))
+    const link = await (await serve(new Request('http://shop.test/'))).text()
+    const asks = new Request(`http://shop.test${link}`, { method: 'POST' })
+    expect((await serve(asks)).status).to.equal(500)
+    expect(errors.map(({ message }) => message).join()).to.contain('an error of http-errors')
+  })
+
   it('what nobody reads on is told to its source', async () => {
     let isLeft = false
     const source = new ReadableStream<Uint8Array>({

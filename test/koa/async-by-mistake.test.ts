@@ -4,6 +4,8 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect } from 'chai'
+import type { Middleware } from 'koa'
+import type { Poe } from 'post-once-exactly/koa'
 import { startWorld, type World, type WorldOptions } from '../support/world.js'
 
 const MEMORY = { store: 'memory', koa: 3, at: 'root' } as const
@@ -25,10 +27,19 @@ describe('an async function in the place of one that answers at once', () => {
     await world.close()
   })
 
-  const fails = (async () => {
+  const reject = async () => {
     throw new Error('the log is away')
-  }) as never
+  }
+  const fails = reject as never
   const window = { name: 'd', windowMs: 1_000 }
+  const kept = { name: 'r', retentionMs: 1_000, dangerouslyNotDurable: true }
+  const door = (make: (once: Poe<unknown>) => Middleware): WorldOptions => ({
+    extend: (_, router, once) => {
+      router.post('/door', make(once), ctx => {
+        ctx.status = 204
+      })
+    },
+  })
   const ways: Readonly<Record<string, readonly [WorldOptions, path: string, status: number]>> = {
     onEvent: [{ poe: { onEvent: fails } }, 'link', 201],
     isRefusal: [
@@ -43,25 +54,22 @@ describe('an async function in the place of one that answers at once', () => {
     ],
     principal: [{ poe: { principal: fails } }, '/page', 500],
     key: [{ resource: { path: '/order', key: fails, dangerouslyNotDurable: true } }, '/order', 500],
-    identity: [
-      {
-        extend: (_, router, once) => {
-          const door = once.detectDuplicates({ ...window, identity: fails } as never)
-          router.post('/door', door, ctx => {
-            ctx.status = 204
-          })
-        },
-      },
+    identity: [door(once => once.detectDuplicates({ ...window, identity: fails })), '/door', 500],
+    'key of replay()': [door(once => once.replay({ ...kept, key: fails })), '/door', 500],
+    'etag of a validator': [
+      door(once => once.conditional({ name: 'c', validator: () => ({ etag: reject() as never }) })),
       '/door',
       500,
     ],
   }
   for (const [name, [options, path, status]] of Object.entries(ways)) {
-    it(`[FALSE-3901] ${name} that rejects ends no process`, async () => {
+    const id = name.includes(' ') ? 'FALSE-4574' : 'FALSE-3901'
+    it(`[${id}] ${name} that rejects ends no process`, async () => {
       world = await startWorld(MEMORY, options)
       const to = path === 'link' ? await world.link() : path
       const method = to === '/page' ? 'GET' : 'POST'
-      const init = method === 'GET' ? {} : { json: { sku: 'a' } }
+      const headers = { 'If-Match': '"a"' }
+      const init = method === 'GET' ? {} : { json: { sku: 'a' }, headers }
       expect((await world.send(method, to, init)).status).to.equal(status)
       for (let turn = 0; turn < 10; turn += 1) await nextTurn()
       expect(unhandled).to.deep.equal([])

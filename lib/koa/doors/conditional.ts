@@ -14,6 +14,7 @@ import { type RefusedFinding, RUNNING_NOW } from '../../answers/findings.js'
 import { filled } from '../../answers/refusals.js'
 import { checkNumber, YEAR_MS } from '../../engine/checks.js'
 import { digestParts } from '../../engine/fingerprint.js'
+import { hearFailure } from '../../engine/hear-failure.js'
 import type { Operation } from '../../engine/operation.js'
 import {
   failedCondition,
@@ -259,6 +260,7 @@ async function situationOf({ door, ctx, conditions }: Visit, tx: unknown): Promi
   const { validator, exists } = door.options
   const { search } = conditions
   const current = validator === undefined ? undefined : await validator(ctx, tx)
+  hearFailure(current?.etag)
   const found = search === null || exists === undefined ? null : await exists(ctx, search, tx)
   return { current: current ?? null, found, search }
 }

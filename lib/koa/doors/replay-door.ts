@@ -6,6 +6,7 @@
  */
 import type { Context, Middleware } from 'koa'
 import { checkChoice } from '../../engine/checks.js'
+import { hearFailure } from '../../engine/hear-failure.js'
 import { recordedField } from '../../engine/outcome.js'
 import type { NameReading } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
@@ -73,6 +74,7 @@ export function makeReplay(core: Core, options: ReplayOptions): Middleware {
 function nameOf(name: unknown): NameReading {
   if (name === null || name === undefined || name === '') return { kind: 'absent' }
   if (typeof name !== 'string') {
+    hearFailure(name)
     throw new TypeError('key(ctx) of once.replay() must give a string, or null for none')
   }
   if (name.length <= NAME_LIMIT) return { kind: 'named', name }

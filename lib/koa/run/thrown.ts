@@ -136,8 +136,8 @@ export function answerable(error: unknown, free: boolean): unknown {
   const isPlain = error !== null && error !== undefined && statusOf(error) === null
   if (isPlain && !isMissingFile(error)) return error
   return new Error(
-    'The handler threw an error that reports no failure. Where nothing has happened, use ' +
-      'ctx.throw(422), or accept the error with isRefusal.',
+    'The handler threw an error that reports no failure. Where nothing has happened, answer 4xx, ' +
+      'throw an error of http-errors (on Koa ctx.throw(422)), or accept this one with isRefusal.',
     { cause: error },
   )
 }
