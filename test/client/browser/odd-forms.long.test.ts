@@ -278,6 +278,16 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
       expect(posts()).to.deep.equal(['order'])
     })
 
+    it('[FALSE-4620] an event that a script makes sends nothing, as ever', async () => {
+      await show(page, form(TEA + BUTTON))
+      await page.locator('form').dispatchEvent('submit')
+      await page.waitForTimeout(300)
+      expect(posts()).to.deep.equal([])
+      await page.locator('form').evaluate(form => (form as HTMLFormElement).requestSubmit())
+      await expectText(page, /Placed 1, once/)
+      expect(posts()).to.deep.equal(['order by script'])
+    })
+
     for (const [what, markup, sent] of [
       ['GET', form(TEA + BUTTON).replace('method="post"', 'method="get" action="/placed/0"'), []],
       ['a dialog', form(TEA + BUTTON).replace('"post"', '"dialog"'), []],
