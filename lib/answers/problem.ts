@@ -23,9 +23,12 @@ const STYLE =
   'text-underline-offset:.2em}a:focus-visible{outline:3px solid var(--way);outline-offset:2px}'
 const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64')
 /** The `Content-Security-Policy` of a page. */
-export const PAGE_POLICY: string =
-  `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; frame-ancestors 'none'; ` +
-  "form-action 'none'; base-uri 'none'"
+export const PAGE_POLICY: string = [
+  "default-src 'none'",
+  `style-src 'sha256-${STYLE_HASH}'`,
+  "form-action 'none'",
+  "base-uri 'none'",
+].join('; ')
 
 /**
  * Renders a refusal for a program.

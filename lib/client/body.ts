@@ -197,12 +197,17 @@ function asSource(body: unknown): { type: string | null; stream: Chunks | null }
 
 function isSendable(body: unknown): boolean {
   return (
-    body instanceof ArrayBuffer ||
+    isOf('ArrayBuffer', body) ||
     ArrayBuffer.isView(body) ||
     body instanceof Blob ||
     body instanceof FormData ||
     body instanceof ReadableStream
   )
+}
+
+/** Whether it is of such a class, of this realm or of another: a frame's, or that of a test. */
+function isOf(name: string, value: unknown): boolean {
+  return Object.prototype.toString.call(value) === `[object ${name}]`
 }
 
 function noContent(): TypeError {
@@ -249,7 +254,7 @@ async function collect(source: Chunks | null, limit: number): Promise<Uint8Array
 
 function bytesOf(piece: Uint8Array | string): Uint8Array {
   const chunk = typeof piece === 'string' ? new TextEncoder().encode(piece) : piece
-  if (!(chunk instanceof Uint8Array)) throw new TypeError('The body must yield bytes or text')
+  if (!isOf('Uint8Array', chunk)) throw new TypeError('The body must yield bytes or text')
   return chunk
 }
 

@@ -194,7 +194,8 @@ async function attempt<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (cause) {
-    throw failure(String((cause as Error | null)?.message ?? cause), cause)
+    // Of a browser without room the message is empty.
+    throw failure((cause as Error | null)?.message || String(cause), cause)
   }
 }
 

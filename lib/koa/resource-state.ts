@@ -27,7 +27,10 @@ export class ResourceState extends FieldsListener {
       response.setHeader('Cache-Control', 'no-store')
     }
     keepFromFronts(response)
-    response.setHeader('Referrer-Policy', 'no-referrer')
+    // Without any referrer, a browser sends a form on this answer as one of no origin.
+    if (response.getHeader('referrer-policy') !== 'no-referrer') {
+      response.setHeader('Referrer-Policy', 'strict-origin')
+    }
     if (this.#allow === null) response.removeHeader('allow')
     else response.setHeader('Allow', this.#allow)
   }

@@ -123,7 +123,11 @@ export function ownPage(
   ways: WaysOn,
 ): string {
   const { language, title, detail, labels } = wordsFor(core, ctx, problem)
-  ctx.set('Content-Security-Policy', PAGE_POLICY)
+  // In a frame that is not allowed a browser says that the connection was refused; so who may frame
+  // this page is said by whoever says it of the application's others.
+  const own = String(ctx.response.get('Content-Security-Policy'))
+  const frames = own.match(/frame-ancestors[^;,]*/gi) ?? []
+  ctx.set('Content-Security-Policy', [PAGE_POLICY, ...frames].join(', '))
   ctx.set('Content-Language', language)
   const links = ways.map(([target, label]) => [target, labels[label]] as const)
   return problemPage({ language, title, detail, result, ways: links })

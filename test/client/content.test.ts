@@ -2,6 +2,7 @@
  * What is sent: content that is the same on every try, fields, keys, and who may have which link.
  */
 import { Readable } from 'node:stream'
+import { runInNewContext } from 'node:vm'
 import { expect } from 'chai'
 import { ClientError, type ClientOptions, type PostBody } from 'post-once-exactly/client'
 import { LINK, lost, type Scene, scene } from './scripted.js'
@@ -31,6 +32,8 @@ describe('content', () => {
     ['a Request', () => request(), /^tea$/, 'text/tea'],
     ['a function', () => () => 'tea', /^tea$/, 'text/plain;charset=UTF-8'],
     ['nothing', () => null, /^$/, ''],
+    ['[FALSE-4621] an ArrayBuffer of another realm', () => elsewhere('bytes.buffer'), /^tea$/, ''],
+    ['[FALSE-4621] a stream of such bytes', () => Readable.from([elsewhere('bytes')]), /^tea$/, ''],
   ]
   for (const [name, make, text, type] of table) {
     it(`[CL-01] [POE-5-8] ${name} is the same on every try`, async () => {
@@ -288,6 +291,11 @@ function multipart(): FormData {
 
 function request(): Request {
   return new Request(LINK, { method: 'POST', body: 'tea', headers: { 'content-type': 'text/tea' } })
+}
+
+/** As a frame, a window of jsdom or a test of Jest makes it. */
+function elsewhere(code: string): ArrayBuffer {
+  return runInNewContext(`const bytes = new Uint8Array([116, 101, 97]); ${code}`)
 }
 
 async function* letters(): AsyncGenerator<string> {

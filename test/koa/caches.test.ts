@@ -133,8 +133,31 @@ for (const kind of EVERY_STORE) {
       for (const method of ['GET', 'POST', 'POST', 'GET', 'OPTIONS', 'PUT']) {
         const answer = await world.send(method, link)
         expect(answer.headers.get('Cache-Control'), method).to.equal('no-store')
-        expect(answer.headers.get('Referrer-Policy'), method).to.equal('no-referrer')
+        expect(answer.headers.get('Referrer-Policy'), method).to.equal('strict-origin')
         for (const name of TARGETED) expect(answer.headers.get(name), name).to.equal(null)
+      }
+    })
+
+    it('[FALSE-4618] an application’s own no-referrer stays, and nothing weaker', async () => {
+      let given = ''
+      world = await startWorld(kind, {
+        outside: [
+          (ctx, next) => {
+            ctx.set('Referrer-Policy', given)
+            return next()
+          },
+        ],
+      })
+      for (const [policy, sent] of [
+        ['no-referrer', 'no-referrer'],
+        ['unsafe-url', 'strict-origin'],
+      ] as const) {
+        given = policy
+        const link = await world.link()
+        for (const method of ['GET', 'POST', 'POST']) {
+          const { headers } = await world.send(method, link)
+          expect(headers.get('Referrer-Policy'), method).to.equal(sent)
+        }
       }
     })
 

@@ -220,6 +220,27 @@ describe('a refusal in the application’s own look', () => {
     expect(headers.get('Content-Security-Policy')).to.equal("default-src 'self'")
   })
 
+  it('[FALSE-4617] who may frame our page is said by the application’s own policy', async () => {
+    await start()
+    const link = await world.link()
+    await submit(link)
+    const framed = async (given: string[]) => {
+      draw = ctx => {
+        if (given.length > 0) ctx.set('Content-Security-Policy', given)
+        return null
+      }
+      const policy = (await taken(submit(link))).headers.get('Content-Security-Policy') ?? ''
+      expect(policy).to.match(/^default-src 'none'; style-src 'sha256-[^']+'; form-action/)
+      return policy.match(/frame-ancestors[^;,]*/g)
+    }
+    expect(await framed([])).to.equal(null)
+    expect(await framed(["script-src 'self'"])).to.equal(null)
+    const shops = "frame-ancestors 'self' https://shop.example"
+    expect(await framed([`img-src *; ${shops};script-src 'self'`])).to.deep.equal([shops])
+    const both = ["frame-ancestors 'self'", `${shops}; img-src *`]
+    expect(await framed(both)).to.deep.equal(["frame-ancestors 'self'", shops])
+  })
+
   it('a page that fails, or is none: ours, and an event; nothing is given: ours', async () => {
     await start()
     const link = await world.link()

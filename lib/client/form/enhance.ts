@@ -124,6 +124,8 @@ class FormSender implements EnhancedForm {
 
   /** The page's own checks may call it off, whenever they were added. */
   #afterOthers(event: SubmitEvent): void {
+    // Of one that a script has made a browser sends nothing.
+    if (!event.isTrusted) return
     if (this.#isPlain) {
       this.#isPlain = false
       return

@@ -156,6 +156,20 @@ describeWith(['chromium'], 'the client in Chromium', () => {
     expect(told).to.equal('ERR_POE_JOURNAL')
   })
 
+  it('[FALSE-4619] no room is left: the error says so, and nothing is sent', async () => {
+    const page = await openPage(context, stage)
+    const link = await linkIn(page)
+    const session = await context.newCDPSession(page)
+    const room = { origin: stage.origin, quotaSize: 1_000 }
+    await session.send('Storage.overrideQuotaForOrigin', room)
+    const told = await page.evaluate(async link => {
+      const client = poe.createClient({ journal: await poe.indexedDbJournal() })
+      return await client.post(link, 'tea'.repeat(100_000)).catch(error => error.message)
+    }, link)
+    expect(told).to.match(/^The journal cannot be used: QuotaExceededError/)
+    expect(stage.seen.filter(({ line }) => line.startsWith('POST'))).to.deep.equal([])
+  })
+
   it('[BR-11] two tabs that resume at once send one stored order once', async () => {
     const page = await openPage(context, stage)
     const link = await linkIn(page)

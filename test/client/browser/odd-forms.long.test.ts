@@ -278,6 +278,16 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
       expect(posts()).to.deep.equal(['order'])
     })
 
+    it('[FALSE-4620] an event that a script makes sends nothing, as ever', async () => {
+      await show(page, form(TEA + BUTTON))
+      await page.locator('form').dispatchEvent('submit')
+      await page.waitForTimeout(300)
+      expect(posts()).to.deep.equal([])
+      await page.locator('form').evaluate(form => (form as HTMLFormElement).requestSubmit())
+      await expectText(page, /Placed 1, once/)
+      expect(posts()).to.deep.equal(['order by script'])
+    })
+
     for (const [what, markup, sent] of [
       ['GET', form(TEA + BUTTON).replace('method="post"', 'method="get" action="/placed/0"'), []],
       ['a dialog', form(TEA + BUTTON).replace('"post"', '"dialog"'), []],
@@ -341,6 +351,21 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
         expect(site.placed).to.have.length(1)
       })
     }
+
+    it('[FALSE-4618] a form on a refusal is sent as one of this origin', async () => {
+      site.before = async () => 422
+      await show(page, form(TEA + BUTTON).replaceAll(/<.?poe-form>/g, ''), false)
+      await page.click('#go')
+      await expectText(page, /Unprocessable/)
+      site.before = async () => null
+      await page.evaluate(() => {
+        document.body.innerHTML = '<form method="post"><button id="go">Go</button></form>'
+      })
+      const sent = page.waitForRequest(request => request.method() === 'POST')
+      await page.click('#go')
+      expect(await (await sent).headerValue('origin')).to.equal(site.origin)
+      await expectText(page, /Placed 1, once/)
+    })
 
     it('a browser that leaves out the button: it is sent all the same', async () => {
       await page.addInitScript(() => {
