@@ -84,7 +84,8 @@ export function sendPage(ctx: Context, page: Page): void {
 export function drawPage(ctx: Context, page: Page): string {
   ctx.set('Content-Security-Policy', page.script === undefined ? POLICY : SCRIPT_POLICY)
   ctx.set('X-Content-Type-Options', 'nosniff')
-  ctx.set('Referrer-Policy', 'strict-origin')
+  // Not `no-referrer`: a browser would send the forms of such a page as of no origin.
+  ctx.set('Referrer-Policy', 'same-origin')
   return layout(page, String(ctx.state.user ?? ''), ctx.state.live === true).text
 }
 

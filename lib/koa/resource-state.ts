@@ -8,6 +8,12 @@ import type { ServerResponse } from 'node:http'
 import { beforeFields, FieldsListener } from './before-fields.js'
 import { keepFromFronts } from './fields.js'
 
+/** What an application may say in place of ours: it tells no other site the path either. */
+const PATHLESS: ReadonlySet<string> = new Set([
+  ...['same-origin', 'origin', 'strict-origin'],
+  ...['origin-when-cross-origin', 'strict-origin-when-cross-origin'],
+])
+
 /** Writes the fields at the last moment, so that neither a router nor an error page wins. */
 export class ResourceState extends FieldsListener {
   readonly #response: ServerResponse
@@ -27,9 +33,9 @@ export class ResourceState extends FieldsListener {
       response.setHeader('Cache-Control', 'no-store')
     }
     keepFromFronts(response)
-    // Without any referrer, a browser sends a form on this answer as one of no origin.
-    if (response.getHeader('referrer-policy') !== 'no-referrer') {
-      response.setHeader('Referrer-Policy', 'strict-origin')
+    const policy = response.getHeader('referrer-policy')
+    if (policy === undefined || !PATHLESS.has(String(policy))) {
+      response.setHeader('Referrer-Policy', 'no-referrer')
     }
     if (this.#allow === null) response.removeHeader('allow')
     else response.setHeader('Allow', this.#allow)

@@ -88,7 +88,7 @@ function checkCell(answer: Answer, cell: Cell, row: StateRow, link: string, what
   const allow = membersOf(cell.allow ?? row.allow)
   expect(answer.allow, `${fail}: Allow`).to.deep.equal(allow)
   expect(answer.field('Cache-Control'), `${fail}: Cache-Control`).to.equal('no-store')
-  expect(answer.field('Referrer-Policy'), `${fail}: Referrer-Policy`).to.equal('strict-origin')
+  expect(answer.field('Referrer-Policy'), `${fail}: Referrer-Policy`).to.equal('no-referrer')
   checkLocation(answer.field('Location'), cell.location, fail)
   checkRetryAfter(answer.field('Retry-After'), cell.retryAfterS, fail)
   if (cell.type !== undefined) checkProblem(answer, cell, cell.type, link, fail)

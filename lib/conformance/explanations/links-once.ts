@@ -128,6 +128,6 @@ export const LINKS_ONCE: Readonly<Record<string, Why>> = {
       'marks the link; the page of a link tells its address to other sites.',
     mend:
       'Use 128 secret bits, bind the link to whom it was made for, answer others 404 before ' +
-      'anything is claimed, and send Referrer-Policy: strict-origin.',
+      'anything is claimed, and send Referrer-Policy: no-referrer.',
   },
 }

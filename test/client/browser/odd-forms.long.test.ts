@@ -352,21 +352,6 @@ describeWith(['chromium'], 'odd forms in Chromium', () => {
       })
     }
 
-    it('[FALSE-4618] a form on a refusal is sent as one of this origin', async () => {
-      site.before = async () => 422
-      await show(page, form(TEA + BUTTON).replaceAll(/<.?poe-form>/g, ''), false)
-      await page.click('#go')
-      await expectText(page, /Unprocessable/)
-      site.before = async () => null
-      await page.evaluate(() => {
-        document.body.innerHTML = '<form method="post"><button id="go">Go</button></form>'
-      })
-      const sent = page.waitForRequest(request => request.method() === 'POST')
-      await page.click('#go')
-      expect(await (await sent).headerValue('origin')).to.equal(site.origin)
-      await expectText(page, /Placed 1, once/)
-    })
-
     it('a browser that leaves out the button: it is sent all the same', async () => {
       await page.addInitScript(() => {
         const Own = FormData
