@@ -106,6 +106,20 @@ describeWith(['postgres', 'initdb'], 'a PostgreSQL store and the types of its ap
     expect((await store.outbox.take(query)).messages[0]).to.include({ payload })
   })
 
+  it('[FALSE-4539] libpq for its own connections is refused, and it is said why', async () => {
+    class Native extends pg.Client {
+      readonly native = {}
+    }
+    const { url } = await sharedPostgres()
+    const pool = new pg.Pool({ connectionString: url, Client: Native } as pg.PoolConfig)
+    const there = postgresStore({ pool, schema: stores.schemaOf(store) })
+    const error = await there.epoch().catch((thrown: unknown) => thrown)
+    expect(error).to.include({ code: 'ERR_POE_STORE_CONFIG' })
+    expect(String(error)).to.include('NODE_PG_FORCE_NATIVE')
+    await there.close()
+    await pool.end()
+  })
+
   it('[FALSE-3920] a pool whose replies are binary serves a store as any other', async () => {
     const { url } = await sharedPostgres()
     const pool = new pg.Pool({ connectionString: url, binary: true } as pg.PoolConfig)
