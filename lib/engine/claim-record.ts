@@ -3,6 +3,7 @@
  * it is pending, or the lease that runs out says the same.
  */
 import { PoeError } from '../errors.js'
+import { apart } from './apart.js'
 import { ask } from './at-once.js'
 import { Lease, type LeaseTools } from './lease.js'
 import type { ResourceRules } from './operation.js'
@@ -140,7 +141,7 @@ export class OwnedRecord extends Lease implements ClaimRecord {
 
   enclose<Result>(handler: () => Result): Result {
     const transaction = this.#transaction
-    return transaction?.enclose === undefined ? handler() : transaction.enclose(handler)
+    return transaction?.enclose === undefined ? apart(handler) : transaction.enclose(handler)
   }
 
   async mark(): Promise<void> {

@@ -18,18 +18,23 @@ const PASSED_ON_MS = 1_000
 const DEPTH = 3
 const FAILED = 'A statement of the handler failed, and nobody awaited it. Await it in the handler.'
 
+/** Hears of statements that nobody awaited. */
+export interface UnawaitedListener {
+  noteUnawaited(): void
+}
+
 /** The statements of one handler. */
 export class Unawaited {
-  readonly #tell: () => void
+  readonly #listener: UnawaitedListener
   readonly #failed: Statement<unknown>[] = []
   #orphan: { readonly error: unknown } | null = null
   /** Whether a statement has failed, heard or not. */
   hasFailed = false
   #isOver = false
 
-  /** @param tell - called for each that failed unheard */
-  constructor(tell: () => void) {
-    this.#tell = tell
+  /** @param listener - told of each that failed unheard */
+  constructor(listener: UnawaitedListener) {
+    this.#listener = listener
   }
 
   /** Gives the promise for the handler in the place of that of the work. */
@@ -54,7 +59,7 @@ export class Unawaited {
 
   /** Called with an error that a promise around a statement has, and nobody handles. */
   orphaned(error: unknown): void {
-    this.#tell()
+    this.#listener.noteUnawaited()
     if (!this.#isOver) this.#orphan ??= { error }
   }
 
@@ -62,7 +67,7 @@ export class Unawaited {
   end(): void {
     if (this.#isOver) return
     this.#isOver = true
-    for (const { isHeard } of this.#failed) if (!isHeard) this.#tell()
+    for (const { isHeard } of this.#failed) if (!isHeard) this.#listener.noteUnawaited()
     this.#failed.length = 0
     stopSoon(this)
   }

@@ -1,7 +1,9 @@
 /** Transactional resources on PostgreSQL, through HTTP: what is undone, and who is told. */
 import { expect } from 'chai'
+import type { Middleware } from 'koa'
+import pg from 'pg'
 import type { RequestPoe } from 'post-once-exactly/koa'
-import type { PostgresTransaction } from 'post-once-exactly/stores/postgres'
+import { joiningPool, type PostgresTransaction } from 'post-once-exactly/stores/postgres'
 import { expectProblem } from '../support/answers.js'
 import { latch, until } from '../support/meeting.js'
 import { sharedPostgres } from '../support/servers/postgres-server.js'
@@ -161,6 +163,40 @@ describeWith(['postgres', 'initdb'], 'transactional resources on PostgreSQL', ()
     expect((await world.send('POST', last, BODY)).status).to.equal(201)
     expect(await sold()).to.equal(before + 1)
     expect(begun).to.be.at.least(2)
+  })
+
+  it("[FALSE-4537] a door without a transaction writes in none of another door's", async () => {
+    const { url } = await sharedPostgres()
+    const pool = joiningPool(new pg.Pool({ connectionString: url, max: 2 }))
+    let [etag, isBroken] = ['"1"', true]
+    world = await startWorld(POSTGRES, {
+      extend: (_app, router, once) => {
+        const [name, retentionMs] = ['both', 60_000]
+        const key = once.idempotencyKey({ name, retentionMs, transactional: true })
+        const asSeen = once.conditional({ name, validator: () => ({ etag }) })
+        const breaks: Middleware = async (_ctx, next) => {
+          await next()
+          if (isBroken) throw new Error('broken')
+        }
+        router.put('/stock', key, breaks, asSeen, async ctx => {
+          await pool.query("UPDATE http_stock SET sold = sold + 1 WHERE sku = 'a'")
+          ctx.status = 201
+        })
+      },
+    })
+    const headers = { 'Idempotency-Key': '"key"', 'If-Match': '"1"' }
+    const put = () => world.send('PUT', `${world.base}/stock`, { ...BODY, headers })
+    try {
+      expect((await put()).status).to.equal(500)
+      // What the inner door has told to be done must not be undone with the outer one.
+      expect(await sold()).to.equal(1)
+      etag = '"2"'
+      isBroken = false
+      expect((await put()).status).to.equal(201)
+      expect(await sold()).to.equal(1)
+    } finally {
+      await pool.end()
+    }
   })
 
   for (const [when, trigger, deferred] of [

@@ -4,11 +4,14 @@
  * @see decision 0026
  */
 import { AsyncResource } from 'node:async_hooks'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { EventEmitter, once as onceEmitted } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { expect } from 'chai'
 import pg from 'pg'
+import type { PoeEvent } from 'post-once-exactly/koa'
 import { joiningPool } from 'post-once-exactly/stores/postgres'
+import { EVENTS_CHANNEL } from '../../lib/engine/ports.js'
 import { latch, until } from '../support/meeting.js'
 import { describeWith } from '../support/servers/programs.js'
 import { codeOf, put, useJoiningBench } from './helpers/joining-bench.js'
@@ -227,6 +230,33 @@ describeWith(['postgres', 'initdb'], 'the edges of a joining pool', () => {
       expect(bench.shop.events.map(({ type }) => type)).to.include('unawaited-statement')
     })
   }
+
+  it('[FALSE-4536] who hears of a statement that came too late may write by the pool', async () => {
+    const told: string[] = []
+    const audit = (event: unknown): void => {
+      const { type } = event as PoeEvent
+      told.push(type)
+      // More of them is a loop that nothing else gets between.
+      if (told.length < 20) put(bench.shop.joined, type).catch(() => {})
+    }
+    const ended = latch()
+    let late: Promise<string> | undefined
+    bench.shop.handler = async () => {
+      await put(bench.shop.joined, 'a')
+      late = ended.opened.then(() => codeOf(put(bench.shop.joined, 'b')))
+    }
+    expect(await outcome()).to.deep.equal([201, ['a'], 1])
+    subscribe(EVENTS_CHANNEL, audit)
+    try {
+      ended.open()
+      expect(await late).to.equal('ERR_POE_TX_OVER')
+      await until(async () => (await bench.shop.skus()).length > 1, 'it is written')
+    } finally {
+      unsubscribe(EVENTS_CHANNEL, audit)
+    }
+    expect(told).to.deep.equal(['unawaited-statement'])
+    expect(await bench.shop.skus()).to.deep.equal(['a', 'unawaited-statement'])
+  })
 
   it('a success while a transaction of the tool is open keeps nothing', async () => {
     bench.shop.handler = async () => {

@@ -4,6 +4,7 @@
  */
 import { expect } from 'chai'
 import pg from 'pg'
+import { addMessage } from '../../lib/stores/postgres/outbox.js'
 import { type PostgresStore, postgresStore } from '../../lib/stores/postgres.js'
 import { sharedPostgres } from '../support/servers/postgres-server.js'
 import { describeWith } from '../support/servers/programs.js'
@@ -85,6 +86,38 @@ describeWith(['postgres', 'initdb'], 'a PostgreSQL store and the types of its ap
     }
     await there.close()
     await old.end()
+  })
+
+  it('[FALSE-4538] a message is sent as text, which a pool on libpq can send, too', async () => {
+    const payload = JSON.stringify({ text: 'a \\n "b"\n' })
+    const message = { key: 'm', name: 'mail', payload, delayMs: 0 }
+    const { values } = addMessage('poe', message)
+    expect(values.map(value => typeof value)).to.deep.equal([
+      'string',
+      'string',
+      'string',
+      'number',
+    ])
+    await claimState(store, 'key', { owner: 'a' })
+    const transaction = store.transaction('key', 'a')
+    await transaction.later?.(message)
+    expect((await transaction.commit(outcome())).state).to.equal('ok')
+    const query = { names: ['mail'], owner: 'w', leaseMs: 1_000, limit: 1 }
+    expect((await store.outbox.take(query)).messages[0]).to.include({ payload })
+  })
+
+  it('[FALSE-4539] libpq for its own connections is refused, and it is said why', async () => {
+    class Native extends pg.Client {
+      readonly native = {}
+    }
+    const { url } = await sharedPostgres()
+    const pool = new pg.Pool({ connectionString: url, Client: Native } as pg.PoolConfig)
+    const there = postgresStore({ pool, schema: stores.schemaOf(store) })
+    const error = await there.epoch().catch((thrown: unknown) => thrown)
+    expect(error).to.include({ code: 'ERR_POE_STORE_CONFIG' })
+    expect(String(error)).to.include('NODE_PG_FORCE_NATIVE')
+    await there.close()
+    await pool.end()
   })
 
   it('[FALSE-3920] a pool whose replies are binary serves a store as any other', async () => {

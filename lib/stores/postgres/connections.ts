@@ -22,6 +22,9 @@ import { IS_STANDBY } from './states.js'
 const CONFLICT_TRIES = 4
 const POOL_LATER_MS = 1_000
 const NO_CONNECTION = 'No connection to PostgreSQL was free, or could be made, in time.'
+const NATIVE =
+  "libpq takes no bytes, so the store needs pg's own client: leave out NODE_PG_FORCE_NATIVE and " +
+  'the option Client. A pool of pg.native is fine.'
 const ALL_IN_USE = 'Every connection of the pool was in use. Make it larger, or shorten handlers.'
 /** What a call says that was not answered in time. */
 export const NO_ANSWER = 'PostgreSQL gave no answer in time.'
@@ -130,6 +133,10 @@ export class Connections {
     this.#pool.options.connectionTimeoutMillis = Math.ceil(withinMs) + POOL_LATER_MS
     const client = await checkOut(this.#pool, withinMs)
     const deadline = performance.now() + withinMs
+    if ('native' in client) {
+      giveBack(client)
+      throw new PoeError('ERR_POE_STORE_CONFIG', NATIVE)
+    }
     try {
       const sent = this.#send<Row>(client, call, isWrapped)
       const rows = await within(deadline - performance.now(), sent, NO_ANSWER)

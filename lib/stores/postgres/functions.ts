@@ -44,12 +44,15 @@ const watchMemory = (poe: string): string => `
   END $$;
 
   -- Looked for first: to make it waits for whoever has written to the table.
-  DO $$ BEGIN
-    IF EXISTS (SELECT FROM pg_trigger WHERE tgrelid = '${poe}.memory'::regclass
-      AND tgname = 'watch' AND tgenabled = 'A') THEN RETURN; END IF;
-    DROP TRIGGER IF EXISTS watch ON ${poe}.memory;
-    CREATE TRIGGER watch BEFORE INSERT OR UPDATE ON ${poe}.memory
-      FOR EACH ROW EXECUTE FUNCTION ${poe}.watch_memory();
+  DO $$ DECLARE
+    fires "char" := (SELECT tgenabled FROM pg_trigger
+      WHERE tgrelid = '${poe}.memory'::regclass AND tgname = 'watch');
+  BEGIN
+    IF fires = 'A' THEN RETURN; END IF;
+    IF fires IS NULL THEN
+      CREATE TRIGGER watch BEFORE INSERT OR UPDATE ON ${poe}.memory
+        FOR EACH ROW EXECUTE FUNCTION ${poe}.watch_memory();
+    END IF;
     -- Also where replication writes.
     ALTER TABLE ${poe}.memory ENABLE ALWAYS TRIGGER watch;
   END $$;`

@@ -5,6 +5,7 @@
  * is in use costs every promise of the process a little.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { apartBy } from '../../engine/apart.js'
 import { followBy } from '../unawaited.js'
 import type { HandlerTransaction } from './joined-work.js'
 
@@ -14,6 +15,7 @@ let handlers: AsyncLocalStorage<HandlerTransaction | null> | null = null
 export function followHandlers(): void {
   handlers ??= new AsyncLocalStorage()
   followBy(() => currentTransaction()?.unawaited ?? null)
+  apartBy(work => (currentTransaction() === null ? work() : runAsPartOf(null, work)))
 }
 
 /** Whether handlers are followed. */

@@ -7,12 +7,12 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { QueryResult } from 'pg'
-import type { Unawaited } from '../unawaited.js'
+import type { Unawaited, UnawaitedListener } from '../unawaited.js'
 import type { PostgresClient, PostgresPool } from './driver.js'
 import type { Isolation } from './query.js'
 
 /** A handler's transaction, as a joining pool sees it. */
-export interface HandlerTransaction {
+export interface HandlerTransaction extends UnawaitedListener {
   /** The pool whose connection it has. */
   readonly pool: PostgresPool
   readonly isolation: Isolation
@@ -26,8 +26,6 @@ export interface HandlerTransaction {
   readonly over: Error | null
   /** Undoes everything at once; gives the reason. */
   stop(reason: Error): Error
-  /** Tells that a statement came too late. */
-  noteUnawaited(): void
 }
 
 /** A query that reads its rows piece by piece: a cursor, or a stream that has one. */

@@ -132,8 +132,10 @@ export function addMessage(
   poe: string,
   { key, name, payload, delayMs }: NewMessage,
 ): { readonly text: string; readonly values: unknown[] } {
-  const text = `SELECT ${poe}.outbox_add($1, $2, $3, $4)`
-  return { text, values: [key, name, Buffer.from(payload), Math.floor(delayMs)] }
+  // As text: libpq, which the application's pool may have (`pg.native`), takes no bytes.
+  const text = `SELECT ${poe}.outbox_add($1, $2, decode($3, 'base64'), $4)`
+  const base64 = Buffer.from(payload).toString('base64')
+  return { text, values: [key, name, base64, Math.floor(delayMs)] }
 }
 
 /** An app may have told `pg` to leave JSON as it is. */

@@ -135,7 +135,7 @@ export class PostgresClaimTransaction
     this.#key = key
     this.#owner = owner
     this.#onUnawaited = onUnawaited
-    this.unawaited = new Unawaited(onUnawaited)
+    this.unawaited = new Unawaited(this)
     this.handle = new Handle((...args) => this.#takeQuery(args)) as PostgresTransaction
   }
 
@@ -214,7 +214,7 @@ export class PostgresClaimTransaction
     if (this.#over !== null) return
     await nextTurn()
     if (this.work.isJoinedQuiet && (!isSuccess || this.work.isQuiet)) return
-    if (!this.work.isJoinedQuiet) this.#onUnawaited()
+    if (!this.work.isJoinedQuiet) this.noteUnawaited()
     const isQuiet = await this.work.quiet(withinMs, isSuccess)
     if (!isQuiet) this.stop(new PoeError(isSuccess ? 'ERR_POE_TX_UNFINISHED' : 'ERR_POE_TX_OVER'))
   }
@@ -274,7 +274,7 @@ export class PostgresClaimTransaction
       },
       (error: unknown) => {
         this.work.endDirect()
-        if (this.#over !== null && isTransactionOver(error)) this.#onUnawaited()
+        if (this.#over !== null && isTransactionOver(error)) this.noteUnawaited()
         throw error
       },
     )
@@ -364,7 +364,8 @@ export class PostgresClaimTransaction
   }
 
   noteUnawaited(): void {
-    this.#onUnawaited()
+    // Whoever hears of it is no part of the handler, and what they write no statement of it.
+    runAsPartOf(null, this.#onUnawaited)
   }
 
   stop(reason: Error): Error {

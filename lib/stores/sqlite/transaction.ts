@@ -12,7 +12,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { NewMessage } from '../../engine/outbox/outbox-store.js'
 import type { OwnerReply, StoredOutcome, StoreTransaction } from '../../engine/store.js'
 import { PoeError, type PoeErrorCode } from '../../errors.js'
-import { Unawaited } from '../unawaited.js'
+import { Unawaited, type UnawaitedListener } from '../unawaited.js'
 import { type SqliteDatabase, type SqliteStatement, sqliteCode, storeError } from './driver.js'
 import type { DatabaseGuard } from './guarded-database.js'
 import type { HandlerConnection } from './handler-connection.js'
@@ -73,7 +73,7 @@ export interface SqliteTransactionTools {
 
 /** The transaction of one claim. */
 export class SqliteClaimTransaction
-  implements StoreTransaction<SqliteTransaction>, SqliteTransaction
+  implements StoreTransaction<SqliteTransaction>, SqliteTransaction, UnawaitedListener
 {
   readonly handle: SqliteTransaction = this
   readonly #tools: SqliteTransactionTools
@@ -101,7 +101,11 @@ export class SqliteClaimTransaction
     this.#key = key
     this.#owner = owner
     this.#onUnawaited = onUnawaited
-    this.#unawaited = new Unawaited(onUnawaited)
+    this.#unawaited = new Unawaited(this)
+  }
+
+  noteUnawaited(): void {
+    this.#onUnawaited()
   }
 
   run(sql: string, ...params: unknown[]): Promise<SqliteRunResult> {
@@ -197,7 +201,7 @@ export class SqliteClaimTransaction
       this.#refuseWhenOver()
       return runGuarded(this.#tools.connection, work, reason => this.#end(reason))
     } catch (error) {
-      if (this.#phase === 'over' && isCode(error, 'ERR_POE_TX_OVER')) this.#onUnawaited()
+      if (this.#phase === 'over' && isCode(error, 'ERR_POE_TX_OVER')) this.noteUnawaited()
       throw error
     }
   }
