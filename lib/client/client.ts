@@ -24,7 +24,7 @@ import type { ClientOptions, FetchLike, RequestHooks, SendOptions } from './opti
 import type { PostOutcome } from './outcome.js'
 import { mayBePage, pageHint } from './page-hint.js'
 import { findLinks } from './page-links.js'
-import { sendPlain, shapeOf } from './plain-fetch.js'
+import { readCall, sendPlain } from './plain-fetch.js'
 import { randomUuid } from './random.js'
 import { commonFields, type Fields, type Order, toFields } from './sending.js'
 import { sharedSend } from './shared-send.js'
@@ -195,12 +195,12 @@ export class PoeClient extends PoeCore {
     input: string | URL | Request,
     init: RequestInit = {},
   ): Promise<Response> => {
-    const request = new Request(input, init)
-    const given = { ...shapeOf(input), ...init }
+    const [request, given, ender] = readCall(input, init)
+    this.parts.check({}, { signal: ender.signal })
     const url = new URL(request.url)
     const key = this.known.has(url) ? null : request.headers.get('idempotency-key')
     if (request.method === 'POST' && (key !== null || this.known.has(url))) {
-      return toResponse(await this.#postRequest(url, request, key, given), this.options, request)
+      return toResponse(await this.#postRequest(url, request, key, given), this.options, ender)
     }
     const { options, known, parts } = this
     return await sendPlain(url, request, given, { options, known, parts, bare: this.#bare })
@@ -450,9 +450,9 @@ export class PoeClient extends PoeCore {
   }
 
   async #postRequest(url: URL, request: Request, key: string | null, init: RequestInit) {
-    const { headers, signal } = request
-    const { body: _body, headers: _headers, method: _method, ...more } = init
-    const begun = { options: { signal }, key: key && unquoted(key), fields: toFields(headers) }
+    const { body: _body, headers: _headers, method: _method, signal, ...more } = init
+    const options = { signal: signal as AbortSignal }
+    const begun = { options, key: key && unquoted(key), fields: toFields(request.headers) }
     return await this.#post(url, request, { ...begun, init: more })
   }
 }

@@ -37,13 +37,13 @@ export async function sendPlain(
   means: PlainMeans,
 ): Promise<Response> {
   const { options, known, bare } = means
-  const { method, redirect, signal } = request
+  const { method, redirect } = request
   const all = { ...(await commonFields(options, url)), ...toFields(request.headers) }
   const content = await contentOf(request, given)
-  const init = { ...options.init, signal, ...given }
+  const init = { ...options.init, ...given }
   const send = (at: URL, by: string, how: RequestInit & { headers: Fields }) => {
     const body = by === method ? content : {}
-    return sendOnce(at, { ...init, body: null, ...body, ...how, method: by }, request, means)
+    return sendOnce(at, { ...init, body: null, ...body, ...how, method: by }, means)
   }
   const isSafe = method === 'GET' || method === 'HEAD'
   // A page cannot see where a redirect leads, and a request that is not safe is not sent twice.
@@ -61,11 +61,32 @@ export async function sendPlain(
   return await hop(new URL(target, response.url || url), method, false)
 }
 
+/** What ends a request. A signal that follows another one lives with its request. */
+export type Ender = Pick<Request, 'signal'>
+
+/**
+ * Reads how a request is called for, as `fetch` does, but that nothing follows the caller's signal:
+ * what does leaves a listener there until it is collected.
+ *
+ * @returns the request, which has no signal of the caller's; all that was given beside its URL; and
+ *   what ends it
+ */
+export function readCall(
+  input: string | URL | Request,
+  init: RequestInit,
+): readonly [request: Request, given: RequestInit, ender: Ender] {
+  const request = new Request(input, { ...init, signal: null })
+  const isTold = init.signal !== undefined || !(input instanceof Request)
+  const ender = isTold ? { signal: init.signal ?? request.signal } : input
+  const { signal } = ender
+  return [request, { ...shapeOf(input), ...init, signal }, ender]
+}
+
 /**
  * What a request says of how it is to be sent; an address says nothing. A service worker is given
  * navigations, and can make none: Fetch 5.4.
  */
-export function shapeOf(request: string | URL | Request): RequestInit {
+function shapeOf(request: string | URL | Request): RequestInit {
   if (!(request instanceof Request)) return {}
   const { cache, credentials, integrity, keepalive, mode, referrerPolicy } = request
   const shape = { cache, credentials, integrity, keepalive, referrerPolicy }
@@ -84,7 +105,6 @@ async function contentOf(request: Request, { body }: RequestInit): Promise<Reque
 async function sendOnce(
   url: URL,
   init: RequestInit,
-  { signal }: Request,
   { options, known, parts }: PlainMeans,
 ): Promise<Response> {
   const { fetch, retryUnsent, tries, clock } = options
@@ -97,7 +117,7 @@ async function sendOnce(
     } catch (error) {
       const mayBeSent = parts.classify(error, {}, {}).mayHaveArrived
       if (!isRepeatable || attempt >= tries || mayBeSent) throw error
-      await clock.sleep(delayFor(attempt, null, options), signal)
+      await clock.sleep(delayFor(attempt, null, options), init.signal ?? undefined)
     }
   }
 }

@@ -5,6 +5,7 @@ import { LONGEST_SLEEP_MS } from './clock.js'
 import { ClientError } from './errors.js'
 import type { ResolvedClientOptions } from './options.js'
 import type { Accepted, AcceptedEarlier, PostOutcome } from './outcome.js'
+import type { Ender } from './plain-fetch.js'
 import { streamFrom } from './stream-from.js'
 import { inTime } from './timing.js'
 
@@ -17,7 +18,7 @@ const EMPTY = new Set([204, 205, 304])
  * @param outcome - of a POST
  * @param options - of the client; content of a known length up to `bodyLimitBytes` is taken in
  *   here, so that it is fetched again where it breaks off
- * @param request - of the caller; its signal ends the reading as well
+ * @param ender - its signal ends the reading as well
  * @returns the result, or the refusal; 204 where the result cannot be had
  * @throws ClientError `ERR_POE_UNKNOWN_OUTCOME` or `ERR_POE_NOT_TAKEN`, their `cause` the outcome
  * @throws what kept the request from being sent; the signal's reason
@@ -25,26 +26,26 @@ const EMPTY = new Set([204, 205, 304])
 export async function toResponse(
   outcome: PostOutcome,
   options: ResolvedClientOptions,
-  request: Request,
+  ender: Ender,
 ): Promise<Response> {
   const { response } = outcome
   switch (outcome.outcome) {
     case 'accepted':
     case 'accepted-earlier':
-      return await resultOf(outcome, options, request)
+      return await resultOf(outcome, options, ender)
     case 'used-before':
       // Who cancels one of two copies waits for the other one.
       return new Response(await outcome.refusal.clone().arrayBuffer(), outcome.refusal)
     case 'gone':
       if (response === null) return new Response(null, { status: 410 })
-      return await takenIn(outcome, response, options, request)
+      return await takenIn(outcome, response, options, ender)
     case 'refused':
       if (response === null) throw outcome.cause
       // The page of a login or portal, unless an adapter knows that a refusal may look so.
       if (response.ok && options.adapter.isSuccess?.(response) !== false) {
         throw failure('NOT_TAKEN', 'The POST did not take effect: a front answered.', outcome)
       }
-      return await takenIn(outcome, response, options, request)
+      return await takenIn(outcome, response, options, ender)
     case 'unknown':
       throw failure('UNKNOWN_OUTCOME', 'It cannot be told whether the POST took effect.', outcome)
   }
@@ -66,15 +67,15 @@ async function takenIn(
   outcome: PostOutcome,
   response: Response,
   options: ResolvedClientOptions,
-  request: Request,
+  ender: Ender,
   orElse: Response = new Response(null, response),
 ): Promise<Response> {
-  const isShort = await endsSoon(response, options, request)
-  request.signal.throwIfAborted()
-  if (!isShort) return streamed(response, options, request, cause => cause)
-  const reading = untilAborted(request, options, () => outcome.bytes())
+  const isShort = await endsSoon(response, options, ender)
+  ender.signal.throwIfAborted()
+  if (!isShort) return streamed(response, options, ender, cause => cause)
+  const reading = untilAborted(ender, options, () => outcome.bytes())
   const bytes = await reading.catch(() => null)
-  request.signal.throwIfAborted()
+  ender.signal.throwIfAborted()
   return bytes === null ? orElse : new Response(bytes.length > 0 ? bytes : null, response)
 }
 
@@ -86,7 +87,7 @@ export async function endsSoon(
     bodyLimitBytes,
     totalMs,
   }: Pick<ResolvedClientOptions, 'clock' | 'bodyLimitBytes' | 'totalMs'>,
-  { signal }: Pick<Request, 'signal'>,
+  { signal }: Ender,
 ): Promise<boolean> {
   // What somebody reads, or is no stream of the web, cannot be read by two.
   if (response.body?.locked !== false) return true
@@ -107,7 +108,7 @@ export async function endsSoon(
 async function resultOf(
   outcome: Accepted | AcceptedEarlier,
   options: ResolvedClientOptions,
-  request: Request,
+  ender: Ender,
 ): Promise<Response> {
   const { response, location } = outcome
   if (response === null) return withoutContent(location)
@@ -116,31 +117,31 @@ async function resultOf(
   const length = headers.get('content-length')
   // What another call reads as it comes is had again.
   if (body.locked === true || (length !== null && Number(length) <= options.bodyLimitBytes)) {
-    return await takenIn(outcome, response, options, request, withoutContent(location))
+    return await takenIn(outcome, response, options, ender, withoutContent(location))
   }
   // What is no stream of the web cannot be wrapped.
   if (typeof body.getReader !== 'function') return response
   const help = 'The POST took effect, and its answer broke off. Ask the link for it by GET.'
   // A stream may go on for long; where it breaks off, its reader is told what that means.
-  return streamed(response, options, request, cause => failure('RESULT_LOST', help, cause))
+  return streamed(response, options, ender, cause => failure('RESULT_LOST', help, cause))
 }
 
 function streamed(
   response: Response,
   options: ResolvedClientOptions,
-  request: Request,
+  ender: Ender,
   told: (cause: unknown) => unknown,
 ): Response {
   const reader = (response.body as ReadableStream<Uint8Array>).getReader()
-  const next = () => untilAborted(request, options, () => reader.read(), cancel)
+  const next = () => untilAborted(ender, options, () => reader.read(), cancel)
   const cancel = (reason: unknown) => reader.cancel(reason).catch(() => {})
-  const toldOf = (cause: unknown) => (request.signal.aborted ? cause : told(cause))
+  const toldOf = (cause: unknown) => (ender.signal.aborted ? cause : told(cause))
   return new Response(streamFrom(next, cancel, toldOf), response)
 }
 
-/** Waits as long as its caller does. A signal that follows another one lives with its request. */
+/** Waits as long as its caller does. */
 function untilAborted<T>(
-  { signal }: Request,
+  { signal }: Ender,
   { clock }: ResolvedClientOptions,
   work: () => Promise<T>,
   onEnd?: (reason: unknown) => void,

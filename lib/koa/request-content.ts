@@ -41,10 +41,15 @@ export function contentSoon(ctx: Context, limitBytes: number): ContentHere | Pro
 
 const MOMENT_MS = 20
 
-/** Waits until the content is whole, where nobody has read it yet; then as {@link mayRun}. */
-export async function isWhole(ctx: Context, limitBytes: number): Promise<boolean> {
+/**
+ * Gives what is known of the content, once that is whole where nobody has read it yet.
+ *
+ * @returns `null` as {@link mayRun} says `false`
+ */
+export async function wholeContent(ctx: Context, limitBytes: number): Promise<ContentHere | null> {
   const here = contentHere(ctx)
-  return mayRun(ctx, here.kind === 'unread' ? await contentOf(ctx, limitBytes) : here)
+  const content = here.kind === 'unread' ? await contentOf(ctx, limitBytes) : here
+  return mayRun(ctx, content) ? content : null
 }
 
 /**

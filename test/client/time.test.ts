@@ -289,6 +289,44 @@ describe('an abort', () => {
     expect(warnings.map(({ name }) => name)).to.not.include('MaxListenersExceededWarning')
   })
 
+  it('[CL-09, FALSE-4577] nor does client.fetch, with a key or without', async () => {
+    const { signal } = new AbortController()
+    const client = createClient({ fetch: async () => new Response('y', { status: 201 }) })
+    const plain: RequestInit = { method: 'POST', body: 'x', signal }
+    const keyed: RequestInit = { ...plain, headers: { 'Idempotency-Key': '"k"' } }
+    for (const init of [{ signal }, plain, keyed]) {
+      expect(await (await client.fetch('https://shop.example/pay', init)).text()).to.equal('y')
+      expect(getEventListeners(signal, 'abort')).to.have.length(0)
+    }
+  })
+
+  it('[FALSE-4577] client.fetch ends with its signal, and with that of its Request', async () => {
+    const stop = new Error('stop')
+    const url = 'https://shop.example/pay'
+    const init = { method: 'POST', body: 'x', headers: { 'Idempotency-Key': '"k"' } }
+    type Call = (signal: AbortSignal) => readonly [string | Request, RequestInit]
+    const calls: readonly Call[] = [
+      signal => [url, { ...init, signal }],
+      signal => [new Request(url, { ...init, signal }), {}],
+      signal => [new Request(url, init), { signal }],
+      signal => [new Request(url, { ...init, signal }), { signal: null }],
+    ]
+    for (const call of calls) {
+      const controller = new AbortController()
+      const given = call(controller.signal)
+      const onRetry = () => controller.abort(stop)
+      const one = scene({ post: [lost(), { status: 201 }] }, { onRetry })
+      const told = await one.finish(one.client.fetch(...given).catch((error: unknown) => error))
+      if (given[1].signal === null) expect(told).to.include({ status: 201 })
+      else expect(told).to.have.property('cause', stop)
+    }
+    const wrong = { signal: new AbortController() as unknown as AbortSignal }
+    for (const more of [{}, init]) {
+      const refused = createClient().fetch(url, { ...more, ...wrong })
+      expect(await refused.catch((error: unknown) => error)).to.be.instanceOf(TypeError)
+    }
+  })
+
   it('of a second caller ends only its own waiting', async () => {
     const controller = new AbortController()
     const one = scene({ post: [lost(), { status: 201 }] })

@@ -25,7 +25,7 @@ import { isSuccess } from '../../engine/outcome.js'
 import { type Core, TOKEN_PARAM } from '../core.js'
 import { publicPath, type RouterPort } from '../link-paths.js'
 import { principalsOf } from '../principal.js'
-import { contentOf, isWhole } from '../request-content.js'
+import { contentOf, wholeContent } from '../request-content.js'
 import { poeOf, type RequestPoe } from '../request-poe.js'
 import { runClaimed } from '../run/run-claimed.js'
 import { sendNoContent } from '../send.js'
@@ -174,7 +174,7 @@ async function perform(request: ActionRequest): Promise<void> {
 async function cancelOrUndo(request: ActionRequest): Promise<void> {
   const { actions, ctx, identity, next } = request
   const { core, rules, contentLimitBytes } = actions
-  if (!(await isWhole(ctx, contentLimitBytes))) return
+  if ((await wholeContent(ctx, contentLimitBytes)) === null) return
   const operation = { refusesOtherContent: true, ...identity, fingerprint: CANCEL }
   const cancel = async () => sendNoContent(core, ctx)
   // It has no effect: silence leaves the id as it was.

@@ -13,16 +13,21 @@ import { resultLink, resultOf } from '../../answers/outcomes.js'
 import { DOOR_REFUSALS } from '../../answers/refusals.js'
 import { checkChoice, checkNumber, YEAR_MS } from '../../engine/checks.js'
 import { hearFailure } from '../../engine/hear-failure.js'
-import { OVERRIDE_FIELD, readOverride } from '../../protocols/duplicate-detection/override.js'
+import {
+  OVERRIDE_FIELD,
+  OVERRIDE_MEMBER,
+  readOverride,
+} from '../../protocols/duplicate-detection/override.js'
 import { spelledJson } from '../../protocols/idempotency-key/index.js'
 import type { Core } from '../core.js'
 import { isLinks } from '../link-first.js'
 import { publicPath } from '../link-paths.js'
-import { isWhole } from '../request-content.js'
+import { type ContentHere, wholeContent } from '../request-content.js'
 import { poeOf } from '../request-poe.js'
 import { runClaimed } from '../run/run-claimed.js'
 import { SAFE_METHODS } from '../safe-methods.js'
 import { sendDrawn, wantsHtml } from '../send.js'
+import { sentForm } from '../sent-form.js'
 import { type DoorOptions, makeDoor, operationAt, type ResolvedDoor } from './door.js'
 import { callersOf } from './request-identity.js'
 
@@ -83,11 +88,12 @@ async function detect(detector: Detector, ctx: Context, next: Next): Promise<voi
   if (identity === null || identity === undefined) return void (await next())
   const callers = callersOf(detector, ctx)
   if (callers === null) return
-  const override = readOverride(ctx.get(OVERRIDE_FIELD), Reflect.get(ctx.request, 'body'))
-  if (override.kind === 'malformed') return responder.refuse(ctx, 'override-malformed')
   const said = spelledJson(identity)
   if (said === null) return responder.refuse(ctx, 'too-deep')
-  if (!(await isWhole(ctx, detector.contentLimitBytes))) return
+  const content = await wholeContent(ctx, detector.contentLimitBytes)
+  if (content === null) return
+  const override = readOverride(ctx.get(OVERRIDE_FIELD), await membersOf(ctx, content))
+  if (override.kind === 'malformed') return responder.refuse(ctx, 'override-malformed')
   poe.naming = 'content'
   const isOverridden = override.kind === 'given'
   const parts = [callers[0], ctx.method, said, isOverridden ? override.value : '']
@@ -101,6 +107,21 @@ async function detect(detector: Detector, ctx: Context, next: Next): Promise<voi
   await runClaimed({ core, ctx, operation, rules, handler: next }, async (served, end) => {
     if (typeof end !== 'string') await tell(detector, served, end, isOverridden)
   })
+}
+
+/** What a parser has made of the content; else what is read here, if it may hold an override. */
+async function membersOf(ctx: Context, content: ContentHere): Promise<unknown> {
+  const { body } = ctx.request as { body?: unknown }
+  // Parsers leave an empty object where they have read nothing.
+  if (content.kind !== 'bytes' || Object.keys(body ?? {}).length > 0) return body
+  const bytes = Buffer.from(content.bytes)
+  if (!bytes.includes(OVERRIDE_MEMBER)) return body
+  if (!ctx.is('json', '+json')) return (await sentForm(ctx, content))?.fields
+  try {
+    return JSON.parse(bytes.toString())
+  } catch {
+    return undefined
+  }
 }
 
 /** A repeat under its own override is the same request again, and gets the same answer. */
