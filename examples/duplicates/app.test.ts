@@ -55,6 +55,14 @@ describe('duplicates: messages', () => {
     expect(sent).to.have.lengthOf(2)
   })
 
+  it('[FALSE-4540] what is no text is refused as 422, never a 500', async () => {
+    const { sent, agent } = start()
+    const send = (content: string) => agent.post('/messages').type('form').send(content)
+    const answers = [await send('to=ann&text=a&text=b'), await send('to=ann'), await send('')]
+    expect(answers.map(({ status }) => status)).to.deep.equal([422, 422, 422])
+    expect(sent).to.deep.equal([])
+  })
+
   it('a message with a key is never suspected', async () => {
     const { sent, agent } = start()
     const send = (key: string) => agent.post('/messages').set('Idempotency-Key', key).send(HELLO)

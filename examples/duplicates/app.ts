@@ -52,8 +52,9 @@ export function createApp(sent: Message[]): Koa {
 }
 
 function messageOf(ctx: Context): Message {
-  const { to = '', text = '' } = ctx.request.body as Partial<Message>
-  return { to, text }
+  const { to, text } = ctx.request.body as Partial<Message>
+  const areText = typeof to === 'string' && typeof text === 'string'
+  return areText ? { to, text } : ctx.throw(422, 'to and text must be text')
 }
 
 function form({ to, text }: Message, override: string): string {

@@ -103,6 +103,22 @@ for (const kind of INSTALLED_STORES) {
         expect((await agent.get(path)).body.quantity).to.equal(2)
       }))
 
+    it('[HTTP-07, FALSE-4540] what cannot be read is the client\'s mistake, never a 500', () =>
+      withShopOn(kind, async agent => {
+        const send = (type: string, content: string, coding = 'identity') =>
+          agent.post('/messages').type(type).set('Content-Encoding', coding).send(content)
+        const message = '{"to":"ann","text":"hello"}'
+        const answers = [
+          await send('json', '{'),
+          await send('json', 'null'),
+          await send('json', message, 'gzip'),
+          await send('json', message, 'unknown'),
+          await send('text', message),
+          await send('json', `{"to":"ann","text":"${'x'.repeat(70_000)}"}`),
+        ]
+        expect(answers.map(({ status }) => status)).to.deep.equal([400, 400, 400, 415, 415, 413])
+      }))
+
     it('[DEDUP-01] a message like the last one is suspected, and sent if that is meant', () =>
       withShopOn(kind, async agent => {
         const before = (await agent.get('/ledger')).body.messages

@@ -60,7 +60,7 @@ export function addSiblings(router: Router, once: Poe<unknown>, storage: Storage
   const alike = once.detectDuplicates({
     name: 'message',
     windowMs: WINDOW_MS,
-    identity: ctx => messageOf(ctx.request.body),
+    identity: messageOf,
     ...common,
   })
   router.post('/messages', readBody, alike, ctx => sendMessage(ctx, storage))
@@ -108,7 +108,7 @@ async function changeStock(ctx: Context, storage: Storage): Promise<void> {
 }
 
 async function sendMessage(ctx: Context, storage: Storage): Promise<void> {
-  const message = messageOf(ctx.request.body)
+  const message = messageOf(ctx)
   const problem = message === null ? 'to and text must be text of 1 to 1000 characters' : null
   await once(ctx, storage, problem, async tx => {
     const sent = await storage.side.add(entryOf(ctx, 'message', message), tx)
@@ -169,8 +169,8 @@ function contentOf(ctx: Context): Readonly<Record<string, unknown>> {
 }
 
 /** What makes two messages alike; `null` for what is no message. */
-function messageOf(body: unknown): { readonly to: string; readonly text: string } | null {
-  const { to, text } = (typeof body === 'object' ? body : null) as Record<string, unknown>
+function messageOf(ctx: Context): { readonly to: string; readonly text: string } | null {
+  const { to, text } = contentOf(ctx)
   return isText(to) && isText(text) ? { to, text } : null
 }
 

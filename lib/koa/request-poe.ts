@@ -73,7 +73,8 @@ export class RequestPoe<Tx = unknown> {
    * @param params - values for the other parameters of its path
    * @returns the URI-reference to put in the page; `null` while the store is known to be down, or
    *   when the request has no principal
-   * @throws TypeError for an unknown resource, a missing parameter, or a bad principal
+   * @throws TypeError for an unknown resource, a missing parameter or one that is `.` or `..`, or a
+   *   bad principal
    * @see POE draft 3
    */
   link(name: string, params: LinkParams = {}): string | null {
@@ -87,7 +88,11 @@ export class RequestPoe<Tx = unknown> {
    * @throws as {@link RequestPoe.link}
    */
   mint(name: string, params: LinkParams = {}): OfferedLink | null {
-    return this.mintOf(this.#core, name, params)
+    const offered = this.mintOf(this.#core, name, params)
+    if (offered !== null && /\/\.\.?(\/|$)/.test(offered.link)) {
+      throw new TypeError(`link(): clients take "." and ".." out of a path: ${offered.link}`)
+    }
+    return offered
   }
 
   /** @internal As {@link RequestPoe.mint}, for a door that may be of another `poe()`. */

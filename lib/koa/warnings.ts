@@ -35,6 +35,20 @@ export function warnOfUnused(owner: object, key: string): void {
   )
 }
 
+/**
+ * Says once for each `poe()` that a transactional handler has sent a success by itself. The
+ * record's key tells which handler it was.
+ */
+export function warnOfEarly(owner: object, key: string): void {
+  warnOnce(
+    owner,
+    'POE_ANSWERED_BEFORE_COMMIT',
+    `A handler with transactional: true sent its answer itself, before the commit (${key}). If ` +
+      'that fails, or the handler throws, its client was told of a success that is undone. ' +
+      'Set ctx.status and ctx.body in place of ctx.respond = false. This is said once.',
+  )
+}
+
 function warnOnce(owner: object, code: string, text: string): void {
   const told = warned.get(code) ?? new WeakSet()
   warned.set(code, told)

@@ -13,6 +13,12 @@ describe('a parameter of a link', () => {
   once.resource(router, { name: 'seat', path: '/shows/:show/:token' }, ctx => {
     ctx.body = ctx.params.show
   })
+  once.resource(router, { name: 'numbered', path: '/seats/no:seat/:token' }, ctx => {
+    ctx.body = ctx.params.seat
+  })
+  router.get('/seat', ctx => {
+    ctx.body = ctx.poe.link('numbered', { seat: String(ctx.query.seat) })
+  })
   router.get('/page', ctx => {
     ctx.body = ctx.poe.link('seat', { show: String(ctx.query.show) })
   })
@@ -22,7 +28,20 @@ describe('a parameter of a link', () => {
 
   it('[FALSE-4016] that is empty is told: no path can carry it', async () => {
     expect((await agent.get('/page').query({ show: '' })).status).to.equal(500)
-    expect(errors[0]?.message).to.equal('link(): the parameter show is empty')
+    expect(errors.at(-1)?.message).to.equal('link(): the parameter show is empty')
+  })
+
+  for (const value of ['.', '..']) {
+    it(`[URI-05, FALSE-4541] that every client takes out of a path is told: ${value}`, async () => {
+      expect((await agent.get('/page').query({ show: value })).status).to.equal(500)
+      expect(errors.at(-1)).to.be.instanceOf(TypeError)
+      expect(errors.at(-1)?.message).to.contain(`/shows/${value}/`)
+    })
+  }
+
+  it('[FALSE-4541] a dot beside other text of its segment stays', async () => {
+    const { text } = await agent.get('/seat').query({ seat: '..' })
+    expect((await agent.post(text)).text).to.equal('..')
   })
 
   for (const value of ['...', 'a/b', '%2F', 'é ü', 'a.b', '?#', '%', 'a\\b', ';=', '"<>']) {

@@ -19,7 +19,7 @@ for (const store of INSTALLED_STORES.filter(kind => kind in USES)) {
     let world: World
     let warnings: string[] = []
     const note = (warning: Error & { code?: string }): void => {
-      if (warning.code === 'POE_TRANSACTION_UNUSED') warnings.push(warning.message)
+      if (warning.code?.startsWith('POE_') === true) warnings.push(warning.message)
     }
     beforeEach(() => {
       warnings = []
@@ -56,6 +56,19 @@ for (const store of INSTALLED_STORES.filter(kind => kind in USES)) {
     it("[FALSE-2809] transactional: 'may-be-empty' means it so", async () => {
       const meant = { transactional: 'may-be-empty' }
       expect(await told(succeed, meant)).to.deep.equal([[201, 201], 0, 0])
+    })
+
+    it('[LOCK-07, FALSE-4542] an answer past Koa, before the commit: one warning', async () => {
+      const use = USES[store]
+      const answered = await told(async (ctx, { runs }) => {
+        await use?.((ctx.poe as RequestPoe<unknown>).tx)
+        ctx.respond = false
+        ctx.res.writeHead(201).end()
+        // Its client has been told 201 by now.
+        if (runs > 1) throw new Error('planted')
+      })
+      expect(answered).to.deep.equal([[201, 201], 0, 1])
+      expect(warnings[0]).to.include('ctx.respond = false').and.include('order:')
     })
 
     it('[FALSE-2809] one that is used, or that refuses, is none', async () => {

@@ -8,9 +8,10 @@ import { type RefusedFinding, UNDECIDED_NOW } from '../../answers/findings.js'
 import type { GoneSignal, PostVerdict } from '../../engine/operation.js'
 import { arrivalOf, isClosed } from '../arrival.js'
 import { sendNobody } from '../send.js'
-import { warnOfUnused } from '../warnings.js'
+import { warnOfEarly, warnOfUnused } from '../warnings.js'
 import { watchAnswer } from '../watch-answer.js'
 import { type Claimable, HandlerWork, settleBody } from './handler-work.js'
+import { isTaken } from './late-handler.js'
 import { answerable, statusToKeep } from './thrown.js'
 
 /**
@@ -74,6 +75,8 @@ function conclude(
     const status = verdict.kind === 'threw' ? statusToKeep(verdict.error, rules) : ctx.status
     ctx.poe.said = { key: operation.key, status }
   }
+  const hasBegun = rules.transactional && ctx.res.headersSent && ctx.res.statusCode < 400
+  if (hasBegun && isTaken(ctx)) warnOfEarly(core, operation.key)
   switch (verdict.kind) {
     case 'done':
       if (verdict.unused === true) warnOfUnused(core, operation.key)
