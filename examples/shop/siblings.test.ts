@@ -103,7 +103,7 @@ for (const kind of INSTALLED_STORES) {
         expect((await agent.get(path)).body.quantity).to.equal(2)
       }))
 
-    it('[HTTP-07, FALSE-4540] what cannot be read is the client\'s mistake, never a 500', () =>
+    it("[HTTP-07, FALSE-4540] what cannot be read is the client's mistake, never a 500", () =>
       withShopOn(kind, async agent => {
         const send = (type: string, content: string, coding = 'identity') =>
           agent.post('/messages').type(type).set('Content-Encoding', coding).send(content)

@@ -90,7 +90,7 @@ export class RequestPoe<Tx = unknown> {
   mint(name: string, params: LinkParams = {}): OfferedLink | null {
     const offered = this.mintOf(this.#core, name, params)
     if (offered !== null && /\/\.\.?(\/|$)/.test(offered.link)) {
-      throw new TypeError(`link(): clients take "." and ".." out of a path: ${offered.link}`)
+      throw new TypeError('link(): a parameter is "." or "..", which clients take out of a path')
     }
     return offered
   }
