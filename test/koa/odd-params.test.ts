@@ -35,7 +35,7 @@ describe('a parameter of a link', () => {
     it(`[URI-05, FALSE-4541] that every client takes out of a path is told: ${value}`, async () => {
       expect((await agent.get('/page').query({ show: value })).status).to.equal(500)
       expect(errors.at(-1)).to.be.instanceOf(TypeError)
-      expect(errors.at(-1)?.message).to.contain(`/shows/${value}/`)
+      expect(errors.at(-1)?.message).to.include('a parameter is "." or ".."')
     })
   }
 
