@@ -56,6 +56,8 @@ describe('each rule of tidy catches a planted fault', () => {
     [/100 columns/, 'test/wide.test.ts', `// ${'x'.repeat(98)}`],
     [/kebab-case/, 'lib/engine/RunOnce.ts', head],
     [/kebab-case/, 'lib/my_room/run.ts', head],
+    [/has a kind/, 'x', ''],
+    [/has a kind/, 'x.owner-c5947f19', '{}'],
     [/begins with a comment/, 'lib/engine/run.ts', 'export {}\n'],
     [/begins with a comment/, 'lib/engine/run.ts', `import 'x'\n${head}`],
     [/unfinished/, 'lib/engine/run.ts', `// ${'TO'}${'DO'}: later`],

@@ -37,7 +37,8 @@ export function createClient(
     hops: null,
     check: options => {
       // Without its key a POST would be sent again all the same.
-      if ('idempotencyKey' in options) throw new TypeError('No idempotencyKey here')
+      if ('idempotencyKey' in options)
+        throw new TypeError('idempotencyKey: import client/browser/journal')
     },
   })
 }

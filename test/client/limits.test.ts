@@ -130,7 +130,7 @@ describe('what is given to one call', () => {
     expect(error)
       .to.be.instanceOf(TypeError)
       .with.property('message')
-      .that.matches(/No idemp/)
+      .that.matches(/client.browser.journal/)
     expect(sent).to.equal(0)
   })
 })

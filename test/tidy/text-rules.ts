@@ -58,6 +58,12 @@ export const TEXT_RULES: readonly Rule[] = [
         .map(name => `'${name}' is not kebab-case`),
   },
   {
+    title: 'a file of the root has a kind: what a program of the hour has left there has none',
+    appliesTo: path => !path.includes('/') && path !== 'LICENSE',
+    faults: ({ path }) =>
+      /(?:^\.[a-z]+|\.(?:json|md))$/.test(path) ? [] : ['is none of the files of this root'],
+  },
+  {
     title: 'a file of the library begins with a comment on what it owns',
     appliesTo: path => LIB.test(path),
     faults: ({ text }) =>
