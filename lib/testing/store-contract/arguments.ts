@@ -3,6 +3,7 @@
  * nothing, and a time with a fraction is as good as a whole one.
  */
 import assert from 'node:assert/strict'
+import { inspect } from 'node:util'
 import type { Claim, StoredOutcome } from '../../engine/store.js'
 import { isMisuse } from './listing.js'
 import { answer, type StoreCase, type StoreContractOptions, storeCase } from './trial.js'
@@ -26,8 +27,8 @@ function verdicts<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
         await trial.fallSilent('key', 'a')
         for (const verdict of odd) {
           const settle = async () => trial.store.settle('key', 'a', verdict as StoredOutcome)
-          await assert.rejects(settle(), isMisuse, `settle by ${String(verdict)}`)
-          await trial.expectState('key', 'undecided', `after settle by ${String(verdict)}`)
+          await assert.rejects(settle(), isMisuse, `settle by ${inspect(verdict)}`)
+          await trial.expectState('key', 'undecided', `after settle by ${inspect(verdict)}`)
         }
         for (const [key, owner] of [
           ['', 'a'],
