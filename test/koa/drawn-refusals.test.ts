@@ -1,9 +1,12 @@
 /**
  * Refusals in the application's own look: what the page is drawn from, and what it cannot change.
  */
+import Router from '@koa/router'
 import { expect } from 'chai'
-import type { DrawRefusal, Refusal, ResourceOptions } from 'post-once-exactly/koa'
+import Koa from 'koa'
+import { type DrawRefusal, poe, type Refusal, type ResourceOptions } from 'post-once-exactly/koa'
 import { memoryStore } from 'post-once-exactly/stores/memory'
+import supertest from 'supertest'
 import type { Store } from '../../lib/engine/store.js'
 import { fakeClock } from '../../lib/testing/fake-clock.js'
 import { expectProblem } from '../support/answers.js'
@@ -362,6 +365,18 @@ describe('a refusal in the application’s own look', () => {
       (error: Error) => expect(error.message).to.include('refusal must be a function'),
     )
   })
+})
+
+it('an entry point that has no link to lead to is drawn by the resource too', async () => {
+  const once = poe({ store: memoryStore(), principal: () => null })
+  const router = new Router()
+  const refusal: DrawRefusal = (_ctx, { kind, fields }) => `${kind} of ${fields?.sku}`
+  once.resource(router, { name: 'order', path: '/orders/:token', refusal }, () => {})
+  once.entryPoint(router, { path: '/orders', resource: 'order' })
+  const app = new Koa().use(once.middleware()).use(router.routes())
+  const asked = supertest(app.callback()).post('/orders').type('form').send('sku=tea')
+  const { status, text } = await asked.set('Accept', 'text/html')
+  expect([status, text]).to.deep.equal([403, 'nobody of tea'])
 })
 
 async function taken(asked: Promise<Response>) {
