@@ -7,7 +7,7 @@ import { expect } from 'chai'
 import type { Context } from 'koa'
 import type { ConditionalOptions } from 'post-once-exactly/koa'
 import { expectProblem, expectSpent } from '../../support/answers.js'
-import { latch } from '../../support/meeting.js'
+import { latch, until } from '../../support/meeting.js'
 import { EVERY_STORE, nameOf, type WorldOptions } from '../../support/world.js'
 import { type DoorWorld, startDoorWorld } from './door-world.js'
 
@@ -326,6 +326,34 @@ for (const kind of EVERY_STORE) {
       const told = await world.send('POST', '/patients', { headers, json: {} })
       expect([told.status, told.headers.get('Location')]).to.deep.equal([200, '/patients/9'])
       expect(runs).to.equal(0)
+    })
+
+    it('a state that moved on between the look and the claim is left by its own step', async () => {
+      let looks = 0
+      let runs = 0
+      let etag = '"v2"'
+      const gate = latch()
+      world = await startDoorWorld(kind, (router, once) => {
+        const validator = () => {
+          looks += 1
+          return { etag: looks === 1 ? '"v1"' : etag }
+        }
+        router.post('/thing', once.conditional({ name: 't', validator }), async ctx => {
+          runs += 1
+          await gate.opened
+          etag = '"v3"'
+          ctx.status = 201
+        })
+      })
+      const change = () => send({ 'If-Match': '"v1", "v2"' })
+      const first = change()
+      await until(() => runs === 1, 'the first is at work')
+      // As a proxy sends it once more: the state is what the first one has met by now.
+      const copy = change()
+      await Promise.race([copy, pause(300)])
+      gate.open()
+      expect((await Promise.all([first, copy])).map(({ status }) => status)).to.eql([201, 201])
+      expect(runs).to.equal(1)
     })
 
     it('a surprise after the change: 409 to the caller, 412 to others', async () => {
