@@ -222,6 +222,22 @@ for (const kind of KINDS) {
       await expectSpent(await world.send('POST', link, { json: {} }), '/orders/1', link)
     })
 
+    it('[FALSE-4298] begun past Koa, and left by its client before its end, it is its word', async () => {
+      world = await startWorld(kind, {
+        handler: ctx => {
+          ctx.respond = false
+          ctx.res.writeHead(201, { Location: '/orders/1' }).write('do')
+        },
+      })
+      const link = await world.link()
+      const leaving = new AbortController()
+      const { signal } = leaving
+      expect((await world.send('POST', link, { json: {}, signal })).status).to.equal(201)
+      leaving.abort()
+      await until(() => world.events.some(({ type }) => type === 'spent'), 'the record')
+      await expectSpent(await world.send('POST', link, { json: {} }), '/orders/1', link)
+    })
+
     it('[FALSE-4351] for a client that has left on HTTP/2 it holds no claim', async () => {
       const begun = latch()
       world = await startWorld(kind, {

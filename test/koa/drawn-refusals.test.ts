@@ -4,7 +4,13 @@
 import Router from '@koa/router'
 import { expect } from 'chai'
 import Koa from 'koa'
-import { type DrawRefusal, poe, type Refusal, type ResourceOptions } from 'post-once-exactly/koa'
+import {
+  anyone,
+  type DrawRefusal,
+  poe,
+  type Refusal,
+  type ResourceOptions,
+} from 'post-once-exactly/koa'
 import { memoryStore } from 'post-once-exactly/stores/memory'
 import supertest from 'supertest'
 import type { Store } from '../../lib/engine/store.js'
@@ -365,6 +371,28 @@ describe('a refusal in the application’s own look', () => {
       (error: Error) => expect(error.message).to.include('refusal must be a function'),
     )
   })
+})
+
+it('a form is read where a parser in front has left an empty object', async () => {
+  const once = poe({ store: memoryStore(), principal: anyone })
+  const router = new Router()
+  const refusal: DrawRefusal = (_ctx, { fields }) => `with ${fields?.sku}`
+  once.resource(router, { name: 'order', path: '/orders/:token', refusal }, ctx => {
+    ctx.status = 201
+  })
+  router.get('/page', ctx => {
+    ctx.body = ctx.poe.link('order')
+  })
+  const app = new Koa().use(once.middleware())
+  app.use((ctx, next) => {
+    Object.assign(ctx.request, { body: {} })
+    return next()
+  })
+  const agent = supertest(app.use(router.routes()).callback())
+  const link = (await agent.get('/page')).text
+  const sent = () => agent.post(link).set('Accept', 'text/html').field('sku', 'tea')
+  expect((await sent()).status).to.equal(201)
+  expect((await sent()).text).to.equal('with tea')
 })
 
 it('an entry point that has no link to lead to is drawn by the resource too', async () => {

@@ -11,6 +11,8 @@ import Koa, { type Context } from 'koa'
 import mount from 'koa-mount'
 import type { Poe } from 'post-once-exactly/koa'
 import { poe } from 'post-once-exactly/koa'
+import { memoryStore } from 'post-once-exactly/stores/memory'
+import supertest from 'supertest'
 import { expectProblem } from '../../support/answers.js'
 import { INSTALLED_STORES, openStore, type StoreKind } from '../../support/stores.js'
 
@@ -90,6 +92,20 @@ describe('doors that let links pass', () => {
     await expectProblem(await post(`/eu/shop/pay/${token}`), 400, 'key-missing')
     expect(site.runs()).to.equal(1)
     await site.close()
+  })
+
+  it('[FALSE-4528] a resource whose key the application makes needs no other one', async () => {
+    const once = poe({ store: memoryStore(), principal: () => 'ann' })
+    const router = new Router()
+    const own = { key: () => 'ann', dangerouslyNotDurable: true }
+    once.resource(router, { name: 'signup', path: '/signup', ...own }, ctx => {
+      ctx.status = 201
+    })
+    const app = new Koa().use(once.middleware()).use(once.idempotencyKey({ name: 'all', ...KEPT }))
+    const agent = supertest(app.use(router.routes()).callback())
+    expect((await agent.post('/signup').send('a=1')).status).to.equal(201)
+    expect((await agent.post('/signup').send('a=1')).status).to.equal(405)
+    expect((await agent.post('/other').send('a=1')).status).to.equal(400)
   })
 
   it('[FALSE-2505] a date where nothing is dated, and an empty list, are refused', async () => {

@@ -65,6 +65,25 @@ describe('profiles of the key door', () => {
       }
     })
 
+    it('keeps an error that isRefusal accepts in its own words', async () => {
+      class NoMoney extends Error {
+        readonly status = 402
+        readonly expose = true
+        readonly headers = { 'X-Why': 'card' }
+      }
+      world = await startDoorWorld(MEMORY, (router, once) => {
+        const isRefusal = (error: unknown) => error instanceof NoMoney
+        const refuse = () => {
+          throw new NoMoney('no money')
+        }
+        router.post('/own', once.idempotencyKey({ ...options, isRefusal }), inTurn(refuse, work))
+      })
+      for (const time of ['first', 'again']) {
+        const told = await sendKeyed(world, '/own', 'k')
+        expect([told.status, await told.text()], time).to.deep.equal([402, 'no money'])
+      }
+    })
+
     it('[FALSE-4447] a refusal too large to be kept is repeated as one', async () => {
       const large = 'declined '.repeat(40_000)
       world = await startDoorWorld(MEMORY, (router, once) => {
