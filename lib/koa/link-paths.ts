@@ -212,7 +212,6 @@ function mountPrefix(ctx: Context): string {
 }
 
 function prefixOf(whole: string, local: string): string {
-  if (whole === local) return ''
   if (local === '/') return whole.replace(/\/$/, '')
   return whole.endsWith(local) ? whole.slice(0, -local.length) : ''
 }

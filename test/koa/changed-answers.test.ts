@@ -198,6 +198,16 @@ describe('an answer that is put back', () => {
       const stale = await ask(world, 'GET', link, { headers: { 'If-None-Match': '"two"' } })
       expect(stale.field('Content-Type')).to.match(/^application\/json/)
     })
+
+    it(`a refusal never becomes a 304, Koa ${kind.koa}`, async () => {
+      const careless: Middleware = async (ctx, next) => {
+        await next()
+        if (ctx.get('If-None-Match') !== '') ctx.status = 304
+      }
+      world = await startWorld(kind, { extend: within(careless) })
+      const headers = { 'If-None-Match': '"one"' }
+      expect((await ask(world, 'GET', await world.link(), { headers })).status).to.equal(405)
+    })
   }
 })
 

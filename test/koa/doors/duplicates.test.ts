@@ -139,6 +139,7 @@ for (const kind of EVERY_STORE) {
       expect(page.status).to.equal(409)
       const [, override = ''] = /value="([\w-]+)"/.exec(await page.text()) ?? []
       expect((await form({ sku: 'a', 'duplicate-override': override })).status).to.equal(201)
+      await expectProblem(await send({ sku: 'a' }), 409, 'suspected-duplicate')
       expect(world.effects).to.have.lengthOf(2)
     })
 
