@@ -164,6 +164,8 @@ class RedisStore implements Store {
   claim(key: string, claim: Claim, withinMs: number = this.#usualMs): Promise<ClaimReply> {
     const fault = claimFault(key, claim) ?? whoFault(claim)
     if (fault !== null) return Promise.reject(fault)
+    const evicting = this.#epochs.watch(bucketOf(key, BUCKETS))
+    if (evicting !== null) return Promise.reject(evicting)
     const step = this.#step(scripts.CLAIM, key, claimArguments(key, claim), 2)
     const ask = (leftMs: number) => this.#claim(key, claim.owner, step, leftMs)
     return this.#settled(key, withinMs, ask).then(claimReply)

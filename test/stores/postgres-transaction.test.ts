@@ -165,6 +165,20 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', () => {
       await strict.close()
     })
 
+    it(`[FALSE-4646] ${isolation} by a handler's own SET TRANSACTION: nor is it then`, async () => {
+      expect(await claimState(store, 'key', { owner: 'key', leaseMs: 300 })).to.equal('claimed')
+      const transaction = store.transaction('key', 'key')
+      await transaction.handle.query(`SET TRANSACTION ISOLATION LEVEL ${isolation}`)
+      await insert(transaction.handle, 'one')
+      expect((await store.renew('key', 'key', 300)).state).to.equal('ok')
+      expect((await transaction.commit(outcome())).state).to.equal('ok')
+      expect([await effects(), await stateOf('key')]).to.deep.equal([['one'], 'spent'])
+      const lost = store.transaction('key', 'key')
+      const raised = lost.handle.query(`SET TRANSACTION ISOLATION LEVEL ${isolation}`)
+      expect(await codeOf(raised)).to.equal('ERR_POE_LEASE_LOST')
+      expect(lost.failure).to.have.property('code', 'ERR_POE_LEASE_LOST')
+    })
+
     it(`[FALSE-3902] ${isolation}: undone, it is renewed as any; lost, it is stale`, async () => {
       const strict = stores.open(poe, { isolation })
       expect(await claimState(strict, 'key', { owner: 'key' })).to.equal('claimed')

@@ -5,7 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
 import * as fc from 'fast-check'
-import { bucketOf, type Claim, type Store } from '../../lib/engine/store.js'
+import { bucketOf, type Claim, type ListReply, type Store } from '../../lib/engine/store.js'
 import { aroundStore } from '../support/around-store.js'
 import { SEED } from '../support/chance.js'
 import { INSTALLED_STORES, type OpenStore, openStore, type StoreKind } from '../support/stores.js'
@@ -111,14 +111,24 @@ class Side {
       }
       case 'read':
         return await store.read(key, await this.#epoch(key, call.epoch))
-      case 'list': {
-        const { records } = await store.list({ state: 'undecided' })
-        return { listed: records.map(record => record.key).sort() }
-      }
+      case 'list':
+        return { listed: await this.#listed() }
       case 'purge':
         await store.purge(1_000)
         return { purged: true }
     }
+  }
+
+  /** All pages: one that was slow may be short, also empty, and not be the last. */
+  async #listed(): Promise<readonly string[]> {
+    const listed: string[] = []
+    let cursor: string | null = null
+    do {
+      const page: ListReply = await this.#store.list({ state: 'undecided', cursor })
+      listed.push(...page.records.map(record => record.key))
+      cursor = page.cursor
+    } while (cursor !== null)
+    return listed.sort()
   }
 
   async #claim(call: ClaimCall): Promise<Claim> {

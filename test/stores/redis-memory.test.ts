@@ -159,6 +159,32 @@ describeWith(['redis-server'], 'redisStore on a server that forgets', () => {
     expect(await claimState(await open(server), 'key')).to.equal('claimed')
   })
 
+  it('[FALSE-4645] so is one that is told to evict in use, and what it had is void', async () => {
+    const server = await serve()
+    const store = await open(server)
+    const spent = await spend(store, 'spent')
+    const unspent = await tokenFor(store, 'unspent')
+    const meanwhile = await tokenFor(store, 'meanwhile')
+    await server.ask('CONFIG', 'SET', 'maxmemory-policy', 'volatile-lru')
+    await server.ask('CONFIG', 'SET', 'maxmemory', '1mb')
+    const { now } = performance
+    // Nobody asks for the epochs. Ten seconds are over.
+    performance.now = () => now.call(performance) + 11_000
+    try {
+      await until(async () => {
+        const error = await failure(store.claim('meanwhile', meanwhile))
+        return 'code' in error && error.code === 'ERR_POE_STORE_CONFIG'
+      }, 'the refusal')
+    } finally {
+      performance.now = now
+    }
+    await server.ask('CONFIG', 'SET', 'maxmemory', '0')
+    await server.ask('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
+    await back(store)
+    await expectVoid(store, { spent, unspent })
+    expect(await claimState(store, 'new')).to.equal('claimed')
+  })
+
   it('[FALSE-3915] at maxmemory a process that starts reads its secrets', async () => {
     const server = await serve()
     const secrets = [{ id: 'abcd', key: 'k'.repeat(43) }]

@@ -12,6 +12,8 @@ export interface Tool {
   transaction(skus: readonly string[], last: () => void): Promise<unknown>
   /** Writes one in a transaction, and another in a transaction inside it, which is undone. */
   nested(kept: string, undone: string): Promise<unknown>
+  /** Looks whether there is one; of a tool that would look for several handlers at once. */
+  has?(sku: string): Promise<boolean>
   /** Begins to write one, and awaits nothing. */
   forget(sku: string): void
   /** Whether `forget` writes at all: a query of some tools is run when it is awaited. */

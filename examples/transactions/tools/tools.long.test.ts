@@ -133,6 +133,27 @@ describeWith(['postgres', 'initdb'], 'tools on a joining pool', () => {
         expect(await left()).to.deep.equal([['a', 'a 2'], 1])
       })
 
+      it('[FALSE-4644] two handlers that look at once see their own row alone', async () => {
+        const both = latch()
+        let inside = 0
+        const seen: unknown[] = []
+        shop.handler = async ctx => {
+          const { sku } = ctx.request.body as { readonly sku: string }
+          await tool.insert(sku)
+          inside += 1
+          if (inside === 2) both.open()
+          await both.opened
+          const found = ['a', 'b'].map(each => tool.has?.(each) ?? each === sku)
+          seen.push([sku, ...(await Promise.all(found))])
+        }
+        const orders = await Promise.all([shop.order({ sku: 'a' }), shop.order({ sku: 'b' })])
+        expect(orders.map(({ status }) => status)).to.deep.equal([201, 201])
+        expect(seen).to.have.deep.members([
+          ['a', true, false],
+          ['b', false, true],
+        ])
+      })
+
       it('queries and transactions of one handler at once', async () => {
         shop.handler = () =>
           Promise.all([

@@ -23,6 +23,8 @@ export const open: OpenTool = pool => {
       })
       await inner.catch(undone)
     },
+    // Not `findUnique`: Prisma asks once for all handlers of the moment, in the transaction of one.
+    has: async sku => (await db.order.findFirst({ where: { sku } })) !== null,
     forget: sku => void insert(db, sku),
     isEager: false,
     close: () => db.$disconnect(),

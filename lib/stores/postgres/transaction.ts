@@ -42,6 +42,9 @@ const BUSY_POOL_MS = 5_000
 /** How long a lease lasts beyond a transaction that it is not renewed in, in milliseconds. */
 const COMMIT_MS = 10_000
 
+/** By which SQL a handler makes its transaction stricter itself. */
+const IS_ISOLATION = /\bisolation\s+level\b|\btransaction_isolation\b/i
+
 const INSIDE =
   "ctx.poe.later() waits for the end of a transaction that the handler's tool has open: call it " +
   'before or after that.'
@@ -282,9 +285,16 @@ export class PostgresClaimTransaction
   }
 
   async #perform(args: unknown[]): Promise<QueryResult> {
-    const control = findTransactionControl(textOf(args[0]))
+    const sql = textOf(args[0])
+    const control = findTransactionControl(sql)
     if (control !== null) throw this.stop(stolen(control))
     while (this.work.isHeldFrom(null)) await this.work.turnOf(null)
+    if (this.#over === null && IS_ISOLATION.test(sql)) {
+      await this.#outlast().catch((error: unknown) => {
+        this.#failure = storeError('The lease could not be made longer', error)
+        throw this.stop(this.#failure)
+      })
+    }
     return await this.send(args)
   }
 

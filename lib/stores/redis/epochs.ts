@@ -26,6 +26,8 @@ export const BUCKETS = 64
 const EPOCH_BYTES = 9
 const EPOCH_CHARS = 12
 const LEAST_VERSION = 7
+/** How often the server's policy is looked at beside claims, in milliseconds. */
+const WATCH_MS = 10_000
 /** Others change an epoch at the same moment as a rule once. */
 const TRIES = 10
 const CONFIG = ['config', 'get', 'appendonly', 'appendfsync', 'no-appendfsync-on-rewrite']
@@ -35,6 +37,7 @@ interface Look {
   readonly nowMs: number
   readonly value: string
   readonly id: string
+  readonly policy: string
   readonly isPromoted: boolean
   readonly hasBeenFollowed: boolean
 }
@@ -43,6 +46,9 @@ interface Look {
 export class Epochs {
   readonly #exchange: RedisExchange
   readonly #prefix: string
+  #lookedAtMs = 0
+  /** The bucket whose server may drop records, and how it says so. */
+  #evicting: { readonly bucket: number; readonly error: unknown } | null = null
 
   constructor(exchange: RedisExchange, prefix: string) {
     this.#exchange = exchange
@@ -57,6 +63,19 @@ export class Epochs {
   /** The key of a bucket's index of what is or may become undecided, in the same slot. */
   index(bucket: number): string {
     return `${this.#prefix}{${bucket}}:u`
+  }
+
+  /**
+   * Looks now and then whether the server still drops nothing: it can be told otherwise while it
+   * runs. Nobody waits for the look.
+   *
+   * @returns PoeError `ERR_POE_STORE_CONFIG` once it does, else `null`
+   */
+  watch(bucket: number): unknown {
+    if (performance.now() - this.#lookedAtMs > WATCH_MS) {
+      this.settle(this.#evicting?.bucket ?? bucket).catch(() => {})
+    }
+    return this.#evicting?.error ?? null
   }
 
   /** Reads all, and replaces those that are missing or may have been outlived. */
@@ -79,7 +98,9 @@ export class Epochs {
    * @throws PoeError `ERR_POE_STORE_CONFIG` when the server must not be used
    */
   async settle(bucket: number, withinMs?: number): Promise<StoreTime & { readonly epoch: string }> {
+    this.#lookedAtMs = performance.now()
     const look = lookFrom(await this.#exchange.run(this.#look(bucket), withinMs))
+    this.#refuseEviction(bucket, look)
     if (look.value !== '' && idOf(look.value) === look.id) {
       return { nowMs: look.nowMs, epoch: epochOf(look.value) }
     }
@@ -105,6 +126,18 @@ export class Epochs {
       if (replaced === 1) return { nowMs: look.nowMs, epoch }
     }
     throw new PoeError('ERR_POE_STORE_DOWN', 'The epoch of a bucket did not hold still.')
+  }
+
+  /** Where records may be gone, links of before are void, also once the server is set right. */
+  #refuseEviction(bucket: number, { policy }: Look): void {
+    try {
+      refusePolicy(policy)
+      if (this.#evicting?.bucket === bucket) this.#evicting = null
+    } catch (error) {
+      if (this.#evicting === null) this.rotate().catch(() => {})
+      this.#evicting = { bucket, error }
+      throw error
+    }
   }
 
   #look(bucket: number): RedisStep {
@@ -141,7 +174,6 @@ function lookFrom(reply: unknown): Look {
   const [value = '', replication = '', policy = '', version = ''] = texts.map(String)
   const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(replication)?.[1]
   refuseOld(version)
-  refusePolicy(policy)
   refuseNewer(value)
   const id = field('master_replid') ?? ''
   if (!/[1-9a-f]/.test(id)) {
@@ -151,6 +183,7 @@ function lookFrom(reply: unknown): Look {
     nowMs,
     value,
     id,
+    policy,
     isPromoted: /[1-9a-f]/.test(field('master_replid2') ?? 'unknown'),
     hasBeenFollowed: field('connected_slaves') !== '0' || field('repl_backlog_active') !== '0',
   }

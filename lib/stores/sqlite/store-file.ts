@@ -16,6 +16,7 @@ import {
   storeError,
 } from './driver.js'
 import { refuseLoneMount } from './lone-mount.js'
+import { OtherLibrary } from './other-library.js'
 import { prepareFile } from './schema.js'
 
 const LONGEST_PAUSE_MS = 20
@@ -34,6 +35,7 @@ export class StoreFile {
   #opened: string | null = null
   /** When they were last found there; 0 where they were not. */
   #lookedAtMs = 0
+  readonly #otherLibrary = new OtherLibrary()
   /** Connections that could not be closed yet. */
   #stuck: SqliteDatabase[] = []
 
@@ -108,17 +110,22 @@ export class StoreFile {
   /**
    * Makes sure that the file is where it was opened: what is written to one that was removed, or
    * that another was put in place of, is gone when this process ends. Locks are in its `-shm`: two
-   * processes that have each another one both write.
+   * processes that have each another one both write, and so do two libraries of one process.
    *
    * @throws PoeError `ERR_POE_STORE_DOWN`
    */
   checkPlace(): void {
     if (this.#opened === null) return
-    this.#lookedAtMs = performance.now()
-    if (this.#found() === this.#opened) return
     this.#lookedAtMs = 0
-    const text = `${this.path}, its -wal or its -shm was removed or replaced while it was open.`
-    throw new PoeError('ERR_POE_STORE_DOWN', `${text} End all its processes, and start them anew.`)
+    if (this.#found() !== this.#opened) {
+      const text = `${this.path}, its -wal or its -shm was removed or replaced while it was open.`
+      const advice =
+        'End all its processes, and start them anew. Another SQLite library in one of them does ' +
+        'that when it closes the file.'
+      throw new PoeError('ERR_POE_STORE_DOWN', `${text} ${advice}`)
+    }
+    this.#otherLibrary.refuse(this.path, this.#opened.split(',').at(-1) ?? '')
+    this.#lookedAtMs = performance.now()
   }
 
   #found(): string {
