@@ -2,7 +2,7 @@
  * What `poe check` and `poe check-client` share: which checks are asked for, and where the report
  * goes.
  */
-import { rename, stat, unlink, writeFile } from 'node:fs/promises'
+import { access, constants, lstat, rename, stat, unlink, writeFile } from 'node:fs/promises'
 import {
   type Printable,
   REPORT_FORMATS,
@@ -69,6 +69,7 @@ export async function readDestination(
 async function mustBeWritable(path: string): Promise<void> {
   try {
     if ((await stat(path).catch(() => null))?.isDirectory() === true) throw new Error('EISDIR')
+    if (!(await isReplaced(path))) return await access(path, constants.W_OK)
     await writeFile(`${path}.part`, '')
     await unlink(`${path}.part`)
   } catch (error) {
@@ -99,6 +100,12 @@ export async function tellReport(
   return signal.aborted && reason instanceof Interrupted ? reason.code : printable.exitCode
 }
 
+/** A device (`/dev/stdout`), a pipe or a link is written to: a file must not take its place. */
+async function isReplaced(path: string): Promise<boolean> {
+  const there = await lstat(path).catch(() => null)
+  return there === null || there.isFile()
+}
+
 /** Writes a file as a whole, or says why not. */
 export async function writeOutput(
   path: string,
@@ -106,8 +113,9 @@ export async function writeOutput(
   terminal: Terminal,
 ): Promise<boolean> {
   try {
-    await writeFile(`${path}.part`, text)
-    await rename(`${path}.part`, path)
+    const isNew = await isReplaced(path)
+    await writeFile(isNew ? `${path}.part` : path, text)
+    if (isNew) await rename(`${path}.part`, path)
     return true
   } catch (error) {
     terminal.err(`The report cannot be written to ${path} (${(error as Error).message}).`)

@@ -155,7 +155,9 @@ export type Spelling =
  * How an idempotency key is written: `own` (as this server takes it, the default), `bare` (without
  * quotes), `parameters` (`"k";p=1`), `none` (no field), or in a way that is no String:
  * `unbalanced` (`"k`), `number`, `bytes` (`:aw==:`), `list` (`("k")`), `two-lines`, `trailing`
- * (`"k" x`), `empty` (`""`), `blank` (nothing), `long` (ten kilobytes).
+ * (`"k" x`), `empty` (`""`), `blank` (nothing), `long` (ten kilobytes). Keys that
+ * are near to each other: `word` and `capitals` (the same in capitals), `long-a` and `long-b` (more
+ * than a hundred characters, of which the last one differs).
  */
 export type KeyForm =
   | 'own'
@@ -171,12 +173,16 @@ export type KeyForm =
   | 'empty'
   | 'blank'
   | 'long'
+  | 'word'
+  | 'capitals'
+  | 'long-a'
+  | 'long-b'
 
 /**
  * Which condition a request has: `current` (If-Match with the tag that was fetched, the default),
  * `any` (`If-Match: *`), `listed` (the tag behind another one), `weak` (the tag as a weak one),
- * `unquoted`, `stranger` (a tag that was never issued), `absent` (`If-None-Match: *`), `unlike`
- * (If-None-Match with the tag), `none`.
+ * `unquoted`, `stranger` (a tag that was never issued), `longer` and `shorter` (by a letter),
+ * `absent` (`If-None-Match: *`), `unlike` (If-None-Match with it), `none`.
  */
 export type ConditionForm =
   | 'current'
@@ -185,6 +191,8 @@ export type ConditionForm =
   | 'weak'
   | 'unquoted'
   | 'stranger'
+  | 'longer'
+  | 'shorter'
   | 'absent'
   | 'unlike'
   | 'none'

@@ -29,7 +29,12 @@ export const PLAIN: readonly string[] = [
 /** The phases of a run. */
 export function phasesOf(selected: readonly Selected[], door: Door): readonly Phase[] {
   const plain = { together: false, isLast: false }
-  if (door !== 'poe') return [{ ...plain, checks: selected }]
+  if (door !== 'poe') {
+    const firstLate = selected.findIndex(([check]) => looksBack(check))
+    const at = firstLate < 0 ? selected.length : firstLate
+    const rest = { ...plain, isLast: firstLate >= 0, checks: selected.slice(at) }
+    return [{ ...plain, checks: selected.slice(0, at) }, rest]
+  }
   const of = (check: Check) => {
     if (PLAIN.includes(check.id)) return 'plain'
     if (IN_THE_END.includes(check)) return 'end'
@@ -46,6 +51,10 @@ export function phasesOf(selected: readonly Selected[], door: Door): readonly Ph
     { ...plain, isLast: true, checks: checksOf('end') },
     { ...plain, checks: checksOf('restarts') },
   ]
+}
+
+function looksBack({ steps }: Check): boolean {
+  return steps.some(step => 'used' in step)
 }
 
 /** What counts for itself, and what leaves a doubt that would hide the faults of others. */

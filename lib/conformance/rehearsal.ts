@@ -5,6 +5,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CannotTell, LinkElsewhere } from './cannot-tell.js'
+import type { Expectation } from './catalogue.js'
 import { SUCCESS } from './checks/fragments.js'
 import { COUNT_LAG_MS, type EffectAccount } from './effect-account.js'
 import type { CheckEnding } from './ending.js'
@@ -36,6 +37,10 @@ const MUCH_LONGER = 2
 
 /** Contents that a server refuses for what they are: another one may do. */
 const ABOUT_CONTENT = [400, 403, 406, 415, 419, 422]
+
+/** A 405 that says of the link that it is used. */
+const USED: readonly Expectation[] = [{ status: ['405'] }, { has: 'Allow' }, { allowLacks: 'POST' }]
+const IS_KEPT = 'it takes no POST any more, as if a cache on the way had kept the page; or '
 
 /** Uses one link. */
 export async function rehearse(subject: Subject, whole: EffectAccount): Promise<Rehearsed> {
@@ -70,7 +75,9 @@ async function use(subject: Subject, { link }: Minted, whole: EffectAccount): Pr
     subject.writer.sendForms()
     if (isMet(await post(subject, await subject.mint(), whole))) return
   }
-  const advice = first.response === null ? '' : `: ${adviceFor(status, subject)}`
+  const isUsed = subject.door === 'poe' && isMet(first, USED)
+  const words = `: ${isUsed ? IS_KEPT : ''}${adviceFor(status, subject)}`
+  const advice = first.response === null ? '' : words
   const { method } = first.sent
   throw new CannotTell(`A plain ${method} did not work (${describe(first)})${advice}.`, first)
 }
@@ -112,8 +119,8 @@ async function post(subject: Subject, { link }: Minted, whole: EffectAccount): P
   }
 }
 
-function isMet(answer: Exchange): boolean {
-  return answer.response !== null && firstUnmet([SUCCESS], answer, { answers: new Map() }) === null
+function isMet(answer: Exchange, all: readonly Expectation[] = [SUCCESS]): boolean {
+  return answer.response !== null && firstUnmet(all, answer, { answers: new Map() }) === null
 }
 
 /** That there are too many is a check's matter. */

@@ -235,20 +235,20 @@ class CheckRun {
     const link = this.#link(to.link)
     const exchange = await this.#subject.exchange(this.#subject.writer.toLink(send, link))
     if (follows) return await this.#followed(exchange, follows)
+    // An action that was undone is told otherwise.
+    if (send.method === 'DELETE') this.#used.length = 0
     const isShort = this.#shortLived.has(to.link)
     const name = to.forged === undefined ? link.url.href : exchange.sent.target
     this.account.add(name, exchange, !isShort)
-    if (!isShort && isPlain(send) && isIn(exchange.response?.status, 200, 399)) {
-      this.#used.push({ link, answer: exchange })
-    }
+    const isUse = !isShort && isPlain(send) && isIn(exchange.response?.status, 200, 399)
+    if (isUse) this.#used.push({ link, answer: exchange })
     return exchange
   }
 
   async #usedLinks({ used, only = [], expect }: UsedLinksStep): Promise<void> {
     const all = this.#subject.used
-    const some =
-      all.length > 2 * LOOKED_AT ? [...all.slice(0, LOOKED_AT), ...all.slice(-LOOKED_AT)] : all
-    const wanted = some.filter(
+    const some = new Set([...all.slice(0, LOOKED_AT), ...all.slice(-LOOKED_AT)])
+    const wanted = [...some].filter(
       ({ answer }) => firstUnmet(only, answer, this.#surroundings()) === null,
     )
     if (wanted.length === 0) throw new NotAsked('it does not arise: no link was used')
@@ -326,7 +326,7 @@ class CheckRun {
     same = [],
   }: RaceStep): Promise<void> {
     const { rounds, jobs = 1 } = this.#settings
-    const numbers = Array.from({ length: rounds }, (_, index) => index + 1)
+    const numbers = Array.from({ length: rounds }, (_, at) => at + 1)
     const atOnce = Math.min(jobs, Math.max(ROUNDS_AT_ONCE, jobs >> 1))
     const played = await sideBySide(numbers, atOnce, async round => {
       const link = await this.#linkOf(race)

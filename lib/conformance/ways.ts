@@ -41,6 +41,7 @@ export interface Ways {
 }
 
 const LONG_CHARS = 10_000
+const NEARLY_LONG_CHARS = 120
 const STRANGER = '"poe-check-stranger"'
 
 /** The ways of a door. */
@@ -84,9 +85,17 @@ function keyFields(field: string, quoted: boolean, form: KeyForm, key: string): 
 
 function written(form: KeyForm, quoted: boolean, key: string): string | readonly string[] | null {
   const inQuotes = `"${key}"`
+  const own = (one: string) => (quoted ? `"${one}"` : one)
   switch (form) {
     case 'own':
-      return quoted ? inQuotes : key
+      return own(key)
+    case 'word':
+      return own(`order-${key}`)
+    case 'capitals':
+      return own(`order-${key}`.toUpperCase())
+    case 'long-a':
+    case 'long-b':
+      return own(`${key.padEnd(NEARLY_LONG_CHARS, 'x')}${form.slice(-1)}`)
     case 'bare':
       return key
     case 'parameters':
@@ -110,7 +119,7 @@ function written(form: KeyForm, quoted: boolean, key: string): string | readonly
     case 'blank':
       return ''
     case 'long':
-      return quoted ? `"${key.padEnd(LONG_CHARS, 'x')}"` : key.padEnd(LONG_CHARS, 'x')
+      return own(key.padEnd(LONG_CHARS, 'x'))
   }
 }
 
@@ -128,6 +137,10 @@ function conditionFields(form: ConditionForm, tag: string): Lines {
       return { 'If-Match': tag.replaceAll('"', '') }
     case 'stranger':
       return { 'If-Match': STRANGER }
+    case 'longer':
+      return { 'If-Match': tag.replace(/"$/, 'x"') }
+    case 'shorter':
+      return { 'If-Match': tag.length > 2 ? tag.replace(/.(?="$)/, '') : STRANGER }
     case 'absent':
       return { 'If-None-Match': '*' }
     case 'unlike':

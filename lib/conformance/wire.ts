@@ -172,7 +172,8 @@ function bytesOf(sent: Sent): Buffer {
 }
 
 function plainBytesOf({ method, url, target, fields, body, chunked }: Sent): Buffer {
-  const headers = [['Host', url.host] as const, ...fields]
+  const isNamed = fields.some(([name]) => /^host$/i.test(name))
+  const headers = isNamed ? fields : [['Host', url.host] as const, ...fields]
   if (chunked === true && body !== null) {
     const coded = [['Transfer-Encoding', 'chunked'] as const, ...headers]
     const size = body.length === 0 ? '' : `${body.length.toString(16)}\r\n`

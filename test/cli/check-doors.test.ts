@@ -9,7 +9,16 @@ import { startKeyServer } from '../conformance/doors/key-server.js'
 import { startSilent } from '../conformance/servers/silent.js'
 import { poeHere } from './fake-terminal.js'
 
-const USERS = ['--header', 'X-User: ann', '--second-user', 'X-User: bob', '--rounds', '2']
+const USERS = [
+  '--header',
+  'X-User: ann',
+  '--second-user',
+  'X-User: bob',
+  '--rounds',
+  '2',
+  '--age',
+  '0',
+]
 const KEYS = ['--door', 'idempotency-key', '--valid', '{"amount":7}', ...USERS]
 
 describe('poe check --door', () => {
@@ -19,7 +28,7 @@ describe('poe check --door', () => {
     const { code, out } = await poeHere(['check', `${server.origin}/payments`, ...KEYS, ...more])
     await server.close()
     expect(code).to.equal(0)
-    expect(out).to.match(/6 of 6 +IK-1-1 +implied MUST +An operation takes effect once/)
+    expect(out).to.match(/7 of 7 +IK-1-1 +implied MUST +An operation takes effect once/)
     expect(out.trimEnd().split('\n').at(-1)).to.equal('CONFORMANT IN WHAT WAS JUDGED (exit 0)')
   })
 

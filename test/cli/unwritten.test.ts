@@ -2,7 +2,17 @@
  * Output that does not arrive: a full disk is told, a reader who has had enough is not.
  */
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
 import { strippedModule } from '../support/stripped-tree.js'
@@ -38,6 +48,28 @@ describe('poe: output that does not arrive', () => {
       },
     ),
   )
+
+  it('[FALSE-4666] --output to a pipe or a link: it stays, and gets the report', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'poe-output-'))
+    const [pipe, link, got] = ['pipe', 'link', 'got'].map(name => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ]
+    await SHELL('mkfifo', [pipe])
+    writeFileSync(join(folder, 'there'), 'old')
+    symlinkSync(join(folder, 'there'), link)
+    const args = ['check', 'http://127.0.0.1:9/', '--report', 'tap', '--output']
+    const reading = SHELL('sh', ['-c', `cat "$1" > "$2"`, 'sh', pipe, got])
+    await led('', ...args, pipe)
+    await reading
+    await led('', ...args, link)
+    const kinds = [lstatSync(pipe).isFIFO(), lstatSync(link).isSymbolicLink()]
+    const texts = [got, join(folder, 'there')].map(path => readFileSync(path, 'utf8'))
+    rmSync(folder, { recursive: true })
+    expect(kinds).to.deep.equal([true, true])
+    for (const text of texts) expect(text).to.match(/^TAP version/)
+  })
 
   it('[FALSE-3808] whoever has read enough: nothing is said', async () => {
     const { stdout, stderr } = await led('| head -n 1', 'check', '--list')

@@ -172,4 +172,13 @@ describe('poe check of what is unusual, or without measure', () => {
     const told = report.results.find(({ id }) => id === 'POE-3-16/empty-members')
     expect(told?.seen).to.match(/^POE-Links: [ ,]+\.\.\. \(\d+ characters\)$/)
   })
+
+  it('[FALSE-4667] a page that a cache keeps hands out a used link: that is told', async () => {
+    const used: RequestListener = ({ method }, response) => {
+      const status = method === 'POST' ? 405 : 200
+      response.writeHead(status, { Allow: 'GET, HEAD, OPTIONS' }).end('{"link":"/once/1"}')
+    }
+    const { results } = await judged(used, { only: ['POE-2-2/first'] })
+    expect(results[0]?.seen).to.match(/405\): it takes no POST any more, as if a cache on the way/)
+  })
 })

@@ -4,9 +4,11 @@
  */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect, createServer as createFront } from 'node:net'
 import { expect } from 'chai'
 import { CHECKS, runConformance } from 'post-once-exactly/conformance'
+import { INDEPENDENT } from './adapters.js'
+import { startIndependent } from './servers/independent.js'
 import { resultOf } from './wrong-runs.js'
 
 describe('poe check of what comes and goes while a POST runs', () => {
@@ -21,6 +23,37 @@ describe('poe check of what comes and goes while a POST runs', () => {
       expect(check && (await resultOf(check, name, true))).to.equal('fail')
     })
   }
+
+  it('[FALSE-4663] a front that brings the second answer first accuses nobody', async () => {
+    const server = await startIndependent({ waitMs: 5_000 })
+    const { port: there } = new URL(server.origin)
+    const front = createFront(socket => {
+      const inner = connect(Number(there), '127.0.0.1')
+      let lateMs = 0
+      socket.on('data', data => {
+        if (data.includes('slow=')) lateMs = 40
+        inner.write(data)
+      })
+      inner.on('data', data => void setTimeout(() => socket.write(data), lateMs))
+      inner.on('end', () => void setTimeout(() => socket.end(), lateMs))
+      for (const one of [socket, inner]) one.on('error', () => {})
+    })
+    front.listen(0, '127.0.0.1')
+    await once(front, 'listening')
+    const { port } = front.address() as AddressInfo
+    const url = server.page.replace(there, String(port))
+    const only = ['POE-2-15/running']
+    const { results } = await runConformance({ url, adapter: INDEPENDENT, only, ageMs: 0 })
+    front.close()
+    await server.close()
+    expect(results[0]).to.include({ result: 'pass' })
+  })
+
+  it('[FALSE-4665] again-by-host is caught by POE-2-1/host', async () => {
+    const check = CHECKS.find(({ id }) => id === 'POE-2-1/host')
+    expect(check && (await resultOf(check, 'again-by-host', true))).to.equal('fail')
+    expect(check && (await resultOf(check, 'lock-by-session', true))).to.equal('pass')
+  })
 
   const COOKIELESS = 'POE-2-2/race-cookieless'
 

@@ -262,6 +262,10 @@ const KEYS: All<KeyForm> = {
   empty: true,
   blank: true,
   long: true,
+  word: true,
+  capitals: true,
+  'long-a': true,
+  'long-b': true,
 }
 const CONDITIONS: All<ConditionForm> = {
   current: true,
@@ -270,6 +274,8 @@ const CONDITIONS: All<ConditionForm> = {
   weak: true,
   unquoted: true,
   stranger: true,
+  longer: true,
+  shorter: true,
   absent: true,
   unlike: true,
   none: true,

@@ -33,9 +33,13 @@ export function catalogueOf(door: Door): readonly Check[] {
   return DOOR_CHECKS[door]
 }
 
+/** What looks back at the run, and then what restarts the server. */
 function restartsLast(checks: readonly Check[]): readonly Check[] {
-  const restarts = ({ needs }: Check) => needs?.includes('restart') === true
-  return [...checks.filter(check => !restarts(check)), ...checks.filter(restarts)]
+  const placeOf = ({ needs, steps }: Check) => {
+    if (needs?.includes('restart') === true) return 2
+    return steps.some(step => 'used' in step) ? 1 : 0
+  }
+  return [0, 1, 2].flatMap(place => checks.filter(check => placeOf(check) === place))
 }
 
 /** Where the first request itself is not done once, whatever counts effects would tell so, too. */

@@ -46,6 +46,18 @@ function leftUnlocked(): Partial<ActionBehaviour> {
   }
 }
 
+/** What was done before five others is not kept. */
+function ordersLongAgo(): Partial<ActionBehaviour> {
+  const done = new Set<Action>()
+  return {
+    ordersToo: action => {
+      const isOld = action.state === 'done' && [...done].indexOf(action) < done.size - 5
+      done.add(action)
+      return isOld
+    },
+  }
+}
+
 const ROWS: readonly Row[] = [
   [
     'runs-always',
@@ -278,6 +290,18 @@ const ROWS: readonly Row[] = [
     'takes an id with one wrong character for the right one',
     { adopts: (id, issued) => issued.some(one => isNear(one, id)) },
     ['ACT-01/changed'],
+  ],
+  [
+    'spelt',
+    'finds an action in any case of its letters, and keeps what was done by the path',
+    { adopts: (id, issued) => id !== id.toLowerCase() && issued.includes(id.toLowerCase()) },
+    ['ACT-01/spelt'],
+  ],
+  [
+    'forgets-soon',
+    'orders once more after five others, and says the same',
+    ordersLongAgo(),
+    ['ACT-01/later'],
   ],
   [
     'off-orders',

@@ -205,6 +205,14 @@ const ROWS: readonly Row[] = [
     ['COND-01/stranger'],
   ],
   [
+    'begins',
+    'takes a tag that begins as the current one does for that',
+    seeing(({ match, tag }) => ({
+      match: match?.startsWith(tag.slice(0, -1)) === true ? tag : match,
+    })),
+    ['COND-01/part'],
+  ],
+  [
     'gone',
     'adds for a client that left, and keeps the tag',
     { comparePauseMs: 100, changes: asked => !asked.isGone() },

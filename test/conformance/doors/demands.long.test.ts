@@ -74,7 +74,9 @@ describe('the checks of the doors, without what they demand', function () {
   for (const proof of PROOFS) {
     it(`${proof.door}: for each, a server passes that it alone convicts`, async () => {
       const idle: string[] = []
-      await sideBySide(DOOR_CHECKS[proof.door], AT_ONCE, async check => {
+      // What looks at what others have used sees nothing where it is alone.
+      const alone = DOOR_CHECKS[proof.door].filter(({ steps }) => !steps.some(one => 'used' in one))
+      await sideBySide(alone, AT_ONCE, async check => {
         const starts = proof.startsFor(check.id).slice(0, TRIES)
         // Each once more: a busy machine may have hidden what is wrong.
         for (const start of [...starts, ...starts]) {

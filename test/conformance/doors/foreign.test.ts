@@ -24,6 +24,7 @@ describe('poe check --door of foreign servers', () => {
       door: 'idempotency-key',
       adapter: readAdapter(readFileSync(file, 'utf8')),
       rounds: 3,
+      ageMs: 0,
     })
     await server.close()
     expect(unlike(report)).to.deep.equal([
@@ -46,6 +47,7 @@ describe('poe check --door of foreign servers', () => {
       door: 'idempotency-key',
       adapter: KEYS_ADAPTER,
       rounds: 2,
+      ageMs: 0,
     })
     await server.close()
     expect(unlike(report)).to.deep.equal([])

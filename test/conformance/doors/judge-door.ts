@@ -192,7 +192,7 @@ async function reportOn<Behaviour>(
   const server = await start(behaviour)
   const url = `${server.origin}${path}`
   try {
-    const common = { rounds: 1, timeoutMs: 5_000, restart: server.restart }
+    const common = { rounds: 1, timeoutMs: 5_000, ageMs: 0, restart: server.restart }
     return await runConformance({ url, door, adapter, ...common, ...(only && { only }) })
   } finally {
     await server.close()

@@ -61,6 +61,26 @@ function later(change: (answer: Told) => Partial<Told>): Pick<KeyBehaviour, 'ret
   return { retells: answer => ({ ...answer, ...change(answer) }) }
 }
 
+/** Keys of which all is seen that they are made into. */
+function keysAs(made: (key: string) => string): Pick<Narrow, 'scope'> {
+  return { scope: (asked, key) => RIGHT_KEYS.scope(asked, made(key)) }
+}
+
+/** Tells whether ten other keys have come since a key did. */
+function longAgo(make: (isOld: KeyBehaviour['runsAgain']) => Partial<KeyBehaviour>) {
+  const keys = new Set<string>()
+  const places = new WeakMap<Asked, number>()
+  const placeOf = (asked: Asked) => places.get(asked) ?? 0
+  return {
+    ...make(({ by }) => placeOf(by) + 10 < keys.size),
+    scope: (asked: Asked, key: string) => {
+      keys.add(key)
+      places.set(asked, [...keys].indexOf(key))
+      return RIGHT_KEYS.scope(asked, key)
+    },
+  }
+}
+
 /** Each is caught by one check. */
 export const NARROW_KEY_ROWS: readonly KeyRow[] = [
   [
@@ -178,6 +198,39 @@ export const NARROW_KEY_ROWS: readonly KeyRow[] = [
         faultIn(by, 'slow') > 0 ? told(202, {}) : refused(409, 'It is running'),
     },
     ['IK-2.6-3/running'],
+  ],
+  [
+    'case-blind',
+    'takes keys for one that differ in the case of their letters',
+    keysAs(key => key.toLowerCase()),
+    ['IK-2.6-1/case'],
+  ],
+  [
+    'cut-short',
+    'keeps the first hundred letters of a key',
+    keysAs(key => key.slice(0, 100)),
+    ['IK-2.6-1/end'],
+  ],
+  [
+    'last-keys-pay',
+    'pays once more for a key after which ten others have come, and replays',
+    longAgo(isOld => ({ paysAnyway: isOld })),
+    ['IK-1-1/later'],
+  ],
+  [
+    'last-keys-200',
+    'says 200 of a repeat after ten other keys',
+    longAgo(isOld => ({
+      retells: (answer, record, asked) =>
+        isOld(record, asked) ? { ...answer, status: 200 } : answer,
+    })),
+    ['IK-2.6-2/later'],
+  ],
+  [
+    'last-keys',
+    'forgets a key after which ten others have come',
+    longAgo(isOld => ({ runsAgain: isOld })),
+    ['IK-1-1/later', 'IK-2.6-2/later'],
   ],
   [
     'restart-pays',

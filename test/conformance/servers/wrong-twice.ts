@@ -44,6 +44,18 @@ export const TWICE: readonly MeantRow[] = [
     has('forwarded', /./),
   ],
   [
+    'again-by-host',
+    'POE-2-1/host',
+    'runs again what names the host otherwise',
+    has('host', /elsewhere/),
+  ],
+  [
+    'again-by-other-host',
+    'POE-2-1/retried',
+    'runs again what a proxy had by another name of the host',
+    has('x-forwarded-host', /./),
+  ],
+  [
     'again-uncached',
     'POE-2-1/retried',
     'runs again what asks for no cached answer',

@@ -4,7 +4,7 @@
  *
  * @see spec-notes/cases.md ACT-01, ACT-03, ACT-05; RFC 9110 9.3.4, 9.3.5
  */
-import type { Check, Step } from '../../catalogue.js'
+import type { Check, Spelling, Step } from '../../catalogue.js'
 import { GIVEN_UP, L, MINT, NOT_2XX, SPENT, SUCCESS } from '../fragments.js'
 import { AGAIN, NO_EFFECT, ONE_EFFECT, REFUSED, replayOf, WAITING } from '../sibling-fragments.js'
 
@@ -13,6 +13,11 @@ const NOT_THERE = { status: ['404', '405'] }
 const GONE = { status: ['404', '409', '410'] }
 /** Somebody calls it off, where that is offered. */
 const CALLED_OFF: readonly Step[] = [MINT, { send: DELETE, only: [{ status: ['2xx'] }] }]
+
+const SPELLINGS: readonly Spelling[] = [
+  ...(['encoded', 'hex', 'case', 'last-bit', 'query', 'slash', 'slashes', 'dots'] as const),
+  ...(['suffix', 'extension', 'segment', 'parameter', 'malformed'] as const),
+]
 
 /** Issued, used once, and answered alike. */
 export const ACTION_USE: readonly Check[] = [
@@ -63,6 +68,28 @@ export const ACTION_USE: readonly Check[] = [
     why: 'A PUT may be repeated by anybody on the way.',
     needs: ['effects'],
     steps: [...SPENT, { send: { to: L }, times: 3 }, ONE_EFFECT],
+  },
+  {
+    id: 'ACT-01/spelt',
+    requirement: 'ACT-01',
+    title: 'a PUT to the resource in another spelling of its URI has no further effect',
+    why: 'Routers, proxies and stores do not agree on which spellings are one URI.',
+    needs: ['effects'],
+    blockedBy: 'ACT-01/effects',
+    steps: [
+      ...SPENT,
+      ...SPELLINGS.map(spelling => ({ send: { to: { link: 'L', spelling } } })),
+      ONE_EFFECT,
+    ],
+  },
+  {
+    id: 'ACT-01/later',
+    requirement: 'ACT-01',
+    title:
+      'a PUT to the first and the last of this run is told the same at its end, without effect',
+    why: 'A memory that lasts some seconds, or for the last few, does not hold.',
+    blockedBy: ['ACT-01/repeat', 'ACT-01/effects'],
+    steps: [{ used: {}, expect: replayOf('first') }, NO_EFFECT],
   },
   {
     id: 'ACT-01/race',

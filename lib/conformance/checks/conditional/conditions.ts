@@ -66,6 +66,21 @@ export const CONDITION_MATCH: readonly Check[] = [
     steps: [MINT, { send: { to: L, condition: 'stranger' }, expect: [FAILED] }, NO_EFFECT],
   },
   {
+    id: 'COND-01/part',
+    requirement: 'COND-01',
+    title: 'a tag that begins as the current one does, or goes on, has no effect',
+    why: 'Tags are compared as a whole: "1" is an old state of "12".',
+    needs: ['effects'],
+    blockedBy: 'COND-01/stranger',
+    // An old tag may be told what it was told at its time.
+    steps: [
+      MINT,
+      { send: { to: L, condition: 'longer' } },
+      { send: { to: L, condition: 'shorter' } },
+      NO_EFFECT,
+    ],
+  },
+  {
     id: 'COND-01/weak',
     requirement: 'COND-01',
     title: 'a weak tag in If-Match is told 412, and has no effect',

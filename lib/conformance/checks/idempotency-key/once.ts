@@ -3,7 +3,7 @@
  *
  * @see draft-ietf-httpapi-idempotency-key-header-07 1, 2.6, 5
  */
-import type { Check } from '../../catalogue.js'
+import type { Check, KeyForm } from '../../catalogue.js'
 import { FAILURE, L, MINT, NOT_2XX, SPENT, SUCCESS } from '../fragments.js'
 import { AGAIN, NO_EFFECT, ONE_EFFECT, REFUSED } from '../sibling-fragments.js'
 
@@ -86,6 +86,15 @@ export const KEY_ONCE: readonly Check[] = [
     ],
   },
   {
+    id: 'IK-1-1/later',
+    requirement: 'IK-1-1',
+    title: 'requests with the first and the last keys of this run have no effect at its end',
+    why: 'A memory that lasts some seconds, or for the last few keys, does not hold.',
+    needs: ['effects'],
+    blockedBy: 'IK-1-1/repeat',
+    steps: [{ used: {}, expect: [{ status: ['!5xx'] }] }, NO_EFFECT],
+  },
+  {
     id: 'IK-1-1/restart',
     requirement: 'IK-1-1',
     title: 'a repeat after a restart of the server has no effect',
@@ -105,7 +114,27 @@ export const KEY_ONCE: readonly Check[] = [
       { effects: { exactly: 2 } },
     ],
   },
+  twoOf('case', ['word', 'capitals'], 'two keys that differ in the case of their letters'),
+  twoOf('end', ['long-a', 'long-b'], 'two long keys that differ in their last letter'),
 ]
+
+/** What databases and indexes take for one key, as some compare or cut short by themselves. */
+function twoOf(name: string, [one, other]: readonly [KeyForm, KeyForm], what: string): Check {
+  return {
+    id: `IK-2.6-1/${name}`,
+    requirement: 'IK-2.6-1',
+    title: `where they are taken, ${what} are two: both requests are done`,
+    why: 'Whoever is told the answer of another request believes that it was done.',
+    needs: ['effects'],
+    blockedBy: 'IK-2.6-1/two-keys',
+    steps: [
+      MINT,
+      { send: { to: L, key: one }, only: [SUCCESS] },
+      { send: { to: L, key: other }, expect: [SUCCESS] },
+      { effects: { exactly: 2 } },
+    ],
+  }
+}
 
 /** Keys belong to somebody, and to an operation. */
 export const KEY_SCOPE: readonly Check[] = [

@@ -61,6 +61,14 @@ export const KEY_REPLAY: readonly Check[] = [
     steps: [...SPENT, { send: { to: L }, times: 25, expect: replayOf('first') }],
   },
   {
+    id: 'IK-2.6-2/later',
+    requirement: 'IK-2.6-2',
+    title: 'at the end of this run its first and its last keys are told the same',
+    why: 'A client may come back later than a moment, and after many others.',
+    blockedBy: REPLAYED,
+    steps: [{ used: {}, expect: replayOf('first') }],
+  },
+  {
     id: 'IK-2.6-2/restart',
     requirement: 'IK-2.6-2',
     title: 'a repeat after a restart of the server is told the same',

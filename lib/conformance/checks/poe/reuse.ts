@@ -17,6 +17,7 @@ export const overriddenBy = (method: string): Readonly<Record<string, string>> =
 const ADDED: readonly Readonly<Record<string, string>>[] = [
   { 'Idempotency-Key': '"poe-check-another"' },
   { 'X-Forwarded-For': '192.0.2.1', Forwarded: 'for=192.0.2.1', Via: '1.1 elsewhere' },
+  { 'X-Forwarded-Host': 'elsewhere.example', 'X-Forwarded-Proto': 'https' },
   { 'User-Agent': 'poe-check', 'Cache-Control': 'no-cache', Pragma: 'no-cache' },
   { 'Accept-Language': 'fr', 'X-Requested-With': 'XMLHttpRequest', 'X-Retry': '1' },
   { Accept: 'text/html', Cookie: 'poe-check=1', Referer: '{origin}/' },
@@ -222,6 +223,20 @@ export const NEVER_AGAIN: readonly Check[] = [
     why: 'Proxies and clients add such fields, and mean the same request.',
     blockedBy: 'POE-2-1/same',
     steps: [...SPENT, ...ADDED.map(fields => ({ send: { to: L, fields }, expect: [NOT_2XX] }))],
+  },
+  {
+    id: 'POE-2-1/host',
+    requirement: 'POE-2-1',
+    title: 'a POST by another name of the host has no effect',
+    why: 'A site has several names, and what is kept by the whole URL is another link at each.',
+    needs: ['http1', 'effects'],
+    blockedBy: ['POE-2-1/same', 'POE-2-2/reuse'],
+    // Another site may answer there, as it likes.
+    steps: [
+      ...SPENT,
+      { send: { to: L, fields: { Host: 'elsewhere.example' } } },
+      { effects: { exactly: 1 } },
+    ],
   },
   {
     id: 'POE-2-1/http10',
