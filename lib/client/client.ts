@@ -9,7 +9,7 @@ import { breakOff, discard, isAnswer, sentWith } from './answer.js'
 import { type Payload, type PostBody, payloadBytes } from './body.js'
 import { type CorePostOptions, type Parts, PoeCore } from './core.js'
 import { delayFor, retryAfterMs } from './delay.js'
-import { ClientError, PostAborted } from './errors.js'
+import { ClientError } from './errors.js'
 import type { FetchHeaders } from './fetch-types.js'
 import { followHops } from './follow-get.js'
 import { entryEndMs, type JournalEntry, type JournalHold, journalHeaders } from './journal.js'
@@ -27,7 +27,7 @@ import { findLinks } from './page-links.js'
 import { readCall, sendPlain } from './plain-fetch.js'
 import { randomUuid } from './random.js'
 import { commonFields, type Fields, type Order, toFields } from './sending.js'
-import { sharedSend } from './shared-send.js'
+import { abortedBefore, sharedSend } from './shared-send.js'
 import { inTime, within } from './timing.js'
 import { toResponse } from './to-response.js'
 import { ungiven } from './ungiven.js'
@@ -163,18 +163,21 @@ export class PoeClient extends PoeCore {
       if (outcome !== null) return outcome
       precedent = this.#ledger.precedent(sent)
     }
+    const { sent: same, isOpen, isLost } = precedent
+    // An earlier call, as that of a retry helper whose time is up, may have sent it.
+    if (signal?.aborted === true) throw abortedBefore(signal, url, isOpen || isLost)
     const order = {
+      isResumed: isOpen,
+      isDoubted: isLost,
       expiresAtMs: expiresAtMs ?? this.known.expiresAtMs(url),
       isRepeatable: true,
-      isResumed: precedent.isOpen,
-      isDoubted: precedent.isLost,
       hold: null,
       limits: this.#told(limits),
       init: { ...init, ...hookedInit(limits) },
       signal,
-      ...precedent.sent,
+      ...same,
     }
-    return await this.#ledger.enter(precedent.sent, this.#begin(order, options))
+    return await this.#ledger.enter(same, this.#begin(order, options))
   }
 
   /**
@@ -297,8 +300,7 @@ export class PoeClient extends PoeCore {
     order: Order,
     { onStart, onOutcome = this.options.onOutcome }: Pick<PostOptions, 'onStart' | 'onOutcome'>,
   ): Promise<PostOutcome> {
-    const { link, idempotencyKey, signal } = order
-    if (signal?.aborted === true) throw abortedBefore(signal, link)
+    const { link, idempotencyKey } = order
     // Random bytes are dear, and without a journal nobody may ask for them.
     const isNamed = onStart !== undefined || this.options.journal !== undefined
     const id = isNamed ? randomUuid() : ''
@@ -476,8 +478,4 @@ function noLinks(url: URL, last: unknown): unknown {
  */
 async function settle(hold: JournalHold | null, isOver: boolean): Promise<void> {
   await (isOver ? hold?.done() : hold?.leave())?.catch(() => {})
-}
-
-function abortedBefore(signal: AbortSignal, link: URL): PostAborted {
-  return new PostAborted(signal.reason, { isUnknown: false, link: link.href, attempts: 0 })
 }

@@ -80,16 +80,19 @@ export class Ledger {
    */
   enter(sent: SentPost, running: Promise<PostOutcome>): Promise<PostOutcome> {
     const name = nameOf(sent)
+    const before = this.#lines.get(name)
     const line = { sent, running, isLost: false }
     this.#lines.set(name, line)
-    const leave = (isOpen: boolean, isLost: boolean) => {
+    const leave = (isOpen: boolean, isLost: boolean, orElse?: Line) => {
       if (this.#lines.get(name) !== line) return
       this.#lines.delete(name)
-      if (isOpen) this.#leaveOpen(name, { sent, running: null, isLost })
+      const end = isOpen ? { sent, running: null, isLost } : orElse
+      if (end?.running === null) this.#leaveOpen(name, end)
     }
     running.then(
       outcome => leave(outcome.outcome === 'unknown', isSettled(outcome) || wasNeverRun(outcome)),
-      error => leave(!provesNothingSent(error), wasNeverRun(Object(error))),
+      // A call that has sent nothing says nothing of those before it.
+      error => leave(!provesNothingSent(error), wasNeverRun(Object(error)), before),
     )
     return running
   }

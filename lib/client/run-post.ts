@@ -28,8 +28,11 @@ const NOTHING: LastWord = { response: null, cause: null }
 
 type Spent = Extract<InquiryFinding, { kind: 'spent' }>
 
-/** Either how it ended, or that another try is to be made. */
-export type TryVerdict = PostOutcome | 'retry'
+/**
+ * Either how it ended, or that another try is to be made; or that it was answered, and a POST more,
+ * at once and after the last try as well, tells whose that is.
+ */
+export type TryVerdict = PostOutcome | 'retry' | 'ask'
 
 /** Follows a redirect of a POST; `null` where it must not be followed. */
 export type FollowPost = (
@@ -54,10 +57,11 @@ export async function runPost(sending: Sending, follow: FollowPost | null): Prom
     sending.attempts += 1
     const last = await tryOnce(sending)
     const verdict = await judge(sending, last, 0, follow)
-    if (verdict !== 'retry') return verdict
-    const delayMs = pause(sending, last.response)
+    if (typeof verdict !== 'string') return verdict
+    const isTry = verdict === 'retry'
+    const delayMs = pause(sending, last.response, isTry)
     if (delayMs === null) return await giveUp(sending, last)
-    await tellRetry(sending, last, delayMs)
+    if (isTry) await tellRetry(sending, last, delayMs)
     if (last.response !== sending.claimed) discard(last.response)
     await sending.sleep(delayMs)
     // A key that is sent too late, after a machine has slept, may be new again to its server.
@@ -235,7 +239,7 @@ async function ask(sending: Sending, response: Response, isFirst: boolean): Prom
   // The status of a redirect that a browser hides.
   if (response.status === 0 && !sending.isVerified && sending.isRepeatable) {
     sending.isVerified = true
-    return 'retry'
+    return 'ask'
   }
   const finding = await inquire(sending)
   const { kind } = finding
@@ -281,7 +285,7 @@ async function askedAndSpent(
     readAhead(response, sending.options)
     sending.claimed = response
   }
-  return 'retry'
+  return 'ask'
 }
 
 /** Whether an answer, and what the link gives now, are one: the same content or the same place. */
@@ -310,14 +314,13 @@ async function settle(
 }
 
 /** How long to wait for the next try; `null` where there is none. */
-function pause(sending: Sending, response: Response | null): number | null {
+function pause(sending: Sending, response: Response | null, isTry: boolean): number | null {
   const { options, attempts, endMs, expiresAtMs } = sending
   const now = () => sending.now()
-  if (attempts >= options.tries) return null
+  if (isTry && attempts >= options.tries) return null
   if ((retryAfterMs(response, now) ?? 0) > options.maxRetryAfterMs) return null
-  const delayMs = delayFor(attempts, response, { ...options, now })
-  const thenMs = sending.now() + delayMs
-  return thenMs >= endMs || (expiresAtMs !== null && thenMs >= expiresAtMs) ? null : delayMs
+  const delayMs = isTry ? delayFor(attempts, response, { ...options, now }) : 0
+  return now() + delayMs < Math.min(endMs, expiresAtMs ?? endMs) ? delayMs : null
 }
 
 async function tellRetry(sending: Sending, last: LastWord, delayMs: number): Promise<void> {

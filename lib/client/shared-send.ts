@@ -31,8 +31,7 @@ export async function sharedSend(
 async function orAborted<Ended>(ended: Promise<Ended>, signal: AbortSignal, link: URL) {
   let stop = () => {}
   const aborted = new Promise<never>((_resolve, reject) => {
-    const state = { isUnknown: true, link: link.href, attempts: 0 }
-    stop = () => reject(new PostAborted(signal.reason, state))
+    stop = () => reject(abortedBefore(signal, link, true))
     if (signal.aborted) stop()
     signal.addEventListener('abort', stop, { once: true })
   })
@@ -41,4 +40,9 @@ async function orAborted<Ended>(ended: Promise<Ended>, signal: AbortSignal, link
   } finally {
     signal.removeEventListener('abort', stop)
   }
+}
+
+/** What a call throws that has sent nothing by itself. */
+export function abortedBefore(signal: AbortSignal, link: URL, isUnknown: boolean): PostAborted {
+  return new PostAborted(signal.reason, { isUnknown, link: link.href, attempts: 0 })
 }

@@ -3,6 +3,7 @@
  * that came while enough others were under way. Each has its own answer, its own failure and its
  * own deadline; where the server refuses a batch, each of it asks by itself.
  */
+import { setImmediate } from 'node:timers'
 import { PoeError } from '../errors.js'
 import { endWait, startWait, Wait } from './within.js'
 

@@ -2,6 +2,7 @@
  * How a store bounds a wait: by what its caller has given it, and by nothing else. All waits of a
  * process share one timer, for nearly all of them end long before their time.
  */
+import { setImmediate } from 'node:timers'
 import { isListed, List, Listed, unlist } from '../engine/listed.js'
 import { PoeError } from '../errors.js'
 

@@ -438,6 +438,21 @@ describe('what the browser client says, which reads no Link', () => {
     expect(await finish(client.post(LINK))).to.include({ outcome: 'accepted-earlier' })
   })
 
+  it('[FALSE-4623] an opaque redirect to the last try: one POST more tells, at once', async () => {
+    const opaque: Step = { status: 0, type: 'opaqueredirect' }
+    const waits: number[] = []
+    const onRetry = ({ triesLeft }: { triesLeft: number }) => void waits.push(triesLeft)
+    for (const tries of [3, 1]) {
+      const losses = [lost(), lost()].slice(0, tries - 1)
+      const table = { post: [...losses, opaque, USED], get: [opaque, opaque, RESULT] }
+      const one = scene(table, { tries, onRetry }, 'browser')
+      const told = await one.finish(one.client.post(LINK))
+      expect(told).to.include({ outcome: 'accepted-earlier', attempts: tries + 1 })
+      expect(one.posts.at(-1)?.atMs).to.equal(one.posts.at(-2)?.atMs)
+    }
+    expect(waits).to.deep.equal([2, 1])
+  })
+
   it('an opaque redirect that repeats itself, as to a login page, is unknown', async () => {
     const opaque: Step = { status: 0, type: 'opaqueredirect' }
     const one = scene({ post: [opaque], get: [opaque], control: opaque }, {}, 'browser')

@@ -4,8 +4,11 @@
 import { getEventListeners } from 'node:events'
 import { expect } from 'chai'
 import {
+  ClientError,
   createClient,
   delayFor,
+  type Journal,
+  type JournalEntry,
   PostAborted,
   type PostOutcome,
   type RetryNotice,
@@ -238,6 +241,37 @@ describe('an abort', () => {
     await one.clock.untilSleeping(1)
     controller.abort()
     expect(await error).to.include({ outcome: 'unknown', attempts: 1 })
+  })
+
+  it('[FALSE-4625] and a call that sends nothing leave open what was sent before', async () => {
+    const full = new ClientError('ERR_POE_JOURNAL', 'no room')
+    for (const isAbort of [true, false]) {
+      const controller = new AbortController()
+      const hold = { done: async () => {}, leave: async () => {}, pin: async () => {} }
+      let begun = 0
+      const begin = async (entry: JournalEntry) => {
+        begun += 1
+        if (begun === 2 && !isAbort) throw full
+        return { ...hold, entry }
+      }
+      const journal: Journal = {
+        begin,
+        list: async () => [],
+        take: async () => null,
+        close: async () => {},
+      }
+      const one = scene({ post: ['silence', { status: 410 }] }, { journal })
+      const first = thrownBy(one.client.post(LINK, 'x', { signal: controller.signal }))
+      await until(() => one.posts.length === 1, 'it is sent')
+      controller.abort()
+      expect(await first).to.include({ outcome: 'unknown' })
+      const more = isAbort ? { signal: controller.signal } : {}
+      const second = await thrownBy(one.client.post(LINK, 'x', more))
+      if (isAbort) expect(second).to.include({ outcome: 'unknown', attempts: 0 })
+      else expect(second).to.equal(full)
+      expect(await one.finish(one.client.post(LINK, 'x'))).to.include({ outcome: 'unknown' })
+      expect(one.posts).to.have.length(2)
+    }
   })
 
   for (const entry of ['node', 'browser'] as const) {

@@ -3,6 +3,7 @@
  * as a single client, with Sentinel or with Cluster. Told apart by what they can do; neither is
  * imported, so that nobody needs both.
  */
+import { setImmediate } from 'node:timers'
 import { describe } from '../../engine/checks.js'
 
 /** What goes to the server as one argument. */
