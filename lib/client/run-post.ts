@@ -58,10 +58,9 @@ export async function runPost(sending: Sending, follow: FollowPost | null): Prom
     const last = await tryOnce(sending)
     const verdict = await judge(sending, last, 0, follow)
     if (typeof verdict !== 'string') return verdict
-    const isTry = verdict === 'retry'
-    const delayMs = pause(sending, last.response, isTry)
+    const delayMs = pause(sending, last.response, verdict === 'retry')
     if (delayMs === null) return await giveUp(sending, last)
-    if (isTry) await tellRetry(sending, last, delayMs)
+    await tellRetry(sending, last, delayMs)
     if (last.response !== sending.claimed) discard(last.response)
     await sending.sleep(delayMs)
     // A key that is sent too late, after a machine has slept, may be new again to its server.

@@ -222,7 +222,7 @@ for (const kind of KINDS) {
       await expectSpent(await world.send('POST', link, { json: {} }), '/orders/1', link)
     })
 
-    it('[FALSE-4298] begun past Koa, and left by its client before its end, it is its word', async () => {
+    it('[FALSE-4298] begun past Koa, and left before its end, it is its word', async () => {
       world = await startWorld(kind, {
         handler: ctx => {
           ctx.respond = false

@@ -223,9 +223,11 @@ class FormSender implements EnhancedForm {
       ...means,
       ...limits,
       tries,
-      onRetry: async ({ attempt, response }) => {
+      onRetry: async ({ attempt, delayMs, response }) => {
         // Some browsers take themselves for offline; what answered is there.
         if (response === null) await this.#online()
+        // What asks whose an answer is does not wait.
+        if (delayMs === 0) return
         this.#sayUnderWay('waiting', filledIn(this.#texts.again, attempt + 1, tries))
       },
     })
