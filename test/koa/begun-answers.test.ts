@@ -151,6 +151,23 @@ for (const kind of KINDS) {
       })
     }
 
+    it('a refusal thrown after a refusal that was begun frees the link', async () => {
+      world = await startWorld(kind, {
+        handler: (ctx, here) => {
+          if (here.runs > 1) return begin(ctx, 201)
+          begin(ctx, 422)
+          return ctx.throw(422, 'no more tea')
+        },
+      })
+      const link = await world.link()
+      // Koa breaks off what has begun.
+      await world
+        .send('POST', link, { json: {} })
+        .then(answer => answer.text())
+        .catch(() => {})
+      expect((await world.send('POST', link, { json: {} })).status).to.equal(201)
+    })
+
     it('[FALSE-4291] a refusal thrown after a success that was sent frees nothing', async () => {
       const begins: Readonly<Record<string, (ctx: Context) => void>> = {
         'begun by Koa': ctx => begin(ctx, 201),

@@ -175,6 +175,19 @@ describe('what a parser throws of other content', () => {
       throw Object.assign(new Error('Unsupported Content-Encoding: zstd'), { status: 415 })
     },
   }
+  it('[FALSE-4203] too large for a parser, where something has set a body unread: 413', async () => {
+    await open(async ctx => {
+      Object.assign(ctx.request, { body: {} })
+      await coBody.json(ctx, { limit: 5 })
+    })
+    for (const path of ['/key', '/replay', '/condition', await world.link()]) {
+      for (const time of ['first', 'again']) {
+        const status = await send(path, { type: JSON_TYPE, body: '{"a":12345}' })
+        expect(status, `${path}, ${time}`).to.equal(413)
+      }
+    }
+  })
+
   for (const [what, fail] of Object.entries(FOREIGN)) {
     it(`[FALSE-4203] ${what}: silence`, async () => {
       await open(async ctx => {

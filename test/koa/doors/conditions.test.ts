@@ -309,6 +309,17 @@ for (const kind of EVERY_STORE) {
       expect(made).to.deep.equal(['id=8', 'id=7'])
     })
 
+    it('nothing is searched for where the request names no search', async () => {
+      world = await startDoorWorld(kind, (router, once) => {
+        const exists = (_ctx: Context, search: string) => (search.length > 0 ? [] : ['/none'])
+        const validator = () => ({ etag: '"v1"' })
+        router.post('/thing', once.conditional({ name: 't', exists, validator }), ctx => {
+          ctx.status = 201
+        })
+      })
+      expect((await send({ 'If-Match': '"v1"' })).status).to.equal(201)
+    })
+
     it('If-None-Exist: what came between the look and the claim is seen inside it', async () => {
       let looks = 0
       let runs = 0

@@ -186,6 +186,23 @@ for (const kind of EVERY_STORE) {
       expect(world.effects).to.have.lengthOf(3)
     })
 
+    it('of two doors on one route the first that finds a name decides', async () => {
+      const options = { retentionMs: DAY_MS, dangerouslyNotDurable: true, required: false }
+      world = await startDoorWorld(kind, (router, poe, act) => {
+        const key = poe.idempotencyKey({ name: 'k', ...options })
+        const id = (ctx: Context) => ctx.get('X-Id') || null
+        router.post('/both', key, poe.replay({ name: 'r', key: id, ...options }), act)
+      })
+      const send = (headers: Record<string, string>) =>
+        world.send('POST', '/both', { json: {}, headers }).then(({ status }) => status)
+      for (const name of ['"a"', '"b"', '"a"']) {
+        expect(await send({ 'Idempotency-Key': name, 'X-Id': '1' })).to.equal(201)
+      }
+      expect(world.effects, 'the id is not looked at').to.have.lengthOf(2)
+      for (let tries = 0; tries < 2; tries += 1) expect(await send({ 'X-Id': '1' })).to.equal(201)
+      expect(world.effects).to.have.lengthOf(3)
+    })
+
     it('a DELETE is confirmed again; a late PUT does not overwrite what came later', async () => {
       let state = 'none'
       const key = (ctx: Context) => ctx.get('X-Id')
