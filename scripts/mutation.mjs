@@ -1,6 +1,7 @@
 /**
- * What the tests would not notice: changes one operator at a time in `lib/protocols` and
- * `lib/engine`, and runs their tests against it, in a copy of the tree.
+ * What the tests would not notice: changes one operator at a time, or leaves one side of a
+ * condition out, in `lib/protocols`, `lib/engine` and `lib/koa`, and runs their tests against it, in
+ * a copy of the tree.
  *
  *     npm run mutation -- --count 60 --seed 1 --only lib/engine/waiters
  *
@@ -30,6 +31,7 @@ const { default: ts } = await import('typescript')
 const SUBJECTS = [
   ['lib/protocols', ['test/protocols/**/*.test.ts']],
   ['lib/engine', ['test/engine/**/*.test.ts', 'test/stores/memory.test.ts']],
+  ['lib/koa', ['test/koa/**/*.test.ts']],
 ]
 /** For one test, and for all of them. */
 const [TEST_MS, PATIENCE_MS] = [60_000, 240_000]
@@ -42,11 +44,12 @@ const OTHER = new Map([
   [SyntaxKind.LessThanEqualsToken, '<'],
   [SyntaxKind.GreaterThanToken, '>='],
   [SyntaxKind.GreaterThanEqualsToken, '>'],
-  [SyntaxKind.AmpersandAmpersandToken, '||'],
-  [SyntaxKind.BarBarToken, '&&'],
   [SyntaxKind.PlusToken, '-'],
   [SyntaxKind.MinusToken, '+'],
 ])
+
+/** Of which each side is left out once. */
+const LOGICAL = new Set([SyntaxKind.AmpersandAmpersandToken, SyntaxKind.BarBarToken])
 
 const { values } = parseArgs({
   options: {
@@ -112,6 +115,9 @@ function mutantsOf(folder, tests) {
         if (ts.isBinaryExpression(node) && OTHER.has(node.operatorToken.kind)) {
           add(node.operatorToken, OTHER.get(node.operatorToken.kind))
         }
+        if (ts.isBinaryExpression(node) && LOGICAL.has(node.operatorToken.kind)) {
+          for (const side of [node.left, node.right]) add(node, `(${side.getText(source)})`)
+        }
         if (ts.isIfStatement(node)) add(node.expression, 'false')
         if (node.kind === SyntaxKind.TrueKeyword && !ts.isLiteralTypeNode(node.parent))
           add(node, 'false')
@@ -170,7 +176,8 @@ function tryOut(folder, { file, tests, start, end, text }) {
 
 function run(folder, tests) {
   const loader = ['--import', './scripts/typescript.mjs']
-  const options = ['--no-config', '--bail', '--require', 'test/support/setup.ts']
+  const short = ['--ignore', 'test/**/*.long.test.ts']
+  const options = ['--no-config', '--bail', '--require', 'test/support/setup.ts', ...short]
   const mocha = 'node_modules/mocha/bin/mocha.js'
   const { status, error, stdout, stderr } = spawnSync(
     process.execPath,

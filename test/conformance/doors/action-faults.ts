@@ -113,7 +113,7 @@ const ROWS: readonly Row[] = [
     'adopts',
     'does what was never issued',
     { adopts: id => id !== '' },
-    ['ACT-01/changed', 'ACT-01/unissued', 'ACT-05/unissued'],
+    ['ACT-01/changed', 'ACT-01/spelt', 'ACT-01/unissued', 'ACT-05/unissued'],
   ],
   [
     'adopts-empty',
