@@ -316,7 +316,8 @@ async function settle(
 function pause(sending: Sending, response: Response | null, isTry: boolean): number | null {
   const { options, attempts, endMs, expiresAtMs } = sending
   const now = () => sending.now()
-  if (isTry && attempts >= options.tries) return null
+  // A single try is the caller's word that there be no second.
+  if (attempts >= options.tries && (isTry || attempts === 1)) return null
   if ((retryAfterMs(response, now) ?? 0) > options.maxRetryAfterMs) return null
   const delayMs = isTry ? delayFor(attempts, response, { ...options, now }) : 0
   return now() + delayMs < Math.min(endMs, expiresAtMs ?? endMs) ? delayMs : null

@@ -48,7 +48,7 @@ function followedBy(exchange: Exchange, text: string): Exchange {
 
 const OTHERS = new Map([
   ['first', answer('201 Created\nContent-Type: text/plain\nLocation: /orders/1', 'one')],
-  ['early', answer('200 OK', '', { endedAtMs: 1 })],
+  ['early', answer('200 OK', '', { endedAtMs: 1_000 })],
   ['late', answer('200 OK', '', { endedAtMs: 9 })],
   ['page', answer('200 OK\nPOE-Links: "/once/x"')],
 ])
@@ -129,7 +129,11 @@ const TABLE: readonly (readonly [Expectation, Exchange, Exchange])[] = [
     answer('400 No', 'No.'),
   ],
   [{ noInterim: true }, answer('405 No'), answer('405 No', '', { interim: [100] })],
-  [{ after: 'early' }, answer('405 No'), answer('405 No', '', { endedAtMs: 0 })],
+  [
+    { after: 'early' },
+    answer('405 No', '', { endedAtMs: 950 }),
+    answer('405 No', '', { endedAtMs: 900 }),
+  ],
   [
     { cacheableByRule: true },
     answer('200 OK\nCache-Control: max-age=5\nContent-Location: /once/x'),
@@ -202,7 +206,7 @@ const TABLE: readonly (readonly [Expectation, Exchange, Exchange])[] = [
   ],
   [
     { anyOf: [[{ status: ['409'] }], [{ after: 'early' }, { status: ['405'] }]] },
-    answer('405 No'),
+    answer('405 No', '', { endedAtMs: 1_000 }),
     answer('404 No'),
   ],
   [
