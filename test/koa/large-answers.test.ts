@@ -3,13 +3,13 @@ import { expect } from 'chai'
 import { describeWith } from '../support/servers/programs.js'
 import { startWorld, type World } from '../support/world.js'
 
-const LARGE_BYTES = 40 * 1_024 * 1_024
+const LARGE_BYTES = 24 * 1_024 * 1_024
 
 describeWith(['postgres', 'initdb'], 'large answers', () => {
   let world: World
   afterEach(() => world.close())
 
-  it('[FALSE-3925] an answer of 40 MiB is given again, and other links go on', async function () {
+  it('[FALSE-3925] an answer of 24 MiB is given again, and other links go on', async function () {
     this.timeout(60_000)
     let effects = 0
     world = await startWorld(
