@@ -419,6 +419,8 @@ describe('what the client says', () => {
 })
 
 describe('what the browser client says, which reads no Link', () => {
+  const opaque: Step = { status: 0, type: 'opaqueredirect' }
+
   it('a result link alone is no proof', async () => {
     const nothing = { post: [lost(), { status: 405, headers: { link: SPENT.link } }], get: [FORM] }
     const { client, finish } = scene(nothing, {}, 'browser')
@@ -433,13 +435,11 @@ describe('what the browser client says, which reads no Link', () => {
   })
 
   it('an opaque redirect is asked about by a second POST, which is safe', async () => {
-    const opaque: Step = { status: 0, type: 'opaqueredirect' }
     const { client, finish } = scene({ post: [opaque, USED], get: [RESULT] }, {}, 'browser')
     expect(await finish(client.post(LINK))).to.include({ outcome: 'accepted-earlier' })
   })
 
   it('[FALSE-4623] an opaque redirect to the last try: one POST more tells, at once', async () => {
-    const opaque: Step = { status: 0, type: 'opaqueredirect' }
     const waits: number[] = []
     const onRetry = ({ triesLeft }: { triesLeft: number }) => void waits.push(triesLeft)
     const table = { post: [lost(), lost(), opaque, USED], get: [opaque, opaque, RESULT] }
@@ -451,14 +451,12 @@ describe('what the browser client says, which reads no Link', () => {
   })
 
   it('where one try is all that is wanted, an opaque redirect is unknown', async () => {
-    const opaque: Step = { status: 0, type: 'opaqueredirect' }
     const one = scene({ post: [opaque, USED], get: [opaque] }, { tries: 1 }, 'browser')
     const told = await one.finish(one.client.post(LINK))
     expect(told).to.include({ outcome: 'unknown', attempts: 1 })
   })
 
   it('an opaque redirect that repeats itself, as to a login page, is unknown', async () => {
-    const opaque: Step = { status: 0, type: 'opaqueredirect' }
     const one = scene({ post: [opaque], get: [opaque], control: opaque }, {}, 'browser')
     expect(await one.finish(one.client.post(LINK))).to.include({ outcome: 'unknown' })
     expect(one.posts).to.have.length(2)

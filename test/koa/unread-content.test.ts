@@ -175,7 +175,7 @@ describe('what a parser throws of other content', () => {
       throw Object.assign(new Error('Unsupported Content-Encoding: zstd'), { status: 415 })
     },
   }
-  it('[FALSE-4203] too large for a parser, where something has set a body unread: 413', async () => {
+  it('[FALSE-4203] too large for a parser, where a body was set unread: 413', async () => {
     await open(async ctx => {
       Object.assign(ctx.request, { body: {} })
       await coBody.json(ctx, { limit: 5 })
