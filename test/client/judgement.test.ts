@@ -452,8 +452,7 @@ describe('what the browser client says, which reads no Link', () => {
 
   it('where one try is all that is wanted, an opaque redirect is unknown', async () => {
     const one = scene({ post: [opaque, USED], get: [opaque] }, { tries: 1 }, 'browser')
-    const told = await one.finish(one.client.post(LINK))
-    expect(told).to.include({ outcome: 'unknown', attempts: 1 })
+    expect(await one.finish(one.client.post(LINK))).to.include({ outcome: 'unknown', attempts: 1 })
   })
 
   it('an opaque redirect that repeats itself, as to a login page, is unknown', async () => {
