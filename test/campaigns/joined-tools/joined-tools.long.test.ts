@@ -7,7 +7,8 @@ import { describeWith } from '../../support/servers/programs.js'
 import { runCampaign } from './campaign.js'
 
 describeWith(['postgres', 'initdb'], 'random handlers of random tools', () => {
-  it('[POE-A-1] rows and marks stand or fall together', async () => {
+  it('[POE-A-1] rows and marks stand or fall together', async function () {
+    this.timeout(240_000)
     const seed = Date.now() % 1_000_000
     const result = await runCampaign({ seed, rounds: 8, deaths: 2 })
     const told = JSON.stringify({ seed, ...result })
