@@ -38,6 +38,8 @@ export interface Campaign {
   readonly outcomes: Readonly<Record<string, number>>
   /** Operations that were unknown at first and are settled by `resume`. */
   readonly resumed: number
+  /** Operations that the client told to be done, at first or in the end. */
+  readonly done: number
   /** What must be none. */
   readonly duplicates: number
   readonly falseAccepted: number
@@ -179,6 +181,7 @@ function judge(
     kills: site.kills,
     outcomes,
     resumed,
+    done: count(saysDone),
     duplicates: [...orders.values()].filter(times => times > 1).length,
     falseAccepted: count(one => saysDone(one) && !has(one.sku)),
     falseRefused: count(one => saysNot(one) && has(one.sku)),

@@ -98,12 +98,12 @@ function progress(mix: Mix, operations: number): (done: number) => void {
 }
 
 function lineOf(found: Campaign): string {
-  const { mix, operations, faults, kills, outcomes, resumed, ...rest } = found
+  const { mix, operations, faults, kills, outcomes, resumed, done, ...rest } = found
   const told = Object.entries(outcomes).map(([name, count]) => `${count} ${name}`)
   const bad = Object.entries(rest).map(([name, count]) => `${name} ${count}`)
   return [
     `${mix}: ${operations} operations, ${faults} faults, ${kills} kills`,
-    `  at first: ${told.join(', ')}; resumed: ${resumed}`,
+    `  at first: ${told.join(', ')}; resumed: ${resumed}; done: ${done}`,
     `  ${bad.join(', ')}`,
   ].join('\n')
 }
