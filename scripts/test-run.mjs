@@ -5,12 +5,19 @@
  */
 import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { onStopped, ROOT } from './prepare.mjs'
 
-/** Tests wait for much of their time: four processes more than cores leave no core idle. */
-const WORKERS = availableParallelism() + 4
+/**
+ * Tests wait for much of their time, and on a machine that is too busy they come too late: so many
+ * files run at once at least, and more of them, up to the most, only while a core is idle.
+ */
+const LEAST_AT_ONCE = availableParallelism() + 1
+const MOST_AT_ONCE = availableParallelism() + 4
+/** How often it is looked whether a core is idle, and what share of their time has to be. */
+const LOOK_MS = 500
+const IDLE_SHARE = 0.25
 const WORKER = fileURLToPath(new URL('./test-worker.mjs', import.meta.url))
 const TYPESCRIPT = fileURLToPath(new URL('./typescript.mjs', import.meta.url))
 /** Files that last longer than two seconds, with their seconds: what `--measure` writes. */
@@ -54,6 +61,9 @@ class Run {
   #all
   #wishes
   #workers = new Set()
+  /** Workers that have no file, for the machine is busy. */
+  #waiting = []
+  #times = coreTimes()
   #counts = { passes: 0, failures: 0, pending: 0, stopped: false, files: {} }
   #failed = []
   #done = 0
@@ -69,12 +79,14 @@ class Run {
 
   async finish() {
     const told = setInterval(() => this.#tell(), process.stdout.isTTY ? 500 : TELL_MS)
-    const { workers = WORKERS } = this.#wishes
+    const looked = setInterval(() => this.#look(), LOOK_MS)
+    const { workers = MOST_AT_ONCE } = this.#wishes
     const count = Math.max(1, Math.min(Number(process.env.POE_TEST_WORKERS ?? workers), this.#all))
     try {
       await Promise.all(Array.from({ length: count }, () => this.#work()))
     } finally {
       clearInterval(told)
+      clearInterval(looked)
     }
     this.#tell()
     if (process.stdout.isTTY) process.stdout.write('\n')
@@ -114,16 +126,34 @@ class Run {
     child.stderr.on('data', keep)
     child.on('message', message => {
       if (message.file !== undefined) this.#take(worker, message)
-      this.#next(worker)
+      this.#nextWhereIdle(worker)
     })
     return new Promise(resolve => {
       child.once('close', (code, signal) => {
         clearTimeout(worker.timer)
         this.#workers.delete(worker)
+        this.#waiting = this.#waiting.filter(one => one !== worker)
         if (code !== 0 && !this.#counts.stopped) this.#died(worker, signal ?? `exit ${code}`)
         resolve()
       })
     })
+  }
+
+  /** One more file where a core is idle. */
+  #look() {
+    const before = this.#times
+    this.#times = coreTimes()
+    const idle = (this.#times.idle - before.idle) / (this.#times.all - before.all)
+    const worker = idle > IDLE_SHARE ? this.#waiting.shift() : undefined
+    if (worker !== undefined) this.#next(worker)
+  }
+
+  #nextWhereIdle(worker) {
+    worker.file = null
+    const atOnce = [...this.#workers].filter(({ file }) => file !== null).length
+    if (atOnce < LEAST_AT_ONCE) this.#next(worker)
+    else this.#waiting.push(worker)
+    if (this.#queue.length === 0) for (const one of this.#waiting.splice(0)) this.#next(one)
   }
 
   #next(worker) {
@@ -184,6 +214,13 @@ class Run {
       process.stdout.write(`\r\u001b[K${isProgress ? fits : `${text}\n`}`)
     }
   }
+}
+
+/** What the cores have spent since the machine began, in milliseconds. */
+function coreTimes() {
+  const sum = times => times.reduce((one, other) => one + other, 0)
+  const times = cpus().map(core => core.times)
+  return { idle: sum(times.map(one => one.idle)), all: sum(times.flatMap(Object.values)) }
 }
 
 function mochaOptions(timeoutMs) {

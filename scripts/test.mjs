@@ -10,7 +10,6 @@
  * that `POE_TEST_REPORT` names.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { fail, prepare, ROOT, run } from './prepare.mjs'
 import { homeOf, testFiles } from './test-files.mjs'
 
@@ -69,9 +68,7 @@ async function whole(wishes) {
   }
   const { runFiles } = await import('./test-run.mjs')
   const shared = await startShared()
-  // Long tests keep most of a processor busy by themselves.
-  const workers = availableParallelism() + 1
-  const patience = part === 'long' ? { timeoutMs: LONG_MS, workers } : {}
+  const patience = part === 'long' ? { timeoutMs: LONG_MS } : {}
   let counts
   try {
     // Beside the others, because installing it elsewhere mostly waits.

@@ -220,8 +220,13 @@ async function otherRoute(at: At): Promise<string[]> {
 }
 
 async function over(at: At): Promise<string[]> {
-  const operation = await at.operation('short')
-  const first = await tell(await operation.send())
+  let operation = await at.operation('short')
+  let first = await tell(await operation.send())
+  // A busy machine came too late with the first one.
+  for (let late = 1; late < 5 && first === '410 expired'; late += 1) {
+    operation = await at.operation('short')
+    first = await tell(await operation.send())
+  }
   await pause(SHORT_MS + 1_200)
   return [first, await tell(await operation.send())]
 }
