@@ -35,6 +35,11 @@ function problem(members: Record<string, unknown>): Step {
   return { status: 405, headers, body: JSON.stringify(members) }
 }
 
+const NAMED: Step = {
+  ...MASKED,
+  body: JSON.stringify({ type: 'urn:post-once-exactly:problem:used', payloadMatches: false }),
+}
+
 const ANOTHERS: Step = {
   ...RESULT,
   headers: { ...RESULT.headers, link: '</a>; rel="urn:post-once-exactly:rel:other-content"' },
@@ -142,6 +147,20 @@ const ROWS: readonly Row[] = [
     outcome: 'unknown',
     posts: 1,
     isFinal: false,
+  },
+  {
+    title: '[POE-5-6] 405 while the link is busy, then gone: what was at work may have been ours',
+    post: [{ status: 405 }, { status: 410 }],
+    get: [BUSY, { status: 410 }],
+    outcome: 'unknown',
+    posts: 2,
+  },
+  {
+    title: '[FALSE-802] 405 that names the used link and nothing else, and the link is spent',
+    post: [NAMED],
+    get: [SOME_PAGE],
+    outcome: 'used-before',
+    posts: 1,
   },
   {
     title: '[FALSE-802] 405 without Allow to the first try, and the link is unspent',
