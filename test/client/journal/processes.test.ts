@@ -1,7 +1,7 @@
 /** The journal in a file, used by several processes, of which some are killed or fall asleep. */
-import { existsSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, renameSync, rmSync, statSync, utimesSync, watch, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { basename } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
 import type { Journal } from 'post-once-exactly/client'
@@ -248,6 +248,23 @@ describe('fileJournal between processes', () => {
       rmSync(`${place.path}.compact`)
       expect((await begun).ids).to.deep.equal(['a'])
       expect(await idsIn(journal)).to.deep.equal(['a'])
+    })
+
+    it('[CL-17] one that is taken for dead while it replaces the file leaves it', async () => {
+      const journal = await place.open(small)
+      const own = ownerOf()
+      const { ino } = statSync(place.path)
+      let began = 0
+      const watcher = watch(dirname(place.path), (_, name) => {
+        if (name !== `${basename(place.path)}.new`) return
+        began += 1
+        rmSync(own, { force: true })
+      })
+      await work(journal, 'settled', 20)
+      watcher.close()
+      expect(began, 'it was to be replaced').to.be.above(0)
+      expect(statSync(place.path).ino, 'others may have written to it').to.equal(ino)
+      expect(await idsIn(journal)).to.deep.equal([])
     })
   })
 })
