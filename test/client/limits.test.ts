@@ -189,3 +189,26 @@ describe('hooks of a client', () => {
     ])
   })
 })
+
+describe('a refusal without an end', () => {
+  it('[POE-5-6] is read as far as a problem may reach, and tells nothing', async () => {
+    let given = 0
+    const pull = (controller: ReadableStreamDefaultController<Uint8Array>) => {
+      given += 1_024
+      // No test may last as long as that content would.
+      if (given > 1_000_000) controller.close()
+      else controller.enqueue(new Uint8Array(1_024).fill(32))
+    }
+    const headers = { Allow: 'GET', 'Content-Type': 'application/problem+json' }
+    const client = createClient({
+      tries: 1,
+      fetch: async (_url, init) => {
+        if (init?.method !== 'POST') return new Response('', { status: 404 })
+        return new Response(new ReadableStream({ pull }), { status: 405, headers })
+      },
+    })
+    const { outcome } = await client.post('http://shop.test/orders/once/1', { a: 1 })
+    expect(outcome).to.equal('unknown')
+    expect(given, 'bytes').to.be.within(65_536, 70_000)
+  })
+})
