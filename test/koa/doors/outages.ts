@@ -57,10 +57,8 @@ export async function playOutage(
     )
     const told = new Map<Door, string[]>(DOORS.map(door => [door, []]))
     for (const step of outage.steps) {
-      if (step === 'ask') await askAll(operations, told)
+      if (step === 'ask') await askAll(operations, told, mode === 'up')
       else mode = step
-      // What is pending for the store is paid within a moment of its coming back.
-      if (step === 'up') await pause(700)
     }
     return Object.fromEntries(
       operations.map(([door, { id }]) => [door, inWords(site, id, told.get(door) ?? [])]),
@@ -70,13 +68,23 @@ export async function playOutage(
   }
 }
 
+/**
+ * @param isUp - what is pending for the store is paid within a moment of its coming back: who is
+ *   told to come later does so
+ */
 async function askAll(
   operations: readonly (readonly [Door, Operation])[],
   told: ReadonlyMap<Door, string[]>,
+  isUp: boolean,
 ): Promise<void> {
   await Promise.all(
     operations.map(async ([door, operation]) => {
-      told.get(door)?.push(await tell(await operation.send()))
+      let words = await tell(await operation.send())
+      for (let times = 0; isUp && times < 50 && words.endsWith(' later'); times += 1) {
+        await pause(200)
+        words = await tell(await operation.send())
+      }
+      told.get(door)?.push(words)
     }),
   )
 }
