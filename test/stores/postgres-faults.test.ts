@@ -273,6 +273,15 @@ describeWith(['postgres', 'initdb'], 'PostgreSQL and its locks', () => {
     })
   }
 
+  it('[FALSE-4544] so does a row that `pg_restore --disable-triggers` brings back', async () => {
+    const [epoch = ''] = (await store.epoch()).epochs
+    await other.query(`CREATE TEMP TABLE kept AS SELECT * FROM ${poe}.memory;
+      TRUNCATE ${poe}.memory; ALTER TABLE ${poe}.memory DISABLE TRIGGER ALL;
+      INSERT INTO ${poe}.memory SELECT * FROM kept; DROP TABLE kept;
+      ALTER TABLE ${poe}.memory ENABLE TRIGGER ALL`)
+    expect(await claimState(store, 'lost', { epoch })).to.equal('wrong-epoch')
+  })
+
   it('[FALSE-4550] an epoch outlives VACUUM FULL and another migration', async () => {
     const { epochs } = await store.epoch()
     await other.query(`VACUUM FULL ${poe}.memory`)
