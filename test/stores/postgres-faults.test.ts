@@ -3,6 +3,9 @@
  * behind or have another history, and schemas that are not ours.
  */
 import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
 import type pg from 'pg'
@@ -216,9 +219,12 @@ describeWith(['postgres', 'initdb'], 'PostgreSQL and its locks', () => {
     expect(await claimState(store, 'new', { epoch: fresh })).to.equal('claimed')
   })
 
-  it('[FALSE-4550] so does each dump of servers that are made anew in one way', async () => {
-    const [dump, load] = [findProgram('pg_dump') ?? '', findProgram('psql') ?? '']
-    let sql = execFileSync(dump, ['-n', poe, (await sharedPostgres()).url])
+  /** Restores a dump in a new server, and a dump of that in another new one. */
+  async function restoreAnew(format: string, load: readonly string[]): Promise<void> {
+    const dump = findProgram('pg_dump') ?? ''
+    const [program = '', ...rest] = load
+    let made = execFileSync(dump, [format, '-n', poe, (await sharedPostgres()).url])
+    const file = join(mkdtempSync(join(tmpdir(), 'poe-dump-')), 'dump')
     const epochs: string[] = []
     for (let count = 0; count < 2; count += 1) {
       // In each of them the tables get the same oids.
@@ -226,13 +232,14 @@ describeWith(['postgres', 'initdb'], 'PostgreSQL and its locks', () => {
       const restored = new PostgresStores(server.url)
       const its = restored.open(poe)
       try {
-        execFileSync(load, ['-q', '-v', 'ON_ERROR_STOP=1', server.url], { input: sql })
+        writeFileSync(file, made)
+        execFileSync(findProgram(program) ?? '', [...rest, file, '-d', server.url])
         const before = await claimState(its, 'lost', { epoch: epochs[0] ?? 'none' })
         expect(before).to.equal('wrong-epoch')
         const [epoch = ''] = (await its.epoch()).epochs
         expect(epochs).not.to.include(epoch)
         epochs.push(epoch)
-        sql = execFileSync(dump, [server.url])
+        made = execFileSync(dump, [format, server.url])
         expect(await claimState(its, 'lost', { epoch })).to.equal('claimed')
       } finally {
         await its.close()
@@ -240,7 +247,14 @@ describeWith(['postgres', 'initdb'], 'PostgreSQL and its locks', () => {
         await server.remove()
       }
     }
-  })
+    rmSync(dirname(file), { recursive: true })
+  }
+
+  it('[FALSE-4550] so does each dump of servers that are made anew in one way', () =>
+    restoreAnew('-Fp', ['psql', '-q', '-v', 'ON_ERROR_STOP=1', '-f']))
+
+  it('[FALSE-4543] so does one whose tables pg_restore empties first, for several jobs', () =>
+    restoreAnew('-Fc', ['pg_restore', '-j', '2']))
 
   for (const role of ['origin', 'replica']) {
     it(`[FALSE-4535] so does a row of another server's that comes as ${role}`, async () => {
@@ -258,6 +272,15 @@ describeWith(['postgres', 'initdb'], 'PostgreSQL and its locks', () => {
       expect(await claimState(store, 'new', { epoch: last })).to.equal('claimed')
     })
   }
+
+  it('[FALSE-4544] so does a row that `pg_restore --disable-triggers` brings back', async () => {
+    const [epoch = ''] = (await store.epoch()).epochs
+    await other.query(`CREATE TEMP TABLE kept AS SELECT * FROM ${poe}.memory;
+      TRUNCATE ${poe}.memory; ALTER TABLE ${poe}.memory DISABLE TRIGGER ALL;
+      INSERT INTO ${poe}.memory SELECT * FROM kept; DROP TABLE kept;
+      ALTER TABLE ${poe}.memory ENABLE TRIGGER ALL`)
+    expect(await claimState(store, 'lost', { epoch })).to.equal('wrong-epoch')
+  })
 
   it('[FALSE-4550] an epoch outlives VACUUM FULL and another migration', async () => {
     const { epochs } = await store.epoch()

@@ -68,6 +68,28 @@ describeWith(['redis-server'], 'a batch on Redis', () => {
       connected.end()
     })
 
+    it(`[FALSE-4545] ${name}: in a MULTI of the application nothing is granted`, async () => {
+      server = await startRedis()
+      const { client, end } = await connect(server.port)
+      const store = redisStore({ client })
+      const send = (word: string) =>
+        'callBuffer' in client ? client.callBuffer(word) : client.sendCommand([word] as never)
+      const { nowMs } = await store.epoch()
+      const claim = { ...makeClaim(nowMs), owner: 'a' }
+      await send('MULTI')
+      const together = KEYS.flatMap(key => [
+        store.claim(key, claim),
+        store.complete(key, 'a', outcome()),
+      ])
+      const alone = [store.renew('b', 'a', 9), store.read('b', null), store.secrets([])]
+      const calls: Promise<unknown>[] = [...together, ...alone, store.epoch()]
+      const codes = new Set(await Promise.all(calls.map(call => call.then(String, codeOf))))
+      expect(codes).to.deep.equal(new Set(['ERR_POE_STORE_CONFIG']))
+      await send('DISCARD')
+      expect(new Set(await claimAll(store))).to.deep.equal(new Set(['claimed']))
+      end()
+    })
+
     it(`${name}: a server of a cluster takes each by itself`, async () => {
       server = await startRedis({ cluster: true })
       await server.ask('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383)

@@ -255,6 +255,26 @@ describeWith(['redis-server'], 'redisStore on a server that forgets', () => {
     const second = await open(replica)
     expect((await second.claim('unspent', unspent)).state).to.equal('wrong-epoch')
   })
+
+  it('[FALSE-4546] nor is one that was a replica, and starts as a server of its own', async () => {
+    const old = await serve({ persistence: 'always' })
+    const moved = await serve({ persistence: 'always' })
+    const first = await open(old)
+    const unspent = await tokenFor(first, 'unspent')
+    await moved.ask('REPLICAOF', '127.0.0.1', old.port)
+    await caughtUp(moved)
+    const written = /aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0/
+    await until(
+      async () => written.test(String(await moved.ask('INFO', 'persistence'))),
+      'its file',
+    )
+    await moved.kill()
+    await moved.start()
+    // The old one takes what comes until its applications are told of the new one.
+    expect((await first.claim('unspent', unspent)).state).to.equal('wrong-epoch')
+    const second = await open(moved)
+    expect((await second.claim('unspent', unspent)).state).to.equal('claimed')
+  })
 })
 
 /** A claim as a token minted now would make it. */

@@ -20,15 +20,23 @@ export const beStrict = `setting := set_config('lock_timeout', lock_ms::text, tr
 /**
  * Whether the row of the epoch is the one that was written here: not on another timeline, and not
  * one that a dump brought. In servers that are made anew its table may well get the oid that it had
- * before, but there the row is the first of a table that nobody has rewritten, and `epoch()`
- * leaves none there.
+ * before, but there another transaction has written the row, and it is the first of a table that
+ * nobody has rewritten, where `epoch()` leaves none. `pg_restore --jobs` rewrites it.
  */
-export const isOwnMemory = (poe: string): string => `memory.timeline = ${poe}.timeline()
+export const isOwnMemory = (poe: string): string => `
+              memory.timeline = concat(${poe}.timeline(), ' ', memory.xmin)
               AND memory.table_oid = memory.tableoid AND (memory.ctid <> '(0,1)'
                 OR pg_relation_filenode(memory.tableoid) <> memory.tableoid)`
 
+/**
+ * Notes in a row that was just written which transaction has written it. That moves it away, too,
+ * from where a dump would have brought it.
+ */
+export const signMemory = (poe: string): string => `UPDATE ${poe}.memory
+        SET timeline = concat(${poe}.timeline(), ' ', memory.xmin) WHERE timeline = '';`
+
 /** Says that the row of the epoch is written here, by one of the functions that may. */
-const writeMemory = "PERFORM set_config('poe.writes_memory', 'on', true);"
+export const writeMemory = "PERFORM set_config('poe.writes_memory', 'on', true);"
 
 /**
  * What has written the row of the epoch otherwise, has brought it from another server: logical
@@ -405,12 +413,11 @@ export const upkeepSql = (poe: string): string => `${watchMemory(poe)}
       PERFORM ${poe}.be_strict(lock_ms);
       ${writeMemory}
       INSERT INTO ${poe}.memory (epoch, timeline, table_oid)
-        VALUES (fresh, ${poe}.timeline(), '${poe}.memory'::regclass)
+        VALUES (fresh, '', '${poe}.memory'::regclass)
         ON CONFLICT (only_row) DO UPDATE SET epoch = excluded.epoch,
-          timeline = excluded.timeline, table_oid = memory.tableoid
+          timeline = '', table_oid = memory.tableoid
         WHERE NOT (${isOwnMemory(poe)});
-      -- Away from where a dump would have brought it.
-      UPDATE ${poe}.memory SET only_row = true WHERE NOT (${isOwnMemory(poe)});
+      ${signMemory(poe)}
       epoch := ${poe}.valid_epoch();
     END IF;
     is_logged := NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class WHERE relpersistence <> 'p'
@@ -456,8 +463,9 @@ const keepSql = (poe: string): string => `
     ${writeMemory}
     DELETE FROM ${poe}.memory;
     INSERT INTO ${poe}.memory (epoch, timeline, table_oid)
-      VALUES (fresh, ${poe}.timeline(), '${poe}.memory'::regclass)
-      ON CONFLICT (only_row) DO UPDATE SET epoch = excluded.epoch;
+      VALUES (fresh, '', '${poe}.memory'::regclass)
+      ON CONFLICT (only_row) DO UPDATE SET epoch = excluded.epoch, timeline = '';
+    ${signMemory(poe)}
   END $$;
 
   CREATE OR REPLACE FUNCTION ${poe}.secrets(proposed jsonb, lock_ms integer, OUT list jsonb)

@@ -12,7 +12,9 @@ import {
   listSql,
   readSql,
   settleSql,
+  signMemory,
   upkeepSql,
+  writeMemory,
   writesSql,
 } from './functions.js'
 import { outboxSql } from './outbox-schema.js'
@@ -107,11 +109,13 @@ const formerly = (poe: string): string => `
     uuid, bytea, text, bigint, bigint, bigint, bigint, boolean, bytea, bytea, integer);
   DROP FUNCTION IF EXISTS ${poe}.mark(uuid, bytea, integer);`
 
-/** An earlier migration left the epoch's row where a dump would have brought it. */
+/** An earlier migration left the epoch's row as a dump would bring it. */
 const ownMemory = (poe: string): string => `
   DO $$ BEGIN
-    IF pg_get_functiondef('${poe}.valid_epoch'::regproc) LIKE '%ctid%' THEN RETURN; END IF;
-    UPDATE ${poe}.memory SET only_row = true WHERE epoch = ${poe}.valid_epoch();
+    IF pg_get_functiondef('${poe}.valid_epoch'::regproc) LIKE '%xmin%' THEN RETURN; END IF;
+    ${writeMemory}
+    UPDATE ${poe}.memory SET timeline = '' WHERE epoch = ${poe}.valid_epoch();
+    ${signMemory(poe)}
   END $$;`
 
 /**

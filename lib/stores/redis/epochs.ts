@@ -151,10 +151,13 @@ export class Epochs {
   }
 }
 
-/** Whether the memory is the one that the value was made in, although the id is another. */
-function keepsAll({ value, isPromoted }: Look, isSynced: boolean): boolean {
+/**
+ * Whether the memory is the one that the value was made in, although the id is another. Once it is
+ * followed, its copy has the value too, and may be started as a server of its own.
+ */
+function keepsAll({ value, isPromoted, hasBeenFollowed }: Look, isSynced: boolean): boolean {
   const couldForgetNothing = value.charAt(EPOCH_CHARS) === '1'
-  return couldForgetNothing && isSynced && !isPromoted
+  return couldForgetNothing && isSynced && !isPromoted && !hasBeenFollowed
 }
 
 function epochOf(value: string): string {

@@ -14,6 +14,9 @@ const FIRST_PAUSE_MS = 10
 /** What a call says that was not answered in time. */
 export const NO_ANSWER = 'Redis gave no answer in time.'
 const MOST_UNANSWERED = 10_000
+const IN_MULTI =
+  'The application has a MULTI open on the Redis client, so that calls of the store wait for its ' +
+  'EXEC. Give the store a client of its own, or send all of a transaction at once.'
 /** The server did nothing, and says that it soon may. */
 const SOON = /^(?:LOADING|TRYAGAIN|CLUSTERDOWN|MASTERDOWN)\b/
 
@@ -53,7 +56,7 @@ export class RedisExchange {
 
   /** Sends one command to the node of a slot. */
   command(slot: string, command: readonly Argument[], withinMs?: number): Promise<unknown> {
-    return this.#bounded(withinMs, () => this.#send(slot, command))
+    return this.#bounded(withinMs, () => this.#send(slot, command).then(refuseQueued))
   }
 
   /** Runs a script and then a command, on one connection to one node, in one exchange. */
@@ -72,7 +75,8 @@ export class RedisExchange {
   }
 
   #run(step: RedisStep): Promise<unknown> {
-    return this.#send(step.slot, bySha(step)).catch(error => this.#runAgain(step, error))
+    const failed = (error: unknown) => this.#runAgain(step, error)
+    return this.#send(step.slot, bySha(step)).then(refuseQueued, failed)
   }
 
   /** Runs a script that the server did not know, or without keys that are elsewhere. */
@@ -82,7 +86,7 @@ export class RedisExchange {
       return this.#run({ ...step, keys: keys.slice(0, needed) })
     }
     if (!says(error, 'NOSCRIPT')) throw error
-    return this.#send(step.slot, byText(step))
+    return this.#send(step.slot, byText(step)).then(refuseQueued)
   }
 
   async #runWith(
@@ -98,7 +102,7 @@ export class RedisExchange {
     if ('error' in both[0] && says(both[0].error, 'NOSCRIPT')) {
       both = await this.#sendBoth(step.slot, byText(step), command)
     }
-    if (!('error' in both[0])) return [both[0].reply, both[1]]
+    if (!('error' in both[0])) return [refuseQueued(both[0].reply), both[1]]
     if (!says(both[0].error, 'ASK')) throw both[0].error
     // Its slot is on its way to another node. The client follows one command there, but not two.
     return [await this.#run(step), both[0]]
@@ -166,6 +170,15 @@ function bySha({ script, keys, args }: RedisStep): Argument[] {
 
 function byText({ script, keys, args }: RedisStep): Argument[] {
   return ['eval', script.text, String(keys.length), ...keys, ...args]
+}
+
+/**
+ * The application has begun a `MULTI` on this connection: what is asked meanwhile is done at its
+ * `EXEC`, if ever, and the reply to it goes there. As bytes it would pass for replies of a batch.
+ */
+function refuseQueued(reply: unknown): unknown {
+  if (typeof reply === 'number' || Array.isArray(reply) || String(reply) !== 'QUEUED') return reply
+  throw new PoeError('ERR_POE_STORE_CONFIG', IN_MULTI)
 }
 
 function textOf(error: unknown): string {
