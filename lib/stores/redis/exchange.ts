@@ -14,6 +14,7 @@ const FIRST_PAUSE_MS = 10
 /** What a call says that was not answered in time. */
 export const NO_ANSWER = 'Redis gave no answer in time.'
 const MOST_UNANSWERED = 10_000
+const QUEUED = 'QUEUED'
 const IN_MULTI =
   'The application has a MULTI open on the Redis client, so that calls of the store wait for its ' +
   'EXEC. Give the store a client of its own, or send all of a transaction at once.'
@@ -177,7 +178,8 @@ function byText({ script, keys, args }: RedisStep): Argument[] {
  * `EXEC`, if ever, and the reply to it goes there. As bytes it would pass for replies of a batch.
  */
 function refuseQueued(reply: unknown): unknown {
-  if (typeof reply === 'number' || Array.isArray(reply) || String(reply) !== 'QUEUED') return reply
+  const { length } = (reply ?? '') as string | Uint8Array | readonly unknown[]
+  if (length !== QUEUED.length || Array.isArray(reply) || String(reply) !== QUEUED) return reply
   throw new PoeError('ERR_POE_STORE_CONFIG', IN_MULTI)
 }
 
