@@ -96,6 +96,13 @@ export interface Resumed {
   readonly outcome: PostOutcome
 }
 
+/** The `fetch` of each client. */
+const OWN = new WeakSet<object>()
+const { fetch: foundFetch } = globalThis
+
+/** The global `fetch`; where a client's own has taken its place, the one that was there before. */
+const sendGlobally: FetchLike = (...call) => (OWN.has(fetch) ? foundFetch : fetch)(...call)
+
 /**
  * A client that also finds links, and outlives its process with a journal.
  *
@@ -110,17 +117,14 @@ export class PoeClient extends PoeCore {
   /** @internal */
   constructor(options: ClientOptions, parts: Parts) {
     parts.check(options)
-    const {
-      authenticate,
-      logger,
-      fetch: given = (input, init) => globalThis.fetch(input, init),
-    } = options
+    const { authenticate, logger, fetch: given = sendGlobally } = options
     const lines = logger && parts.lines?.(logger)
     const fetch = observedFetch(given, options, lines?.hooks)
     const sends = authenticate === undefined ? fetch : withLogin(fetch, authenticate)
     super({ ...options, fetch: sends }, parts)
     this.#bare = fetch
     this.#lines = lines
+    OWN.add(this.fetch)
   }
 
   /**

@@ -100,16 +100,15 @@ export function incomingOf(request: Request): IncomingMessage {
  *
  * @param content - the bytes; or what gives them when they are read; `too-large` for a 413 then,
  *   and `read-before` for a 400 that the log has to explain
+ * @param signal - that of the request made
  */
 export function handlerRequest(
   request: Request,
   content: Uint8Array | IncomingMessage | Unreadable | null,
+  signal: AbortSignal = request.signal,
 ): Request {
-  const init: RequestInit & { duplex?: 'half' } = {
-    method: request.method,
-    headers: request.headers,
-    signal: request.signal,
-  }
+  const { method, headers } = request
+  const init: RequestInit & { duplex?: 'half' } = { method, headers, signal }
   // An empty stream would be used up when it is read: nothing can be read again, and cloned.
   if (content !== null && hasContent(request)) {
     init.body = bodyOf(content)

@@ -80,6 +80,8 @@ export interface FetchOnce<Tx = never> extends Doors<FetchShape<Tx>, Tx>, ForOpe
 interface Arrival {
   readonly request: Request
   readonly context: unknown
+  /** Whether the content was read before the door. */
+  readonly wasRead: boolean
   /** What its handler gets. */
   given: Request | null
 }
@@ -105,12 +107,7 @@ export function poe<Tx = never>(options: FetchPoeOptions<Tx>): FetchOnce<Tx> {
       const { request, context } = arrivalOf(ctx)
       return [request, ...rest, context]
     },
-    run: async (ctx, handler, rest) => {
-      const arrival = arrivalOf(ctx)
-      arrival.given ??= handlerRequest(arrival.request, ctx.req)
-      const given = [arrival.given, poeFor(ctx), arrival.context, ...rest] as unknown as never[]
-      putAnswer(ctx, await answerIn(await (handler as Lenient<never[], unknown>)(...given)))
-    },
+    run: (ctx, handler, rest) => runHandler(ctx, arrivalOf(ctx), handler, rest),
     ahead: given => findAhead(given, arrivalOf),
     door: find => (request, context) => serve(find, request, context),
   }
@@ -131,8 +128,7 @@ export function poe<Tx = never>(options: FetchPoeOptions<Tx>): FetchOnce<Tx> {
     const { pathname } = urlOf(request)
     const found = look(request.method, pathname) ?? NOTHING
     const req = incomingOf(request)
-    const given = request.bodyUsed ? handlerRequest(request, 'read-before') : null
-    arrivals.set(req, { request, context, given })
+    arrivals.set(req, { request, context, wasRead: request.bodyUsed, given: null })
     const captured = new CapturedResponse(req)
     const leave = () => captured.leave()
     request.signal.addEventListener('abort', leave, { once: true })
@@ -146,7 +142,7 @@ export function poe<Tx = never>(options: FetchPoeOptions<Tx>): FetchOnce<Tx> {
   const page: FetchOnce<Tx>['page'] = handler => async (request, context) => {
     const req = incomingOf(request)
     const res = new ServerResponse(req)
-    arrivals.set(req, { request, context, given: request })
+    arrivals.set(req, { request, context, wasRead: false, given: request })
     const answer = await inner.attend(req, res, ctx =>
       handler(request, poeFor(ctx) as HandlerPoe<Tx>, context),
     )
@@ -166,6 +162,20 @@ export function poe<Tx = never>(options: FetchPoeOptions<Tx>): FetchOnce<Tx> {
     },
     page,
   }
+}
+
+async function runHandler(
+  ctx: Context,
+  arrival: Arrival,
+  handler: Lenient<never[], unknown>,
+  rest: readonly unknown[],
+): Promise<void> {
+  const { request, wasRead, context } = arrival
+  // A claim's own: a client that leaves does not end what is done once.
+  const { signal } = ctx.poe.held?.run ?? request
+  arrival.given ??= handlerRequest(request, wasRead ? 'read-before' : ctx.req, signal)
+  const given = [arrival.given, poeFor(ctx), context, ...rest] as unknown as never[]
+  putAnswer(ctx, await answerIn(await handler(...given)))
 }
 
 const NOTHING = {

@@ -130,16 +130,29 @@ export function hearThrow(ctx: Context): void {
 export function answerable(error: unknown, free: boolean): unknown {
   const answered = answeredStatus(error)
   if (answered !== null && answered !== statusOf(error)) {
-    return httpErrors(answered, { cause: error })
+    return tellingOf(error, httpErrors(answered, { cause: error }))
   }
   if (answered !== null || (free && failureOf(error) !== null)) return error
   const isPlain = error !== null && error !== undefined && statusOf(error) === null
   if (isPlain && !isMissingFile(error)) return error
-  return new Error(
+  const made = new Error(
     'The handler threw an error that reports no failure. Where nothing has happened, answer 4xx, ' +
-      'throw an error of http-errors (on Koa ctx.throw(422)), or accept this one with isRefusal.',
+      'throw an error of http-errors (on Koa ctx.throw(422)), or accept this one with isRefusal. ' +
+      'Where it was done, return the answer: a redirect that is thrown is none.',
     { cause: error },
   )
+  return tellingOf(error, made)
+}
+
+/**
+ * Lets the log tell what was thrown as well: Koa writes an error's stack, and not its cause.
+ *
+ * @param made - the error that is logged in its place
+ */
+function tellingOf<Made extends Error>(cause: unknown, made: Made): Made {
+  const { stack = `something with status ${statusOf(cause)}` } = (cause ?? {}) as Partial<Error>
+  made.stack = `${made.stack}\nCaused by ${stack}`
+  return made
 }
 
 /**
