@@ -43,7 +43,6 @@ import { hashOwner, packOutcome, packWho, recordName, whoFault } from './redis/p
 import { claimReply, ownerReply, readReply, stateOf } from './redis/replies.js'
 import * as scripts from './redis/scripts.js'
 import { Secrets } from './redis/secrets.js'
-import { USUAL_MS } from './within.js'
 
 export type {
   Argument,
@@ -55,6 +54,8 @@ export type {
 } from './redis/driver.js'
 
 const WHERE = 'redisStore'
+/** How long a call may take without its replicas, in milliseconds. */
+const CALL_MS = 850
 /** The engine waits a little longer than the store, so that the store can say what was wrong. */
 const MARGIN_MS = 50
 /** A server that has restarted twice during one claim is not there yet. */
@@ -145,7 +146,7 @@ class RedisStore implements Store {
 
   constructor(settings: Settings) {
     const extraMs = settings.replicas > 0 ? settings.replicaWaitMs : 0
-    this.#usualMs = USUAL_MS + extraMs
+    this.#usualMs = CALL_MS + extraMs
     this.timeoutMs = this.#usualMs + MARGIN_MS
     this.#settings = settings
     this.#exchange = new RedisExchange(settings.driver, this.#usualMs)

@@ -6,8 +6,8 @@ import { setImmediate } from 'node:timers'
 import { isListed, List, Listed, unlist } from '../engine/listed.js'
 import { PoeError } from '../errors.js'
 
-/** How long a call may take where its caller does not say, in milliseconds. */
-export const USUAL_MS = 850
+/** How long a call may take where its caller does not say, in milliseconds: the engine does. */
+export const USUAL_MS = 2_500
 /** How long a statement of a purge may take, in milliseconds: no request waits for it. */
 export const PURGE_MS = 10_000
 /** A timer that fires this late fired in a process that stood still, in milliseconds. */

@@ -75,6 +75,7 @@ describeWith(['postgres', 'initdb'], 'an address that leads to a standby at firs
       const there = 'SELECT FROM pg_namespace WHERE nspname = $1'
       await until(async () => (await standby.query(there, ['poe'])).rowCount === 1, 'it follows')
       expect(await codeOf(store.epoch())).to.equal('ERR_POE_STORE_CONFIG')
+      expect(await codeOf(store.rotateEpoch())).to.equal('ERR_POE_STORE_CONFIG')
       front.moveTo(primary.port)
       expect(await codeOf(store.epoch())).to.equal('none')
     } finally {

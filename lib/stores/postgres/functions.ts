@@ -410,6 +410,8 @@ export const upkeepSql = (poe: string): string => `${watchMemory(poe)}
     version := ${poe}.version();
     epoch := ${poe}.valid_epoch();
     IF epoch IS NULL THEN
+      -- Fails on a standby, by its own error.
+      PERFORM ${poe}.timeline();
       PERFORM ${poe}.be_strict(lock_ms);
       ${writeMemory}
       INSERT INTO ${poe}.memory (epoch, timeline, table_oid)
@@ -459,6 +461,7 @@ const keepSql = (poe: string): string => `
   CREATE OR REPLACE FUNCTION ${poe}.rotate_epoch(fresh text, lock_ms integer)
   RETURNS void LANGUAGE plpgsql AS $$
   BEGIN
+    PERFORM ${poe}.timeline();
     PERFORM ${poe}.be_strict(lock_ms);
     ${writeMemory}
     DELETE FROM ${poe}.memory;
