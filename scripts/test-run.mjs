@@ -97,6 +97,7 @@ class Run {
   stop() {
     this.#counts.stopped = true
     this.#queue = []
+    this.#waiting = []
     for (const { child } of this.#workers) child.kill('SIGTERM')
   }
 

@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers'
 import { isListed, List, Listed, unlist } from '../engine/listed.js'
 import { PoeError } from '../errors.js'
 
-/** How long a call may take where its caller does not say, in milliseconds: the engine does. */
+/** How long a call may take where its caller does not say, in milliseconds. The engine says. */
 export const USUAL_MS = 2_500
 /** How long a statement of a purge may take, in milliseconds: no request waits for it. */
 export const PURGE_MS = 10_000

@@ -5,6 +5,7 @@
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
+import { subscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import {
   accessSync,
@@ -136,7 +137,13 @@ export async function listens(port: number, withinMs = START_MS): Promise<void> 
   }
 }
 
+/** Whatever was started, also without the function below: none of it outlasts this process. */
 const running = new Set<ChildProcess>()
+subscribe('child_process', message => {
+  const { process: child } = message as { process: ChildProcess }
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+})
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
@@ -151,16 +158,13 @@ export function startProgram(
   options: SpawnOptions = {},
 ): ServerChild {
   const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
-  running.add(child)
   let log = ''
   const keep = (chunk: Buffer): void => {
     log = (log + chunk.toString()).slice(-20_000)
   }
   child.stdout?.on('data', keep)
   child.stderr?.on('data', keep)
-  child.once('exit', () => running.delete(child))
   child.once('error', error => {
-    running.delete(child)
     log += String(error)
   })
   return {
