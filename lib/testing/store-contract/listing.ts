@@ -15,6 +15,8 @@ import {
 
 /** Enough for several pages, and for several in one bucket of a store that has buckets. */
 const MANY = 40
+/** Names of which some fall into one bucket of a store: those that only count up do not. */
+const MANY_KEYS = Array.from({ length: MANY }, (_, index) => `key-${index}-${index}`).sort()
 
 /** Cases about `list`. */
 export function listingCases<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
@@ -83,7 +85,7 @@ function states<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
 function pages<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
   return [
     storeCase(options, 'list: page by page, each comes once', async trial => {
-      const keys = Array.from({ length: MANY }, (_, index) => `key-${index}`).sort()
+      const keys = MANY_KEYS
       const keepUntilMs = (await trial.now()) + 7_200_000
       for (const key of keys) await trial.fallSilent(key, `of ${key}`, { keepUntilMs })
       for (const limit of [1, 7, MANY, 1_000]) {
@@ -99,7 +101,7 @@ function pages<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
       options,
       'list: what is decided between two pages makes none be missed',
       async trial => {
-        const keys = Array.from({ length: MANY }, (_, index) => `key-${index}`).sort()
+        const keys = MANY_KEYS
         // Of one time and of no end: a store may not go by places that move, nor by times alone.
         for (const key of keys) await trial.fallSilent(key, 'a', { keepUntilMs: null })
         const seen: string[] = []
