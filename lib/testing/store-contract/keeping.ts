@@ -33,7 +33,10 @@ function kept<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
       assert.deepEqual(await trial.store.purge(100), { removed: 0, more: false })
       for (const suffix of ['timed', 'for-ever']) {
         for (const state of ['running', 'spent', 'undecided'] as const) {
-          await trial.expectState(`${state}-${suffix}`, state, 'after a purge')
+          const key = `${state}-${suffix}`
+          await trial.expectState(key, state, 'after a purge')
+          const claimed = await trial.claim(key, { owner: 'b' })
+          assert.equal(claimed.state, state, `what a claim of '${key}' finds`)
         }
         const late = await trial.store.complete(`free-${suffix}`, 'a', answer('late'))
         assert.equal(late.state, 'ok', 'of a lapsed free key that nobody took, after a purge')
