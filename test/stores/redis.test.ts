@@ -3,7 +3,8 @@
  */
 import { expect } from 'chai'
 import { createClientPool } from 'redis'
-import type { Store } from '../../lib/engine/store.js'
+import { bucketOf, type Store } from '../../lib/engine/store.js'
+import { BUCKETS } from '../../lib/stores/redis/epochs.js'
 import { type RedisStoreOptions, redisStore } from '../../lib/stores/redis.js'
 import { until } from '../support/meeting.js'
 import { describeWith } from '../support/servers/programs.js'
@@ -96,6 +97,24 @@ describeWith(['redis-server'], 'redisStore', () => {
     const reply = await store.read('key', null)
     expect(reply).to.have.deep.nested.property('outcome.body', Buffer.from('tea'))
     own.end()
+  })
+
+  it('an index stays as long as the longest of its records', async () => {
+    const prefix = freshPrefix()
+    const store = open({ prefix })
+    const { nowMs } = await store.epoch()
+    const names = Array.from({ length: 1_000 }, (_, index) => `key-${index}-${index}`)
+    const [short = '', long = '', ever = '', late = ''] = names.filter(
+      name => bucketOf(name, BUCKETS) === 0,
+    )
+    const claim = async (key: string, keepUntilMs: number | null) => {
+      await store.claim(key, makeClaim(nowMs, { onSilence: 'undecided', keepUntilMs }))
+      return Number(await server.ask('PEXPIRETIME', `${prefix}{0}:u`))
+    }
+    expect(await claim(short, nowMs + 60_000)).to.be.at.least(nowMs + 60_000)
+    expect(await claim(long, nowMs + 36_000_000)).to.be.at.least(nowMs + 36_000_000)
+    expect(await claim(ever, null)).to.equal(-1)
+    expect(await claim(late, nowMs + 72_000_000)).to.equal(-1)
   })
 
   it('rejects what comes after close, and leaves the client connected', async () => {

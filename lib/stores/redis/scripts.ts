@@ -97,7 +97,7 @@ const INDEX = `
     redis.pcall('ZADD', index, keep == 0 and '+inf' or keep, name)
     if keep == 0 then
       redis.pcall('PERSIST', index)
-    elseif ends == -2 or (ends ~= -1 and ends < keep) then
+    elseif ends ~= -1 and ends < keep then
       -- Further than needed, so that not every claim writes it.
       redis.pcall('PEXPIREAT', index, keep + HOUR)
     end
