@@ -71,6 +71,7 @@ function whoGetsIt<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
       const least = 9_800 - (performance.now() - againMs)
       assert.ok(reply.state === 'running', `the key is ${reply.state}, not running`)
       assert.ok(reply.leaseLeftMs > least, `only ${reply.leaseLeftMs} of 10,000 ms are left`)
+      assert.ok(reply.leaseLeftMs <= 10_000, `${reply.leaseLeftMs} of 10,000 ms are left`)
     }),
     storeCase(
       options,
