@@ -7,6 +7,7 @@ import type { StoredSecret } from '../../engine/store.js'
 import type { ScanQuery, StoreAdmin, StoredRecord } from '../../engine/store-admin.js'
 import {
   answer,
+  LEASE_MS,
   type StoreCase,
   type StoreContractOptions,
   storeCase,
@@ -26,11 +27,12 @@ function states<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
     storeCase(options, 'admin: counts and finds each record as what it is', async trial => {
       const { admin } = await oneOfEach(trial)
       const { nowMs, oldestUndecidedMs, nextLapseMs, ...counts } = await admin.count()
-      const wanted = { running: 2, undecided: 1, spent: 1, free: 1, expired: 0 }
+      const wanted = { running: 2, undecided: 2, spent: 1, free: 1, expired: 0 }
       assert.deepEqual(counts, wanted, 'the counts')
       const undecided = await found(admin, 'undecided')
       assert.equal(oldestUndecidedMs, undecided.leaseUntilMs, 'the oldest undecided')
-      assert.ok(nextLapseMs !== null && nextLapseMs > nowMs, 'the lease that ends first')
+      const running = await found(admin, 'running')
+      assert.equal(nextLapseMs, running.leaseUntilMs, 'the lease that ends first')
       const { owner, onSilence } = await found(admin, 'at-work')
       assert.deepEqual([owner, onSilence], ['owner b', 'free'], 'a claim that is at work')
       const spent = await found(admin, 'spent')
@@ -73,7 +75,8 @@ function pages<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
       const expected = await Promise.all(keys.map(async key => one(await found(admin, key))))
       const all = await scanned(admin)
       assert.deepEqual(byId(all.map(one)), byId(expected), 'all records')
-      assert.equal(all.find(({ state }) => state === 'undecided')?.key, 'undecided', 'its key')
+      const named = all.filter(({ state }) => state === 'undecided').map(({ key }) => key)
+      assert.deepEqual(named.sort(), ['undecided', 'undecided-later'], 'their keys')
       for (const state of ['running', 'undecided', 'spent'] as const) {
         const some = await scanned(admin, { state })
         const wanted = expected.filter(record => record.state === state)
@@ -163,11 +166,13 @@ function writes<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
 
 async function oneOfEach<Tx>(trial: Trial<Tx>) {
   await trial.take('running', 'owner a')
-  await trial.take('at-work', 'owner b', { onSilence: 'free' })
+  await trial.take('at-work', 'owner b', { onSilence: 'free', leaseMs: 2 * LEASE_MS })
   await trial.fallSilent('undecided', 'owner c')
+  await trial.pass(10)
+  await trial.fallSilent('undecided-later', 'owner c')
   await trial.fallSilent('free', 'owner d', { onSilence: 'free' })
   await trial.spend('spent', 'owner e')
-  const keys = ['running', 'at-work', 'undecided', 'free', 'spent']
+  const keys = ['running', 'at-work', 'undecided', 'undecided-later', 'free', 'spent']
   return { admin: adminOf(trial), keys }
 }
 
