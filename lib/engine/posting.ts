@@ -291,10 +291,11 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
   }
 }
 
-function makeClaim(
+/** @internal */
+export function makeClaim(
   tools: PostingTools,
   operation: Operation,
-  rules: ResourceRules,
+  rules: Pick<ResourceRules, 'transactional' | 'marks'>,
   sentMs: number,
 ): Claim {
   const { guard, leaseMs } = tools
