@@ -22,7 +22,7 @@ import type {
 import { Bell } from './outbox/bell.js'
 import { PendingWrites } from './pending-writes.js'
 import { type Clock, type MakeId, type OnEvent, safeEmitter } from './ports.js'
-import { Posting, type PostingTools } from './posting.js'
+import { makeClaim, Posting, type PostingTools } from './posting.js'
 import { Promised } from './promised.js'
 import { Reconciler } from './reconciler.js'
 import type { ClaimReply, ReadReply, Store } from './store.js'
@@ -151,9 +151,8 @@ export class Engine {
 
   /** Tells what is at a key, without touching it; at once where the store does. */
   look(operation: Operation): Finding | Promise<Finding> {
-    const { guard, store } = this
-    const looking = new Looking(store, this.#tools.meet, operation, guard.timeoutMs, this.#now())
-    guard.start(looking)
+    const looking = new Looking(this.#tools, operation, this.#now())
+    this.guard.start(looking)
     return looking.finding.wait()
   }
 
@@ -207,38 +206,47 @@ const NO_WORK: Work = {
   isReported: error => error === NOT_WANTED,
 }
 
+const MEANS_NOTHING = { transactional: true, marks: false } as const
+
 /** One look at a key. */
 class Looking extends StoreCall<ReadReply> {
-  readonly #store: Store<unknown>
-  readonly #meet: PostingTools['meet']
+  readonly #tools: PostingTools
   readonly #operation: Operation
   readonly finding: Promised<Finding> = new Promised()
 
-  constructor(
-    store: Store<unknown>,
-    meet: PostingTools['meet'],
-    operation: Operation,
-    withinMs: number,
-    sentMs: number,
-  ) {
-    super(withinMs, sentMs)
-    this.#store = store
-    this.#meet = meet
+  constructor(tools: PostingTools, operation: Operation, sentMs: number) {
+    super(tools.guard.timeoutMs, sentMs)
+    this.#tools = tools
     this.#operation = operation
   }
 
   override send(withinMs: number): ReadReply | Promise<ReadReply> {
+    const { store } = this.#tools
     const { key, epoch } = this.#operation
-    return ask(this.#store, this.#store.read, key, epoch, withinMs)
+    return ask(store, store.read, key, epoch, withinMs)
   }
 
-  override onReply(reply: ReadReply): void {
+  override onReply(reply: ReadReply | ClaimReply): void {
     try {
-      this.#meet(this.#operation.key, reply)
-      this.finding.resolve(findingOf(reply, this.#operation))
+      this.#tools.meet(this.#operation.key, reply)
+      const finding = findingOf(reply, this.#operation)
+      if (finding.kind === 'expired' && reply.state === 'none') this.#makeSure()
+      else this.finding.resolve(finding)
     } catch (cause) {
       this.onFailure(cause)
     }
+  }
+
+  /** Where nothing was done, nobody shall do it late: a claim that comes too late ends theirs. */
+  #makeSure(): void {
+    const { guard, store, clock } = this.#tools
+    const claim = makeClaim(this.#tools, this.#operation, MEANS_NOTHING, clock.now())
+    guard
+      .call(ms => store.claim(this.#operation.key, { ...claim, tokenExpiresMs: 0 }, ms))
+      .then(
+        reply => this.onReply(reply),
+        cause => this.onFailure(cause),
+      )
   }
 
   override onFailure(cause: unknown): void {

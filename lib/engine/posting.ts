@@ -62,6 +62,8 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
   readonly #claim: Claim
   readonly #piece: Piece
   readonly #end = new Promised<PostVerdict>()
+  /** Of the claim that was granted. */
+  #owner = ''
   /** Whether an attempt of the first claim is at work. */
   #isAtWork = false
 
@@ -166,6 +168,7 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
 
   #granted(owner: string, sentMs: number): ClaimRecord {
     const { key } = this.#operation
+    this.#owner = owner
     this.#tools.emit({ type: 'claimed', key, owner })
     return new OwnedRecord(this.#tools, key, owner, this.#rules, sentMs)
   }
@@ -252,8 +255,14 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
    */
   async #fromRecord(): Promise<Finding> {
     const [operation, rules] = [this.#operation, this.#rules]
-    const { look, guard } = this.#tools
+    const { look, guard, store } = this.#tools
     const finding = await look(operation)
+    if (finding.kind === 'spent') {
+      // It may be its own, which could not be learnt a moment ago: that is not told as used.
+      const confirm = (ms: number) => store.confirm(operation.key, this.#owner, ms)
+      const reply = await guard.call(confirm).catch(() => null)
+      return reply?.state === 'stale' ? finding : findingOfFailure(reply)
+    }
     if (rules.transactional) {
       if (finding.kind !== 'unspent') return finding
       return { kind: 'running', retryAfterMs: STORE_RETRY_AFTER_MS }
@@ -291,10 +300,11 @@ export class Posting extends StoreCall<ClaimReply> implements AttemptListener {
   }
 }
 
-function makeClaim(
+/** @internal */
+export function makeClaim(
   tools: PostingTools,
   operation: Operation,
-  rules: ResourceRules,
+  rules: Pick<ResourceRules, 'transactional' | 'marks'>,
   sentMs: number,
 ): Claim {
   const { guard, leaseMs } = tools

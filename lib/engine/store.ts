@@ -134,8 +134,9 @@ export interface ListReply extends StoreTime {
 
 /**
  * The answer to a claim. `late`: it came after `claimByMs`. `expired`: no record, and the token's
- * life is over. `wrong-epoch`: no record, and the store's memory is not the one that the token was
- * minted in. `full`: no record could be made without forgetting another.
+ * life is over; a lapsed free one is gone from then on, so that its owner is `stale`.
+ * `wrong-epoch`: no record, and the store's memory is not the one that the token was minted in.
+ * `full`: no record could be made without forgetting another.
  */
 export type ClaimReply = StoreTime &
   (

@@ -86,6 +86,25 @@ describe('an attempt that finds its own outcome', () => {
     expect((await bench.post({ rules: { marks: true } })).kind).to.equal('store-down')
   })
 
+  it('[FALSE-4579] where it could be asked too late only, it is not told as used', async () => {
+    for (const rules of [{ marks: true }, { transactional: true }]) {
+      const clock = fakeClock()
+      const { store: real } = tinyDatabase(engineBench({ fakeClock: clock }).real)
+      const bench = engineBench({ real, fakeClock: clock, recordForMs: 0 })
+      let isAway = false
+      bench.faulty.fault = async call => {
+        const reply = isAway ? null : await call.arrive()
+        if (call.method === 'commit' || call.method === 'complete') isAway = true
+        else if (call.method === 'confirm') isAway = false
+        if (reply === null || isAway) throw new Error(`${call.method}: the store is away`)
+        return reply
+      }
+      expect((await bench.post({ rules })).kind).to.equal('store-down')
+      expect(await bench.stateOf()).to.equal('spent')
+      expect((await bench.post({ rules })).kind).to.equal('spent')
+    }
+  })
+
   it('[FALSE-606] its time is over while its outcome is recorded: it is waited for', async () => {
     for (const transactional of [true, false]) {
       const clock = fakeClock()

@@ -274,6 +274,21 @@ describe('a transactional resource', () => {
     expect([database.rows, await bench.stateOf()]).to.deep.equal([[], 'none'])
   })
 
+  it('[FALSE-4548] once it is told that it was not used, nothing is done any more', async () => {
+    for (const ask of ['look', 'post'] as const) {
+      const { bench, database, clock } = setUp()
+      const operation = bench.operation({ expiresAtMs: clock.now() + 10_000 })
+      bench.faulty.fault = only(['renew'], refuse)
+      const { end, post } = await held(bench, { ...order, operation })
+      await clock.advance(20_000)
+      const told = ask === 'look' ? bench.engine.look(operation) : bench.post({ operation, rules })
+      expect((await told).kind).to.equal('expired')
+      end.open()
+      expect((await post).kind).to.equal('expired')
+      expect([database.rows, await bench.stateOf()]).to.deep.equal([[], 'none'])
+    }
+  })
+
   it('a late commit says that it is late', async () => {
     const { bench, clock } = setUp()
     bench.faulty.fault = only(['renew'], refuse)

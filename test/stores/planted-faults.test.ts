@@ -40,6 +40,7 @@ const FAULTS: readonly (readonly [Broken: MakeStore, titles: readonly string[]])
   [claims.GivesOldPlacesAway, ['[FALSE-4330]']],
   [claims.RenewsWithoutTheMark, ['[FALSE-4331]']],
   [claims.RefusesLateMarks, ['[FALSE-4331]']],
+  [claims.LetsSilentOwnersComeBack, ['[FALSE-4548]']],
   [claims.ReadsLapsedClaimsAsNone, ['read: no record is none']],
   [records.CompletesForAnybody, ['[LOCK-01] complete: after a take-over', 'complete: a stranger']],
   [records.ConfirmsToAnybody, ['[FALSE-601] confirm: only', 'confirm: a stranger']],

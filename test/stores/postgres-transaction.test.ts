@@ -3,6 +3,7 @@
  * and that a lost answer to `COMMIT` is resolved, not repeated.
  */
 
+import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
 import knex from 'knex'
 import pg from 'pg'
@@ -53,6 +54,11 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', () => {
       return String((error as { code?: unknown }).code)
     }
   }
+  const locked = async (isSo: boolean): Promise<void> => {
+    const free = `SELECT count(*)::int AS count FROM (
+      SELECT 1 FROM ${poe}.record WHERE head IS NULL FOR UPDATE SKIP LOCKED) AS seen`
+    while (isSo && (await stores.admin.query(free)).rows[0].count > 0) await pause(5)
+  }
   const stateOf = async (key: string) => (await store.read(key, null)).state
 
   for (const sql of ['COMMIT', 'rollback', 'select 1; /* x */ end', 'START TRANSACTION', 'begin']) {
@@ -65,6 +71,26 @@ describeWith(['postgres', 'initdb'], 'transactions on PostgreSQL', () => {
       expect(await stateOf('key')).to.equal('running')
     })
   }
+
+  it('[FALSE-4548] a commit under way is waited for, also when its link is over', async () => {
+    await stores.admin.query(`
+      CREATE FUNCTION ${poe}.slow() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_sleep(1); RETURN NULL; END';
+      CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON ${poe}.effect
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ${poe}.slow()`)
+    for (const key of ['committing', 'at work']) {
+      const transaction = await begin(key)
+      await insert(transaction.handle, key)
+      await store.renew(key, key, 0)
+      const early = key === 'committing' ? transaction.commit(outcome(), 5_000) : null
+      await locked(early !== null)
+      const late = await claimState(store, key, { owner: 'b', tokenExpiresMs: 1 })
+      expect(late).to.equal(early === null ? 'expired' : 'running')
+      const end = await (early ?? transaction.commit(outcome(), 5_000))
+      expect(end.state).to.equal(early === null ? 'stale' : 'ok')
+    }
+    expect(await effects()).to.deep.equal(['committing'])
+  })
 
   it('lets savepoints, functions and quoted words pass', async () => {
     const transaction = await begin('key')

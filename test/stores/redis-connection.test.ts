@@ -5,6 +5,8 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
+import { Cluster, Redis } from 'ioredis'
+import { createClient } from 'redis'
 import type { Store } from '../../lib/engine/store.js'
 import { PoeError } from '../../lib/errors.js'
 import { redisStore } from '../../lib/stores/redis.js'
@@ -39,6 +41,24 @@ describeWith(['redis-server'], 'redisStore on a way that fails', () => {
     await store.renew('warm up', 'owner', 10_000)
     return store
   }
+
+  it('[FALSE-4549] a client that is to connect at its first command connects', async () => {
+    const lazy = new Redis({ port: proxy.port, lazyConnect: true })
+    const cluster = new Cluster([{ port: proxy.port }], { lazyConnect: true })
+    for (const client of [lazy, cluster]) {
+      clients.push({ client, end: () => client.disconnect() })
+      const store = redisStore({ client })
+      expect((await failure(store.epoch())).code).to.equal('ERR_POE_STORE_DOWN')
+      await until(async () => client.status !== 'wait', 'the connection')
+    }
+    await back(redisStore({ client: lazy }))
+  })
+
+  it('[FALSE-4549] a client that nobody has connected is told so', async () => {
+    const client = createClient({ url: server.url })
+    const error = await failure(redisStore({ client }).epoch())
+    expect(error.message).to.include('connect()')
+  })
 
   for (const [name, connect] of Object.entries(CLIENTS)) {
     it(`killed: it rejects at once, and works again after a restart (${name})`, async () => {

@@ -167,23 +167,42 @@ describeWith(['redis-server'], 'redisStore on a server that forgets', () => {
     const meanwhile = await tokenFor(store, 'meanwhile')
     await server.ask('CONFIG', 'SET', 'maxmemory-policy', 'volatile-lru')
     await server.ask('CONFIG', 'SET', 'maxmemory', '1mb')
-    const { now } = performance
-    // Nobody asks for the epochs. Ten seconds are over.
-    performance.now = () => now.call(performance) + 11_000
-    try {
-      await until(async () => {
+    // Nobody asks for the epochs.
+    await inTenSeconds(() =>
+      until(async () => {
         const error = await failure(store.claim('meanwhile', meanwhile))
         return 'code' in error && error.code === 'ERR_POE_STORE_CONFIG'
-      }, 'the refusal')
-    } finally {
-      performance.now = now
-    }
+      }, 'the refusal'),
+    )
     await server.ask('CONFIG', 'SET', 'maxmemory', '0')
     await server.ask('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
     await back(store)
     await expectVoid(store, { spent, unspent })
     expect(await claimState(store, 'new')).to.equal('claimed')
   })
+
+  for (const setting of ['appendonly no', 'appendfsync everysec']) {
+    it(`[FALSE-4547] one that is set to "${setting}" in use may forget later`, async () => {
+      const server = await serve({ persistence: 'always' })
+      const store = await open(server)
+      const unspent = await tokenFor(store, 'unspent')
+      await server.ask('CONFIG', 'SET', ...setting.split(' '))
+      await inTenSeconds(() =>
+        until(async () => {
+          await store.claim('any', unspent)
+          return (await tokenFor(store, 'unspent')).epoch !== unspent.epoch
+        }, 'another epoch'),
+      )
+      expect((await store.claim('unspent', unspent)).state).to.equal('wrong-epoch')
+      const later = await spend(store, 'later')
+      await server.kill()
+      // It reads its configuration again, which says nothing of the change.
+      await server.start()
+      await back(store)
+      const again = (await store.claim('later', { ...later, owner: 'b' })).state
+      expect(again).to.be.oneOf(['wrong-epoch', 'spent'])
+    })
+  }
 
   it('[FALSE-3915] at maxmemory a process that starts reads its secrets', async () => {
     const server = await serve()
@@ -304,6 +323,17 @@ async function expectVoid(store: Store, claims: Readonly<Record<string, Claim>>)
       expect((await store.read(key, claim.epoch)).state, 'a read').to.equal('wrong-epoch')
       expect((await tokenFor(store, key)).epoch).not.to.equal(claim.epoch)
     }
+  }
+}
+
+/** What is done by a clock that is eleven seconds ahead. */
+async function inTenSeconds(work: () => Promise<void>): Promise<void> {
+  const { now } = performance
+  performance.now = () => now.call(performance) + 11_000
+  try {
+    await work()
+  } finally {
+    performance.now = now
   }
 }
 

@@ -103,6 +103,7 @@ export class MemoryStore implements Store {
     if (nowMs > claim.claimByMs) return { nowMs, state: 'late' }
     if (claim.epoch !== null && claim.epoch !== this.#epoch) return { nowMs, state: 'wrong-epoch' }
     if (claim.tokenExpiresMs !== null && nowMs > claim.tokenExpiresMs) {
+      if (entry !== undefined && meansNothing(entry)) this.#remove(entry)
       return { nowMs, state: 'expired' }
     }
     return { nowMs, state: this.#take(key, entry, claim, nowMs) ? 'claimed' : 'full' }
@@ -403,6 +404,11 @@ answersAtOnce(read, readNow)
 
 function isAtWork({ content }: Entry, nowMs: number): boolean {
   return content !== null && typeof content !== 'string' && content.leaseUntilMs > nowMs
+}
+
+/** Whether silence about a record means that nothing was done. */
+function meansNothing({ content }: Entry): boolean {
+  return content !== null && typeof content !== 'string' && content.onSilence === 'free'
 }
 
 function isReplaced(found: { state: string; mark?: string }, { replaces }: Claim): boolean {

@@ -108,13 +108,32 @@ const makeRecord = (poe: string): string => `
           RETURN;
         END IF;`
 
-/** What keeps a key from being claimed now, if anything does. */
+/** Whoever holds the record that was seen is in the act of completing it. */
+const beingCompleted = (poe: string): string => `
+      PERFORM 1 FROM ${poe}.record WHERE record.key = the_key AND record.owner = r.owner
+        AND record.head IS NULL AND record.lease_until_ms <= now_ms;
+      IF FOUND THEN
+        SELECT 'running', now_ms + 1000, r.told INTO state, until_ms, told;
+        RETURN;
+      END IF;`
+
+/**
+ * What keeps a key from being claimed now, if anything does. Where its life is over, a lapsed
+ * record whose silence means nothing goes: its owner shall not do late what is told as not done.
+ */
 const obstacle = (poe: string): string => `
       state := CASE
         WHEN now_ms > claim_by_ms THEN 'late'
         WHEN the_epoch IS NOT NULL AND the_epoch IS DISTINCT FROM ${poe}.valid_epoch()
           THEN 'wrong-epoch'
         WHEN now_ms > expires_ms THEN 'expired' END;
+      IF state = 'expired' AND NOT r.means_doubt THEN
+        DELETE FROM ${poe}.record WHERE record.key = (
+          SELECT free.key FROM ${poe}.record AS free WHERE free.key = the_key
+            AND free.owner = r.owner AND NOT free.means_doubt AND free.lease_until_ms <= now_ms
+          FOR UPDATE SKIP LOCKED);
+        IF NOT FOUND THEN ${beingCompleted(poe)} CONTINUE; END IF;
+      END IF;
       IF state IS NOT NULL THEN RETURN; END IF;`
 
 /** Takes a key if it is free. */
@@ -176,12 +195,7 @@ export const claimSql = (poe: string): string => `
         state := 'claimed';
         RETURN;
       END IF;
-      PERFORM 1 FROM ${poe}.record WHERE record.key = the_key AND record.owner = r.owner
-        AND record.head IS NULL AND record.lease_until_ms <= now_ms;
-      IF FOUND THEN
-        SELECT 'running', now_ms + 1000, r.told INTO state, until_ms, told;
-        RETURN;
-      END IF;
+${beingCompleted(poe)}
     END LOOP;
     RAISE EXCEPTION 'the record never held still' USING ERRCODE = 'serialization_failure';
   END $$;`

@@ -16,6 +16,8 @@ export type OnConnectionError = (error: Error) => void
 export interface IoredisClient {
   /** `ready` while commands are sent at once. */
   readonly status: string
+  /** Begins to connect, where it was made with `lazyConnect`. */
+  connect?(): Promise<unknown>
   /** Sends a command; strings in its reply are Buffers. */
   callBuffer(command: string, ...args: Argument[]): Promise<unknown>
   /** Collects commands that are sent together. */
@@ -169,7 +171,10 @@ class IoredisDriver implements Driver {
   }
 
   isReady(): boolean {
-    return this.#client.status === 'ready'
+    const { status } = this.#client
+    // With `lazyConnect` it waits for a first command, which would have to be queued.
+    if (status === 'wait') this.#client.connect?.().catch(quiet)
+    return status === 'ready'
   }
 
   send(_key: string, command: readonly Argument[]): Promise<unknown> {

@@ -66,14 +66,15 @@ export class Epochs {
   }
 
   /**
-   * Looks now and then whether the server still drops nothing: it can be told otherwise while it
-   * runs. Nobody waits for the look.
+   * Looks now and then whether the server still drops nothing, and still has on the disk what it
+   * has answered: it can be told otherwise while it runs. Nobody waits for the look.
    *
-   * @returns PoeError `ERR_POE_STORE_CONFIG` once it does, else `null`
+   * @returns PoeError `ERR_POE_STORE_CONFIG` once it drops something, else `null`
    */
   watch(bucket: number): unknown {
     if (performance.now() - this.#lookedAtMs > WATCH_MS) {
-      this.settle(this.#evicting?.bucket ?? bucket).catch(() => {})
+      this.#lookedAtMs = performance.now()
+      this.#lookClosely(this.#evicting?.bucket ?? bucket).catch(() => {})
     }
     return this.#evicting?.error ?? null
   }
@@ -128,6 +129,15 @@ export class Epochs {
     throw new PoeError('ERR_POE_STORE_DOWN', 'The epoch of a bucket did not hold still.')
   }
 
+  async #lookClosely(bucket: number): Promise<void> {
+    const [reply, config] = await this.#exchange.runWith(this.#look(bucket), CONFIG)
+    const look = lookFrom(reply)
+    this.#refuseEviction(bucket, look)
+    // At its next start it may be told of `always` again, and this value be what it finds.
+    const isLowered = 'reply' in config && !syncsAlways(config)
+    if (isLowered && couldForgetNothing(look)) await this.rotate()
+  }
+
   /** Where records may be gone, links of before are void, also once the server is set right. */
   #refuseEviction(bucket: number, { policy }: Look): void {
     try {
@@ -155,9 +165,12 @@ export class Epochs {
  * Whether the memory is the one that the value was made in, although the id is another. Once it is
  * followed, its copy has the value too, and may be started as a server of its own.
  */
-function keepsAll({ value, isPromoted, hasBeenFollowed }: Look, isSynced: boolean): boolean {
-  const couldForgetNothing = value.charAt(EPOCH_CHARS) === '1'
-  return couldForgetNothing && isSynced && !isPromoted && !hasBeenFollowed
+function keepsAll(look: Look, isSynced: boolean): boolean {
+  return couldForgetNothing(look) && isSynced && !look.isPromoted && !look.hasBeenFollowed
+}
+
+function couldForgetNothing({ value }: Look): boolean {
+  return value.charAt(EPOCH_CHARS) === '1'
 }
 
 function epochOf(value: string): string {

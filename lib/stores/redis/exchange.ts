@@ -14,6 +14,8 @@ const FIRST_PAUSE_MS = 10
 /** What a call says that was not answered in time. */
 export const NO_ANSWER = 'Redis gave no answer in time.'
 const MOST_UNANSWERED = 10_000
+const NOT_CONNECTED =
+  'The Redis client is not connected. One of `redis` has to be told to, by its connect().'
 const QUEUED = 'QUEUED'
 const IN_MULTI =
   'The application has a MULTI open on the Redis client, so that calls of the store wait for its ' +
@@ -140,7 +142,7 @@ export class RedisExchange {
 
   #refuse(): void {
     this.open()
-    if (!this.#driver.isReady()) throw down('The Redis client is not connected.')
+    if (!this.#driver.isReady()) throw down(NOT_CONNECTED)
     if (this.#unanswered >= MOST_UNANSWERED) {
       throw down(`Redis owes ${MOST_UNANSWERED} answers; nothing more is sent.`)
     }

@@ -166,7 +166,10 @@ export const CLAIM: RedisScript = forOneAndMany(
     local obstacle = disagrees(epoch, KEYS[2])
     if obstacle then return {obstacle, now} end
   end
-  if ARGV[5] ~= '' and now > tonumber(ARGV[5]) then return {'expired', now} end
+  if ARGV[5] ~= '' and now > tonumber(ARGV[5]) then
+    if value and string.sub(value, 1, 1) == 'F' then redis.call('DEL', key) end
+    return {'expired', now}
+  end
   local written = keepRunning(tag, now + leaseMs, keep, owner, who, redis.pcall)
   if written.err and string.find(written.err, 'OOM', 1, true) then return {'full', now} end
   if written.err then return written end

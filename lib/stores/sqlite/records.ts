@@ -79,6 +79,7 @@ export class SqliteRecords {
     const row = this.#find(key)
     const found = toFound(row, nowMs)
     if (found === null || isReplaced(found, claim)) {
+      if (obstacle === 'expired' && row[6] === 'free') this.#run(sql.DROP_CLAIM, key)
       if (obstacle !== null) return { nowMs, state: obstacle }
       // What is left there has had its time, or makes room.
       const { start, whole } = hashKey(key)

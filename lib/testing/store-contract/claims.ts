@@ -3,6 +3,7 @@
  */
 import assert from 'node:assert/strict'
 import {
+  answer,
   type ClaimWishes,
   LEASE_MS,
   type StoreCase,
@@ -106,6 +107,22 @@ function whoDoesNot<Tx>(options: StoreContractOptions<Tx>): StoreCase[] {
             }
           }
         }
+      },
+    ),
+    storeCase(
+      options,
+      "[FALSE-4548] claim: once it is told 'expired', a silent owner is stale",
+      async trial => {
+        const past = (await trial.now()) - 1
+        await trial.fallSilent('key', 'a', { onSilence: 'free' })
+        await trial.claim('key', { owner: 'b', claimByMs: past, tokenExpiresMs: past })
+        assert.equal((await trial.store.renew('key', 'a', 0)).state, 'ok', 'a late claim ends none')
+        const reply = await trial.claim('key', { owner: 'b', tokenExpiresMs: past })
+        assert.equal(reply.state, 'expired', 'a claim after tokenExpiresMs on a lapsed free key')
+        assert.equal((await trial.store.renew('key', 'a', 10)).state, 'stale', 'a renewal')
+        assert.equal((await trial.store.mark('key', 'a')).state, 'stale', 'a mark')
+        const end = await trial.store.complete('key', 'a', answer())
+        assert.equal(end.state, 'stale', 'nothing happened, as was told')
       },
     ),
   ]

@@ -159,6 +159,11 @@ export class RefusesLateMarks extends PlainStore {
   }
 }
 
+/** Tells that nothing was done, and lets the silent owner do it afterwards. */
+export class LetsSilentOwnersComeBack extends PlainStore {
+  protected override endSilent(): void {}
+}
+
 /** Looks at the epoch only where no row is. */
 export class ReadsLapsedClaimsAsNone extends PlainStore {
   override async read(key: string, epoch: string | null): Promise<ReadReply> {

@@ -86,6 +86,7 @@ export class PlainStore implements Store {
       return isOwn ? this.again(key, claim, nowMs) : found
     }
     const obstacle = this.obstacle(key, claim, nowMs)
+    if (obstacle === 'expired') this.endSilent(key)
     if (obstacle !== null) return { nowMs, state: obstacle }
     this.put(key, claim, nowMs)
     return { nowMs, state: 'claimed' }
@@ -276,6 +277,12 @@ export class PlainStore implements Store {
     if (claim.epoch !== null && claim.epoch !== this.memory.epoch) return 'wrong-epoch'
     if (nowMs > (claim.tokenExpiresMs ?? nowMs)) return 'expired'
     return this.memory.records.has(key) || this.hasRoom(nowMs) ? null : 'full'
+  }
+
+  /** A record that is free by now: its owner is told so, should it come back. */
+  protected endSilent(key: string): void {
+    const record = this.memory.records.get(key)
+    if (record?.outcome === null && record.onSilence === 'free') this.memory.records.delete(key)
   }
 
   protected hasRoom(nowMs: number): boolean {
