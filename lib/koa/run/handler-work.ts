@@ -371,7 +371,9 @@ function isOwnAbort({ req }: Context, error: unknown): boolean {
   }
   // Over HTTP/2 the error stays with the stream, where a handler may read as well.
   if (stream !== undefined) return isReset(error) || (stream.aborted && stream.errored === error)
-  return req.errored === error && socket?.destroyed === true && socket.errored !== error
+  if (req.errored !== error || socket?.destroyed !== true) return false
+  // Deno's connection has the request's own error, and Node's that of a handler that destroys it.
+  return socket.errored !== error || error.message === 'aborted'
 }
 
 /** A handler that did its work, perhaps, and left Koa's 404 as it was. */
