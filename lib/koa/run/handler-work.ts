@@ -244,11 +244,11 @@ export class HandlerWork implements Work, Held {
    * the link inside has to tell of, and not this door. It is none where the handler has told the
    * client before that it is done.
    */
-  isReported(error: unknown): boolean {
+  isReported(error: unknown, isMarked: boolean): boolean {
     const { ctx, rules } = this
     if (this.toldInside) return true
     if (this.#hasBegun && ctx.res.statusCode < 400) return false
-    return isReportedFailure(error, rules) || isOwnAbort(ctx, error)
+    return isReportedFailure(error, rules) || (!isMarked && isOwnAbort(ctx, error))
   }
 }
 
