@@ -109,11 +109,12 @@ export interface Run {
 /**
  * The work of one POST. It throws what the handler throws.
  *
- * `isReported` tells whether such an error is a failure that the handler reports.
+ * `isReported` tells whether such an error is a failure that the handler reports; `isMarked`: after
+ * its mark.
  */
 export interface Work {
   perform(run: Run): Report | Promise<Report>
-  isReported(error: unknown): boolean
+  isReported(error: unknown, isMarked: boolean): boolean
 }
 
 /** Whether the client has left, as an `AbortSignal` tells it. */

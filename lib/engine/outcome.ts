@@ -133,7 +133,8 @@ export function isSuccess(answer: {
 /**
  * Whether the status of an answer that is no success says that nothing happened. 5xx does not:
  * 502 and 504 say that somebody else was asked, and 500 is what a catch-all sets after the effect.
- * Nor does a redirection that leads nowhere: it is a success that lacks its `Location`.
+ * Nor does a redirection that leads nowhere: it is a success that lacks its `Location`; nor what is
+ * below 200, which is no status of an answer.
  *
  * @param status - of the answer
  * @param reports - further statuses that do
@@ -146,5 +147,6 @@ export function isReport(
   hasLocation: boolean = false,
 ): boolean {
   if (status >= 301 && status <= 303) return hasLocation
+  if (status < 200) return false
   return status < 500 || status === 501 || status === 503 || reports.includes(status)
 }

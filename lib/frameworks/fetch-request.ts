@@ -27,7 +27,7 @@ class FetchRequest extends Readable {
   readonly method: string
   readonly url: string
   readonly headers: IncomingHttpHeaders
-  readonly socket: { readonly encrypted: boolean; readonly remoteAddress: undefined }
+  readonly socket: { encrypted: boolean; remoteAddress: undefined; destroyed: boolean }
   /** Whether the last byte has come. */
   complete: boolean
   readonly #request: Request
@@ -40,7 +40,8 @@ class FetchRequest extends Readable {
     this.method = request.method
     this.url = pathname + search
     this.headers = { host, ...Object.fromEntries(request.headers) }
-    this.socket = { encrypted: protocol === 'https:', remoteAddress: undefined }
+    const encrypted = protocol === 'https:'
+    this.socket = { encrypted, remoteAddress: undefined, destroyed: false }
     this.complete = !hasContent(request)
     const isSized = this.complete || 'content-length' in this.headers
     if (!isSized) this.headers['transfer-encoding'] = 'chunked'
@@ -61,6 +62,7 @@ class FetchRequest extends Readable {
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#reader?.cancel(error).catch(() => {})
+    this.socket.destroyed = true
     if (!this.complete) this.emit('aborted')
     done(error)
   }

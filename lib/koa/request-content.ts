@@ -100,8 +100,18 @@ function failWithConnection(req: IncomingMessage): void {
   arriving.set(connection, req)
 }
 
+/** What tells a reader here that the rest will not come. */
+class Reset extends Error {
+  readonly code = 'ECONNRESET'
+}
+
 function reset(): Error {
-  return Object.assign(new Error('aborted'), { code: 'ECONNRESET' })
+  return new Reset('aborted')
+}
+
+/** Whether an error was made here for a content that was cut off. */
+export function isReset(error: Error): boolean {
+  return error instanceof Reset
 }
 
 const NOTHING: RequestContent = { kind: 'bytes', bytes: new Uint8Array(), isDecoded: true }

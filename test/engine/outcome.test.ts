@@ -3,6 +3,7 @@ import * as fc from 'fast-check'
 import {
   decodeOutcome,
   encodeOutcome,
+  isReport,
   isSuccess,
   type Outcome,
   outcomeFault,
@@ -90,5 +91,11 @@ describe('the rule for success', () => {
   it('[FAIL-05] 301, 302 and 303 count with a Location; 304, 305, 307, 308 never do', () => {
     const counted = statuses.filter(status => isSuccess({ status, hasLocation: true }))
     expect(counted.filter(status => status >= 300)).to.deep.equal([301, 302, 303])
+  })
+
+  it('[FALSE-4630] what is below 200 is no answer, and reports nothing', () => {
+    const reported = statuses.filter(status => isReport(status, [], true))
+    expect(reported.filter(status => status < 200)).to.deep.equal([])
+    expect(reported).to.include.members([304, 400, 422, 499, 501, 503])
   })
 })

@@ -474,4 +474,16 @@ describe('an upload that is cut off', () => {
     expect(ended()?.type).to.equal('released')
     expect(allowed(await world.send('GET', link))).to.include('POST')
   })
+
+  it('[FALSE-4631] the same after the mark is silence: its beginning may be paid out', async () => {
+    const link = await cut(
+      async (ctx, here) => {
+        await ctx.poe.pointOfNoReturn()
+        for await (const _chunk of ctx.req) here.effects.push('paid out')
+      },
+      { marks: true },
+    )
+    await until(() => ended() !== undefined, 'the end')
+    await expectProblem(await world.send('POST', link, BODY), 409, 'undecided')
+  })
 })

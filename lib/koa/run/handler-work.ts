@@ -2,12 +2,14 @@
  * Runs a resource's handler for the engine, and tells what it did.
  */
 import type { ServerResponse } from 'node:http'
+import type { ServerHttp2Stream } from 'node:http2'
 import { finished } from 'node:stream/promises'
 import type { Context, Response as KoaResponse } from 'koa'
 import type { Operation, Report, ResourceRules, Run, Work } from '../../engine/operation.js'
 import type { RecordedField } from '../../engine/outcome.js'
 import { arrivalOf, hasNoContent, isClosed } from '../arrival.js'
 import type { Core } from '../core.js'
+import { isReset } from '../request-content.js'
 import type { Held } from '../request-poe.js'
 import { BodySlot, breakAnswer, hearPipes, isFedByAnother } from './body-slot.js'
 import {
@@ -242,11 +244,11 @@ export class HandlerWork implements Work, Held {
    * the link inside has to tell of, and not this door. It is none where the handler has told the
    * client before that it is done.
    */
-  isReported(error: unknown): boolean {
+  isReported(error: unknown, isMarked: boolean): boolean {
     const { ctx, rules } = this
     if (this.toldInside) return true
     if (this.#hasBegun && ctx.res.statusCode < 400) return false
-    return isReportedFailure(error, rules) || isOwnAbort(ctx, error)
+    return isReportedFailure(error, rules) || (!isMarked && isOwnAbort(ctx, error))
   }
 }
 
@@ -359,13 +361,19 @@ const NO_FIELDS: ResponseFields = {}
 
 /**
  * Whether an error is the abort of this very request: whoever was reading its content got it in
- * place of the rest. Another error may come after the effect, even where the client has left.
+ * place of the rest. Another error may come after the effect, even where the client has left; and
+ * where `pipeline` gives the request the error of what failed behind it, nobody has cut it off.
  */
 function isOwnAbort({ req }: Context, error: unknown): boolean {
   if (!(error instanceof Error)) return false
+  const { stream, socket } = req as Partial<Pick<Context['res'], 'socket'>> & {
+    readonly stream?: ServerHttp2Stream
+  }
   // Over HTTP/2 the error stays with the stream, where a handler may read as well.
-  const { stream } = req as { readonly stream?: { readonly errored: Error | null } }
-  return req.errored === error || stream?.errored === error
+  if (stream !== undefined) return isReset(error) || (stream.aborted && stream.errored === error)
+  if (req.errored !== error || socket?.destroyed !== true) return false
+  // Deno's connection has the request's own error, and Node's that of a handler that destroys it.
+  return socket.errored !== error || error.message === 'aborted'
 }
 
 /** A handler that did its work, perhaps, and left Koa's 404 as it was. */

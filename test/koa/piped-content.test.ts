@@ -1,0 +1,105 @@
+/**
+ * A handler that does something with each piece of a request's content, by `pipeline`: where one
+ * fails, Node gives the request that error, but nobody has cut the content off. FALSE-4629
+ */
+import { createServer, type IncomingMessage } from 'node:http'
+import { createServer as createServer2 } from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import { Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import Router from '@koa/router'
+import { expect } from 'chai'
+import Koa from 'koa'
+import { poe } from 'post-once-exactly/koa'
+import { poe as nodePoe } from 'post-once-exactly/node'
+import { memoryStore } from 'post-once-exactly/stores/memory'
+import { openRequest, type Place } from '../support/open-request.js'
+
+const PATH = '/payouts/once/:token'
+const ROWS = 'ann,10\n'.repeat(200_000)
+const FIELDS = { 'Content-Type': 'text/csv', 'Content-Length': ROWS.length }
+
+let payouts = 0
+
+/** Pays piece by piece; the gateway is down from the second one on. */
+async function payOut(content: IncomingMessage): Promise<void> {
+  let pieces = 0
+  const pay = new Transform({
+    transform: (_piece, _coding, done) => {
+      pieces += 1
+      payouts += 1
+      done(pieces === 2 ? new Error('the gateway is down') : null)
+    },
+  })
+  await pipeline(content, pay.resume())
+}
+
+function onKoa() {
+  const once = poe({ store: memoryStore(), principal: () => 'ann' })
+  const app = new Koa()
+  app.silent = true
+  const router = new Router()
+  router.get('/page', ctx => {
+    ctx.body = ctx.poe.link('payout')
+  })
+  once.resource(router, { name: 'payout', path: PATH }, async ctx => {
+    await payOut(ctx.req)
+    ctx.status = 204
+  })
+  app.use(once.middleware()).use(router.routes())
+  return { once, listener: app.callback() }
+}
+
+function onNode() {
+  const once = nodePoe({ store: memoryStore(), principal: () => 'ann', onError: () => {} })
+  once.resource({ name: 'payout', path: PATH }, async (request, response) => {
+    await payOut(request)
+    response.writeHead(204).end()
+  })
+  const listener = once.handler((_request, response, given) => {
+    response.end(given.link('payout'))
+  })
+  return { once, listener }
+}
+
+const SERVERS = {
+  Koa: [onKoa, false],
+  'Koa on HTTP/2': [onKoa, true],
+  'node:http': [onNode, false],
+} as const
+
+describe('content that a handler pipes', () => {
+  for (const [what, [make, isHttp2]] of Object.entries(SERVERS)) {
+    it(`[FALSE-4629] fails in the middle: the link is undecided on ${what}`, async () => {
+      payouts = 0
+      const { once, listener } = make()
+      const server = isHttp2 ? createServer2(listener as never) : createServer(listener as never)
+      await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
+      const place: Place = { port: (server.address() as AddressInfo).port, isHttp2 }
+      const page = openRequest(place, 'GET', '/page', {})
+      page.stream.end()
+      const { body: link } = await page.told
+      const post = async () => {
+        const { stream, told } = openRequest(place, 'POST', link, FIELDS)
+        const answered = new Promise<number>(resolve => {
+          stream.on('response', (given: object) => {
+            resolve(Reflect.get(given, 'statusCode') ?? Reflect.get(given, ':status'))
+          })
+        })
+        stream.on('error', () => {})
+        stream.end(ROWS)
+        const status = await answered
+        stream.destroy()
+        await told
+        return status
+      }
+      try {
+        expect([await post(), await post(), payouts]).to.deep.equal([500, 409, 2])
+      } finally {
+        server.close()
+        if ('closeAllConnections' in server) server.closeAllConnections()
+        await once.close({ graceMs: 0 })
+      }
+    })
+  }
+})
