@@ -21,14 +21,17 @@ const FIELDS = { 'Content-Type': 'text/csv', 'Content-Length': ROWS.length }
 
 let payouts = 0
 
-/** Pays piece by piece; the gateway is down from the second one on. */
+/** What node:http tells of another server that breaks off, as it does of a client. */
+const BROKEN_OFF = Object.assign(new Error('aborted'), { code: 'ECONNRESET' })
+
+/** Pays piece by piece; the gateway breaks off at the second one. */
 async function payOut(content: IncomingMessage): Promise<void> {
   let pieces = 0
   const pay = new Transform({
     transform: (_piece, _coding, done) => {
       pieces += 1
       payouts += 1
-      done(pieces === 2 ? new Error('the gateway is down') : null)
+      done(pieces === 2 ? BROKEN_OFF : null)
     },
   })
   await pipeline(content, pay.resume())
@@ -102,4 +105,30 @@ describe('content that a handler pipes', () => {
       }
     })
   }
+
+  it('[FALSE-4629] is broken off by the handler, for another server did', async () => {
+    payouts = 0
+    const once = nodePoe({ store: memoryStore(), principal: () => 'ann', onError: () => {} })
+    once.resource({ name: 'payout', path: PATH }, async request => {
+      payouts += 1
+      request.destroy(BROKEN_OFF)
+      throw BROKEN_OFF
+    })
+    const server = createServer(
+      once.handler((_request, response, given) => {
+        response.end(given.link('payout'))
+      }),
+    )
+    await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
+    const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const link = origin + (await (await fetch(`${origin}/page`)).text())
+    const post = () => fetch(link, { method: 'POST', body: ROWS }).catch(() => null)
+    try {
+      expect(await post()).to.equal(null)
+      expect([(await post())?.status, payouts]).to.deep.equal([409, 1])
+    } finally {
+      server.close()
+      await once.close({ graceMs: 0 })
+    }
+  })
 })

@@ -373,8 +373,10 @@ function isOwnAbort({ req }: Context, error: unknown): boolean {
   if (stream !== undefined) return isReset(error) || (stream.aborted && stream.errored === error)
   if (req.errored !== error || socket?.destroyed !== true) return false
   // Deno's connection has the request's own error, and Node's that of a handler that destroys it.
-  return socket.errored !== error || error.message === 'aborted'
+  return socket.errored !== error || (IS_DENO && error.message === 'aborted')
 }
+
+const IS_DENO = 'Deno' in globalThis
 
 /** A handler that did its work, perhaps, and left Koa's 404 as it was. */
 class SaidNothing extends Error {
