@@ -134,17 +134,20 @@ describeWith(['postgres', 'initdb'], 'tools on a joining pool', () => {
       })
 
       it('[FALSE-4644] two handlers that look at once see their own row alone', async () => {
-        const both = latch()
+        const [bothWrote, bothLooked] = [latch(), latch()]
         let inside = 0
         const seen: unknown[] = []
         shop.handler = async ctx => {
           const { sku } = ctx.request.body as { readonly sku: string }
           await tool.insert(sku)
           inside += 1
-          if (inside === 2) both.open()
-          await both.opened
+          if (inside === 2) bothWrote.open()
+          await bothWrote.opened
           const found = ['a', 'b'].map(each => tool.has?.(each) ?? each === sku)
           seen.push([sku, ...(await Promise.all(found))])
+          // What is committed may be seen.
+          if (seen.length === 2) bothLooked.open()
+          await bothLooked.opened
         }
         const orders = await Promise.all([shop.order({ sku: 'a' }), shop.order({ sku: 'b' })])
         expect(orders.map(({ status }) => status)).to.deep.equal([201, 201])
