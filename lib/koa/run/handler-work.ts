@@ -217,7 +217,7 @@ export class HandlerWork implements Work, Held {
     const { ctx, rules } = this
     this.#hasBegun = overtaking.begun || (isTaken(ctx) && ctx.res.headersSent)
     const isParsed = ctx.req.readableEnded && Reflect.get(ctx.request, 'body') !== undefined
-    noteParsers(ctx, error, this.#isRead || isParsed)
+    noteParsers(ctx, error, this.#isRead || isParsed, this.run.isMarked)
     const isKept = !this.toldInside && !isOwnAbort(ctx, error) && !ctx.res.headersSent
     if (!isKept || this.#keepsThrown?.(error) !== true) throw error
     putFields(ctx.res, this.#fieldsBefore ?? {})
@@ -244,11 +244,11 @@ export class HandlerWork implements Work, Held {
    * the link inside has to tell of, and not this door. It is none where the handler has told the
    * client before that it is done.
    */
-  isReported(error: unknown, isMarked: boolean): boolean {
+  isReported(error: unknown): boolean {
     const { ctx, rules } = this
     if (this.toldInside) return true
     if (this.#hasBegun && ctx.res.statusCode < 400) return false
-    return isReportedFailure(error, rules) || (!isMarked && isOwnAbort(ctx, error))
+    return isReportedFailure(error, rules) || (!this.run.isMarked && isOwnAbort(ctx, error))
   }
 }
 
