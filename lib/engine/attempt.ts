@@ -248,6 +248,10 @@ export class Attempt implements Run, Overdue, RecordListener {
     return await this.#record.confirm()
   }
 
+  get isMarked(): boolean {
+    return this.#marked
+  }
+
   /** As the handler asks for it. */
   async pointOfNoReturn(): Promise<void> {
     if (!this.#rules.marks) {
@@ -317,11 +321,6 @@ export class Attempt implements Run, Overdue, RecordListener {
     return { kind: 'refused' }
   }
 
-  /** Content that breaks off after the mark tells nothing of what was done with its beginning. */
-  #isReported(error: unknown): boolean {
-    return this.#work.isReported(error, this.#marked)
-  }
-
   async #threw(error: unknown): Promise<PostVerdict | null> {
     this.#pump?.drop()
     const rules = this.#rules
@@ -330,12 +329,12 @@ export class Attempt implements Run, Overdue, RecordListener {
       record.tx !== null ||
       rules.releaseOnThrow ||
       (rules.marks && (!this.#marked || error === this.#markFailure)) ||
-      this.#isReported(error)
+      this.#work.isReported(error)
     if (!free) {
       await this.#fallSilent(error)
       return { kind: 'threw', error, free }
     }
-    const isReported = this.#isReported(error)
+    const isReported = this.#work.isReported(error)
     const released = await this.#release()
     // The key is another's by now: the record tells what to answer.
     if (released === 'stale' && isReported) return null
@@ -353,7 +352,7 @@ export class Attempt implements Run, Overdue, RecordListener {
     const { failure } = this.#record
     // A tool may have put an error of its own in the place of the store's.
     const isBehind = failure !== null && !(error instanceof PoeError)
-    const cause = isBehind && !this.#isReported(error) ? failure : error
+    const cause = isBehind && !this.#work.isReported(error) ? failure : error
     if (cause instanceof PoeError && cause.code === 'ERR_POE_TX_TIMEOUT') {
       this.#tools.emit({ type: 'transaction-timeout', key: this.key })
       return { kind: 'transaction-timeout', retryAfterMs: SOON_MS, error }

@@ -100,6 +100,8 @@ export interface Run {
   readonly signal: AbortSignal
   /** The store's transaction; `null` where the resource is not transactional. */
   readonly tx: unknown
+  /** Whether that was noted, or tried to be. */
+  readonly isMarked: boolean
   /** Durably notes that silence from here on means doubt. */
   pointOfNoReturn(): Promise<void>
   /** Writes a message in the transaction. @throws TypeError where that is not possible */
@@ -109,12 +111,11 @@ export interface Run {
 /**
  * The work of one POST. It throws what the handler throws.
  *
- * `isReported` tells whether such an error is a failure that the handler reports; `isMarked`: after
- * its mark.
+ * `isReported` tells whether such an error is a failure that the handler reports.
  */
 export interface Work {
   perform(run: Run): Report | Promise<Report>
-  isReported(error: unknown, isMarked: boolean): boolean
+  isReported(error: unknown): boolean
 }
 
 /** Whether the client has left, as an `AbortSignal` tells it. */

@@ -121,25 +121,30 @@ export function handlerRequest(
 
 /** A request whose content, where it is none of what it is read as, is answered with 400. */
 class HandlerRequest extends Request {
+  #isUnreadable = false
+
   override json(): Promise<unknown> {
-    return refusing(super.json(), 'JSON')
+    return this.#refusing(() => super.json(), 'JSON')
   }
 
   override formData(): Promise<FormData> {
-    return refusing(super.formData(), 'a form')
+    return this.#refusing(() => super.formData(), 'a form')
   }
 
   override clone(): Request {
     return new HandlerRequest(super.clone())
   }
-}
 
-async function refusing<Read>(reading: Promise<Read>, what: string): Promise<Read> {
-  try {
-    return await reading
-  } catch (cause) {
-    if (httpErrors.isHttpError(cause)) throw cause
-    throw httpErrors(400, `The content is not ${what} that can be read.`, { cause })
+  async #refusing<Read>(read: () => Promise<Read>, what: string): Promise<Read> {
+    // To read it twice is the handler's mistake, and may come after the effect.
+    const isReadAgain = this.bodyUsed && !this.#isUnreadable
+    try {
+      return await read()
+    } catch (cause) {
+      if (isReadAgain || httpErrors.isHttpError(cause)) throw cause
+      this.#isUnreadable = true
+      throw httpErrors(400, `The content is not ${what} that can be read.`, { cause })
+    }
   }
 }
 

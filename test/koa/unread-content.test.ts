@@ -9,10 +9,12 @@ import { bodyParser } from '@koa/bodyparser'
 import multer from '@koa/multer'
 import { expect } from 'chai'
 import type { Context, Middleware } from 'koa'
+import { expectProblem } from '../support/answers.js'
 import { startWorld, type World } from '../support/world.js'
 
 const need = createRequire(import.meta.url)
 const coBody = need('co-body')
+const rawBody = need('raw-body')
 const busboy = need('busboy')
 const { formidable } = need('formidable')
 
@@ -203,4 +205,88 @@ describe('what a parser throws of other content', () => {
       }
     })
   }
+})
+
+describe('what raw-body throws of a gateway, where it has read the content of its request', () => {
+  afterEach(() => world.close())
+
+  const long = () => Readable.from([Buffer.alloc(2_000)])
+  const FOREIGN: Readonly<Record<string, () => unknown>> = {
+    'too large': () => rawBody(long(), { limit: 1_000 }),
+    'of another size': () => rawBody(long(), { length: 1_000 }),
+    'in a charset that nobody knows': () => rawBody(long(), { encoding: 'x-none' }),
+  }
+  for (const [what, fail] of Object.entries(FOREIGN)) {
+    it(`[FALSE-4632] ${what}: silence`, async () => {
+      await open(async ctx => {
+        await rawBody(ctx.req)
+        entered += 1
+        await fail()
+      })
+      for (const path of ['/key', '/replay', '/condition', await world.link()]) {
+        entered = 0
+        const seen = [await send(path, GOOD.bodyParser), await send(path, GOOD.bodyParser)]
+        expect([...seen, entered], path).to.deep.equal([500, 409, 1])
+      }
+    })
+  }
+
+  it('[FALSE-4632] of its own content, whose last byte is too much: 413, and free', async () => {
+    await open(async (ctx, next) => {
+      await rawBody(ctx.req, { limit: 8 })
+      await next()
+    })
+    const link = await world.link()
+    for (const [body, status] of [
+      ['123456789', 413],
+      ['12345678', 204],
+    ] as const) {
+      const content = { body: new Blob([body]).stream(), duplex: 'half' } as RequestInit
+      expect((await world.send('POST', link, content)).status).to.equal(status)
+    }
+  })
+})
+
+describe('content that is not what it says, after the mark of a handler that acts upon it', () => {
+  afterEach(() => world.close())
+
+  async function openMarking(read: (ctx: Context) => Promise<unknown>): Promise<string> {
+    entered = 0
+    world = await startWorld(
+      { store: 'memory', koa: 3, at: 'root' },
+      {
+        parse: false,
+        resource: { marks: true },
+        handler: async ctx => {
+          await ctx.poe.pointOfNoReturn()
+          entered += 1
+          await read(ctx)
+          ctx.status = 204
+        },
+      },
+    )
+    return await world.link()
+  }
+
+  const next = async () => {}
+  for (const [name, content] of [
+    ['busboy', { type: FORM, body: part('x') }],
+    ['formidable', { type: FORM, body: part('x') }],
+    ['bodyParser', { type: JSON_TYPE, body: '{' }],
+    ['co-body', { type: JSON_TYPE, body: JSON.stringify('x'.repeat(LIMIT)) }],
+  ] as const) {
+    it(`[FALSE-4633] by ${name}: silence, its beginning may be paid out`, async () => {
+      const link = await openMarking(ctx => PARSERS[name](ctx as never, next) as Promise<unknown>)
+      expect(await send(link, content)).to.equal(500)
+      const again = await world.send('POST', link, { body: 'x' })
+      await expectProblem(again, 409, 'undecided')
+      expect(entered).to.equal(1)
+    })
+  }
+
+  it('[FALSE-4633] a refusal in its own name is believed all the same', async () => {
+    const link = await openMarking(async ctx => ctx.throw(422))
+    expect(await send(link, GOOD.bodyParser)).to.equal(422)
+    expect(await send(link, GOOD.bodyParser)).to.equal(422)
+  })
 })

@@ -59,6 +59,8 @@ export class HandlerWork implements Work, Held {
   #bodyLost = false
   /** Whether the request's content had been read, or there was none, when the handler began. */
   #isRead = false
+  /** The router in front, which has looked for a route before the handler began. */
+  #routerBefore: unknown = null
   /** Whether the handler had sent the fields of its answer itself when it threw. */
   #hasBegun = false
 
@@ -117,6 +119,7 @@ export class HandlerWork implements Work, Held {
     hearThrow(ctx)
     this.#fieldsBefore = fieldsNow(ctx.res)
     this.#run = run
+    this.#routerBefore = ctx.router
     ctx.poe.enter(this)
     const overtaking = new Overtaking(ctx)
     if (this.around === null) hearPipes(ctx.res)
@@ -209,7 +212,7 @@ export class HandlerWork implements Work, Held {
     const { ctx } = this
     if (isBypassed(ctx, overtaking)) return false
     if (!overtaking.sent && ctx.poe.statusOutside === ctx.status) return true
-    return isUntouched(ctx) && !isUnrouted(ctx)
+    return isUntouched(ctx) && (ctx.router === this.#routerBefore || !isUnrouted(ctx))
   }
 
   /** Makes an answer of an error, where that is to be kept. @throws the error where it is not */
@@ -217,7 +220,7 @@ export class HandlerWork implements Work, Held {
     const { ctx, rules } = this
     this.#hasBegun = overtaking.begun || (isTaken(ctx) && ctx.res.headersSent)
     const isParsed = ctx.req.readableEnded && Reflect.get(ctx.request, 'body') !== undefined
-    noteParsers(ctx, error, this.#isRead || isParsed)
+    noteParsers(ctx, error, this.#isRead || isParsed, this.run.isMarked)
     const isKept = !this.toldInside && !isOwnAbort(ctx, error) && !ctx.res.headersSent
     if (!isKept || this.#keepsThrown?.(error) !== true) throw error
     putFields(ctx.res, this.#fieldsBefore ?? {})
@@ -244,11 +247,11 @@ export class HandlerWork implements Work, Held {
    * the link inside has to tell of, and not this door. It is none where the handler has told the
    * client before that it is done.
    */
-  isReported(error: unknown, isMarked: boolean): boolean {
+  isReported(error: unknown): boolean {
     const { ctx, rules } = this
     if (this.toldInside) return true
     if (this.#hasBegun && ctx.res.statusCode < 400) return false
-    return isReportedFailure(error, rules) || (!isMarked && isOwnAbort(ctx, error))
+    return isReportedFailure(error, rules) || (!this.run.isMarked && isOwnAbort(ctx, error))
   }
 }
 

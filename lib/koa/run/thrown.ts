@@ -71,22 +71,40 @@ const SAID = new WeakMap<object, number | null>()
 
 /**
  * Notes what a parser's error says: of this request's content it is an answer; of another's, such
- * as a gateway's answer, it is none.
+ * as a gateway's answer, it is none. Nor is it after the handler's mark, for what has come before
+ * may have been acted upon.
  *
  * @param error - what was thrown
  * @param isRead - whether this request's content had been read before
  */
-export function noteParsers(ctx: Context, error: unknown, isRead: boolean): void {
+export function noteParsers(
+  ctx: Context,
+  error: unknown,
+  isRead: boolean,
+  isMarked: boolean,
+): void {
   if (!isObject(error)) return
   const isAnswer = httpErrors.isHttpError(error)
   // A parser may be told to give its error to `ctx.throw`, which has found a status on it.
   const isOpen = isAnswer ? SAID.get(error) === null : !SAID.has(error)
   const unread = isOpen ? statusOfUnread(ctx, error, isRead) : null
-  if (unread !== null) SAID.set(error, unread)
+  if (unread !== null) SAID.set(error, isMarked ? null : unread)
   if (!isAnswer || SAID.has(error)) return
   const { type } = error
-  const isOthers = isRead ? OF_RAW_BODY.has(type) : type === 'request.aborted' && !isOwnCut(ctx)
-  if (isOthers) SAID.set(error, null)
+  const isOthers = isMarked || isRead || isReadBefore(ctx, error)
+  const isNone = isOthers ? OF_RAW_BODY.has(type) : type === 'request.aborted' && !isOwnCut(ctx)
+  if (isNone) SAID.set(error, null)
+}
+
+/** Whether the handler had read this request's content itself when another one failed. */
+function isReadBefore(
+  { req }: Context,
+  { type, limit }: Readonly<Record<string, unknown>>,
+): boolean {
+  const { 'content-encoding': coding, 'content-length': length } = req.headers
+  if (!req.readableEnded || coding !== undefined) return false
+  // The byte that is too much may be the last one, whose end is told at once.
+  return type !== 'entity.too.large' || Number(length) <= Number(limit)
 }
 
 /** Whether this request was cut off, and somebody had begun to read it. */
