@@ -180,6 +180,7 @@ ${detail === '' ? '' : html`<p class="lead">${detail}</p>`}
   return { title, content }
 }
 
+/** A browser that knows `expect` paints no part of it: elements would move as more arrives. */
 function layout(page: Page, user: string, live: boolean): Markup {
   const { style, script } = page
   return html`<!doctype html>
@@ -189,6 +190,7 @@ function layout(page: Page, user: string, live: boolean): Markup {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${page.title} · The Once Shop</title>
 <link rel="stylesheet" href="/style.css">${related(page)}
+<link rel="expect" href="#end" blocking="render">
 ${style === undefined ? '' : html`<link rel="stylesheet" href="${style}">`}
 ${script === undefined ? '' : html`<script type="module" src="${script}"></script>`}
 </head>
@@ -204,7 +206,8 @@ ${user === '' ? '' : html`<span class="user">Shopping as ${user}</span>`}
 <main>
 ${page.content}
 </main>
-<footer>A demonstration of POST Once Exactly. Nothing is sold and nothing is shipped.</footer>
+<footer id="end">A demonstration of POST Once Exactly. Nothing is sold, and nothing
+is shipped.</footer>
 </body>
 </html>
 `
