@@ -57,10 +57,12 @@ describe('redirects of a POST', () => {
 
   it('[POE-2-10] after a 307 every further try goes to its target', async () => {
     const used = { status: 405, headers: { allow: 'GET' } }
-    const get = [{ status: 200, body: 'order 7' }]
+    // Nothing else names the place of the result.
+    const get = [{ status: 200, headers: { location: '/orders/7' }, body: 'order 7' }]
     const one = scene({ post: [moved(TARGET, TARGET), lost(), used], get })
     const outcome = await one.finish(one.client.post(LINK, 'tea'))
-    expect(outcome).to.include({ outcome: 'accepted-earlier', link: TARGET })
+    const location = 'https://shop.example/orders/7'
+    expect(outcome).to.include({ outcome: 'accepted-earlier', link: TARGET, location })
     expect(one.posts.map(({ url }) => url)).to.deep.equal([LINK, TARGET, TARGET])
   })
 
