@@ -41,7 +41,7 @@ export const ERROR_CODES = {
   ERR_POE_UNKNOWN_OUTCOME:
     'It cannot be told whether the POST took effect. Do not send it anew through another link.',
   ERR_POE_NOT_TAKEN:
-    'The POST did not take effect: what answered 2xx is not the link, which says it is unused.',
+    'The POST did not take effect: what answered is not the link, which says it is unused.',
   ERR_POE_RESULT_LOST: 'The POST took effect; its answer broke off. Ask the link for it by GET.',
   ERR_POE_JOURNAL: 'The journal cannot be read or written; what is not in it was not sent.',
 } as const

@@ -194,8 +194,8 @@ export class PoeClient extends PoeCore {
    * is not kept gives 204. A refusal gives the refusal.
    *
    * @throws ClientError `ERR_POE_UNKNOWN_OUTCOME`, its `cause` the outcome, where it cannot be
-   *   told; `ERR_POE_NOT_TAKEN` for a 2xx that is not the link's; `ERR_POE_RESULT_LOST` from
-   *   reading an answer that broke off and cannot be had again
+   *   told; `ERR_POE_NOT_TAKEN` for a 2xx, or a hidden redirect, that is not the link's;
+   *   `ERR_POE_RESULT_LOST` from reading an answer that broke off and cannot be had again
    * @throws what `fetch` throws
    */
   readonly fetch = async (

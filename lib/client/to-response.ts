@@ -41,8 +41,12 @@ export async function toResponse(
       return await takenIn(outcome, response, options, ender)
     case 'refused':
       if (response === null) throw outcome.cause
-      // The page of a login or portal, unless an adapter knows that a refusal may look so.
-      if (response.ok && options.adapter.isSuccess?.(response) !== false) {
+      // The page of a login or portal, unless an adapter knows that a refusal may look so; or the
+      // way there, which a browser hides, so that no answer can be made of it.
+      if (
+        response.status === 0 ||
+        (response.ok && options.adapter.isSuccess?.(response) !== false)
+      ) {
         throw failure('NOT_TAKEN', 'The POST did not take effect: a front answered.', outcome)
       }
       return await takenIn(outcome, response, options, ender)

@@ -143,7 +143,8 @@ class HandlerRequest extends Request {
     } catch (cause) {
       if (isReadAgain || httpErrors.isHttpError(cause)) throw cause
       this.#isUnreadable = true
-      throw httpErrors(400, `The content is not ${what} that can be read.`, { cause })
+      const type = 'entity.parse.failed'
+      throw httpErrors(400, `The content is not ${what} that can be read.`, { cause, type })
     }
   }
 }

@@ -176,8 +176,14 @@ function gone(): TypeError {
   )
 }
 
-/** Requests whose content was read and put back. */
-const putBack = new WeakSet<IncomingMessage>()
+/** Requests whose content was read and put back, with its size in bytes where all was here. */
+const putBack = new WeakMap<IncomingMessage, number>()
+
+/** The size of a content in bytes, where it is told or was seen; else `NaN`. */
+export function sizeOf(req: IncomingMessage): number {
+  return putBack.get(req) ?? Number(req.headers['content-length'])
+}
+
 /** Content in a coding, which whoever comes next may be unable to read. */
 const coded = new WeakMap<IncomingMessage, Uint8Array>()
 
@@ -241,17 +247,17 @@ function readAhead(
       resolve(content)
     }
     const cut = () => end({ kind: 'cut-off' })
-    const giveBack = (): Buffer => {
+    const giveBack = (wholeSize = Number(req.headers['content-length'])): Buffer => {
       const bytes = Buffer.concat(chunks)
       if (size > 0 && !req.readableEnded) {
-        putBack.add(req)
+        putBack.set(req, wholeSize)
         req.unshift(bytes)
       }
       return bytes
     }
     const over = () => {
       if (arrivalOf(ctx) !== 'whole' || !isOfLength(req, size)) return cut()
-      const bytes = giveBack()
+      const bytes = giveBack(size)
       if (req.headers['content-encoding'] !== undefined) coded.set(req, bytes)
       end(bytesOf(bytes, false))
     }

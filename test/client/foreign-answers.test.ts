@@ -339,6 +339,25 @@ describe('answers of another kind', () => {
     expect(answer.status).to.equal(405)
   })
 
+  it('[FALSE-4639] a hidden redirect in the place of the link is told by client.fetch', async () => {
+    const fetch: FetchLike = async (input, init) => {
+      const { method, url } = new Request(input, init)
+      // As a browser gives what would lead to a login.
+      if (method === 'POST') return Response.error()
+      const allow: HeadersInit = url === LINK ? { allow: 'POST' } : {}
+      return new Response(null, { status: url === LINK ? 405 : 404, headers: allow })
+    }
+    for (const isSuccess of [undefined, () => false]) {
+      const adapter = isSuccess && { isSuccess }
+      const client = createClient({ fetch, baseMs: 1, ...(adapter && { adapter }) })
+      client.known.add(new URL(LINK), null)
+      const told = client.fetch(LINK, { method: 'POST', body: 'tea' })
+      const error = await told.catch((thrown: ClientError) => thrown)
+      expect(error).to.have.property('code', 'ERR_POE_NOT_TAKEN')
+      expect(error).to.have.nested.property('cause.outcome', 'refused')
+    }
+  })
+
   it('[FALSE-4585] a refusal without an end is given by client.fetch as it comes', async () => {
     const piece = Buffer.alloc(65_536, ' ')
     let sent = 0

@@ -3,14 +3,20 @@
  * and perhaps after its effect: that is no refusal of the content. Decision 0012.
  */
 import { expect } from 'chai'
-import { anyone, type FetchDoor, type FetchOnce, poe } from 'post-once-exactly/fetch'
+import {
+  anyone,
+  type FetchDoor,
+  type FetchOnce,
+  type HandlerPoe,
+  poe,
+} from 'post-once-exactly/fetch'
 import { memoryStore } from 'post-once-exactly/stores/memory'
 
 const ORIGIN = 'http://shop.example'
 const RETENTION = { retentionMs: 60_000 }
 const KEPT = { ...RETENTION, dangerouslyNotDurable: true }
 
-type Handler = (request: Request) => Promise<Response>
+type Handler = (request: Request, poe: HandlerPoe) => Promise<Response>
 
 const DOORS: Readonly<Record<string, (once: FetchOnce, handler: Handler) => FetchDoor>> = {
   key: (once, handler) => once.idempotencyKey({ name: 'pay', ...KEPT }, handler),
@@ -22,9 +28,14 @@ const DOORS: Readonly<Record<string, (once: FetchOnce, handler: Handler) => Fetc
 }
 
 /** The statuses of two requests that are the same. */
-async function twice(open: 'link' | keyof typeof DOORS, handler: Handler, body = '{"a":1}') {
+async function twice(
+  open: 'link' | keyof typeof DOORS,
+  handler: Handler,
+  body = '{"a":1}',
+  marks = false,
+) {
   const once = poe({ store: memoryStore(), principal: anyone, onError: () => {} })
-  once.resource({ name: 'order', path: '/once/:token' }, handler)
+  once.resource({ name: 'order', path: '/once/:token', marks }, handler)
   const handle = once.handler((_request, links) => new Response(links.link('order')))
   const door = DOORS[open]?.(once, handler) ?? handle
   const path = door === handle ? await (await handle(new Request(ORIGIN))).text() : '/pay'
@@ -71,5 +82,17 @@ describe('a handler over fetch that reads its content again after its effect', (
       return new Response(null, { status: 204 })
     }
     expect(await twice('link', handler, '{')).to.deep.equal([400, 400])
+  })
+
+  it('[FALSE-4638] for the first time, after its mark: silence', async () => {
+    let charges = 0
+    const handler: Handler = async (request, run) => {
+      await run.pointOfNoReturn()
+      charges += 1
+      await request.json()
+      return new Response(null, { status: 204 })
+    }
+    const statuses = await twice('link', handler, '{', true)
+    expect([...statuses, charges]).to.deep.equal([500, 409, 1])
   })
 })

@@ -3,7 +3,7 @@
  * fails, Node gives the request that error, but nobody has cut the content off. FALSE-4629
  */
 import { createServer, type IncomingMessage } from 'node:http'
-import { createServer as createServer2 } from 'node:http2'
+import { createServer as createServer2, type ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -21,6 +21,9 @@ const FIELDS = { 'Content-Type': 'text/csv', 'Content-Length': ROWS.length }
 
 let payouts = 0
 
+/** A request over either version of HTTP. */
+type Content = IncomingMessage & { readonly stream: ServerHttp2Stream }
+
 /** What node:http tells of another server that breaks off, as it does of a client. */
 const BROKEN_OFF = Object.assign(new Error('aborted'), { code: 'ECONNRESET' })
 
@@ -37,7 +40,7 @@ async function payOut(content: IncomingMessage): Promise<void> {
   await pipeline(content, pay.resume())
 }
 
-function onKoa() {
+function onKoa(read: (content: Content) => Promise<void> = payOut) {
   const once = poe({ store: memoryStore(), principal: () => 'ann' })
   const app = new Koa()
   app.silent = true
@@ -46,7 +49,7 @@ function onKoa() {
     ctx.body = ctx.poe.link('payout')
   })
   once.resource(router, { name: 'payout', path: PATH }, async ctx => {
-    await payOut(ctx.req)
+    await read(ctx.req as Content)
     ctx.status = 204
   })
   app.use(once.middleware()).use(router.routes())
@@ -101,6 +104,34 @@ describe('content that a handler pipes', () => {
       } finally {
         server.close()
         if ('closeAllConnections' in server) server.closeAllConnections()
+        await once.close({ graceMs: 0 })
+      }
+    })
+  }
+
+  for (const error of [BROKEN_OFF, new DOMException('too slow', 'AbortError')]) {
+    it(`[FALSE-4637] a handler destroys its stream of HTTP/2: ${error.message}`, async () => {
+      const { once, listener } = onKoa(async ({ stream }) => {
+        payouts += 1
+        stream.destroy(error)
+        throw error
+      })
+      payouts = 0
+      const server = createServer2(listener as never)
+      await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
+      const place: Place = { port: (server.address() as AddressInfo).port, isHttp2: true }
+      const page = openRequest(place, 'GET', '/page', {})
+      page.stream.end()
+      const { body: link } = await page.told
+      const post = async () => {
+        const { stream, told } = openRequest(place, 'POST', link, FIELDS)
+        stream.on('error', () => {}).end(ROWS)
+        return (await told).status
+      }
+      try {
+        expect([await post(), await post(), payouts]).to.deep.equal([0, 409, 1])
+      } finally {
+        server.close()
         await once.close({ graceMs: 0 })
       }
     })

@@ -231,6 +231,23 @@ describe('what raw-body throws of a gateway, where it has read the content of it
     })
   }
 
+  it('[FALSE-4636] too large, where its own content came in chunks: silence', async () => {
+    await open(async ctx => {
+      await rawBody(ctx.req)
+      entered += 1
+      await FOREIGN['too large']?.()
+    })
+    const headers = { 'Idempotency-Key': '"k"', 'X-Id': 'k', 'If-Match': '"v1"' }
+    for (const path of ['/key', '/replay', '/condition', await world.link()]) {
+      entered = 0
+      const send = async () => {
+        const content = { body: new Blob(['{"a":1}']).stream(), duplex: 'half' } as RequestInit
+        return (await world.send('POST', path, { ...content, headers })).status
+      }
+      expect([await send(), await send(), entered], path).to.deep.equal([500, 409, 1])
+    }
+  })
+
   it('[FALSE-4632] of its own content, whose last byte is too much: 413, and free', async () => {
     await open(async (ctx, next) => {
       await rawBody(ctx.req, { limit: 8 })

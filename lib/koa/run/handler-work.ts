@@ -2,7 +2,7 @@
  * Runs a resource's handler for the engine, and tells what it did.
  */
 import type { ServerResponse } from 'node:http'
-import type { ServerHttp2Stream } from 'node:http2'
+import { constants, type ServerHttp2Stream } from 'node:http2'
 import { finished } from 'node:stream/promises'
 import type { Context, Response as KoaResponse } from 'koa'
 import type { Operation, Report, ResourceRules, Run, Work } from '../../engine/operation.js'
@@ -372,8 +372,13 @@ function isOwnAbort({ req }: Context, error: unknown): boolean {
   const { stream, socket } = req as Partial<Pick<Context['res'], 'socket'>> & {
     readonly stream?: ServerHttp2Stream
   }
-  // Over HTTP/2 the error stays with the stream, where a handler may read as well.
-  if (stream !== undefined) return isReset(error) || (stream.aborted && stream.errored === error)
+  // Over HTTP/2 the error stays with the stream, where a handler may read as well. That of a stream
+  // that the handler destroys is told as INTERNAL_ERROR.
+  if (stream !== undefined) {
+    const isTold = Reflect.get(error, 'code') === 'ERR_HTTP2_STREAM_ERROR'
+    const isPeers = isTold && stream.rstCode !== constants.NGHTTP2_INTERNAL_ERROR
+    return isReset(error) || (isPeers && stream.errored === error)
+  }
   if (req.errored !== error || socket?.destroyed !== true) return false
   // Deno's connection has the request's own error, and Node's that of a handler that destroys it.
   return socket.errored !== error || (IS_DENO && error.message === 'aborted')

@@ -10,6 +10,7 @@ import type { Context } from 'koa'
 import { hearFailure } from '../../engine/hear-failure.js'
 import type { ResourceRules } from '../../engine/operation.js'
 import { isReport } from '../../engine/outcome.js'
+import { sizeOf } from '../request-content.js'
 import { statusOfUnread } from './unread-content.js'
 
 /** Which of the errors that are no answers an application calls refusals. */
@@ -92,7 +93,8 @@ export function noteParsers(
   if (!isAnswer || SAID.has(error)) return
   const { type } = error
   const isOthers = isMarked || isRead || isReadBefore(ctx, error)
-  const isNone = isOthers ? OF_RAW_BODY.has(type) : type === 'request.aborted' && !isOwnCut(ctx)
+  const isOfParser = OF_RAW_BODY.has(type) || (isMarked && type === 'entity.parse.failed')
+  const isNone = isOthers ? isOfParser : type === 'request.aborted' && !isOwnCut(ctx)
   if (isNone) SAID.set(error, null)
 }
 
@@ -101,10 +103,9 @@ function isReadBefore(
   { req }: Context,
   { type, limit }: Readonly<Record<string, unknown>>,
 ): boolean {
-  const { 'content-encoding': coding, 'content-length': length } = req.headers
-  if (!req.readableEnded || coding !== undefined) return false
+  if (!req.readableEnded || req.headers['content-encoding'] !== undefined) return false
   // The byte that is too much may be the last one, whose end is told at once.
-  return type !== 'entity.too.large' || Number(length) <= Number(limit)
+  return type !== 'entity.too.large' || sizeOf(req) <= Number(limit)
 }
 
 /** Whether this request was cut off, and somebody had begun to read it. */
