@@ -272,6 +272,11 @@ export class Attempt implements Run, Overdue, RecordListener {
     return this.#rules.marks && (!this.#marked || this.#markFailure !== null)
   }
 
+  /** Whether a handler has passed on what its mark failed with; it may as well throw nothing. */
+  #isMarkFailure(error: unknown): boolean {
+    return this.#markFailure !== null && error === this.#markFailure
+  }
+
   #pumpOf({ body, client }: Report): BodyPump | null {
     if (body.kind !== 'stream') return null
     return new BodyPump(body.source, client, this.#tools.bodyLimitBytes)
@@ -328,7 +333,7 @@ export class Attempt implements Run, Overdue, RecordListener {
     const free =
       record.tx !== null ||
       rules.releaseOnThrow ||
-      (rules.marks && (!this.#marked || error === this.#markFailure)) ||
+      (rules.marks && (!this.#marked || this.#isMarkFailure(error))) ||
       this.#work.isReported(error)
     if (!free) {
       await this.#fallSilent(error)
@@ -343,7 +348,7 @@ export class Attempt implements Run, Overdue, RecordListener {
       // Its transaction was taken from it when its time was over: that is what it fails with.
       return this.#abandoned !== null && !isReported ? null : this.#undone(error)
     }
-    const verdict = error === this.#markFailure ? storeVerdict(error, false) : null
+    const verdict = this.#isMarkFailure(error) ? storeVerdict(error, false) : null
     return verdict ?? { kind: 'threw', error, free }
   }
 

@@ -136,9 +136,12 @@ describe('pointOfNoReturn()', () => {
     }
   })
 
-  it('a throw after it is undecided; a reported failure is believed', async () => {
+  it('[FALSE-4391] a throw after it is undecided; a reported failure is believed', async () => {
     for (const [error, free] of [
       [new Error('boom'), false],
+      // As `reject(error)` in a callback does, where there is no error.
+      [null, false],
+      [undefined, false],
       [reportedError(502), true],
     ] as const) {
       const bench = engineBench()

@@ -190,6 +190,18 @@ describe('what a parser throws of other content', () => {
     }
   })
 
+  it('[FALSE-4392] JSON of a gateway, where its own content is unread: silence', async () => {
+    await open(async () => {
+      entered += 1
+      await FOREIGN['JSON of a gateway']?.()
+    })
+    for (const path of ['/key', '/condition', await world.link()]) {
+      entered = 0
+      const seen = [await send(path, GOOD['co-body']), await send(path, GOOD['co-body'])]
+      expect([...seen, entered], path).to.deep.equal([500, 409, 1])
+    }
+  })
+
   for (const [what, fail] of Object.entries(FOREIGN)) {
     it(`[FALSE-4203] ${what}: silence`, async () => {
       await open(async ctx => {
@@ -245,6 +257,54 @@ describe('what raw-body throws of a gateway, where it has read the content of it
         return (await world.send('POST', path, { ...content, headers })).status
       }
       expect([await send(), await send(), entered], path).to.deep.equal([500, 409, 1])
+    }
+  })
+
+  const OTHERS: typeof FOREIGN = {
+    ...FOREIGN,
+    'less than its own is too much': () => rawBody(Readable.from([Buffer.alloc(5)]), { limit: 2 }),
+    'too large by its length': () => rawBody(long(), { length: 2_000, limit: 1_000 }),
+  }
+  for (const [what, fail] of Object.entries(OTHERS)) {
+    it(`[FALSE-4392] ${what}, its own unread, or read by the handler: silence`, async () => {
+      let isRead = false
+      await open(async ctx => {
+        if (isRead) for await (const _ of ctx.req);
+        entered += 1
+        await fail()
+      })
+      for (const path of [
+        '/key',
+        '/replay',
+        '/condition',
+        await world.link(),
+        await world.link(),
+      ]) {
+        isRead = !isRead
+        entered = 0
+        const seen = [await send(path, GOOD.bodyParser), await send(path, GOOD.bodyParser)]
+        expect([...seen, entered], path).to.deep.equal([500, 409, 1])
+      }
+    })
+  }
+
+  it('[FALSE-4392] of its own content, by length or charset: a refusal, and free', async () => {
+    const [limit, encoding] = [{ length: 7, limit: 3 }, { encoding: 'x-none' }]
+    await open(async (ctx, next) => {
+      await rawBody(ctx.req, ctx.is('text/*') ? encoding : limit)
+      await next()
+    })
+    const link = await world.link()
+    for (const [type, status] of [
+      ['application/json', 413],
+      ['text/plain; charset=X-None', 415],
+    ] as const) {
+      const headers = { 'Content-Type': type }
+      for (const _ of 'two') {
+        expect((await world.send('POST', link, { body: '{"a":1}', headers })).status).to.equal(
+          status,
+        )
+      }
     }
   })
 

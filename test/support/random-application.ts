@@ -3,8 +3,12 @@
  * when; who around it loses patience; and how often it is asked, by clients that leave. What must
  * never be is the same for all.
  */
+import { createRequire } from 'node:module'
+import { Readable, Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import * as fc from 'fast-check'
+import createError from 'http-errors'
 import type { ResourceOptions } from '../../lib/koa/options.js'
 import type { RequestPoe } from '../../lib/koa/request-poe.js'
 import { aroundStore } from './around-store.js'
@@ -14,6 +18,7 @@ import { openStore, type StoreKind } from './stores.js'
 import { type TinyTransaction, tinyDatabase } from './tiny-transactions.js'
 import type { World, WorldOptions } from './world.js'
 
+const rawBody = createRequire(import.meta.url)('raw-body')
 const PATIENCE_MS = 20_000
 const CONTENT = JSON.stringify({ sku: 'tea' })
 const OTHER = JSON.stringify({ sku: 'gum' })
@@ -25,8 +30,41 @@ const NO = ['a refusal', 'a thrown refusal'] as const
 /** What says nothing about the effect. */
 const SILENCE = [
   ...(['an error', 'a status of others', '500', 'nothing', 'no Location', 'breaks'] as const),
+  ...(['an end of others', 'an answer of others', 'content of others', 'a missing file'] as const),
+  ...(['null', 'a broken pipe'] as const),
 ]
 const DOORS = ['link', 'key', 'action', 'step', 'duplicate', 'link, step', 'key, step'] as const
+
+/** Errors that are thrown alike on any server. */
+export const ERRORS = {
+  'an error': () => {
+    throw new Error('planted')
+  },
+  'a status of others': () => {
+    throw Object.assign(new Error('planted'), { status: 404 })
+  },
+  'an end of others': () => {
+    throw Object.assign(new Error('aborted'), { code: 'ECONNRESET' })
+  },
+  'an answer of others': () => {
+    throw createError(500, Object.assign(new Error('planted'), { status: 422 }))
+  },
+  'content of others': async () => {
+    await rawBody(Readable.from([Buffer.alloc(9)]), { limit: 2 })
+  },
+  'a missing file': () => {
+    throw createError(404, Object.assign(new Error('planted'), { code: 'ENOENT' }))
+  },
+  null: () => {
+    throw null
+  },
+} as const
+
+/** Passes what is left of a content on to what fails. */
+export async function pipeOn(content: Readable): Promise<void> {
+  const failing = new Writable({ write: (_piece, _coding, done) => done(new Error('planted')) })
+  await pipeline(content.readable ? content : Readable.from(['tea']), failing)
+}
 
 /** What a handler may say. */
 export type Word = (typeof YES)[number] | (typeof NO)[number] | (typeof SILENCE)[number]

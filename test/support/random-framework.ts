@@ -15,7 +15,15 @@ import createError from 'http-errors'
 import { type FetchDoor, poe as fetchPoe } from 'post-once-exactly/fetch'
 import { type NodeDoor, poe as nodePoe } from 'post-once-exactly/node'
 import { asListener } from '../frameworks/fetch-server.js'
-import { breaking, type Serve, slowly, type Trial, type Word } from './random-application.js'
+import {
+  breaking,
+  ERRORS,
+  pipeOn,
+  type Serve,
+  slowly,
+  type Trial,
+  type Word,
+} from './random-application.js'
 
 /** What serves it. */
 export const FRAMEWORKS = ['node', 'node on HTTP/2', 'Express', 'fetch', 'Hono'] as const
@@ -47,7 +55,7 @@ function onNode(trial: Trial, options: object) {
     const read = async () => {
       if (Reflect.get(request, 'body') === undefined) for await (const _ of request);
     }
-    await NODE_WORDS[await trial.act({ poe, read })](response)
+    await NODE_WORDS[await trial.act({ poe, read })](response, request)
   }
   const doors = addDoors<NodeDoor>(trial, once, handle)
   if (trial.given.on === 'Express') {
@@ -103,7 +111,7 @@ function impatience(
 function onFetch(trial: Trial, options: object) {
   const once = fetchPoe(options as never)
   const handle = async (request: Request, poe: never) => {
-    return FETCH_WORDS[await trial.act({ poe, read: () => request.text() })]()
+    return await FETCH_WORDS[await trial.act({ poe, read: () => request.text() })](request)
   }
   const doors = addDoors<FetchDoor>(trial, once, handle)
   let serve: FetchDoor = once.handler((request, poe) => {
@@ -162,20 +170,16 @@ function addDoors<Door>(
 }
 
 const MADE = { Location: '/orders/1' }
-const ERRORS = {
-  'a thrown refusal': () => {
-    throw createError(409, 'no tea')
-  },
-  'an error': () => {
-    throw new Error('planted')
-  },
-  'a status of others': () => {
-    throw Object.assign(new Error('planted'), { status: 404 })
-  },
+const refuse = () => {
+  throw createError(409, 'no tea')
 }
 
-const NODE_WORDS: Readonly<Record<Word, (response: ServerResponse) => unknown>> = {
+const NODE_WORDS: Readonly<
+  Record<Word, (response: ServerResponse, request: IncomingMessage) => unknown>
+> = {
   ...ERRORS,
+  'a thrown refusal': refuse,
+  'a broken pipe': (_response, request) => pipeOn(request),
   json: response => response.writeHead(201, MADE).end('{"done":true}'),
   text: response => response.end('done'),
   stream: response => pipeline(Readable.from(['do', 'ne']), response),
@@ -194,8 +198,11 @@ const NODE_WORDS: Readonly<Record<Word, (response: ServerResponse) => unknown>> 
   'no Location': response => response.writeHead(303).end(),
 }
 
-const FETCH_WORDS: Readonly<Record<Word, () => Response>> = {
+const FETCH_WORDS: Readonly<Record<Word, (request: Request) => unknown>> = {
   ...ERRORS,
+  'a thrown refusal': refuse,
+  'a broken pipe': ({ body, bodyUsed }) =>
+    pipeOn(bodyUsed || body === null ? Readable.from(['tea']) : Readable.fromWeb(body as never)),
   json: () => Response.json({ done: true }, { status: 201, headers: MADE }),
   text: () => new Response('done'),
   stream: () => new Response(new Blob(['done']).stream()),

@@ -2,7 +2,15 @@
 import { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Context, Next } from 'koa'
-import { breaking, type Serve, slowly, type Trial, type Word } from './random-application.js'
+import {
+  breaking,
+  ERRORS,
+  pipeOn,
+  type Serve,
+  slowly,
+  type Trial,
+  type Word,
+} from './random-application.js'
 import { startWorld } from './world.js'
 
 /** What serves it. */
@@ -20,7 +28,7 @@ export const serveKoa: Serve = (trial, store) => {
     const read = async () => {
       if (Reflect.get(ctx.request, 'body') === undefined) for await (const _ of ctx.req);
     }
-    WORDS[await trial.act({ poe: ctx.poe, read })](ctx)
+    await WORDS[await trial.act({ poe: ctx.poe, read })](ctx)
   }
   return startWorld(
     { store: 'memory', koa: on === 'Koa 2' ? 2 : 3, at: 'root' },
@@ -71,7 +79,8 @@ function impatience(trial: Trial, isOutermost: boolean) {
   }
 }
 
-const WORDS: Readonly<Record<Word, (ctx: Context) => void>> = {
+const WORDS: Readonly<Record<Word, (ctx: Context) => unknown>> = {
+  ...ERRORS,
   json: ctx => {
     ctx.status = 201
     ctx.set('Location', '/orders/1')
@@ -111,12 +120,7 @@ const WORDS: Readonly<Record<Word, (ctx: Context) => void>> = {
     ctx.body = 'no tea'
   },
   'a thrown refusal': ctx => ctx.throw(409, 'no tea'),
-  'an error': () => {
-    throw new Error('planted')
-  },
-  'a status of others': () => {
-    throw Object.assign(new Error('planted'), { status: 404 })
-  },
+  'a broken pipe': ctx => pipeOn(ctx.req),
   '500': ctx => {
     ctx.status = 500
   },

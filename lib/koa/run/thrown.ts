@@ -88,11 +88,11 @@ export function noteParsers(
   const isAnswer = httpErrors.isHttpError(error)
   // A parser may be told to give its error to `ctx.throw`, which has found a status on it.
   const isOpen = isAnswer ? SAID.get(error) === null : !SAID.has(error)
-  const unread = isOpen ? statusOfUnread(ctx, error, isRead) : null
+  const unread = isOpen ? statusOfUnread(ctx, error, isRead || isUnread(ctx.req)) : null
   if (unread !== null) SAID.set(error, isMarked ? null : unread)
   if (!isAnswer || SAID.has(error)) return
   const { type } = error
-  const isOthers = isMarked || isRead || isReadBefore(ctx, error)
+  const isOthers = isMarked || isRead || isReadBefore(ctx, error) || isElsewhere(ctx, error)
   const isOfParser = OF_RAW_BODY.has(type) || (isMarked && type === 'entity.parse.failed')
   const isNone = isOthers ? isOfParser : type === 'request.aborted' && !isOwnCut(ctx)
   if (isNone) SAID.set(error, null)
@@ -101,16 +101,35 @@ export function noteParsers(
 /** Whether the handler had read this request's content itself when another one failed. */
 function isReadBefore(
   { req }: Context,
-  { type, limit }: Readonly<Record<string, unknown>>,
+  { type, received }: Readonly<Record<string, unknown>>,
 ): boolean {
   if (!req.readableEnded || req.headers['content-encoding'] !== undefined) return false
-  // The byte that is too much may be the last one, whose end is told at once.
-  return type !== 'entity.too.large' || sizeOf(req) <= Number(limit)
+  // The byte that is too much may be the last one, whose end is told at once: then it has stopped
+  // reading there, and has counted all.
+  const size = sizeOf(req)
+  const isLast = req.readableFlowing === false && (Number.isNaN(size) || received === size)
+  return type !== 'entity.too.large' || !isLast
+}
+
+/** Whether nobody has begun to read this request, and its own fields are not what was refused. */
+function isElsewhere(
+  { req }: Context,
+  { received, length, encoding }: Readonly<Record<string, unknown>>,
+): boolean {
+  if (!isUnread(req)) return false
+  const { 'content-length': size, 'content-type': type = '' } = req.headers
+  if (encoding !== undefined) return !type.toLowerCase().includes(String(encoding).toLowerCase())
+  return received !== undefined || (length !== undefined && String(length) !== size)
+}
+
+/** Whether nobody has begun to read a content, but for what looks at it ahead of all others. */
+function isUnread({ readableFlowing, readableEnded }: Context['req']): boolean {
+  return readableFlowing === null && !readableEnded
 }
 
 /** Whether this request was cut off, and somebody had begun to read it. */
 function isOwnCut({ req }: Context): boolean {
-  return req.aborted && req.readableFlowing !== null
+  return req.aborted && !isUnread(req)
 }
 
 /** The prototypes of applications' contexts whose `throw` is heard. */
