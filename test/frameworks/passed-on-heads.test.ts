@@ -8,7 +8,9 @@ import { createServer as createHttpServer } from 'node:http'
 import { createServer, type Server } from 'node:net'
 import { Readable } from 'node:stream'
 import { expect } from 'chai'
+import Koa from 'koa'
 import { anyone, poe } from 'post-once-exactly/fetch'
+import { poe as koaPoe } from 'post-once-exactly/koa'
 import { poe as nodePoe } from 'post-once-exactly/node'
 import { memoryStore } from 'post-once-exactly/stores/memory'
 
@@ -18,6 +20,10 @@ const KEPT = { name: 'pay', retentionMs: 60_000, dangerouslyNotDurable: true }
 const POST = { method: 'POST', headers: { 'Idempotency-Key': '"one"' } }
 const SIZED = 'Content-Length: 2\r\n'
 const CHUNKED = 'Transfer-Encoding: chunked\r\n'
+
+function originOf(server: Server): string {
+  return `http://127.0.0.1:${(server.address() as { readonly port: number }).port}`
+}
 
 describe('a head that is passed on over fetch', () => {
   let gateway: Server
@@ -36,8 +42,7 @@ describe('a head that is passed on over fetch', () => {
         })
     }).listen(0, '127.0.0.1')
     await happened(gateway, 'listening')
-    const { port } = gateway.address() as { readonly port: number }
-    origin = `http://127.0.0.1:${port}`
+    origin = originOf(gateway)
   })
   after(() => gateway.close())
 
@@ -80,6 +85,33 @@ describe('a head that is passed on over fetch', () => {
   }
 })
 
+describe('trailers of an answer that is the body on Koa', () => {
+  it('[FALSE-4642] are left out, for they have been left behind', async () => {
+    const gateway = createHttpServer((_asked, answer) => {
+      answer.socket?.end(
+        'HTTP/1.1 201 Created\r\nTrailer: X-T\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok',
+      )
+    }).listen(0, '127.0.0.1')
+    await happened(gateway, 'listening')
+    let charges = 0
+    const once = koaPoe({ store: memoryStore(), principal: anyone })
+    const app = new Koa().use(once.middleware()).use(once.idempotencyKey(KEPT))
+    app.use(async ctx => {
+      charges += 1
+      ctx.body = await fetch(originOf(gateway))
+    })
+    const server = createHttpServer(app.callback()).listen(0, '127.0.0.1')
+    await happened(server, 'listening')
+    const post = async () => (await fetch(originOf(server), POST)).status
+    expect([await post(), await post(), charges]).to.deep.equal([201, 201, 1])
+    for (const one of [gateway, server]) {
+      one.close()
+      one.closeAllConnections()
+    }
+    await once.close({ graceMs: 0 })
+  })
+})
+
 describe('a head that node:http does not send, of an answer that flows in', () => {
   it('[FALSE-4642] is an error of the handler: undecided, and the process goes on', async () => {
     let charges = 0
@@ -94,8 +126,7 @@ describe('a head that node:http does not send, of an answer that flows in', () =
     })
     const server = createHttpServer(pay).listen(0, '127.0.0.1')
     await happened(server, 'listening')
-    const { port } = server.address() as { readonly port: number }
-    const post = async () => (await fetch(`http://127.0.0.1:${port}/pay`, POST)).status
+    const post = async () => (await fetch(originOf(server), POST)).status
     expect([await post(), await post(), charges]).to.deep.equal([500, 409, 1])
     expect(errors.join()).to.match(/railer/)
     server.close()
