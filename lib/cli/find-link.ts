@@ -3,7 +3,7 @@
  *
  * @see POE draft 3
  */
-import { problemOf, readText } from '../client/answer.js'
+import { problemOf, readText, withContent } from '../client/answer.js'
 import { systemClock } from '../client/clock.js'
 import { ClientError, type FetchLike, type FoundLink, type PoeClient } from '../client/index.js'
 import { within } from '../client/timing.js'
@@ -86,10 +86,8 @@ export class PageWatch {
     return await within(systemClock, this.#timeoutMs, signal, async own => {
       const response = await fetch(input, { ...init, signal: own })
       const content = await bytesOf(response)
-      const { status, statusText, headers, url } = response
-      const whole = new Response(content, { status, statusText, headers })
       // A response of one's own has no URL, and references are relative to it.
-      return Object.defineProperty(whole, 'url', { value: url })
+      return Object.defineProperty(withContent(content, response), 'url', { value: response.url })
     })
   }
 

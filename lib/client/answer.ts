@@ -69,6 +69,16 @@ export function webUrl(reference: string | null, base?: URL | string): URL | nul
   }
 }
 
+/**
+ * The same answer with other content. A reason phrase may be in letters that a server can send, and
+ * no `Response` be made with. RFC 9112 4
+ */
+export function withContent(content: BodyInit | null, answer: Response): Response {
+  const { status, headers, statusText } = answer
+  const isPlain = /^[ -~\x80-\xff]*$/.test(statusText)
+  return new Response(content, isPlain ? answer : { status, headers })
+}
+
 /** Lets go of an answer whose content nobody wants, so that its connection is freed. */
 export function discard(response: Response | null): void {
   if (response === null || response.bodyUsed) return

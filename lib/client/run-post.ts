@@ -89,8 +89,7 @@ export async function judge(
   follow: FollowPost | null,
 ): Promise<TryVerdict> {
   const { response, cause } = last
-  const { door, means, options } = sending
-  const { isBegun, isMadeAnew } = sending
+  const { door, means, options, isBegun, isMadeAnew } = sending
   // What never left needs no proof: the content, or a field of it, could not be had.
   const unsent = isBegun ? {} : { provesNotSent: () => true }
   const rules = { door, isMadeAnew, ...unsent, ...options.adapter }
@@ -168,11 +167,11 @@ function afterLoss(sending: Sending, last: LastWord): TryVerdict {
  * a result at this link alone, together with an `Allow` that says that it is spent, of either.
  */
 async function prove(sending: Sending, response: Response): Promise<TryVerdict> {
-  const { link } = sending
+  const { link, claimed } = sending
   const linked = sending.linked(response)
   const problem = await sending.read(response)
-  // The same answer, with its content to be read again.
-  const refusal = new Response(problem.text, response)
+  // The same answer, with its content to be read again. Not every phrase can be given to one.
+  const refusal = new Response(problem.text, { status: 405, headers: response.headers })
   const last = { response: refusal, cause: null }
   const allows = allowsPost(response)
   const isProvable = linked !== null || allows !== true
@@ -188,7 +187,6 @@ async function prove(sending: Sending, response: Response): Promise<TryVerdict> 
   const payloadMatches = problem.payloadMatches ?? (found?.isOther === true ? false : null)
   // What it says of whose POST it was has not come.
   if (payloadMatches === null && problem.text === null && !found) return afterLoss(sending, last)
-  const { claimed } = sending
   if (payloadMatches ?? sending.mayHaveArrived) {
     if (claimed === null) return acceptedEarlier(sending, response, location, result)
     discard(result)
@@ -214,11 +212,12 @@ function unproven(
   const { kind } = finding
   if (kind === 'spent') discard(finding.result)
   if (kind === 'busy') return waitFor(sending, last)
-  const isPassing = isOfTheMoment(finding)
   // A server that keeps no results says nothing else of a used link.
   const isMute = allows === false && (kind === 'gone' || kind === 'unclear')
   const isDoubtful = isNamed || isMute || kind === 'spent' || kind === 'unreachable'
-  if (sending.isOpen || isDoubtful) return unknown(sending, last, 'unproven', !isPassing)
+  if (sending.isOpen || isDoubtful) {
+    return unknown(sending, last, 'unproven', !isOfTheMoment(finding))
+  }
   return refused(sending, last)
 }
 
@@ -347,6 +346,6 @@ async function endOfLife(sending: Sending): Promise<PostOutcome> {
   if (!sending.isOpen) return gone(sending, null)
   const told = await settle(sending, null)
   if (typeof told !== 'string') return told
-  const isOver = told === 'gone' || sending.door !== 'poe'
-  return unknown(sending, NOTHING, isOver ? 'forgotten' : 'gave-up')
+  const reason = told === 'gone' || sending.door !== 'poe' ? 'forgotten' : 'gave-up'
+  return unknown(sending, NOTHING, reason)
 }

@@ -1,6 +1,7 @@
 /**
  * Puts an outcome back into what `fetch` gives.
  */
+import { withContent } from './answer.js'
 import { LONGEST_SLEEP_MS } from './clock.js'
 import { ClientError } from './errors.js'
 import type { ResolvedClientOptions } from './options.js'
@@ -35,7 +36,7 @@ export async function toResponse(
       return await resultOf(outcome, options, ender)
     case 'used-before':
       // Who cancels one of two copies waits for the other one.
-      return new Response(await outcome.refusal.clone().arrayBuffer(), outcome.refusal)
+      return withContent(await outcome.refusal.clone().arrayBuffer(), outcome.refusal)
     case 'gone':
       if (response === null) return new Response(null, { status: 410 })
       return await takenIn(outcome, response, options, ender)
@@ -72,7 +73,7 @@ async function takenIn(
   response: Response,
   options: ResolvedClientOptions,
   ender: Ender,
-  orElse: Response = new Response(null, response),
+  orElse: Response = withContent(null, response),
 ): Promise<Response> {
   const isShort = await endsSoon(response, options, ender)
   ender.signal.throwIfAborted()
@@ -80,7 +81,7 @@ async function takenIn(
   const reading = untilAborted(ender, options, () => outcome.bytes())
   const bytes = await reading.catch(() => null)
   ender.signal.throwIfAborted()
-  return bytes === null ? orElse : new Response(bytes.length > 0 ? bytes : null, response)
+  return bytes === null ? orElse : withContent(bytes.length > 0 ? bytes : null, response)
 }
 
 /** Whether content ends, or breaks off, before there is too much; it can be read as before. */
@@ -140,7 +141,7 @@ function streamed(
   const next = () => untilAborted(ender, options, () => reader.read(), cancel)
   const cancel = (reason: unknown) => reader.cancel(reason).catch(() => {})
   const toldOf = (cause: unknown) => (ender.signal.aborted ? cause : told(cause))
-  return new Response(streamFrom(next, cancel, toldOf), response)
+  return withContent(streamFrom(next, cancel, toldOf), response)
 }
 
 /** Waits as long as its caller does. */

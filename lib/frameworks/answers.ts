@@ -62,6 +62,14 @@ export function putAnswer(ctx: Context, { status, phrase, fields, content }: Giv
 }
 
 /**
+ * A reason phrase as it can be sent: empty in the place of one in other letters, as another
+ * server's may be that is passed on. RFC 9112 4
+ */
+export function sendablePhrase(phrase: string): string {
+  return /^[ -~\x80-\xff]*$/.test(phrase) ? phrase : ''
+}
+
+/**
  * Reads what a handler has returned.
  *
  * @throws TypeError where it is no `Response`
@@ -71,10 +79,12 @@ export async function answerIn(given: unknown): Promise<GivenAnswer> {
     throw new TypeError('A handler must return a Response; new Response(null) where it is empty')
   }
   const fields: OutgoingHttpHeaders = Object.fromEntries(given.headers)
+  // A `Response` has none: another server's have been left behind.
+  delete fields.trailer
   const cookies = given.headers.getSetCookie?.() ?? []
   if (cookies.length > 0) fields['set-cookie'] = cookies
   const content = given.url === '' ? await contentOf(given.body) : given
-  return { status: given.status, phrase: given.statusText, fields, content }
+  return { status: given.status, phrase: sendablePhrase(given.statusText), fields, content }
 }
 
 /** Content that is here at once is whole, and can be recorded and sent as such. */

@@ -132,7 +132,14 @@ export class CapturedResponse {
       done?.(new Error('write after end'))
       return false
     }
-    return this.#pieces().write(chunk, encoding, done)
+    try {
+      return this.#pieces().write(chunk, encoding, done)
+    } catch (error) {
+      // Nobody hears what is thrown to a stream that flows in, and the process would end.
+      if (this.#source === null) throw error
+      this.#destroy(error as Error)
+      return false
+    }
   }
 
   #end(given: readonly unknown[]): ServerResponse {

@@ -10,7 +10,7 @@ import type { PoeOptions } from '../koa/options.js'
 import { poe as koaPoe } from '../koa/poe.js'
 import { contentOf } from '../koa/request-content.js'
 import { putFields } from '../koa/run/late-handler.js'
-import { answerIn, putAnswer, responseOf } from './answers.js'
+import { answerIn, putAnswer, responseOf, sendablePhrase } from './answers.js'
 import { CapturedResponse } from './captured-response.js'
 import { type Doors, type ForOperators, forOperators, makeDoors } from './doors.js'
 import { handlerRequest, incomingOf, urlOf } from './fetch-request.js'
@@ -190,13 +190,14 @@ function withFields(answer: Response, res: ServerResponse): Response {
   // Somebody waits for the head to be sent.
   if (!Object.hasOwn(res, 'writeHead')) return answer
   const { headers, body, status, statusText } = answer
-  putFields(res, Object.fromEntries(headers))
+  const { trailer: _, ...fields } = Object.fromEntries(headers)
+  putFields(res, fields)
   const cookies = headers.getSetCookie()
   if (cookies.length > 0) res.setHeader('set-cookie', cookies)
   res.writeHead(status)
   const given = { status, phrase: '', fields: res.getHeaders(), content: null }
   const { headers: written } = responseOf(given)
-  return new Response(body, { status, statusText, headers: written })
+  return new Response(body, { status, statusText: sendablePhrase(statusText), headers: written })
 }
 
 /**

@@ -339,7 +339,7 @@ describe('answers of another kind', () => {
     expect(answer.status).to.equal(405)
   })
 
-  it('[FALSE-4639] a hidden redirect in the place of the link is told by client.fetch', async () => {
+  it('[FALSE-4639] a hidden redirect in place of the link is told by client.fetch', async () => {
     const fetch: FetchLike = async (input, init) => {
       const { method, url } = new Request(input, init)
       // As a browser gives what would lead to a login.
@@ -355,6 +355,38 @@ describe('answers of another kind', () => {
       const error = await told.catch((thrown: ClientError) => thrown)
       expect(error).to.have.property('code', 'ERR_POE_NOT_TAKEN')
       expect(error).to.have.nested.property('cause.outcome', 'refused')
+    }
+  })
+
+  it('[FALSE-4640] a reason phrase in other letters is no error, whatever it is of', async () => {
+    let phrase = ''
+    serve = (asked, answer) => {
+      const isPost = asked.method === 'POST'
+      const status = isPost ? phrase : asked.url === '/once/1' ? '200 好' : '404 没有'
+      const fields = 'Allow: GET\r\nContent-Length: 2\r\nConnection: close'
+      answer.socket?.end(Buffer.from(`HTTP/1.1 ${status}\r\n${fields}\r\n\r\nok`))
+    }
+    const own = { method: 'POST', body: 'tea', headers: { 'Idempotency-Key': '"k"' } }
+    for (const [answered, outcome, given] of [
+      ['201 已创建', 'accepted', 201],
+      ['405 方法不允许', 'unknown', 'ERR_POE_UNKNOWN_OUTCOME'],
+      ['422 Параметр', 'refused', 422],
+    ] as const) {
+      phrase = answered
+      const client = createClient({ baseMs: 1, tries: 2 })
+      for (const one of [client, createBrowserClient({ baseMs: 1, tries: 2 })]) {
+        expect(await one.post(`${origin}/once/1`, 'tea')).to.include({ outcome })
+      }
+      const known = createClient({ baseMs: 1, tries: 2 })
+      known.known.add(new URL(`${origin}/once/1`), null)
+      const told = known.fetch(`${origin}/once/1`, { method: 'POST', body: 'tea' })
+      const seen = await told.then(
+        ({ status }) => status,
+        ({ code }: ClientError) => code,
+      )
+      expect(seen).to.equal(given)
+      const { status: keyed } = await known.fetch(`${origin}/pay`, own)
+      expect(keyed).to.equal(Number.parseInt(answered, 10))
     }
   })
 

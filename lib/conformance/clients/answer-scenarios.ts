@@ -144,7 +144,7 @@ export const ANSWERS: readonly Scenario[] = [
     },
     {
       id: 'POE-8-4/redirect',
-      title: '307 to another origin is not followed',
+      title: '307 to another origin is not followed, nor told as success',
       why: 'The order, and what is in it, was meant for this server.',
       expect: [{ never: 'foreign' }, NOT_TOLD_AS_ACCEPTED],
     },

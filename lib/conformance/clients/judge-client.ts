@@ -91,7 +91,7 @@ const JUDGES: Judges = {
     return judgePause(pausesOf(seen).slice(0, 1), atLeast)
   },
   meanPauseMs({ meanPauseMs: { atLeast } }, { seen }) {
-    return judgePause([mean(pausesOf(seen))], atLeast)
+    return judgePause([mean(pausesOf(seen))], atLeast, ' on average')
   },
   pausesGrow: (_, { seen }) => judgeGrowth(pausesOf(seen)),
   only({ only: [place, method] }, { seen }) {
@@ -179,9 +179,10 @@ function judgeEverywhere([name, value]: readonly [string, string], seen: readonl
   return unmet(`${name}: ${value} on every request`, `${without.method} ${without.target} without`)
 }
 
-function judgePause(pauses: readonly number[], atLeast: number): UnmetExpectation | null {
+function judgePause(pauses: readonly number[], atLeast: number, how = '') {
   const short = pauses.find(pause => pause < atLeast)
-  return short === undefined ? null : unmet(`${atLeast} ms or more`, `${Math.round(short)} ms`)
+  if (short === undefined) return null
+  return unmet(`${atLeast} ms or more${how}`, `${Math.round(short)} ms${how}`)
 }
 
 function judgeGrowth(pauses: readonly number[]): UnmetExpectation | null {

@@ -146,7 +146,8 @@ function describe(response: KoaResponse, body: unknown, isTyped: boolean): void 
   }
   if (isResponse(body)) {
     response.status = body.status
-    for (const [name, value] of body.headers) response.set(name, value)
+    // A `Response` has no trailers: another server's have been left behind.
+    for (const [name, value] of body.headers) if (name !== 'trailer') response.set(name, value)
   }
 }
 
