@@ -47,6 +47,8 @@ export class Epochs {
   readonly #exchange: RedisExchange
   readonly #prefix: string
   #lookedAtMs = 0
+  /** The look that is under way beside calls; rejects where the server drops records. */
+  #looking: Promise<void> | null = null
   /** The bucket whose server may drop records, and how it says so. */
   #evicting: { readonly bucket: number; readonly error: unknown } | null = null
 
@@ -65,18 +67,31 @@ export class Epochs {
     return `${this.#prefix}{${bucket}}:u`
   }
 
+  /** PoeError `ERR_POE_STORE_CONFIG` while the server is known to drop something, else `null`. */
+  get evicting(): unknown {
+    return this.#evicting?.error ?? null
+  }
+
   /**
    * Looks now and then whether the server still drops nothing, and still has on the disk what it
-   * has answered: it can be told otherwise while it runs. Nobody waits for the look.
+   * has answered: it can be told otherwise while it runs, or while nobody asks. The look goes out
+   * before the call, so that both are one exchange.
    *
-   * @returns PoeError `ERR_POE_STORE_CONFIG` once it drops something, else `null`
+   * @returns what the call waits for before its reply counts, if there is anything: it rejects with
+   *   {@link evicting} where what is not there may have been dropped
    */
-  watch(bucket: number): unknown {
+  watch(bucket: number): Promise<void> | null {
     if (performance.now() - this.#lookedAtMs > WATCH_MS) {
       this.#lookedAtMs = performance.now()
-      this.#lookClosely(this.#evicting?.bucket ?? bucket).catch(() => {})
+      this.#looking = this.#lookClosely(this.#evicting?.bucket ?? bucket)
+        .catch(() => {})
+        .then(() => {
+          this.#looking = null
+          if (this.#evicting !== null) throw this.#evicting.error
+        })
+      this.#looking.catch(() => {})
     }
-    return this.#evicting?.error ?? null
+    return this.#evicting === null ? this.#looking : null
   }
 
   /** Reads all, and replaces those that are missing or may have been outlived. */
