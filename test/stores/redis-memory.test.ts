@@ -225,6 +225,19 @@ describeWith(['redis-server'], 'redisStore on a server that forgets', () => {
     })
   }
 
+  it('[FALSE-4669] what comes first after that is refused, not granted and lost', async () => {
+    const server = await serve({ persistence: 'always' })
+    const store = await open(server)
+    const unspent = await tokenFor(store, 'unspent')
+    await server.ask('CONFIG', 'SET', 'appendonly', 'no')
+    await inTenSeconds(async () => {
+      const error = await failure(store.claim('unspent', unspent))
+      expect(error).to.have.property('code', 'ERR_POE_STORE_BUSY')
+    })
+    await store.release('unspent', unspent.owner)
+    expect((await store.claim('unspent', unspent)).state).to.equal('wrong-epoch')
+  })
+
   it('[FALSE-3915] at maxmemory a process that starts reads its secrets', async () => {
     const server = await serve()
     const secrets = [{ id: 'abcd', key: 'k'.repeat(43) }]

@@ -30,6 +30,8 @@ const LEAST_VERSION = 7
 const WATCH_MS = 10_000
 /** Others change an epoch at the same moment as a rule once. */
 const TRIES = 10
+const LOWERED =
+  'Redis is set to keep less on the disk than it did, so that links of before are void.'
 const CONFIG = ['config', 'get', 'appendonly', 'appendfsync', 'no-appendfsync-on-rewrite']
 
 /** What a server says of itself and of one bucket. */
@@ -77,18 +79,15 @@ export class Epochs {
    * has answered: it can be told otherwise while it runs, or while nobody asks. The look goes out
    * before the call, so that both are one exchange.
    *
-   * @returns what the call waits for before its reply counts, if there is anything: it rejects with
-   *   {@link evicting} where what is not there may have been dropped
+   * @returns what the call waits for before its reply counts, if there is anything: it rejects
+   *   where what is not there may have been dropped, or what is now there may be lost
    */
   watch(bucket: number): Promise<void> | null {
     if (performance.now() - this.#lookedAtMs > WATCH_MS) {
       this.#lookedAtMs = performance.now()
-      this.#looking = this.#lookClosely(this.#evicting?.bucket ?? bucket)
-        .catch(() => {})
-        .then(() => {
-          this.#looking = null
-          if (this.#evicting !== null) throw this.#evicting.error
-        })
+      this.#looking = this.#lookClosely(this.#evicting?.bucket ?? bucket).finally(() => {
+        this.#looking = null
+      })
       this.#looking.catch(() => {})
     }
     return this.#evicting === null ? this.#looking : null
@@ -145,12 +144,15 @@ export class Epochs {
   }
 
   async #lookClosely(bucket: number): Promise<void> {
-    const [reply, config] = await this.#exchange.runWith(this.#look(bucket), CONFIG)
-    const look = lookFrom(reply)
+    const both = await this.#exchange.runWith(this.#look(bucket), CONFIG).catch(() => null)
+    if (both === null) return
+    const look = lookFrom(both[0])
     this.#refuseEviction(bucket, look)
     // At its next start it may be told of `always` again, and this value be what it finds.
-    const isLowered = 'reply' in config && !syncsAlways(config)
-    if (isLowered && couldForgetNothing(look)) await this.rotate()
+    const isLowered = 'reply' in both[1] && !syncsAlways(both[1])
+    if (!isLowered || !couldForgetNothing(look)) return
+    await this.rotate()
+    throw new PoeError('ERR_POE_STORE_BUSY', LOWERED)
   }
 
   /** Where records may be gone, links of before are void, also once the server is set right. */
