@@ -14,8 +14,16 @@ export interface Operation {
   readonly epoch: string | null
   /** Store time, milliseconds; `null` where the link has no end. */
   readonly expiresAtMs: number | null
-  /** Store time, milliseconds, until which the record answers retries; `null` for ever. */
+  /**
+   * Store time, milliseconds, until which the record answers retries; `null` for as long after the
+   * claim as `keepForMs` says.
+   */
   readonly keepUntilMs: number | null
+  /**
+   * Milliseconds; default `null`, for ever. The claim makes a time of it: what this process takes
+   * for the store's time before that may be hours behind, where the machine has slept.
+   */
+  readonly keepForMs?: number | null
   /** Digests that name the caller; the first one claims. At least one. */
   readonly principals: readonly [string, ...string[]]
   /** Whether an existing record must be one of `principals`' (a token has proved it already). */

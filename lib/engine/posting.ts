@@ -314,7 +314,7 @@ export function makeClaim(
     leaseMs,
     claimByMs: guard.now(sentMs) + guard.timeoutMs,
     tokenExpiresMs: operation.expiresAtMs,
-    keepUntilMs: operation.keepUntilMs,
+    keepUntilMs: operation.keepUntilMs ?? guard.timeIn(operation.keepForMs ?? null),
     onSilence: rules.transactional || rules.marks ? 'free' : 'undecided',
     fingerprint: operation.fingerprint,
     principal: operation.principals[0],

@@ -100,6 +100,14 @@ export class StoreSecrets {
     return null
   }
 
+  /**
+   * Takes note that more time has passed than this process has counted: before the next link the
+   * store is asked, whose reply tells the time. It would be minted in the past.
+   */
+  outlive(): void {
+    this.#epochs = null
+  }
+
   /** Reads epochs and secrets if they are not known; one reading at a time. Never rejects. */
   async prepare(): Promise<void> {
     if (this.ready) return

@@ -26,6 +26,9 @@ import { RequestPoe } from './request-poe.js'
 import { sendAgain } from './send.js'
 import { watchForMiddleware } from './watch-router.js'
 
+/** A step of the system's clock by which links could be seen to be minted in the past. */
+const SLEPT_MS = 5_000
+
 /** The handler of a resource, or middleware that runs before its claim. */
 export type ResourceMiddleware<Tx> = ActionHandler<Tx>
 
@@ -180,11 +183,22 @@ function contextMiddleware(core: Core): Middleware {
     ctx.poe = new RequestPoe(core, ctx)
     return ctx.res === undefined ? next() : next().then(() => sendAgain(ctx))
   }
+  let aheadMs = countAhead()
   return function poeContext(ctx, next) {
+    const nowAheadMs = countAhead()
+    if (Math.abs(nowAheadMs - aheadMs) > SLEPT_MS) {
+      aheadMs = nowAheadMs
+      core.secrets.outlive()
+    }
     const mayEnter = core.secrets.ready || core.engine.guard.down
     if (mayEnter) return enter(ctx as Context, next)
     return core.secrets.prepare().then(() => enter(ctx as Context, next))
   }
+}
+
+/** How far the system's clock is ahead of this process's, which a machine's sleep stops. */
+function countAhead(): number {
+  return Date.now() - performance.now()
 }
 
 function register(

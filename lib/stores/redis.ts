@@ -165,11 +165,11 @@ class RedisStore implements Store {
   claim(key: string, claim: Claim, withinMs: number = this.#usualMs): Promise<ClaimReply> {
     const fault = claimFault(key, claim) ?? whoFault(claim)
     if (fault !== null) return Promise.reject(fault)
-    const evicting = this.#epochs.watch(bucketOf(key, BUCKETS))
-    if (evicting !== null) return Promise.reject(evicting)
+    const looking = this.#epochs.watch(bucketOf(key, BUCKETS))
+    if (this.#epochs.evicting !== null) return Promise.reject(this.#epochs.evicting)
     const step = this.#step(scripts.CLAIM, key, claimArguments(key, claim), 2)
     const ask = (leftMs: number) => this.#claim(key, claim.owner, step, leftMs)
-    return this.#settled(key, withinMs, ask).then(claimReply)
+    return this.#settled(key, withinMs, ask, looking).then(claimReply)
   }
 
   async renew(key: string, owner: string, leaseMs: number, withinMs?: number): Promise<OwnerReply> {
@@ -232,9 +232,10 @@ class RedisStore implements Store {
   }
 
   read(key: string, epoch: string | null, withinMs: number = this.#usualMs): Promise<ReadReply> {
+    const looking = this.#epochs.watch(bucketOf(key, BUCKETS))
     const step = this.#step(scripts.READ, key, [epoch ?? ''], 2)
     const ask = (leftMs: number) => this.#exchange.run(step, leftMs)
-    return this.#settled(key, withinMs, ask).then(readReply)
+    return this.#settled(key, withinMs, ask, looking).then(readReply)
   }
 
   epoch(withinMs?: number): Promise<StoreTime & { readonly epochs: readonly string[] }> {
@@ -288,11 +289,13 @@ class RedisStore implements Store {
     key: string,
     withinMs: number,
     ask: (leftMs: number) => Promise<unknown>,
+    looking: Promise<void> | null,
   ): Promise<unknown> {
     const untilMs = performance.now() + withinMs
-    return ask(withinMs).then(reply =>
+    const asked = ask(withinMs).then(reply =>
       stateOf(reply) === 'unsettled' ? this.#settle(key, untilMs, ask) : reply,
     )
+    return looking === null ? asked : asked.then(reply => looking.then(() => reply))
   }
 
   async #settle(

@@ -18,6 +18,25 @@ describe('lifetimes', () => {
   let world: World
   afterEach(() => world.close())
 
+  for (const kind of LOCAL_STORES) {
+    it(`[FALSE-4671] no link of a machine that has slept is too old (${kind.store})`, async () => {
+      const { now } = Date
+      let sleptMs = 0
+      Date.now = () => now.call(Date) + sleptMs
+      try {
+        world = await startWorld(kind, { now: () => Date.now() })
+        await world.link()
+        sleptMs = DAY_MS
+        const [one, other] = await Promise.all([world.link(), world.link()])
+        expect((await world.send('POST', one)).status).to.equal(201)
+        expect((await world.send('POST', one)).status).to.equal(405)
+        expect((await world.send('POST', other)).status).to.equal(201)
+      } finally {
+        Date.now = now
+      }
+    })
+  }
+
   it('[EXP-01] at its capacity the store refuses, and forgets nothing', async () => {
     const door = latch()
     const store = memoryStore({ maxRecords: 100, maxPerPrincipal: 100 }) as Store<unknown>

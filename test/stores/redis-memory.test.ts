@@ -181,6 +181,27 @@ describeWith(['redis-server'], 'redisStore on a server that forgets', () => {
     expect(await claimState(store, 'new')).to.equal('claimed')
   })
 
+  for (const [name, ask] of Object.entries({
+    'a claim': (store: Store, claim: Claim) => store.claim('spent', { ...claim, owner: 'b' }),
+    'a read': (store: Store, claim: Claim) => store.read('spent', claim.epoch),
+  })) {
+    it(`[FALSE-4668] ${name} after a silence is refused, not answered without it`, async () => {
+      const server = await serve()
+      const store = await open(server)
+      const spent = await spend(store, 'spent')
+      await server.ask('CONFIG', 'SET', 'maxmemory-policy', 'volatile-lru')
+      await server.ask('CONFIG', 'SET', 'maxmemory', '1mb')
+      await server.ask('SET', 'another', 'one').catch(() => {})
+      expect(await server.ask('DBSIZE'), 'the epochs alone').to.equal(64)
+      await inTenSeconds(async () => {
+        const both = [ask(store, spent), ask(store, spent)]
+        for (const error of await Promise.all(both.map(failure))) {
+          expect(error).to.have.property('code', 'ERR_POE_STORE_CONFIG')
+        }
+      })
+    })
+  }
+
   for (const setting of ['appendonly no', 'appendfsync everysec']) {
     it(`[FALSE-4547] one that is set to "${setting}" in use may forget later`, async () => {
       const server = await serve({ persistence: 'always' })
@@ -203,6 +224,19 @@ describeWith(['redis-server'], 'redisStore on a server that forgets', () => {
       expect(again).to.be.oneOf(['wrong-epoch', 'spent'])
     })
   }
+
+  it('[FALSE-4669] what comes first after that is refused, not granted and lost', async () => {
+    const server = await serve({ persistence: 'always' })
+    const store = await open(server)
+    const unspent = await tokenFor(store, 'unspent')
+    await server.ask('CONFIG', 'SET', 'appendonly', 'no')
+    await inTenSeconds(async () => {
+      const error = await failure(store.claim('unspent', unspent))
+      expect(error).to.have.property('code', 'ERR_POE_STORE_BUSY')
+    })
+    await store.release('unspent', unspent.owner)
+    expect((await store.claim('unspent', unspent)).state).to.equal('wrong-epoch')
+  })
 
   it('[FALSE-3915] at maxmemory a process that starts reads its secrets', async () => {
     const server = await serve()

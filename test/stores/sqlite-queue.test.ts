@@ -2,6 +2,7 @@
  * The write queue of the sqlite store: group commit, jobs that fail, turns.
  */
 
+import BetterSqlite3 from 'better-sqlite3'
 import { expect } from 'chai'
 import { StoreFile } from '../../lib/stores/sqlite/store-file.js'
 import { WriteQueue } from '../../lib/stores/sqlite/write-queue.js'
@@ -30,6 +31,21 @@ describe('the write queue of sqliteStore', () => {
     await claimState(store, 'one')
     await claimState(store, 'two')
     expect(commitsIn(path) - before, 'and two claims one after the other').to.equal(4)
+    await store.close()
+  })
+
+  it('does nothing later of what it has refused for the lock of another', async () => {
+    const path = files.fresh()
+    const store = sqliteStore({ file: path, lockWaitMs: 50 })
+    await store.epoch()
+    const holder = new BetterSqlite3(path)
+    holder.exec('BEGIN IMMEDIATE')
+    const asked = store.claim('key', makeClaim(Date.now()))
+    const refused = await asked.catch((error: unknown) => error)
+    expect(refused).to.have.property('code', 'ERR_POE_STORE_BUSY')
+    holder.exec('ROLLBACK')
+    holder.close()
+    expect(await claimState(store, 'key', { owner: 'another' })).to.equal('claimed')
     await store.close()
   })
 

@@ -57,6 +57,19 @@ describe('transactions of sqliteStore', () => {
     expect(effects()).to.deep.equal(['one', 'two', 'three'])
   })
 
+  it('and waits for the turn of the first of them, where another has it', async () => {
+    const first = bound(await begin('one'))
+    const second = bound(await begin('two'))
+    await first.handle.run(insert('one'))
+    const floating = second.handle.run(insert('two'))
+    const done = second.commit(outcome())
+    await new Promise(resolve => setTimeout(resolve, 20))
+    expect((await first.commit(outcome())).state).to.equal('ok')
+    expect((await done).state).to.equal('ok')
+    await floating
+    expect(effects()).to.deep.equal(['one', 'two'])
+  })
+
   it('goes on after a statement that failed, if the handler lives with it', async () => {
     const { handle, commit } = bound(await begin())
     await handle.run(insert('one'))

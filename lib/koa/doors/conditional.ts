@@ -251,9 +251,8 @@ async function claim(
 const MOVED = new Error('The state has moved on')
 
 function stepFrom({ door, target, principals, fingerprint }: Visit, state: string): Operation {
-  const { core, options } = door
-  const untilMs = core.engine.guard.timeIn(options.retentionMs ?? RETENTION_MS)
-  return operationAt(door, untilMs, principals, fingerprint, [target, state])
+  const keepForMs = door.options.retentionMs ?? RETENTION_MS
+  return operationAt(door, keepForMs, principals, fingerprint, [target, state])
 }
 
 async function situationOf({ door, ctx, conditions }: Visit, tx: unknown): Promise<Situation> {

@@ -108,21 +108,23 @@ export function makeDoor(
  *
  * @param parts - what tells it from others at this door; hashed, so that neither stores nor logs
  *   see what a client has sent
- * @param expiresAtMs - when no new record is made any more; by default always one is
+ * @param keepForMs - how long its record is kept, in milliseconds; `null` for ever
+ * @param keepUntilMs - until when it is, in place of that; no new record is made after it
  */
 export function operationAt(
   { keyPrefix }: ResolvedDoor,
-  keepUntilMs: number | null,
+  keepForMs: number | null,
   principals: Operation['principals'],
   fingerprint: string | null,
   parts: readonly string[],
-  expiresAtMs: number | null = null,
+  keepUntilMs: number | null = null,
 ): Operation {
   return {
     key: keyPrefix + digestParts(parts),
     epoch: null,
-    expiresAtMs,
+    expiresAtMs: keepUntilMs,
     keepUntilMs,
+    keepForMs,
     principals,
     comparePrincipal: false,
     fingerprint,

@@ -97,13 +97,7 @@ async function detect(detector: Detector, ctx: Context, next: Next): Promise<voi
   poe.naming = 'content'
   const isOverridden = override.kind === 'given'
   const parts = [callers[0], ctx.method, said, isOverridden ? override.value : '']
-  const operation = operationAt(
-    detector,
-    core.engine.guard.timeIn(options.windowMs),
-    callers,
-    null,
-    parts,
-  )
+  const operation = operationAt(detector, options.windowMs, callers, null, parts)
   await runClaimed({ core, ctx, operation, rules, handler: next }, async (served, end) => {
     if (typeof end !== 'string') await tell(detector, served, end, isOverridden)
   })

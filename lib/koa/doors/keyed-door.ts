@@ -109,15 +109,13 @@ function passNamed(
 ): unknown {
   if (made === null) return null
   const fingerprint = also === undefined ? made : digestParts([made, also])
-  const untilMs = keepUntilMs ?? door.core.engine.guard.timeIn(door.retentionMs)
-  // Content may come long after the date was judged: what is forgotten by then must not run.
-  const expiresAtMs = keepUntilMs ?? null
   ctx.poe.naming = 'key'
   const operationOf = (caller: string): Operation => {
     const parts = [caller, ctx.method, name]
     return {
       refusesOtherContent: true,
-      ...operationAt(door, untilMs, [caller], fingerprint, parts, expiresAtMs),
+      // Content may come long after a date was judged: what is forgotten by then must not run.
+      ...operationAt(door, door.retentionMs, [caller], fingerprint, parts, keepUntilMs),
     }
   }
   const operation = operationOf(callers[0])

@@ -30,6 +30,8 @@ const LEAST_VERSION = 7
 const WATCH_MS = 10_000
 /** Others change an epoch at the same moment as a rule once. */
 const TRIES = 10
+const LOWERED =
+  'Redis is set to keep less on the disk than it did, so that links of before are void.'
 const CONFIG = ['config', 'get', 'appendonly', 'appendfsync', 'no-appendfsync-on-rewrite']
 
 /** What a server says of itself and of one bucket. */
@@ -47,6 +49,8 @@ export class Epochs {
   readonly #exchange: RedisExchange
   readonly #prefix: string
   #lookedAtMs = 0
+  /** The look that is under way beside calls; rejects where the server drops records. */
+  #looking: Promise<void> | null = null
   /** The bucket whose server may drop records, and how it says so. */
   #evicting: { readonly bucket: number; readonly error: unknown } | null = null
 
@@ -65,18 +69,28 @@ export class Epochs {
     return `${this.#prefix}{${bucket}}:u`
   }
 
+  /** PoeError `ERR_POE_STORE_CONFIG` while the server is known to drop something, else `null`. */
+  get evicting(): unknown {
+    return this.#evicting?.error ?? null
+  }
+
   /**
    * Looks now and then whether the server still drops nothing, and still has on the disk what it
-   * has answered: it can be told otherwise while it runs. Nobody waits for the look.
+   * has answered: it can be told otherwise while it runs, or while nobody asks. The look goes out
+   * before the call, so that both are one exchange.
    *
-   * @returns PoeError `ERR_POE_STORE_CONFIG` once it drops something, else `null`
+   * @returns what the call waits for before its reply counts, if there is anything: it rejects
+   *   where what is not there may have been dropped, or what is now there may be lost
    */
-  watch(bucket: number): unknown {
+  watch(bucket: number): Promise<void> | null {
     if (performance.now() - this.#lookedAtMs > WATCH_MS) {
       this.#lookedAtMs = performance.now()
-      this.#lookClosely(this.#evicting?.bucket ?? bucket).catch(() => {})
+      this.#looking = this.#lookClosely(this.#evicting?.bucket ?? bucket).finally(() => {
+        this.#looking = null
+      })
+      this.#looking.catch(() => {})
     }
-    return this.#evicting?.error ?? null
+    return this.#evicting === null ? this.#looking : null
   }
 
   /** Reads all, and replaces those that are missing or may have been outlived. */
@@ -130,12 +144,15 @@ export class Epochs {
   }
 
   async #lookClosely(bucket: number): Promise<void> {
-    const [reply, config] = await this.#exchange.runWith(this.#look(bucket), CONFIG)
-    const look = lookFrom(reply)
+    const both = await this.#exchange.runWith(this.#look(bucket), CONFIG).catch(() => null)
+    if (both === null) return
+    const look = lookFrom(both[0])
     this.#refuseEviction(bucket, look)
     // At its next start it may be told of `always` again, and this value be what it finds.
-    const isLowered = 'reply' in config && !syncsAlways(config)
-    if (isLowered && couldForgetNothing(look)) await this.rotate()
+    const isLowered = 'reply' in both[1] && !syncsAlways(both[1])
+    if (!isLowered || !couldForgetNothing(look)) return
+    await this.rotate()
+    throw new PoeError('ERR_POE_STORE_BUSY', LOWERED)
   }
 
   /** Where records may be gone, links of before are void, also once the server is set right. */
