@@ -31,7 +31,7 @@ const NO = ['a refusal', 'a thrown refusal'] as const
 const SILENCE = [
   ...(['an error', 'a status of others', '500', 'nothing', 'no Location', 'breaks'] as const),
   ...(['an end of others', 'an answer of others', 'content of others', 'a missing file'] as const),
-  ...(['null', 'a broken pipe'] as const),
+  ...(['null', 'a broken pipe', 'no JSON', 'a lost answer', 'a lost request'] as const),
 ]
 const DOORS = ['link', 'key', 'action', 'step', 'duplicate', 'link, step', 'key, step'] as const
 
@@ -59,6 +59,12 @@ export const ERRORS = {
     throw null
   },
 } as const
+
+/** What JSON cannot say. */
+export function circular(): object {
+  const one: Record<string, unknown> = {}
+  return Object.assign(one, { one })
+}
 
 /** Passes what is left of a content on to what fails. */
 export async function pipeOn(content: Readable): Promise<void> {
@@ -102,6 +108,12 @@ export interface RandomApplication {
   readonly isTransactional: boolean
   /** How long a claim takes, in milliseconds. */
   readonly claimMs: number
+  /** A call of the store that fails once: before it is done, or its reply is lost. */
+  readonly fault: {
+    readonly method: string
+    readonly isDone: boolean
+    readonly isSecond: boolean
+  } | null
   readonly impatient: {
     readonly isOutermost: boolean
     readonly ms: number
@@ -133,6 +145,21 @@ export function applicationsOn(
     marks: fc.boolean(),
     isTransactional: store === 'memory' ? fc.boolean() : fc.constant(false),
     claimMs: fc.constantFrom(0, 0, 6, 15),
+    fault: fc.option(
+      fc.record({
+        method: fc.constantFrom(
+          'claim',
+          'mark',
+          'complete',
+          'attachBody',
+          'release',
+          'read',
+          'confirm',
+        ),
+        isDone: fc.boolean(),
+        isSecond: fc.boolean(),
+      }),
+    ),
     impatient: fc.option(
       fc.record({
         isOutermost: fc.boolean(),
@@ -210,6 +237,8 @@ export class Trial {
   #rows: readonly string[] = []
   #entered = 0
   #atWork = 0
+  /** Those of the store that one of fails. */
+  #calls = 0
   readonly #said: Word[] = []
   /** Whether everybody is kind to requests, as to the last one. */
   isLast = false
@@ -239,13 +268,17 @@ export class Trial {
 
   /** The store with claims that take their time. */
   slow: Wrap = store => {
-    const { claimMs, isTransactional } = this.given
+    const { claimMs, fault, isTransactional } = this.given
     const inner = this.planted.wrapStore?.(store) ?? store
     const database = isTransactional ? tinyDatabase(inner) : null
     this.#rows = database?.rows ?? []
     return aroundStore(database?.store ?? inner, async (method, _key, call) => {
       if (method === 'claim' && !this.isLast && claimMs > 0) await pause(claimMs)
-      return call()
+      if (method !== fault?.method || this.isLast) return await call()
+      this.#calls += 1
+      if (this.#calls !== (fault.isSecond ? 2 : 1)) return await call()
+      if (fault.isDone) await call()
+      throw new Error('ECONNRESET')
     })
   }
 
@@ -275,7 +308,7 @@ export class Trial {
   }
 
   async run(served: Served, place: Place): Promise<string[]> {
-    const { door, sendings, impatient, isTransactional } = this.given
+    const { door, sendings, fault, impatient, isTransactional } = this.given
     const path = door.startsWith('link') ? await served.link() : await this.#pathOf(place)
     const answers = await Promise.all(sendings.map(each => this.#send(place, path, each)))
     await pause(30)
@@ -296,12 +329,13 @@ export class Trial {
     })
     if (this.effects > 1) wrong.push(`${this.effects} effects`)
     // Whatever was said and undone before, everybody is kind to the last request.
-    if (isTransactional && !door.includes(',') && this.effects === 0) wrong.push('no effect')
+    if (isTransactional && !door.includes(',') && fault === null && this.effects === 0)
+      wrong.push('no effect')
     if (last === 'hangs' || last === 'left') wrong.push(`the last request: ${last}`)
     const isRun = this.#said.length > said.length
     // What is in a transaction may have been undone.
     if (isRun && !isTransactional && said.some(isYes)) wrong.push('run again after a success')
-    const isPlain = impatient === null && sendings.every(each => !each.isCut)
+    const isPlain = impatient === null && fault === null && sendings.every(each => !each.isCut)
     if (isPlain && !isRun && said.every(isNo)) wrong.push(`not free after ${said}: ${last}`)
     return wrong.map(each => `${each}; answers ${answers}, said ${said}, last ${last}`)
   }

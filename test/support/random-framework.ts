@@ -17,6 +17,7 @@ import { type NodeDoor, poe as nodePoe } from 'post-once-exactly/node'
 import { asListener } from '../frameworks/fetch-server.js'
 import {
   breaking,
+  circular,
   ERRORS,
   pipeOn,
   type Serve,
@@ -180,6 +181,12 @@ const NODE_WORDS: Readonly<
   ...ERRORS,
   'a thrown refusal': refuse,
   'a broken pipe': (_response, request) => pipeOn(request),
+  'no JSON': response => response.end(JSON.stringify(circular())),
+  'a lost answer': response => response.destroy(),
+  'a lost request': (_response, request) => {
+    request.destroy()
+    throw new Error('planted')
+  },
   json: response => response.writeHead(201, MADE).end('{"done":true}'),
   text: response => response.end('done'),
   stream: response => pipeline(Readable.from(['do', 'ne']), response),
@@ -201,6 +208,11 @@ const NODE_WORDS: Readonly<
 const FETCH_WORDS: Readonly<Record<Word, (request: Request) => unknown>> = {
   ...ERRORS,
   'a thrown refusal': refuse,
+  'no JSON': () => Response.json(circular()),
+  'a lost answer': () => {
+    throw new DOMException('planted', 'AbortError')
+  },
+  'a lost request': ({ body }) => body?.cancel(),
   'a broken pipe': ({ body, bodyUsed }) =>
     pipeOn(bodyUsed || body === null ? Readable.from(['tea']) : Readable.fromWeb(body as never)),
   json: () => Response.json({ done: true }, { status: 201, headers: MADE }),

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Context, Next } from 'koa'
 import {
   breaking,
+  circular,
   ERRORS,
   pipeOn,
   type Serve,
@@ -121,6 +122,14 @@ const WORDS: Readonly<Record<Word, (ctx: Context) => unknown>> = {
   },
   'a thrown refusal': ctx => ctx.throw(409, 'no tea'),
   'a broken pipe': ctx => pipeOn(ctx.req),
+  'no JSON': ctx => {
+    ctx.body = circular()
+  },
+  'a lost answer': ctx => void ctx.res.destroy(),
+  'a lost request': ctx => {
+    ctx.req.destroy()
+    throw new Error('planted')
+  },
   '500': ctx => {
     ctx.status = 500
   },
