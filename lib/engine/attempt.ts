@@ -54,7 +54,9 @@ export class Attempt implements Run, Overdue, RecordListener {
   #recording = false
   /** Set once the client has been answered without the handler. */
   #abandoned: Piece | null = null
-  /** What pointOfNoReturn() threw: if the handler lets it pass, its effect was never begun. */
+  /** Whether a mark is there. */
+  #isMarkKept = false
+  /** What the first one failed with: if the handler lets it pass, its effect was never begun. */
   #markFailure: unknown = null
   #listener: AttemptListener | null = null
 
@@ -260,9 +262,11 @@ export class Attempt implements Run, Overdue, RecordListener {
     this.#marked = true
     try {
       await this.#record.mark()
+      this.#isMarkKept = true
       this.#markFailure = null
     } catch (cause) {
-      this.#markFailure = cause
+      // Between two of them there may have been an effect.
+      if (!this.#isMarkKept) this.#markFailure = cause
       throw cause
     }
   }

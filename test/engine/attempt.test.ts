@@ -157,6 +157,23 @@ describe('pointOfNoReturn()', () => {
     }
   })
 
+  it('[FALSE-4393] where another one follows the effect, and fails: undecided', async () => {
+    for (const fault of [refuse, loseReply]) {
+      const bench = engineBench()
+      const verdict = await bench.post({
+        rules,
+        handler: async run => {
+          await run.pointOfNoReturn()
+          bench.faulty.fault = only(['mark'], fault)
+          await run.pointOfNoReturn()
+          return {}
+        },
+      })
+      expect(verdict).to.include({ kind: 'threw', free: false })
+      expect(await bench.stateOf()).to.equal('undecided')
+    }
+  })
+
   it('when it fails and its error passes, the effect was never begun: free', async () => {
     for (const fault of [refuse, loseReply]) {
       const bench = engineBench()

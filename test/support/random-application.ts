@@ -83,6 +83,8 @@ interface Plan {
   readonly says: Word
   /** Whether it reads the content itself. */
   readonly reads: boolean
+  /** Whether it marks once more after the effect, as before a second one. */
+  readonly marksAgain: boolean
 }
 
 /** One request. */
@@ -130,6 +132,7 @@ const plan: fc.Arbitrary<Plan> = fc.record({
   afterMs: fc.constantFrom(0, 0, 3, 12),
   says: fc.constantFrom<Word>(...YES, ...NO, ...NO, ...SILENCE),
   reads: fc.boolean(),
+  marksAgain: fc.boolean(),
 })
 
 /** All of them, on some servers and a store. */
@@ -285,7 +288,7 @@ export class Trial {
   /** Does what the plan says. @returns what is to be said then */
   async act({ poe, read }: Entered): Promise<Word> {
     const { plans, marks, isTransactional, door } = this.given
-    const kind = { beforeMs: 0, afterMs: 0, says: 'json', reads: false } as const
+    const kind: Plan = { beforeMs: 0, afterMs: 0, says: 'json', reads: false, marksAgain: false }
     const acts = this.isLast ? kind : plans[this.#entered === 0 ? 0 : 1]
     this.#entered += 1
     this.#atWork += 1
@@ -295,8 +298,10 @@ export class Trial {
       if (!isNo(acts.says)) {
         if (isTransactional) (poe.tx as TinyTransaction).write('tea')
         else {
-          if (marks && !door.includes(',')) await poe.pointOfNoReturn()
+          const mayMark = marks && !door.includes(',')
+          if (mayMark) await poe.pointOfNoReturn()
           this.#effects += 1
+          if (mayMark && acts.marksAgain) await poe.pointOfNoReturn()
         }
       }
       if (acts.afterMs > 0) await pause(acts.afterMs)
