@@ -3,6 +3,7 @@
  */
 
 import type { WithFields } from './delay.js'
+import type { FetchBody } from './fetch-types.js'
 
 type Members = Readonly<Record<string, unknown>>
 
@@ -73,7 +74,7 @@ export function webUrl(reference: string | null, base?: URL | string): URL | nul
  * The same answer with other content. A reason phrase may be in letters that a server can send, and
  * no `Response` be made with. RFC 9112 4
  */
-export function withContent(content: BodyInit | null, answer: Response): Response {
+export function withContent(content: FetchBody | null, answer: Response): Response {
   const { status, headers, statusText } = answer
   const isPlain = /^[ -~\x80-\xff]*$/.test(statusText)
   return new Response(content, isPlain ? answer : { status, headers })
