@@ -77,6 +77,7 @@ const SAID = new WeakMap<object, number | null>()
  *
  * @param error - what was thrown
  * @param isRead - whether this request's content had been read before
+ * @param isMarked - whether the handler has called `pointOfNoReturn()`
  */
 export function noteParsers(
   ctx: Context,
