@@ -195,7 +195,8 @@ export interface ClientOptions extends SendOptions {
   readonly keyFormat?: 'structured' | 'plain'
   /**
    * Called, and waited for, with each outcome of a POST, before its entry leaves the journal; what
-   * it throws is thrown by `post`. Of the Node client and of those with a journal.
+   * it throws is thrown by `post`. What it reads by `outcome.text()`, a caller of `fetch` has too.
+   * Of the Node client and of those with a journal.
    */
   readonly onOutcome?: (outcome: PostOutcome) => void | Promise<void>
   /**

@@ -23,7 +23,7 @@ export function readAhead(response: Response, options: ResolvedClientOptions): v
 
 function takeIn(response: Response, { clock, timeoutMs }: ResolvedClientOptions): void {
   // What is no stream of the web cannot be read by two.
-  if (isBegun(response) || typeof response.body?.getReader !== 'function') return
+  if (isBegun(response) || !response.body?.getReader) return
   const reader = response.clone().body?.getReader()
   const work = async () => {
     for (let left = AHEAD_BYTES; left > 0; ) {
@@ -40,6 +40,7 @@ function takeIn(response: Response, { clock, timeoutMs }: ResolvedClientOptions)
   })
 }
 
-function isBegun({ bodyUsed, body }: Response): boolean {
+/** Whether content is read by somebody, has been, or was let go of. */
+export function isBegun({ bodyUsed, body }: Response): boolean {
   return bodyUsed || body?.locked === true
 }

@@ -7,10 +7,11 @@ import { ClientError } from './errors.js'
 import type { ResolvedClientOptions } from './options.js'
 import type { Accepted, AcceptedEarlier, PostOutcome } from './outcome.js'
 import type { Ender } from './plain-fetch.js'
+import { isBegun } from './read-ahead.js'
 import { streamFrom } from './stream-from.js'
 import { inTime } from './timing.js'
 
-const EMPTY = new Set([204, 205, 304])
+const EMPTY = [204, 205, 304]
 
 /**
  * The answer that stands for an outcome. Calls that shared a send have one outcome, and each gets
@@ -34,9 +35,11 @@ export async function toResponse(
     case 'accepted':
     case 'accepted-earlier':
       return await resultOf(outcome, options, ender)
-    case 'used-before':
+    case 'used-before': {
+      const { refusal } = outcome
       // Who cancels one of two copies waits for the other one.
-      return withContent(await outcome.refusal.clone().arrayBuffer(), outcome.refusal)
+      return withContent(isBegun(refusal) ? null : await refusal.clone().text(), refusal)
+    }
     case 'gone':
       if (response === null) return new Response(null, { status: 410 })
       return await takenIn(outcome, response, options, ender)
@@ -95,7 +98,7 @@ export async function endsSoon(
   { signal }: Ender,
 ): Promise<boolean> {
   // What somebody reads, or is no stream of the web, cannot be read by two.
-  if (response.body?.locked !== false) return true
+  if (isBegun(response) || !response.body?.getReader) return true
   const reader = (response.clone().body as ReadableStream<Uint8Array>).getReader()
   const work = async () => {
     for (let left = bodyLimitBytes; left >= 0; ) {
@@ -118,15 +121,15 @@ async function resultOf(
   const { response, location } = outcome
   if (response === null) return withoutContent(location)
   const { body, headers, status } = response
-  if (body === null || EMPTY.has(status)) return response
-  const length = headers.get('content-length')
-  // What another call reads as it comes is had again.
-  if (body.locked === true || (length !== null && Number(length) <= options.bodyLimitBytes)) {
+  if (body === null || EMPTY.includes(status)) return response
+  const length = Number(headers.get('content-length') ?? Infinity)
+  // What another call or a hook reads, or has let go of, is had again.
+  if (isBegun(response) || length <= options.bodyLimitBytes) {
     return await takenIn(outcome, response, options, ender, withoutContent(location))
   }
   // What is no stream of the web cannot be wrapped.
-  if (typeof body.getReader !== 'function') return response
-  const help = 'The POST took effect, and its answer broke off. Ask the link for it by GET.'
+  if (!body.getReader) return response
+  const help = 'The POST took effect; its answer broke off. Ask the link for it by GET.'
   // A stream may go on for long; where it breaks off, its reader is told what that means.
   return streamed(response, options, ender, cause => failure('RESULT_LOST', help, cause))
 }

@@ -2,10 +2,13 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
 import { type ClientOptions, createClient, type PostOutcome } from 'post-once-exactly/client'
 import { LINK, lost, type Step, scene } from './scripted.js'
 
+const LONG = 'x'.repeat(3_000_000)
+const OTHERS = '{"type":"urn:post-once-exactly:problem:used","payloadMatches":false}'
 const SECRETS = ['t0ken', 'k3y-of-mine', 'b0dy', 's3cret', 'q0ery']
 
 type Hooks = Pick<ClientOptions, 'onRequest' | 'onResponse' | 'onRetry' | 'onOutcome'>
@@ -230,6 +233,39 @@ describe('a result that nobody reads', () => {
     await closed
   })
 
+  /** What a hook of the client does with an answer before the caller of `fetch` has it. */
+  const meanwhile: Readonly<Record<string, NonNullable<ClientOptions['onOutcome']>>> = {
+    'a hook lets go of': async ({ response }) => await response?.body?.cancel(),
+    'a hook reads': async outcome => {
+      await ('refusal' in outcome ? outcome.refusal : outcome.response)?.text()
+    },
+    'waits for a hook for longer than timeoutMs': async () => await pause(600),
+  }
+  for (const status of [201, 422, 410, 405]) {
+    for (const isCounted of [true, false]) {
+      for (const [what, onOutcome] of Object.entries(meanwhile)) {
+        const kind = `${status} ${isCounted ? 'of a known length' : 'in chunks'}`
+        it(`[FALSE-4394] that ${what} is the answer of fetch: ${kind}`, async () => {
+          const url = await begin(({ method, url: path }, response) => {
+            const isBeside = path !== '/orders/once/1'
+            const text = status === 405 && method === 'POST' ? OTHERS : LONG
+            if (isCounted) response.setHeader('content-length', text.length)
+            response.setHeader('content-type', 'application/problem+json').setHeader('allow', 'GET')
+            const got = isBeside ? 404 : 200
+            response.writeHead(method === 'GET' ? got : status).end(text)
+          })
+          const client = createClient({ onOutcome, timeoutMs: 300 })
+          client.known.add(new URL(url), null)
+          const answer = await client.fetch(url, { method: 'POST', body: 'x' })
+          expect(answer.status).to.equal(status)
+          const { length } = await answer.text()
+          // A refusal may have lost its text; a result is asked for again.
+          if (status === 201) expect(length).to.equal(LONG.length)
+        })
+      }
+    }
+  }
+
   it('leaves one connection to be used again, where it ends', async () => {
     let connections = 0
     const url = await begin((request, response) => {
@@ -253,6 +289,6 @@ async function expectIdle(server: Server): Promise<void> {
       server.getConnections((error, count) => (error ? reject(error) : resolve(count)))
     })
     if (open === 0) return
-    await new Promise(resolve => setTimeout(resolve, 20))
+    await pause(20)
   }
 }
