@@ -163,7 +163,7 @@ export class PoeClient extends PoeCore {
     const sent = { link: url, payload, headers: fields, idempotencyKey: key }
     let precedent = this.#ledger.precedent(sent)
     while (precedent.running !== null) {
-      const outcome = await sharedSend(precedent.running, options, url)
+      const outcome = await sharedSend(precedent.running, options, url, this.options)
       if (outcome !== null) return outcome
       precedent = this.#ledger.precedent(sent)
     }

@@ -22,22 +22,30 @@ export function readAhead(response: Response, options: ResolvedClientOptions): v
 }
 
 function takeIn(response: Response, { clock, timeoutMs }: ResolvedClientOptions): void {
-  // What is no stream of the web cannot be read by two.
-  if (isBegun(response) || !response.body?.getReader) return
-  const reader = response.clone().body?.getReader()
+  const reader = copyOf(response)?.body?.getReader()
+  if (!reader) return
   const work = async () => {
     for (let left = AHEAD_BYTES; left > 0; ) {
-      const next = await reader?.read()
-      if (next?.value === undefined) return
-      left -= next.value.length
+      const { value } = await reader.read()
+      if (!value) return
+      left -= value.length
     }
-    await reader?.cancel()
+    await reader.cancel()
     while (!isBegun(response)) await clock.sleep(timeoutMs / STEPS)
   }
   inTime(clock, timeoutMs, undefined, work).catch(() => {
-    reader?.cancel().catch(() => {})
+    reader.cancel().catch(() => {})
     if (!isBegun(response)) response.body?.cancel().catch(() => {})
   })
+}
+
+/**
+ * The same answer for another reader.
+ *
+ * @returns `null` where there is no content, it is read already, or it is no stream of the web
+ */
+export function copyOf(response: Response | null): Response | null {
+  return !response?.body?.getReader || isBegun(response) ? null : response.clone()
 }
 
 /** Whether content is read by somebody, has been, or was let go of. */

@@ -1,7 +1,8 @@
 /** Waiting for a POST that another call is sending already. */
 import { PostAborted } from './errors.js'
-import type { ClientOptions } from './options.js'
+import type { ClientOptions, ResolvedClientOptions } from './options.js'
 import type { PostOutcome } from './outcome.js'
+import { copyOf, readAhead } from './read-ahead.js'
 
 /** What the second caller has given. */
 interface Second extends Pick<ClientOptions, 'onOutcome'> {
@@ -13,6 +14,7 @@ interface Second extends Pick<ClientOptions, 'onOutcome'> {
  *
  * @param running - the first caller's
  * @param second - its hook is told as if it had sent by itself
+ * @param options - of the client
  * @returns the outcome; `null` where the first caller, or a hook of its, has called it off, which
  *   says nothing for the second one
  * @throws PostAborted where the second caller's signal aborts
@@ -21,11 +23,26 @@ export async function sharedSend(
   running: Promise<PostOutcome>,
   { signal, onOutcome }: Second,
   link: URL,
+  options: ResolvedClientOptions,
 ): Promise<PostOutcome | null> {
-  const ended = running.catch(() => null)
+  // Before the first caller can read: of what is being read there is no copy.
+  const ended = running.then(
+    outcome => copied(outcome, options),
+    () => null,
+  )
   const outcome = signal === undefined ? await ended : await orAborted(ended, signal, link)
   if (outcome !== null) await onOutcome?.(outcome)
   return outcome
+}
+
+/** Each caller has answers of its own to read. */
+function copied(outcome: PostOutcome, options: ResolvedClientOptions): PostOutcome {
+  const { response } = outcome
+  const copy = copyOf(response)
+  if (copy !== null) readAhead(copy, options)
+  const own = { ...outcome, response: copy ?? response }
+  if (own.outcome !== 'used-before') return own
+  return { ...own, refusal: copyOf(own.refusal) ?? own.refusal }
 }
 
 async function orAborted<Ended>(ended: Promise<Ended>, signal: AbortSignal, link: URL) {

@@ -7,7 +7,7 @@ import { ClientError } from './errors.js'
 import type { ResolvedClientOptions } from './options.js'
 import type { Accepted, AcceptedEarlier, PostOutcome } from './outcome.js'
 import type { Ender } from './plain-fetch.js'
-import { isBegun } from './read-ahead.js'
+import { copyOf, isBegun } from './read-ahead.js'
 import { streamFrom } from './stream-from.js'
 import { inTime } from './timing.js'
 
@@ -35,11 +35,9 @@ export async function toResponse(
     case 'accepted':
     case 'accepted-earlier':
       return await resultOf(outcome, options, ender)
-    case 'used-before': {
-      const { refusal } = outcome
+    case 'used-before':
       // Who cancels one of two copies waits for the other one.
-      return withContent(isBegun(refusal) ? null : await refusal.clone().text(), refusal)
-    }
+      return withContent((await copyOf(outcome.refusal)?.text()) ?? null, outcome.refusal)
     case 'gone':
       if (response === null) return new Response(null, { status: 410 })
       return await takenIn(outcome, response, options, ender)
@@ -97,13 +95,12 @@ export async function endsSoon(
   }: Pick<ResolvedClientOptions, 'clock' | 'bodyLimitBytes' | 'totalMs'>,
   { signal }: Ender,
 ): Promise<boolean> {
-  // What somebody reads, or is no stream of the web, cannot be read by two.
-  if (isBegun(response) || !response.body?.getReader) return true
-  const reader = (response.clone().body as ReadableStream<Uint8Array>).getReader()
+  const reader = copyOf(response)?.body?.getReader()
+  if (!reader) return true
   const work = async () => {
     for (let left = bodyLimitBytes; left >= 0; ) {
       const next = await reader.read().catch(() => null)
-      if (next?.value === undefined) return true
+      if (!next?.value) return true
       left -= next.value.length
     }
     return false

@@ -15,7 +15,7 @@ import {
 } from 'post-once-exactly/client'
 import { fakeClock } from 'post-once-exactly/testing'
 import { until } from '../support/meeting.js'
-import { LINK, lost, refusedConnection, scene } from './scripted.js'
+import { LINK, lost, refusedConnection, SPENT, scene } from './scripted.js'
 
 const NOW = Date.parse('Wed, 21 Oct 2026 12:00:00 GMT')
 
@@ -170,6 +170,27 @@ describe('tries and time', () => {
     expect(new Set(outcomes.map(({ outcome }) => outcome))).to.deep.equal(new Set(['accepted']))
     expect(one.posts).to.have.length(2)
   })
+
+  for (const [status, outcome] of [
+    [201, 'accepted'],
+    [422, 'refused'],
+    [405, 'used-before'],
+  ] as const) {
+    it(`[FALSE-4395] each of them has its answer to read: ${outcome}`, async () => {
+      const body = '{"payloadMatches":false,"type":"urn:post-once-exactly:problem:used"}'
+      const result = { status: 200, headers: { allow: 'GET' }, body: 'order 7' }
+      const headers = { ...SPENT, 'content-type': 'application/problem+json' }
+      const one = scene({ post: [{ status, headers, body }], get: [result] })
+      const read = async () => {
+        const told = await one.client.post(LINK, 'same')
+        const answer = told.outcome === 'used-before' ? told.refusal : told.response
+        return `${told.outcome} ${await answer?.text()}`
+      }
+      const told = await one.finish(Promise.all([read(), read(), read()]))
+      expect(told).to.deep.equal(Array(3).fill(`${outcome} ${body}`))
+      expect(one.posts).to.have.length(1)
+    })
+  }
 
   it('[POE-5-6] nothing is posted past a link’s life, but the link is asked', async () => {
     const spent = { status: 200, headers: { allow: 'GET' }, body: 'order 7' }
