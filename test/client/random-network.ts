@@ -38,6 +38,14 @@ const READING_MS = 600
 /** What a busy machine may add, in real time. */
 const SLACK_MS = 10_000
 
+/** What the client's hook does with what `fetch` will give. */
+const BETWEEN = {
+  nothing: async () => {},
+  reads: async ({ response }: PostOutcome) => void (await response?.text().catch(() => null)),
+  cancels: async ({ response }: PostOutcome) => await response?.body?.cancel().catch(() => {}),
+  waits: () => pause((1.2 * TIMEOUT_MS) / SPEED),
+}
+
 /** What the user does next. */
 interface Act {
   /** `twins`: two calls side by side. */
@@ -46,6 +54,7 @@ interface Act {
   readonly reads: boolean
   /** By a client that knows nothing of what was before. */
   readonly isFresh: boolean
+  readonly between: keyof typeof BETWEEN
   /** The process dies before or after so many requests and hooks; of clients with a journal. */
   readonly diesAt: number | null
 }
@@ -69,6 +78,7 @@ const act: fc.Arbitrary<Act> = fc.record({
   reads: fc.boolean(),
   isFresh: fc.constantFrom(false, false, false, true),
   diesAt: fc.option(fc.nat(6), { freq: 3 }),
+  between: fc.constantFrom('nothing', 'nothing', 'reads', 'cancels', 'waits'),
 })
 
 /** All of them. */
@@ -175,6 +185,8 @@ class Life {
   readonly journal: Journal | null
   readonly journalPath: string
   diesAt: number | null = null
+  between: (outcome: PostOutcome) => Promise<void> = BETWEEN.nothing
+  hasTold = false
   #events = 0
 
   constructor(
@@ -188,17 +200,19 @@ class Life {
     this.journalPath = journalPath
     const send: FetchLike = async (input, init) => {
       await this.#event()
-      const answer = await fetch(input, { ...init, dispatcher: agent } as RequestInit).catch(
-        async (error: unknown) => {
-          await this.#event()
-          throw error
-        },
-      )
-      await this.#event()
-      return answer
+      try {
+        return await fetch(input, { ...init, dispatcher: agent } as RequestInit)
+      } finally {
+        await this.#event()
+      }
     }
-    const all = { ...options, fetch: send }
-    this.client = isCore ? createCore(all) : createClient({ ...all, ...(journal && { journal }) })
+    const core = { ...options, fetch: send }
+    const onOutcome = async (ended: PostOutcome) => {
+      await this.between(ended)
+      this.hasTold = true
+    }
+    const whole = { ...core, onOutcome, ...(journal && { journal }) }
+    this.client = isCore ? createCore(core) : createClient(whole)
   }
 
   readonly hook = (): Promise<void> => this.#event()
@@ -259,8 +273,7 @@ class Trial {
   async run() {
     const { isTaken, server, acts } = this.#given
     const isFree = server.door === 'link' && server.misses.length === 0
-    const isOthers = isTaken && server.kind === 'ours' && isFree
-    if (isOthers) await this.#takeAway()
+    if (isTaken && server.kind === 'ours' && isFree) await this.#takeAway()
     let life = await this.#begin(null)
     for (const each of acts) {
       if (each.isFresh) life = await this.#begin(null)
@@ -317,6 +330,7 @@ class Trial {
     const calls = Array.from({ length: count }, (_, index) => String(this.#calls + index + 1))
     this.#calls += count
     life.diesAt = life.journal === null ? null : given.diesAt
+    Object.assign(life, { between: BETWEEN[given.between], hasTold: false })
     const signals = calls.map((_, index) =>
       index === 0 && abortMs !== null ? AbortSignal.any([user.signal, over.signal]) : over.signal,
     )
@@ -347,7 +361,7 @@ class Trial {
     // A no may be told before its entry leaves; then it is sent once more, and told anew.
     const isOver = ({ call, says }: Told) => calls.includes(call) && says === 'no'
     this.#told = this.#told.filter(each => !isOver(each))
-    await this.#resume(next, calls)
+    await this.#resume(next, life.hasTold ? [] : calls)
     return next
   }
 
@@ -397,17 +411,16 @@ class Trial {
       const isKnown = isUnsent || (does === 'fetch' && isNotSent(error))
       const what = isUnsent ? 'aborted, not-sent' : String(error)
       note(isKnown ? 'no' : 'open', what, isAbort ? [call] : of)
-      const isClear = isAbort || (does === 'fetch' && (isKnown || isUnknown(error)))
-      if (!isClear) this.#wrong.push(`unclear: ${error}`)
+      const isToldOpen = does === 'fetch' && hasCode(error, 'ERR_POE_UNKNOWN_OUTCOME')
+      if (!(isAbort || isKnown || isToldOpen)) this.#wrong.push(`unclear: ${error}`)
     }
   }
 
-  async #fetch(client: PoeClient, headers: Record<string, string>, signal: AbortSignal) {
+  async #fetch(client: PoeClient, given: Record<string, string>, signal: AbortSignal) {
     const isKeyed = this.#given.server.door === 'key'
     if (!isKeyed) client.known.add(new URL(this.#url), null)
-    const all = isKeyed ? { ...headers, 'idempotency-key': '"the key"' } : headers
-    const init = { method: 'POST', body: this.#content, headers: all, signal }
-    return await client.fetch(this.#url, init)
+    const headers = isKeyed ? { ...given, 'idempotency-key': '"the key"' } : given
+    return await client.fetch(this.#url, { method: 'POST', body: this.#content, headers, signal })
   }
 
   async #read(reads: boolean, text: () => Promise<string>, isResult: boolean): Promise<void> {
@@ -472,17 +485,16 @@ function wordOf({ outcome }: PostOutcome): Told['says'] {
 }
 
 function describe(outcome: PostOutcome): string {
-  const { status, attempts } = outcome
   const reason = 'reason' in outcome ? ` (${outcome.reason})` : ''
-  return `${outcome.outcome}${reason} ${status} after ${attempts}`
+  return `${outcome.outcome}${reason} ${outcome.status} after ${outcome.attempts}`
 }
 
-function isUnknown(error: unknown): boolean {
-  return error instanceof Error && Reflect.get(error, 'code') === 'ERR_POE_UNKNOWN_OUTCOME'
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && Reflect.get(error, 'code') === code
 }
 
 /** What kept a request from being sent. */
 function isNotSent(error: unknown): boolean {
-  if (error instanceof Error && Reflect.get(error, 'code') === 'ERR_POE_NOT_TAKEN') return true
+  if (hasCode(error, 'ERR_POE_NOT_TAKEN')) return true
   return error instanceof TypeError && error.message === 'fetch failed'
 }

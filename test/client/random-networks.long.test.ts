@@ -21,7 +21,12 @@ const LATE: RandomNetwork = {
     { kind: 'says', status: 403, when: 'before', wait: '' },
   ],
   ...{ gets: [], isLong: false, tries: 3, isTaken: false },
-  acts: [{ does: 'post', abortMs: null, reads: true, isFresh: false, diesAt: null }],
+  acts: [
+    {
+      ...{ does: 'post', abortMs: null, reads: true, isFresh: false, diesAt: null },
+      between: 'nothing',
+    },
+  ],
 }
 const EXAMPLES: [RandomNetwork][] = [[LATE]]
 

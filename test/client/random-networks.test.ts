@@ -25,7 +25,12 @@ const COPY_AT_WORK: RandomNetwork = {
   posts: [{ kind: 'twice', tells: 'at once' }],
   gets: [],
   ...{ isLong: false, tries: 3, isTaken: false },
-  acts: [{ does: 'post', abortMs: null, reads: true, isFresh: false, diesAt: null }],
+  acts: [
+    {
+      ...{ does: 'post', abortMs: null, reads: true, isFresh: false, diesAt: null },
+      between: 'nothing',
+    },
+  ],
 }
 /** Chance alone needs an idle machine for it. */
 const EXAMPLES: [RandomNetwork][] = Array.from({ length: 5 }, () => [COPY_AT_WORK])
