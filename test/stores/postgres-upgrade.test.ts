@@ -162,7 +162,7 @@ describeOlder(['postgres', 'initdb'], 'an older release that migrates as it star
     await stores.end()
   })
 
-  it('[FALSE-4674] after the newer has: both have one epoch that holds, and can claim', async () => {
+  it('[FALSE-4674] after the newer has: both have an epoch that holds', async () => {
     const newer = await stores.fresh()
     const { epochs: before } = await newer.epoch()
     const { postgresStore } = await older.load('lib/stores/postgres.ts')
