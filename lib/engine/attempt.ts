@@ -454,6 +454,8 @@ function storeVerdict(error: unknown, undone: boolean): StoreFinding | null {
     case 'ERR_POE_STORE_DOWN':
     case 'ERR_POE_STORE_BUSY':
     case 'ERR_POE_STORE_FULL':
+    case 'ERR_POE_STORE_CONFIG':
+    case 'ERR_POE_STORE_SCHEMA':
     case 'ERR_POE_STORE_CLOSED':
     case 'ERR_POE_TX_CONFLICT':
       return { ...findingOfFailure(error), undone }

@@ -7,6 +7,7 @@ import { expect } from 'chai'
 import { hashKey, hashOwner, packTold } from '../../lib/stores/postgres/packing.js'
 import { SCHEMA_VERSION } from '../../lib/stores/postgres/schema.js'
 import type { PostgresStore } from '../../lib/stores/postgres.js'
+import { hasOlderRelease, type OlderRelease, olderRelease } from '../support/older-release.js'
 import { sharedPostgres } from '../support/servers/postgres-server.js'
 import { describeWith } from '../support/servers/programs.js'
 import { claimState, outcome } from './helpers/claims.js'
@@ -144,5 +145,48 @@ describeWith(['postgres', 'initdb'], 'a schema of version 3 that is in use', () 
     expect(messages.map(({ key }) => key)).to.deep.equal(['m'])
     expect((await older.read('link', null)).state).to.equal('spent')
     await Promise.all([store.close(), older.close()])
+  })
+})
+
+const describeOlder = hasOlderRelease() ? describeWith : () => {}
+
+describeOlder(['postgres', 'initdb'], 'an older release that migrates as it starts', () => {
+  let stores: PostgresStores
+  let older: OlderRelease
+  before(async () => {
+    stores = new PostgresStores((await sharedPostgres()).url)
+    older = olderRelease()
+  })
+  after(async () => {
+    older.remove()
+    await stores.end()
+  })
+
+  it('[FALSE-4674] after the newer has: both have an epoch that holds', async () => {
+    const newer = await stores.fresh()
+    const { epochs: before } = await newer.epoch()
+    const { postgresStore } = await older.load('lib/stores/postgres.ts')
+    const open = postgresStore as (options: object) => PostgresStore
+    const elder = open({ pool: stores.admin, schema: stores.schemaOf(newer) })
+    await elder.migrate()
+    const epochs = await Promise.all(
+      [elder.epoch(), newer.epoch()].map(async found => {
+        return (await found).epochs[0] ?? 'none'
+      }),
+    )
+    expect(epochs[0])
+      .to.match(/^[-\w]{12}$/)
+      .and.equal(epochs[1])
+    expect((await newer.epoch()).epochs)
+      .to.deep.equal([epochs[0]])
+      .and.not.deep.equal(before)
+    for (const [key, store] of Object.entries({ elder, newer })) {
+      expect(await claimState(store, key, { owner: 'o', epoch: epochs[0] ?? null })).to.equal(
+        'claimed',
+      )
+    }
+    await newer.migrate()
+    expect((await newer.epoch()).epochs, 'migrated again').to.deep.equal([epochs[0]])
+    await Promise.all([elder.close(), newer.close()])
   })
 })

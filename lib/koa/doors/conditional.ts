@@ -10,7 +10,7 @@
  */
 import type { Context, Middleware, Next } from 'koa'
 import { type AnswerField, bare, NO_STORE, NONE, refusalAnswer } from '../../answers/answer.js'
-import { type RefusedFinding, RUNNING_NOW } from '../../answers/findings.js'
+import { type RefusedFinding, RUNNING_NOW, UNDECIDED_NOW } from '../../answers/findings.js'
 import { filled } from '../../answers/refusals.js'
 import { checkNumber, YEAR_MS } from '../../engine/checks.js'
 import { digestParts } from '../../engine/fingerprint.js'
@@ -238,8 +238,11 @@ async function claim(
   try {
     await runClaimed(claimable, (served, found) => {
       if (typeof found === 'string') return
-      if (found.kind === 'spent') again = { replaces: found.mark }
-      else door.responder.found(served, found)
+      if (found.kind !== 'spent') return door.responder.found(served, found)
+      // What has run is not run again, though its record is gone and the state is here (again).
+      const hasRun = isCalled && !rules.transactional
+      if (!hasRun) again = { replaces: found.mark }
+      else door.responder.found(served, found.payloadMatches === true ? found : UNDECIDED_NOW)
     })
   } catch (error) {
     if (error !== MOVED) throw error

@@ -39,13 +39,14 @@ export const signMemory = (poe: string): string => `UPDATE ${poe}.memory
 export const writeMemory = "PERFORM set_config('poe.writes_memory', 'on', true);"
 
 /**
- * What has written the row of the epoch otherwise, has brought it from another server: logical
- * replication, which may lag, or a dump of the data alone. It is void then.
+ * What else has written the row of the epoch has brought it from another server (replication, which
+ * may lag; a dump of the data alone): it is void. Functions that an older release put back may.
  */
 const watchMemory = (poe: string): string => `
   CREATE OR REPLACE FUNCTION ${poe}.watch_memory() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
-    IF current_setting('poe.writes_memory', true) IS DISTINCT FROM 'on' THEN
+    IF current_setting('poe.writes_memory', true) IS DISTINCT FROM 'on'
+      AND pg_get_functiondef('${poe}.valid_epoch'::regproc) LIKE '%xmin%' THEN
       NEW.table_oid := 0;
     END IF;
     RETURN NEW;

@@ -7,6 +7,7 @@ import { expect } from 'chai'
 import type { Context } from 'koa'
 import type { ConditionalOptions } from 'post-once-exactly/koa'
 import { expectProblem, expectSpent } from '../../support/answers.js'
+import { aroundStore } from '../../support/around-store.js'
 import { latch, until } from '../../support/meeting.js'
 import { EVERY_STORE, nameOf, type WorldOptions } from '../../support/world.js'
 import { type DoorWorld, startDoorWorld } from './door-world.js'
@@ -199,6 +200,35 @@ for (const kind of EVERY_STORE) {
       expect(both.sort()).to.deep.equal([201, 412])
       expect(thing.changes).to.equal(3)
     })
+
+    for (const [now, title] of [
+      ['"v1"', 'it is here again'],
+      ['"v9"', 'it is another'],
+    ] as const) {
+      it(`[FALSE-4673] left by another since, ${title}: it runs no more`, async () => {
+        const [kept, over] = [latch(), latch()]
+        let completions = 0
+        // Its record is kept, and the reply to that is lost.
+        const wrapStore: WorldOptions['wrapStore'] = store =>
+          aroundStore(store, async (method, _key, call) => {
+            if (method !== 'complete' || completions++ > 0) return await call()
+            await call()
+            kept.open()
+            await over.opened
+            throw new Error('ECONNRESET')
+          })
+        const patient = { storeTimeoutMs: 20_000, recordForMs: 40_000, leaseMs: 60_000 }
+        await start('"v1"', counted(), {}, { wrapStore, poe: patient })
+        const first = send({ 'If-Match': '"v1"' })
+        await kept.opened
+        thing.etag = '"v1"'
+        expect((await send({ 'If-Match': '"v1"' }, { add: 2 })).status).to.equal(201)
+        thing.etag = now
+        over.open()
+        await expectProblem(await first, 409, 'undecided')
+        expect(thing.changes).to.equal(2)
+      })
+    }
 
     it('[FALSE-4443] also where the step out of it was decided after a crash', async () => {
       const reconcile = () => ({ verdict: 'happened', outcome: {} }) as const
