@@ -111,7 +111,7 @@ for (const kind of KINDS) {
 }
 
 describe('a claim inside another, whose handler is overdue', () => {
-  it('[FALSE-4649] and gives a body in pieces then: nothing is left at work', async () => {
+  const late = async (body: () => unknown) => {
     const kind = { store: 'sqlite', koa: 3, at: 'root' } as const
     const door = latch()
     const world = await startWorld(kind, {
@@ -123,7 +123,7 @@ describe('a claim inside another, whose handler is overdue', () => {
         router.post('/pay', key, once.conditional(step), async ctx => {
           await (ctx.poe as RequestPoe<SqliteTransaction>).tx.run('CREATE TABLE tea (sku TEXT)')
           await door.opened
-          ctx.body = Readable.from(['done'])
+          ctx.body = body()
         })
       },
     })
@@ -136,8 +136,18 @@ describe('a claim inside another, whose handler is overdue', () => {
       door.open()
       const isQuiet = async () => (await world.once.status()).atWork === 0
       await until(isQuiet, 'nothing is at work', BOUNDED_MS)
+      const again = await world.send('POST', '/pay', { ...BODY, headers: NAMED })
+      await expectProblem(again, 409, 'undecided')
     } finally {
       await world.close()
     }
+  }
+
+  it('[FALSE-4649] and gives a body in pieces then: nothing is left at work', async () => {
+    await late(() => Readable.from(['done']))
+  })
+
+  it('[FALSE-4650] and says that it is done then: what is undone is not', async () => {
+    await late(() => 'done')
   })
 })
