@@ -14,6 +14,7 @@ import { isReport, type Outcome, type OutcomeBody } from './outcome.js'
 import type { OnEvent } from './ports.js'
 import type { StoreGuard } from './store-guard.js'
 import type { Piece, Underway } from './underway.js'
+import { Unsaid } from './unsaid.js'
 
 const SOON_MS = 1_000
 const DONE: PostVerdict = Object.freeze({ kind: 'done' })
@@ -171,19 +172,21 @@ export class Attempt implements Run, Overdue, RecordListener {
       this.#record.settle()
       this.#record.complete(this.#outcome, this.#record.lost, this)
     } catch (error) {
-      this.#later(this.#threw(error))
+      this.#later(this.#threw(error, false))
     }
   }
 
   async #unsuccessful(report: Report): Promise<PostVerdict | null> {
     const pump = this.#pump
     try {
-      if (this.#keepsRefusal(report)) return await this.#kept(report, pump)
-      if (!this.#isFree(report)) return await this.#silent(report, pump)
+      const isFree = this.#isFree(report)
       // Whoever gets that takes it for a success, and has nowhere to go.
-      return await (leadsNowhere(report) ? this.#threw(unled(report)) : this.#refused(pump))
+      const isMistake = isFree && leadsNowhere(report)
+      if (!isMistake && this.#keepsRefusal(report)) return await this.#kept(report, pump)
+      if (!isFree) return await this.#silent(report, pump)
+      return await (isMistake ? this.#threw(unled(report)) : this.#refused(pump))
     } catch (error) {
-      return await this.#threw(error)
+      return await this.#threw(error, false)
     }
   }
 
@@ -330,13 +333,14 @@ export class Attempt implements Run, Overdue, RecordListener {
     return { kind: 'refused' }
   }
 
-  async #threw(error: unknown): Promise<PostVerdict | null> {
+  /** @param isHandlers - `false`: it came after the handler's end, which had thrown nothing */
+  async #threw(error: unknown, isHandlers = true): Promise<PostVerdict | null> {
     this.#pump?.drop()
     const rules = this.#rules
     const record = this.#record
     const free =
       record.tx !== null ||
-      rules.releaseOnThrow ||
+      (rules.releaseOnThrow && isHandlers && !(error instanceof Unsaid)) ||
       (rules.marks && (!this.#marked || this.#isMarkFailure(error))) ||
       this.#work.isReported(error)
     if (!free) {

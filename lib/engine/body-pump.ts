@@ -6,6 +6,7 @@
  * closed as soon as the client leaves.
  */
 import type { Duplex, Readable, Writable } from 'node:stream'
+import { Unsaid } from './unsaid.js'
 
 const END: IteratorResult<unknown> = { done: true, value: undefined }
 
@@ -44,9 +45,10 @@ export class BodyPump {
     this.#first = await this.#chunks.next()
   }
 
-  /** Closes the source: its body is not wanted. */
-  drop(): void {
+  /** Closes the source: its body is not wanted. A claim around this one may wait for it. */
+  drop(cause: unknown = new Unsaid('The body was not wanted.')): void {
     closeSource(this.#source, this.#chunks)
+    if (this.#client !== null) breakOff(this.#client, cause)
   }
 
   /** Keeps no copy: what flows is no outcome. */
@@ -77,8 +79,7 @@ export class BodyPump {
       await keep(this.#kept === null ? null : Buffer.concat(this.#kept))
       this.#client?.end()
     } catch (cause) {
-      this.drop()
-      if (this.#client !== null) breakOff(this.#client, cause)
+      this.drop(cause)
       throw cause
     } finally {
       this.#client?.off('close', leave)

@@ -20,7 +20,7 @@ export interface RuleOptions {
   readonly transactional?: boolean | 'may-be-empty' | undefined
   /** The handler calls `ctx.poe.pointOfNoReturn()` before its effect. */
   readonly marks?: boolean | undefined
-  /** Any throw of the handler means that nothing happened. */
+  /** Any throw of the handler means that nothing happened; that it says nothing does not. */
   readonly releaseOnThrow?: boolean | undefined
   /**
    * Which thrown errors say that nothing happened, besides those made by `ctx.throw`. Only `true`

@@ -8,6 +8,7 @@ import { PassThrough, Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Context } from 'koa'
 import { isResponse } from '../engine/capture.js'
+import { Unsaid } from '../engine/unsaid.js'
 import { putFields } from '../koa/run/late-handler.js'
 import type { CapturedAnswer, CapturedResponse } from './captured-response.js'
 import { webStreamOf } from './web-stream.js'
@@ -72,11 +73,11 @@ export function sendablePhrase(phrase: string): string {
 /**
  * Reads what a handler has returned.
  *
- * @throws TypeError where it is no `Response`
+ * @throws Unsaid where it is no `Response`
  */
 export async function answerIn(given: unknown): Promise<GivenAnswer> {
   if (!isResponse(given)) {
-    throw new TypeError('A handler must return a Response; new Response(null) where it is empty')
+    throw new Unsaid('A handler must return a Response; new Response(null) where it is empty')
   }
   const fields: OutgoingHttpHeaders = Object.fromEntries(given.headers)
   // A `Response` has none: another server's have been left behind.

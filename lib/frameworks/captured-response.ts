@@ -9,6 +9,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { ServerResponse, STATUS_CODES } from 'node:http'
 import { PassThrough } from 'node:stream'
+import { Unsaid } from '../engine/unsaid.js'
 import { beforeFields } from '../koa/before-fields.js'
 import { saidWith } from '../koa/run/body-slot.js'
 
@@ -169,7 +170,7 @@ export class CapturedResponse {
     const { response } = this
     if (response.destroyed) return response
     response.destroyed = true
-    this.fail(error ?? new Error('The answer was broken off by response.destroy()'))
+    this.fail(error ?? new Unsaid('The answer was broken off by response.destroy()'))
     if (this.#stream === null) this.#close()
     return response
   }

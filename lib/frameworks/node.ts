@@ -6,6 +6,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Context } from 'koa'
+import { Unsaid } from '../engine/unsaid.js'
 import type { PoeOptions } from '../koa/options.js'
 import { poe as koaPoe } from '../koa/poe.js'
 import type { LinkParams } from '../koa/request-poe.js'
@@ -207,8 +208,8 @@ function ofMethod(error: unknown): unknown {
   return new Error('The handler could not answer by a method of Express.', { cause: error })
 }
 
-function wentOn(): Error {
-  return new Error('The handler gave the request to the next route, and gave no answer.')
+function wentOn(): Unsaid {
+  return new Unsaid('The handler gave the request to the next route, and gave no answer.')
 }
 
 /**

@@ -58,6 +58,13 @@ describe('a handler of an external resource that fails', () => {
     expect(verdict).to.include({ kind: 'threw', free: false })
   })
 
+  it('[FALSE-4647] by its rule for success, with releaseOnThrow: the handler has not', async () => {
+    const bench = engineBench()
+    const verdict = await bench.post({ rules: { releaseOnThrow: true, success: boom } })
+    expect(verdict).to.include({ kind: 'threw', free: false })
+    expect((await bench.post()).kind).to.equal('undecided')
+  })
+
   it('[LOCK-07] while the store is down: the release is pending, and gets there', async () => {
     const bench = engineBench()
     bench.faulty.fault = only(['release'], refuse)

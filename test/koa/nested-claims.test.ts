@@ -2,10 +2,13 @@
  * One claim inside another, as a condition that is judged at a link or under a key: each hears what
  * the handler says.
  */
+import { Readable } from 'node:stream'
 import { expect } from 'chai'
 import type { Context } from 'koa'
+import type { RequestPoe } from 'post-once-exactly/koa'
+import type { SqliteTransaction } from 'post-once-exactly/stores/sqlite'
 import { expectProblem, expectSpent } from '../support/answers.js'
-import { type Latch, latch, until } from '../support/meeting.js'
+import { BOUNDED_MS, type Latch, latch, until } from '../support/meeting.js'
 import { placeOrder, startWorld, type World, type WorldOptions } from '../support/world.js'
 
 const KINDS = ([3, 2] as const).map(koa => ({ store: 'memory', koa, at: 'root' }) as const)
@@ -106,3 +109,45 @@ for (const kind of KINDS) {
     })
   })
 }
+
+describe('a claim inside another, whose handler is overdue', () => {
+  const late = async (body: () => unknown) => {
+    const kind = { store: 'sqlite', koa: 3, at: 'root' } as const
+    const door = latch()
+    const world = await startWorld(kind, {
+      poe: { leaseMs: 100 },
+      extend: (_app, router, once) => {
+        const key = once.idempotencyKey({ name: 'pay', retentionMs: 60_000, maxRunMs: 1 })
+        const validator = () => ({ etag: '"1"' })
+        const step = { name: 'step', validator, transactional: true, maxRunMs: 20 } as const
+        router.post('/pay', key, once.conditional(step), async ctx => {
+          await (ctx.poe as RequestPoe<SqliteTransaction>).tx.run('CREATE TABLE tea (sku TEXT)')
+          await door.opened
+          ctx.body = body()
+        })
+      },
+    })
+    try {
+      const { status } = await world.send('POST', '/pay', { ...BODY, headers: NAMED })
+      expect(status).to.equal(409)
+      // The door inside, whose time is over last, has let go of its transaction.
+      const isOver = () => world.events.some(({ type }) => type === 'released')
+      await until(isOver, 'both are overdue')
+      door.open()
+      const isQuiet = async () => (await world.once.status()).atWork === 0
+      await until(isQuiet, 'nothing is at work', BOUNDED_MS)
+      const again = await world.send('POST', '/pay', { ...BODY, headers: NAMED })
+      await expectProblem(again, 409, 'undecided')
+    } finally {
+      await world.close()
+    }
+  }
+
+  it('[FALSE-4649] and gives a body in pieces then: nothing is left at work', async () => {
+    await late(() => Readable.from(['done']))
+  })
+
+  it('[FALSE-4650] and says that it is done then: what is undone is not', async () => {
+    await late(() => 'done')
+  })
+})

@@ -5,8 +5,8 @@
 import { expect } from 'chai'
 import * as fc from 'fast-check'
 import { SEED } from '../support/chance.js'
-import type { Planted } from '../support/random-application.js'
 import { effects, ON_KOA, words } from '../support/random-suite.js'
+import type { Planted } from '../support/random-trial.js'
 import * as spoilt from '../support/spoilt-stores.js'
 
 describe('any application', () => {
@@ -23,6 +23,9 @@ describe('any application', () => {
       wrapStore: store => spoilt.undecidedIsFree(store, null as never),
     },
     'a 500 believed': { rules: { reports: [500] } },
+    'an application that is wrong about what happened': {
+      rules: { reconcile: () => ({ verdict: 'did-not-happen' }) },
+    },
     'a rule by which nothing succeeds': { rules: { success: () => false } },
   }
   for (const [what, fault] of Object.entries(planted)) {

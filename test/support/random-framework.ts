@@ -15,27 +15,19 @@ import createError from 'http-errors'
 import { type FetchDoor, poe as fetchPoe } from 'post-once-exactly/fetch'
 import { type NodeDoor, poe as nodePoe } from 'post-once-exactly/node'
 import { asListener } from '../frameworks/fetch-server.js'
-import {
-  breaking,
-  circular,
-  ERRORS,
-  pipeOn,
-  type Serve,
-  slowly,
-  type Trial,
-  type Word,
-} from './random-application.js'
+import { DOOR_NAMES } from './random-koa.js'
+import type { Serve, Trial } from './random-trial.js'
+import { breaking, circular, ERRORS, pipeOn, slowly, type Word } from './random-words.js'
 
 /** What serves it. */
 export const FRAMEWORKS = ['node', 'node on HTTP/2', 'Express', 'fetch', 'Hono'] as const
 
 const KEPT = { retentionMs: 60_000, dangerouslyNotDurable: true }
-const NAMES = ['key', 'step', 'duplicate'] as const
 
 /** Serves one. */
 export const serveFramework: Serve = async (trial, store) => {
   const { on } = trial.given
-  const options = { store, principal: () => 'ann', waitMs: 30, onError: () => {} }
+  const options = { store, principal: () => 'ann', ...trial.options, onError: () => {} }
   const isFetch = on === 'fetch' || on === 'Hono'
   const { once, listener } = (isFetch ? onFetch : onNode)(trial, options)
   const server = createServer(listener)
@@ -58,14 +50,18 @@ function onNode(trial: Trial, options: object) {
     }
     await NODE_WORDS[await trial.act({ poe, read })](response, request)
   }
-  const doors = addDoors<NodeDoor>(trial, once, handle)
+  const undo = async (_request: unknown, response: ServerResponse, poe: never) => {
+    await trial.undo({ poe, read: () => {} })
+    response.writeHead(204).end()
+  }
+  const doors = addDoors<NodeDoor>(trial, once, handle, undo)
   if (trial.given.on === 'Express') {
     const app = express()
     if (trial.given.parses) app.use(express.json())
     app.use((request, response, next) => impatience(trial, request, response, next))
     app.use(once.middleware())
     app.get('/page', (request, response) => void response.end(once.link(request, 'order')))
-    for (const name of NAMES) app.post(`/${name}`, doors[name])
+    for (const name of DOOR_NAMES) app.post(`/${name}`, doors[name])
     // Express would write it to the console.
     app.use(((_error, _request, response, _next) => {
       if (response.headersSent) response.destroy()
@@ -114,7 +110,11 @@ function onFetch(trial: Trial, options: object) {
   const handle = async (request: Request, poe: never) => {
     return await FETCH_WORDS[await trial.act({ poe, read: () => request.text() })](request)
   }
-  const doors = addDoors<FetchDoor>(trial, once, handle)
+  const undo = async (_request: unknown, poe: never) => {
+    await trial.undo({ poe, read: () => {} })
+    return new Response(null, { status: 204 })
+  }
+  const doors = addDoors<FetchDoor>(trial, once, handle, undo)
   let serve: FetchDoor = once.handler((request, poe) => {
     const door = doors[new URL(request.url).pathname.slice(1) as keyof typeof doors]
     if (door !== undefined && request.method === 'POST') return door(request)
@@ -125,7 +125,7 @@ function onFetch(trial: Trial, options: object) {
     app.all('/orders/once/:token', c => doors.order(c.req.raw, c))
     const page = once.page((_request, poe) => new Response(poe.link('order')))
     app.get('/page', c => page(c.req.raw, c))
-    for (const name of NAMES) app.post(`/${name}`, c => doors[name](c.req.raw, c))
+    for (const name of DOOR_NAMES) app.post(`/${name}`, c => doors[name](c.req.raw, c))
     for (const path of ['/action', '/action/:token']) {
       app.all(path, c => doors.action(c.req.raw, c))
     }
@@ -151,22 +151,28 @@ function addDoors<Door>(
   trial: Trial,
   once: unknown,
   handle: unknown,
-): Record<(typeof NAMES)[number] | 'order' | 'action', Door> {
-  const { rules, given } = trial
+  undo: unknown,
+): Record<(typeof DOOR_NAMES)[number] | 'order' | 'action', Door> {
+  const { rules, rulesOutside, given } = trial
   const { door } = given
   const make = once as Record<string, (options: object | string, handler: unknown) => Door>
-  const own = door.includes(',') ? {} : rules
-  const validator = () => ({ etag: `"${trial.effects}"` })
+  const own = door.includes(',') ? rulesOutside : rules
+  const kept = { ...KEPT, ...own }
+  const validator = async () => ({ etag: `"${await trial.effects()}"` })
   const step = make.conditional?.({ name: 'step', validator, ...rules }, handle) as Door
   const inside = (outer: string) => (door === `${outer}, step` ? step : handle)
-  const order = { name: 'order', path: '/orders/once/:token', ...own }
-  const duplicate = { name: 'duplicate', identity: () => 'the same', windowMs: 60_000, ...rules }
+  const at = (method: string, name: string, options: object) =>
+    make[method]?.({ name, ...options }, inside(name === 'order' ? 'link' : name)) as Door
+  const identity = () => 'the same'
   return {
-    order: make.resource?.(order, inside('link')) as Door,
-    action: make.actions?.('/action', { name: 'action', ...rules, do: handle }) as Door,
-    key: make.idempotencyKey?.({ name: 'key', ...KEPT, ...own }, inside('key')) as Door,
+    order: at('resource', 'order', { path: '/orders/once/:token', ...own }),
+    action: make.actions?.('/action', { name: 'action', ...rules, do: handle, undo }) as Door,
+    key: at('idempotencyKey', 'key', kept),
+    stripe: at('idempotencyKey', 'stripe', { profile: 'stripe', ...kept }),
+    kept: at('idempotencyKey', 'kept', { kept: 'below-500', ...kept }),
+    replay: at('replay', 'replay', { key: identity, ...kept }),
     step,
-    duplicate: make.detectDuplicates?.(duplicate, handle) as Door,
+    duplicate: at('detectDuplicates', 'duplicate', { identity, windowMs: 60_000, ...own }),
   }
 }
 

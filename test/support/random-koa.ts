@@ -2,27 +2,22 @@
 import { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Context, Next } from 'koa'
-import {
-  breaking,
-  circular,
-  ERRORS,
-  pipeOn,
-  type Serve,
-  slowly,
-  type Trial,
-  type Word,
-} from './random-application.js'
+import type { Serve, Trial } from './random-trial.js'
+import { breaking, circular, ERRORS, pipeOn, slowly, type Word } from './random-words.js'
 import { startWorld } from './world.js'
 
 /** What serves it. */
 export const KOAS = ['Koa 3', 'Koa 2', 'Koa 3 on HTTP/2'] as const
+
+/** Doors that are a path of their own. */
+export const DOOR_NAMES = ['key', 'stripe', 'kept', 'replay', 'step', 'duplicate'] as const
 
 const KEPT = { retentionMs: 60_000, dangerouslyNotDurable: true }
 
 /** Serves one. */
 export const serveKoa: Serve = (trial, store) => {
   const { on, parses, door, savesMs } = trial.given
-  const { rules } = trial
+  const { rules, rulesOutside } = trial
   const isNested = door.includes(',')
   const impatient = impatience(trial, false)
   const handle = async (ctx: Context): Promise<void> => {
@@ -31,12 +26,16 @@ export const serveKoa: Serve = (trial, store) => {
     }
     await WORDS[await trial.act({ poe: ctx.poe, read })](ctx)
   }
+  const undo = async (ctx: Context): Promise<void> => {
+    await trial.undo({ poe: ctx.poe, read: () => {} })
+    ctx.status = 204
+  }
   return startWorld(
     { store: 'memory', koa: on === 'Koa 2' ? 2 : 3, at: 'root' },
     {
       parse: parses,
-      poe: { waitMs: 30 },
-      resource: isNested ? {} : rules,
+      poe: trial.options,
+      resource: isNested ? rulesOutside : rules,
       outside: [impatient],
       wrapStore: () => store,
       handler: handle,
@@ -46,21 +45,24 @@ export const serveKoa: Serve = (trial, store) => {
           if (savesMs > 0) await pause(savesMs)
         })
         app.middleware.unshift(impatience(trial, true) as never)
-        const validator = () => ({ etag: `"${trial.effects}"` })
+        const validator = async () => ({ etag: `"${await trial.effects()}"` })
         const step = once.conditional({ name: 'step', validator, ...rules })
         if (door === 'link, step') app.use(step)
-        const key = once.idempotencyKey({ name: 'key', ...KEPT, ...(isNested ? {} : rules) })
+        const own = { ...KEPT, ...(isNested ? rulesOutside : rules) }
         const identity = () => 'the same'
-        const duplicate = { name: 'duplicate', identity, windowMs: 60_000, ...rules }
-        once.actions(
-          router,
-          '/action',
-          { name: 'action', ...rules, do: handle },
-          impatient as never,
-        )
-        const entries = { key, step, duplicate: once.detectDuplicates(duplicate) }
-        for (const name of ['key', 'step', 'duplicate'] as const) {
-          const more = name === 'key' && door === 'key, step' ? [step] : []
+        const { dangerouslyNotDurable: _, retentionMs: windowMs, ...judged } = own
+        const entries = {
+          key: once.idempotencyKey({ name: 'key', ...own }),
+          stripe: once.idempotencyKey({ name: 'stripe', profile: 'stripe', ...own }),
+          kept: once.idempotencyKey({ name: 'kept', kept: 'below-500', ...own }),
+          replay: once.replay({ name: 'replay', key: identity, ...own }),
+          duplicate: once.detectDuplicates({ name: 'duplicate', identity, windowMs, ...judged }),
+          step,
+        }
+        const actions = { name: 'action', ...rules, do: handle, undo }
+        once.actions(router, '/action', actions, impatient as never)
+        for (const name of DOOR_NAMES) {
+          const more = door === `${name}, step` ? [step] : []
           router.post(`/${name}`, impatient, entries[name], ...more, handle as never)
         }
       },

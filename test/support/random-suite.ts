@@ -5,11 +5,12 @@
 import { expect } from 'chai'
 import * as fc from 'fast-check'
 import { type AnyAnswer, compareAnswers, type ServeAnswer } from './random-answer.js'
-import { applicationsOn, type Planted, type Serve, tryApplication } from './random-application.js'
+import { applicationsOn } from './random-application.js'
 import { FRAMEWORKS, serveFramework } from './random-framework.js'
 import { frameworkAnswers, serveFrameworkAnswer } from './random-framework-answer.js'
 import { KOAS, serveKoa } from './random-koa.js'
 import { isKoaWord, koaAnswers, serveKoaAnswer } from './random-koa-answer.js'
+import { type Planted, type Serve, tryApplication } from './random-trial.js'
 import type { StoreKind } from './stores.js'
 
 /** Servers of one kind. */

@@ -7,6 +7,7 @@ import { finished } from 'node:stream/promises'
 import type { Context, Response as KoaResponse } from 'koa'
 import type { Operation, Report, ResourceRules, Run, Work } from '../../engine/operation.js'
 import type { RecordedField } from '../../engine/outcome.js'
+import { Unsaid } from '../../engine/unsaid.js'
 import { arrivalOf, hasNoContent, isClosed } from '../arrival.js'
 import type { Core } from '../core.js'
 import { isReset } from '../request-content.js'
@@ -303,7 +304,7 @@ async function bypassed(work: HandlerWork, overtaking: Overtaking): Promise<Repo
   // Another response stands in the context where we have answered in its place.
   // Node sends no fields to a client that has left: the end alone tells that there was an answer.
   const isOwn = (res.headersSent || res.writableEnded) && res === ctx.res
-  if (!isOwn) throw new Error('The handler took over the response and gave no answer.')
+  if (!isOwn) throw new Unsaid('The handler took over the response and gave no answer.')
   return {
     status: res.statusCode,
     fields: fieldsOf(res, core.recorded),
@@ -387,7 +388,7 @@ function isOwnAbort({ req }: Context, error: unknown): boolean {
 const IS_DENO = 'Deno' in globalThis
 
 /** A handler that did its work, perhaps, and left Koa's 404 as it was. */
-class SaidNothing extends Error {
+class SaidNothing extends Unsaid {
   constructor() {
     super(
       'The handler set neither a status nor a body, so it is not known whether it did anything. ' +

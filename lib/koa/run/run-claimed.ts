@@ -6,6 +6,7 @@ import type { ServerResponse } from 'node:http'
 import type { Context } from 'koa'
 import { type RefusedFinding, UNDECIDED_NOW } from '../../answers/findings.js'
 import type { GoneSignal, PostVerdict } from '../../engine/operation.js'
+import { Unsaid } from '../../engine/unsaid.js'
 import { arrivalOf, isClosed } from '../arrival.js'
 import { sendNobody } from '../send.js'
 import { warnOfEarly, warnOfUnused } from '../warnings.js'
@@ -62,6 +63,8 @@ async function answerWithout(
   }
   // Middleware around the handler goes on when that does, and sees what it has said.
   await running
+  // A claim around this one must not take the word of what is undone.
+  if (work.around !== null && work.rules.transactional) throw new Unsaid('It came too late.')
 }
 
 function conclude(

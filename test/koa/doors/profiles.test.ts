@@ -120,6 +120,21 @@ describe('profiles of the key door', () => {
       })
     }
 
+    for (const rule of ['transactional', 'marks']) {
+      it(`[FALSE-4648] a redirect that leads nowhere, of what is undone: ${rule}`, async () => {
+        const kind: WorldKind = { store: 'sqlite', koa: 3, at: 'root' }
+        const lead = (ctx: Context) => {
+          ctx.status = 303
+        }
+        world = await startDoorWorld(kind, (router, once) => {
+          const door = once.idempotencyKey({ ...options, [rule]: true })
+          router.post('/pay', door, inTurn(lead, work))
+        })
+        expect((await sendKeyed(world, '/pay', 'k')).status).to.equal(500)
+        expect((await sendKeyed(world, '/pay', 'k')).status).to.equal(201)
+      })
+    }
+
     for (const store of INSTALLED_STORES.filter(each => each === 'sqlite' || each === 'postgres')) {
       it(`a kept refusal undoes what the handler wrote, ${store}`, async () => {
         const table = `kept_${process.pid}_${Date.now()}`
