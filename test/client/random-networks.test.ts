@@ -42,7 +42,8 @@ describe('any network', function () {
     const property = fc.asyncProperty(networks, async each => {
       expect((await tryNetwork(each)).wrong).to.deep.equal([])
     })
-    await fc.assert(property, { seed: SEED, numRuns: RUNS, examples: EXAMPLES })
+    const how = { seed: SEED, numRuns: RUNS, endOnFailure: true, examples: EXAMPLES }
+    await fc.assert(property, how)
   })
 
   const planted: Readonly<Record<string, Planted & { readonly seed: number }>> = {
