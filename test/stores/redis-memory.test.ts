@@ -221,7 +221,9 @@ describeWith(['redis-server'], 'redisStore on a server that forgets', () => {
       await server.start()
       await back(store)
       const again = (await store.claim('later', { ...later, owner: 'b' })).state
-      expect(again).to.be.oneOf(['wrong-epoch', 'spent'])
+      // While a slow disk is at `fsync`, a server by the second holds back its file for up to 2 s:
+      // the completion may be lost, and the claim as well. It is granted to nobody.
+      expect(again).to.be.oneOf(['wrong-epoch', 'spent', 'running'])
     })
   }
 
