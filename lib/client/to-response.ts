@@ -120,7 +120,7 @@ async function resultOf(
   const { body, headers, status } = response
   if (body === null || EMPTY.includes(status)) return response
   const length = Number(headers.get('content-length') ?? Infinity)
-  // What another call or a hook reads, or has let go of, is had again.
+  // What a hook reads, or has let go of, is had again.
   if (isBegun(response) || length <= options.bodyLimitBytes) {
     return await takenIn(outcome, response, options, ender, withoutContent(location))
   }
