@@ -48,8 +48,8 @@ function lists(allow: string, method: string): boolean {
  * @returns an http or https URL without a user name, `null` where it names none
  * @see RFC 9110 10.2.2
  */
-export function locationOf(response: Response, base: URL): URL | null {
-  return webUrl(response.headers.get('location'), base)
+export function locationOf(response: Response | null, base: URL): URL | null {
+  return webUrl(response?.headers.get('location') ?? null, base)
 }
 
 /**

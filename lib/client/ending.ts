@@ -65,7 +65,7 @@ export function unknown(
   { response, cause }: LastWord,
   reason: Unknown['reason'],
   isFinal: boolean = reason !== 'gave-up',
-  location: string | null = null,
+  location?: string | null,
 ): PostOutcome {
   return { outcome: 'unknown', reason, isFinal, cause, ...asAnswered(sending, response, location) }
 }
@@ -74,7 +74,7 @@ export function unknown(
 function asAnswered(
   sending: Sending,
   response: Response | null,
-  location: string | null = null,
+  location?: string | null,
 ): OutcomeDetails {
   return details(sending, response, response, location)
 }
@@ -84,37 +84,47 @@ function details(
   sending: Sending,
   answer: Response | null,
   response: Response | null,
-  location: string | null,
-  isDone = false,
+  location?: string | null,
+  isDone?: boolean,
 ): OutcomeDetails {
   const { link, order, attempts, options } = sending
-  let content: Promise<Uint8Array<ArrayBuffer>> | null = null
-  if (response !== null) readAhead(response, options)
+  if (response) readAhead(response, options)
   const read = (from: Response | null, by: Sending) =>
     by.reading(() => readAll(from), options.totalMs)
   const readAgain = async (error: unknown) => {
     const by = sending.again()
     const again = isDone ? await fetchResult(by).catch(() => null) : null
-    if (again === null) throw error
+    if (!again) throw error
     return await read(again, by)
   }
-  const bytes = () => (content ??= read(response, sending).catch(readAgain))
-  const text = async () => new TextDecoder().decode(await bytes())
   return {
     link: link.href,
     idempotencyKey: order.idempotencyKey,
     attempts,
     status: answer?.status ?? null,
-    location: location ?? (answer && locationOf(answer, link)?.href) ?? null,
+    location: location ?? locationOf(answer, link)?.href ?? null,
     response,
-    bytes,
-    text,
-    json: async () => JSON.parse(await text()),
+    ...readers(() => read(response, sending).catch(readAgain)),
   }
 }
 
-async function readAll(response: Response | null): Promise<Uint8Array<ArrayBuffer>> {
-  return response === null ? new Uint8Array() : new Uint8Array(await response.arrayBuffer())
+/**
+ * The content as bytes, as text and as JSON.
+ *
+ * @param read - called once at most
+ */
+export function readers(
+  read: () => Promise<Uint8Array<ArrayBuffer>>,
+): Pick<OutcomeDetails, 'bytes' | 'text' | 'json'> {
+  let content: Promise<Uint8Array<ArrayBuffer>> | undefined
+  const bytes = () => (content ??= read())
+  const text = async () => new TextDecoder().decode(await bytes())
+  return { bytes, text, json: async () => JSON.parse(await text()) }
+}
+
+/** Nothing where there is no answer. */
+export async function readAll(response: Response | null): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array((await response?.arrayBuffer()) ?? [])
 }
 
 /** Whether an outcome is one that `onGiveUp` hears of. */

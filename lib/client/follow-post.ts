@@ -17,7 +17,7 @@ const MOST_HOPS = 5
  * then nothing is sent to a target that nobody calls a link.
  */
 export const followPost: FollowPost = async (sending: Sending, last: LastWord, hops: number) => {
-  const target = locationOf(last.response as Response, sending.link)
+  const target = locationOf(last.response, sending.link)
   const { known } = sending.means
   if (target === null || hops >= MOST_HOPS || !known.isAllowed(target, sending.link)) return null
   const isRepeatable = known.has(target) || sending.order.idempotencyKey !== null

@@ -1,8 +1,10 @@
 /** Waiting for a POST that another call is sending already. */
+import { readAll, readers } from './ending.js'
 import { PostAborted } from './errors.js'
 import type { ClientOptions, ResolvedClientOptions } from './options.js'
 import type { PostOutcome } from './outcome.js'
 import { copyOf, readAhead } from './read-ahead.js'
+import { inTime } from './timing.js'
 
 /** What the second caller has given. */
 interface Second extends Pick<ClientOptions, 'onOutcome'> {
@@ -37,10 +39,15 @@ export async function sharedSend(
 
 /** Each caller has answers of its own to read. */
 function copied(outcome: PostOutcome, options: ResolvedClientOptions): PostOutcome {
-  const { response } = outcome
-  const copy = copyOf(response)
-  if (copy !== null) readAhead(copy, options)
-  const own = { ...outcome, response: copy ?? response }
+  const { clock, totalMs } = options
+  const own = { ...outcome }
+  const copy = copyOf(own.response)
+  if (copy) {
+    readAhead(copy, options)
+    const read = () => inTime(clock, totalMs, undefined, () => readAll(copy))
+    const bytes = () => read().catch(outcome.bytes)
+    Object.assign(own, { response: copy }, readers(bytes))
+  }
   if (own.outcome !== 'used-before') return own
   return { ...own, refusal: copyOf(own.refusal) ?? own.refusal }
 }

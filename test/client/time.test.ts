@@ -192,6 +192,26 @@ describe('tries and time', () => {
     })
   }
 
+  for (const readers of [
+    ['response', 'json'],
+    ['json', 'response'],
+    ['response', 'bytes', 'text', 'response'],
+  ] as const) {
+    it(`[FALSE-4396] a refusal is read by each in its own way: ${readers.join(', ')}`, async () => {
+      const one = scene({ post: [{ status: 422, body: '{"title":"No"}' }] })
+      const read = async (how: (typeof readers)[number]) => {
+        const { response, ...told } = await one.client.post(LINK, 'same')
+        if (how === 'response') return await response?.json()
+        if (how === 'json') return await told.json()
+        const text = how === 'text' ? await told.text() : Buffer.from(await told.bytes())
+        return JSON.parse(`${text}`)
+      }
+      const told = await one.finish(Promise.all(readers.map(read)))
+      expect(told).to.deep.equal(readers.map(() => ({ title: 'No' })))
+      expect(one.posts).to.have.length(1)
+    })
+  }
+
   it('[POE-5-6] nothing is posted past a link’s life, but the link is asked', async () => {
     const spent = { status: 200, headers: { allow: 'GET' }, body: 'order 7' }
     const one = scene({ post: [lost()], get: [spent] }, { baseMs: 1_000 })
