@@ -1,9 +1,9 @@
 /**
  * Projects of others that have installed the package, from the tarball alone: on each Node that is
- * supported, on Deno and on Bun, as ESM and as CommonJS, with the oldest and the newest TypeScript
- * 5, on Koa 2 and 3, and with the client alone. Their programs are in `test/package`.
+ * supported, on Deno and on Bun, as ESM and as CommonJS, with the oldest and the newest TypeScript,
+ * on Koa 2 and 3, and with the client alone. Their programs are in `test/package`.
  *
- * The Nodes, Deno, Bun, TypeScript 5 and better-sqlite3 13 come from the registry, like the
+ * The Nodes, Deno, Bun, these compilers and better-sqlite3 13 come from the registry, like the
  * package's own dependencies; better-sqlite3 12, which has to be compiled, is the checkout's own,
  * where it has it.
  */
@@ -26,7 +26,7 @@ const OWN_MAJOR = Number.parseInt(process.versions.node, 10)
 /** As of this one better-sqlite3 13 runs. */
 const OLDEST_WITH_13 = 22
 /** The oldest has `Uint8Array<ArrayBuffer>`, which our types name, as do those of Node itself. */
-const TYPESCRIPTS = { oldest: '5.7.3', newest: '5.9.3' }
+const TYPESCRIPTS = { oldest: '5.7.3', newest: '7.0.2' }
 /** Those of the checkout that a consumer may have too; what is compiled is compiled already. */
 const BORROWED = [
   ...['better-sqlite3', 'bindings', 'file-uri-to-path', '@hono/node-server', 'pg', 'redis'],

@@ -342,13 +342,18 @@ describe('a handler that gives a Response, and fails', () => {
   })
 
   it('[FALSE-4576] content cut off under a handler frees its link, on Deno too', async () => {
+    let enter = () => {}
+    const entered = new Promise<void>(resolve => {
+      enter = resolve
+    })
     const { link, call } = serve(async request => {
+      enter()
       // Deno tells another error of this kind than its content broke off with.
       const told = (error: Error) => Promise.reject(error.name === 'BadResource' ? Error() : error)
       return new Response(await request.text().catch(told))
     })
     const pull = async (controller: ReadableStreamDefaultController) => {
-      await pause(50)
+      await entered
       controller.error(Object.assign(new Error('cut off'), { name: 'BadResource' }))
     }
     const path = await link()
