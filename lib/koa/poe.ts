@@ -181,7 +181,7 @@ function endpointOf(where: string, router: RouterPort, given: Endpoint): Endpoin
 function contextMiddleware(core: Core): Middleware {
   const enter = (ctx: Context, next: Next): Promise<void> => {
     ctx.poe = new RequestPoe(core, ctx)
-    return ctx.res === undefined ? next() : next().then(() => sendAgain(ctx))
+    return ctx.res === undefined ? next() : next().then(() => sendAgain(ctx), thrown)
   }
   let aheadMs = countAhead()
   return function poeContext(ctx, next) {
@@ -194,6 +194,11 @@ function contextMiddleware(core: Core): Middleware {
     if (mayEnter) return enter(ctx as Context, next)
     return core.secrets.prepare().then(() => enter(ctx as Context, next))
   }
+}
+
+/** Where `null` is thrown Koa answers nothing, and Express goes on to what follows. */
+function thrown(error: unknown): never {
+  throw error ?? new Error(`${error} was thrown in place of an error`)
 }
 
 /** How far the system's clock is ahead of this process's, which a machine's sleep stops. */
