@@ -208,7 +208,9 @@ async function runHandler(
 
 /** Whether it is an application or router of Express or Connect: its third argument is `next`. */
 function isApplication(handler: unknown): boolean {
-  return typeof (handler as { handle?: unknown }).handle === 'function'
+  const { handle, use } = handler as { readonly handle?: unknown; readonly use?: unknown }
+  // GraphQL Yoga, which takes what it is given for more of its context, has the first only.
+  return typeof handle === 'function' && typeof use === 'function'
 }
 
 /** They speak of the answer, of a type that the client does not take, and not of what was done. */
