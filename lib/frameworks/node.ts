@@ -4,7 +4,7 @@
  *
  * @see POE draft 2, 3, 4; decision 0034
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Context } from 'koa'
 import { Unsaid } from '../engine/unsaid.js'
 import type { PoeOptions } from '../koa/options.js'
@@ -159,7 +159,9 @@ export function poe<Tx = never>(options: NodePoeOptions<Tx>): NodeOnce<Tx> {
       }
       await inner
         .attend(request, response, ctx =>
-          fallback(request, response, poeFor(ctx) as HandlerPoe<Tx>),
+          isApplication(fallback)
+            ? (fallback as RequestListener)(request, response)
+            : fallback(request, response, poeFor(ctx) as HandlerPoe<Tx>),
         )
         .catch((error: unknown) => inner.answerError(request, error))
     },
@@ -188,13 +190,15 @@ async function runHandler(
   rest: readonly unknown[],
 ): Promise<void> {
   const captured = new CapturedResponse(ctx.req, ctx.response.res)
-  const given = [ctx.req, captured.response, poeFor(ctx), ...rest] as unknown as never[]
+  const goOn = (error?: unknown) => captured.fail(ofMethod(error ?? wentOn()))
+  const third = isApplication(handler) ? goOn : poeFor(ctx)
+  const given = [ctx.req, captured.response, third, ...rest] as unknown as never[]
   const tell = (error: unknown) => void ctx.app.emit('error', error, ctx)
   const request = ctx.req as IncomingMessage & { next?: (error?: unknown) => void }
   const { next } = request
   // Express's own methods tell of an error there, past the handler: a page of errors would answer
   // in its place, while nobody knows what it has done.
-  if (next !== undefined) request.next = error => captured.fail(ofMethod(error ?? wentOn()))
+  if (next !== undefined) request.next = goOn
   try {
     putAnswer(ctx, await answerOf(captured, () => handler(...given), tell))
   } finally {
@@ -202,10 +206,17 @@ async function runHandler(
   }
 }
 
+/** Whether it is an application or router of Express or Connect: its third argument is `next`. */
+function isApplication(handler: unknown): boolean {
+  const { handle, use } = handler as { readonly handle?: unknown; readonly use?: unknown }
+  // GraphQL Yoga, which takes what it is given for more of its context, has the first only.
+  return typeof handle === 'function' && typeof use === 'function'
+}
+
 /** They speak of the answer, of a type that the client does not take, and not of what was done. */
 function ofMethod(error: unknown): unknown {
   if (answeredStatus(error) === null) return error
-  return new Error('The handler could not answer by a method of Express.', { cause: error })
+  return new Error('The handler gave an error to Express, and no answer.', { cause: error })
 }
 
 function wentOn(): Unsaid {

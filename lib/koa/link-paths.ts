@@ -206,7 +206,6 @@ export function publicTarget(ctx: Context): string {
 
 /** What koa-mount, or another framework, has taken off the front of the path. */
 function mountPrefix(ctx: Context): string {
-  if (publicTarget(ctx) === ctx.req.url) return ''
   const prefix = prefixOf(publicPath(ctx), ctx.path)
   return prefix === '' ? prefix : prefix.replace(/^\/{2,}/, '/')
 }
