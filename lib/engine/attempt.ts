@@ -17,6 +17,7 @@ import type { Piece, Underway } from './underway.js'
 import { Unsaid } from './unsaid.js'
 
 const SOON_MS = 1_000
+const AT_END = 'The handler is at its end and has given its claim back: no effect may begin now.'
 const DONE: PostVerdict = Object.freeze({ kind: 'done' })
 
 /** What attempts of one engine share. */
@@ -59,6 +60,8 @@ export class Attempt implements Run, Overdue, RecordListener {
   #isMarkKept = false
   /** What the first one failed with: if the handler lets it pass, its effect was never begun. */
   #markFailure: unknown = null
+  /** The key is given back, though the store may not know it yet: no effect may begin any more. */
+  #isLetGo = false
   #listener: AttemptListener | null = null
 
   constructor(
@@ -262,6 +265,7 @@ export class Attempt implements Run, Overdue, RecordListener {
     if (!this.#rules.marks) {
       throw new TypeError('pointOfNoReturn() needs a resource with marks: true')
     }
+    if (this.#isLetGo) throw new PoeError('ERR_POE_LEASE_LOST', AT_END)
     this.#marked = true
     try {
       await this.#record.mark()
@@ -323,6 +327,7 @@ export class Attempt implements Run, Overdue, RecordListener {
   async #kept(report: Report, pump: BodyPump | null): Promise<PostVerdict | null> {
     const record = this.#record
     const outcome = this.#outcomeOf(report)
+    this.#isLetGo = true
     this.#recording = true
     record.settle()
     if ((await record.keepRefusal(outcome, record.lost)) === 'stale') {
@@ -378,6 +383,7 @@ export class Attempt implements Run, Overdue, RecordListener {
   }
 
   async #release(): Promise<Released> {
+    this.#isLetGo = true
     this.#record.end()
     return await this.#record.release()
   }
