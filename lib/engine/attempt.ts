@@ -265,10 +265,11 @@ export class Attempt implements Run, Overdue, RecordListener {
     if (!this.#rules.marks) {
       throw new TypeError('pointOfNoReturn() needs a resource with marks: true')
     }
-    if (this.#isLetGo) throw new PoeError('ERR_POE_LEASE_LOST', AT_END)
+    this.#mustHold()
     this.#marked = true
     try {
       await this.#record.mark()
+      this.#mustHold()
       this.#isMarkKept = true
       this.#markFailure = null
     } catch (cause) {
@@ -276,6 +277,10 @@ export class Attempt implements Run, Overdue, RecordListener {
       if (!this.#isMarkKept) this.#markFailure = cause
       throw cause
     }
+  }
+
+  #mustHold(): void {
+    if (this.#isLetGo) throw new PoeError('ERR_POE_LEASE_LOST', AT_END)
   }
 
   /** Whether the store may take this owner's silence for "nothing happened", for want of a mark. */

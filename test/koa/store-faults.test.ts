@@ -99,6 +99,42 @@ for (const kind of EVERY_STORE) {
       expect(world.effects).to.deep.equal(['second'])
     })
 
+    it('[FALSE-4652] a mark whose reply comes after the end begins nothing', async () => {
+      const [marked, answered] = [latch(), latch()]
+      let late: Promise<unknown> = Promise.resolve()
+      world = await startWorld(kind, {
+        resource: { marks: true },
+        wrapStore: store =>
+          aroundStore(store, async (method, _key, call) => {
+            const reply = await call()
+            if (method !== 'mark') return reply
+            marked.open()
+            await answered.opened
+            return reply
+          }),
+        handler: async (ctx, here) => {
+          const charge = async () => {
+            await ctx.poe.pointOfNoReturn()
+            here.effects.push(`run ${here.runs}`)
+          }
+          const charging = charge()
+          if (here.runs === 1) {
+            late = charging.catch((error: unknown) => error)
+            await marked.opened
+            ctx.throw(422, 'no tea')
+          }
+          await charging
+          ctx.status = 204
+        },
+      })
+      const link = await world.link()
+      expect((await world.send('POST', link, { json: {} })).status).to.equal(422)
+      answered.open()
+      expect(await late).to.have.property('code', 'ERR_POE_LEASE_LOST')
+      expect((await world.send('POST', link, { json: {} })).status).to.equal(204)
+      expect(world.effects).to.deep.equal(['run 2'])
+    })
+
     it('lost after the success: the answer is sent, and recorded when possible', async () => {
       const lever = storeSwitch()
       world = await startWorld(kind, {
