@@ -17,7 +17,7 @@ import type { Piece, Underway } from './underway.js'
 import { Unsaid } from './unsaid.js'
 
 const SOON_MS = 1_000
-const AT_END = 'The handler is at its end and has given its claim back: no effect may begin now.'
+const AT_END = 'The handler is at its end, and has not succeeded: no effect may begin now.'
 const DONE: PostVerdict = Object.freeze({ kind: 'done' })
 
 /** What attempts of one engine share. */
@@ -60,7 +60,7 @@ export class Attempt implements Run, Overdue, RecordListener {
   #isMarkKept = false
   /** What the first one failed with: if the handler lets it pass, its effect was never begun. */
   #markFailure: unknown = null
-  /** The key is given back, though the store may not know it yet: no effect may begin any more. */
+  /** The handler ended without a success, though the store may not know it yet. */
   #isLetGo = false
   #listener: AttemptListener | null = null
 
@@ -394,6 +394,7 @@ export class Attempt implements Run, Overdue, RecordListener {
   }
 
   async #fallSilent(cause: unknown): Promise<void> {
+    this.#isLetGo = true
     this.#record.end()
     await this.#record.fallSilent(this.#lacksMark, cause)
   }

@@ -142,7 +142,7 @@ export class RequestPoe<Tx = unknown> {
    * leaves the link undecided. Inside the handler of a resource with `marks: true`.
    *
    * @throws PoeError `ERR_POE_LEASE_LOST` when the claim is another's by now, or the handler is at
-   *   its end and the link was given back; let it pass
+   *   its end without a success; let it pass
    * @throws PoeError `ERR_POE_STORE_DOWN` when the store does not answer; let it pass
    */
   async pointOfNoReturn(): Promise<void> {

@@ -99,41 +99,47 @@ for (const kind of EVERY_STORE) {
       expect(world.effects).to.deep.equal(['second'])
     })
 
-    it('[FALSE-4652] a mark whose reply comes after the end begins nothing', async () => {
-      const [marked, answered] = [latch(), latch()]
-      let late: Promise<unknown> = Promise.resolve()
-      world = await startWorld(kind, {
-        resource: { marks: true },
-        wrapStore: store =>
-          aroundStore(store, async (method, _key, call) => {
-            const reply = await call()
-            if (method !== 'mark') return reply
-            marked.open()
-            await answered.opened
-            return reply
-          }),
-        handler: async (ctx, here) => {
-          const charge = async () => {
-            await ctx.poe.pointOfNoReturn()
-            here.effects.push(`run ${here.runs}`)
-          }
-          const charging = charge()
-          if (here.runs === 1) {
-            late = charging.catch((error: unknown) => error)
-            await marked.opened
-            ctx.throw(422, 'no tea')
-          }
-          await charging
-          ctx.status = 204
-        },
+    for (const how of ['refused', 'thrown'] as const) {
+      it(`[FALSE-4652] a mark whose reply comes after the end begins nothing: ${how}`, async () => {
+        const [marked, answered] = [latch(), latch()]
+        let late: Promise<unknown> = Promise.resolve()
+        world = await startWorld(kind, {
+          resource: { marks: true },
+          wrapStore: store =>
+            aroundStore(store, async (method, _key, call) => {
+              const reply = await call()
+              if (method !== 'mark') return reply
+              marked.open()
+              await answered.opened
+              return reply
+            }),
+          handler: async (ctx, here) => {
+            const charge = async () => {
+              await ctx.poe.pointOfNoReturn()
+              here.effects.push(`run ${here.runs}`)
+            }
+            const charging = charge()
+            if (here.runs === 1) {
+              late = charging.catch((error: unknown) => error)
+              await marked.opened
+              if (how === 'refused') ctx.throw(422, 'no tea')
+              throw new Error('planted')
+            }
+            await charging
+            ctx.status = 204
+          },
+        })
+        const link = await world.link()
+        const first = await world.send('POST', link, { json: {} })
+        expect(first.status).to.equal(how === 'refused' ? 422 : 500)
+        answered.open()
+        expect(await late).to.have.property('code', 'ERR_POE_LEASE_LOST')
+        const { status } = await world.send('POST', link, { json: {} })
+        expect([status, world.effects]).to.deep.equal(
+          how === 'refused' ? [204, ['run 2']] : [409, []],
+        )
       })
-      const link = await world.link()
-      expect((await world.send('POST', link, { json: {} })).status).to.equal(422)
-      answered.open()
-      expect(await late).to.have.property('code', 'ERR_POE_LEASE_LOST')
-      expect((await world.send('POST', link, { json: {} })).status).to.equal(204)
-      expect(world.effects).to.deep.equal(['run 2'])
-    })
+    }
 
     it('lost after the success: the answer is sent, and recorded when possible', async () => {
       const lever = storeSwitch()
