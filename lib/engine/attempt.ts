@@ -17,6 +17,7 @@ import type { Piece, Underway } from './underway.js'
 import { Unsaid } from './unsaid.js'
 
 const SOON_MS = 1_000
+const AT_END = 'The handler is at its end, and has not succeeded: no effect may begin now.'
 const DONE: PostVerdict = Object.freeze({ kind: 'done' })
 
 /** What attempts of one engine share. */
@@ -59,6 +60,8 @@ export class Attempt implements Run, Overdue, RecordListener {
   #isMarkKept = false
   /** What the first one failed with: if the handler lets it pass, its effect was never begun. */
   #markFailure: unknown = null
+  /** The handler ended without a success, though the store may not know it yet. */
+  #isLetGo = false
   #listener: AttemptListener | null = null
 
   constructor(
@@ -262,9 +265,11 @@ export class Attempt implements Run, Overdue, RecordListener {
     if (!this.#rules.marks) {
       throw new TypeError('pointOfNoReturn() needs a resource with marks: true')
     }
+    this.#mustHold()
     this.#marked = true
     try {
       await this.#record.mark()
+      this.#mustHold()
       this.#isMarkKept = true
       this.#markFailure = null
     } catch (cause) {
@@ -272,6 +277,10 @@ export class Attempt implements Run, Overdue, RecordListener {
       if (!this.#isMarkKept) this.#markFailure = cause
       throw cause
     }
+  }
+
+  #mustHold(): void {
+    if (this.#isLetGo) throw new PoeError('ERR_POE_LEASE_LOST', AT_END)
   }
 
   /** Whether the store may take this owner's silence for "nothing happened", for want of a mark. */
@@ -323,6 +332,7 @@ export class Attempt implements Run, Overdue, RecordListener {
   async #kept(report: Report, pump: BodyPump | null): Promise<PostVerdict | null> {
     const record = this.#record
     const outcome = this.#outcomeOf(report)
+    this.#isLetGo = true
     this.#recording = true
     record.settle()
     if ((await record.keepRefusal(outcome, record.lost)) === 'stale') {
@@ -378,11 +388,13 @@ export class Attempt implements Run, Overdue, RecordListener {
   }
 
   async #release(): Promise<Released> {
+    this.#isLetGo = true
     this.#record.end()
     return await this.#record.release()
   }
 
   async #fallSilent(cause: unknown): Promise<void> {
+    this.#isLetGo = true
     this.#record.end()
     await this.#record.fallSilent(this.#lacksMark, cause)
   }

@@ -141,7 +141,8 @@ export class RequestPoe<Tx = unknown> {
    * Durably notes that the effect is about to begin: silence before it frees the link, after it
    * leaves the link undecided. Inside the handler of a resource with `marks: true`.
    *
-   * @throws PoeError `ERR_POE_LEASE_LOST` when the claim is another's by now; let it pass
+   * @throws PoeError `ERR_POE_LEASE_LOST` when the claim is another's by now, or the handler is at
+   *   its end without a success; let it pass
    * @throws PoeError `ERR_POE_STORE_DOWN` when the store does not answer; let it pass
    */
   async pointOfNoReturn(): Promise<void> {

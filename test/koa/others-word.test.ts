@@ -393,3 +393,19 @@ describe('another server’s answer, passed on without Koa', () => {
     })
   }
 })
+
+for (const kind of KINDS) {
+  it(`[POE-2-20] undecided has no field of what is not shown, Koa ${kind.koa}`, async () => {
+    const here = await start(kind, {
+      handler: ctx => {
+        ctx.status = 303
+        // A client would fail to decode what is told in its place.
+        ctx.set({ 'Content-Encoding': 'gzip', ETag: '"a"', 'X-Gateway': 'b' })
+      },
+    })
+    const refused = await here.send('POST', (await here.link()) ?? '', BODY)
+    const names = ['Content-Encoding', 'ETag', 'X-Gateway']
+    expect(names.map(name => refused.headers.get(name))).to.deep.equal([null, null, null])
+    await expectProblem(refused, 409, 'undecided')
+  })
+}

@@ -31,7 +31,7 @@ describe('any application', () => {
   for (const [what, fault] of Object.entries(planted)) {
     it(`[POE-2-20] a planted fault is found: ${what}`, async () => {
       const property = effects(ON_KOA, 'memory', fault)
-      const { failed } = await fc.check(property, { seed: 1, numRuns: 100, endOnFailure: true })
+      const { failed } = await fc.check(property, { seed: 2, numRuns: 100, endOnFailure: true })
       expect(failed).to.equal(true)
     })
   }

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
 import { expectProblem } from '../support/answers.js'
 import { aroundStore, storeSwitch } from '../support/around-store.js'
-import { BOUNDED_MS, until } from '../support/meeting.js'
+import { BOUNDED_MS, latch, until } from '../support/meeting.js'
 import { EVERY_STORE, nameOf, startWorld, type World } from '../support/world.js'
 
 for (const kind of EVERY_STORE) {
@@ -61,6 +61,85 @@ for (const kind of EVERY_STORE) {
       await until(async () => (await world.send('GET', link)).status === 200, 'it is spent')
       expect(world.effects).to.have.length(1)
     })
+
+    it('[FALSE-4651] a mark after the end begins nothing, where the release fails', async () => {
+      const answered = latch()
+      let isLate = false
+      let late: Promise<unknown> = Promise.resolve()
+      world = await startWorld(kind, {
+        resource: { marks: true },
+        wrapStore: store =>
+          aroundStore(store, async (method, _key, call) => {
+            if (method === 'release' && !isLate) throw new Error('ECONNRESET')
+            return await call()
+          }),
+        handler: async (ctx, here) => {
+          const isFirst = here.runs === 1
+          const charge = async () => {
+            if (isFirst) await answered.opened
+            await ctx.poe.pointOfNoReturn()
+            here.effects.push(isFirst ? 'first' : 'second')
+          }
+          const check = async () => {
+            if (isFirst) throw new Error('planted')
+          }
+          const charging = charge()
+          if (isFirst) late = charging.catch((error: unknown) => error)
+          await Promise.all([check(), charging])
+          ctx.status = 204
+        },
+      })
+      const link = await world.link()
+      expect((await world.send('POST', link, { json: {} })).status).to.equal(500)
+      answered.open()
+      expect(await late).to.have.property('code', 'ERR_POE_LEASE_LOST')
+      isLate = true
+      const isDone = async () => (await world.send('POST', link, { json: {} })).status === 204
+      await until(isDone, 'the link is free')
+      expect(world.effects).to.deep.equal(['second'])
+    })
+
+    for (const how of ['refused', 'thrown'] as const) {
+      it(`[FALSE-4652] a mark whose reply comes after the end begins nothing: ${how}`, async () => {
+        const [marked, answered] = [latch(), latch()]
+        let late: Promise<unknown> = Promise.resolve()
+        world = await startWorld(kind, {
+          resource: { marks: true },
+          wrapStore: store =>
+            aroundStore(store, async (method, _key, call) => {
+              const reply = await call()
+              if (method !== 'mark') return reply
+              marked.open()
+              await answered.opened
+              return reply
+            }),
+          handler: async (ctx, here) => {
+            const charge = async () => {
+              await ctx.poe.pointOfNoReturn()
+              here.effects.push(`run ${here.runs}`)
+            }
+            const charging = charge()
+            if (here.runs === 1) {
+              late = charging.catch((error: unknown) => error)
+              await marked.opened
+              if (how === 'refused') ctx.throw(422, 'no tea')
+              throw new Error('planted')
+            }
+            await charging
+            ctx.status = 204
+          },
+        })
+        const link = await world.link()
+        const first = await world.send('POST', link, { json: {} })
+        expect(first.status).to.equal(how === 'refused' ? 422 : 500)
+        answered.open()
+        expect(await late).to.have.property('code', 'ERR_POE_LEASE_LOST')
+        const { status } = await world.send('POST', link, { json: {} })
+        expect([status, world.effects]).to.deep.equal(
+          how === 'refused' ? [204, ['run 2']] : [409, []],
+        )
+      })
+    }
 
     it('lost after the success: the answer is sent, and recorded when possible', async () => {
       const lever = storeSwitch()

@@ -86,6 +86,8 @@ export function openRequest(
       trailers = fields
     })
     stream.on('error', () => {})
+    // Whoever has the whole answer does not wait for its own content to be taken.
+    stream.on('end', () => setTimeout(() => stream.destroy(), LINGER_MS))
     // A stream that is reset has an end as well.
     stream.on('close', () => {
       const { ':status': status = 0, ...headers } = given

@@ -34,6 +34,8 @@ export interface Sending {
   readonly leavesMs: number | null
   readonly isCut: boolean
   readonly isOther: boolean
+  /** How its content comes: at once, its second half late, without a length, or a large one. */
+  readonly comes: 'at once' | 'in halves' | 'in chunks' | 'large'
   /** Whether it goes to the other process that serves the same. */
   readonly isElsewhere: boolean
   /** PUT and DELETE are for actions; GET and HEAD have no content. */
@@ -132,6 +134,9 @@ export function applicationsOn(
         leavesMs: fc.option(fc.constantFrom(0, 4, 10, 25)),
         isCut: rarely,
         isOther: rarely,
+        comes: fc.constantFrom(
+          ...(['at once', 'at once', 'at once', 'in halves', 'in chunks', 'large'] as const),
+        ),
         isElsewhere: rarely,
         method: fc.constantFrom('POST', 'POST', 'POST', 'POST', 'PUT', 'DELETE', 'GET', 'HEAD'),
       }),

@@ -134,8 +134,8 @@ function onFetch(trial: Trial, options: object) {
   const impatient: FetchDoor = async request => {
     const { impatient, sendings } = trial.given
     // A server that has answered tells nobody that the rest of a content will not come.
-    const isCut = sendings.some(each => each.isCut)
-    if (impatient === null || isCut || !trial.isImpatient(request.method, impatient.isOutermost))
+    const isPartly = sendings.some(each => each.isCut || each.comes !== 'at once')
+    if (impatient === null || isPartly || !trial.isImpatient(request.method, impatient.isOutermost))
       return await serve(request)
     const late = async () => {
       await pause(impatient.ms)

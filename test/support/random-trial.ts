@@ -15,6 +15,10 @@ import type { World, WorldOptions } from './world.js'
 const PATIENCE_MS = 20_000
 const CONTENT = JSON.stringify({ sku: 'tea' })
 const OTHER = JSON.stringify({ sku: 'gum' })
+/** More than is read ahead. */
+const PADDING = ' '.repeat(1_200_000)
+/** When the second half of a content comes. */
+const HALF_MS = [3, 30]
 const LEASE_MS = 100
 /** How long a handler waits where a claim is to be over. */
 const LONG_MS = 160
@@ -273,7 +277,7 @@ export class Trial {
     for (let tries = 0; answer === 409 && tries < 4; tries += 1) {
       if (tries > 0) await pause(50)
       answer = await this.#send(place, path, {
-        ...({ atMs: 0, leavesMs: null, isCut: false, isOther: false } as const),
+        ...({ atMs: 0, leavesMs: null, isCut: false, isOther: false, comes: 'at once' } as const),
         ...({ isElsewhere: false, method: 'POST' } as const),
       })
     }
@@ -300,27 +304,35 @@ export class Trial {
 
   /** Sends a request by hand: its content may be cut off. */
   async #send(place: Place, path: string, sending: Sending): Promise<Answer> {
-    const { atMs, leavesMs, isCut, isOther } = sending
+    const { atMs, leavesMs, isCut, isOther, comes } = sending
     const method = methodOf(this.given, sending)
-    const content = isOther ? OTHER : CONTENT
+    const content = (isOther ? OTHER : CONTENT) + (comes === 'large' ? PADDING : '')
+    const isFramed = comes === 'in chunks' && !place.isHttp2
     await pause(atMs)
     const hasContent = method === 'POST' || method === 'PUT'
     const { stream, told } = openRequest(place, method, path, {
       ...(hasContent && {
-        ...{ 'Content-Type': 'application/json', 'Content-Length': content.length },
+        'Content-Type': 'application/json',
+        ...(isFramed
+          ? { 'Transfer-Encoding': 'chunked' }
+          : comes !== 'in chunks' && { 'Content-Length': content.length }),
       }),
       ...{ 'Idempotency-Key': '"abcdefghijklmnop"', 'If-Match': '"0"' },
     })
     if (!hasContent) stream.end()
-    else if (isCut) stream.write(content.slice(0, 5))
-    else stream.end(content)
+    else if (isCut) stream.write(content.slice(0, comes === 'large' ? 600_000 : 5))
+    else if (comes === 'at once' || comes === 'large') stream.end(content)
+    else {
+      stream.write(content.slice(0, 5))
+      setTimeout(() => stream.end(content.slice(5)), HALF_MS[atMs > 0 ? 1 : 0])
+    }
     const leaves = isCut ? (leavesMs ?? 5) : leavesMs
     const ways: Promise<Answer>[] = [
       ...[told.then(({ status }) => status || 'left'), unwatched(PATIENCE_MS, 'hangs' as const)],
       ...(leaves === null ? [] : [unwatched(leaves, 'left' as const)]),
     ]
     const how = await Promise.race(ways)
-    stream.destroy()
+    stream.on('error', () => {}).destroy()
     return how
   }
 }
