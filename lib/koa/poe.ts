@@ -196,9 +196,9 @@ function contextMiddleware(core: Core): Middleware {
   }
 }
 
-/** Where `null` is thrown Koa answers nothing, and Express goes on to what follows. */
+/** Where `null` is thrown Koa answers nothing, and Express goes on to what follows, as for `''`. */
 function thrown(error: unknown): never {
-  throw error ?? new Error(`${error} was thrown in place of an error`)
+  throw error || new Error(`${JSON.stringify(error)} was thrown in place of an error`)
 }
 
 /** How far the system's clock is ahead of this process's, which a machine's sleep stops. */

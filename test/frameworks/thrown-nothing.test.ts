@@ -11,7 +11,7 @@ import { poe as nodePoe } from 'post-once-exactly/node'
 import { memoryStore } from 'post-once-exactly/stores/memory'
 import { asListener } from './fetch-server.js'
 
-type Throws = 'principal' | 'validator'
+type Throws = 'principal' | 'validator' | 'empty validator'
 
 const nothing = (value: unknown) => () => {
   throw value
@@ -22,8 +22,10 @@ const poeOptions = (throws: Throws) => ({
   onError: () => {},
 })
 const doorOptions = (throws: Throws) => {
-  const validator = throws === 'validator' ? nothing(undefined) : () => ({ etag: '"1"' })
-  return { name: 'state', validator: validator as () => { etag: string } }
+  const right = () => ({ etag: '"1"' })
+  const validators = { validator: nothing(undefined), 'empty validator': nothing('') }
+  const validator = throws === 'principal' ? right : (validators[throws] as typeof right)
+  return { name: 'state', validator }
 }
 
 /** Each has a handler that charges; Express a route behind it, which nobody guards. */
@@ -59,9 +61,9 @@ const SERVERS: Readonly<Record<string, (throws: Throws, charge: () => void) => R
   },
 }
 
-describe('an option that throws null or undefined', () => {
+describe('an option that throws null, undefined or an empty text', () => {
   for (const [framework, make] of Object.entries(SERVERS)) {
-    for (const throws of ['principal', 'validator'] as const) {
+    for (const throws of ['principal', 'validator', 'empty validator'] as const) {
       it(`[FALSE-4397] ${throws}, ${framework}: 500, and nothing is run`, async () => {
         let charges = 0
         const listener = make(throws, () => {
