@@ -19,7 +19,8 @@ export const ERROR_CODES = {
   ERR_POE_SECRETS:
     'The signing secrets that the store keeps cannot be read. Restore them, or set secrets.',
   ERR_POE_STORE_CLOSED: 'The store was closed. Create a new one.',
-  ERR_POE_LEASE_LOST: 'The claim is no longer ours: its lease ran out or an operator settled it.',
+  ERR_POE_LEASE_LOST:
+    'The claim is no longer ours: its lease ran out, its handler ended, or an operator settled it.',
   ERR_POE_RUN_TOO_LONG: 'The handler ran longer than maxRunMs. Raise it, or make the work shorter.',
   ERR_POE_TX_OVER: 'The transaction is over. Use ctx.poe.tx only before the handler returns.',
   ERR_POE_TX_TIMEOUT: 'The transaction was open longer than txMaxMs and was rolled back.',
